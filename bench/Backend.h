@@ -1,0 +1,71 @@
+// One way of computing attention: the generated kernel or a peer. One file per
+// backend under backends/; each loads its libraries at run time.
+#ifndef ATTN_BENCH_BACKEND_H
+#define ATTN_BENCH_BACKEND_H
+
+#include "Device.h"
+
+#include "attn/API/Attention.h"
+
+#include <memory>
+#include <string>
+
+namespace attn::bench {
+
+/// One attention problem with its inputs in the device's memory.
+struct Problem {
+  std::string pattern; ///< the mod's name: a peer with fixed variants knows it
+  const Mod *mod = nullptr;
+  ProblemSizes sizes;
+  ElementType type = ElementType::F32;
+  float scale = 1;
+  TensorView query, key, value;
+  std::vector<CaptureView> captures;         ///< in device memory
+  const std::vector<CaptureData> *hostCaptures = nullptr;
+};
+
+/// Why a backend has no result for a problem.
+struct Refusal {
+  enum Kind {
+    Unavailable, ///< a library or device is missing
+    Unsupported, ///< the backend does not do this pattern, type or shape
+    OutOfMemory,
+    Failed,      ///< it should have worked
+  } kind = Failed;
+  std::string reason;
+};
+
+class Backend {
+public:
+  virtual ~Backend() = default;
+  /// As in YAML and on the command line.
+  virtual const char *name() const = 0;
+  /// Gets ready to run the problem: loads, compiles, allocates workspace. The
+  /// problem outlives the runs. nullopt: ready.
+  virtual std::optional<Refusal> prepare(const Problem &) = 0;
+  /// Enqueues one run that writes all of `out`.
+  virtual Result<void> run(const TensorView &out) = 0;
+  /// Frees what prepare() took.
+  virtual void finish() {}
+  /// Seconds that prepare() spent in compiling; 0 if it compiles nothing.
+  virtual double compileSeconds() const { return 0; }
+  /// Something a reader of the row should know; usually empty.
+  virtual std::string remark() const { return ""; }
+};
+
+std::unique_ptr<Backend> createCompiled(Device &);
+/// OpenBLAS or cuBLAS GEMMs around a softmax with the mods applied.
+std::unique_ptr<Backend> createMathCPU(Device &);
+std::unique_ptr<Backend> createMathCUDA(Device &);
+/// cuDNN's SDPA graph through cudnn-frontend.
+std::unique_ptr<Backend> createCudnn(Device &);
+
+/// The result that every backend is compared with, from the same inputs:
+/// CPU: GEMMs and softmax in f64. CUDA: f32 GEMMs without tf32, f32 softmax.
+/// Writes contiguous (batch, heads, queries, valueDim) to host memory.
+Result<std::vector<float>> referenceCPU(Device &, const Problem &);
+Result<std::vector<float>> referenceCUDA(Device &, const Problem &);
+
+} // namespace attn::bench
+
+#endif // ATTN_BENCH_BACKEND_H

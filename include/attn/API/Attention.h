@@ -1,0 +1,178 @@
+// The public C++ API: load a mod file, compile it to a fused attention kernel
+// for the CPU or an NVIDIA GPU, run it. Includes no MLIR, LLVM or CUDA header,
+// so that a user needs none of them to build against attn.
+//
+// The semantics (what O and LSE are, what a mod sees) are those of the design:
+//   s = scale * dot(Q[b,h,q,:], K[b,h/(Hq/Hkv),kv,:]),  t = score_mod(s,b,h,q,kv)
+//   p = softmax of t over { kv : mask_mod(b,h,q,kv) },  O = p V,
+//   LSE = log sum exp t (natural logarithm); a row with an empty mask gives
+//   O = 0 and LSE = -inf.
+#ifndef ATTN_API_ATTENTION_H
+#define ATTN_API_ATTENTION_H
+
+#include "attn/API/Result.h"
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace attn {
+
+enum class ElementType { F32, F16, BF16, F64, I32 };
+
+/// "f32", "f16", "bf16", "f64", "i32".
+const char *toString(ElementType type);
+/// Bytes of one element.
+int64_t byteWidth(ElementType type);
+
+enum class Target { CPU, CUDA };
+
+/// The sizes of one attention problem, in elements.
+struct ProblemSizes {
+  int64_t batch = 1, heads = 1, kvHeads = 1;
+  int64_t queries = 0, keys = 0;
+  int64_t headDim = 0, valueDim = 0;
+  /// How many sequences were folded into one (Mod::foldsBatch); else `batch`.
+  int64_t sequences = 1;
+};
+
+/// A 4-d view (batch, head, position, channel) of host memory (CPU) or device
+/// memory (CUDA). Strides are in elements; the channel's stride is 1.
+struct TensorView {
+  void *data = nullptr;
+  ElementType type = ElementType::F32;
+  std::array<int64_t, 4> sizes{};
+  std::array<int64_t, 3> strides{};
+};
+
+/// What a mod captures, as its file declares it. `rank` 0 is a scalar.
+struct CaptureInfo {
+  std::string name;
+  ElementType type;
+  int rank;
+};
+
+/// A captured value held on the host: `bytes` holds the elements of a
+/// contiguous tensor of `sizes`, or one element for a scalar (`sizes` empty).
+struct CaptureData {
+  ElementType type;
+  std::vector<int64_t> sizes;
+  std::vector<std::byte> bytes;
+};
+
+/// A captured value as a kernel takes it: a scalar points to host memory, a
+/// tensor to memory of the kernel's target (contiguous).
+struct CaptureView {
+  const void *data = nullptr;
+  std::vector<int64_t> sizes;
+};
+
+/// Views of host captures, in order: what a CPU kernel takes.
+std::vector<CaptureView> viewsOf(const std::vector<CaptureData> &captures);
+
+/// A score_mod and mask_mod read from a file (see configs/mods).
+class Mod {
+public:
+  /// Reads, parses and verifies a mod file: exactly one entry mod (the mod that
+  /// no other mod of the file applies), any number of helpers.
+  /// Errors: the file cannot be read; diagnostics with file, line and column.
+  static Result<Mod> fromFile(const std::string &path);
+  /// The same for text; `name` stands for the file in diagnostics.
+  static Result<Mod> fromSource(const std::string &source,
+                                const std::string &name);
+
+  const std::string &name() const;
+  bool hasScore() const;
+  bool hasMask() const;
+  /// Whether a batch of B sequences is run as one sequence of B times the
+  /// length (the mod tells the sequences apart): `attn.fold_batch`.
+  bool foldsBatch() const;
+  const std::vector<CaptureInfo> &captures() const;
+
+  /// Makes the captured data for one problem by running the data functions
+  /// which the file names (`attn.data`). Errors: a capture without one.
+  Result<std::vector<CaptureData>> makeCaptures(const ProblemSizes &) const;
+
+  /// Checks that the captures have the declared types and that no evaluation
+  /// for indices of this problem reads a captured tensor out of bounds, as far
+  /// as ranges prove it. Errors name the load's line and column.
+  Result<void> check(const ProblemSizes &,
+                     const std::vector<CaptureView> &) const;
+
+  struct Impl;
+  const Impl &impl() const { return *pimpl; }
+
+private:
+  std::shared_ptr<const Impl> pimpl;
+};
+
+/// What to compile. Lengths, batch, heads and strides are run-time values.
+struct KernelSpec {
+  Target target = Target::CPU;
+  ElementType type = ElementType::F32; ///< of Q, K, V and O
+  int64_t headDim = 64, valueDim = 64;
+  bool lse = false;
+  std::optional<float> scale;      ///< 1/sqrt(headDim) if absent
+  std::string schedule;            ///< `#attn.schedule<...>`; empty: chosen
+  /// CUDA: whether every row of Q, K, V and O starts at a multiple of 16 bytes.
+  bool aligned = true;
+};
+
+/// A compiled fused attention kernel. Thread-safe once compiled.
+class AttentionKernel {
+public:
+  /// CUDA: needs a current context; the PTX goes through the driver's JIT.
+  static Result<AttentionKernel> compile(const Mod &, const KernelSpec &);
+
+  /// O (and LSE, f32, shape (batch, heads, queries), contiguous) = attention.
+  /// CUDA: asynchronous on `stream` (a CUstream). Errors: shapes, types or
+  /// strides which this kernel does not take; a launch failure.
+  Result<void> run(const TensorView &query, const TensorView &key,
+                   const TensorView &value,
+                   const std::vector<CaptureView> &captures,
+                   const TensorView &out, float *lse = nullptr,
+                   void *stream = nullptr) const;
+
+  double compileSeconds() const; ///< MLIR to loaded kernel
+  const std::string &schedule() const;
+
+  struct Impl;
+
+private:
+  std::shared_ptr<const Impl> pimpl;
+};
+
+/// Row-wise softmax of a materialised score matrix with the mods applied:
+/// the middle step of unfused attention, used by the `math` backend and by
+/// references. Not for production: the matrix grows with queries * keys.
+class SoftmaxKernel {
+public:
+  /// `scoreType`: F32 or F64 (CPU only; the mods are then evaluated in f64).
+  /// `probabilityType`: element type of the result.
+  static Result<SoftmaxKernel> compile(const Mod &, Target,
+                                       ElementType scoreType,
+                                       ElementType probabilityType);
+
+  /// scores: contiguous [count][queries][keys], row (b,h) = first + i, where
+  /// first and i count b * heads + h. probabilities: the same shape; may be the
+  /// same memory if the types have the same width. s = scale * score.
+  /// lse: [count][queries] of scoreType, or null. CPU: on all cores.
+  Result<void> run(const void *scores, void *probabilities, void *lse,
+                   int64_t first, int64_t count, int64_t heads,
+                   int64_t queries, int64_t keys, double scale,
+                   const std::vector<CaptureView> &captures,
+                   void *stream = nullptr) const;
+
+  struct Impl;
+
+private:
+  std::shared_ptr<const Impl> pimpl;
+};
+
+} // namespace attn
+
+#endif // ATTN_API_ATTENTION_H
