@@ -1,0 +1,27 @@
+#ifndef ATTN_TRANSFORMS_PASSES_TD
+#define ATTN_TRANSFORMS_PASSES_TD
+
+include "mlir/Pass/PassBase.td"
+
+def AttnInlineModsPass : Pass<"attn-inline-mods", "::mlir::ModuleOp"> {
+  let summary = "Inline the mods that a mod applies";
+  let description = [{
+    Replaces every `attn.apply_score` and `attn.apply_mask` by the body of the
+    mod that it names, so that each mod stands alone. Lowerings expect this.
+  }];
+}
+
+def AttnSelectSchedulePass : Pass<"attn-select-schedule", "::mlir::ModuleOp"> {
+  let summary = "Write the schedule of every attention that has none";
+  let description = [{
+    The only heuristic: tile sizes, warps and stages from the target, the element
+    type and the head dimensions. An attention with a schedule keeps it.
+  }];
+  let options = [
+    Option<"target", "target", "std::string", "\"cpu\"", "cpu or sm80">,
+    Option<"aligned", "aligned", "bool", "true",
+           "whether rows start at multiples of 16 bytes">
+  ];
+}
+
+#endif // ATTN_TRANSFORMS_PASSES_TD

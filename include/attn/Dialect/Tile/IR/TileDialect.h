@@ -1,0 +1,17 @@
+// The tile dialect: tiles, where they live and how they move. See TileOps.td.
+#ifndef ATTN_DIALECT_TILE_IR_TILEDIALECT_H
+#define ATTN_DIALECT_TILE_IR_TILEDIALECT_H
+
+#include "mlir/Bytecode/BytecodeOpInterface.h"
+#include "mlir/IR/BuiltinTypes.h"
+#include "mlir/IR/Dialect.h"
+#include "mlir/IR/OpDefinition.h"
+#include "mlir/IR/OpImplementation.h"
+#include "mlir/Interfaces/SideEffectInterfaces.h"
+
+#include "attn/Dialect/Tile/IR/TileDialect.h.inc"
+
+#define GET_OP_CLASSES
+#include "attn/Dialect/Tile/IR/TileOps.h.inc"
+
+#endif // ATTN_DIALECT_TILE_IR_TILEDIALECT_H

@@ -1,0 +1,18 @@
+#ifndef TILE_DIALECT_TD
+#define TILE_DIALECT_TD
+
+include "mlir/IR/OpBase.td"
+
+def Tile_Dialect : Dialect {
+  let name = "tile";
+  let cppNamespace = "::mlir::tile";
+  let summary = "tiles of a tensor that lies in memory, and where they live";
+  let description = [{
+    The flash form is `scf` loops and `linalg` on tile tensors of static shape.
+    This dialect adds what moves a tile: `tile.load` and `tile.store` between
+    strided memory of run-time size and a tile tensor, and, on a GPU, the copies
+    into shared memory that overlap with arithmetic.
+  }];
+}
+
+#endif // TILE_DIALECT_TD

@@ -1,0 +1,56 @@
+#ifndef TILE_OPS_TD
+#define TILE_OPS_TD
+
+include "attn/Dialect/Tile/IR/TileDialect.td"
+include "mlir/IR/AttrTypeBase.td"
+include "mlir/Interfaces/SideEffectInterfaces.td"
+
+class Tile_Op<string mnemonic, list<Trait> traits = []>
+    : Op<Tile_Dialect, mnemonic, traits>;
+
+def Tile_StaticTile : Type<And<[RankedTensorOf<[AnyType]>.predicate,
+    CPred<"::llvm::cast<::mlir::RankedTensorType>($_self).hasStaticShape()">]>,
+    "tensor of static shape", "::mlir::RankedTensorType">;
+
+def Tile_LoadOp : Tile_Op<"load"> {
+  let summary = "a tile of memory as a tensor, zero outside the memory";
+  let description = [{
+    Reads rows `offsets.back()` and following of the innermost matrix (or vector)
+    that the other offsets name: offsets name all dimensions but the channel.
+    Rows at or after the size of the memory, and channels at or after its last
+    size, read as zero.
+
+    Example: rows q0.. of query[b, h]:
+
+    ```mlir
+    %t = tile.load %query[%b, %h, %q0]
+      : memref<?x?x?x80xbf16, strided<[?, ?, ?, 1], offset: ?>> -> tensor<64x96xbf16>
+    ```
+
+    Constraints:
+    - C1: one offset for each dimension of the memory but the channel's; a rank 1
+      tile has no channel, and one offset for each dimension.
+    - C2: the same element type.
+    - C3: the tile is at least as wide as the channel dimension.
+  }];
+  let arguments = (ins Arg<AnyStridedMemRef, "", [MemRead]>:$source, Variadic<Index>:$offsets);
+  let results = (outs Tile_StaticTile:$result);
+  let assemblyFormat = "$source `[` $offsets `]` attr-dict `:` type($source) `->` type($result)";
+  let hasVerifier = 1;
+}
+
+def Tile_StoreOp : Tile_Op<"store"> {
+  let summary = "writes a tile to memory, clipped at the end of the memory";
+  let description = [{
+    The inverse of `tile.load`, with its constraints: what sticks out is dropped.
+
+    Example:
+    `tile.store %t, %out[%b, %h, %q0] : tensor<64x96xbf16>, memref<?x?x?x80xbf16, strided<[?, ?, ?, 1]>>`
+  }];
+  let arguments = (ins Tile_StaticTile:$tile, Arg<AnyStridedMemRef, "", [MemWrite]>:$dest,
+                       Variadic<Index>:$offsets);
+  let assemblyFormat = "$tile `,` $dest `[` $offsets `]` attr-dict `:` type($tile) `,` type($dest)";
+  let hasVerifier = 1;
+}
+
+#endif // TILE_OPS_TD

@@ -1,0 +1,52 @@
+// The tile dialect: registration and verifiers.
+#include "attn/Dialect/Tile/IR/TileDialect.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+
+using namespace mlir;
+using namespace mlir::tile;
+
+#include "attn/Dialect/Tile/IR/TileDialect.cpp.inc"
+
+#define GET_OP_CLASSES
+#include "attn/Dialect/Tile/IR/TileOps.cpp.inc"
+
+void TileDialect::initialize() {
+  addOperations<
+#define GET_OP_LIST
+#include "attn/Dialect/Tile/IR/TileOps.cpp.inc"
+      >();
+}
+
+/// What tile.load and tile.store have in common (their C1 to C3).
+static LogicalResult verifyTransfer(Operation *op, MemRefType memory,
+                                    RankedTensorType tile, size_t offsets) {
+  int64_t wanted = memory.getRank() - (tile.getRank() == 1 ? 0 : 1);
+  if (static_cast<int64_t>(offsets) != wanted)
+    return op->emitOpError() << "expects " << wanted
+                             << " offsets for memory of rank "
+                             << memory.getRank() << " and a tile of rank "
+                             << tile.getRank() << ", got " << offsets;
+  if (memory.getElementType() != tile.getElementType())
+    return op->emitOpError() << "expects a tile of " << memory.getElementType()
+                             << ", got " << tile.getElementType();
+  if (tile.getRank() == 2 && memory.hasRank()) {
+    int64_t channels = memory.getShape().back();
+    if (!ShapedType::isDynamic(channels) && channels > tile.getDimSize(1))
+      return op->emitOpError() << "expects a tile at least " << channels
+                               << " wide, got " << tile.getDimSize(1);
+  }
+  return success();
+}
+
+LogicalResult LoadOp::verify() {
+  return verifyTransfer(*this, cast<MemRefType>(getSource().getType()),
+                        cast<RankedTensorType>(getResult().getType()),
+                        getOffsets().size());
+}
+
+LogicalResult StoreOp::verify() {
+  return verifyTransfer(*this, cast<MemRefType>(getDest().getType()),
+                        cast<RankedTensorType>(getTile().getType()),
+                        getOffsets().size());
+}
