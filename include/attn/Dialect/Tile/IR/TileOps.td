@@ -53,4 +53,18 @@ def Tile_StoreOp : Tile_Op<"store"> {
   let hasVerifier = 1;
 }
 
+def Tile_HasNonfiniteOp : Tile_Op<"has_nonfinite", [Pure]> {
+  let summary = "whether any element of a tile is NaN or infinite";
+  let description = [{
+    Asked about the values of a partial tile: where it holds, the product with
+    the softmax weights takes the exact path (`tile.zero_safe`), in which a weight
+    of zero contributes nothing whatever the value is.
+
+    Example: `%dirty = tile.has_nonfinite %vt : tensor<64x64xbf16>`
+  }];
+  let arguments = (ins Tile_StaticTile:$tile);
+  let results = (outs I1:$result);
+  let assemblyFormat = "$tile attr-dict `:` type($tile)";
+}
+
 #endif // TILE_OPS_TD
