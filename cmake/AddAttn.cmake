@@ -1,11 +1,13 @@
-# How a library, a tool and a TableGen target of this project are declared, so
-# that every leaf CMakeLists.txt is a list of its sources.
+# How a library, a tool and a unit test of this project are declared, so that
+# every leaf CMakeLists.txt is a list of its sources.
+
+include(FastBuild)
 
 # Everything that MLIR and LLVM headers need, for the sources that include them.
 add_library(attn_mlir_headers INTERFACE)
 target_include_directories(attn_mlir_headers SYSTEM INTERFACE
   ${MLIR_INCLUDE_DIRS} ${LLVM_INCLUDE_DIRS})
-target_compile_options(attn_mlir_headers INTERFACE -fno-rtti)
+target_compile_options(attn_mlir_headers INTERFACE -fno-rtti -fno-exceptions)
 
 # The MLIR and LLVM code itself: either the shared libraries or the archives,
 # never both in one binary.
@@ -18,34 +20,71 @@ endif()
 
 set(ATTN_WARNINGS -Wall -Wextra -Wno-unused-parameter -Werror)
 
-# attn_library(name SOURCES... [LINK libs...] [DEPENDS targets...] [NO_MLIR])
+include(MLIRPrecompiledHeader)
+
+# Compiles `target` against MLIR's headers, precompiled unless NO_PCH.
+function(attn_use_mlir_headers target no_pch)
+  target_link_libraries(${target} PRIVATE attn_mlir_headers)
+  add_dependencies(${target} attn-tablegen)
+  if(NOT no_pch)
+    target_precompile_headers(${target} REUSE_FROM attn-pch)
+  endif()
+endfunction()
+
+# attn_library(name SOURCES... [LINK libs...] [DEPENDS targets...]
+#              [NO_MLIR] [NO_PCH] [EXCEPTIONS])
+# NO_MLIR: includes no MLIR header and links no MLIR code. EXCEPTIONS: for
+# NO_MLIR code that must catch what a third party's library throws.
 function(attn_library name)
-  cmake_parse_arguments(ARG "NO_MLIR" "" "LINK;DEPENDS" ${ARGN})
+  cmake_parse_arguments(ARG "NO_MLIR;NO_PCH;EXCEPTIONS" "" "LINK;DEPENDS"
+    ${ARGN})
   add_library(${name} STATIC ${ARG_UNPARSED_ARGUMENTS})
-  target_compile_options(${name} PRIVATE ${ATTN_WARNINGS} -fno-exceptions)
+  target_compile_options(${name} PRIVATE ${ATTN_WARNINGS})
   target_link_libraries(${name} PUBLIC ${ARG_LINK})
   if(NOT ARG_NO_MLIR)
-    target_link_libraries(${name} PRIVATE attn_mlir_headers)
+    attn_use_mlir_headers(${name} "${ARG_NO_PCH}")
     target_link_libraries(${name} PUBLIC attn_mlir)
-    add_dependencies(${name} attn-tablegen)
+  elseif(NOT ARG_EXCEPTIONS)
+    target_compile_options(${name} PRIVATE -fno-exceptions)
   endif()
   if(ARG_DEPENDS)
     add_dependencies(${name} ${ARG_DEPENDS})
   endif()
 endfunction()
 
-# attn_tool(name SOURCES... LINK libs...)
+# attn_tool(name SOURCES... LINK libs... [NO_MLIR]): a program in bin/.
 function(attn_tool name)
   cmake_parse_arguments(ARG "NO_MLIR" "" "LINK" ${ARGN})
   add_executable(${name} ${ARG_UNPARSED_ARGUMENTS})
   target_compile_options(${name} PRIVATE ${ATTN_WARNINGS})
   target_link_libraries(${name} PRIVATE ${ARG_LINK})
   if(NOT ARG_NO_MLIR)
-    target_link_libraries(${name} PRIVATE attn_mlir_headers)
-    add_dependencies(${name} attn-tablegen)
+    attn_use_mlir_headers(${name} FALSE)
   endif()
   if(ATTN_STATIC)
     target_link_options(${name} PRIVATE -static-libstdc++ -static-libgcc
       -Wl,--gc-sections -s)
   endif()
+  add_dependencies(attn-tests ${name})
 endfunction()
+
+# attn_unittest(name SOURCES... LINK libs... [NO_MLIR]): a GoogleTest program
+# which lit runs, each of its cases counted as a test. Name it FooTests.
+function(attn_unittest name)
+  if(ATTN_STATIC)
+    return()
+  endif()
+  cmake_parse_arguments(ARG "NO_MLIR" "" "LINK" ${ARGN})
+  add_executable(${name} ${ARG_UNPARSED_ARGUMENTS})
+  set_target_properties(${name} PROPERTIES
+    RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/test/Unit)
+  target_compile_options(${name} PRIVATE ${ATTN_WARNINGS})
+  target_link_libraries(${name} PRIVATE ${ARG_LINK} GTest::gtest_main)
+  if(NOT ARG_NO_MLIR)
+    attn_use_mlir_headers(${name} FALSE)
+  endif()
+  add_dependencies(attn-tests ${name})
+endfunction()
+
+# Everything that the test suite runs: `ninja attn-tests`, then lit.
+add_custom_target(attn-tests)
