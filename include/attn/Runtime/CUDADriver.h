@@ -1,0 +1,169 @@
+// The CUDA driver API, loaded when it is first asked for, so that one binary
+// works with a GPU and on machines that have no driver and no toolkit. Needs no
+// CUDA header: the few types are declared here (test/Unit/Runtime compares
+// every prototype with cuda.h where that is installed).
+//
+// Above the bare table stand the few steps which every user needs: a current
+// context, a module from PTX with the JIT's log, a checked launch.
+#ifndef ATTN_RUNTIME_CUDADRIVER_H
+#define ATTN_RUNTIME_CUDADRIVER_H
+
+#include "attn/API/Result.h"
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+
+namespace attn::cuda {
+
+// The types of cuda.h under names of our own: handles are opaque pointers,
+// enumerations are int.
+using Status = int;
+using Device = int;
+using DevicePointer = unsigned long long;
+using Context = struct OpaqueContext *;
+using ModuleHandle = struct OpaqueModule *;
+using Function = struct OpaqueFunction *;
+using Stream = struct OpaqueStream *;
+using Event = struct OpaqueEvent *;
+using DeviceAttribute = int;
+using FunctionAttribute = int;
+using JitOption = int;
+
+// Values of cuda.h's enumerations, as far as they are used.
+constexpr Status kSuccess = 0;
+constexpr Status kOutOfMemory = 2;
+constexpr DeviceAttribute kMultiprocessorCount = 16;
+constexpr DeviceAttribute kL2CacheSize = 38;
+constexpr DeviceAttribute kComputeCapabilityMajor = 75;
+constexpr DeviceAttribute kComputeCapabilityMinor = 76;
+constexpr DeviceAttribute kMaxSharedPerBlockOptin = 97;
+constexpr FunctionAttribute kMaxThreadsPerBlock = 0;
+constexpr FunctionAttribute kSharedBytes = 1;
+constexpr FunctionAttribute kLocalBytes = 3;
+constexpr FunctionAttribute kRegisters = 4;
+constexpr FunctionAttribute kMaxDynamicSharedBytes = 8;
+constexpr JitOption kJitInfoLog = 3;
+constexpr JitOption kJitInfoLogBytes = 4;
+constexpr JitOption kJitErrorLog = 5;
+constexpr JitOption kJitErrorLogBytes = 6;
+constexpr JitOption kJitLogVerbose = 12;
+constexpr unsigned kStreamNonBlocking = 1;
+
+/// One function pointer per line of CUDADriver.def; none is null.
+struct Driver {
+#define ATTN_CUDA_ENTRY(member, symbol, parameters) Status(*member) parameters;
+#include "attn/Runtime/CUDADriver.def"
+
+  /// Success, or "CALL: what the driver says (NAME_OF_THE_ERROR)".
+  Result<void> check(Status status, const char *call) const;
+};
+
+/// The driver, loaded and initialised once per process. Errors, the same ones
+/// on every call: no libcuda.so.1 on this machine, a driver too old to export
+/// what attn needs, no GPU.
+Result<const Driver *> driver();
+
+/// Makes sure that this thread has a current context: keeps the one it has, or
+/// takes the primary context (the one that cuBLAS, cuDNN and PyTorch use) of
+/// GPU 0. Returns the device. Errors: as driver().
+Result<Device> ensureContext();
+
+/// What the choice of a kernel and the report of a measurement depend on.
+struct DeviceInfo {
+  std::string name;
+  int64_t memoryBytes = 0;
+  int computeMajor = 0, computeMinor = 0;
+  int multiprocessors = 0;
+  int64_t l2Bytes = 0;
+  /// The most dynamic shared memory that one block can ask for.
+  int64_t maxSharedBytes = 0;
+  /// The CUDA version up to which the driver goes, as 1000 * major + 10 *
+  /// minor.
+  int driverVersion = 0;
+};
+Result<DeviceInfo> deviceInfo(Device device);
+
+/// What the JIT made of one kernel. `localBytes` per thread: spills and stack.
+struct FunctionInfo {
+  int registers = 0;
+  int localBytes = 0;
+  int staticSharedBytes = 0;
+  int maxThreads = 0;
+};
+Result<FunctionInfo> functionInfo(Function function);
+
+/// Lets launches of `function` ask for `bytes` of dynamic shared memory (more
+/// than 48 KiB needs this). Errors: more than the device has.
+Result<void> setDynamicSharedMemory(Function function, int64_t bytes);
+
+/// Blocks of a grid, threads of a block, dynamic shared memory in bytes.
+struct LaunchShape {
+  unsigned grid[3] = {1, 1, 1};
+  unsigned block[3] = {1, 1, 1};
+  unsigned sharedBytes = 0;
+};
+
+/// Enqueues one launch. `parameters` points to one pointer per kernel
+/// parameter. Errors: the driver rejects the launch. What goes wrong while the
+/// kernel runs is reported by a later call, as the driver does.
+Result<void> launch(Function function, const LaunchShape &shape,
+                    void **parameters, Stream stream);
+
+/// Code loaded into the context that was current; unloaded with the object,
+/// which must therefore outlive the launches.
+class Module {
+public:
+  /// Compiles PTX with the driver's JIT. Errors: the JIT's own log.
+  static Result<Module> fromPTX(const std::string &ptx);
+
+  Module(Module &&other) noexcept;
+  Module &operator=(Module &&other) noexcept;
+  Module(const Module &) = delete;
+  Module &operator=(const Module &) = delete;
+  ~Module();
+
+  /// Errors: the module has no kernel of this name.
+  Result<Function> function(const std::string &name) const;
+  /// What the JIT said: registers, spills. Empty if the code came from the
+  /// driver's cache.
+  const std::string &log() const { return jitLog; }
+
+private:
+  Module(Context context, ModuleHandle handle, std::string log)
+      : context(context), handle(handle), jitLog(std::move(log)) {}
+  void unload();
+
+  Context context = nullptr;
+  ModuleHandle handle = nullptr;
+  std::string jitLog;
+};
+
+/// Device memory that frees itself, aligned to at least 256 bytes. Zero bytes
+/// are allowed and give a null address.
+class Buffer {
+public:
+  /// Errors: out of memory, with the size asked for and what is free.
+  static Result<Buffer> allocate(int64_t bytes);
+
+  Buffer() = default;
+  Buffer(Buffer &&other) noexcept;
+  Buffer &operator=(Buffer &&other) noexcept;
+  Buffer(const Buffer &) = delete;
+  Buffer &operator=(const Buffer &) = delete;
+  ~Buffer();
+
+  DevicePointer address() const { return pointer; }
+  void *data() const { return reinterpret_cast<void *>(pointer); }
+  /// Gives the memory to the caller, who frees it with memFree.
+  DevicePointer take();
+
+private:
+  explicit Buffer(DevicePointer pointer) : pointer(pointer) {}
+
+  DevicePointer pointer = 0;
+};
+
+} // namespace attn::cuda
+
+#endif // ATTN_RUNTIME_CUDADRIVER_H

@@ -1,0 +1,230 @@
+// The steps between PTX text and a running kernel, on top of the driver table:
+// context, device properties, module, launch, memory.
+#include "attn/Runtime/CUDADriver.h"
+
+#include <utility>
+#include <vector>
+
+using namespace attn;
+using namespace attn::cuda;
+
+/// Leaves the function with the error if `call`, an expression of type Status,
+/// did not succeed.
+#define ATTN_CUDA_TRY(table, what, call)                                       \
+  if (Result<void> ok = (table).check(call, what); !ok)                        \
+    return Error { ok.error() }
+
+Result<Device> cuda::ensureContext() {
+  Result<const Driver *> table = driver();
+  if (!table)
+    return Error{table.error()};
+  const Driver &cu = **table;
+  Context context = nullptr;
+  ATTN_CUDA_TRY(cu, "cuCtxGetCurrent", cu.ctxGetCurrent(&context));
+  Device device = 0;
+  if (context) {
+    ATTN_CUDA_TRY(cu, "cuCtxGetDevice", cu.ctxGetDevice(&device));
+    return device;
+  }
+  ATTN_CUDA_TRY(cu, "cuDeviceGet", cu.deviceGet(&device, 0));
+  // Retained once and for all: other libraries of the process use it too.
+  ATTN_CUDA_TRY(cu, "cuDevicePrimaryCtxRetain",
+                cu.devicePrimaryCtxRetain(&context, device));
+  ATTN_CUDA_TRY(cu, "cuCtxSetCurrent", cu.ctxSetCurrent(context));
+  return device;
+}
+
+Result<DeviceInfo> cuda::deviceInfo(Device device) {
+  Result<const Driver *> table = driver();
+  if (!table)
+    return Error{table.error()};
+  const Driver &cu = **table;
+  DeviceInfo info;
+  char name[256] = {};
+  ATTN_CUDA_TRY(cu, "cuDeviceGetName",
+                cu.deviceGetName(name, sizeof(name) - 1, device));
+  info.name = name;
+  size_t bytes = 0;
+  ATTN_CUDA_TRY(cu, "cuDeviceTotalMem", cu.deviceTotalMem(&bytes, device));
+  info.memoryBytes = static_cast<int64_t>(bytes);
+  int l2 = 0, shared = 0;
+  for (auto [attribute, value] :
+       {std::pair<DeviceAttribute, int *>{kComputeCapabilityMajor,
+                                          &info.computeMajor},
+        {kComputeCapabilityMinor, &info.computeMinor},
+        {kMultiprocessorCount, &info.multiprocessors},
+        {kL2CacheSize, &l2},
+        {kMaxSharedPerBlockOptin, &shared}})
+    ATTN_CUDA_TRY(cu, "cuDeviceGetAttribute",
+                  cu.deviceGetAttribute(value, attribute, device));
+  info.l2Bytes = l2;
+  info.maxSharedBytes = shared;
+  ATTN_CUDA_TRY(cu, "cuDriverGetVersion",
+                cu.driverGetVersion(&info.driverVersion));
+  return info;
+}
+
+Result<FunctionInfo> cuda::functionInfo(Function function) {
+  Result<const Driver *> table = driver();
+  if (!table)
+    return Error{table.error()};
+  const Driver &cu = **table;
+  FunctionInfo info;
+  for (auto [attribute, value] :
+       {std::pair<FunctionAttribute, int *>{kRegisters, &info.registers},
+        {kLocalBytes, &info.localBytes},
+        {kSharedBytes, &info.staticSharedBytes},
+        {kMaxThreadsPerBlock, &info.maxThreads}})
+    ATTN_CUDA_TRY(cu, "cuFuncGetAttribute",
+                  cu.funcGetAttribute(value, attribute, function));
+  return info;
+}
+
+Result<void> cuda::setDynamicSharedMemory(Function function, int64_t bytes) {
+  Result<Device> device = ensureContext();
+  if (!device)
+    return Error{device.error()};
+  const Driver &cu = **driver();
+  int most = 0;
+  ATTN_CUDA_TRY(cu, "cuDeviceGetAttribute",
+                cu.deviceGetAttribute(&most, kMaxSharedPerBlockOptin, *device));
+  if (bytes > most)
+    return Error{"the kernel needs " + std::to_string(bytes) +
+                 " bytes of shared memory per block, this GPU has " +
+                 std::to_string(most)};
+  return cu.check(cu.funcSetAttribute(function, kMaxDynamicSharedBytes,
+                                      static_cast<int>(bytes)),
+                  "cuFuncSetAttribute");
+}
+
+Result<void> cuda::launch(Function function, const LaunchShape &shape,
+                          void **parameters, Stream stream) {
+  Result<const Driver *> table = driver();
+  if (!table)
+    return Error{table.error()};
+  const Driver &cu = **table;
+  const unsigned *grid = shape.grid, *block = shape.block;
+  Result<void> ok = cu.check(
+      cu.launchKernel(function, grid[0], grid[1], grid[2], block[0], block[1],
+                      block[2], shape.sharedBytes, stream, parameters, nullptr),
+      "cuLaunchKernel");
+  if (ok)
+    return ok;
+  auto dims = [](const unsigned *d) {
+    return std::to_string(d[0]) + "x" + std::to_string(d[1]) + "x" +
+           std::to_string(d[2]);
+  };
+  return Error{ok.error() + ": grid " + dims(grid) + ", block " + dims(block) +
+               ", " + std::to_string(shape.sharedBytes) +
+               " bytes of dynamic shared memory"};
+}
+
+/// A log buffer's text without the blank end.
+static std::string textOf(const std::vector<char> &buffer) {
+  std::string text(buffer.data());
+  while (!text.empty() && (text.back() == '\n' || text.back() == ' '))
+    text.pop_back();
+  return text;
+}
+
+Result<Module> Module::fromPTX(const std::string &ptx) {
+  if (Result<Device> device = ensureContext(); !device)
+    return Error{device.error()};
+  const Driver &cu = **driver();
+  Context context = nullptr;
+  ATTN_CUDA_TRY(cu, "cuCtxGetCurrent", cu.ctxGetCurrent(&context));
+
+  std::vector<char> info(16384, '\0'), errors(16384, '\0');
+  auto sizeOf = [](const std::vector<char> &buffer) {
+    return reinterpret_cast<void *>(uintptr_t(buffer.size() - 1));
+  };
+  JitOption options[] = {kJitInfoLog, kJitInfoLogBytes, kJitErrorLog,
+                         kJitErrorLogBytes, kJitLogVerbose};
+  void *values[] = {info.data(), sizeOf(info), errors.data(), sizeOf(errors),
+                    reinterpret_cast<void *>(uintptr_t(1))};
+  ModuleHandle handle = nullptr;
+  Result<void> ok =
+      cu.check(cu.moduleLoadDataEx(&handle, ptx.c_str(), 5, options, values),
+               "cuModuleLoadDataEx");
+  if (!ok) {
+    std::string log = textOf(errors);
+    return Error{"the CUDA driver rejects the generated PTX: " + ok.error() +
+                 (log.empty() ? "" : "\n" + log)};
+  }
+  return Module(context, handle, textOf(info));
+}
+
+Module::Module(Module &&other) noexcept
+    : context(other.context), handle(std::exchange(other.handle, nullptr)),
+      jitLog(std::move(other.jitLog)) {}
+
+Module &Module::operator=(Module &&other) noexcept {
+  if (this == &other)
+    return *this;
+  unload();
+  context = other.context;
+  handle = std::exchange(other.handle, nullptr);
+  jitLog = std::move(other.jitLog);
+  return *this;
+}
+
+Module::~Module() { unload(); }
+
+/// The destructor may run on a thread whose current context is another one. An
+/// error has nobody to go to: a broken context frees its modules itself.
+void Module::unload() {
+  if (!handle)
+    return;
+  const Driver &cu = **driver();
+  Context before = nullptr;
+  cu.ctxGetCurrent(&before);
+  if (before != context)
+    cu.ctxSetCurrent(context);
+  cu.moduleUnload(handle);
+  if (before != context)
+    cu.ctxSetCurrent(before);
+  handle = nullptr;
+}
+
+Result<Function> Module::function(const std::string &name) const {
+  const Driver &cu = **driver();
+  Function function = nullptr;
+  if (Result<void> ok =
+          cu.check(cu.moduleGetFunction(&function, handle, name.c_str()),
+                   "cuModuleGetFunction");
+      !ok)
+    return Error{"no kernel '" + name + "' in the module: " + ok.error()};
+  return function;
+}
+
+Result<Buffer> Buffer::allocate(int64_t bytes) {
+  if (Result<Device> device = ensureContext(); !device)
+    return Error{device.error()};
+  if (bytes == 0)
+    return Buffer();
+  const Driver &cu = **driver();
+  DevicePointer pointer = 0;
+  Status status = cu.memAlloc(&pointer, static_cast<size_t>(bytes));
+  if (status == kOutOfMemory) {
+    size_t free = 0, total = 0;
+    cu.memGetInfo(&free, &total);
+    return Error{"out of GPU memory: needs " + std::to_string(bytes) +
+                 " bytes, " + std::to_string(free) + " are free"};
+  }
+  ATTN_CUDA_TRY(cu, "cuMemAlloc", status);
+  return Buffer(pointer);
+}
+
+Buffer::Buffer(Buffer &&other) noexcept : pointer(other.take()) {}
+
+Buffer &Buffer::operator=(Buffer &&other) noexcept {
+  std::swap(pointer, other.pointer);
+  return *this;
+}
+
+Buffer::~Buffer() {
+  if (pointer)
+    (*driver())->memFree(pointer);
+}
+
+DevicePointer Buffer::take() { return std::exchange(pointer, 0); }

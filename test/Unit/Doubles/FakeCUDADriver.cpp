@@ -1,0 +1,284 @@
+// A libcuda.so.1 whose GPU is the host: device memory is host memory, streams
+// run at once, events read a clock that only kernels and fills advance. With it
+// the code around a GPU (loading, error reports, the order of flush, events and
+// work) is tested on machines without one. "PTX" is a text: a line
+// `.entry NAME` makes a kernel, the word `syntax-error` makes the JIT refuse.
+#include "FakeCUDADriver.h"
+
+#include "attn/Runtime/CUDADriver.h"
+
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <map>
+#include <set>
+
+namespace attn::cuda {
+
+// Every symbol that the table needs, so that a missing one is seen here.
+#define ATTN_CUDA_ENTRY(member, symbol, parameters)                            \
+  extern "C" Status symbol parameters;
+#include "attn/Runtime/CUDADriver.def"
+
+struct OpaqueModule {
+  std::set<std::string> kernels;
+  std::map<std::string, OpaqueFunction *> functions;
+};
+struct OpaqueFunction {
+  std::map<FunctionAttribute, int> attributes;
+};
+struct OpaqueEvent {
+  double milliseconds = 0;
+  bool recorded = false;
+};
+
+namespace {
+FakeCUDA state;
+int contextObject, streamObject;
+std::map<DevicePointer, size_t> allocations;
+
+constexpr Status kInvalidValue = 1, kNoDevice = 100, kInvalidPtx = 218,
+                 kNotFound = 500, kNotReady = 600;
+} // namespace
+
+extern "C" FakeCUDA *fakeCUDA() { return &state; }
+
+extern "C" Status cuInit(unsigned) {
+  if (const char *devices = std::getenv("FAKE_CUDA_DEVICES"))
+    return std::atoi(devices) ? kSuccess : kNoDevice;
+  return kSuccess;
+}
+extern "C" Status cuDriverGetVersion(int *version) {
+  *version = 13000;
+  return kSuccess;
+}
+extern "C" Status cuGetErrorString(Status status, const char **text) {
+  static const std::map<Status, const char *> texts = {
+      {kInvalidValue, "invalid argument"},
+      {kOutOfMemory, "out of memory"},
+      {kNoDevice, "no CUDA-capable device is detected"},
+      {kInvalidPtx, "a PTX JIT compilation failed"},
+      {kNotFound, "named symbol not found"},
+      {700, "an illegal memory access was encountered"}};
+  auto found = texts.find(status);
+  *text = found == texts.end() ? nullptr : found->second;
+  return found == texts.end() ? kInvalidValue : kSuccess;
+}
+extern "C" Status cuGetErrorName(Status status, const char **text) {
+  static const std::map<Status, const char *> names = {
+      {kInvalidValue, "CUDA_ERROR_INVALID_VALUE"},
+      {kOutOfMemory, "CUDA_ERROR_OUT_OF_MEMORY"},
+      {kNoDevice, "CUDA_ERROR_NO_DEVICE"},
+      {kInvalidPtx, "CUDA_ERROR_INVALID_PTX"},
+      {kNotFound, "CUDA_ERROR_NOT_FOUND"},
+      {700, "CUDA_ERROR_ILLEGAL_ADDRESS"}};
+  auto found = names.find(status);
+  *text = found == names.end() ? nullptr : found->second;
+  return found == names.end() ? kInvalidValue : kSuccess;
+}
+
+extern "C" Status cuDeviceGetCount(int *count) {
+  *count = 1;
+  return kSuccess;
+}
+extern "C" Status cuDeviceGet(Device *device, int ordinal) {
+  *device = ordinal;
+  return ordinal == 0 ? kSuccess : kInvalidValue;
+}
+extern "C" Status cuDeviceGetName(char *name, int length, Device) {
+  std::snprintf(name, length, "Fake GPU");
+  return kSuccess;
+}
+extern "C" Status cuDeviceTotalMem_v2(size_t *bytes, Device) {
+  *bytes = state.memoryBytes;
+  return kSuccess;
+}
+extern "C" Status cuDeviceGetAttribute(int *value, DeviceAttribute attribute,
+                                       Device) {
+  static const std::map<DeviceAttribute, int> values = {
+      {kComputeCapabilityMajor, 9},
+      {kComputeCapabilityMinor, 0},
+      {kMultiprocessorCount, 132},
+      {kL2CacheSize, 1 << 20},
+      {kMaxSharedPerBlockOptin, 232448}};
+  auto found = values.find(attribute);
+  if (found == values.end())
+    return kInvalidValue;
+  *value = found->second;
+  return kSuccess;
+}
+
+static thread_local Context current = nullptr;
+extern "C" Status cuDevicePrimaryCtxRetain(Context *context, Device) {
+  *context = reinterpret_cast<Context>(&contextObject);
+  return kSuccess;
+}
+extern "C" Status cuCtxSetCurrent(Context context) {
+  current = context;
+  return kSuccess;
+}
+extern "C" Status cuCtxGetCurrent(Context *context) {
+  *context = current;
+  return kSuccess;
+}
+extern "C" Status cuCtxGetDevice(Device *device) {
+  *device = 0;
+  return kSuccess;
+}
+extern "C" Status cuCtxSynchronize() { return state.asyncStatus; }
+
+extern "C" Status cuModuleLoadDataEx(ModuleHandle *module, const void *image,
+                                     unsigned count, JitOption *options,
+                                     void **values) {
+  auto log = [&](JitOption option, const char *text) {
+    for (unsigned i = 0; i < count; ++i)
+      if (options[i] == option)
+        std::strcpy(static_cast<char *>(values[i]), text);
+  };
+  std::string ptx = static_cast<const char *>(image);
+  if (ptx.find("syntax-error") != std::string::npos) {
+    log(kJitErrorLog, "ptxas application ptx input, line 1; fatal: unexpected "
+                      "instruction\n");
+    return kInvalidPtx;
+  }
+  log(kJitInfoLog, "ptxas info : Used 40 registers\n");
+  *module = new OpaqueModule;
+  size_t at = 0;
+  while ((at = ptx.find(".entry ", at)) != std::string::npos) {
+    at += 7;
+    (*module)->kernels.insert(ptx.substr(at, ptx.find('\n', at) - at));
+  }
+  ++state.loadedModules;
+  return kSuccess;
+}
+extern "C" Status cuModuleUnload(ModuleHandle module) {
+  if (!current)
+    return 201; // CUDA_ERROR_INVALID_CONTEXT
+  for (auto &[name, function] : module->functions)
+    delete function;
+  delete module;
+  --state.loadedModules;
+  return kSuccess;
+}
+extern "C" Status cuModuleGetFunction(Function *function, ModuleHandle module,
+                                      const char *name) {
+  if (!module->kernels.count(name))
+    return kNotFound;
+  OpaqueFunction *&found = module->functions[name];
+  if (!found)
+    found = new OpaqueFunction{{{kRegisters, 40},
+                                {kLocalBytes, 0},
+                                {kSharedBytes, 1024},
+                                {kMaxThreadsPerBlock, 256},
+                                {kMaxDynamicSharedBytes, 48 << 10}}};
+  *function = found;
+  return kSuccess;
+}
+extern "C" Status cuFuncGetAttribute(int *value, FunctionAttribute attribute,
+                                     Function function) {
+  *value = function->attributes[attribute];
+  return kSuccess;
+}
+extern "C" Status cuFuncSetAttribute(Function function,
+                                     FunctionAttribute attribute, int value) {
+  function->attributes[attribute] = value;
+  return kSuccess;
+}
+extern "C" Status cuOccupancyMaxActiveBlocksPerMultiprocessor(int *blocks,
+                                                              Function, int,
+                                                              size_t) {
+  *blocks = 2;
+  return kSuccess;
+}
+extern "C" Status cuLaunchKernel(Function function, unsigned gridX, unsigned,
+                                 unsigned, unsigned blockX, unsigned blockY,
+                                 unsigned blockZ, unsigned sharedBytes, Stream,
+                                 void **parameters, void **) {
+  if (gridX == 0 ||
+      blockX * blockY * blockZ >
+          unsigned(function->attributes[kMaxThreadsPerBlock]) ||
+      sharedBytes > unsigned(function->attributes[kMaxDynamicSharedBytes]))
+    return kInvalidValue;
+  state.clockMilliseconds += state.kernelMilliseconds;
+  state.calls += 'K';
+  if (parameters && parameters[0]) // each kernel stores the grid's width
+    **static_cast<int **>(parameters[0]) = int(gridX);
+  return kSuccess;
+}
+
+extern "C" Status cuMemAlloc_v2(DevicePointer *pointer, size_t bytes) {
+  if (bytes == 0)
+    return kInvalidValue;
+  if (state.usedBytes + bytes > state.memoryBytes)
+    return kOutOfMemory;
+  *pointer = reinterpret_cast<DevicePointer>(
+      std::aligned_alloc(256, (bytes + 255) / 256 * 256));
+  allocations[*pointer] = bytes;
+  state.usedBytes += bytes;
+  return kSuccess;
+}
+extern "C" Status cuMemFree_v2(DevicePointer pointer) {
+  auto found = allocations.find(pointer);
+  if (found == allocations.end())
+    return kInvalidValue;
+  state.usedBytes -= found->second;
+  allocations.erase(found);
+  std::free(reinterpret_cast<void *>(pointer));
+  return kSuccess;
+}
+extern "C" Status cuMemGetInfo_v2(size_t *free, size_t *total) {
+  *free = state.memoryBytes - state.usedBytes;
+  *total = state.memoryBytes;
+  return kSuccess;
+}
+extern "C" Status cuMemcpyHtoDAsync_v2(DevicePointer to, const void *from,
+                                       size_t bytes, Stream) {
+  std::memcpy(reinterpret_cast<void *>(to), from, bytes);
+  return kSuccess;
+}
+extern "C" Status cuMemcpyDtoHAsync_v2(void *to, DevicePointer from,
+                                       size_t bytes, Stream) {
+  std::memcpy(to, reinterpret_cast<void *>(from), bytes);
+  return kSuccess;
+}
+extern "C" Status cuMemsetD8Async(DevicePointer to, unsigned char value,
+                                  size_t count, Stream) {
+  std::memset(reinterpret_cast<void *>(to), value, count);
+  state.clockMilliseconds += 1000; // so that a timed fill is noticed
+  state.calls += 'F';
+  state.lastFillBytes = count;
+  return kSuccess;
+}
+
+extern "C" Status cuStreamCreate(Stream *stream, unsigned) {
+  *stream = reinterpret_cast<Stream>(&streamObject);
+  return kSuccess;
+}
+extern "C" Status cuStreamDestroy_v2(Stream) { return kSuccess; }
+extern "C" Status cuStreamSynchronize(Stream) { return state.asyncStatus; }
+extern "C" Status cuEventCreate(Event *event, unsigned) {
+  *event = new OpaqueEvent;
+  ++state.liveEvents;
+  return kSuccess;
+}
+extern "C" Status cuEventDestroy_v2(Event event) {
+  delete event;
+  --state.liveEvents;
+  return kSuccess;
+}
+extern "C" Status cuEventRecord(Event event, Stream) {
+  event->milliseconds = state.clockMilliseconds;
+  event->recorded = true;
+  state.calls += 'E';
+  return kSuccess;
+}
+extern "C" Status cuEventSynchronize(Event) { return state.asyncStatus; }
+extern "C" Status cuEventElapsedTime(float *milliseconds, Event start,
+                                     Event end) {
+  if (!start->recorded || !end->recorded)
+    return kNotReady;
+  *milliseconds = float(end->milliseconds - start->milliseconds);
+  return kSuccess;
+}
+
+} // namespace attn::cuda

@@ -1,0 +1,29 @@
+// How a test looks into the fake driver and makes things go wrong there.
+#ifndef ATTN_TEST_FAKECUDADRIVER_H
+#define ATTN_TEST_FAKECUDADRIVER_H
+
+#include <cstddef>
+#include <string>
+
+namespace attn::cuda {
+
+struct FakeCUDA {
+  size_t memoryBytes = size_t(64) << 20, usedBytes = 0;
+  int loadedModules = 0, liveEvents = 0;
+  /// What one kernel adds to the clock that the events read.
+  double kernelMilliseconds = 0.5, clockMilliseconds = 0;
+  /// What synchronising calls return: a kernel that failed while it ran.
+  int asyncStatus = 0;
+  /// One letter per call: F fill, E event, K kernel.
+  std::string calls;
+  size_t lastFillBytes = 0;
+};
+
+} // namespace attn::cuda
+
+/// Loads the fake libraries under the names that the code under test opens
+/// (dlopen finds a loaded library by its soname). Null if a test is not built
+/// with them.
+attn::cuda::FakeCUDA *useFakeCUDA();
+
+#endif // ATTN_TEST_FAKECUDADRIVER_H

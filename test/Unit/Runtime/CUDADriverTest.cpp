@@ -1,0 +1,194 @@
+// The driver table and the steps on top of it, against a fake driver; and what
+// a user reads on a machine that has no driver or no GPU.
+#include "attn/Runtime/CUDADriver.h"
+
+#include "../Doubles/FakeCUDADriver.h"
+
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <dlfcn.h>
+#include <thread>
+
+using namespace attn;
+using namespace attn::cuda;
+
+namespace {
+
+class CUDADriverTest : public ::testing::Test {
+protected:
+  CUDADriverTest() { fake.asyncStatus = 0; }
+  FakeCUDA &fake = *useFakeCUDA();
+};
+
+/// Ends the process with driver()'s message: the driver is looked for once per
+/// process, so that every way of missing it needs a process of its own.
+[[noreturn]] void reportDriver() {
+  Result<const Driver *> table = driver();
+  Result<const Driver *> again = driver();
+  if (bool(table) != bool(again) || (!table && table.error() != again.error()))
+    std::exit(3);
+  std::fputs(table ? "loaded" : table.error().c_str(), stderr);
+  std::exit(table ? 0 : 1);
+}
+
+TEST(CUDADriverDeathTest, NoDriver) {
+  GTEST_FLAG_SET(death_test_style, "threadsafe");
+  EXPECT_EXIT(
+      {
+        if (dlopen("libcuda.so.1", RTLD_NOW)) {
+          std::fputs("no CUDA driver: libcuda.so.1: this machine has one",
+                     stderr);
+          std::exit(1);
+        }
+        reportDriver();
+      },
+      ::testing::ExitedWithCode(1),
+      "no CUDA driver: libcuda.so.1: (cannot open shared object file|this)");
+}
+
+TEST(CUDADriverDeathTest, NoDevice) {
+  GTEST_FLAG_SET(death_test_style, "threadsafe");
+  EXPECT_EXIT(
+      {
+        useFakeCUDA();
+        setenv("FAKE_CUDA_DEVICES", "0", 1);
+        reportDriver();
+      },
+      ::testing::ExitedWithCode(1),
+      "no usable GPU: cuInit: no CUDA-capable device is detected "
+      "\\(CUDA_ERROR_NO_DEVICE\\)");
+}
+
+TEST_F(CUDADriverTest, ErrorsNameTheCallAndTheReason) {
+  Result<const Driver *> table = driver();
+  ASSERT_TRUE(table) << table.error();
+  EXPECT_TRUE((*table)->check(kSuccess, "cuAnything"));
+  EXPECT_EQ((*table)->check(700, "cuStreamSynchronize").error(),
+            "cuStreamSynchronize: an illegal memory access was encountered "
+            "(CUDA_ERROR_ILLEGAL_ADDRESS)");
+  EXPECT_EQ((*table)->check(12345, "cuInit").error(),
+            "cuInit: unknown error (error 12345)");
+}
+
+TEST_F(CUDADriverTest, EnsureContextKeepsTheCurrentOne) {
+  std::thread([] {
+    ASSERT_TRUE(ensureContext());
+    const Driver &cu = **driver();
+    Context first = nullptr, second = nullptr;
+    cu.ctxGetCurrent(&first);
+    EXPECT_NE(first, nullptr);
+    int other;
+    cu.ctxSetCurrent(reinterpret_cast<Context>(&other));
+    ASSERT_TRUE(ensureContext());
+    cu.ctxGetCurrent(&second);
+    EXPECT_EQ(second, reinterpret_cast<Context>(&other));
+  }).join();
+}
+
+TEST_F(CUDADriverTest, DeviceInfo) {
+  Result<DeviceInfo> info = deviceInfo(0);
+  ASSERT_TRUE(info) << info.error();
+  EXPECT_EQ(info->name, "Fake GPU");
+  EXPECT_EQ(info->computeMajor * 10 + info->computeMinor, 90);
+  EXPECT_EQ(info->multiprocessors, 132);
+  EXPECT_EQ(info->l2Bytes, 1 << 20);
+  EXPECT_EQ(info->maxSharedBytes, 232448);
+  EXPECT_EQ(info->driverVersion, 13000);
+  EXPECT_EQ(info->memoryBytes, int64_t(fake.memoryBytes));
+}
+
+TEST_F(CUDADriverTest, ModuleRunsAKernel) {
+  {
+    Result<Module> loaded = Module::fromPTX(".entry kernel\n");
+    ASSERT_TRUE(loaded) << loaded.error();
+    Module module = std::move(*loaded);
+    EXPECT_EQ(fake.loadedModules, 1);
+    EXPECT_EQ(module.log(), "ptxas info : Used 40 registers");
+    Result<Function> kernel = module.function("kernel");
+    ASSERT_TRUE(kernel) << kernel.error();
+    Result<FunctionInfo> info = functionInfo(*kernel);
+    ASSERT_TRUE(info);
+    EXPECT_EQ(info->registers, 40);
+    EXPECT_EQ(info->localBytes, 0);
+    EXPECT_EQ(info->staticSharedBytes, 1024);
+    EXPECT_EQ(info->maxThreads, 256);
+
+    int stored = 0;
+    int *target = &stored;
+    void *parameters[] = {&target};
+    LaunchShape shape{{7, 1, 1}, {128, 1, 1}, 0};
+    ASSERT_TRUE(launch(*kernel, shape, parameters, nullptr));
+    EXPECT_EQ(stored, 7);
+    // More shared memory than a block gets unasked: only after asking for it.
+    shape.sharedBytes = 100 << 10;
+    EXPECT_FALSE(launch(*kernel, shape, parameters, nullptr));
+    ASSERT_TRUE(setDynamicSharedMemory(*kernel, 100 << 10));
+    EXPECT_TRUE(launch(*kernel, shape, parameters, nullptr));
+  }
+  EXPECT_EQ(fake.loadedModules, 0);
+}
+
+TEST_F(CUDADriverTest, ModuleIsUnloadedFromAnyThread) {
+  Result<Module> loaded = Module::fromPTX(".entry kernel\n");
+  ASSERT_TRUE(loaded);
+  std::thread([&] { Module gone = std::move(*loaded); }).join();
+  EXPECT_EQ(fake.loadedModules, 0);
+}
+
+TEST_F(CUDADriverTest, BadModulesAndLaunches) {
+  Result<Module> bad = Module::fromPTX("syntax-error");
+  ASSERT_FALSE(bad);
+  EXPECT_EQ(bad.error(),
+            "the CUDA driver rejects the generated PTX: cuModuleLoadDataEx: a "
+            "PTX JIT compilation failed (CUDA_ERROR_INVALID_PTX)\nptxas "
+            "application ptx input, line 1; fatal: unexpected instruction");
+
+  Result<Module> module = Module::fromPTX(".entry kernel\n");
+  ASSERT_TRUE(module);
+  Result<Function> missing = module->function("other");
+  ASSERT_FALSE(missing);
+  EXPECT_EQ(missing.error(),
+            "no kernel 'other' in the module: cuModuleGetFunction: named "
+            "symbol not found (CUDA_ERROR_NOT_FOUND)");
+
+  Result<Function> kernel = module->function("kernel");
+  ASSERT_TRUE(kernel);
+  Result<void> tooWide =
+      launch(*kernel, {{1, 2, 3}, {1024, 1, 1}, 64}, nullptr, nullptr);
+  ASSERT_FALSE(tooWide);
+  EXPECT_EQ(tooWide.error(),
+            "cuLaunchKernel: invalid argument (CUDA_ERROR_INVALID_VALUE): grid "
+            "1x2x3, block 1024x1x1, 64 bytes of dynamic shared memory");
+  Result<void> tooMuch = setDynamicSharedMemory(*kernel, 1 << 20);
+  ASSERT_FALSE(tooMuch);
+  EXPECT_EQ(tooMuch.error(), "the kernel needs 1048576 bytes of shared memory "
+                             "per block, this GPU has 232448");
+}
+
+TEST_F(CUDADriverTest, BuffersFreeThemselves) {
+  size_t before = fake.usedBytes;
+  {
+    Result<Buffer> buffer = Buffer::allocate(1000);
+    ASSERT_TRUE(buffer) << buffer.error();
+    EXPECT_EQ(buffer->address() % 256, 0u);
+    EXPECT_EQ(fake.usedBytes, before + 1000);
+    Buffer moved = std::move(*buffer);
+    EXPECT_EQ(buffer->address(), 0u);
+    EXPECT_NE(moved.address(), 0u);
+    moved = Buffer();
+  }
+  EXPECT_EQ(fake.usedBytes, before);
+
+  Result<Buffer> none = Buffer::allocate(0);
+  ASSERT_TRUE(none);
+  EXPECT_EQ(none->address(), 0u);
+
+  Result<Buffer> huge = Buffer::allocate(int64_t(1) << 40);
+  ASSERT_FALSE(huge);
+  EXPECT_EQ(huge.error(), "out of GPU memory: needs 1099511627776 bytes, " +
+                              std::to_string(fake.memoryBytes - before) +
+                              " are free");
+}
+
+} // namespace

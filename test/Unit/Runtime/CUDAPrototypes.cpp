@@ -1,0 +1,55 @@
+// Compiled only where cuda.h is installed: every line of CUDADriver.def and
+// every constant, written by hand, must be what NVIDIA's header declares.
+#include "attn/Runtime/CUDADriver.h"
+
+#include <cuda.h>
+
+#include <type_traits>
+
+namespace prototypes {
+using Status = CUresult;
+using Device = CUdevice;
+using DevicePointer = CUdeviceptr;
+using Context = CUcontext;
+using ModuleHandle = CUmodule;
+using Function = CUfunction;
+using Stream = CUstream;
+using Event = CUevent;
+using DeviceAttribute = CUdevice_attribute;
+using FunctionAttribute = CUfunction_attribute;
+using JitOption = CUjit_option;
+
+#define ATTN_CUDA_ENTRY(member, symbol, parameters)                            \
+  static_assert(                                                               \
+      std::is_same_v<decltype(&::symbol), Status(CUDAAPI *) parameters>,       \
+      #symbol);
+#include "attn/Runtime/CUDADriver.def"
+} // namespace prototypes
+
+namespace attn::cuda {
+static_assert(sizeof(CUresult) == sizeof(Status));
+static_assert(std::is_same_v<CUdevice, Device>);
+static_assert(std::is_same_v<CUdeviceptr, DevicePointer>);
+static_assert(kSuccess == CUDA_SUCCESS);
+static_assert(kOutOfMemory == CUDA_ERROR_OUT_OF_MEMORY);
+static_assert(kMultiprocessorCount == CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT);
+static_assert(kL2CacheSize == CU_DEVICE_ATTRIBUTE_L2_CACHE_SIZE);
+static_assert(kComputeCapabilityMajor ==
+              CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR);
+static_assert(kComputeCapabilityMinor ==
+              CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR);
+static_assert(kMaxSharedPerBlockOptin ==
+              CU_DEVICE_ATTRIBUTE_MAX_SHARED_MEMORY_PER_BLOCK_OPTIN);
+static_assert(kMaxThreadsPerBlock == CU_FUNC_ATTRIBUTE_MAX_THREADS_PER_BLOCK);
+static_assert(kSharedBytes == CU_FUNC_ATTRIBUTE_SHARED_SIZE_BYTES);
+static_assert(kLocalBytes == CU_FUNC_ATTRIBUTE_LOCAL_SIZE_BYTES);
+static_assert(kRegisters == CU_FUNC_ATTRIBUTE_NUM_REGS);
+static_assert(kMaxDynamicSharedBytes ==
+              CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES);
+static_assert(kJitInfoLog == CU_JIT_INFO_LOG_BUFFER);
+static_assert(kJitInfoLogBytes == CU_JIT_INFO_LOG_BUFFER_SIZE_BYTES);
+static_assert(kJitErrorLog == CU_JIT_ERROR_LOG_BUFFER);
+static_assert(kJitErrorLogBytes == CU_JIT_ERROR_LOG_BUFFER_SIZE_BYTES);
+static_assert(kJitLogVerbose == CU_JIT_LOG_VERBOSE);
+static_assert(kStreamNonBlocking == CU_STREAM_NON_BLOCKING);
+} // namespace attn::cuda
