@@ -52,14 +52,17 @@ function(attn_library name)
   endif()
 endfunction()
 
-# attn_tool(name SOURCES... LINK libs... [NO_MLIR]): a program in bin/.
-function(attn_tool name)
+# What programs have in common. They compile as -fPIC, like the libraries, since
+# the precompiled header is refused to -fPIE.
+function(attn_program name)
   cmake_parse_arguments(ARG "NO_MLIR" "" "LINK" ${ARGN})
   add_executable(${name} ${ARG_UNPARSED_ARGUMENTS})
-  target_compile_options(${name} PRIVATE ${ATTN_WARNINGS})
+  set_target_properties(${name} PROPERTIES POSITION_INDEPENDENT_CODE OFF)
+  target_compile_options(${name} PRIVATE ${ATTN_WARNINGS} -fPIC)
   target_link_libraries(${name} PRIVATE ${ARG_LINK})
   if(NOT ARG_NO_MLIR)
     attn_use_mlir_headers(${name} FALSE)
+    target_link_libraries(${name} PRIVATE attn_mlir)
   endif()
   if(ATTN_STATIC)
     target_link_options(${name} PRIVATE -static-libstdc++ -static-libgcc
@@ -68,23 +71,20 @@ function(attn_tool name)
   add_dependencies(attn-tests ${name})
 endfunction()
 
-# attn_unittest(name SOURCES... LINK libs... [NO_MLIR]): a GoogleTest program
-# which lit runs, each of its cases counted as a test. Name it FooTests.
-function(attn_unittest name)
-  if(ATTN_STATIC)
-    return()
-  endif()
-  cmake_parse_arguments(ARG "NO_MLIR" "" "LINK" ${ARGN})
-  add_executable(${name} ${ARG_UNPARSED_ARGUMENTS})
-  set_target_properties(${name} PROPERTIES
-    RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/test/Unit)
-  target_compile_options(${name} PRIVATE ${ATTN_WARNINGS})
-  target_link_libraries(${name} PRIVATE ${ARG_LINK} GTest::gtest_main)
-  if(NOT ARG_NO_MLIR)
-    attn_use_mlir_headers(${name} FALSE)
-  endif()
-  add_dependencies(attn-tests ${name})
+# attn_tool(name SOURCES... LINK libs... [NO_MLIR]): a program in bin/.
+function(attn_tool name)
+  attn_program(${name} ${ARGN})
 endfunction()
 
-# Everything that the test suite runs: `ninja attn-tests`, then lit.
+# attn_unit_test(name SOURCES... [LINK libs...]): one GoogleTest program without
+# MLIR headers, which lit runs; each of its cases counts as a test. Name it
+# FooTests.
+function(attn_unit_test name)
+  attn_program(${name} ${ARGN} NO_MLIR)
+  target_link_libraries(${name} PRIVATE GTest::gtest_main)
+  set_target_properties(${name} PROPERTIES
+    RUNTIME_OUTPUT_DIRECTORY ${CMAKE_CURRENT_BINARY_DIR})
+endfunction()
+
+# Everything that the test suite runs.
 add_custom_target(attn-tests)

@@ -1,0 +1,13 @@
+# Runs the GoogleTest programs, so that one runner counts every test. Their
+# directory in the build is the suite: it holds the programs.
+import os
+
+import lit.formats
+
+config.name = "attn-unit"
+config.test_format = lit.formats.GoogleTest(".", "Tests")
+config.test_source_root = os.path.join(config.attn_build_dir, "test", "Unit")
+config.test_exec_root = config.test_source_root
+for name in ("HOME", "LD_LIBRARY_PATH", "OPENBLAS_NUM_THREADS"):
+    if name in os.environ:
+        config.environment[name] = os.environ[name]

@@ -1,0 +1,65 @@
+# The test suite: every .mlir, .test and .py file below this directory that has
+# RUN lines. Parameters (lit -D or ./dev test):
+#   gpu=1         run the cases that REQUIRE: gpu
+#   roundtrip=1   every attn-opt call also checks --verify-roundtrip
+import os
+import shutil
+import subprocess
+
+import lit.formats
+
+config.name = "attn"
+config.test_format = lit.formats.ShTest(execute_external=False)
+config.suffixes = [".mlir", ".test", ".py"]
+config.excludes = ["Unit", "Inputs", "CMakeLists.txt", "lit.cfg.py", "summarize.py"]
+config.test_source_root = os.path.dirname(__file__)
+config.test_exec_root = os.path.join(config.attn_build_dir, "test")
+
+# Tools are found by name, ours first.
+tool_dirs = [
+    os.path.join(config.attn_build_dir, "bin"),
+    config.llvm_tools_dir,
+    os.path.join(config.attn_deps_dir, "bin"),
+    os.environ.get("PATH", ""),
+    "/usr/local/cuda/bin",
+]
+config.environment["PATH"] = os.pathsep.join(d for d in tool_dirs if d)
+for name in ("HOME", "LD_LIBRARY_PATH", "CUDA_VISIBLE_DEVICES", "TMPDIR"):
+    if name in os.environ:
+        config.environment[name] = os.environ[name]
+
+# A FileCheck variable that leaks from one function's checks into the next
+# makes a test pass for the wrong reason.
+config.environment["FILECHECK_OPTS"] = "--enable-var-scope --dump-input-filter=error"
+
+config.substitutions.append(("%configs", os.path.join(config.attn_source_dir, "configs")))
+config.substitutions.append(("%source", config.attn_source_dir))
+if lit_config.params.get("roundtrip"):
+    config.substitutions.append((r"\battn-opt\b", "attn-opt --verify-roundtrip"))
+
+
+def has_tool(name):
+    return shutil.which(name, path=config.environment["PATH"]) is not None
+
+
+def has_python_torch():
+    probe = "import torch, sys; sys.exit(not torch.cuda.is_available())"
+    return (
+        subprocess.run(
+            ["python3", "-c", probe], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        ).returncode
+        == 0
+    )
+
+
+if has_tool("ptxas"):
+    config.available_features.add("ptxas")
+if lit_config.params.get("gpu"):
+    config.available_features.add("gpu")
+    if has_python_torch():
+        config.available_features.add("python-torch")
+
+# Nothing here takes minutes: a test that hangs is a failure, not a hung suite.
+supported, _ = lit_config.maxIndividualTestTimeIsSupported
+if supported:
+    lit_config.maxIndividualTestTime = 600

@@ -1,0 +1,14 @@
+// attn-opt: runs any pass or pipeline of the compiler on IR of any level, so that
+// every step can be looked at and tested by itself. Conventions of mlir-opt.
+#include "attn/InitAll.h"
+
+#include "mlir/IR/DialectRegistry.h"
+#include "mlir/Tools/mlir-opt/MlirOptMain.h"
+
+int main(int argc, char **argv) {
+  mlir::DialectRegistry registry;
+  mlir::attn::registerAllDialects(registry);
+  mlir::attn::registerAllPasses();
+  return mlir::asMainReturnCode(mlir::MlirOptMain(
+      argc, argv, "attn-opt: attention compiler pass driver\n", registry));
+}
