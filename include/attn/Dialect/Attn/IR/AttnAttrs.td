@@ -19,6 +19,11 @@ def Attn_ScheduleAttr : AttrDef<Attn_Dialect, "Schedule"> {
     - `aligned`: rows start at multiples of 16 bytes, so that asynchronous
       16-byte copies may be used.
 
+    Constraints:
+    - C1: `q` and `kv` are multiples of 16 from 16 to 1024.
+    - C2: `warps` is 1 to 16, and the rows of one warp are a multiple of 16.
+    - C3: `stages` is 1 to 8.
+
     Example: `#attn.schedule<q = 128, kv = 64, warps = 4, stages = 1, aligned = true>`
   }];
   let parameters = (ins "int64_t":$q, "int64_t":$kv,

@@ -15,7 +15,8 @@ def Attn_FloatTensor : RankedTensorOf<[BF16, F16, F32]>;
 def Attn_Capture : AnyTypeOf<[RankedTensorOf<[F32, BF16, F16, I32, I1]>, F32, I32]>;
 
 def Attn_ModOp : Attn_Op<"mod", [IsolatedFromAbove, Symbol,
-    DeclareOpInterfaceMethods<OpAsmOpInterface, ["getAsmBlockArgumentNames"]>]> {
+    DeclareOpInterfaceMethods<OpAsmOpInterface, ["getAsmBlockArgumentNames"]>,
+    DeclareOpInterfaceMethods<SymbolUserOpInterface>]> {
   let summary = "an attention variant: a score program and a mask program";
   let description = [{
     Either program may be absent: without `score` the score stays as it is,
@@ -24,8 +25,12 @@ def Attn_ModOp : Attn_Op<"mod", [IsolatedFromAbove, Symbol,
     arguments of each region, then `s` (score only), `b`, `h`, `q`, `kv`.
 
     Each capture may carry attributes. `attn.shape` and `attn.data` say how
-    attn-bench makes the data: see configs/mods. `attn.fold_batch` on the mod
-    says that a batch of sequences is run as one sequence.
+    attn-bench makes the data (see configs/mods): a tensor has one entry of
+    `attn.shape` for each dimension, a number or one of "batch", "heads",
+    "kv_heads", "queries", "keys", "sequences", and its `attn.data` names a
+    function which takes the table as a memref, then those six sizes as indices,
+    and fills the table; a scalar's `attn.data` is its value. `attn.fold_batch`
+    on the mod says that a batch of sequences is run as one sequence.
 
     Example:
 
@@ -45,13 +50,16 @@ def Attn_ModOp : Attn_Op<"mod", [IsolatedFromAbove, Symbol,
     ```
 
     Constraints:
-    - C1: capture names are distinct, and none is `s`, `b`, `h`, `q` or `kv`.
+    - C1: capture names are identifiers, distinct, and none is `s`, `b`, `h`, `q`
+      or `kv`; a capture is a tensor of f32, bf16, f16, i32 or i1, an f32 or an
+      i32.
     - C2: captures have the types which the op names, in both programs.
     - C3: the score program takes (f32, i32, i32, i32, i32) and yields f32.
     - C4: the mask program takes (i32, i32, i32, i32) and yields i1.
     - C5: a program holds `arith`, `math` and `attn` operations and `scf.if`,
-      all of them free of side effects.
-    - C6: a mod without a program captures nothing.
+      all of them free of side effects, on scalars: f16, bf16, f32, i1, i32, i64
+      and index.
+    - C6: `attn.shape` and `attn.data` are as described above.
     - C7: mods do not apply each other in a circle.
   }];
   let arguments = (ins SymbolNameAttr:$sym_name,
@@ -62,6 +70,7 @@ def Attn_ModOp : Attn_Op<"mod", [IsolatedFromAbove, Symbol,
   let hasCustomAssemblyFormat = 1;
   let hasVerifier = 1;
   let hasRegionVerifier = 1;
+  let hasCanonicalizer = 1;
   let extraClassDeclaration = [{
     bool hasScore() { return !getScore().empty(); }
     bool hasMask() { return !getMask().empty(); }

@@ -1,0 +1,37 @@
+// Evaluating the program of a mod somewhere else: what every lowering does with
+// attn.mod, so that all of them read a program in the same way.
+#ifndef ATTN_DIALECT_ATTN_IR_MODPROGRAM_H
+#define ATTN_DIALECT_ATTN_IR_MODPROGRAM_H
+
+#include "attn/Dialect/Attn/IR/AttnDialect.h"
+
+#include "mlir/IR/Builders.h"
+
+namespace mlir::attn {
+
+/// Makes the value of `load` at `indices` (i32, one for each dimension) of
+/// `table`, which is what stands for the captured tensor. The result has the
+/// table's element type.
+using LowerLoadFn = function_ref<Value(OpBuilder &builder, LoadOp load,
+                                       ValueRange indices, Value table)>;
+
+struct ProgramOptions {
+  /// Compute in f64 instead of in the program's float types: roundings between
+  /// them disappear. Float arguments are f64 or become it; loads are extended.
+  bool f64 = false;
+};
+
+/// Clones `program`, the score or mask region of a mod that stands alone
+/// (attn-inline-mods), at the insertion point of `builder`. `captures` stand
+/// for the captured values (tables may be of any type that `lowerLoad` can
+/// read), `args` for the arguments after them. Returns what the program yields:
+/// an i1, or an f32 (f64 with ProgramOptions::f64). Clones keep their
+/// locations; `loc` is that of what is added. Fails, with a diagnostic, if the
+/// program applies another mod: the result is null.
+Value inlineProgram(OpBuilder &builder, Location loc, Region &program,
+                    ValueRange captures, ValueRange args, LowerLoadFn lowerLoad,
+                    ProgramOptions options = {});
+
+} // namespace mlir::attn
+
+#endif // ATTN_DIALECT_ATTN_IR_MODPROGRAM_H

@@ -1,0 +1,47 @@
+// The attn dialect: registration, and what a schedule must satisfy.
+#include "attn/Dialect/Attn/IR/AttnDialect.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/IR/Builders.h"
+#include "mlir/IR/DialectImplementation.h"
+#include "llvm/ADT/TypeSwitch.h"
+
+using namespace mlir;
+using namespace mlir::attn;
+
+#include "attn/Dialect/Attn/IR/AttnDialect.cpp.inc"
+
+#define GET_ATTRDEF_CLASSES
+#include "attn/Dialect/Attn/IR/AttnAttrs.cpp.inc"
+
+void AttnDialect::initialize() {
+  addAttributes<
+#define GET_ATTRDEF_LIST
+#include "attn/Dialect/Attn/IR/AttnAttrs.cpp.inc"
+      >();
+  addOperations<
+#define GET_OP_LIST
+#include "attn/Dialect/Attn/IR/AttnOps.cpp.inc"
+      >();
+}
+
+LogicalResult ScheduleAttr::verify(function_ref<InFlightDiagnostic()> emitError,
+                                   int64_t q, int64_t kv, int64_t warps,
+                                   int64_t stages, bool aligned) {
+  // C1
+  for (auto [name, size] : {std::pair("q", q), std::pair("kv", kv)})
+    if (size < 16 || size > 1024 || size % 16 != 0)
+      return emitError() << "expects '" << name
+                         << "' to be a multiple of 16 from 16 to 1024, got "
+                         << size;
+  // C2
+  if (warps < 1 || warps > 16)
+    return emitError() << "expects 'warps' from 1 to 16, got " << warps;
+  if (q % (16 * warps) != 0)
+    return emitError() << "expects 'q' to be a multiple of " << 16 * warps
+                       << ", 16 for each of " << warps << " warps, got " << q;
+  // C3
+  if (stages < 1 || stages > 8)
+    return emitError() << "expects 'stages' from 1 to 8, got " << stages;
+  return success();
+}

@@ -1,0 +1,402 @@
+// The text of attn.mod and the rules of its programs.
+#include "attn/Dialect/Attn/IR/AttnDialect.h"
+
+#include "mlir/IR/Builders.h"
+#include "mlir/Interfaces/FunctionInterfaces.h"
+#include "llvm/ADT/StringExtras.h"
+#include "llvm/ADT/StringSet.h"
+
+using namespace mlir;
+using namespace mlir::attn;
+
+//===----------------------------------------------------------------------===//
+// Text
+//===----------------------------------------------------------------------===//
+
+/// Names of the position arguments; the score program has `s` before them.
+static constexpr StringRef kArgNames[] = {"s", "b", "h", "q", "kv"};
+
+DictionaryAttr ModOp::getCaptureAttrs(unsigned i) {
+  ArrayAttr attrs = getCaptureAttrsAttr();
+  return attrs ? cast<DictionaryAttr>(attrs[i]) : DictionaryAttr();
+}
+
+void ModOp::getAsmBlockArgumentNames(Region &region,
+                                     OpAsmSetValueNameFn setName) {
+  ArrayAttr captures = getCaptureNamesAttr();
+  size_t count = captures ? captures.size() : 0;
+  bool isScore = region.getRegionNumber() == 0;
+  ArrayRef<StringRef> names = ArrayRef(kArgNames).drop_front(isScore ? 0 : 1);
+  for (BlockArgument arg : region.getArguments()) {
+    size_t i = arg.getArgNumber();
+    if (i < count)
+      setName(arg, cast<StringAttr>(captures[i]).getValue());
+    else if (i - count < names.size())
+      setName(arg, names[i - count]);
+  }
+}
+
+/// `keyword(%s: f32, ...) { ... }` if it is there. The captures come first
+/// among the arguments of the region.
+static ParseResult parseProgram(OpAsmParser &parser, StringRef keyword,
+                                ArrayRef<OpAsmParser::Argument> captures,
+                                Region &region) {
+  if (failed(parser.parseOptionalKeyword(keyword)))
+    return success();
+  SmallVector<OpAsmParser::Argument> positions;
+  SMLoc start = parser.getCurrentLocation();
+  if (parser.parseArgumentList(positions, OpAsmParser::Delimiter::Paren,
+                               /*allowType=*/true))
+    return failure();
+  for (const OpAsmParser::Argument &arg : positions)
+    if (!arg.type)
+      return parser.emitError(arg.ssaName.location, "expects a type");
+  SmallVector<OpAsmParser::Argument> args(captures);
+  llvm::append_range(args, positions);
+  if (parser.parseRegion(region, args, /*enableNameShadowing=*/true))
+    return failure();
+  if (region.empty())
+    return parser.emitError(start, "expects '")
+           << keyword << "' to have a body";
+  return success();
+}
+
+ParseResult ModOp::parse(OpAsmParser &parser, OperationState &result) {
+  Builder &builder = parser.getBuilder();
+  StringAttr symbol;
+  if (parser.parseSymbolName(symbol, getSymNameAttrName(result.name),
+                             result.attributes))
+    return failure();
+
+  SmallVector<OpAsmParser::Argument> captures;
+  if (parser.parseArgumentList(captures, OpAsmParser::Delimiter::OptionalParen,
+                               /*allowType=*/true, /*allowAttrs=*/true))
+    return failure();
+  SmallVector<Attribute> names, types, attrs;
+  bool hasAttrs = false;
+  for (OpAsmParser::Argument &capture : captures) {
+    if (!capture.type)
+      return parser.emitError(capture.ssaName.location, "expects a type");
+    // `%0` cannot name a block argument when it is printed.
+    StringRef name = capture.ssaName.name.drop_front();
+    names.push_back(builder.getStringAttr(
+        llvm::isDigit(name.front()) ? "_" + name : Twine(name)));
+    types.push_back(TypeAttr::get(capture.type));
+    attrs.push_back(capture.attrs ? capture.attrs
+                                  : builder.getDictionaryAttr({}));
+    hasAttrs |= capture.attrs && !capture.attrs.empty();
+  }
+  result.addAttribute(getCaptureNamesAttrName(result.name),
+                      builder.getArrayAttr(names));
+  result.addAttribute(getCaptureTypesAttrName(result.name),
+                      builder.getArrayAttr(types));
+  if (hasAttrs)
+    result.addAttribute(getCaptureAttrsAttrName(result.name),
+                        builder.getArrayAttr(attrs));
+
+  Region *score = result.addRegion();
+  Region *mask = result.addRegion();
+  if (parseProgram(parser, "score", captures, *score) ||
+      parseProgram(parser, "mask", captures, *mask))
+    return failure();
+  return parser.parseOptionalAttrDictWithKeyword(result.attributes);
+}
+
+void ModOp::print(OpAsmPrinter &p) {
+  p << ' ';
+  p.printSymbolName(getSymName());
+  if (getNumCaptures() != 0) {
+    p << '(';
+    llvm::interleaveComma(llvm::seq(getNumCaptures()), p, [&](unsigned i) {
+      p << '%' << cast<StringAttr>(getCaptureNames()[i]).getValue() << ": "
+        << cast<TypeAttr>(getCaptureTypes()[i]).getValue();
+      if (DictionaryAttr attrs = getCaptureAttrs(i))
+        p.printOptionalAttrDict(attrs.getValue());
+    });
+    p << ')';
+  }
+  for (auto [keyword, region] :
+       {std::pair("score", &getScore()), std::pair("mask", &getMask())}) {
+    if (region->empty())
+      continue;
+    p << ' ' << keyword << '(';
+    llvm::interleaveComma(
+        region->getArguments().drop_front(getNumCaptures()), p,
+        [&](BlockArgument arg) { p.printRegionArgument(arg); });
+    p << ") ";
+    p.printRegion(*region, /*printEntryBlockArgs=*/false);
+  }
+  p.printOptionalAttrDictWithKeyword(
+      (*this)->getAttrs(),
+      {getSymNameAttrName(), getCaptureNamesAttrName(),
+       getCaptureTypesAttrName(), getCaptureAttrsAttrName()});
+}
+
+//===----------------------------------------------------------------------===//
+// Captures: C1 and C6
+//===----------------------------------------------------------------------===//
+
+static bool isCaptureType(Type type) {
+  if (type.isF32() || type.isInteger(32))
+    return true;
+  auto tensor = dyn_cast<RankedTensorType>(type);
+  if (!tensor)
+    return false;
+  Type element = tensor.getElementType();
+  return element.isF32() || element.isBF16() || element.isF16() ||
+         element.isInteger(32) || element.isInteger(1);
+}
+
+/// Whether `%name` reads back as it was printed.
+static bool isIdentifier(StringRef name) {
+  auto isPunctuation = [](char c) { return StringRef("$._-").contains(c); };
+  return !name.empty() && !llvm::isDigit(name.front()) &&
+         llvm::all_of(name, [&](char c) {
+           return llvm::isAlnum(c) || isPunctuation(c);
+         });
+}
+
+/// C6: one entry for each dimension, a size or the name of one.
+static LogicalResult verifyShape(ModOp op, StringRef name, Type type,
+                                 Attribute shape) {
+  auto tensor = dyn_cast<RankedTensorType>(type);
+  auto entries = dyn_cast<ArrayAttr>(shape);
+  if (!tensor || !entries ||
+      static_cast<int64_t>(entries.size()) != tensor.getRank())
+    return op.emitOpError() << "expects 'attn.shape' of capture '" << name
+                            << "' to have one entry for each dimension of "
+                            << type << ", got " << shape;
+  for (Attribute entry : entries) {
+    if (auto size = dyn_cast<IntegerAttr>(entry))
+      if (size.getValue().isStrictlyPositive())
+        continue;
+    if (auto size = dyn_cast<StringAttr>(entry))
+      if (llvm::is_contained(
+              {"batch", "heads", "kv_heads", "queries", "keys", "sequences"},
+              size.getValue()))
+        continue;
+    return op.emitOpError()
+           << "expects 'attn.shape' of capture '" << name
+           << "' to hold positive sizes, \"batch\", \"heads\", \"kv_heads\", "
+              "\"queries\", \"keys\" or \"sequences\", got "
+           << entry;
+  }
+  return success();
+}
+
+/// C6: a scalar's data is its value, a tensor's the function that fills it.
+static LogicalResult verifyData(ModOp op, StringRef name, Type type,
+                                Attribute data) {
+  if (isa<RankedTensorType>(type)
+          ? isa<FlatSymbolRefAttr>(data)
+          : isa<TypedAttr>(data) && cast<TypedAttr>(data).getType() == type)
+    return success();
+  InFlightDiagnostic error = op.emitOpError()
+                             << "expects 'attn.data' of capture '" << name
+                             << "' to be ";
+  if (isa<RankedTensorType>(type))
+    error << "the symbol of a function";
+  else
+    error << "a value of type " << type;
+  return error << ", got " << data;
+}
+
+LogicalResult ModOp::verify() {
+  // C1
+  size_t count = getCaptureTypes().size();
+  if (getCaptureNames().size() != count)
+    return emitOpError() << "expects " << count << " capture names, got "
+                         << getCaptureNames().size();
+  if (getCaptureAttrsAttr() && getCaptureAttrsAttr().size() != count)
+    return emitOpError() << "expects " << count
+                         << " dictionaries of capture attributes, got "
+                         << getCaptureAttrsAttr().size();
+  llvm::StringSet<> seen;
+  for (unsigned i = 0; i < count; ++i) {
+    StringRef name = cast<StringAttr>(getCaptureNames()[i]).getValue();
+    Type type = cast<TypeAttr>(getCaptureTypes()[i]).getValue();
+    if (!isIdentifier(name))
+      return emitOpError()
+             << "expects a capture name to be an identifier, got '" << name
+             << "'";
+    if (llvm::is_contained(kArgNames, name))
+      return emitOpError() << "expects no capture to be named '" << name
+                           << "' like an argument";
+    if (!seen.insert(name).second)
+      return emitOpError() << "expects distinct capture names, got '" << name
+                           << "' twice";
+    if (!isCaptureType(type))
+      return emitOpError() << "expects capture '" << name
+                           << "' to be a tensor of f32, bf16, f16, i32 or i1, "
+                              "an f32 or an i32, got "
+                           << type;
+    // C6
+    DictionaryAttr attrs = getCaptureAttrs(i);
+    if (!attrs)
+      continue;
+    Attribute shape = attrs.get("attn.shape"), data = attrs.get("attn.data");
+    if (shape && failed(verifyShape(*this, name, type, shape)))
+      return failure();
+    if (data && failed(verifyData(*this, name, type, data)))
+      return failure();
+    if (data && !shape && isa<RankedTensorType>(type))
+      return emitOpError() << "expects 'attn.shape' of capture '" << name
+                           << "', whose data a function makes";
+  }
+  return success();
+}
+
+//===----------------------------------------------------------------------===//
+// Programs: C2 to C5
+//===----------------------------------------------------------------------===//
+
+/// C5: the types which an operation of a program may use.
+static bool isProgramType(Type type) {
+  return type.isF32() || type.isBF16() || type.isF16() || type.isInteger(1) ||
+         type.isInteger(32) || type.isInteger(64) || type.isIndex();
+}
+
+/// C5: whether `op` is one of the operations that programs are made of.
+static bool isProgramOp(Operation *op) {
+  if (isa<LoadOp, ApplyScoreOp, ApplyMaskOp, YieldOp>(op))
+    return true;
+  StringRef name = op->getName().getStringRef();
+  if (name == "scf.if" || name == "scf.yield")
+    return true;
+  return (name.starts_with("arith.") || name.starts_with("math.")) &&
+         isMemoryEffectFree(op) && op->getNumRegions() == 0;
+}
+
+/// C5, with the error at the operation that breaks it.
+static LogicalResult verifyProgramOp(Operation *op) {
+  if (!isProgramOp(op))
+    return op->emitError()
+           << "'" << op->getName()
+           << "' op is not allowed in a mod: expects arith, math, attn.load, "
+              "attn.apply_score, attn.apply_mask and scf.if";
+  for (Type type : op->getResultTypes())
+    if (!isProgramType(type))
+      return op->emitError()
+             << "'" << op->getName() << "' op result of type " << type
+             << " is not allowed in a mod: expects f16, bf16, f32, i1, i32, "
+                "i64 or index";
+  return success();
+}
+
+/// C2 to C5 for one program: its arguments after the captures, and its result.
+static LogicalResult verifyProgram(ModOp op, StringRef keyword, Region &region,
+                                   ArrayRef<Type> positions, Type result) {
+  SmallVector<Type> wanted(op.getCaptureTypes().getAsValueRange<TypeAttr>());
+  llvm::append_range(wanted, positions);
+  TypeRange given(region.getArgumentTypes());
+  if (given != TypeRange(wanted)) {
+    // The user wrote the captures once, for both programs.
+    size_t captures = op.getNumCaptures();
+    if (given.take_front(captures) != TypeRange(wanted).take_front(captures))
+      return op.emitOpError() << "expects the " << keyword
+                              << " program to begin with the captures (" // C2
+                              << TypeRange(wanted).take_front(captures)
+                              << "), got (" << given << ")";
+    return op.emitOpError()
+           << "expects the " << keyword << " program to take (" << positions
+           << "), got (" << given.drop_front(captures) << ")";
+  }
+
+  WalkResult walk = region.walk<WalkOrder::PreOrder>(
+      [](Operation *nested) { return WalkResult(verifyProgramOp(nested)); });
+  if (walk.wasInterrupted())
+    return failure();
+
+  auto yield = dyn_cast<YieldOp>(region.front().getTerminator());
+  if (!yield)
+    return region.front().getTerminator()->emitError()
+           << "expects the " << keyword << " program to end with attn.yield";
+  if (yield.getResult().getType() != result)
+    return yield.emitOpError()
+           << "expects the " << keyword << " program to yield " << result
+           << ", got " << yield.getResult().getType();
+  return success();
+}
+
+LogicalResult ModOp::verifyRegions() {
+  Type f32 = Float32Type::get(getContext());
+  Type i32 = IntegerType::get(getContext(), 32);
+  Type i1 = IntegerType::get(getContext(), 1);
+  if (hasScore() && failed(verifyProgram(*this, "score", getScore(),
+                                         {f32, i32, i32, i32, i32}, f32)))
+    return failure(); // C3
+  if (hasMask() &&
+      failed(verifyProgram(*this, "mask", getMask(), {i32, i32, i32, i32}, i1)))
+    return failure(); // C4
+  return success();
+}
+
+//===----------------------------------------------------------------------===//
+// Symbols: C6 and C7
+//===----------------------------------------------------------------------===//
+
+/// The mods that `mod` applies itself.
+static void forEachApplied(ModOp mod, function_ref<void(StringAttr)> visit) {
+  mod->walk([&](Operation *op) {
+    if (auto apply = dyn_cast<ApplyScoreOp>(op))
+      visit(apply.getModAttr().getAttr());
+    else if (auto apply = dyn_cast<ApplyMaskOp>(op))
+      visit(apply.getModAttr().getAttr());
+  });
+}
+
+/// C7: whether `start` can be reached from what it applies.
+static bool appliesItself(ModOp start, SymbolTableCollection &symbols) {
+  llvm::StringSet<> seen;
+  SmallVector<ModOp> worklist{start};
+  bool found = false;
+  while (!worklist.empty()) {
+    ModOp mod = worklist.pop_back_val();
+    forEachApplied(mod, [&](StringAttr name) {
+      found |= name == start.getSymNameAttr();
+      auto next = symbols.lookupNearestSymbolFrom<ModOp>(start, name);
+      if (next && seen.insert(name.getValue()).second)
+        worklist.push_back(next);
+    });
+  }
+  return found;
+}
+
+/// C6: the function takes the table as memory, then six sizes.
+static LogicalResult verifyDataFunction(ModOp op, unsigned i,
+                                        FlatSymbolRefAttr symbol,
+                                        SymbolTableCollection &symbols) {
+  auto tensor = cast<RankedTensorType>(
+      cast<TypeAttr>(op.getCaptureTypes()[i]).getValue());
+  SmallVector<int64_t> sizes(tensor.getRank(), ShapedType::kDynamic);
+  SmallVector<Type> inputs{MemRefType::get(sizes, tensor.getElementType())};
+  inputs.append(6, IndexType::get(op.getContext()));
+  auto wanted = FunctionType::get(op.getContext(), inputs, {});
+  auto function =
+      symbols.lookupNearestSymbolFrom<FunctionOpInterface>(op, symbol);
+  if (function && function.getFunctionType() == wanted &&
+      !function.isExternal())
+    return success();
+  InFlightDiagnostic error =
+      op.emitOpError() << "expects 'attn.data' of capture '"
+                       << cast<StringAttr>(op.getCaptureNames()[i]).getValue()
+                       << "' to name a function of type " << wanted << ", got ";
+  if (!function)
+    return error << "'@" << symbol.getValue() << "', which is no function";
+  if (function.isExternal())
+    return error << "'@" << symbol.getValue() << "', which has no body";
+  return error << function.getFunctionType();
+}
+
+LogicalResult ModOp::verifySymbolUses(SymbolTableCollection &symbols) {
+  if (appliesItself(*this, symbols))
+    return emitOpError() << "expects mods not to apply each other in a circle";
+  for (unsigned i = 0; i < getNumCaptures(); ++i) {
+    DictionaryAttr attrs = getCaptureAttrs(i);
+    auto data = attrs ? attrs.getAs<FlatSymbolRefAttr>("attn.data")
+                      : FlatSymbolRefAttr();
+    if (data && failed(verifyDataFunction(*this, i, data, symbols)))
+      return failure();
+  }
+  return success();
+}
