@@ -2,6 +2,8 @@
 // upstream ones that are of use between them.
 #include "attn/InitAll.h"
 
+#include "attn/Dialect/Attn/Transforms/Passes.h"
+
 #include "mlir/Conversion/Passes.h"
 #include "mlir/Dialect/Affine/Transforms/Passes.h"
 #include "mlir/Dialect/Arith/Transforms/Passes.h"
@@ -36,4 +38,7 @@ static void registerUpstreamPasses() {
   registerConvertVectorToLLVMPass();
 }
 
-void mlir::attn::registerAllPasses() { registerUpstreamPasses(); }
+void mlir::attn::registerAllPasses() {
+  registerUpstreamPasses();
+  registerAttnTransformsPasses();
+}

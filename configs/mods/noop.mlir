@@ -1,0 +1,3 @@
+// Plain attention: every query sees every key.
+
+attn.mod @noop
