@@ -1,0 +1,125 @@
+// The processor as a device: host memory and the wall clock.
+#include "Device.h"
+
+#include "Parallel.h"
+#include "Timing.h"
+
+#include <chrono>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <fstream>
+
+using namespace attn;
+using namespace attn::bench;
+
+/// The number after `key` in a file of `key: value kB` lines; -1 without one.
+static int64_t kibibytesOf(const char *path, const std::string &key) {
+  std::ifstream file(path);
+  std::string line;
+  while (std::getline(file, line))
+    if (line.compare(0, key.size(), key) == 0)
+      return std::strtoll(line.c_str() + key.size(), nullptr, 10);
+  return -1;
+}
+
+/// The first number in a file; -1 if there is none ("max" in a cgroup).
+static int64_t numberIn(const char *path) {
+  std::ifstream file(path);
+  int64_t value = -1;
+  return file >> value ? value : -1;
+}
+
+static std::string processorName() {
+  std::ifstream file("/proc/cpuinfo");
+  std::string line;
+  while (std::getline(file, line))
+    if (line.compare(0, 10, "model name") == 0 &&
+        line.find(": ") != std::string::npos)
+      return line.substr(line.find(": ") + 2);
+  return "unknown processor";
+}
+
+namespace {
+class CPUDevice final : public Device {
+public:
+  Target target() const override { return Target::CPU; }
+
+  std::string description() const override {
+    char memory[64];
+    std::snprintf(memory, sizeof(memory), "%.1f GiB",
+                  kibibytesOf("/proc/meminfo", "MemTotal:") / 1048576.0);
+    return processorName() + ", " + std::to_string(coreCount()) + " cores, " +
+           memory;
+  }
+
+  int64_t freeBytes() const override {
+    int64_t free = kibibytesOf("/proc/meminfo", "MemAvailable:") * 1024;
+    int64_t limit = numberIn("/sys/fs/cgroup/memory.max");
+    int64_t used = numberIn("/sys/fs/cgroup/memory.current");
+    if (limit >= 0 && used >= 0)
+      free = std::min(free, std::max<int64_t>(0, limit - used));
+    return free;
+  }
+
+  Result<void *> allocate(int64_t bytes) override {
+    constexpr int64_t alignment = 4096;
+    int64_t rounded = (bytes / alignment + 1) * alignment;
+    void *memory =
+        bytes > freeBytes() ? nullptr : std::aligned_alloc(alignment, rounded);
+    if (!memory)
+      return Error{"out of memory: " + std::to_string(bytes) + " bytes"};
+    return memory;
+  }
+
+  void release(void *memory) override { std::free(memory); }
+
+  Result<void> copyIn(void *to, const void *fromHost, int64_t bytes) override {
+    std::memcpy(to, fromHost, bytes);
+    return {};
+  }
+
+  Result<void> copyOut(void *toHost, const void *from, int64_t bytes) override {
+    std::memcpy(toHost, from, bytes);
+    return {};
+  }
+
+  Result<void> fill(void *memory, unsigned char byte, int64_t bytes) override {
+    std::memset(memory, byte, bytes);
+    return {};
+  }
+
+  Result<Timing> time(const std::function<Result<void>()> &work,
+                      const TimingOptions &options) override {
+    Sampler sampler(options);
+    double seconds = 0;
+    while (sampler.needsWarmup()) {
+      if (Result<void> ran = timeOnce(work, seconds); !ran)
+        return Error{ran.error()};
+      sampler.addWarmup(seconds);
+    }
+    while (sampler.needsSample()) {
+      if (Result<void> ran = timeOnce(work, seconds); !ran)
+        return Error{ran.error()};
+      sampler.addSample(seconds);
+    }
+    return sampler.take();
+  }
+
+  Result<void> synchronize() override { return {}; }
+
+private:
+  static Result<void> timeOnce(const std::function<Result<void>()> &work,
+                               double &seconds) {
+    using Clock = std::chrono::steady_clock;
+    Clock::time_point start = Clock::now();
+    Result<void> ran = work();
+    seconds = std::chrono::duration<double>(Clock::now() - start).count();
+    return ran;
+  }
+};
+} // namespace
+
+std::unique_ptr<Device> attn::bench::createCPUDevice() {
+  return std::make_unique<CPUDevice>();
+}

@@ -1,0 +1,128 @@
+// Makes the data of a case.
+#include "CaseData.h"
+
+#include "Check.h"
+
+#include <cmath>
+
+using namespace attn;
+using namespace attn::bench;
+
+const InputPools &InputPoolCache::get(ElementType type) {
+  InputPools &entry = pools[type];
+  if (entry[0].empty())
+    for (size_t i = 0; i < entry.size(); ++i)
+      entry[i] = normalPool(type, 123 + i);
+  return entry;
+}
+
+Result<std::unique_ptr<CaseData>>
+CaseData::create(Device &device, const Case &item, const InputPools &pools) {
+  auto data = std::make_unique<CaseData>();
+  if (Result<void> made = data->makeTensors(device, item, pools); !made)
+    return Error{made.error()};
+  if (Result<void> made = data->makeCaptures(device, item); !made)
+    return Error{made.error()};
+  if (Result<void> made = data->makeReference(device); !made)
+    return Error{made.error()};
+  return data;
+}
+
+Result<void> CaseData::makeTensors(Device &device, const Case &item,
+                                   const InputPools &pools) {
+  const ProblemSizes &s = item.sizes;
+  description.pattern = item.mod->label;
+  description.mod = &item.mod->mod;
+  description.sizes = s;
+  description.type = item.type;
+  description.scale = 1 / std::sqrt(static_cast<float>(s.headDim));
+  struct Input {
+    GuardedTensor &tensor;
+    TensorView &view;
+    std::array<int64_t, 4> sizes;
+  };
+  Input inputs[] = {
+      {query, description.query, {s.batch, s.heads, s.queries, s.headDim}},
+      {key, description.key, {s.batch, s.kvHeads, s.keys, s.headDim}},
+      {value, description.value, {s.batch, s.kvHeads, s.keys, s.valueDim}}};
+  for (size_t i = 0; i < 3; ++i) {
+    Input &input = inputs[i];
+    auto made = GuardedTensor::create(device, item.type, input.sizes);
+    if (!made)
+      return Error{made.error()};
+    input.tensor = std::move(*made);
+    input.view = input.tensor.view();
+    if (Result<void> filled = input.tensor.fillWithNaN(); !filled)
+      return filled;
+    if (Result<void> filled = input.tensor.fillFrom(pools[i]); !filled)
+      return filled;
+  }
+  auto made = GuardedTensor::create(device, item.type,
+                                    {s.batch, s.heads, s.queries, s.valueDim});
+  if (!made)
+    return Error{made.error()};
+  output = std::move(*made);
+  return {};
+}
+
+Result<void> CaseData::makeCaptures(Device &device, const Case &item) {
+  Result<std::vector<CaptureData>> made =
+      item.mod->mod.makeCaptures(item.sizes);
+  if (!made)
+    return Error{made.error()};
+  captureData = std::move(*made);
+  description.hostCaptures = &captureData;
+  description.captures = viewsOf(captureData);
+  Result<void> checked = item.mod->mod.check(item.sizes, description.captures);
+  if (!checked)
+    return checked;
+  for (size_t i = 0; i < captureData.size(); ++i) {
+    const CaptureData &capture = captureData[i];
+    if (capture.sizes.empty())
+      continue; // A scalar stays on the host.
+    int64_t bytes = static_cast<int64_t>(capture.bytes.size());
+    Result<Buffer> buffer = Buffer::create(device, bytes);
+    if (!buffer)
+      return Error{buffer.error()};
+    Result<void> copied =
+        device.copyIn(buffer->data(), capture.bytes.data(), bytes);
+    if (!copied)
+      return copied;
+    description.captures[i].data = buffer->data();
+    captureBuffers.push_back(std::move(*buffer));
+  }
+  return {};
+}
+
+Result<std::vector<float>> CaseData::referenceOnHost(Device &device) {
+  Problem onHost = description;
+  onHost.captures = viewsOf(captureData);
+  std::vector<std::byte> copies[3];
+  TensorView *views[] = {&onHost.query, &onHost.key, &onHost.value};
+  for (size_t i = 0; i < 3; ++i) {
+    TensorView &view = *views[i];
+    copies[i].resize(view.sizes[0] * view.strides[0] * byteWidth(view.type));
+    Result<void> copied =
+        device.copyOut(copies[i].data(), view.data, copies[i].size());
+    if (!copied)
+      return Error{copied.error()};
+    view = hostView(view, copies[i]);
+  }
+  std::unique_ptr<Device> host = createCPUDevice();
+  return referenceCPU(*host, onHost);
+}
+
+Result<void> CaseData::makeReference(Device &device) {
+  bool cuda = device.target() == Target::CUDA;
+  Result<std::vector<float>> computed = cuda
+                                            ? referenceCUDA(device, description)
+                                            : referenceCPU(device, description);
+  if (!computed && cuda)
+    computed = referenceOnHost(device);
+  if (!computed)
+    return Error{"no reference: " + computed.error()};
+  expected = std::move(*computed);
+  if (!std::isfinite(largestMagnitude(expected)))
+    return Error{"the reference itself is not finite"};
+  return {};
+}

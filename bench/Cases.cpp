@@ -1,0 +1,127 @@
+// Expands a configuration into cases.
+#include "Cases.h"
+
+#include "Parallel.h"
+
+#include <cstdio>
+
+using namespace attn;
+using namespace attn::bench;
+
+/// Positions are i32.
+static constexpr int64_t maxPosition = 2147483647;
+
+/// The batch size that makes K and V together `megabytes` large.
+static int64_t batchOf(int64_t megabytes, const ProblemSizes &sizes,
+                       ElementType type) {
+  int64_t perSequence = sizes.kvHeads * sizes.keys *
+                        (sizes.headDim + sizes.valueDim) * byteWidth(type);
+  return perSequence ? (megabytes << 20) / perSequence : 0;
+}
+
+static std::string shapeOf(const ProblemSizes &sizes) {
+  std::string dim = std::to_string(sizes.headDim);
+  if (sizes.valueDim != sizes.headDim)
+    dim += "/" + std::to_string(sizes.valueDim);
+  return "(" + std::to_string(sizes.batch) + "," + std::to_string(sizes.heads) +
+         "," + std::to_string(sizes.queries) + "," +
+         std::to_string(sizes.kvHeads) + "," + std::to_string(sizes.keys) +
+         "," + dim + ")";
+}
+
+/// Runs a batch as one long sequence, for mods that tell sequences apart.
+static void foldBatch(Case &item) {
+  ProblemSizes &sizes = item.sizes;
+  if (sizes.batch * std::max(sizes.queries, sizes.keys) > maxPosition) {
+    item.refusal = "unsupported: the folded sequence is longer than 2^31-1";
+    return;
+  }
+  sizes.queries *= sizes.batch;
+  sizes.keys *= sizes.batch;
+  sizes.batch = 1;
+}
+
+static Case makeCase(const Config &config, const LoadedMod &mod,
+                     ElementType type, ProblemSizes sizes, int64_t kvSize) {
+  Case item;
+  item.mod = &mod;
+  item.type = type;
+  if (kvSize)
+    sizes.batch = batchOf(kvSize, sizes, type);
+  if (config.decoding)
+    sizes.queries = 1;
+  sizes.sequences = sizes.batch;
+  item.sizes = sizes;
+  item.shape = shapeOf(sizes);
+  if (sizes.batch == 0)
+    item.refusal = "skipped: one sequence is larger than kv_size " +
+                   std::to_string(kvSize) + " MiB";
+  else if (config.decoding)
+    item.refusal = "unsupported: decoding is not there yet";
+  else if (mod.mod.foldsBatch())
+    foldBatch(item);
+  return item;
+}
+
+std::vector<Case> attn::bench::listCases(const Config &config,
+                                         const std::vector<LoadedMod> &mods) {
+  std::vector<Case> cases;
+  bool bySize = !config.kvSizes.empty();
+  for (int64_t first : bySize ? config.kvSizes : config.batches)
+    for (SizePair heads : config.heads)
+      for (SizePair length : config.lengths)
+        for (SizePair dim : config.dims)
+          for (const LoadedMod &mod : mods)
+            for (ElementType type : config.types) {
+              ProblemSizes sizes;
+              sizes.batch = bySize ? 0 : first;
+              sizes.heads = heads.first;
+              sizes.kvHeads = heads.second;
+              sizes.queries = length.first;
+              sizes.keys = length.second;
+              sizes.headDim = dim.first;
+              sizes.valueDim = dim.second;
+              cases.push_back(
+                  makeCase(config, mod, type, sizes, bySize ? first : 0));
+            }
+  return cases;
+}
+
+double attn::bench::bytesNeeded(const Case &item, Target target) {
+  const ProblemSizes &s = item.sizes;
+  // In doubles: sizes that overflow 64 bits are refused by their size.
+  double width = byteWidth(item.type);
+  double out = double(s.batch) * s.heads * s.queries * s.valueDim;
+  double query = double(s.batch) * s.heads * s.queries * s.headDim;
+  double keyValue =
+      double(s.batch) * s.kvHeads * s.keys * (s.headDim + s.valueDim);
+  double scores = double(s.queries) * s.keys;
+  double tensors = (query + keyValue + out) * width;
+  if (target == Target::CUDA)
+    return tensors + scores * sizeof(float);
+  return tensors + out * (width + sizeof(float)) + scores * sizeof(double);
+}
+
+double attn::bench::secondsExpected(const Case &item, Target target,
+                                    size_t backends) {
+  const ProblemSizes &s = item.sizes;
+  double flops =
+      2.0 * s.batch * s.heads * s.queries * s.keys * (s.headDim + s.valueDim);
+  bool cpu = target == Target::CPU;
+  double rate =
+      cpu ? 15e9 * coreCount() : (item.type == ElementType::F32 ? 2e13 : 2e14);
+  double run = flops / rate;
+  // Warm-up and samples of three rounds (Runner.cpp), and a checked run.
+  double perBackend = run + std::max(0.15, std::min(16 * run, 1.5 + 3 * run));
+  double reference = cpu ? 2.5 * run : 10 * run;
+  return 0.1 + reference + perBackend * backends;
+}
+
+std::string attn::bench::formatBytes(double bytes) {
+  char text[64];
+  if (bytes < 0x1p30)
+    std::snprintf(text, sizeof(text), "%.1f MiB", bytes / 0x1p20);
+  else
+    std::snprintf(text, sizeof(text), "%.1f GiB", bytes / 0x1p30);
+  return text;
+}

@@ -1,0 +1,35 @@
+// The cases of a run: the Cartesian product of a configuration's axes.
+#ifndef ATTN_BENCH_CASES_H
+#define ATTN_BENCH_CASES_H
+
+#include "Config.h"
+#include "Mods.h"
+
+namespace attn::bench {
+
+/// One attention problem to measure.
+struct Case {
+  const LoadedMod *mod = nullptr;
+  ElementType type = ElementType::F32;
+  ProblemSizes sizes;
+  std::string shape;   ///< (B,Hq,M,Hkv,N,D) as the configuration says it
+  std::string refusal; ///< why it cannot run; empty: it can
+};
+
+/// All cases in the seed's order: batch, heads, lengths, dimensions, patterns,
+/// types; the last one varies fastest. `mods` must outlive the cases.
+std::vector<Case> listCases(const Config &, const std::vector<LoadedMod> &mods);
+
+/// Memory that the case needs on its device: tensors, and one head's scores
+/// for the reference. On the CPU also the host's copies.
+double bytesNeeded(const Case &, Target);
+
+/// A rough guess of the time that the case takes with that many backends.
+double secondsExpected(const Case &, Target, size_t backends);
+
+/// "512 MiB", "1.5 GiB".
+std::string formatBytes(double bytes);
+
+} // namespace attn::bench
+
+#endif // ATTN_BENCH_CASES_H

@@ -1,0 +1,36 @@
+// Compares a result with the reference and judges the error.
+#ifndef ATTN_BENCH_CHECK_H
+#define ATTN_BENCH_CHECK_H
+
+#include "attn/API/Attention.h"
+
+namespace attn::bench {
+
+/// The largest absolute difference, and where it is: (batch, head, position,
+/// channel). NaN if the result has one that the reference has not.
+struct Difference {
+  double value = 0;
+  std::array<int64_t, 4> at{};
+};
+
+/// `result` is a view of host memory; `reference` is contiguous with the same
+/// sizes.
+Difference compare(const TensorView &result,
+                   const std::vector<float> &reference);
+
+/// The largest absolute value; NaN if there is one.
+double largestMagnitude(const std::vector<float> &values);
+
+/// The largest error that passes: twice that of the same computation done in
+/// the element type by the `math` backend, plus two roundings of the largest
+/// output. Without `mathError` sixteen such roundings take its place.
+double errorBound(ElementType type, double largestOutput,
+                  std::optional<double> mathError);
+
+/// What `math`, the yardstick, has to keep itself: a tenth of the largest
+/// output, which a wrong mask, head or stride exceeds.
+double yardstickBound(double largestOutput);
+
+} // namespace attn::bench
+
+#endif // ATTN_BENCH_CHECK_H

@@ -1,0 +1,157 @@
+// Splits the command line into flags and their values. What the values mean is
+// Config.cpp's business.
+#include "CommandLine.h"
+
+#include "Config.h"
+#include "Names.h"
+
+#include <algorithm>
+#include <cctype>
+
+using namespace attn;
+using namespace attn::bench;
+
+static const char tool[] = "attn-bench";
+
+/// `-5` is a value, though a wrong one; everything else with a dash is a flag.
+static bool isFlag(const std::string &text) {
+  return text.size() > 1 && text[0] == '-' &&
+         !std::isdigit(static_cast<unsigned char>(text[1]));
+}
+
+/// `--calculate-bwd` -> `calculate_bwd`.
+static std::string keyOf(const std::string &flag) {
+  std::string key = flag.substr(flag.find_first_not_of('-') == std::string::npos
+                                    ? 0
+                                    : flag.find_first_not_of('-'));
+  std::replace(key.begin(), key.end(), '-', '_');
+  return key;
+}
+
+/// `calculate_bwd` -> `--calculate-bwd`; the seed writes b, nh, s, d, mods and
+/// dtype with one dash.
+static std::string flagOf(std::string key) {
+  std::replace(key.begin(), key.end(), '_', '-');
+  bool oneDash = key.size() <= 2 || key == "mods" || key == "dtype";
+  return (oneDash ? "-" : "--") + key;
+}
+
+static std::vector<std::string> allFlags() {
+  std::vector<std::string> flags = {"--config", "--dry-run", "--help"};
+  for (const std::string &key : settingKeys())
+    flags.push_back(flagOf(key));
+  return flags;
+}
+
+namespace {
+/// One flag with the words that follow it.
+struct Flag {
+  std::string text, key;
+  std::vector<std::string> values;
+  bool assigned = false; ///< written as flag=value
+};
+} // namespace
+
+static Result<std::vector<Flag>> splitFlags(int argc, char **argv) {
+  std::vector<Flag> flags;
+  for (int i = 1; i < argc; ++i) {
+    std::string text = argv[i];
+    if (isFlag(text)) {
+      size_t equals = text.find('=');
+      Flag flag{text.substr(0, equals), keyOf(text.substr(0, equals)), {}};
+      if (equals != std::string::npos) {
+        flag.assigned = true;
+        flag.values.push_back(text.substr(equals + 1));
+      }
+      flags.push_back(std::move(flag));
+      continue;
+    }
+    bool takesNone =
+        flags.empty() || flags.back().assigned || isSwitch(flags.back().key) ||
+        flags.back().key == "dry_run" || flags.back().key == "help";
+    if (takesNone)
+      return errorAt(tool, "expects a flag, got '" + text + "'");
+    flags.back().values.push_back(std::move(text));
+  }
+  return flags;
+}
+
+/// Handles the flags that only a command line has. False: not one of them.
+static Result<bool> takeOwnFlag(CommandLine &line, const Flag &flag) {
+  if (flag.key == "help" || flag.key == "h") {
+    line.help = true;
+    return true;
+  }
+  if (flag.key == "dry_run") {
+    line.dryRun = true;
+    return true;
+  }
+  if (flag.key != "config" && flag.key != "c")
+    return false;
+  if (flag.values.size() != 1)
+    return errorAt(tool, "expects one file after '" + flag.text + "', got " +
+                             std::to_string(flag.values.size()));
+  line.configPath = flag.values[0];
+  return true;
+}
+
+Result<CommandLine> attn::bench::parseCommandLine(int argc, char **argv) {
+  Result<std::vector<Flag>> flags = splitFlags(argc, argv);
+  if (!flags)
+    return Error{flags.error()};
+  CommandLine line;
+  const std::vector<std::string> &keys = settingKeys();
+  for (const Flag &flag : *flags) {
+    Result<bool> own = takeOwnFlag(line, flag);
+    if (!own)
+      return Error{own.error()};
+    if (*own)
+      continue;
+    if (std::find(keys.begin(), keys.end(), flag.key) == keys.end())
+      return errorAt(tool, unknownName("flag", flag.text, allFlags()));
+    Setting setting{{flag.key, tool}, {}};
+    for (const std::string &value : flag.values)
+      setting.values.push_back({value, tool});
+    if (setting.values.empty() && isSwitch(flag.key))
+      setting.values.push_back({"true", tool});
+    if (setting.values.empty())
+      return errorAt(tool, "expects a value after '" + flag.text + "'");
+    line.settings.push_back(std::move(setting));
+  }
+  return line;
+}
+
+const char *attn::bench::helpText() {
+  return R"(OVERVIEW: times compiled attention against other ways of computing it
+
+USAGE: attn-bench [--config FILE] [flags]
+
+Runs every combination of batch sizes, heads, lengths, dimensions and patterns.
+Each flag is also a key of the YAML file, where - is written _; flags override
+the file. '--key=value' works too.
+
+  --config FILE        the YAML file (-c)
+  -b N...              batch sizes                       (default: 2 8 16)
+  -nh HQ,HKV...        query and key-value heads         (default: 16,16 16,2)
+  -s N... | M,N...     lengths; M queries and N keys     (default: 512 1024 4096)
+  -d D... | D,DV...    head dimensions; DV of the values (default: 64 128)
+  -mods NAME|FILE...   patterns: a name from configs/mods or a .mlir file
+                       (default: noop causal alibi sliding_window)
+  -dtype TYPE          bfloat16, float16 or float32      (default: bfloat16)
+  --backend NAME...    what 'compiled', which always runs, is compared with:
+                       math, cudnn; efficient, fav2, fav3, fakv and flex are
+                       accepted and not there yet        (default: math)
+  --target TARGET      cpu or cuda                       (default: cuda if there
+                       is a GPU, else cpu)
+  --save-path FILE     CSV file, written row by row
+  --kv-size MIB...     size of K and V, which decides the batch size
+  --throughput         accepted; TFLOP/s over the unmasked work is always shown
+  --dry-run            lists the cases, their memory and time; runs nothing
+  --calculate-bwd, --decoding, --max-autotune, --dynamic
+                       accepted; says what is not there yet
+  --help               this text
+
+Exit code: 0; 1 if a result is wrong or a backend failed; 2 for bad input; 130
+if interrupted.
+)";
+}

@@ -1,0 +1,25 @@
+// The command line: the seed's flags, which are the keys of the YAML file, and
+// the few that only a command line has.
+#ifndef ATTN_BENCH_COMMANDLINE_H
+#define ATTN_BENCH_COMMANDLINE_H
+
+#include "Setting.h"
+
+namespace attn::bench {
+
+struct CommandLine {
+  std::string configPath; ///< empty: none given
+  bool dryRun = false, help = false;
+  std::vector<Setting> settings; ///< override the file's
+};
+
+/// Parses `-b 2 4`, `--calculate-bwd`, `--key=value`. Errors: an unknown flag,
+/// with the nearest valid one; a flag without a value; a value without a flag.
+Result<CommandLine> parseCommandLine(int argc, char **argv);
+
+/// What --help prints.
+const char *helpText();
+
+} // namespace attn::bench
+
+#endif // ATTN_BENCH_COMMANDLINE_H

@@ -1,0 +1,263 @@
+// Checks settings and turns them into a configuration. One table says which
+// keys there are and how each is read.
+#include "Config.h"
+
+#include "Names.h"
+
+#include <algorithm>
+#include <charconv>
+
+using namespace attn;
+using namespace attn::bench;
+
+/// The largest values that index arithmetic has to stand: positions are i32.
+static constexpr int64_t maxBatch = 65536, maxHeads = 4096,
+                         maxLength = 2147483647, maxDim = 256,
+                         maxKVSize = int64_t(1) << 24;
+
+static Result<int64_t> readInteger(const Word &word, const std::string &text,
+                                   const std::string &what, int64_t low,
+                                   int64_t high) {
+  int64_t value = 0;
+  auto [end, code] =
+      std::from_chars(text.data(), text.data() + text.size(), value);
+  bool whole = end == text.data() + text.size() && !text.empty();
+  bool tooLarge = code == std::errc::result_out_of_range;
+  if (!whole || (code != std::errc() && !tooLarge))
+    return errorAt(word.where, "expects a whole number as " + what + ", got '" +
+                                   text + "'");
+  if (tooLarge || value < low || value > high)
+    return errorAt(word.where,
+                   "expects " + what + " between " + std::to_string(low) +
+                       " and " + std::to_string(high) + ", got '" + text + "'");
+  return value;
+}
+
+static Result<void> readIntegers(std::vector<int64_t> &to,
+                                 const Setting &setting,
+                                 const std::string &what, int64_t high) {
+  to.clear();
+  for (const Word &word : setting.values) {
+    Result<int64_t> value = readInteger(word, word.text, what, 1, high);
+    if (!value)
+      return Error{value.error()};
+    to.push_back(*value);
+  }
+  return {};
+}
+
+/// Reads `x,y`, or `x` for `x,x` where `single` allows it.
+static Result<void> readPairs(std::vector<SizePair> &to, const Setting &setting,
+                              const std::string &what, int64_t low,
+                              int64_t high, bool single) {
+  to.clear();
+  for (const Word &word : setting.values) {
+    size_t comma = word.text.find(',');
+    if (comma == std::string::npos && !single)
+      return errorAt(word.where, "expects " + what + " as 'Hq,Hkv', got '" +
+                                     word.text + "'");
+    std::string second =
+        comma == std::string::npos ? word.text : word.text.substr(comma + 1);
+    second.erase(0, second.find_first_not_of(' '));
+    Result<int64_t> x =
+        readInteger(word, word.text.substr(0, comma), what, low, high);
+    if (!x)
+      return Error{x.error()};
+    Result<int64_t> y = readInteger(word, second, what, low, high);
+    if (!y)
+      return Error{y.error()};
+    to.push_back({*x, *y});
+  }
+  return {};
+}
+
+static Result<void> readHeads(Config &config, const Setting &setting) {
+  Result<void> read = readPairs(config.heads, setting, "head counts", 1,
+                                maxHeads, /*single=*/false);
+  if (!read)
+    return read;
+  for (size_t i = 0; i < config.heads.size(); ++i)
+    if (config.heads[i].first % config.heads[i].second)
+      return errorAt(setting.values[i].where,
+                     "expects a number of query heads that is a multiple of "
+                     "the key-value heads, got '" +
+                         setting.values[i].text + "'");
+  return {};
+}
+
+static Result<void> readTypes(Config &config, const Setting &setting) {
+  static const std::vector<std::pair<std::string, ElementType>> types = {
+      {"bfloat16", ElementType::BF16}, {"bf16", ElementType::BF16},
+      {"float16", ElementType::F16},   {"f16", ElementType::F16},
+      {"half", ElementType::F16},      {"float32", ElementType::F32},
+      {"f32", ElementType::F32},       {"float", ElementType::F32}};
+  config.types.clear();
+  for (const Word &word : setting.values) {
+    auto type =
+        std::find_if(types.begin(), types.end(), [&](const auto &entry) {
+          return entry.first == word.text;
+        });
+    if (type == types.end())
+      return errorAt(word.where, unknownName("dtype", word.text,
+                                             {"bfloat16", "float16", "float32",
+                                              "bf16", "f16", "f32"}));
+    config.types.push_back(type->second);
+  }
+  return {};
+}
+
+static Result<void> readBackends(Config &config, const Setting &setting) {
+  static const std::vector<std::string> names = {
+      "compiled", "math", "cudnn", "efficient", "fav2", "fav3", "fakv", "flex"};
+  config.backends.clear();
+  for (const Word &word : setting.values) {
+    if (std::find(names.begin(), names.end(), word.text) == names.end())
+      return errorAt(word.where, unknownName("backend", word.text, names));
+    auto &backends = config.backends;
+    bool seen = std::find(backends.begin(), backends.end(), word.text) !=
+                backends.end();
+    if (word.text != "compiled" && !seen)
+      backends.push_back(word.text);
+  }
+  return {};
+}
+
+static Result<void> expectOne(const Setting &setting) {
+  if (setting.values.size() == 1)
+    return {};
+  return errorAt(setting.key.where, "expects one value for '" +
+                                        setting.key.text + "', got " +
+                                        std::to_string(setting.values.size()));
+}
+
+static Result<void> readBool(bool &to, const Setting &setting) {
+  if (Result<void> one = expectOne(setting); !one)
+    return one;
+  std::string text = setting.values[0].text;
+  std::transform(text.begin(), text.end(), text.begin(), ::tolower);
+  bool yes = text == "true" || text == "yes" || text == "on" || text == "1";
+  if (!yes && text != "false" && text != "no" && text != "off" && text != "0")
+    return errorAt(setting.values[0].where, "expects true or false for '" +
+                                                setting.key.text + "', got '" +
+                                                setting.values[0].text + "'");
+  to = yes;
+  return {};
+}
+
+static Result<void> readTarget(Config &config, const Setting &setting) {
+  if (Result<void> one = expectOne(setting); !one)
+    return one;
+  const Word &word = setting.values[0];
+  if (word.text != "cpu" && word.text != "cuda")
+    return errorAt(word.where,
+                   unknownName("target", word.text, {"cpu", "cuda"}));
+  config.target = word.text == "cpu" ? Target::CPU : Target::CUDA;
+  return {};
+}
+
+static Result<void> readSavePath(Config &config, const Setting &setting) {
+  if (Result<void> one = expectOne(setting); !one)
+    return one;
+  config.savePath = setting.values[0];
+  return {};
+}
+
+namespace {
+struct Key {
+  std::string name;
+  bool isSwitch;
+  Result<void> (*read)(Config &, const Setting &);
+};
+} // namespace
+
+static const std::vector<Key> &keyTable() {
+  static const std::vector<Key> keys = {
+      {"b", false,
+       [](Config &c, const Setting &s) {
+         return readIntegers(c.batches, s, "batch size", maxBatch);
+       }},
+      {"nh", false, readHeads},
+      {"s", false,
+       [](Config &c, const Setting &s) {
+         return readPairs(c.lengths, s, "sequence length", 0, maxLength, true);
+       }},
+      {"d", false,
+       [](Config &c, const Setting &s) {
+         return readPairs(c.dims, s, "head dimension", 1, maxDim, true);
+       }},
+      {"mods", false,
+       [](Config &c, const Setting &s) {
+         c.mods = s.values;
+         return Result<void>();
+       }},
+      {"dtype", false, readTypes},
+      {"backend", false, readBackends},
+      {"kv_size", false,
+       [](Config &c, const Setting &s) {
+         return readIntegers(c.kvSizes, s, "cache size in MiB", maxKVSize);
+       }},
+      {"save_path", false, readSavePath},
+      {"target", false, readTarget},
+      {"dynamic", true,
+       [](Config &c, const Setting &s) { return readBool(c.dynamic, s); }},
+      {"calculate_bwd", true,
+       [](Config &c, const Setting &s) { return readBool(c.backward, s); }},
+      {"max_autotune", true,
+       [](Config &c, const Setting &s) { return readBool(c.maxAutotune, s); }},
+      {"decoding", true,
+       [](Config &c, const Setting &s) { return readBool(c.decoding, s); }},
+      {"throughput", true,
+       [](Config &c, const Setting &s) { return readBool(c.throughput, s); }}};
+  return keys;
+}
+
+static const Key *findKey(const std::string &name) {
+  for (const Key &key : keyTable())
+    if (key.name == name)
+      return &key;
+  return nullptr;
+}
+
+const std::vector<std::string> &attn::bench::settingKeys() {
+  static const std::vector<std::string> names = [] {
+    std::vector<std::string> names;
+    for (const Key &key : keyTable())
+      names.push_back(key.name);
+    return names;
+  }();
+  return names;
+}
+
+bool attn::bench::isSwitch(const std::string &key) {
+  const Key *found = findKey(key);
+  return found && found->isSwitch;
+}
+
+Result<void> attn::bench::applySettings(Config &config,
+                                        const std::vector<Setting> &settings) {
+  for (const Setting &setting : settings) {
+    const Key *key = findKey(setting.key.text);
+    if (!key)
+      return errorAt(setting.key.where,
+                     unknownName("key", setting.key.text, settingKeys()));
+    if (setting.values.empty())
+      continue; // `key: null` leaves the default.
+    if (Result<void> read = key->read(config, setting); !read)
+      return read;
+  }
+  return {};
+}
+
+std::vector<std::string> attn::bench::missingFeatures(const Config &config) {
+  std::vector<std::string> missing;
+  if (config.backward)
+    missing.push_back("calculate_bwd: the backward pass is not there yet; only "
+                      "the forward pass is measured");
+  if (config.maxAutotune)
+    missing.push_back("max_autotune: autotuning is not there yet; schedules "
+                      "are chosen by rule");
+  if (config.decoding)
+    missing.push_back("decoding: decoding is not there yet; its cases are "
+                      "listed and not run");
+  return missing;
+}

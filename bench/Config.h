@@ -1,0 +1,53 @@
+// What to measure: the values of a YAML file and of the command line, checked.
+#ifndef ATTN_BENCH_CONFIG_H
+#define ATTN_BENCH_CONFIG_H
+
+#include "Setting.h"
+
+#include "attn/API/Attention.h"
+
+namespace attn::bench {
+
+/// Two values which are mostly the same one: query and key-value heads, query
+/// and key lengths, head and value dimension.
+struct SizePair {
+  int64_t first, second;
+};
+
+/// The axes and switches of a run. Defaults are those of the seed, except that
+/// the backend is `math`: `efficient` is not there.
+struct Config {
+  std::vector<int64_t> batches{2, 8, 16};
+  std::vector<SizePair> heads{{16, 16}, {16, 2}};
+  std::vector<SizePair> lengths{{512, 512}, {1024, 1024}, {4096, 4096}};
+  std::vector<SizePair> dims{{64, 64}, {128, 128}};
+  std::vector<Word> mods{
+      {"noop", ""}, {"causal", ""}, {"alibi", ""}, {"sliding_window", ""}};
+  std::vector<ElementType> types{ElementType::BF16};
+  /// Without `compiled`, which always runs.
+  std::vector<std::string> backends{"math"};
+  /// Size of K and V together in MiB, which then decides the batch size.
+  std::vector<int64_t> kvSizes;
+  bool dynamic = false, backward = false, maxAutotune = false;
+  bool decoding = false, throughput = false;
+  Word savePath;
+  std::optional<Target> target;
+};
+
+/// Overwrites what the settings name. Errors: an unknown key or value, with
+/// its place and the nearest valid name; sizes out of range; query heads that
+/// are no multiple of key-value heads.
+Result<void> applySettings(Config &, const std::vector<Setting> &);
+
+/// Every key, as in YAML.
+const std::vector<std::string> &settingKeys();
+
+/// Whether the key is a switch, which on the command line needs no value.
+bool isSwitch(const std::string &key);
+
+/// What the configuration asks for that is not there yet: one sentence each.
+std::vector<std::string> missingFeatures(const Config &);
+
+} // namespace attn::bench
+
+#endif // ATTN_BENCH_CONFIG_H

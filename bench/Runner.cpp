@@ -1,0 +1,200 @@
+// The life of a case.
+#include "Runner.h"
+
+#include "Check.h"
+#include "Interrupt.h"
+#include "Registry.h"
+
+#include <cmath>
+#include <cstdio>
+#include <cstring>
+
+using namespace attn;
+using namespace attn::bench;
+
+/// Rounds of timing; each backend is timed once per round.
+static constexpr int rounds = 3;
+
+static TimingOptions roundTiming() {
+  TimingOptions options;
+  options.warmupSeconds = 0.02;
+  options.minSeconds = 0.05;
+  options.maxSeconds = 0.4;
+  options.minSamples = 4;
+  return options;
+}
+
+Runner::Runner(Device &device, const std::vector<std::string> &names)
+    : device(device) {
+  bool hasMath = false;
+  for (const std::string &name : names) {
+    backends.push_back(createBackend(name, device));
+    hasMath |= name == "math";
+  }
+  if (!hasMath)
+    yardstick = createBackend("math", device);
+}
+
+static Outcome::Kind kindOf(Refusal::Kind kind) {
+  switch (kind) {
+  case Refusal::Unavailable:
+    return Outcome::Unavailable;
+  case Refusal::Unsupported:
+    return Outcome::Unsupported;
+  case Refusal::OutOfMemory:
+    return Outcome::OutOfMemory;
+  case Refusal::Failed:
+    break;
+  }
+  return Outcome::Failed;
+}
+
+Row Runner::rowWithout(const Case &item, Outcome::Kind kind,
+                       const std::string &remark) {
+  Row row;
+  row.pattern = item.mod->label;
+  row.type = toString(item.type);
+  row.shape = item.shape;
+  Outcome outcome;
+  outcome.kind = kind;
+  row.outcomes.assign(backends.size(), outcome);
+  row.remark = remark;
+  return row;
+}
+
+/// Prepares a backend and runs it once into a poisoned output.
+Outcome Runner::check(Backend &backend, CaseData &data) {
+  Outcome outcome;
+  outcome.kind = Outcome::Failed;
+  auto failed = [&](const std::string &reason) {
+    outcome.reason = reason;
+    return outcome;
+  };
+  if (std::optional<Refusal> refusal = backend.prepare(data.problem())) {
+    outcome.kind = kindOf(refusal->kind);
+    return failed(refusal->reason);
+  }
+  outcome.compileSeconds = backend.compileSeconds();
+  if (Result<void> poisoned = data.out().poison(); !poisoned)
+    return failed(poisoned.error());
+  if (Result<void> ran = backend.run(data.out().view()); !ran)
+    return failed(ran.error());
+  if (Result<void> finished = device.synchronize(); !finished)
+    return failed(finished.error());
+  Result<std::vector<std::byte>> bytes = data.out().readBack();
+  if (!bytes)
+    return failed(bytes.error());
+  Difference difference =
+      compare(hostView(data.out().view(), *bytes), data.reference());
+  outcome.kind = Outcome::Timed;
+  outcome.maxError = difference.value;
+  // The place is of interest only if the error turns out to be too large.
+  char place[128];
+  auto [b, h, q, d] = difference.at;
+  std::snprintf(place, sizeof(place), "at (%lld,%lld,%lld,%lld)",
+                static_cast<long long>(b), static_cast<long long>(h),
+                static_cast<long long>(q), static_cast<long long>(d));
+  return failed(place);
+}
+
+/// The error of `math`, if it has one that can serve as a yardstick.
+std::optional<double> Runner::mathError(const Row &row, CaseData &data) {
+  double bound = yardstickBound(largestMagnitude(data.reference()));
+  std::optional<double> error;
+  if (yardstick) {
+    error = check(*yardstick, data).maxError;
+    yardstick->finish();
+  }
+  for (size_t i = 0; i < backends.size(); ++i)
+    if (!std::strcmp(backends[i]->name(), "math"))
+      error = row.outcomes[i].maxError;
+  return error && *error <= bound ? error : std::nullopt;
+}
+
+/// Marks the results that are wrong.
+void Runner::judge(Row &row, CaseData &data) {
+  double largest = largestMagnitude(data.reference());
+  double bound = errorBound(data.problem().type, largest, mathError(row, data));
+  for (size_t i = 0; i < backends.size(); ++i) {
+    Outcome &outcome = row.outcomes[i];
+    if (outcome.kind != Outcome::Timed)
+      continue;
+    bool isMath = !std::strcmp(backends[i]->name(), "math");
+    double limit = isMath ? yardstickBound(largest) : bound;
+    if (*outcome.maxError <= limit) { // False for a NaN.
+      outcome.reason = backends[i]->remark();
+      continue;
+    }
+    char text[160];
+    std::snprintf(text, sizeof(text), "error %.2e exceeds %.2e ",
+                  *outcome.maxError, limit);
+    outcome.kind = Outcome::Wrong;
+    outcome.reason =
+        (std::isnan(*outcome.maxError) ? "NaN " : std::string(text)) +
+        outcome.reason;
+  }
+}
+
+void Runner::measure(Row &row, CaseData &data) {
+  std::vector<Timing> timings(backends.size());
+  for (int round = 0; round < rounds; ++round)
+    for (size_t i = 0; i < backends.size(); ++i) {
+      Outcome &outcome = row.outcomes[i];
+      if (outcome.kind != Outcome::Timed)
+        continue;
+      auto work = [&]() -> Result<void> {
+        if (isInterrupted())
+          return Error{"interrupted"};
+        return backends[i]->run(data.out().view());
+      };
+      Result<Timing> timing = device.time(work, roundTiming());
+      if (timing) {
+        auto &samples = timings[i].samples;
+        samples.insert(samples.end(), timing->samples.begin(),
+                       timing->samples.end());
+      } else if (!isInterrupted()) {
+        outcome.kind = Outcome::Failed;
+        outcome.reason = timing.error();
+      }
+    }
+  for (size_t i = 0; i < backends.size(); ++i) {
+    row.outcomes[i].seconds = timings[i].median();
+    if (row.outcomes[i].kind == Outcome::Timed && timings[i].samples.empty())
+      row.outcomes[i].kind = Outcome::Interrupted;
+  }
+}
+
+Row Runner::run(const Case &item) {
+  if (!item.refusal.empty())
+    return rowWithout(item, Outcome::Skipped, item.refusal);
+  double needed = bytesNeeded(item, device.target());
+  double free = static_cast<double>(device.freeBytes());
+  if (needed > free)
+    return rowWithout(item, Outcome::Skipped,
+                      "skipped: needs " + formatBytes(needed) + ", " +
+                          formatBytes(free) + " free");
+  Result<std::unique_ptr<CaseData>> data =
+      CaseData::create(device, item, pools.get(item.type));
+  if (!data)
+    return rowWithout(item, Outcome::Failed, data.error());
+
+  Row row = rowWithout(item, Outcome::Interrupted, "");
+  for (size_t i = 0; i < backends.size() && !isInterrupted(); ++i)
+    row.outcomes[i] = check(*backends[i], **data);
+  if (!isInterrupted()) {
+    judge(row, **data);
+    measure(row, **data);
+    const ProblemSizes &s = item.sizes;
+    row.allPairs = double(s.batch) * s.heads * s.queries * s.keys;
+    row.flopsPerPair = 2.0 * (s.headDim + s.valueDim);
+    Result<int64_t> pairs =
+        work.countPairs(*item.mod, s, (*data)->hostCaptures());
+    if (pairs)
+      row.pairs = static_cast<double>(*pairs);
+    else
+      row.remark = pairs.error();
+  }
+  for (std::unique_ptr<Backend> &backend : backends)
+    backend->finish();
+  return row;
+}

@@ -1,0 +1,38 @@
+// Runs cases: checks every backend's result, then times those that passed in
+// turns, so that a change of clock or load meets all of them.
+#ifndef ATTN_BENCH_RUNNER_H
+#define ATTN_BENCH_RUNNER_H
+
+#include "CaseData.h"
+#include "Report.h"
+#include "Work.h"
+
+namespace attn::bench {
+
+class Runner {
+public:
+  /// The first of `backends` is `compiled`.
+  Runner(Device &device, const std::vector<std::string> &backends);
+
+  /// Measures one case. Everything that goes wrong is in the row.
+  Row run(const Case &);
+
+private:
+  /// A row in which all backends have the same outcome.
+  Row rowWithout(const Case &, Outcome::Kind kind, const std::string &remark);
+  Outcome check(Backend &, CaseData &);
+  std::optional<double> mathError(const Row &, CaseData &);
+  void judge(Row &, CaseData &);
+  void measure(Row &, CaseData &);
+
+  Device &device;
+  std::vector<std::unique_ptr<Backend>> backends;
+  /// What errors are judged by where `math` is not among the backends.
+  std::unique_ptr<Backend> yardstick;
+  InputPoolCache pools;
+  WorkCounter work;
+};
+
+} // namespace attn::bench
+
+#endif // ATTN_BENCH_RUNNER_H

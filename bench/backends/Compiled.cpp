@@ -1,0 +1,71 @@
+// The project's own kernel: one for each mod, type and dimensions, whatever the
+// lengths.
+#include "../Backend.h"
+
+#include <map>
+#include <tuple>
+
+using namespace attn;
+using namespace attn::bench;
+
+namespace {
+class Compiled final : public Backend {
+public:
+  explicit Compiled(Device &device) : device(device) {}
+  const char *name() const override { return "compiled"; }
+
+  std::optional<Refusal> prepare(const Problem &newProblem) override {
+    problem = &newProblem;
+    kernel = nullptr;
+    Key key{&problem->mod->impl(), problem->type, problem->sizes.headDim,
+            problem->sizes.valueDim, isAligned()};
+    auto found = kernels.find(key);
+    if (found == kernels.end())
+      found = kernels.emplace(key, compile()).first;
+    if (!found->second)
+      return Refusal{Refusal::Failed, found->second.error()};
+    kernel = &*found->second;
+    return std::nullopt;
+  }
+
+  Result<void> run(const TensorView &out) override {
+    return kernel->run(problem->query, problem->key, problem->value,
+                       problem->captures, out, nullptr, device.stream());
+  }
+
+  double compileSeconds() const override {
+    return kernel ? kernel->compileSeconds() : 0;
+  }
+
+private:
+  using Key =
+      std::tuple<const Mod::Impl *, ElementType, int64_t, int64_t, bool>;
+
+  Result<AttentionKernel> compile() const {
+    KernelSpec spec;
+    spec.target = device.target();
+    spec.type = problem->type;
+    spec.headDim = problem->sizes.headDim;
+    spec.valueDim = problem->sizes.valueDim;
+    spec.scale = problem->scale;
+    spec.aligned = isAligned();
+    return AttentionKernel::compile(*problem->mod, spec);
+  }
+
+  /// Buffers are aligned and rows adjoin, so the dimensions decide.
+  bool isAligned() const {
+    int64_t width = byteWidth(problem->type);
+    return problem->sizes.headDim * width % 16 == 0 &&
+           problem->sizes.valueDim * width % 16 == 0;
+  }
+
+  Device &device;
+  const Problem *problem = nullptr;
+  const AttentionKernel *kernel = nullptr;
+  std::map<Key, Result<AttentionKernel>> kernels;
+};
+} // namespace
+
+std::unique_ptr<Backend> attn::bench::createCompiled(Device &device) {
+  return std::make_unique<Compiled>(device);
+}
