@@ -2,7 +2,6 @@
 // upstream ones that are of use between them.
 #include "attn/InitAll.h"
 
-#include "attn/Conversion/Passes.h"
 #include "attn/Dialect/Attn/Transforms/Passes.h"
 
 #include "mlir/Conversion/Passes.h"
@@ -42,5 +41,4 @@ static void registerUpstreamPasses() {
 void mlir::attn::registerAllPasses() {
   registerUpstreamPasses();
   registerAttnTransformsPasses();
-  registerAttnToLinalgPass();
 }

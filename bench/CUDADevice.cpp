@@ -1,0 +1,148 @@
+// An NVIDIA GPU as the bench sees it: memory, one stream, and the clock. A run
+// is timed on the GPU, by events right before and after it, with a cold L2
+// cache: without the flush, inputs smaller than the cache would be read from it
+// in all runs but the first.
+#include "CUDASamples.h"
+#include "Device.h"
+
+#include "attn/Runtime/CUDADriver.h"
+
+#include <fstream>
+
+using namespace attn;
+using namespace attn::bench;
+
+namespace {
+
+class CUDADevice final : public Device {
+public:
+  CUDADevice(const cuda::Driver &cu, cuda::DeviceInfo info, cuda::Stream queue)
+      : cu(cu), info(std::move(info)), queue(queue) {}
+  ~CUDADevice() override { cu.streamDestroy(queue); }
+
+  Target target() const override { return Target::CUDA; }
+  std::string description() const override;
+  int64_t freeBytes() const override;
+  Result<void *> allocate(int64_t bytes) override;
+  void release(void *memory) override;
+  Result<void> copyIn(void *to, const void *fromHost, int64_t bytes) override;
+  Result<void> copyOut(void *toHost, const void *from, int64_t bytes) override;
+  Result<void> fill(void *memory, unsigned char byte, int64_t bytes) override;
+  Result<Timing> time(const std::function<Result<void>()> &work,
+                      const TimingOptions &options) override;
+  Result<void> synchronize() override {
+    return cu.check(cu.streamSynchronize(queue), "cuStreamSynchronize");
+  }
+  void *stream() const override { return queue; }
+
+private:
+  const cuda::Driver &cu;
+  cuda::DeviceInfo info;
+  cuda::Stream queue;
+  cuda::Buffer flushed; ///< what is written to flush the L2 cache
+};
+
+cuda::DevicePointer addressOf(const void *memory) {
+  return reinterpret_cast<cuda::DevicePointer>(memory);
+}
+
+/// The kernel module's version ("580.159.04"), or nothing where it is hidden.
+std::string driverRelease() {
+  std::string release;
+  std::ifstream("/sys/module/nvidia/version") >> release;
+  return release;
+}
+
+std::string CUDADevice::description() const {
+  char text[512];
+  std::string release = driverRelease();
+  std::snprintf(text, sizeof(text),
+                "%s, sm_%d%d, %d multiprocessors, %.1f GiB, %.0f MiB L2, "
+                "driver %s%sCUDA %d.%d%s",
+                info.name.c_str(), info.computeMajor, info.computeMinor,
+                info.multiprocessors, double(info.memoryBytes) / (1 << 30),
+                double(info.l2Bytes) / (1 << 20), release.c_str(),
+                release.empty() ? "" : " (", info.driverVersion / 1000,
+                info.driverVersion % 1000 / 10, release.empty() ? "" : ")");
+  return text;
+}
+
+int64_t CUDADevice::freeBytes() const {
+  size_t free = 0, total = 0;
+  if (cu.memGetInfo(&free, &total) != cuda::kSuccess)
+    return 0;
+  return static_cast<int64_t>(free);
+}
+
+Result<void *> CUDADevice::allocate(int64_t bytes) {
+  Result<cuda::Buffer> buffer = cuda::Buffer::allocate(bytes);
+  if (!buffer)
+    return Error{buffer.error()};
+  return reinterpret_cast<void *>(buffer->take());
+}
+
+void CUDADevice::release(void *memory) {
+  if (memory)
+    cu.memFree(addressOf(memory));
+}
+
+Result<void> CUDADevice::copyIn(void *to, const void *fromHost, int64_t bytes) {
+  if (bytes == 0)
+    return {};
+  Result<void> ok =
+      cu.check(cu.memcpyHtoDAsync(addressOf(to), fromHost,
+                                  static_cast<size_t>(bytes), queue),
+               "cuMemcpyHtoDAsync");
+  return ok ? synchronize() : ok;
+}
+
+Result<void> CUDADevice::copyOut(void *toHost, const void *from,
+                                 int64_t bytes) {
+  if (bytes == 0)
+    return {};
+  Result<void> ok =
+      cu.check(cu.memcpyDtoHAsync(toHost, addressOf(from),
+                                  static_cast<size_t>(bytes), queue),
+               "cuMemcpyDtoHAsync");
+  return ok ? synchronize() : ok;
+}
+
+Result<void> CUDADevice::fill(void *memory, unsigned char byte, int64_t bytes) {
+  if (bytes == 0)
+    return {};
+  return cu.check(cu.memsetD8Async(addressOf(memory), byte,
+                                   static_cast<size_t>(bytes), queue),
+                  "cuMemsetD8Async");
+}
+
+Result<Timing> CUDADevice::time(const std::function<Result<void>()> &work,
+                                const TimingOptions &options) {
+  int64_t flushBytes = 2 * info.l2Bytes;
+  if (!flushed.address()) {
+    Result<cuda::Buffer> buffer = cuda::Buffer::allocate(flushBytes);
+    if (!buffer)
+      return Error{"no room for flushing the L2 cache: " + buffer.error()};
+    flushed = std::move(*buffer);
+  }
+  auto flush = [&] { return fill(flushed.data(), 0, flushBytes); };
+  return takeCUDASamples(cu, queue, flush, work, options);
+}
+
+} // namespace
+
+Result<std::unique_ptr<Device>> bench::createCUDADevice() {
+  Result<cuda::Device> ordinal = cuda::ensureContext();
+  if (!ordinal)
+    return Error{ordinal.error()};
+  Result<cuda::DeviceInfo> info = cuda::deviceInfo(*ordinal);
+  if (!info)
+    return Error{info.error()};
+  const cuda::Driver &cu = **cuda::driver();
+  cuda::Stream queue = nullptr;
+  if (Result<void> ok = cu.check(
+          cu.streamCreate(&queue, cuda::kStreamNonBlocking), "cuStreamCreate");
+      !ok)
+    return Error{ok.error()};
+  return std::unique_ptr<Device>(
+      std::make_unique<CUDADevice>(cu, std::move(*info), queue));
+}
