@@ -2,6 +2,7 @@
 // upstream ones that are of use between them.
 #include "attn/InitAll.h"
 
+#include "attn/Conversion/Passes.h"
 #include "attn/Dialect/Attn/Transforms/Passes.h"
 
 #include "mlir/Conversion/Passes.h"
@@ -41,4 +42,5 @@ static void registerUpstreamPasses() {
 void mlir::attn::registerAllPasses() {
   registerUpstreamPasses();
   registerAttnTransformsPasses();
+  registerAttnToLinalgPass();
 }

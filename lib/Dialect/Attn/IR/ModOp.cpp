@@ -48,9 +48,6 @@ static ParseResult parseProgram(OpAsmParser &parser, StringRef keyword,
   if (parser.parseArgumentList(positions, OpAsmParser::Delimiter::Paren,
                                /*allowType=*/true))
     return failure();
-  for (const OpAsmParser::Argument &arg : positions)
-    if (!arg.type)
-      return parser.emitError(arg.ssaName.location, "expects a type");
   SmallVector<OpAsmParser::Argument> args(captures);
   llvm::append_range(args, positions);
   if (parser.parseRegion(region, args, /*enableNameShadowing=*/true))
@@ -75,8 +72,6 @@ ParseResult ModOp::parse(OpAsmParser &parser, OperationState &result) {
   SmallVector<Attribute> names, types, attrs;
   bool hasAttrs = false;
   for (OpAsmParser::Argument &capture : captures) {
-    if (!capture.type)
-      return parser.emitError(capture.ssaName.location, "expects a type");
     // `%0` cannot name a block argument when it is printed.
     StringRef name = capture.ssaName.name.drop_front();
     names.push_back(builder.getStringAttr(
@@ -307,10 +302,7 @@ static LogicalResult verifyProgram(ModOp op, StringRef keyword, Region &region,
   if (walk.wasInterrupted())
     return failure();
 
-  auto yield = dyn_cast<YieldOp>(region.front().getTerminator());
-  if (!yield)
-    return region.front().getTerminator()->emitError()
-           << "expects the " << keyword << " program to end with attn.yield";
+  auto yield = cast<YieldOp>(region.front().getTerminator());
   if (yield.getResult().getType() != result)
     return yield.emitOpError()
            << "expects the " << keyword << " program to yield " << result
@@ -334,6 +326,16 @@ LogicalResult ModOp::verifyRegions() {
 //===----------------------------------------------------------------------===//
 // Symbols: C6 and C7
 //===----------------------------------------------------------------------===//
+
+bool ModOp::standsAlone() {
+  return !(*this)
+              ->walk([](Operation *op) {
+                return isa<ApplyScoreOp, ApplyMaskOp>(op)
+                           ? WalkResult::interrupt()
+                           : WalkResult::advance();
+              })
+              .wasInterrupted();
+}
 
 /// The mods that `mod` applies itself.
 static void forEachApplied(ModOp mod, function_ref<void(StringAttr)> visit) {

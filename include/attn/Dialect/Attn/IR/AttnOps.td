@@ -74,6 +74,8 @@ def Attn_ModOp : Attn_Op<"mod", [IsolatedFromAbove, Symbol,
   let extraClassDeclaration = [{
     bool hasScore() { return !getScore().empty(); }
     bool hasMask() { return !getMask().empty(); }
+    /// Whether neither program applies another mod.
+    bool standsAlone();
     unsigned getNumCaptures() { return getCaptureTypes().size(); }
     /// The attributes of capture `i`; null if it has none.
     DictionaryAttr getCaptureAttrs(unsigned i);
@@ -83,7 +85,7 @@ def Attn_ModOp : Attn_Op<"mod", [IsolatedFromAbove, Symbol,
 def Attn_YieldOp : Attn_Op<"yield", [Pure, Terminator, ReturnLike,
     ParentOneOf<["ModOp"]>]> {
   let summary = "ends a program with its result";
-  let arguments = (ins AnyTypeOf<[F32, F64, I1]>:$result);
+  let arguments = (ins AnyTypeOf<[F32, I1]>:$result);
   let assemblyFormat = "$result attr-dict `:` type($result)";
 }
 
