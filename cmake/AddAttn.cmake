@@ -10,13 +10,13 @@ target_include_directories(attn_mlir_headers SYSTEM INTERFACE
 target_compile_options(attn_mlir_headers INTERFACE -fno-rtti -fno-exceptions)
 
 # The MLIR and LLVM code itself: either the shared libraries or the archives,
-# never both in one binary.
+# never both in one binary. The program at the end of the chain says which.
+include(StaticMLIR)
+add_library(attn_mlir_shared INTERFACE)
+target_link_libraries(attn_mlir_shared INTERFACE MLIR LLVM)
 add_library(attn_mlir INTERFACE)
-if(ATTN_STATIC)
-  include(StaticMLIR)
-else()
-  target_link_libraries(attn_mlir INTERFACE MLIR LLVM)
-endif()
+target_link_libraries(attn_mlir INTERFACE
+  $<IF:$<BOOL:$<TARGET_PROPERTY:ATTN_STATIC>>,attn_mlir_static,attn_mlir_shared>)
 
 set(ATTN_WARNINGS -Wall -Wextra -Wno-unused-parameter -Werror)
 
@@ -64,16 +64,21 @@ function(attn_program name)
     attn_use_mlir_headers(${name} FALSE)
     target_link_libraries(${name} PRIVATE attn_mlir)
   endif()
-  if(ATTN_STATIC)
-    target_link_options(${name} PRIVATE -static-libstdc++ -static-libgcc
-      -Wl,--gc-sections -s)
-  endif()
-  add_dependencies(attn-tests ${name})
 endfunction()
 
-# attn_tool(name SOURCES... LINK libs... [NO_MLIR]): a program in bin/.
+# attn_tool(name SOURCES... LINK libs... [NO_MLIR]): a program in bin/, and for
+# ./dev package its static twin in static/, from the same libraries.
 function(attn_tool name)
   attn_program(${name} ${ARGN})
+  add_dependencies(attn-tests ${name})
+
+  attn_program(${name}-static ${ARGN})
+  set_target_properties(${name}-static PROPERTIES
+    ATTN_STATIC ON EXCLUDE_FROM_ALL ON OUTPUT_NAME ${name}
+    RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/static)
+  target_link_options(${name}-static PRIVATE -static-libstdc++ -static-libgcc
+    -Wl,--gc-sections -s)
+  add_dependencies(attn-static ${name}-static)
 endfunction()
 
 # attn_unit_test(name SOURCES... [LINK libs...]): one GoogleTest program without
@@ -84,7 +89,9 @@ function(attn_unit_test name)
   target_link_libraries(${name} PRIVATE GTest::gtest_main)
   set_target_properties(${name} PROPERTIES
     RUNTIME_OUTPUT_DIRECTORY ${CMAKE_CURRENT_BINARY_DIR})
+  add_dependencies(attn-tests ${name})
 endfunction()
 
-# Everything that the test suite runs.
+# Everything that the test suite runs, and everything that a package holds.
 add_custom_target(attn-tests)
+add_custom_target(attn-static)
