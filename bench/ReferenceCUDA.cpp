@@ -5,6 +5,7 @@
 #include "Backend.h"
 #include "Convert.h"
 #include "CublasAttention.h"
+#include "Softmax.h"
 #include "Tensors.h"
 
 #include <algorithm>
@@ -62,7 +63,7 @@ Result<std::vector<float>> bench::referenceCUDA(Device &device,
   Result<CublasAttention> products = CublasAttention::create(device.stream());
   if (!products)
     return Error{products.error()};
-  Result<SoftmaxKernel> softmax = SoftmaxKernel::compile(
+  Result<const SoftmaxKernel *> softmax = softmaxFor(
       *problem.mod, Target::CUDA, ElementType::F32, ElementType::F32);
   if (!softmax)
     return Error{softmax.error()};
@@ -99,7 +100,7 @@ Result<std::vector<float>> bench::referenceCUDA(Device &device,
             products->scores(problem.query, problem.key, first, count, s);
         !ok)
       return Error{ok.error()};
-    if (Result<void> ok = softmax->run(
+    if (Result<void> ok = (*softmax)->run(
             s, s, /*lse=*/nullptr, first, count, sizes.heads, sizes.queries,
             sizes.keys, problem.scale, problem.captures, device.stream());
         !ok)

@@ -6,9 +6,17 @@
 
 namespace attn::bench {
 
-/// The CPU kernel with scores and probabilities of `type`. Mods must outlive
-/// the run. The compile happens at the first call.
-Result<const SoftmaxKernel *> softmaxFor(const Mod &, ElementType type);
+/// The kernel for scores of `scores` and probabilities of `probabilities`. Mods
+/// must outlive the run. The compile happens at the first call.
+Result<const SoftmaxKernel *> softmaxFor(const Mod &, Target target,
+                                         ElementType scores,
+                                         ElementType probabilities);
+
+/// The CPU's with scores and probabilities of `type`.
+inline Result<const SoftmaxKernel *> softmaxFor(const Mod &mod,
+                                                ElementType type) {
+  return softmaxFor(mod, Target::CPU, type, type);
+}
 
 } // namespace attn::bench
 

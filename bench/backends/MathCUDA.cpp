@@ -3,6 +3,7 @@
 // Scores are f32, probabilities have the inputs' type.
 #include "../Backend.h"
 #include "../CublasAttention.h"
+#include "../Softmax.h"
 #include "../Tensors.h"
 
 #include <algorithm>
@@ -31,7 +32,7 @@ private:
   Device &device;
   const Problem *problem = nullptr;
   std::optional<CublasAttention> products;
-  std::optional<SoftmaxKernel> softmax;
+  const SoftmaxKernel *softmax = nullptr;
   int64_t chunk = 0; ///< (batch, head) pairs whose scores fit into memory
   Buffer scores, probabilities; ///< f32 problems: in place
   double seconds = 0;
@@ -52,8 +53,8 @@ std::optional<Refusal> MathCUDA::prepare(const Problem &next) {
   products = *cublas;
 
   auto start = std::chrono::steady_clock::now();
-  Result<SoftmaxKernel> kernel = SoftmaxKernel::compile(
-      *problem->mod, Target::CUDA, ElementType::F32, problem->type);
+  Result<const SoftmaxKernel *> kernel =
+      softmaxFor(*problem->mod, Target::CUDA, ElementType::F32, problem->type);
   if (!kernel)
     return Refusal{Refusal::Failed, kernel.error()};
   softmax = *kernel;
@@ -116,7 +117,6 @@ Result<void> MathCUDA::run(const TensorView &out) {
 void MathCUDA::finish() {
   scores = Buffer();
   probabilities = Buffer();
-  softmax.reset();
   chunk = 0;
   seconds = 0;
 }
