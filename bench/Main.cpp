@@ -5,6 +5,7 @@
 #include "CommandLine.h"
 #include "ConfigFile.h"
 #include "Interrupt.h"
+#include "Registry.h"
 #include "Runner.h"
 
 #include <cstdio>
@@ -77,31 +78,35 @@ static void printCases(const std::vector<Case> &cases, Target target,
               cases.size(), formatSeconds(total).c_str());
 }
 
+/// One line that is overwritten on a terminal, else one line for each case.
 static void printProgress(size_t index, size_t count, const Case &item) {
   bool terminal = isatty(STDERR_FILENO);
   std::fprintf(stderr, "%s[%zu/%zu] %s %s %s%s", terminal ? "\r\x1b[K" : "",
                index + 1, count, item.mod->label.c_str(), toString(item.type),
                item.shape.c_str(), terminal ? "" : "\n");
-  if (terminal && index + 1 == count)
-    std::fprintf(stderr, "\n");
 }
 
 static int runCases(const Config &config, const std::vector<Case> &cases,
-                    Device &device, const std::vector<std::string> &backends) {
-  Report report(backends);
+                    Device &device, const std::vector<std::string> &names) {
+  Report report(names);
   if (!config.savePath.text.empty())
     if (Result<void> opened = report.open(config.savePath.text); !opened)
       return complain(errorAt(config.savePath.where, opened.error()).message);
   catchInterrupts();
-  Runner runner(device, backends);
+  std::vector<std::unique_ptr<Backend>> backends;
+  for (const std::string &name : names)
+    backends.push_back(createBackend(name, device));
+  Runner runner(device, std::move(backends));
   for (size_t i = 0; i < cases.size() && !isInterrupted(); ++i) {
     printProgress(i, cases.size(), cases[i]);
     if (Result<void> added = report.add(runner.run(cases[i])); !added)
       return complain("attn-bench: error: " + added.error());
   }
+  if (isatty(STDERR_FILENO))
+    std::fprintf(stderr, "\r\x1b[K");
   std::printf("%s", report.text().c_str());
   if (isInterrupted()) {
-    std::fprintf(stderr, "\nattn-bench: interrupted\n");
+    std::fprintf(stderr, "attn-bench: interrupted\n");
     return interrupted;
   }
   return report.hasFault() ? fault : success;

@@ -5,6 +5,7 @@
 #include "Interrupt.h"
 #include "Registry.h"
 
+#include <algorithm>
 #include <cmath>
 #include <cstdio>
 #include <cstring>
@@ -24,13 +25,14 @@ static TimingOptions roundTiming() {
   return options;
 }
 
-Runner::Runner(Device &device, const std::vector<std::string> &names)
-    : device(device) {
-  bool hasMath = false;
-  for (const std::string &name : names) {
-    backends.push_back(createBackend(name, device));
-    hasMath |= name == "math";
-  }
+static bool isMath(const Backend &backend) {
+  return !std::strcmp(backend.name(), "math");
+}
+
+Runner::Runner(Device &device, std::vector<std::unique_ptr<Backend>> all)
+    : device(device), backends(std::move(all)) {
+  bool hasMath = std::any_of(backends.begin(), backends.end(),
+                             [](const auto &b) { return isMath(*b); });
   if (!hasMath)
     yardstick = createBackend("math", device);
 }
@@ -106,7 +108,7 @@ std::optional<double> Runner::mathError(const Row &row, CaseData &data) {
     yardstick->finish();
   }
   for (size_t i = 0; i < backends.size(); ++i)
-    if (!std::strcmp(backends[i]->name(), "math"))
+    if (isMath(*backends[i]))
       error = row.outcomes[i].maxError;
   return error && *error <= bound ? error : std::nullopt;
 }
@@ -119,8 +121,7 @@ void Runner::judge(Row &row, CaseData &data) {
     Outcome &outcome = row.outcomes[i];
     if (outcome.kind != Outcome::Timed)
       continue;
-    bool isMath = !std::strcmp(backends[i]->name(), "math");
-    double limit = isMath ? yardstickBound(largest) : bound;
+    double limit = isMath(*backends[i]) ? yardstickBound(largest) : bound;
     if (*outcome.maxError <= limit) { // False for a NaN.
       outcome.reason = backends[i]->remark();
       continue;

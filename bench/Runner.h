@@ -11,8 +11,8 @@ namespace attn::bench {
 
 class Runner {
 public:
-  /// The first of `backends` is `compiled`.
-  Runner(Device &device, const std::vector<std::string> &backends);
+  /// The first backend is the one that the others are compared with.
+  Runner(Device &device, std::vector<std::unique_ptr<Backend>> backends);
 
   /// Measures one case. Everything that goes wrong is in the row.
   Row run(const Case &);
