@@ -161,10 +161,14 @@ static LogicalResult verifyShape(ModOp op, StringRef name, Type type,
     return op.emitOpError() << "expects 'attn.shape' of capture '" << name
                             << "' to have one entry for each dimension of "
                             << type << ", got " << shape;
-  for (Attribute entry : entries) {
-    if (auto size = dyn_cast<IntegerAttr>(entry))
-      if (size.getValue().isStrictlyPositive())
+  for (auto [entry, dim] : llvm::zip_equal(entries, tensor.getShape())) {
+    auto size = dyn_cast<IntegerAttr>(entry);
+    if (size && size.getValue().isStrictlyPositive()) {
+      if (ShapedType::isDynamic(dim) || size.getInt() == dim)
         continue;
+      return op.emitOpError() << "expects 'attn.shape' of capture '" << name
+                              << "' to agree with " << type << ", got " << size;
+    }
     if (auto size = dyn_cast<StringAttr>(entry))
       if (llvm::is_contained(
               {"batch", "heads", "kv_heads", "queries", "keys", "sequences"},

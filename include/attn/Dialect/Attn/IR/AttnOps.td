@@ -124,7 +124,7 @@ def Attn_ApplyScoreOp : Attn_ApplyOp<"apply_score", F32> {
   let arguments = (ins FlatSymbolRefAttr:$mod, Variadic<Attn_Capture>:$captures,
                        F32:$score, I32:$b, I32:$h, I32:$q, I32:$kv);
   let assemblyFormat = [{
-    $mod (`(` $captures^ `)`)? `[` $score `,` $b `,` $h `,` $q `,` $kv `]`
+    $mod (`(` $captures^ `)`)? `` `[` $score `,` $b `,` $h `,` $q `,` $kv `]`
     attr-dict (`:` type($captures)^)?
   }];
 }
@@ -139,7 +139,7 @@ def Attn_ApplyMaskOp : Attn_ApplyOp<"apply_mask", I1> {
   let arguments = (ins FlatSymbolRefAttr:$mod, Variadic<Attn_Capture>:$captures,
                        I32:$b, I32:$h, I32:$q, I32:$kv);
   let assemblyFormat = [{
-    $mod (`(` $captures^ `)`)? `[` $b `,` $h `,` $q `,` $kv `]`
+    $mod (`(` $captures^ `)`)? `` `[` $b `,` $h `,` $q `,` $kv `]`
     attr-dict (`:` type($captures)^)?
   }];
 }

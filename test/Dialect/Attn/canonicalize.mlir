@@ -1,0 +1,105 @@
+// RUN: attn-opt %s --canonicalize --split-input-file | FileCheck %s
+
+// A mask that is constantly true drops nothing: it disappears.
+// CHECK-LABEL: attn.mod @true_mask score(
+// CHECK-NOT: mask
+// CHECK: func.func
+attn.mod @true_mask
+  score(%s: f32, %b: i32, %h: i32, %q: i32, %kv: i32) {
+    %t = math.tanh %s : f32
+    attn.yield %t : f32
+  } mask(%b: i32, %h: i32, %q: i32, %kv: i32) {
+    %keep = arith.constant true
+    attn.yield %keep : i1
+  }
+func.func @f() {
+  return
+}
+
+// -----
+
+// A mask that folds to true disappears too; one that folds to false stays.
+// CHECK: attn.mod @folds{{$}}
+// CHECK: attn.mod @false_mask mask(
+// CHECK:   %[[FALSE:.*]] = arith.constant false
+// CHECK:   attn.yield %[[FALSE]] : i1
+attn.mod @folds
+  mask(%b: i32, %h: i32, %q: i32, %kv: i32) {
+    %keep = arith.cmpi sge, %q, %q : i32
+    attn.yield %keep : i1
+  }
+attn.mod @false_mask
+  mask(%b: i32, %h: i32, %q: i32, %kv: i32) {
+    %keep = arith.constant false
+    attn.yield %keep : i1
+  }
+
+// -----
+
+// A score that stays as it is disappears, whatever is captured before it; one
+// that yields a capture stays.
+// CHECK: attn.mod @same_score(%x: f32){{$}}
+// CHECK: attn.mod @other_score(%x: f32) score(
+// CHECK:   attn.yield %x : f32
+attn.mod @same_score(%x: f32)
+  score(%s: f32, %b: i32, %h: i32, %q: i32, %kv: i32) {
+    attn.yield %s : f32
+  }
+attn.mod @other_score(%x: f32)
+  score(%s: f32, %b: i32, %h: i32, %q: i32, %kv: i32) {
+    attn.yield %x : f32
+  }
+
+// -----
+
+// Attention with a mod that has no program left is attention without a mod, and
+// captures nothing; attributes stay.
+// CHECK-LABEL: func.func @drops_mod
+// CHECK: attn.attention %{{.*}}, %{{.*}}, %{{.*}} {scale = 5.000000e-01 : f32} : (tensor<1x1x4x8xf32>, tensor<1x1x4x8xf32>, tensor<1x1x4x8xf32>) ->
+attn.mod @nothing(%x: f32)
+  score(%s: f32, %b: i32, %h: i32, %q: i32, %kv: i32) {
+    attn.yield %s : f32
+  } mask(%b: i32, %h: i32, %q: i32, %kv: i32) {
+    %keep = arith.constant true
+    attn.yield %keep : i1
+  }
+func.func @drops_mod(%q: tensor<1x1x4x8xf32>, %x: f32) -> tensor<1x1x4x8xf32> {
+  %o = attn.attention %q, %q, %q mod @nothing(%x) {scale = 0.5 : f32}
+    : (tensor<1x1x4x8xf32>, tensor<1x1x4x8xf32>, tensor<1x1x4x8xf32>, f32) -> tensor<1x1x4x8xf32>
+  return %o : tensor<1x1x4x8xf32>
+}
+
+// -----
+
+// Attention with a mod that has a program keeps it; attention that nobody reads
+// goes.
+// CHECK-LABEL: func.func @keeps_mod
+// CHECK: attn.attention %{{.*}}, %{{.*}}, %{{.*}} mod @causal :
+// CHECK-NOT: attn.attention
+attn.mod @causal
+  mask(%b: i32, %h: i32, %q: i32, %kv: i32) {
+    %keep = arith.cmpi sge, %q, %kv : i32
+    attn.yield %keep : i1
+  }
+func.func @keeps_mod(%q: tensor<1x1x4x8xf32>) -> tensor<1x1x4x8xf32> {
+  %o = attn.attention %q, %q, %q mod @causal
+    : (tensor<1x1x4x8xf32>, tensor<1x1x4x8xf32>, tensor<1x1x4x8xf32>) -> tensor<1x1x4x8xf32>
+  %p = attn.attention %o, %o, %o
+    : (tensor<1x1x4x8xf32>, tensor<1x1x4x8xf32>, tensor<1x1x4x8xf32>) -> tensor<1x1x4x8xf32>
+  return %o : tensor<1x1x4x8xf32>
+}
+
+// -----
+
+// Loads and applications without a use go, and equal constants become one.
+// CHECK: attn.mod @dead(%t: tensor<?xf32>) score(%s: f32, %b: i32, %h: i32, %q: i32, %kv: i32) {
+// CHECK-NEXT: %[[T:.*]] = math.absf %s : f32
+// CHECK-NEXT: attn.yield %[[T]] : f32
+attn.mod @noop
+attn.mod @dead(%t: tensor<?xf32>)
+  score(%s: f32, %b: i32, %h: i32, %q: i32, %kv: i32) {
+    %x = attn.load %t[%h] : tensor<?xf32>
+    %y = attn.apply_score @noop[%x, %b, %h, %q, %kv]
+    %z = math.absf %s : f32
+    attn.yield %z : f32
+  }

@@ -1,0 +1,286 @@
+// RUN: attn-opt %s --split-input-file --verify-diagnostics
+
+//===-- C1: ranks and element types -----------------------------------------===//
+
+// attention_c1: an element type that attention does not take.
+func.func @attention_c1(%q: tensor<1x1x4x8xf64>) {
+  // expected-error @+1 {{operand #0 must be ranked tensor of bfloat16 type or 16-bit float or 32-bit float values, but got 'tensor<1x1x4x8xf64>'}}
+  %o = attn.attention %q, %q, %q : (tensor<1x1x4x8xf64>, tensor<1x1x4x8xf64>, tensor<1x1x4x8xf64>) -> tensor<1x1x4x8xf64>
+  return
+}
+
+// -----
+
+// attention_c1: rank of an operand.
+func.func @attention_c1(%q: tensor<1x1x4x8xf32>, %k: tensor<1x4x8xf32>) {
+  // expected-error @+1 {{expects 'key' of rank 4, got rank 3}}
+  %o = attn.attention %q, %k, %q : (tensor<1x1x4x8xf32>, tensor<1x4x8xf32>, tensor<1x1x4x8xf32>) -> tensor<1x1x4x8xf32>
+  return
+}
+
+// -----
+
+// attention_c1: rank of the result.
+func.func @attention_c1(%q: tensor<1x1x4x8xf32>) {
+  // expected-error @+1 {{expects 'out' of rank 4, got rank 2}}
+  %o = attn.attention %q, %q, %q : (tensor<1x1x4x8xf32>, tensor<1x1x4x8xf32>, tensor<1x1x4x8xf32>) -> tensor<4x8xf32>
+  return
+}
+
+// -----
+
+// attention_c1: one element type.
+func.func @attention_c1(%q: tensor<1x1x4x8xf16>, %v: tensor<1x1x4x8xbf16>) {
+  // expected-error @+1 {{expects 'value' elements 'f16' like 'query', got 'bf16'}}
+  %o = attn.attention %q, %q, %v : (tensor<1x1x4x8xf16>, tensor<1x1x4x8xf16>, tensor<1x1x4x8xbf16>) -> tensor<1x1x4x8xf16>
+  return
+}
+
+// -----
+
+//===-- C2: channels --------------------------------------------------------===//
+
+// attention_c2: query and key.
+func.func @attention_c2(%q: tensor<1x1x4x64xf32>, %k: tensor<1x1x4x128xf32>) {
+  // expected-error @+1 {{expects 'key' head dimension 64 like 'query', got 128}}
+  %o = attn.attention %q, %k, %q : (tensor<1x1x4x64xf32>, tensor<1x1x4x128xf32>, tensor<1x1x4x64xf32>) -> tensor<1x1x4x64xf32>
+  return
+}
+
+// -----
+
+// attention_c2: value and out.
+func.func @attention_c2(%q: tensor<1x1x4x64xf32>, %v: tensor<1x1x4x32xf32>) {
+  // expected-error @+1 {{expects 'out' value dimension 32 like 'value', got 64}}
+  %o = attn.attention %q, %q, %v : (tensor<1x1x4x64xf32>, tensor<1x1x4x64xf32>, tensor<1x1x4x32xf32>) -> tensor<1x1x4x64xf32>
+  return
+}
+
+// -----
+
+// attention_c2: no dynamic channels.
+func.func @attention_c2(%q: tensor<1x1x4x?xf32>) {
+  // expected-error @+1 {{expects 'query' to have a static head dimension}}
+  %o = attn.attention %q, %q, %q : (tensor<1x1x4x?xf32>, tensor<1x1x4x?xf32>, tensor<1x1x4x?xf32>) -> tensor<1x1x4x?xf32>
+  return
+}
+
+// -----
+
+// attention_c2: too many channels.
+func.func @attention_c2(%q: tensor<1x1x4x64xf32>, %v: tensor<1x1x4x257xf32>) {
+  // expected-error @+1 {{expects 'value' value dimension from 1 to 256, got 257}}
+  %o = attn.attention %q, %q, %v : (tensor<1x1x4x64xf32>, tensor<1x1x4x64xf32>, tensor<1x1x4x257xf32>) -> tensor<1x1x4x257xf32>
+  return
+}
+
+// -----
+
+// attention_c2: no channels.
+func.func @attention_c2(%q: tensor<1x1x4x0xf32>) {
+  // expected-error @+1 {{expects 'query' head dimension from 1 to 256, got 0}}
+  %o = attn.attention %q, %q, %q : (tensor<1x1x4x0xf32>, tensor<1x1x4x0xf32>, tensor<1x1x4x0xf32>) -> tensor<1x1x4x0xf32>
+  return
+}
+
+// -----
+
+//===-- C3: batch, heads, lengths -------------------------------------------===//
+
+// attention_c3: batch of key.
+func.func @attention_c3(%q: tensor<2x1x4x8xf32>, %k: tensor<1x1x4x8xf32>) {
+  // expected-error @+1 {{expects 'key' batch size 2 like 'query', got 1}}
+  %o = attn.attention %q, %k, %k : (tensor<2x1x4x8xf32>, tensor<1x1x4x8xf32>, tensor<1x1x4x8xf32>) -> tensor<2x1x4x8xf32>
+  return
+}
+
+// -----
+
+// attention_c3: batch of value.
+func.func @attention_c3(%q: tensor<2x1x4x8xf32>, %v: tensor<3x1x4x8xf32>) {
+  // expected-error @+1 {{expects 'value' batch size 2 like 'query', got 3}}
+  %o = attn.attention %q, %q, %v : (tensor<2x1x4x8xf32>, tensor<2x1x4x8xf32>, tensor<3x1x4x8xf32>) -> tensor<2x1x4x8xf32>
+  return
+}
+
+// -----
+
+// attention_c3: batch of out.
+func.func @attention_c3(%q: tensor<2x1x4x8xf32>) {
+  // expected-error @+1 {{expects 'out' batch size 2 like 'query', got 1}}
+  %o = attn.attention %q, %q, %q : (tensor<2x1x4x8xf32>, tensor<2x1x4x8xf32>, tensor<2x1x4x8xf32>) -> tensor<1x1x4x8xf32>
+  return
+}
+
+// -----
+
+// attention_c3: heads of key and value; what is dynamic is not compared.
+func.func @attention_c3(%q: tensor<?x4x?x8xf32>, %k: tensor<?x2x?x8xf32>) {
+  // expected-error @+1 {{expects 'value' head count 2 like 'key', got 4}}
+  %o = attn.attention %q, %k, %q : (tensor<?x4x?x8xf32>, tensor<?x2x?x8xf32>, tensor<?x4x?x8xf32>) -> tensor<?x4x?x8xf32>
+  return
+}
+
+// -----
+
+// attention_c3: lengths of key and value.
+func.func @attention_c3(%q: tensor<1x1x4x8xf32>, %v: tensor<1x1x5x8xf32>) {
+  // expected-error @+1 {{expects 'value' length 4 like 'key', got 5}}
+  %o = attn.attention %q, %q, %v : (tensor<1x1x4x8xf32>, tensor<1x1x4x8xf32>, tensor<1x1x5x8xf32>) -> tensor<1x1x4x8xf32>
+  return
+}
+
+// -----
+
+// attention_c3: heads of out.
+func.func @attention_c3(%q: tensor<1x2x4x8xf32>) {
+  // expected-error @+1 {{expects 'out' head count 2 like 'query', got 1}}
+  %o = attn.attention %q, %q, %q : (tensor<1x2x4x8xf32>, tensor<1x2x4x8xf32>, tensor<1x2x4x8xf32>) -> tensor<1x1x4x8xf32>
+  return
+}
+
+// -----
+
+// attention_c3: length of out.
+func.func @attention_c3(%q: tensor<1x1x4x8xf32>, %k: tensor<1x1x6x8xf32>) {
+  // expected-error @+1 {{expects 'out' length 4 like 'query', got 6}}
+  %o = attn.attention %q, %k, %k : (tensor<1x1x4x8xf32>, tensor<1x1x6x8xf32>, tensor<1x1x6x8xf32>) -> tensor<1x1x6x8xf32>
+  return
+}
+
+// -----
+
+//===-- C4: grouped heads ---------------------------------------------------===//
+
+// attention_c4: not a multiple.
+func.func @attention_c4(%q: tensor<1x6x4x8xf32>, %k: tensor<1x4x4x8xf32>) {
+  // expected-error @+1 {{expects 'query' head count to be a multiple of 'key' head count 4, got 6}}
+  %o = attn.attention %q, %k, %k : (tensor<1x6x4x8xf32>, tensor<1x4x4x8xf32>, tensor<1x4x4x8xf32>) -> tensor<1x6x4x8xf32>
+  return
+}
+
+// -----
+
+// attention_c4: nothing to share.
+func.func @attention_c4(%q: tensor<1x6x4x8xf32>, %k: tensor<1x0x4x8xf32>) {
+  // expected-error @+1 {{expects 'key' to have at least one head}}
+  %o = attn.attention %q, %k, %k : (tensor<1x6x4x8xf32>, tensor<1x0x4x8xf32>, tensor<1x0x4x8xf32>) -> tensor<1x6x4x8xf32>
+  return
+}
+
+// -----
+
+//===-- C5: lse -------------------------------------------------------------===//
+
+// attention_c5: element type.
+func.func @attention_c5(%q: tensor<1x1x4x8xf16>) {
+  // expected-error @+1 {{result #1 must be ranked tensor of 32-bit float values, but got 'tensor<1x1x4xf16>'}}
+  %o, %l = attn.attention %q, %q, %q : (tensor<1x1x4x8xf16>, tensor<1x1x4x8xf16>, tensor<1x1x4x8xf16>) -> (tensor<1x1x4x8xf16>, tensor<1x1x4xf16>)
+  return
+}
+
+// -----
+
+// attention_c5: rank.
+func.func @attention_c5(%q: tensor<1x1x4x8xf16>) {
+  // expected-error @+1 {{expects 'lse' of rank 3, got rank 1}}
+  %o, %l = attn.attention %q, %q, %q : (tensor<1x1x4x8xf16>, tensor<1x1x4x8xf16>, tensor<1x1x4x8xf16>) -> (tensor<1x1x4x8xf16>, tensor<4xf32>)
+  return
+}
+
+// -----
+
+// attention_c5: length.
+func.func @attention_c5(%q: tensor<1x1x4x8xf16>) {
+  // expected-error @+1 {{expects 'lse' length 4 like 'query', got 5}}
+  %o, %l = attn.attention %q, %q, %q : (tensor<1x1x4x8xf16>, tensor<1x1x4x8xf16>, tensor<1x1x4x8xf16>) -> (tensor<1x1x4x8xf16>, tensor<1x1x5xf32>)
+  return
+}
+
+// -----
+
+//===-- C6: the mod ---------------------------------------------------------===//
+
+// attention_c6: no such mod.
+func.func @attention_c6(%q: tensor<1x1x4x8xf16>) {
+  // expected-error @+1 {{expects '@alibi' to be an attn.mod of this module}}
+  %o = attn.attention %q, %q, %q mod @alibi : (tensor<1x1x4x8xf16>, tensor<1x1x4x8xf16>, tensor<1x1x4x8xf16>) -> tensor<1x1x4x8xf16>
+  return
+}
+
+// -----
+
+// attention_c6: captures that are missing.
+attn.mod @alibi(%slopes: tensor<?xf32>)
+func.func @attention_c6(%q: tensor<1x1x4x8xf16>) {
+  // expected-error @+1 {{expects 1 captures for '@alibi', got 0}}
+  %o = attn.attention %q, %q, %q mod @alibi : (tensor<1x1x4x8xf16>, tensor<1x1x4x8xf16>, tensor<1x1x4x8xf16>) -> tensor<1x1x4x8xf16>
+  return
+}
+
+// -----
+
+// attention_c6: a capture of another rank.
+attn.mod @alibi(%slopes: tensor<?xf32>)
+func.func @attention_c6(%q: tensor<1x1x4x8xf16>, %slopes: tensor<2x4xf32>) {
+  // expected-error @+1 {{expects capture 'slopes' of '@alibi' to be 'tensor<?xf32>', got 'tensor<2x4xf32>'}}
+  %o = attn.attention %q, %q, %q mod @alibi(%slopes) : (tensor<1x1x4x8xf16>, tensor<1x1x4x8xf16>, tensor<1x1x4x8xf16>, tensor<2x4xf32>) -> tensor<1x1x4x8xf16>
+  return
+}
+
+// -----
+
+// attention_c6: a capture of another element type.
+attn.mod @alibi(%slopes: tensor<?xf32>)
+func.func @attention_c6(%q: tensor<1x1x4x8xf16>, %slopes: tensor<4xi32>) {
+  // expected-error @+1 {{expects capture 'slopes' of '@alibi' to be 'tensor<?xf32>', got 'tensor<4xi32>'}}
+  %o = attn.attention %q, %q, %q mod @alibi(%slopes) : (tensor<1x1x4x8xf16>, tensor<1x1x4x8xf16>, tensor<1x1x4x8xf16>, tensor<4xi32>) -> tensor<1x1x4x8xf16>
+  return
+}
+
+// -----
+
+// attention_c6: captures of no mod.
+func.func @attention_c6(%q: tensor<1x1x4x8xf16>, %slopes: tensor<4xf32>) {
+  // expected-error @+1 {{expects no captures without a mod, got 1}}
+  %o = "attn.attention"(%q, %q, %q, %slopes) : (tensor<1x1x4x8xf16>, tensor<1x1x4x8xf16>, tensor<1x1x4x8xf16>, tensor<4xf32>) -> tensor<1x1x4x8xf16>
+  return
+}
+
+// -----
+
+//===-- #attn.schedule ------------------------------------------------------===//
+
+// schedule_c1: not a multiple of 16.
+// expected-error @+1 {{expects 'q' to be a multiple of 16 from 16 to 1024, got 24}}
+#schedule = #attn.schedule<q = 24, kv = 64>
+
+// -----
+
+// schedule_c1: nothing.
+// expected-error @+1 {{expects 'kv' to be a multiple of 16 from 16 to 1024, got 0}}
+#schedule = #attn.schedule<q = 64, kv = 0>
+
+// -----
+
+// schedule_c1: too large.
+// expected-error @+1 {{expects 'q' to be a multiple of 16 from 16 to 1024, got 2048}}
+#schedule = #attn.schedule<q = 2048, kv = 64>
+
+// -----
+
+// schedule_c2: too many warps.
+// expected-error @+1 {{expects 'warps' from 1 to 16, got 32}}
+#schedule = #attn.schedule<q = 512, kv = 64, warps = 32>
+
+// -----
+
+// schedule_c2: too few rows for each warp.
+// expected-error @+1 {{expects 'q' to be a multiple of 128, 16 for each of 8 warps, got 64}}
+#schedule = #attn.schedule<q = 64, kv = 64, warps = 8>
+
+// -----
+
+// schedule_c3: no stage.
+// expected-error @+1 {{expects 'stages' from 1 to 8, got 0}}
+#schedule = #attn.schedule<q = 64, kv = 64, stages = 0>

@@ -1,0 +1,114 @@
+// RUN: attn-opt %s --verify-roundtrip | FileCheck %s
+// RUN: attn-opt %s --mlir-print-op-generic | attn-opt --verify-roundtrip | FileCheck %s
+
+// A mod with neither program.
+// CHECK: attn.mod @noop{{$}}
+attn.mod @noop
+
+// Captures come before the arguments in both programs, and are printed once.
+// CHECK: attn.mod @alibi(%slopes: tensor<?xf32>, %window: i32) score(%s: f32, %b: i32, %h: i32, %q: i32, %kv: i32) {
+// CHECK:   %[[M:.*]] = attn.load %slopes[%h] : tensor<?xf32>
+// CHECK:   %[[T:.*]] = arith.mulf %s, %[[M]] : f32
+// CHECK:   attn.yield %[[T]] : f32
+// CHECK: } mask(%b: i32, %h: i32, %q: i32, %kv: i32) {
+// CHECK:   %[[D:.*]] = arith.subi %q, %kv : i32
+// CHECK:   %[[KEEP:.*]] = arith.cmpi sle, %[[D]], %window : i32
+// CHECK:   attn.yield %[[KEEP]] : i1
+// CHECK: }
+attn.mod @alibi(%slopes : tensor<?xf32>, %window : i32)
+  score(%s: f32, %b: i32, %h: i32, %q: i32, %kv: i32) {
+    %m = attn.load %slopes[%h] : tensor<?xf32>
+    %t = arith.mulf %s, %m : f32
+    attn.yield %t : f32
+  } mask(%b: i32, %h: i32, %q: i32, %kv: i32) {
+    %d = arith.subi %q, %kv : i32
+    %keep = arith.cmpi sle, %d, %window : i32
+    attn.yield %keep : i1
+  }
+
+// Only a mask, whose arguments have names of the user's own; attributes of
+// captures and of the mod; a capture that has no printable name.
+// CHECK: attn.mod @documents(%ids: tensor<?xi32> {attn.data = @ids, attn.shape = ["keys"]}, %_0: f32 {attn.data = 5.000000e-01 : f32}) mask(%b: i32, %h: i32, %q: i32, %kv: i32) {
+// CHECK:   attn.load %ids[%q]
+// CHECK: } attributes {attn.fold_batch}
+attn.mod @documents(%ids : tensor<?xi32> {attn.shape = ["keys"], attn.data = @ids},
+                    %0 : f32 {attn.data = 0.5 : f32})
+  mask(%batch: i32, %head: i32, %query: i32, %key: i32) {
+    %x = attn.load %ids[%query] : tensor<?xi32>
+    %y = attn.load %ids[%key] : tensor<?xi32>
+    %keep = arith.cmpi eq, %x, %y : i32
+    attn.yield %keep : i1
+  } attributes {attn.fold_batch}
+
+func.func @ids(%table: memref<?xi32>, %batch: index, %heads: index,
+               %kv_heads: index, %queries: index, %keys: index,
+               %sequences: index) {
+  return
+}
+
+// scf.if with results, a table of rank 2, several float types, and other mods.
+// CHECK-LABEL: attn.mod @branches(%table: tensor<4x?xf16>, %slopes: tensor<?xf32>, %window: i32)
+// CHECK: scf.if
+// CHECK:   attn.load %table[%h, %kv] : tensor<4x?xf16>
+// CHECK: attn.apply_score @alibi(%slopes, %window)[%{{.*}}, %b, %h, %q, %kv] : tensor<?xf32>, i32
+// CHECK: attn.apply_score @noop[%{{.*}}, %b, %h, %q, %kv]{{$}}
+// CHECK: attn.apply_mask @alibi(%slopes, %window)[%b, %h, %q, %kv] : tensor<?xf32>, i32
+// CHECK: attn.apply_mask @noop[%b, %h, %q, %kv]{{$}}
+attn.mod @branches(%table: tensor<4x?xf16>, %slopes: tensor<?xf32>, %window: i32)
+  score(%s: f32, %b: i32, %h: i32, %q: i32, %kv: i32) {
+    %near = arith.cmpi sge, %q, %kv : i32
+    %x = scf.if %near -> f32 {
+      %y = attn.load %table[%h, %kv] : tensor<4x?xf16>
+      %z = arith.extf %y : f16 to f32
+      scf.yield %z : f32
+    } else {
+      %z = math.tanh %s : f32
+      scf.yield %z : f32
+    }
+    %t = attn.apply_score @alibi(%slopes, %window)[%x, %b, %h, %q, %kv] : tensor<?xf32>, i32
+    %u = attn.apply_score @noop[%t, %b, %h, %q, %kv]
+    attn.yield %u : f32
+  } mask(%b: i32, %h: i32, %q: i32, %kv: i32) {
+    %x = attn.apply_mask @alibi(%slopes, %window)[%b, %h, %q, %kv] : tensor<?xf32>, i32
+    %y = attn.apply_mask @noop[%b, %h, %q, %kv]
+    %keep = arith.andi %x, %y : i1
+    attn.yield %keep : i1
+  }
+
+// No mod; queries and keys of different lengths; Dv != D.
+// CHECK-LABEL: func.func @plain
+// CHECK: attn.attention %{{.*}}, %{{.*}}, %{{.*}} : (tensor<2x8x5x64xf32>, tensor<2x8x7x64xf32>, tensor<2x8x7x32xf32>) -> tensor<2x8x5x32xf32>
+func.func @plain(%q: tensor<2x8x5x64xf32>, %k: tensor<2x8x7x64xf32>,
+                 %v: tensor<2x8x7x32xf32>) -> tensor<2x8x5x32xf32> {
+  %o = attn.attention %q, %k, %v
+    : (tensor<2x8x5x64xf32>, tensor<2x8x7x64xf32>, tensor<2x8x7x32xf32>) -> tensor<2x8x5x32xf32>
+  return %o : tensor<2x8x5x32xf32>
+}
+
+// Grouped heads, dynamic lengths, captures, scale, schedule and lse.
+// CHECK-LABEL: func.func @everything
+// CHECK: %{{.*}}, %{{.*}} = attn.attention %{{.*}}, %{{.*}}, %{{.*}} mod @alibi(%{{.*}}, %{{.*}}) {scale = 1.250000e-01 : f32, schedule = #attn.schedule<q = 128, kv = 64, warps = 4, stages = 2, aligned = false>}
+// CHECK-SAME: (tensor<2x8x?x64xbf16>, tensor<2x2x?x64xbf16>, tensor<2x2x?x128xbf16>, tensor<8xf32>, i32) -> (tensor<2x8x?x128xbf16>, tensor<2x8x?xf32>)
+func.func @everything(%q: tensor<2x8x?x64xbf16>, %k: tensor<2x2x?x64xbf16>,
+                      %v: tensor<2x2x?x128xbf16>, %slopes: tensor<8xf32>,
+                      %window: i32) -> (tensor<2x8x?x128xbf16>, tensor<2x8x?xf32>) {
+  %o, %lse = attn.attention %q, %k, %v mod @alibi(%slopes, %window)
+      {scale = 0.125 : f32,
+       schedule = #attn.schedule<q = 128, kv = 64, warps = 4, stages = 2, aligned = false>}
+    : (tensor<2x8x?x64xbf16>, tensor<2x2x?x64xbf16>, tensor<2x2x?x128xbf16>,
+       tensor<8xf32>, i32) -> (tensor<2x8x?x128xbf16>, tensor<2x8x?xf32>)
+  return %o, %lse : tensor<2x8x?x128xbf16>, tensor<2x8x?xf32>
+}
+
+// Everything dynamic but the channels; a mod without captures; no length at all.
+// CHECK-LABEL: func.func @dynamic
+// CHECK: mod @noop :
+// CHECK: schedule = #attn.schedule<q = 64, kv = 64>
+func.func @dynamic(%q: tensor<?x?x?x1xf16>, %empty: tensor<1x1x0x256xf16>)
+    -> (tensor<?x?x?x1xf16>, tensor<1x1x0x256xf16>) {
+  %o = attn.attention %q, %q, %q mod @noop
+    : (tensor<?x?x?x1xf16>, tensor<?x?x?x1xf16>, tensor<?x?x?x1xf16>) -> tensor<?x?x?x1xf16>
+  %p = attn.attention %empty, %empty, %empty {schedule = #attn.schedule<q = 64, kv = 64>}
+    : (tensor<1x1x0x256xf16>, tensor<1x1x0x256xf16>, tensor<1x1x0x256xf16>) -> tensor<1x1x0x256xf16>
+  return %o, %p : tensor<?x?x?x1xf16>, tensor<1x1x0x256xf16>
+}

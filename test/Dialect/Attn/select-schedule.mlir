@@ -1,0 +1,37 @@
+// RUN: attn-opt %s --attn-select-schedule --verify-roundtrip | FileCheck %s --check-prefixes=CHECK,CPU
+// RUN: attn-opt %s --attn-select-schedule="target=sm80" | FileCheck %s --check-prefixes=CHECK,SM80
+// RUN: attn-opt %s --attn-select-schedule="target=sm80 aligned=false" | FileCheck %s --check-prefix=UNALIGNED
+// RUN: not attn-opt %s --attn-select-schedule="target=sm79" 2>&1 | FileCheck %s --check-prefix=TARGET
+
+// TARGET: error: expects 'target' cpu or sm80, got 'sm79'
+// TARGET-NOT: attn.attention
+
+!q64 = tensor<1x1x?x64xbf16>
+!q256 = tensor<1x1x?x256xbf16>
+!f32 = tensor<1x1x?x64xf32>
+
+// Every attention gets one that verifies. Which numbers is a matter of tuning,
+// so they are not written down here.
+// CHECK-LABEL: func.func @selects
+// CPU: attn.attention {{.*}}schedule = #attn.schedule<q = {{[0-9]+}}, kv = {{[0-9]+}}>
+// CPU: attn.attention {{.*}}schedule = #attn.schedule<q = {{[0-9]+}}, kv = {{[0-9]+}}>
+// CPU: attn.attention {{.*}}schedule = #attn.schedule<q = {{[0-9]+}}, kv = {{[0-9]+}}>
+// SM80: attn.attention {{.*}}schedule = #attn.schedule<q = {{[0-9]+}}, kv = {{[0-9]+}}, warps = {{[0-9]+}}{{.*}}>
+// SM80: attn.attention {{.*}}schedule = #attn.schedule<q = {{[0-9]+}}, kv = {{[0-9]+}}, warps = {{[0-9]+}}{{.*}}>
+// SM80: attn.attention {{.*}}schedule = #attn.schedule<q = {{[0-9]+}}, kv = {{[0-9]+}}, warps = {{[0-9]+}}{{.*}}>
+// UNALIGNED-COUNT-3: aligned = false
+func.func @selects(%a: !q64, %b: !q256, %c: !f32) -> (!q64, !q256, !f32) {
+  %x = attn.attention %a, %a, %a : (!q64, !q64, !q64) -> !q64
+  %y = attn.attention %b, %b, %b : (!q256, !q256, !q256) -> !q256
+  %z = attn.attention %c, %c, %c : (!f32, !f32, !f32) -> !f32
+  return %x, %y, %z : !q64, !q256, !f32
+}
+
+// A schedule written by hand is kept.
+// CHECK-LABEL: func.func @keeps
+// CHECK: schedule = #attn.schedule<q = 32, kv = 16, warps = 2>
+func.func @keeps(%a: !q64) -> !q64 {
+  %x = attn.attention %a, %a, %a {schedule = #attn.schedule<q = 32, kv = 16, warps = 2>}
+    : (!q64, !q64, !q64) -> !q64
+  return %x : !q64
+}

@@ -1,0 +1,71 @@
+// RUN: attn-opt %s --split-input-file --verify-diagnostics
+
+// load_c1: an offset for the channel.
+func.func @load_c1(%m: memref<?x?x?x64xf32>, %i: index) {
+  // expected-error @+1 {{expects 3 offsets for memory of rank 4 and a tile of rank 2, got 4}}
+  %t = tile.load %m[%i, %i, %i, %i] : memref<?x?x?x64xf32> -> tensor<64x64xf32>
+  return
+}
+
+// -----
+
+// load_c1: a vector's rows need one each.
+func.func @load_c1(%m: memref<?x?x?xf32>, %i: index) {
+  // expected-error @+1 {{expects 3 offsets for memory of rank 3 and a tile of rank 1, got 2}}
+  %t = tile.load %m[%i, %i] : memref<?x?x?xf32> -> tensor<64xf32>
+  return
+}
+
+// -----
+
+// load_c2: no conversion on the way.
+func.func @load_c2(%m: memref<?x?x?x64xbf16>, %i: index) {
+  // expected-error @+1 {{expects a tile of 'bf16', got 'f32'}}
+  %t = tile.load %m[%i, %i, %i] : memref<?x?x?x64xbf16> -> tensor<64x64xf32>
+  return
+}
+
+// -----
+
+// load_c3: channels that would be lost.
+func.func @load_c3(%m: memref<?x?x?x80xf32>, %i: index) {
+  // expected-error @+1 {{expects a tile at least 80 wide, got 64}}
+  %t = tile.load %m[%i, %i, %i] : memref<?x?x?x80xf32> -> tensor<64x64xf32>
+  return
+}
+
+// -----
+
+// A tile has a static shape.
+func.func @static(%m: memref<?x?x?x64xf32>, %i: index) {
+  // expected-error @+1 {{result #0 must be tensor of static shape, but got 'tensor<?x64xf32>'}}
+  %t = tile.load %m[%i, %i, %i] : memref<?x?x?x64xf32> -> tensor<?x64xf32>
+  return
+}
+
+// -----
+
+// store_c1: as for loads.
+func.func @store_c1(%t: tensor<64x64xf32>, %m: memref<?x?x?x64xf32>, %i: index) {
+  // expected-error @+1 {{expects 3 offsets for memory of rank 4 and a tile of rank 2, got 1}}
+  tile.store %t, %m[%i] : tensor<64x64xf32>, memref<?x?x?x64xf32>
+  return
+}
+
+// -----
+
+// store_c2: as for loads.
+func.func @store_c2(%t: tensor<64x64xf32>, %m: memref<?x?x?x64xf16>, %i: index) {
+  // expected-error @+1 {{expects a tile of 'f16', got 'f32'}}
+  tile.store %t, %m[%i, %i, %i] : tensor<64x64xf32>, memref<?x?x?x64xf16>
+  return
+}
+
+// -----
+
+// store_c3: as for loads.
+func.func @store_c3(%t: tensor<64x16xf32>, %m: memref<?x?x?x64xf32>, %i: index) {
+  // expected-error @+1 {{expects a tile at least 64 wide, got 16}}
+  tile.store %t, %m[%i, %i, %i] : tensor<64x16xf32>, memref<?x?x?x64xf32>
+  return
+}
