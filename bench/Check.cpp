@@ -61,9 +61,13 @@ double attn::bench::largestMagnitude(const std::vector<float> &values) {
 }
 
 double attn::bench::errorBound(ElementType type, double largestOutput,
-                               std::optional<double> mathError) {
+                               std::optional<double> mathError,
+                               int64_t length) {
   double rounding = 2 * unitRoundoff(type) * std::max(1.0, largestOutput);
-  return mathError ? 2 * *mathError + rounding : 16 * rounding;
+  if (mathError)
+    return 2 * *mathError + rounding;
+  double scores = 4 * unitRoundoff(ElementType::F32) * double(length);
+  return 16 * rounding + scores * std::max(1.0, largestOutput);
 }
 
 double attn::bench::yardstickBound(double largestOutput) {

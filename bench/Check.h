@@ -23,9 +23,11 @@ double largestMagnitude(const std::vector<float> &values);
 
 /// The largest error that passes: twice that of the same computation done in
 /// the element type by the `math` backend, plus two roundings of the largest
-/// output. Without `mathError` sixteen such roundings take its place.
+/// output. Where there is no such error (no library for `math`), sixteen
+/// roundings take its place, and what f32 loses of scores as large as the
+/// positions that a mod may add to them.
 double errorBound(ElementType type, double largestOutput,
-                  std::optional<double> mathError);
+                  std::optional<double> mathError, int64_t length);
 
 /// What `math`, the yardstick, has to keep itself: a tenth of the largest
 /// output, which a wrong mask, head or stride exceeds.

@@ -116,7 +116,9 @@ std::optional<double> Runner::mathError(const Row &row, CaseData &data) {
 /// Marks the results that are wrong.
 void Runner::judge(Row &row, CaseData &data) {
   double largest = largestMagnitude(data.reference());
-  double bound = errorBound(data.problem().type, largest, mathError(row, data));
+  const ProblemSizes &sizes = data.problem().sizes;
+  double bound = errorBound(data.problem().type, largest, mathError(row, data),
+                            std::max(sizes.queries, sizes.keys));
   for (size_t i = 0; i < backends.size(); ++i) {
     Outcome &outcome = row.outcomes[i];
     if (outcome.kind != Outcome::Timed)
