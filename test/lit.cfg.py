@@ -34,6 +34,25 @@ config.environment["FILECHECK_OPTS"] = "--enable-var-scope --dump-input-filter=e
 
 config.substitutions.append(("%configs", os.path.join(config.attn_source_dir, "configs")))
 config.substitutions.append(("%source", config.attn_source_dir))
+# Runs the function `main` of linalg on tensors: attn-opt FILE %linalg_to_llvm | %run_main
+linalg_to_llvm = [
+    "--convert-elementwise-to-linalg",
+    "--one-shot-bufferize=bufferize-function-boundaries",
+    "--convert-linalg-to-loops",
+    "--arith-expand=include-bf16",
+    "--expand-strided-metadata",
+    "--lower-affine",
+    "--convert-scf-to-cf",
+    "--convert-to-llvm",
+    "--reconcile-unrealized-casts",
+]
+runner_libs = [
+    os.path.join(config.llvm_tools_dir, "..", "lib", name)
+    for name in ("libmlir_runner_utils.so", "libmlir_c_runner_utils.so")
+]
+run_main = "mlir-runner -e main --entry-point-result=void --shared-libs="
+config.substitutions.append(("%linalg_to_llvm", " ".join(linalg_to_llvm)))
+config.substitutions.append(("%run_main", run_main + ",".join(runner_libs)))
 if lit_config.params.get("roundtrip"):
     config.substitutions.append((r"\battn-opt\b", "attn-opt --verify-roundtrip"))
 

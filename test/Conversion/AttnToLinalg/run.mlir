@@ -1,0 +1,156 @@
+// The oracle against results worked out by hand.
+// RUN: attn-opt %s --attn-inline-mods --attn-to-linalg %linalg_to_llvm | %run_main | FileCheck %s
+// RUN: attn-opt %s --attn-inline-mods --attn-to-linalg="precision=f32" %linalg_to_llvm | %run_main | FileCheck %s
+
+func.func private @printMemrefF32(%t: tensor<*xf32>)
+
+func.func @show(%t: tensor<?x?x?x?xf32>) {
+  %u = tensor.cast %t : tensor<?x?x?x?xf32> to tensor<*xf32>
+  call @printMemrefF32(%u) : (tensor<*xf32>) -> ()
+  return
+}
+func.func @show_lse(%t: tensor<?x?x?xf32>) {
+  %u = tensor.cast %t : tensor<?x?x?xf32> to tensor<*xf32>
+  call @printMemrefF32(%u) : (tensor<*xf32>) -> ()
+  return
+}
+
+attn.mod @causal
+  mask(%b: i32, %h: i32, %q: i32, %kv: i32) {
+    %keep = arith.cmpi sge, %q, %kv : i32
+    attn.yield %keep : i1
+  }
+
+// Scores q * kv for q, kv = 0, 1, 2: row 1 is (1 + 2e) / (1 + e).
+func.func @test_causal() {
+  %q = arith.constant dense<[[[[0.0], [1.0], [2.0]]]]> : tensor<1x1x3x1xf32>
+  %v = arith.constant dense<[[[[1.0], [2.0], [4.0]]]]> : tensor<1x1x3x1xf32>
+  %o, %l = attn.attention %q, %q, %v mod @causal
+    : (tensor<1x1x3x1xf32>, tensor<1x1x3x1xf32>, tensor<1x1x3x1xf32>)
+      -> (tensor<?x?x?x1xf32>, tensor<?x?x?xf32>)
+  %p = tensor.cast %o : tensor<?x?x?x1xf32> to tensor<?x?x?x?xf32>
+  call @show(%p) : (tensor<?x?x?x?xf32>) -> ()
+  call @show_lse(%l) : (tensor<?x?x?xf32>) -> ()
+  return
+}
+// CHECK:      sizes = [1, 1, 3, 1]
+// CHECK-NEXT: {{\[+}}1],
+// CHECK-NEXT:    [1.73106],
+// CHECK-NEXT:    [3.71775]]]]
+// CHECK:      {{\[+}}0, 1.31326, 4.14293]]]
+
+// Only later keys: nobody sees key 0, whose NaN must not leak; the last row sees
+// nothing. Query and key lengths differ: row 3 has no key of its own.
+attn.mod @later
+  mask(%b: i32, %h: i32, %q: i32, %kv: i32) {
+    %keep = arith.cmpi slt, %q, %kv : i32
+    attn.yield %keep : i1
+  }
+func.func @test_empty_rows() {
+  %q = arith.constant dense<[[[[0.0], [0.0], [0.0], [0.0]]]]> : tensor<1x1x4x1xf16>
+  %k = arith.constant dense<[[[[0x7E00], [1.0], [1.0]]]]> : tensor<1x1x3x1xf16>
+  %v = arith.constant dense<[[[[0x7E00, 0x7E00], [1.0, 2.0], [3.0, -2.0]]]]> : tensor<1x1x3x2xf16>
+  %o, %l = attn.attention %q, %k, %v mod @later
+    : (tensor<1x1x4x1xf16>, tensor<1x1x3x1xf16>, tensor<1x1x3x2xf16>)
+      -> (tensor<1x1x4x2xf16>, tensor<?x?x?xf32>)
+  %x = arith.extf %o : tensor<1x1x4x2xf16> to tensor<1x1x4x2xf32>
+  %p = tensor.cast %x : tensor<1x1x4x2xf32> to tensor<?x?x?x?xf32>
+  call @show(%p) : (tensor<?x?x?x?xf32>) -> ()
+  call @show_lse(%l) : (tensor<?x?x?xf32>) -> ()
+  return
+}
+// CHECK:      {{\[+}}2, 0],
+// CHECK-NEXT:    [3, -2],
+// CHECK-NEXT:    [0, 0],
+// CHECK-NEXT:    [0, 0]]]]
+// CHECK:      {{\[+}}0.693147, 0, -inf, -inf]]]
+
+// A score of -inf drops a pair as a mask does.
+attn.mod @minus_infinity
+  score(%s: f32, %b: i32, %h: i32, %q: i32, %kv: i32) {
+    %minus_infinity = arith.constant 0xFF800000 : f32
+    attn.yield %minus_infinity : f32
+  }
+func.func @test_minus_infinity() {
+  %q = arith.constant dense<1.0> : tensor<1x1x1x1xf32>
+  %o, %l = attn.attention %q, %q, %q mod @minus_infinity
+    : (tensor<1x1x1x1xf32>, tensor<1x1x1x1xf32>, tensor<1x1x1x1xf32>)
+      -> (tensor<1x1x1x1xf32>, tensor<?x?x?xf32>)
+  %p = tensor.cast %o : tensor<1x1x1x1xf32> to tensor<?x?x?x?xf32>
+  call @show(%p) : (tensor<?x?x?x?xf32>) -> ()
+  call @show_lse(%l) : (tensor<?x?x?xf32>) -> ()
+  return
+}
+// CHECK: {{\[+}}0]]]]
+// CHECK: {{\[+}}-inf]]]
+
+// No keys at all, at run time.
+func.func @test_no_keys() {
+  %q = arith.constant dense<1.0> : tensor<1x1x2x1xf32>
+  %k = tensor.empty() : tensor<1x1x0x1xf32>
+  %kd = tensor.cast %k : tensor<1x1x0x1xf32> to tensor<?x?x?x1xf32>
+  %o, %l = attn.attention %q, %kd, %kd
+    : (tensor<1x1x2x1xf32>, tensor<?x?x?x1xf32>, tensor<?x?x?x1xf32>)
+      -> (tensor<1x1x2x1xf32>, tensor<?x?x?xf32>)
+  %p = tensor.cast %o : tensor<1x1x2x1xf32> to tensor<?x?x?x?xf32>
+  call @show(%p) : (tensor<?x?x?x?xf32>) -> ()
+  call @show_lse(%l) : (tensor<?x?x?xf32>) -> ()
+  return
+}
+// CHECK: {{\[+}}0],
+// CHECK:    [0]]]]
+// CHECK: {{\[+}}-inf, -inf]]]
+
+// Grouped heads: 0 and 1 read the values of head 0, 2 and 3 those of head 1.
+// The bias is looked up by query head, in a branch: log 3 for the last key gives
+// weights 1/4 and 3/4. Batch 1 has other values. All sizes are dynamic.
+attn.mod @branch(%table: tensor<?x?xf32>, %last: i32)
+  score(%s: f32, %b: i32, %h: i32, %q: i32, %kv: i32) {
+    %is_last = arith.cmpi eq, %kv, %last : i32
+    %t = scf.if %is_last -> f32 {
+      %x = attn.load %table[%b, %h] : tensor<?x?xf32>
+      %y = arith.addf %s, %x : f32
+      scf.yield %y : f32
+    } else {
+      scf.yield %s : f32
+    }
+    attn.yield %t : f32
+  }
+func.func @test_grouped() {
+  %q = arith.constant dense<0.0> : tensor<2x4x1x1xbf16>
+  %k = arith.constant dense<1.0> : tensor<2x2x2x1xbf16>
+  %v = arith.constant dense<[[[[0.0], [4.0]], [[8.0], [16.0]]],
+                             [[[1.0], [1.0]], [[-4.0], [4.0]]]]> : tensor<2x2x2x1xbf16>
+  // Batch 1 has no bias.
+  %table = arith.constant dense<[[0.0, 1.0986123, 0.0, 1.0986123],
+                                 [0.0, 0.0, 0.0, 0.0]]> : tensor<2x4xf32>
+  %last = arith.constant 1 : i32
+  %qd = tensor.cast %q : tensor<2x4x1x1xbf16> to tensor<?x?x?x1xbf16>
+  %kd = tensor.cast %k : tensor<2x2x2x1xbf16> to tensor<?x?x?x1xbf16>
+  %vd = tensor.cast %v : tensor<2x2x2x1xbf16> to tensor<?x?x?x1xbf16>
+  %o = attn.attention %qd, %kd, %vd mod @branch(%table, %last)
+    : (tensor<?x?x?x1xbf16>, tensor<?x?x?x1xbf16>, tensor<?x?x?x1xbf16>,
+       tensor<2x4xf32>, i32) -> tensor<?x?x?x1xbf16>
+  %x = arith.extf %o : tensor<?x?x?x1xbf16> to tensor<?x?x?x1xf32>
+  %p = tensor.cast %x : tensor<?x?x?x1xf32> to tensor<?x?x?x?xf32>
+  call @show(%p) : (tensor<?x?x?x?xf32>) -> ()
+  return
+}
+// CHECK:      sizes = [2, 4, 1, 1]
+// CHECK-NEXT: {{\[+}}2]],
+// CHECK:        {{\[+}}3]],
+// CHECK:        {{\[+}}12]],
+// CHECK:        {{\[+}}14]]],
+// CHECK:       {{\[+}}1]],
+// CHECK:        {{\[+}}1]],
+// CHECK:        {{\[+}}0]],
+// CHECK:        {{\[+}}0]]]]
+
+func.func @main() {
+  call @test_causal() : () -> ()
+  call @test_empty_rows() : () -> ()
+  call @test_minus_infinity() : () -> ()
+  call @test_no_keys() : () -> ()
+  call @test_grouped() : () -> ()
+  return
+}
