@@ -1,0 +1,125 @@
+// attn-to-flash: a function that returns one attention of its arguments becomes
+// a kernel on strided memory. This file turns the function over; FlashForward
+// fills it.
+#include "FlashForward.h"
+
+#include "attn/Conversion/Passes.h"
+#include "attn/Dialect/Attn/IR/AttnDialect.h"
+#include "attn/Dialect/Tile/IR/TileDialect.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+
+namespace mlir::attn {
+#define GEN_PASS_DEF_ATTNTOFLASHPASS
+#include "attn/Conversion/Passes.h.inc"
+} // namespace mlir::attn
+
+using namespace mlir;
+using namespace mlir::attn;
+
+/// How the kernel sees a tensor: sizes and strides at run time, but for the
+/// channel dimension of a rank 4 tensor, which is static and contiguous. A
+/// captured tensor and LSE are contiguous.
+static Type memoryType(Type type, bool strided) {
+  auto tensor = dyn_cast<RankedTensorType>(type);
+  if (!tensor)
+    return type;
+  SmallVector<int64_t> shape(tensor.getRank(), ShapedType::kDynamic);
+  if (!strided)
+    return MemRefType::get(shape, tensor.getElementType());
+  shape.back() = tensor.getShape().back();
+  SmallVector<int64_t> strides(tensor.getRank(), ShapedType::kDynamic);
+  strides.back() = 1;
+  auto layout = StridedLayoutAttr::get(type.getContext(), ShapedType::kDynamic,
+                                       strides);
+  return MemRefType::get(shape, tensor.getElementType(), layout);
+}
+
+/// What the pass expects of the function around an attention.
+static LogicalResult checkFunction(AttentionOp op) {
+  auto func = dyn_cast<func::FuncOp>(op->getParentOp());
+  if (!func)
+    return op.emitOpError() << "expects to be directly inside a function";
+  if (!op.getSchedule())
+    return op.emitOpError()
+           << "expects a schedule: run attn-select-schedule first";
+  for (Value operand : op->getOperands())
+    if (!isa<BlockArgument>(operand))
+      return op.emitOpError()
+             << "expects every operand to be an argument of the function";
+  Operation *terminator = func.getBody().front().getTerminator();
+  if (&func.getBody().front().front() != op || op->getNextNode() != terminator ||
+      terminator->getOperands() != op->getResults())
+    return op.emitOpError() << "expects a function that holds nothing else and "
+                               "returns its results";
+  return success();
+}
+
+static LogicalResult checkMod(AttentionOp op) {
+  ModOp mod = op.lookupMod();
+  if (!mod)
+    return success();
+  WalkResult result = mod.walk([&](Operation *inner) {
+    if (!isa<ApplyScoreOp, ApplyMaskOp>(inner))
+      return WalkResult::advance();
+    inner->emitOpError() << "expects to be inlined: run attn-inline-mods first";
+    return WalkResult::interrupt();
+  });
+  return failure(result.wasInterrupted());
+}
+
+static void convertFunction(AttentionOp op, bool roundProbabilities) {
+  auto func = cast<func::FuncOp>(op->getParentOp());
+  SmallVector<Type> inputs;
+  for (Value operand : {op.getQuery(), op.getKey(), op.getValue()})
+    inputs.push_back(memoryType(operand.getType(), /*strided=*/true));
+  for (Value capture : op.getCaptures())
+    inputs.push_back(memoryType(capture.getType(), /*strided=*/false));
+  inputs.push_back(memoryType(op.getOut().getType(), /*strided=*/true));
+  if (op.getLse())
+    inputs.push_back(memoryType(op.getLse().getType(), /*strided=*/false));
+
+  OpBuilder builder(func);
+  auto kernel = func::FuncOp::create(builder, func.getLoc(), func.getName(),
+                                     builder.getFunctionType(inputs, {}));
+  kernel->setAttr("attn.kernel", builder.getUnitAttr());
+  kernel->setAttr("attn.schedule", *op.getSchedule());
+
+  Block *entry = kernel.addEntryBlock();
+  ImplicitLocOpBuilder body =
+      ImplicitLocOpBuilder::atBlockEnd(op.getLoc(), entry);
+  auto args = entry->getArguments();
+  size_t captures = op.getCaptures().size();
+  FlashOperands operands;
+  operands.query = args[0], operands.key = args[1], operands.value = args[2];
+  SmallVector<Value> captured(args.slice(3, captures));
+  operands.captures = captured;
+  operands.out = args[3 + captures];
+  if (op.getLse())
+    operands.lse = args[4 + captures];
+  buildFlashForward(body, op, operands, roundProbabilities);
+  func::ReturnOp::create(body);
+  func.erase();
+}
+
+namespace {
+struct AttnToFlash : impl::AttnToFlashPassBase<AttnToFlash> {
+  using AttnToFlashPassBase::AttnToFlashPassBase;
+
+  void runOnOperation() override {
+    SmallVector<AttentionOp> ops;
+    getOperation().walk([&](AttentionOp op) { ops.push_back(op); });
+    for (AttentionOp op : ops)
+      if (failed(checkFunction(op)) || failed(checkMod(op)))
+        return signalPassFailure();
+    for (AttentionOp op : ops)
+      convertFunction(op, roundProbabilities);
+  }
+};
+} // namespace

@@ -1,0 +1,429 @@
+// See FlashForward.h. The functions follow the order of one step: where the
+// tile is, which keys it visits, scores, mods, online softmax, the second
+// product, the epilogue.
+#include "FlashForward.h"
+
+#include "attn/Analysis/KeyBounds.h"
+#include "attn/Dialect/Attn/IR/ModProgram.h"
+#include "attn/Dialect/Tile/IR/TileDialect.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "llvm/Support/MathExtras.h"
+
+#include <cmath>
+
+using namespace mlir;
+using namespace mlir::attn;
+
+namespace {
+
+constexpr double log2e = 1.4426950408889634;
+constexpr double ln2 = 0.6931471805599453;
+
+/// A captured tensor is memory in a kernel.
+Value loadFromMemory(OpBuilder &builder, LoadOp load, ValueRange indices,
+                     Value table) {
+  SmallVector<Value> positions;
+  for (Value index : indices)
+    positions.push_back(arith::IndexCastOp::create(
+        builder, load.getLoc(), builder.getIndexType(), index));
+  return memref::LoadOp::create(builder, load.getLoc(), table, positions);
+}
+
+/// Whether a program must not be evaluated outside the tensors, even if its
+/// result is thrown away.
+bool needsPositionsInside(Region &program) {
+  return program
+      .walk([](Operation *op) {
+        return isSpeculatable(op) || op->getNumRegions() != 0 ||
+                       op->hasTrait<OpTrait::IsTerminator>()
+                   ? WalkResult::advance()
+                   : WalkResult::interrupt();
+      })
+      .wasInterrupted();
+}
+
+class FlashForward {
+public:
+  FlashForward(ImplicitLocOpBuilder &b, AttentionOp op,
+               const FlashOperands &operands, bool roundProbabilities)
+      : b(b), op(op), operands(operands),
+        roundProbabilities(roundProbabilities), mod(op.lookupMod()),
+        schedule(*op.getSchedule()), elementType(op.getElementType()) {
+    // Widths are multiples of 16, which every matrix unit divides.
+    headDim = llvm::alignTo(op.getHeadDim(), 16);
+    valueDim = llvm::alignTo(op.getValueDim(), 16);
+    queryTile = schedule.getQ(), keyTile = schedule.getKv();
+    double scale = op.getScaleValue();
+    // Without a score program the scale moves into the exponent, but a factor
+    // below zero there would turn the running maximum into a minimum.
+    scaleInExponent = !hasScore() && scale > 0;
+    exponentFactor = scaleInExponent ? scale * log2e : log2e;
+  }
+
+  void build() {
+    sizes();
+    Value tiles = arith::CeilDivSIOp::create(b, queries, index(queryTile));
+    auto forall = scf::ForallOp::create(
+        b, getAsOpFoldResult(ValueRange{batch, heads, tiles}), ValueRange{},
+        std::nullopt);
+    OpBuilder::InsertionGuard guard(b);
+    b.setInsertionPoint(forall.getTerminator());
+    buildTile(forall.getInductionVars(), tiles);
+  }
+
+private:
+  bool hasScore() { return mod && mod.hasScore(); }
+  bool hasMask() { return mod && mod.hasMask(); }
+
+  void sizes() {
+    auto dim = [&](Value memory, int64_t i) -> Value {
+      return memref::DimOp::create(b, memory, i);
+    };
+    batch = dim(operands.query, 0), heads = dim(operands.query, 1);
+    queries = dim(operands.query, 2), keys = dim(operands.key, 2);
+    Value keyHeads = dim(operands.key, 1);
+    headsPerKeyHead = arith::DivUIOp::create(
+        b, heads, arith::MaxUIOp::create(b, keyHeads, index(1)));
+    lastQuery = arith::SubIOp::create(b, queries, index(1));
+    lastKey = arith::SubIOp::create(b, keys, index(1));
+  }
+
+  void buildTile(ValueRange ids, Value tiles) {
+    batchId = ids[0], headId = ids[1];
+    keyHeadId = arith::DivUIOp::create(b, headId, headsPerKeyHead);
+    batchI32 = toI32(batchId), headI32 = toI32(headId);
+    // Masks that grow with the position are common: last rows first.
+    Value t = arith::SubIOp::create(
+        b, arith::SubIOp::create(b, tiles, index(1)), ids[2]);
+    firstQuery = arith::MulIOp::create(b, t, index(queryTile));
+
+    KeyBounds bounds = keyBounds();
+    Value step = index(keyTile), one = index(1), zero = index(0);
+    auto tileOf = [&](Value key) -> Value {
+      return arith::FloorDivSIOp::create(b, key, step);
+    };
+    Value nothing = arith::CmpIOp::create(b, arith::CmpIPredicate::sgt,
+                                          bounds.may.low, bounds.may.high);
+    Value low = arith::SelectOp::create(b, nothing, zero, tileOf(bounds.may.low));
+    Value high = arith::SelectOp::create(
+        b, nothing, zero,
+        arith::AddIOp::create(b, tileOf(bounds.may.high), one));
+    fullLow = arith::CeilDivSIOp::create(b, bounds.must.low, step);
+    fullHigh = tileOf(arith::AddIOp::create(b, bounds.must.high, one));
+
+    queryTileValue = load(operands.query, headId, firstQuery, queryTile, headDim);
+    Value minusInfinity = splat({queryTile}, -INFINITY);
+    Value noWeight = splat({queryTile}, 0);
+    Value noOutput = splat({queryTile, valueDim}, 0);
+    auto loop = scf::ForOp::create(
+        b, low, high, one, ValueRange{minusInfinity, noWeight, noOutput},
+        [&](OpBuilder &, Location, Value j, ValueRange state) {
+          SmallVector<Value> next = buildStep(j, state[0], state[1], state[2]);
+          scf::YieldOp::create(b, next);
+        });
+    epilogue(loop.getResult(0), loop.getResult(1), loop.getResult(2));
+  }
+
+  KeyBounds keyBounds() {
+    KeyBoundsContext context;
+    context.batch = batchId, context.head = headId;
+    context.firstQuery = firstQuery;
+    context.lastQuery = arith::MinSIOp::create(
+        b, arith::AddIOp::create(b, firstQuery, index(queryTile - 1)),
+        lastQuery);
+    context.queries = queries, context.keys = keys;
+    context.captures = operands.captures;
+    context.lowerLoad = loadFromMemory;
+    Region none;
+    return emitKeyBounds(b, hasMask() ? mod.getMask() : none, context);
+  }
+
+  /// One visit of a key tile; returns the new maximum, weight sum and output.
+  SmallVector<Value> buildStep(Value j, Value maximum, Value sum,
+                               Value output) {
+    Value firstKey = arith::MulIOp::create(b, j, index(keyTile));
+    Value keyValue = load(operands.key, keyHeadId, firstKey, keyTile, headDim);
+    Value score = contract(queryTileValue, keyValue,
+                           splat({queryTile, keyTile}, 0), /*transposed=*/true);
+    score = applyScore(score, firstKey);
+
+    Value partial = arith::OrIOp::create(
+        b, arith::CmpIOp::create(b, arith::CmpIPredicate::slt, j, fullLow),
+        arith::CmpIOp::create(b, arith::CmpIPredicate::sge, j, fullHigh));
+    score = either(partial, [&] { return applyMask(score, firstKey); },
+                   [&] { return score; });
+
+    auto [newMaximum, shift, decay] = newRowMaximum(score, maximum);
+    Value weights = exponentials(score, shift);
+    Value newSum = addRows(weights, times(sum, decay));
+
+    Value value = load(operands.value, keyHeadId, firstKey, keyTile, valueDim);
+    Value decayed = times(output, decay);
+    if (roundProbabilities && !elementType.isF32())
+      weights = truncate(weights);
+    Value dirty = either(
+        partial, [&] { return tile::HasNonfiniteOp::create(b, value); },
+        [&]() -> Value { return arith::ConstantIntOp::create(b, 0, 1); });
+    auto product = [&]() -> Value {
+      return contract(weights, value, decayed, /*transposed=*/false);
+    };
+    Value newOutput = either(
+        dirty,
+        [&] {
+          Value safe = product();
+          safe.getDefiningOp()->setAttr("tile.zero_safe", b.getUnitAttr());
+          return safe;
+        },
+        product);
+    return {newMaximum, newSum, newOutput};
+  }
+
+  //===--- mods -----------------------------------------------------------===//
+  /// Row i or column i of the tile as a position, i32. `inside` clamps it to the
+  /// tensor, for programs that may not be evaluated elsewhere.
+  Value position(int64_t dim, Value first, Value last, bool inside) {
+    Value i = arith::IndexCastOp::create(b, b.getI32Type(),
+                                         linalg::IndexOp::create(b, dim));
+    Value p = arith::AddIOp::create(b, toI32(first), i);
+    return inside ? Value(arith::MinSIOp::create(b, p, toI32(last))) : p;
+  }
+
+  Value applyScore(Value score, Value firstKey) {
+    float scale = op.getScaleValue();
+    if (!hasScore() && (scaleInExponent || scale == 1.0f))
+      return score;
+    Value result = elementwise({score}, score.getType(), [&](ValueRange in) {
+      Value s = arith::MulFOp::create(b, in[0], f32(scale));
+      if (!hasScore())
+        return s;
+      Region &program = mod.getScore();
+      bool inside = needsPositionsInside(program);
+      return inlineProgram(
+          b, b.getLoc(), program, operands.captures,
+          {s, batchI32, headI32, position(0, firstQuery, lastQuery, inside),
+           position(1, firstKey, lastKey, inside)},
+          loadFromMemory);
+    });
+    return result;
+  }
+
+  Value applyMask(Value score, Value firstKey) {
+    return elementwise({score}, score.getType(), [&](ValueRange in) -> Value {
+      Value key = position(1, firstKey, lastKey, /*inside=*/false);
+      Value keep = arith::CmpIOp::create(b, arith::CmpIPredicate::sle, key,
+                                         toI32(lastKey));
+      if (hasMask()) {
+        Region &program = mod.getMask();
+        bool inside = needsPositionsInside(program);
+        Value kept = inlineProgram(
+            b, b.getLoc(), program, operands.captures,
+            {batchI32, headI32, position(0, firstQuery, lastQuery, inside),
+             position(1, firstKey, lastKey, inside)},
+            loadFromMemory);
+        keep = arith::AndIOp::create(b, keep, kept);
+      }
+      return arith::SelectOp::create(b, keep, in[0], f32(-INFINITY));
+    });
+  }
+
+  //===--- online softmax -------------------------------------------------===//
+  struct RowMaximum {
+    Value maximum; ///< of all scores so far
+    Value shift;   ///< maximum times the exponent's factor; 0 for an empty row
+    Value decay;   ///< what the earlier weights are multiplied by
+  };
+
+  RowMaximum newRowMaximum(Value score, Value old) {
+    Value maximum = reduceRows<arith::MaxNumFOp>(score, old);
+    Value factor = f32(exponentFactor);
+    Value shift =
+        elementwise({maximum}, maximum.getType(), [&](ValueRange in) -> Value {
+          Value empty = arith::CmpFOp::create(b, arith::CmpFPredicate::OEQ,
+                                              in[0], f32(-INFINITY));
+          return arith::SelectOp::create(
+              b, empty, f32(0), arith::MulFOp::create(b, in[0], factor));
+        });
+    Value decay = elementwise(
+        {old, shift}, old.getType(), [&](ValueRange in) -> Value {
+          return exponential(in[0], in[1], factor);
+        });
+    return {maximum, shift, decay};
+  }
+
+  /// 2 ^ (x * factor - shift)
+  Value exponential(Value x, Value shift, Value factor) {
+    Value exponent = math::FmaOp::create(b, x, factor,
+                                         arith::NegFOp::create(b, shift));
+    return math::Exp2Op::create(b, exponent);
+  }
+
+  Value exponentials(Value score, Value shift) {
+    Value factor = f32(exponentFactor);
+    return elementwise({score, shift}, score.getType(),
+                       [&](ValueRange in) -> Value {
+                         return exponential(in[0], in[1], factor);
+                       });
+  }
+
+  Value addRows(Value tile, Value init) {
+    return reduceRows<arith::AddFOp>(tile, init);
+  }
+
+  template <typename CombineOp> Value reduceRows(Value tile, Value init) {
+    auto reduce = linalg::ReduceOp::create(
+        b, b.getLoc(), ValueRange{tile}, ValueRange{init},
+        ArrayRef<int64_t>{1},
+        [](OpBuilder &nested, Location loc, ValueRange args) {
+          Value combined = CombineOp::create(nested, loc, args[0], args[1]);
+          linalg::YieldOp::create(nested, loc, combined);
+        });
+    return reduce.getResult(0);
+  }
+
+  /// Each row of `tile` (or element of a row vector) times its factor.
+  Value times(Value tile, Value factor) {
+    return elementwise({tile, factor}, tile.getType(),
+                       [&](ValueRange in) -> Value {
+                         return arith::MulFOp::create(b, in[0], in[1]);
+                       });
+  }
+
+  Value truncate(Value tile) {
+    auto type = cast<RankedTensorType>(tile.getType()).clone(elementType);
+    if (type == tile.getType())
+      return tile;
+    return elementwise({tile}, type, [&](ValueRange in) -> Value {
+      return arith::TruncFOp::create(b, elementType, in[0]);
+    });
+  }
+
+  void epilogue(Value maximum, Value sum, Value output) {
+    Value inverse =
+        elementwise({sum}, sum.getType(), [&](ValueRange in) -> Value {
+          Value empty = arith::CmpFOp::create(b, arith::CmpFPredicate::OEQ,
+                                              in[0], f32(0));
+          Value divisor = arith::SelectOp::create(b, empty, f32(1), in[0]);
+          return arith::DivFOp::create(b, f32(1), divisor);
+        });
+    Value result = truncate(times(output, inverse));
+    tile::StoreOp::create(b, result, operands.out,
+                          ValueRange{batchId, headId, firstQuery});
+    if (!operands.lse)
+      return;
+    // An empty row has maximum -inf and sum 0, so that this is -inf as well.
+    Value lse = elementwise(
+        {maximum, sum}, sum.getType(), [&](ValueRange in) -> Value {
+          Value log = math::Log2Op::create(b, in[1]);
+          Value base2 = math::FmaOp::create(b, in[0], f32(exponentFactor), log);
+          return arith::MulFOp::create(b, base2, f32(ln2));
+        });
+    tile::StoreOp::create(b, lse, operands.lse,
+                          ValueRange{batchId, headId, firstQuery});
+  }
+
+  //===--- tiles ----------------------------------------------------------===//
+  Value load(Value memory, Value head, Value row, int64_t rows, int64_t width) {
+    return tile::LoadOp::create(
+        b, RankedTensorType::get({rows, width}, elementType), memory,
+        ValueRange{batchId, head, row});
+  }
+
+  /// a * b^T (transposed: b's rows are the result's columns) or a * b, plus init.
+  Value contract(Value lhs, Value rhs, Value init, bool transposed) {
+    AffineExpr i, j, k;
+    bindDims(b.getContext(), i, j, k);
+    auto map = [&](AffineExpr x, AffineExpr y) {
+      return AffineMap::get(3, 0, {x, y}, b.getContext());
+    };
+    SmallVector<AffineMap> maps = {map(i, k),
+                                   transposed ? map(j, k) : map(k, j),
+                                   map(i, j)};
+    auto op = linalg::ContractOp::create(
+        b, TypeRange{init.getType()}, ValueRange{lhs, rhs}, ValueRange{init},
+        b.getAffineMapArrayAttr(maps));
+    return op->getResult(0);
+  }
+
+  /// A linalg.generic over all elements of `type`; a row vector among the
+  /// inputs of a tile is broadcast along the columns.
+  Value elementwise(ValueRange inputs, Type type,
+                    llvm::function_ref<Value(ValueRange)> body) {
+    auto resultType = cast<RankedTensorType>(type);
+    int64_t rank = resultType.getRank();
+    SmallVector<AffineMap> maps;
+    for (Value input : inputs) {
+      int64_t r = cast<RankedTensorType>(input.getType()).getRank();
+      maps.push_back(AffineMap::getMultiDimIdentityMap(rank, b.getContext())
+                         .getMajorSubMap(r));
+    }
+    maps.push_back(AffineMap::getMultiDimIdentityMap(rank, b.getContext()));
+    SmallVector<utils::IteratorType> iterators(rank,
+                                               utils::IteratorType::parallel);
+    Value init = tensor::EmptyOp::create(b, resultType.getShape(),
+                                         resultType.getElementType());
+    auto generic = linalg::GenericOp::create(
+        b, b.getLoc(), TypeRange{resultType}, inputs, ValueRange{init}, maps,
+        iterators, [&](OpBuilder &nested, Location, ValueRange args) {
+          OpBuilder::InsertionGuard guard(b);
+          b.setInsertionPointToEnd(nested.getInsertionBlock());
+          linalg::YieldOp::create(b, body(args.drop_back()));
+        });
+    return generic.getResult(0);
+  }
+
+  Value either(Value condition, llvm::function_ref<Value()> then,
+               llvm::function_ref<Value()> otherwise) {
+    auto branch = [&](llvm::function_ref<Value()> body) {
+      return [&, body](OpBuilder &nested, Location) {
+        OpBuilder::InsertionGuard guard(b);
+        b.setInsertionPointToEnd(nested.getInsertionBlock());
+        scf::YieldOp::create(b, body());
+      };
+    };
+    return scf::IfOp::create(b, condition, branch(then), branch(otherwise))
+        .getResult(0);
+  }
+
+  Value splat(ArrayRef<int64_t> shape, float value) {
+    auto type = RankedTensorType::get(shape, b.getF32Type());
+    return arith::ConstantOp::create(b, DenseElementsAttr::get(type, value));
+  }
+  Value f32(float value) {
+    return arith::ConstantOp::create(b, b.getF32FloatAttr(value));
+  }
+  Value index(int64_t value) {
+    return arith::ConstantIndexOp::create(b, value);
+  }
+  Value toI32(Value value) {
+    return arith::IndexCastOp::create(b, b.getI32Type(), value);
+  }
+
+  ImplicitLocOpBuilder &b;
+  AttentionOp op;
+  const FlashOperands &operands;
+  bool roundProbabilities;
+  ModOp mod;
+  ScheduleAttr schedule;
+  Type elementType;
+  int64_t headDim, valueDim, queryTile, keyTile;
+  bool scaleInExponent;
+  double exponentFactor;
+
+  Value batch, heads, queries, keys, headsPerKeyHead, lastQuery, lastKey;
+  Value batchId, headId, keyHeadId, batchI32, headI32;
+  Value firstQuery, fullLow, fullHigh, queryTileValue;
+};
+
+} // namespace
+
+void attn::buildFlashForward(ImplicitLocOpBuilder &builder, AttentionOp op,
+                             const FlashOperands &operands,
+                             bool roundProbabilities) {
+  FlashForward(builder, op, operands, roundProbabilities).build();
+}

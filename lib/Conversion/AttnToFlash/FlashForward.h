@@ -1,0 +1,25 @@
+// Builds the body of a forward kernel in flash form (docs/FlashForm.md).
+#ifndef ATTN_CONVERSION_ATTNTOFLASH_FLASHFORWARD_H
+#define ATTN_CONVERSION_ATTNTOFLASH_FLASHFORWARD_H
+
+#include "attn/Dialect/Attn/IR/AttnDialect.h"
+
+#include "mlir/IR/ImplicitLocOpBuilder.h"
+
+namespace mlir::attn {
+
+/// The kernel's arguments: strided memory of run-time size.
+struct FlashOperands {
+  Value query, key, value;
+  ValueRange captures;
+  Value out, lse; ///< lse may be null
+};
+
+/// Emits everything but the return at the builder's insertion point. `op` has a
+/// schedule, and its mod stands alone.
+void buildFlashForward(ImplicitLocOpBuilder &builder, AttentionOp op,
+                       const FlashOperands &operands, bool roundProbabilities);
+
+} // namespace mlir::attn
+
+#endif // ATTN_CONVERSION_ATTNTOFLASH_FLASHFORWARD_H
