@@ -43,4 +43,49 @@ def AttnToFlashPass : Pass<"attn-to-flash", "::mlir::ModuleOp"> {
     "::mlir::memref::MemRefDialect", "::mlir::tile::TileDialect"];
 }
 
+def FlashToGPUPass : Pass<"flash-to-gpu", "::mlir::ModuleOp"> {
+  let summary = "Give each task of a flash form kernel to a GPU thread block";
+  let description = [{
+    Moves every kernel in flash form into a `gpu.module`: one block of the grid
+    (x only, batch * heads * query tiles of them) for each iteration of its
+    `scf.forall`, with 32 threads for each warp of the schedule.
+  }];
+  let dependentDialects = ["::mlir::gpu::GPUDialect", "::mlir::scf::SCFDialect",
+    "::mlir::arith::ArithDialect"];
+}
+
+def TileToNVVMPass : Pass<"tile-to-nvvm", "::mlir::gpu::GPUFuncOp"> {
+  let summary = "Deal tiles to threads, for sm_80 and newer";
+  let description = [{
+    Replaces each tile tensor by the elements which one thread holds, in the
+    accumulator layout of mma.sync: warps own runs of rows, and a thread owns two
+    rows of each 16 x 8 block. Products become ldmatrix and mma.sync (bf16, f16:
+    m16n8k16; f32: three m16n8k8 tf32 products, which keep f32's accuracy),
+    elementwise work is repeated for each element, row reductions finish with
+    shuffles within a quad, `tile.copy` becomes cp.async.
+
+    Expects loads to be staged (`tile-stage-loads`).
+  }];
+  let dependentDialects = ["::mlir::gpu::GPUDialect", "::mlir::NVVM::NVVMDialect",
+    "::mlir::LLVM::LLVMDialect", "::mlir::scf::SCFDialect",
+    "::mlir::arith::ArithDialect", "::mlir::memref::MemRefDialect",
+    "::mlir::vector::VectorDialect"];
+}
+
+def MathToPTXPass : Pass<"math-to-ptx", "::mlir::gpu::GPUModuleOp"> {
+  let summary = "Lower scalar f32 math to PTX's own instructions";
+  let description = [{
+    exp2, exp, log2, log, sqrt, rsqrt, sin and cos have approximate instructions with an
+    error of a few units in the last place; so has tanh, with a relative error of
+    2^-11 (`exact-tanh` asks for a formula with f32 accuracy instead). No library of
+    device functions is needed.
+  }];
+  let options = [
+    Option<"exactTanh", "exact-tanh", "bool", "false",
+           "tanh with f32 accuracy instead of tanh.approx">
+  ];
+  let dependentDialects = ["::mlir::LLVM::LLVMDialect", "::mlir::arith::ArithDialect",
+    "::mlir::NVVM::NVVMDialect", "::mlir::math::MathDialect"];
+}
+
 #endif // ATTN_CONVERSION_PASSES_TD

@@ -50,3 +50,23 @@ LogicalResult StoreOp::verify() {
                         cast<RankedTensorType>(getTile().getType()),
                         getOffsets().size());
 }
+
+LogicalResult CopyOp::verify() {
+  auto dest = cast<MemRefType>(getDest().getType());
+  return verifyTransfer(
+      *this, cast<MemRefType>(getSource().getType()),
+      RankedTensorType::get(dest.getShape(), dest.getElementType()),
+      getOffsets().size());
+}
+
+LogicalResult ViewOp::verify() {
+  auto source = cast<MemRefType>(getSource().getType());
+  auto result = cast<RankedTensorType>(getResult().getType());
+  if (source.getElementType() != result.getElementType() ||
+      source.getRank() != 2 || result.getRank() != 2 ||
+      source.getDimSize(0) != result.getDimSize(0) ||
+      source.getDimSize(1) < result.getDimSize(1))
+    return emitOpError() << "expects memory that holds " << result << ", got "
+                         << source;
+  return success();
+}

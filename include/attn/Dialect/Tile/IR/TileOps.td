@@ -67,4 +67,53 @@ def Tile_HasNonfiniteOp : Tile_Op<"has_nonfinite", [Pure]> {
   let assemblyFormat = "$tile attr-dict `:` type($tile)";
 }
 
+//===--- GPU: tiles in shared memory -----------------------------------------//
+
+def Tile_CopyOp : Tile_Op<"copy"> {
+  let summary = "all threads of a block copy a tile into shared memory";
+  let description = [{
+    What `tile.load` would read, into shared memory whose rows may be padded. With
+    `async` the copy is part of the thread's current cp.async group and complete
+    after `nvvm.cp.async.wait.group`; rows must then start at multiples of 16
+    bytes. Other threads see it after a barrier.
+
+    Example:
+
+    ```mlir
+    tile.copy %key[%b, %h, %kv0] to %shared {async}
+      : memref<?x?x?x64xbf16, strided<[?, ?, ?, 1], offset: ?>>
+      to memref<64x72xbf16, #gpu.address_space<workgroup>>
+    ```
+
+    Constraints:
+    - C1: one offset for each dimension of the memory but the channel's.
+    - C2: the same element type.
+    - C3: a shared row is at least as wide as the channel dimension.
+  }];
+  let arguments = (ins Arg<AnyStridedMemRef, "", [MemRead]>:$source, Variadic<Index>:$offsets,
+                       Arg<AnyStaticShapeMemRef, "", [MemWrite]>:$dest, UnitAttr:$async);
+  let assemblyFormat = [{
+    $source `[` $offsets `]` `to` $dest attr-dict `:` type($source) `to` type($dest)
+  }];
+  let hasVerifier = 1;
+}
+
+def Tile_ViewOp : Tile_Op<"view"> {
+  let summary = "a tile that lies in shared memory, as a tensor";
+  let description = [{
+    Valid until the memory is written again. With `registers` the tile is read
+    here, as the left operand of a product; otherwise where it is used.
+
+    Example:
+    `%k = tile.view %shared : memref<64x72xbf16, #gpu.address_space<workgroup>> -> tensor<64x64xbf16>`
+
+    Constraints:
+    - C1: the same element type and number of rows, and memory at least as wide.
+  }];
+  let arguments = (ins Arg<AnyStaticShapeMemRef, "", [MemRead]>:$source, UnitAttr:$registers);
+  let results = (outs Tile_StaticTile:$result);
+  let assemblyFormat = "$source attr-dict `:` type($source) `->` type($result)";
+  let hasVerifier = 1;
+}
+
 #endif // TILE_OPS_TD
