@@ -1,0 +1,122 @@
+// How tiles are dealt to the threads of a block, and what one thread knows.
+//
+// The rows of every tile in registers are the queries of the block: warp w owns
+// rows w * 16 * blocks .. of them, in `blocks` runs of 16. Within 16 rows by 8
+// columns a thread owns the elements of mma.sync's accumulator: rows g and g + 8,
+// columns 2t and 2t + 1, where g = lane / 4 and t = lane % 4. A row vector is held
+// by all four threads of a quad. A packed pair of accumulator columns is also what
+// mma.sync takes as its left operand, so that the softmax weights never leave the
+// registers.
+#ifndef ATTN_CONVERSION_TILETONVVM_DISTRIBUTION_H
+#define ATTN_CONVERSION_TILETONVVM_DISTRIBUTION_H
+
+#include "attn/Dialect/Attn/IR/AttnDialect.h"
+#include "attn/Dialect/Tile/IR/TileDialect.h"
+
+#include "mlir/Dialect/GPU/IR/GPUDialect.h"
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/IR/ImplicitLocOpBuilder.h"
+#include "llvm/ADT/DenseMap.h"
+
+namespace mlir::tile {
+
+/// The elements that one thread holds of a tile, in the order of elementIndex()
+/// or rowIndex().
+using Fragment = SmallVector<Value>;
+
+/// A left operand kept in registers: [block][k step] of four 32-bit registers.
+using OperandRegisters = SmallVector<SmallVector<SmallVector<Value>>>;
+
+class Distribution {
+public:
+  Distribution(gpu::GPUFuncOp func, attn::ScheduleAttr schedule);
+
+  ImplicitLocOpBuilder b;
+  const int64_t threads; ///< of the block
+  const int64_t blocks;  ///< runs of 16 rows that a warp owns
+  Value thread, lane;    ///< i32
+  Value quadRow, quadColumn; ///< i32: g and t
+  Value warpRow;             ///< i32: the warp's first row
+
+  /// Tiles in registers, tiles in shared memory (a memref), and tiles read as
+  /// left operands.
+  llvm::DenseMap<Value, Fragment> fragments;
+  llvm::DenseMap<Value, Value> shared;
+  llvm::DenseMap<Value, OperandRegisters> operands;
+
+  //===--- elements of one thread -----------------------------------------===//
+  /// How many elements of the tile a thread holds.
+  int64_t fragmentSize(RankedTensorType tile) const;
+  int64_t elementIndex(int64_t columns, int64_t block, int64_t columnBlock,
+                       int64_t element) const {
+    return (block * (columns / 8) + columnBlock) * 4 + element;
+  }
+  static int64_t rowIndex(int64_t block, int64_t half) {
+    return block * 2 + half;
+  }
+  /// Of the element at `index` of a fragment of a tile `columns` wide.
+  int64_t rowIndexOf(int64_t index, int64_t columns) const {
+    return rowIndex(index / (columns / 2), index % 4 / 2);
+  }
+
+  /// The row within the tile, index, of a fragment's row.
+  Value row(int64_t rowIndex);
+  /// The column within the tile, index, of element 0/2 (c = 0) or 1/3 (c = 1).
+  Value column(int64_t columnBlock, int64_t c);
+
+  //===--- small emitters -------------------------------------------------===//
+  Value i32(int64_t value);
+  Value index(int64_t value);
+  Value f32(float value);
+  /// The value of lane ^ mask.
+  Value shuffleXor(Value value, int64_t mask);
+  /// A pointer (!llvm.ptr<3>) to element (row, column), both i32, of a tile in
+  /// shared memory.
+  Value sharedPointer(Value memref, Value row, Value column);
+  /// `pointer` plus a constant number of elements.
+  Value advance(Value pointer, Type elementType, int64_t elements);
+
+private:
+  llvm::DenseMap<int64_t, Value> rows, columns;
+};
+
+/// One operation each; the results are recorded in the distribution.
+void emitCopy(Distribution &d, CopyOp op);
+void emitView(Distribution &d, ViewOp op);
+LogicalResult emitContract(Distribution &d, linalg::ContractOp op);
+LogicalResult emitElementwise(Distribution &d, linalg::GenericOp op);
+void emitReduce(Distribution &d, linalg::ReduceOp op);
+void emitStore(Distribution &d, StoreOp op);
+void emitHasNonfinite(Distribution &d, HasNonfiniteOp op);
+
+/// What a product needs to know; filled from the operation.
+struct Product {
+  Value lhs, rhs;
+  int64_t columns, depth; ///< of the result; summed over
+  bool transposed;        ///< rhs rows are the result's columns
+  bool zeroSafe;          ///< a weight of zero contributes nothing
+  Type elementType;
+};
+
+/// The product's result on top of `init`.
+Fragment emitProduct16(Distribution &d, const Product &product, Fragment init);
+Fragment emitProductF32(Distribution &d, const Product &product, Fragment init);
+
+/// `accumulator` where no kept value of the product was NaN or infinite, and
+/// otherwise what IEEE arithmetic makes of those that were: +inf where only
+/// positive infinities were kept, -inf likewise, else NaN.
+Value injectNonfinite(Distribution &d, Value accumulator, Value positive,
+                      Value negative);
+
+/// Element type and bits of the exponent field of one 32-bit register's halves.
+struct ExponentBits {
+  uint32_t mask;  ///< the exponent bits of each element
+  uint32_t carry; ///< added to a full exponent, carries into the sign
+  uint32_t sign;  ///< the sign bits
+  uint32_t one;   ///< 1.0 in each element
+};
+ExponentBits exponentBits(Type elementType);
+
+} // namespace mlir::tile
+
+#endif // ATTN_CONVERSION_TILETONVVM_DISTRIBUTION_H

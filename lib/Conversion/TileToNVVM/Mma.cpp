@@ -1,0 +1,313 @@
+// Products on bf16 and f16 tiles: ldmatrix and mma.sync m16n8k16; and what
+// products of all types have in common.
+#include "Distribution.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/LLVMIR/NVVMDialect.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
+
+using namespace mlir;
+using namespace mlir::tile;
+
+void tile::emitView(Distribution &d, ViewOp op) {
+  d.shared[op.getResult()] = op.getSource();
+}
+
+LogicalResult tile::emitContract(Distribution &d, linalg::ContractOp op) {
+  auto lhsType = cast<RankedTensorType>(op.getDpsInputs()[0].getType());
+  auto rhsType = cast<RankedTensorType>(op.getDpsInputs()[1].getType());
+  SmallVector<AffineMap> maps = op.getIndexingMapsArray();
+  MLIRContext *context = op.getContext();
+  AffineExpr i, j, k;
+  bindDims(context, i, j, k);
+  auto map = [&](AffineExpr x, AffineExpr y) {
+    return AffineMap::get(3, 0, {x, y}, context);
+  };
+  bool transposed = maps[1] == map(j, k);
+  if (maps[0] != map(i, k) || maps[2] != map(i, j) ||
+      (!transposed && maps[1] != map(k, j)))
+    return op.emitOpError()
+           << "expects (i, k) x (k, j) or (i, k) x (j, k) -> (i, j)";
+  Product product;
+  product.lhs = op.getDpsInputs()[0], product.rhs = op.getDpsInputs()[1];
+  product.depth = lhsType.getDimSize(1);
+  product.columns = rhsType.getDimSize(transposed ? 0 : 1);
+  product.transposed = transposed;
+  product.zeroSafe = op->hasAttr("tile.zero_safe");
+  product.elementType = rhsType.getElementType();
+  if (!d.shared.count(product.rhs))
+    return op.emitOpError() << "expects its right operand in shared memory";
+  if (lhsType.getElementType() != product.elementType)
+    return op.emitOpError() << "expects operands of one element type, got "
+                            << lhsType.getElementType() << " and "
+                            << product.elementType;
+  if (product.depth % 16 || product.columns % 16)
+    return op.emitOpError() << "expects multiples of 16 columns and products";
+  Fragment init = d.fragments.lookup(op.getDpsInits()[0]);
+  d.fragments[op->getResult(0)] = product.elementType.isF32()
+                                      ? emitProductF32(d, product, init)
+                                      : emitProduct16(d, product, init);
+  return success();
+}
+
+Value tile::injectNonfinite(Distribution &d, Value accumulator, Value positive,
+                            Value negative) {
+  auto orZero = [&](Value count, float value) -> Value {
+    Value any = arith::CmpFOp::create(d.b, arith::CmpFPredicate::OGT, count,
+                                      d.f32(0));
+    return arith::SelectOp::create(d.b, any, d.f32(value), d.f32(0));
+  };
+  Value sum = arith::AddFOp::create(d.b, accumulator,
+                                    orZero(positive, INFINITY));
+  return arith::AddFOp::create(d.b, sum, orZero(negative, -INFINITY));
+}
+
+namespace {
+
+using Registers = SmallVector<Value>;
+
+class Product16 {
+public:
+  Product16(Distribution &d, const Product &p)
+      : d(d), b(d.b), p(p), columns(p.columns), isF16(p.elementType.isF16()) {
+    Value rhs = d.shared.lookup(p.rhs);
+    rhsStride = cast<MemRefType>(rhs.getType()).getDimSize(1);
+    // Each lane names a row of one of the four 8 x 8 matrices of an ldmatrix.x4:
+    // bits 3 and 4 of the lane say which matrix.
+    Value low = arith::AndIOp::create(b, d.lane, d.i32(7));
+    Value third = arith::AndIOp::create(b, d.lane, d.i32(8));
+    Value fourth = arith::ShRUIOp::create(
+        b, arith::AndIOp::create(b, d.lane, d.i32(16)), d.i32(1));
+    Value row = arith::AddIOp::create(b, low, p.transposed ? fourth : third);
+    rhsBase = d.sharedPointer(rhs, row, p.transposed ? third : fourth);
+    auto lhs = d.shared.find(p.lhs);
+    if (lhs == d.shared.end())
+      return;
+    lhsStride = cast<MemRefType>(lhs->second.getType()).getDimSize(1);
+    Value lhsRow = arith::AddIOp::create(
+        b, d.warpRow, arith::AndIOp::create(b, d.lane, d.i32(15)));
+    lhsBase = d.sharedPointer(lhs->second, lhsRow, fourth);
+  }
+
+  Fragment emit(Fragment accumulator) {
+    if (p.zeroSafe)
+      return emitZeroSafe(accumulator);
+    for (int64_t k = 0; k < p.depth; k += 16) {
+      SmallVector<Registers> lhs = loadLhsOfStep(k);
+      for (int64_t n = 0; n < columns; n += 16) {
+        Registers rhs = loadRhs(k, n);
+        for (int64_t half = 0; half < 2; ++half)
+          for (int64_t block = 0; block < d.blocks; ++block)
+            accumulate(accumulator, block, n / 8 + half, lhs[block],
+                       {rhs[2 * half], rhs[2 * half + 1]});
+      }
+    }
+    return accumulator;
+  }
+
+private:
+  //===--- operands -------------------------------------------------------===//
+  SmallVector<Registers> loadLhsOfStep(int64_t k) {
+    SmallVector<Registers> registers;
+    for (int64_t block = 0; block < d.blocks; ++block)
+      registers.push_back(lhsBase ? ldmatrix(lhsBase,
+                                             16 * block * lhsStride + k,
+                                             NVVM::MMALayout::row)
+                                  : packLhs(block, k));
+    return registers;
+  }
+
+  /// The left operand from elements in registers, as i32 pairs.
+  Registers packLhs(int64_t block, int64_t k) {
+    const Fragment &elements = d.fragments.find(p.lhs)->second;
+    Registers registers;
+    for (int64_t columnBlock : {k / 8, k / 8 + 1})
+      for (int64_t half : {0, 1}) {
+        int64_t i = d.elementIndex(p.depth, block, columnBlock, 2 * half);
+        Value pair = vector::FromElementsOp::create(
+            b, VectorType::get({2}, p.elementType),
+            ValueRange{elements[i], elements[i + 1]});
+        registers.push_back(
+            LLVM::BitcastOp::create(b, b.getI32Type(), pair));
+      }
+    return registers;
+  }
+
+  /// Two neighbouring 16 x 8 right operands: columns n.. and n + 8...
+  Registers loadRhs(int64_t k, int64_t n) {
+    int64_t row = p.transposed ? n : k, column = p.transposed ? k : n;
+    return ldmatrix(rhsBase, row * rhsStride + column,
+                    p.transposed ? NVVM::MMALayout::row
+                                 : NVVM::MMALayout::col);
+  }
+
+  Registers ldmatrix(Value base, int64_t offset, NVVM::MMALayout layout) {
+    Type i32 = b.getI32Type();
+    auto type = LLVM::LLVMStructType::getLiteral(b.getContext(),
+                                                 {i32, i32, i32, i32});
+    auto shape = NVVM::LdStMatrixShapeAttr::get(b.getContext(), 8, 8);
+    Value loaded = NVVM::LdMatrixOp::create(
+        b, type, d.advance(base, p.elementType, offset), 4, layout, shape,
+        NVVM::LdStMatrixEltType::B16);
+    Registers registers;
+    for (int64_t i = 0; i < 4; ++i)
+      registers.push_back(LLVM::ExtractValueOp::create(b, loaded, i));
+    return registers;
+  }
+
+  //===--- mma ------------------------------------------------------------===//
+  void accumulate(Fragment &accumulator, int64_t block, int64_t columnBlock,
+                  ArrayRef<Value> lhs, ArrayRef<Value> rhs) {
+    int64_t first = d.elementIndex(columns, block, columnBlock, 0);
+    Registers old(ArrayRef(accumulator).slice(first, 4));
+    llvm::copy(mma(lhs, rhs, old), accumulator.begin() + first);
+  }
+
+  Registers mma(ArrayRef<Value> lhs, ArrayRef<Value> rhs,
+                ArrayRef<Value> accumulator) {
+    auto operands = [&](ArrayRef<Value> registers) {
+      // f16 is a vector type of the instruction, bf16 a bag of bits.
+      Registers converted(registers);
+      if (isF16)
+        for (Value &value : converted)
+          value = LLVM::BitcastOp::create(
+              b, VectorType::get({2}, b.getF16Type()), value);
+      return converted;
+    };
+    auto type = isF16 ? NVVM::MMATypes::f16 : NVVM::MMATypes::bf16;
+    Type f32 = b.getF32Type();
+    Value result = NVVM::MmaOp::create(
+        b,
+        LLVM::LLVMStructType::getLiteral(b.getContext(), {f32, f32, f32, f32}),
+        operands(lhs), operands(rhs), accumulator, ArrayRef<int64_t>{16, 8, 16},
+        std::nullopt, std::nullopt,
+        std::array<NVVM::MMATypes, 2>{type, type},
+        std::array<NVVM::MMALayout, 2>{NVVM::MMALayout::row,
+                                       NVVM::MMALayout::col});
+    Registers registers;
+    for (int64_t i = 0; i < 4; ++i)
+      registers.push_back(LLVM::ExtractValueOp::create(b, result, i));
+    return registers;
+  }
+
+  //===--- the exact path -------------------------------------------------===//
+  /// Non-finite values are taken out of the product, and counted by products of
+  /// "this weight is not zero" with "this value is +inf or NaN" (-inf or NaN).
+  Fragment emitZeroSafe(Fragment accumulator) {
+    for (int64_t n = 0; n < columns; n += 16) {
+      SmallVector<Value> positive(d.blocks * 2 * 4, d.f32(0)),
+          negative = positive;
+      for (int64_t k = 0; k < p.depth; k += 16) {
+        Registers rhs = loadRhs(k, n);
+        for (int64_t block = 0; block < d.blocks; ++block) {
+          Registers weights = lhsBase ? loadLhsOfStep(k)[block]
+                                      : packLhs(block, k);
+          Registers kept;
+          for (Value pair : weights)
+            kept.push_back(onesWhereNonzero(pair));
+          for (int64_t half = 0; half < 2; ++half) {
+            Registers finite, isPositive, isNegative;
+            for (int64_t r : {0, 1}) {
+              Value pair = rhs[2 * half + r];
+              finite.push_back(zeroWhereNonfinite(pair));
+              isPositive.push_back(onesWhereNonfinite(pair, false));
+              isNegative.push_back(onesWhereNonfinite(pair, true));
+            }
+            accumulate(accumulator, block, n / 8 + half, weights, finite);
+            count(positive, block, half, kept, isPositive);
+            count(negative, block, half, kept, isNegative);
+          }
+        }
+      }
+      for (int64_t block = 0; block < d.blocks; ++block)
+        for (int64_t half = 0; half < 2; ++half)
+          for (int64_t e = 0; e < 4; ++e) {
+            Value &element = accumulator[d.elementIndex(columns, block,
+                                                        n / 8 + half, e)];
+            int64_t i = (block * 2 + half) * 4 + e;
+            element = injectNonfinite(d, element, positive[i], negative[i]);
+          }
+    }
+    return accumulator;
+  }
+
+  void count(SmallVector<Value> &counts, int64_t block, int64_t half,
+             ArrayRef<Value> kept, ArrayRef<Value> flags) {
+    int64_t first = (block * 2 + half) * 4;
+    Registers old(ArrayRef(counts).slice(first, 4));
+    llvm::copy(mma(kept, flags, old), counts.begin() + first);
+  }
+
+  /// i16 halves of a register, each mapped by `body` (condition on the half).
+  Value selectHalves(Value pair, llvm::function_ref<Value(Value)> condition,
+                     Value ifTrue, Value ifFalse) {
+    auto type = VectorType::get({2}, b.getI16Type());
+    Value halves = LLVM::BitcastOp::create(b, type, pair);
+    Value chosen = arith::SelectOp::create(
+        b, condition(halves), LLVM::BitcastOp::create(b, type, ifTrue),
+        LLVM::BitcastOp::create(b, type, ifFalse));
+    return LLVM::BitcastOp::create(b, b.getI32Type(), chosen);
+  }
+
+  Value splat16(uint32_t bits) {
+    auto type = VectorType::get({2}, b.getI16Type());
+    return arith::ConstantOp::create(
+        b, DenseElementsAttr::get(type, APInt(16, bits & 0xffff)));
+  }
+  Value compare(arith::CmpIPredicate predicate, Value halves, uint32_t bits) {
+    return arith::CmpIOp::create(b, predicate, halves, splat16(bits));
+  }
+  Value masked(Value halves, uint32_t bits) {
+    return arith::AndIOp::create(b, halves, splat16(bits));
+  }
+  Value bits(uint32_t value) { return d.i32(static_cast<int32_t>(value)); }
+
+  Value onesWhereNonzero(Value pair) {
+    ExponentBits e = exponentBits(p.elementType);
+    return selectHalves(
+        pair,
+        [&](Value halves) {
+          return compare(arith::CmpIPredicate::ne, masked(halves, 0x7fff), 0);
+        },
+        bits(e.one), bits(0));
+  }
+
+  Value isNonfinite(Value halves) {
+    ExponentBits e = exponentBits(p.elementType);
+    return compare(arith::CmpIPredicate::eq, masked(halves, e.mask), e.mask);
+  }
+
+  Value zeroWhereNonfinite(Value pair) {
+    return selectHalves(pair, [&](Value h) { return isNonfinite(h); }, bits(0),
+                        pair);
+  }
+
+  /// Ones where an element is NaN or the infinity of the given sign.
+  Value onesWhereNonfinite(Value pair, bool negative) {
+    ExponentBits e = exponentBits(p.elementType);
+    return selectHalves(
+        pair,
+        [&](Value halves) -> Value {
+          uint32_t other = (e.mask & 0xffff) | (negative ? 0 : 0x8000);
+          Value isOther =
+              compare(arith::CmpIPredicate::ne, halves, other);
+          return arith::AndIOp::create(b, isNonfinite(halves), isOther);
+        },
+        bits(e.one), bits(0));
+  }
+
+  Distribution &d;
+  ImplicitLocOpBuilder &b;
+  const Product &p;
+  int64_t columns;
+  bool isF16;
+  Value lhsBase, rhsBase; ///< this lane's pointers; no lhsBase: in registers
+  int64_t lhsStride = 0, rhsStride = 0;
+};
+
+} // namespace
+
+Fragment tile::emitProduct16(Distribution &d, const Product &product,
+                             Fragment init) {
+  return Product16(d, product).emit(std::move(init));
+}

@@ -1,0 +1,192 @@
+// Products on f32 tiles with f32 accuracy from tf32 matrix units: each operand is
+// split into two tf32 values, x = high + low, and high*high, high*low and low*high
+// are summed in f32 (the 3xTF32 scheme; low*low is below f32's rounding).
+//
+// mma.sync m16n8k8 takes columns t and t + 4 of the left operand where the
+// accumulator holds columns 2t and 2t + 1. Which of the eight summed indices is
+// which does not matter as long as both operands agree, so accumulator columns
+// 2t, 2t + 1 are used as they are and the right operand is read in that order.
+#include "Distribution.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/LLVMIR/NVVMDialect.h"
+
+using namespace mlir;
+using namespace mlir::tile;
+
+namespace {
+
+/// A 32-bit operand register as its two tf32 parts (bits in i32).
+struct Split {
+  Value high, low;
+};
+
+class ProductF32 {
+public:
+  ProductF32(Distribution &d, const Product &p)
+      : d(d), b(d.b), p(p), columns(p.columns) {
+    // This thread's pair of summed indices, and its column of the result.
+    Value pair = arith::ShLIOp::create(b, d.quadColumn, d.i32(1));
+    Value rhs = d.shared.lookup(p.rhs);
+    rhsStride = cast<MemRefType>(rhs.getType()).getDimSize(1);
+    rhsBase = p.transposed ? d.sharedPointer(rhs, d.quadRow, pair)
+                           : d.sharedPointer(rhs, pair, d.quadRow);
+    auto lhs = d.shared.find(p.lhs);
+    if (lhs == d.shared.end())
+      return;
+    lhsStride = cast<MemRefType>(lhs->second.getType()).getDimSize(1);
+    lhsBase = d.sharedPointer(
+        lhs->second, arith::AddIOp::create(b, d.warpRow, d.quadRow), pair);
+  }
+
+  Fragment emit(Fragment accumulator) {
+    for (int64_t n = 0; n < columns; n += 8) {
+      SmallVector<Value> positive(d.blocks * 4, d.f32(0)), negative = positive;
+      for (int64_t k = 0; k < p.depth; k += 8) {
+        SmallVector<Value> rhs = loadRhs(k, n);
+        for (int64_t block = 0; block < d.blocks; ++block) {
+          SmallVector<Value> lhs = loadLhs(block, k);
+          int64_t first = d.elementIndex(columns, block, n / 8, 0);
+          if (p.zeroSafe) {
+            countNonfinite(positive, block, lhs, rhs, false);
+            countNonfinite(negative, block, lhs, rhs, true);
+            product(accumulator, first, lhs, llvm::map_to_vector(rhs, [&](Value v) {
+                      return finiteOrZero(v);
+                    }));
+          } else {
+            product(accumulator, first, lhs, rhs);
+          }
+        }
+      }
+      if (p.zeroSafe)
+        for (int64_t block = 0; block < d.blocks; ++block)
+          for (int64_t e = 0; e < 4; ++e) {
+            Value &element =
+                accumulator[d.elementIndex(columns, block, n / 8, e)];
+            element = injectNonfinite(d, element, positive[4 * block + e],
+                                      negative[4 * block + e]);
+          }
+    }
+    return accumulator;
+  }
+
+private:
+  SmallVector<Value> loadRhs(int64_t k, int64_t n) {
+    SmallVector<Value> values;
+    for (int64_t i : {0, 1}) {
+      int64_t row = p.transposed ? n : k + i, column = p.transposed ? k + i : n;
+      values.push_back(load(rhsBase, row * rhsStride + column));
+    }
+    return values;
+  }
+
+  /// Rows g, g + 8 at the first summed index, then at the second.
+  SmallVector<Value> loadLhs(int64_t block, int64_t k) {
+    SmallVector<Value> values;
+    for (int64_t i : {0, 1})
+      for (int64_t half : {0, 1})
+        values.push_back(
+            lhsBase ? load(lhsBase, (16 * block + 8 * half) * lhsStride + k + i)
+                    : d.fragments.find(p.lhs)->second[d.elementIndex(
+                          p.depth, block, k / 8, 2 * half + i)]);
+    return values;
+  }
+
+  Value load(Value base, int64_t offset) {
+    return LLVM::LoadOp::create(b, b.getF32Type(),
+                                d.advance(base, b.getF32Type(), offset));
+  }
+
+  /// cvt.rna would do for high; masking the mantissa off is one integer
+  /// operation, and low takes up the difference.
+  Split split(Value x) {
+    Value bits = arith::BitcastOp::create(b, b.getI32Type(), x);
+    Value high = arith::AndIOp::create(b, bits, d.i32(~0x1fff));
+    Value rest = arith::SubFOp::create(
+        b, x, arith::BitcastOp::create(b, b.getF32Type(), high));
+    return {high, arith::BitcastOp::create(b, b.getI32Type(), rest)};
+  }
+
+  void product(Fragment &accumulator, int64_t first, ArrayRef<Value> lhs,
+               ArrayRef<Value> rhs) {
+    SmallVector<Value> lhsHigh, lhsLow, rhsHigh, rhsLow;
+    for (Value x : lhs) {
+      Split parts = split(x);
+      lhsHigh.push_back(parts.high), lhsLow.push_back(parts.low);
+    }
+    for (Value x : rhs) {
+      Split parts = split(x);
+      rhsHigh.push_back(parts.high), rhsLow.push_back(parts.low);
+    }
+    SmallVector<Value> sum(ArrayRef(accumulator).slice(first, 4));
+    sum = mma(lhsLow, rhsHigh, sum);
+    sum = mma(lhsHigh, rhsLow, sum);
+    sum = mma(lhsHigh, rhsHigh, sum);
+    llvm::copy(sum, accumulator.begin() + first);
+  }
+
+  SmallVector<Value> mma(ArrayRef<Value> lhs, ArrayRef<Value> rhs,
+                         ArrayRef<Value> accumulator) {
+    Type f32 = b.getF32Type();
+    Value result = NVVM::MmaOp::create(
+        b,
+        LLVM::LLVMStructType::getLiteral(b.getContext(), {f32, f32, f32, f32}),
+        lhs, rhs, accumulator, ArrayRef<int64_t>{16, 8, 8}, std::nullopt,
+        std::nullopt,
+        std::array<NVVM::MMATypes, 2>{NVVM::MMATypes::tf32,
+                                      NVVM::MMATypes::tf32},
+        std::array<NVVM::MMALayout, 2>{NVVM::MMALayout::row,
+                                       NVVM::MMALayout::col});
+    SmallVector<Value> registers;
+    for (int64_t i = 0; i < 4; ++i)
+      registers.push_back(LLVM::ExtractValueOp::create(b, result, i));
+    return registers;
+  }
+
+  //===--- the exact path -------------------------------------------------===//
+  Value isNonfinite(Value x) {
+    Value bits = arith::BitcastOp::create(b, b.getI32Type(), x);
+    return arith::CmpIOp::create(
+        b, arith::CmpIPredicate::eq,
+        arith::AndIOp::create(b, bits, d.i32(0x7f800000)), d.i32(0x7f800000));
+  }
+
+  Value finiteOrZero(Value x) {
+    return arith::SelectOp::create(b, isNonfinite(x), d.f32(0), x);
+  }
+
+  Value oneIf(Value condition) {
+    return arith::SelectOp::create(b, condition, d.i32(0x3f800000), d.i32(0));
+  }
+
+  void countNonfinite(SmallVector<Value> &counts, int64_t block,
+                      ArrayRef<Value> lhs, ArrayRef<Value> rhs, bool negative) {
+    SmallVector<Value> kept, flags;
+    for (Value x : lhs)
+      kept.push_back(oneIf(arith::CmpFOp::create(
+          b, arith::CmpFPredicate::UNE, x, d.f32(0))));
+    for (Value x : rhs) {
+      Value notOther = arith::CmpFOp::create(
+          b, arith::CmpFPredicate::UNE, x,
+          d.f32(negative ? INFINITY : -INFINITY));
+      flags.push_back(
+          oneIf(arith::AndIOp::create(b, isNonfinite(x), notOther)));
+    }
+    SmallVector<Value> old(ArrayRef(counts).slice(4 * block, 4));
+    llvm::copy(mma(kept, flags, old), counts.begin() + 4 * block);
+  }
+
+  Distribution &d;
+  ImplicitLocOpBuilder &b;
+  const Product &p;
+  int64_t columns;
+  Value lhsBase, rhsBase;
+  int64_t lhsStride = 0, rhsStride = 0;
+};
+
+} // namespace
+
+Fragment tile::emitProductF32(Distribution &d, const Product &product,
+                              Fragment init) {
+  return ProductF32(d, product).emit(std::move(init));
+}

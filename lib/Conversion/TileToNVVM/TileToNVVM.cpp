@@ -1,0 +1,216 @@
+// tile-to-nvvm: walks a kernel in program order, gives each operation on tiles
+// to its emitter, and flattens the tiles that loops and branches carry.
+#include "Distribution.h"
+
+#include "attn/Conversion/Passes.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/LLVMIR/NVVMDialect.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
+
+namespace mlir::attn {
+#define GEN_PASS_DEF_TILETONVVMPASS
+#include "attn/Conversion/Passes.h.inc"
+} // namespace mlir::attn
+
+using namespace mlir;
+using namespace mlir::tile;
+
+namespace {
+
+class TileToNVVM {
+public:
+  TileToNVVM(gpu::GPUFuncOp func, attn::ScheduleAttr schedule)
+      : func(func), d(func, schedule) {}
+
+  LogicalResult run() {
+    if (failed(convertBlock(func.getBody().front())))
+      return failure();
+    for (Operation *op : llvm::reverse(dead)) {
+      op->dropAllUses();
+      op->erase();
+    }
+    return success();
+  }
+
+private:
+  LogicalResult convertBlock(Block &block) {
+    for (Operation &op : llvm::make_early_inc_range(block)) {
+      d.b.setInsertionPoint(&op);
+      d.b.setLoc(op.getLoc());
+      if (failed(convert(&op)))
+        return failure();
+    }
+    return success();
+  }
+
+  LogicalResult convert(Operation *op) {
+    if (auto loop = dyn_cast<scf::ForOp>(op))
+      return convertLoop(loop);
+    if (auto branch = dyn_cast<scf::IfOp>(op))
+      return convertBranch(branch);
+    if (auto copy = dyn_cast<CopyOp>(op)) {
+      emitCopy(d, copy);
+    } else if (auto view = dyn_cast<ViewOp>(op)) {
+      emitView(d, view);
+    } else if (auto store = dyn_cast<StoreOp>(op)) {
+      emitStore(d, store);
+    } else if (auto test = dyn_cast<HasNonfiniteOp>(op)) {
+      emitHasNonfinite(d, test);
+    } else if (auto constant = dyn_cast<arith::ConstantOp>(op)) {
+      if (!isTile(constant.getType()))
+        return success();
+      if (failed(convertConstant(constant)))
+        return failure();
+    } else if (auto contract = dyn_cast<linalg::ContractOp>(op)) {
+      if (failed(emitContract(d, contract)))
+        return failure();
+    } else if (auto generic = dyn_cast<linalg::GenericOp>(op)) {
+      if (failed(emitElementwise(d, generic)))
+        return failure();
+    } else if (auto reduce = dyn_cast<linalg::ReduceOp>(op)) {
+      emitReduce(d, reduce);
+    } else if (!isa<tensor::EmptyOp>(op)) {
+      if (llvm::any_of(op->getOperandTypes(), isTile) ||
+          llvm::any_of(op->getResultTypes(), isTile))
+        return op->emitOpError() << "cannot be dealt to threads";
+      return success();
+    }
+    dead.push_back(op);
+    return success();
+  }
+
+  static bool isTile(Type type) { return isa<RankedTensorType>(type); }
+
+  LogicalResult convertConstant(arith::ConstantOp op) {
+    auto splat = dyn_cast<SplatElementsAttr>(op.getValue());
+    if (!splat)
+      return op.emitOpError() << "expects one value for all elements of a tile";
+    Value scalar = arith::ConstantOp::create(
+        d.b, cast<TypedAttr>(splat.getSplatValue<Attribute>()));
+    d.fragments[op.getResult()] = Fragment(
+        d.fragmentSize(cast<RankedTensorType>(op.getType())), scalar);
+    return success();
+  }
+
+  //===--- values that regions carry --------------------------------------===//
+  SmallVector<Value> flatten(ValueRange values) {
+    SmallVector<Value> flat;
+    for (Value value : values) {
+      if (isTile(value.getType()))
+        llvm::append_range(flat, d.fragments.lookup(value));
+      else
+        flat.push_back(value);
+    }
+    return flat;
+  }
+
+  SmallVector<Type> flattenTypes(TypeRange types) {
+    SmallVector<Type> flat;
+    for (Type type : types) {
+      auto tile = dyn_cast<RankedTensorType>(type);
+      if (tile)
+        flat.append(d.fragmentSize(tile), tile.getElementType());
+      else
+        flat.push_back(type);
+    }
+    return flat;
+  }
+
+  /// The inverse of flatten: `values` stand for `flat`.
+  void unflatten(ValueRange values, ValueRange flat) {
+    for (Value value : values) {
+      auto tile = dyn_cast<RankedTensorType>(value.getType());
+      int64_t count = tile ? d.fragmentSize(tile) : 1;
+      if (tile)
+        d.fragments[value] = Fragment(flat.take_front(count));
+      else
+        value.replaceAllUsesWith(flat.front());
+      flat = flat.drop_front(count);
+    }
+  }
+
+  LogicalResult convertLoop(scf::ForOp loop) {
+    if (llvm::none_of(loop.getResultTypes(), isTile))
+      return convertBlock(*loop.getBody());
+    auto flat = scf::ForOp::create(d.b, loop.getLowerBound(),
+                                   loop.getUpperBound(), loop.getStep(),
+                                   flatten(loop.getInitArgs()));
+    Block *from = loop.getBody(), *to = flat.getBody();
+    loop.getInductionVar().replaceAllUsesWith(flat.getInductionVar());
+    unflatten(loop.getRegionIterArgs(), flat.getRegionIterArgs());
+    to->getOperations().splice(to->end(), from->getOperations());
+    if (failed(convertBody(*to)))
+      return failure();
+    unflatten(loop.getResults(), flat.getResults());
+    dead.push_back(loop);
+    return success();
+  }
+
+  LogicalResult convertBranch(scf::IfOp branch) {
+    if (llvm::none_of(branch.getResultTypes(), isTile)) {
+      for (Region *region : branch.getRegions())
+        for (Block &block : *region)
+          if (failed(convertBlock(block)))
+            return failure();
+      return success();
+    }
+    auto flat = scf::IfOp::create(d.b, flattenTypes(branch.getResultTypes()),
+                                  branch.getCondition(), /*addThenBlock=*/true,
+                                  /*addElseBlock=*/true);
+    for (auto [from, to] : llvm::zip(branch->getRegions(), flat->getRegions())) {
+      Block &block = to.front();
+      block.getOperations().splice(block.end(), from.front().getOperations());
+      if (failed(convertBody(block)))
+        return failure();
+    }
+    unflatten(branch.getResults(), flat.getResults());
+    dead.push_back(branch);
+    return success();
+  }
+
+  /// Converts a body whose yield still yields tiles.
+  LogicalResult convertBody(Block &block) {
+    auto yield = cast<scf::YieldOp>(block.back());
+    for (Operation &op :
+         llvm::make_early_inc_range(block.without_terminator())) {
+      d.b.setInsertionPoint(&op);
+      d.b.setLoc(op.getLoc());
+      if (failed(convert(&op)))
+        return failure();
+    }
+    d.b.setInsertionPoint(yield);
+    scf::YieldOp::create(d.b, flatten(yield.getOperands()));
+    yield.erase();
+    return success();
+  }
+
+  gpu::GPUFuncOp func;
+  Distribution d;
+  SmallVector<Operation *> dead;
+};
+
+struct TileToNVVMDriver
+    : attn::impl::TileToNVVMPassBase<TileToNVVMDriver> {
+  using TileToNVVMPassBase::TileToNVVMPassBase;
+
+  void runOnOperation() override {
+    gpu::GPUFuncOp func = getOperation();
+    auto schedule = func->getAttrOfType<attn::ScheduleAttr>("attn.schedule");
+    if (!schedule)
+      return;
+    if (schedule.getQ() % (16 * schedule.getWarps()) != 0) {
+      func.emitOpError() << "expects 16 rows or a multiple for each of "
+                         << schedule.getWarps() << " warps, got a query tile of "
+                         << schedule.getQ();
+      return signalPassFailure();
+    }
+    if (failed(TileToNVVM(func, schedule).run()))
+      signalPassFailure();
+  }
+};
+
+} // namespace
