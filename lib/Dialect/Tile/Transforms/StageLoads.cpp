@@ -198,7 +198,7 @@ private:
   int64_t bytes = 0;
 };
 
-struct TileStageLoads : impl::TileStageLoadsPassBase<TileStageLoads> {
+struct TileStageLoads : tile::impl::TileStageLoadsPassBase<TileStageLoads> {
   using TileStageLoadsPassBase::TileStageLoadsPassBase;
 
   void runOnOperation() override {

@@ -1,0 +1,36 @@
+// The pipeline from attention to NVVM, shared by attn-opt, the API and tests.
+#ifndef ATTN_PIPELINES_GPU_H
+#define ATTN_PIPELINES_GPU_H
+
+#include "mlir/Pass/PassOptions.h"
+
+namespace mlir {
+class OpPassManager;
+namespace attn {
+
+struct GPUPipelineOptions : PassPipelineOptions<GPUPipelineOptions> {
+  Option<bool> aligned{
+      *this, "aligned",
+      llvm::cl::desc("rows start at multiples of 16 bytes"),
+      llvm::cl::init(true)};
+  Option<bool> exactTanh{
+      *this, "exact-tanh",
+      llvm::cl::desc("tanh with f32 accuracy instead of tanh.approx"),
+      llvm::cl::init(false)};
+};
+
+/// attn -> flash form -> tiles of threads: what `lowerGPUToNVVM` takes.
+void buildGPUTilePipeline(OpPassManager &manager,
+                          const GPUPipelineOptions &options);
+
+/// gpu.module of scf, arith, memref, vector, math, llvm -> llvm and nvvm only.
+void buildGPUToNVVMPipeline(OpPassManager &manager,
+                            const GPUPipelineOptions &options);
+
+/// Registers `attn-gpu-pipeline`, both of the above.
+void registerGPUPipeline();
+
+} // namespace attn
+} // namespace mlir
+
+#endif // ATTN_PIPELINES_GPU_H

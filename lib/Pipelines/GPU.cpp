@@ -1,0 +1,59 @@
+// See GPU.h.
+#include "attn/Pipelines/GPU.h"
+
+#include "attn/Conversion/Passes.h"
+#include "attn/Dialect/Attn/Transforms/Passes.h"
+#include "attn/Dialect/Tile/Transforms/Passes.h"
+
+#include "mlir/Conversion/Passes.h"
+#include "mlir/Dialect/GPU/IR/GPUDialect.h"
+#include "mlir/Dialect/MemRef/Transforms/Passes.h"
+#include "mlir/Pass/PassManager.h"
+#include "mlir/Pass/PassRegistry.h"
+#include "mlir/Transforms/Passes.h"
+
+using namespace mlir;
+
+void attn::buildGPUTilePipeline(OpPassManager &manager,
+                                const GPUPipelineOptions &options) {
+  manager.addPass(createAttnInlineModsPass());
+  manager.addPass(createCanonicalizerPass());
+  AttnSelectSchedulePassOptions schedule;
+  schedule.target = "sm80";
+  schedule.aligned = options.aligned;
+  manager.addPass(createAttnSelectSchedulePass(schedule));
+  manager.addPass(createAttnToFlashPass());
+  manager.addPass(createFlashToGPUPass());
+  manager.addPass(createCanonicalizerPass());
+  manager.addPass(createCSEPass());
+  OpPassManager &kernel =
+      manager.nest<gpu::GPUModuleOp>().nest<gpu::GPUFuncOp>();
+  kernel.addPass(tile::createTileStageLoadsPass());
+  kernel.addPass(createTileToNVVMPass());
+  kernel.addPass(createCanonicalizerPass());
+  kernel.addPass(createCSEPass());
+}
+
+void attn::buildGPUToNVVMPipeline(OpPassManager &manager,
+                                  const GPUPipelineOptions &options) {
+  OpPassManager &module = manager.nest<gpu::GPUModuleOp>();
+  MathToPTXPassOptions math;
+  math.exactTanh = options.exactTanh;
+  module.addPass(createMathToPTXPass(math));
+  module.addPass(createSCFToControlFlowPass());
+  module.addPass(createConvertVectorToLLVMPass());
+  module.addPass(createConvertGpuOpsToNVVMOps());
+  module.addPass(createReconcileUnrealizedCastsPass());
+  module.addPass(createCanonicalizerPass());
+  module.addPass(createCSEPass());
+}
+
+void attn::registerGPUPipeline() {
+  PassPipelineRegistration<GPUPipelineOptions>(
+      "attn-gpu-pipeline",
+      "From attention to NVVM, one gpu.module for each kernel",
+      [](OpPassManager &manager, const GPUPipelineOptions &options) {
+        buildGPUTilePipeline(manager, options);
+        buildGPUToNVVMPipeline(manager, options);
+      });
+}
