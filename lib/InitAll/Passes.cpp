@@ -1,9 +1,7 @@
-// Registers the passes and pipelines that attn-opt offers: all of ours, and the
-// upstream ones that are of use between them.
+// Registers the passes and pipelines that attn-opt offers: all of ours
+// (AttnPasses.cpp), and the upstream ones that are of use between them.
 #include "attn/InitAll.h"
 
-#include "attn/Conversion/Passes.h"
-#include "attn/Dialect/Attn/Transforms/Passes.h"
 
 #include "mlir/Conversion/Passes.h"
 #include "mlir/Dialect/Affine/Transforms/Passes.h"
@@ -41,6 +39,5 @@ static void registerUpstreamPasses() {
 
 void mlir::attn::registerAllPasses() {
   registerUpstreamPasses();
-  registerAttnTransformsPasses();
-  registerAttnToLinalgPass();
+  registerAttnPasses();
 }

@@ -109,7 +109,7 @@ static void convertFunction(AttentionOp op, bool roundProbabilities) {
 }
 
 namespace {
-struct AttnToFlash : impl::AttnToFlashPassBase<AttnToFlash> {
+struct AttnToFlash : attn::impl::AttnToFlashPassBase<AttnToFlash> {
   using AttnToFlashPassBase::AttnToFlashPassBase;
 
   void runOnOperation() override {
@@ -120,6 +120,9 @@ struct AttnToFlash : impl::AttnToFlashPassBase<AttnToFlash> {
         return signalPassFailure();
     for (AttentionOp op : ops)
       convertFunction(op, roundProbabilities);
+    // Their programs live on in the kernels.
+    for (ModOp mod : llvm::make_early_inc_range(getOperation().getOps<ModOp>()))
+      mod.erase();
   }
 };
 } // namespace

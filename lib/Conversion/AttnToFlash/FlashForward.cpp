@@ -168,7 +168,10 @@ private:
     if (roundProbabilities && !elementType.isF32())
       weights = truncate(weights);
     Value dirty = either(
-        partial, [&] { return tile::HasNonfiniteOp::create(b, value); },
+        partial,
+        [&]() -> Value {
+          return tile::HasNonfiniteOp::create(b, b.getI1Type(), value);
+        },
         [&]() -> Value { return arith::ConstantIntOp::create(b, 0, 1); });
     auto product = [&]() -> Value {
       return contract(weights, value, decayed, /*transposed=*/false);

@@ -70,7 +70,7 @@ static LogicalResult convertKernel(func::FuncOp func) {
 }
 
 namespace {
-struct FlashToGPU : impl::FlashToGPUPassBase<FlashToGPU> {
+struct FlashToGPU : attn::impl::FlashToGPUPassBase<FlashToGPU> {
   using FlashToGPUPassBase::FlashToGPUPassBase;
 
   void runOnOperation() override {
