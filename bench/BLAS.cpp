@@ -49,29 +49,62 @@ void BLAS::gemm(bool transposeB, int64_t m, int64_t n, int64_t k,
         a.data, a.ld, b.data, b.ld, 0, c.data, c.ld);
 }
 
-/// One row of c = a * b^T: dot products, four at a time.
-static void rowTimesTransposed(int64_t n, int64_t k, const double *a,
-                               MatrixView<const double> b, double *c) {
+/// `rows` rows of c = a * b^T. Four partial sums for each dot product, so that
+/// they vectorise.
+template <int rows>
+static void timesTransposed(int64_t n, int64_t k, MatrixView<const double> a,
+                            MatrixView<const double> b, MatrixView<double> c) {
   for (int64_t j = 0; j < n; ++j) {
-    double sum[4] = {};
-    const double *row = b.data + j * b.ld;
+    double sums[rows][4] = {};
+    const double *column = b.data + j * b.ld;
     int64_t p = 0;
     for (; p + 4 <= k; p += 4)
-      for (int lane = 0; lane < 4; ++lane)
-        sum[lane] += a[p + lane] * row[p + lane];
+      for (int i = 0; i < rows; ++i)
+        for (int lane = 0; lane < 4; ++lane)
+          sums[i][lane] += a.data[i * a.ld + p + lane] * column[p + lane];
     for (; p < k; ++p)
-      sum[0] += a[p] * row[p];
-    c[j] = sum[0] + sum[1] + sum[2] + sum[3];
+      for (int i = 0; i < rows; ++i)
+        sums[i][0] += a.data[i * a.ld + p] * column[p];
+    for (int i = 0; i < rows; ++i)
+      c.data[i * c.ld + j] = sums[i][0] + sums[i][1] + sums[i][2] + sums[i][3];
   }
 }
 
-/// One row of c = a * b: a sum of b's rows.
-static void rowTimes(int64_t n, int64_t k, const double *a,
-                     MatrixView<const double> b, double *c) {
-  std::fill(c, c + n, 0.0);
+/// `rows` rows of c = a * b: sums of b's rows, each of which is read once.
+template <int rows>
+static void times(int64_t n, int64_t k, MatrixView<const double> a,
+                  MatrixView<const double> b, MatrixView<double> c) {
+  for (int i = 0; i < rows; ++i)
+    std::fill(c.data + i * c.ld, c.data + i * c.ld + n, 0.0);
   for (int64_t p = 0; p < k; ++p)
-    for (int64_t j = 0; j < n; ++j)
-      c[j] += a[p] * b.data[p * b.ld + j];
+    for (int i = 0; i < rows; ++i) {
+      double factor = a.data[i * a.ld + p];
+      for (int64_t j = 0; j < n; ++j)
+        c.data[i * c.ld + j] += factor * b.data[p * b.ld + j];
+    }
+}
+
+template <int rows>
+static void plainRows(bool transposeB, int64_t n, int64_t k,
+                      MatrixView<const double> a, MatrixView<const double> b,
+                      MatrixView<double> c) {
+  transposeB ? timesTransposed<rows>(n, k, a, b, c)
+             : times<rows>(n, k, a, b, c);
+}
+
+void attn::bench::plainGemm(bool transposeB, int64_t m, int64_t n, int64_t k,
+                            MatrixView<const double> a,
+                            MatrixView<const double> b, MatrixView<double> c) {
+  parallelFor(m, 4, [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end;) {
+      MatrixView<const double> rows{a.data + i * a.ld, a.ld};
+      MatrixView<double> out{c.data + i * c.ld, c.ld};
+      bool block = i + 4 <= end;
+      block ? plainRows<4>(transposeB, n, k, rows, b, out)
+            : plainRows<1>(transposeB, n, k, rows, b, out);
+      i += block ? 4 : 1;
+    }
+  });
 }
 
 void attn::bench::referenceGemm(bool transposeB, int64_t m, int64_t n,
@@ -79,13 +112,7 @@ void attn::bench::referenceGemm(bool transposeB, int64_t m, int64_t n,
                                 MatrixView<const double> b,
                                 MatrixView<double> c) {
   if (Result<const BLAS *> blas = BLAS::get())
-    return (*blas)->gemm(transposeB, m, n, k, a, b, c);
-  parallelFor(m, 1, [&](int64_t begin, int64_t end) {
-    for (int64_t i = begin; i < end; ++i) {
-      const double *row = a.data + i * a.ld;
-      double *out = c.data + i * c.ld;
-      transposeB ? rowTimesTransposed(n, k, row, b, out)
-                 : rowTimes(n, k, row, b, out);
-    }
-  });
+    (*blas)->gemm(transposeB, m, n, k, a, b, c);
+  else
+    plainGemm(transposeB, m, n, k, a, b, c);
 }

@@ -37,7 +37,12 @@ private:
   Gemm<double> dgemm = nullptr;
 };
 
-/// The f64 product through OpenBLAS, or in plain loops where it is missing.
+/// The f64 product in plain loops on all cores: for hosts without OpenBLAS.
+void plainGemm(bool transposeB, int64_t m, int64_t n, int64_t k,
+               MatrixView<const double> a, MatrixView<const double> b,
+               MatrixView<double> c);
+
+/// The f64 product through OpenBLAS, or plainGemm where it is missing.
 void referenceGemm(bool transposeB, int64_t m, int64_t n, int64_t k,
                    MatrixView<const double> a, MatrixView<const double> b,
                    MatrixView<double> c);

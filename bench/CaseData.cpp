@@ -122,7 +122,8 @@ Result<void> CaseData::makeReference(Device &device) {
   if (!computed)
     return Error{"no reference: " + computed.error()};
   expected = std::move(*computed);
-  if (!std::isfinite(largestMagnitude(expected)))
+  largest = largestMagnitude(expected);
+  if (!std::isfinite(largest))
     return Error{"the reference itself is not finite"};
   return {};
 }

@@ -34,6 +34,8 @@ public:
   const Problem &problem() const { return description; }
   const std::vector<CaptureData> &hostCaptures() const { return captureData; }
   const std::vector<float> &reference() const { return expected; }
+  /// The reference's largest absolute value.
+  double largestOutput() const { return largest; }
   GuardedTensor &out() { return output; }
 
 private:
@@ -49,6 +51,7 @@ private:
   std::vector<CaptureData> captureData;
   std::vector<Buffer> captureBuffers;
   std::vector<float> expected;
+  double largest = 0;
 };
 
 } // namespace attn::bench

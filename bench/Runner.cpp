@@ -101,7 +101,7 @@ Outcome Runner::check(Backend &backend, CaseData &data) {
 
 /// The error of `math`, if it has one that can serve as a yardstick.
 std::optional<double> Runner::mathError(const Row &row, CaseData &data) {
-  double bound = yardstickBound(largestMagnitude(data.reference()));
+  double bound = yardstickBound(data.largestOutput());
   std::optional<double> error;
   if (yardstick) {
     error = check(*yardstick, data).maxError;
@@ -115,7 +115,7 @@ std::optional<double> Runner::mathError(const Row &row, CaseData &data) {
 
 /// Marks the results that are wrong.
 void Runner::judge(Row &row, CaseData &data) {
-  double largest = largestMagnitude(data.reference());
+  double largest = data.largestOutput();
   const ProblemSizes &sizes = data.problem().sizes;
   double bound = errorBound(data.problem().type, largest, mathError(row, data),
                             std::max(sizes.queries, sizes.keys));
