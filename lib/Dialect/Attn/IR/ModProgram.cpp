@@ -19,10 +19,10 @@ public:
   Value clone(Region &program, ValueRange captures, ValueRange args);
 
 private:
-  LogicalResult cloneBody(Block &block);
-  LogicalResult cloneOp(Operation &op);
-  LogicalResult cloneIf(scf::IfOp op);
-  LogicalResult cloneBranch(Region &from, Region &to);
+  void cloneBody(Block &block);
+  void cloneOp(Operation &op);
+  void cloneIf(scf::IfOp op);
+  void cloneBranch(Region &from, Region &to);
   void cloneLoad(LoadOp op);
   bool cloneFloatOp(Operation &op);
 
@@ -61,30 +61,24 @@ Value ProgramCloner::clone(Region &program, ValueRange captures,
   for (auto [arg, value] :
        llvm::zip_equal(body.getArguments().drop_front(count), args))
     mapping.map(arg, extend(value));
-  if (failed(cloneBody(body)))
-    return {};
+  cloneBody(body);
   return mapping.lookup(cast<YieldOp>(body.getTerminator()).getResult());
 }
 
-LogicalResult ProgramCloner::cloneBody(Block &block) {
+void ProgramCloner::cloneBody(Block &block) {
   for (Operation &op : block.without_terminator())
-    if (failed(cloneOp(op)))
-      return failure();
-  return success();
+    cloneOp(op);
 }
 
-LogicalResult ProgramCloner::cloneOp(Operation &op) {
-  if (auto load = dyn_cast<LoadOp>(op)) {
-    cloneLoad(load);
-    return success();
-  }
+void ProgramCloner::cloneOp(Operation &op) {
+  assert(!(isa<ApplyScoreOp, ApplyMaskOp>(op)) &&
+         "expects a mod that stands alone");
+  if (auto load = dyn_cast<LoadOp>(op))
+    return cloneLoad(load);
   if (auto branch = dyn_cast<scf::IfOp>(op))
     return cloneIf(branch);
-  if (isa<ApplyScoreOp, ApplyMaskOp>(op))
-    return op.emitError() << "'" << op.getName()
-                          << "' op expects to be inlined by attn-inline-mods";
   if (options.f64 && cloneFloatOp(op))
-    return success();
+    return;
 
   OperationState state(op.getLoc(), op.getName());
   state.addOperands(lookup(op.getOperands()));
@@ -92,7 +86,6 @@ LogicalResult ProgramCloner::cloneOp(Operation &op) {
                                      [&](Type type) { return convert(type); }));
   state.addAttributes(op.getAttrs());
   mapping.map(op.getResults(), builder.create(state)->getResults());
-  return success();
 }
 
 /// The operations whose meaning depends on which float type it is. Returns
@@ -131,29 +124,25 @@ void ProgramCloner::cloneLoad(LoadOp op) {
   mapping.map(op.getResult(), extend(value));
 }
 
-LogicalResult ProgramCloner::cloneIf(scf::IfOp op) {
+void ProgramCloner::cloneIf(scf::IfOp op) {
   auto types = llvm::map_to_vector(op.getResultTypes(),
                                    [&](Type type) { return convert(type); });
   auto clone = scf::IfOp::create(
       builder, op.getLoc(), types, mapping.lookup(op.getCondition()),
       /*addThenBlock=*/false, /*addElseBlock=*/false);
   OpBuilder::InsertionGuard guard(builder);
-  if (failed(cloneBranch(op.getThenRegion(), clone.getThenRegion())) ||
-      failed(cloneBranch(op.getElseRegion(), clone.getElseRegion())))
-    return failure();
+  cloneBranch(op.getThenRegion(), clone.getThenRegion());
+  cloneBranch(op.getElseRegion(), clone.getElseRegion());
   mapping.map(op.getResults(), clone.getResults());
-  return success();
 }
 
-LogicalResult ProgramCloner::cloneBranch(Region &from, Region &to) {
+void ProgramCloner::cloneBranch(Region &from, Region &to) {
   if (from.empty())
-    return success();
+    return;
   builder.createBlock(&to);
-  if (failed(cloneBody(from.front())))
-    return failure();
+  cloneBody(from.front());
   Operation *yield = from.front().getTerminator();
   scf::YieldOp::create(builder, yield->getLoc(), lookup(yield->getOperands()));
-  return success();
 }
 
 Value mlir::attn::inlineProgram(OpBuilder &builder, Location loc,

@@ -23,10 +23,10 @@ public:
 
   /// Inlines what `mod` applies, after inlining what that applies: the verifier
   /// has seen to it that this ends.
-  LogicalResult inlineInto(ModOp mod);
+  void inlineInto(ModOp mod);
 
 private:
-  template <typename ApplyOp> LogicalResult inlineApply(ApplyOp apply);
+  template <typename ApplyOp> void inlineApply(ApplyOp apply);
 
   SymbolTableCollection &symbols;
   DenseSet<Operation *> done;
@@ -50,11 +50,9 @@ static Value absentProgram(OpBuilder &builder, ApplyMaskOp apply) {
 static Region &programOf(ModOp mod, ApplyScoreOp) { return mod.getScore(); }
 static Region &programOf(ModOp mod, ApplyMaskOp) { return mod.getMask(); }
 
-template <typename ApplyOp>
-LogicalResult ModInliner::inlineApply(ApplyOp apply) {
+template <typename ApplyOp> void ModInliner::inlineApply(ApplyOp apply) {
   auto mod = symbols.lookupNearestSymbolFrom<ModOp>(apply, apply.getModAttr());
-  if (failed(inlineInto(mod)))
-    return failure();
+  inlineInto(mod);
   IRRewriter rewriter(apply);
   Region &program = programOf(mod, apply);
   Value result;
@@ -64,27 +62,24 @@ LogicalResult ModInliner::inlineApply(ApplyOp apply) {
     ValueRange args = apply->getOperands().drop_front(mod.getNumCaptures());
     result = inlineProgram(rewriter, apply.getLoc(), program,
                            apply.getCaptures(), args, cloneLoad);
-    if (!result)
-      return failure();
   }
   rewriter.replaceOp(apply, result);
-  return success();
 }
 
-LogicalResult ModInliner::inlineInto(ModOp mod) {
+void ModInliner::inlineInto(ModOp mod) {
   if (!done.insert(mod).second)
-    return success();
+    return;
   SmallVector<Operation *> applies;
   mod->walk([&](Operation *op) {
     if (isa<ApplyScoreOp, ApplyMaskOp>(op))
       applies.push_back(op);
   });
   for (Operation *op : applies) {
-    auto score = dyn_cast<ApplyScoreOp>(op);
-    if (failed(score ? inlineApply(score) : inlineApply(cast<ApplyMaskOp>(op))))
-      return failure();
+    if (auto score = dyn_cast<ApplyScoreOp>(op))
+      inlineApply(score);
+    else
+      inlineApply(cast<ApplyMaskOp>(op));
   }
-  return success();
 }
 
 namespace {
@@ -93,10 +88,7 @@ struct AttnInlineModsPass
   void runOnOperation() override {
     SymbolTableCollection symbols;
     ModInliner inliner(symbols);
-    WalkResult walk = getOperation().walk(
-        [&](ModOp mod) { return WalkResult(inliner.inlineInto(mod)); });
-    if (walk.wasInterrupted())
-      signalPassFailure();
+    getOperation().walk([&](ModOp mod) { inliner.inlineInto(mod); });
   }
 };
 } // namespace

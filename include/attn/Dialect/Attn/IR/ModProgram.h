@@ -22,12 +22,11 @@ struct ProgramOptions {
 };
 
 /// Clones `program`, the score or mask region of a mod that stands alone
-/// (attn-inline-mods), at the insertion point of `builder`. `captures` stand
+/// (ModOp::standsAlone), at the insertion point of `builder`. `captures` stand
 /// for the captured values (tables may be of any type that `lowerLoad` can
 /// read), `args` for the arguments after them. Returns what the program yields:
-/// an i1, or an f32 (f64 with ProgramOptions::f64). Clones keep their
-/// locations; `loc` is that of what is added. Fails, with a diagnostic, if the
-/// program applies another mod: the result is null.
+/// an i1, or an f32 (f64 with ProgramOptions::f64). Clones keep their locations;
+/// `loc` is that of what is added.
 Value inlineProgram(OpBuilder &builder, Location loc, Region &program,
                     ValueRange captures, ValueRange args, LowerLoadFn lowerLoad,
                     ProgramOptions options = {});
