@@ -8,6 +8,24 @@ def AttnInlineModsPass : Pass<"attn-inline-mods", "::mlir::ModuleOp"> {
   let description = [{
     Replaces every `attn.apply_score` and `attn.apply_mask` by the body of the
     mod that it names, so that each mod stands alone. Lowerings expect this.
+
+    Example (test/Dialect/Attn/inline-mods.mlir):
+
+    ```mlir
+    attn.mod @next
+      mask(%b: i32, %h: i32, %q: i32, %kv: i32) {
+        %one = arith.constant 1 : i32
+        %n = arith.addi %q, %one : i32
+        %keep = attn.apply_mask @causal[%b, %h, %n, %kv]
+        attn.yield %keep : i1
+      }
+    ```
+
+    becomes, if `@causal` keeps what is not later,
+
+    ```mlir
+        %keep = arith.cmpi sge, %n, %kv : i32
+    ```
   }];
 }
 
