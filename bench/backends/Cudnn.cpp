@@ -76,8 +76,8 @@ std::string patternRefusal(const Problem &problem) {
        {"noop", "causal", "sliding_window", "alibi", "softcap"})
     if (pattern == known)
       return "";
-  return "cuDNN has no '" + pattern +
-         "' attention, only a bias matrix of queries x keys";
+  return "cuDNN's attention has no such variant, only a bias matrix of queries "
+         "x keys";
 }
 
 /// softcap: 50 * tanh(score / 50), then causal.
@@ -128,7 +128,6 @@ public:
   Result<void> run(const TensorView &out) override;
   void finish() override;
   double compileSeconds() const override { return seconds; }
-  std::string remark() const override;
 
 private:
   std::optional<Refusal> plan(const std::array<int64_t, 3> &outStrides);
@@ -241,13 +240,6 @@ void Cudnn::finish() {
   pack.clear();
   workspace = Buffer();
   seconds = 0;
-}
-
-std::string Cudnn::remark() const {
-  if (!graph)
-    return "";
-  return "cuDNN " +
-         fe::detail::convert_version_to_str(fe::detail::get_backend_version());
 }
 
 } // namespace

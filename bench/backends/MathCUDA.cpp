@@ -124,7 +124,7 @@ void MathCUDA::finish() {
 std::string MathCUDA::remark() const {
   if (!chunk || chunk >= pairs())
     return "";
-  return "math: scores of " + std::to_string(chunk) + " of " +
+  return "scores of " + std::to_string(chunk) + " of " +
          std::to_string(pairs()) + " heads at a time";
 }
 

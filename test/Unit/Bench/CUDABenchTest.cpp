@@ -343,6 +343,52 @@ TEST_F(CUDABenchTest, MathRefusesStridesBeyondInt) {
             "a row stride of 2147483648 is beyond cuBLAS's int");
 }
 
+/// Why the cudnn backend does not take the problem, before it loads cuDNN.
+std::optional<Refusal> cudnnRefusal(Device &device, ElementType type,
+                                    const char *pattern,
+                                    const ProblemSizes &sizes) {
+  Case test(device, type, sizes, true);
+  test.problem.pattern = pattern;
+  return createCudnn(device)->prepare(test.problem);
+}
+
+#ifdef ATTN_WITH_CUDNN
+TEST_F(CUDABenchTest, CudnnRefusesWhatItDoesNotHave) {
+  ProblemSizes sizes = sizesOf(1, 6, 2);
+  auto expect = [&](ElementType type, const char *pattern,
+                    const std::string &reason) {
+    std::optional<Refusal> refusal =
+        cudnnRefusal(*device, type, pattern, sizes);
+    ASSERT_TRUE(refusal) << pattern;
+    EXPECT_EQ(refusal->kind, Refusal::Unsupported);
+    EXPECT_EQ(refusal->reason, reason);
+  };
+  expect(ElementType::F32, "noop", "cuDNN's attention takes bf16 and f16");
+  for (const char *pattern : {"rel", "head_bias", "prefix_lm", "document_mask",
+                              "path/to/causal.mlir"})
+    expect(ElementType::BF16, pattern,
+           "cuDNN's attention has no such variant, only a bias matrix of "
+           "queries x keys");
+  expect(ElementType::BF16, "alibi",
+         "cuDNN's ALiBi has other slopes where the number of heads is not a "
+         "power of two");
+  sizes.queries = 10;
+  expect(ElementType::F16, "sliding_window",
+         "cuDNN's sliding window needs as many keys as queries");
+  sizes.queries = 0;
+  expect(ElementType::F16, "noop", "cuDNN takes no empty sequences");
+}
+#else
+TEST_F(CUDABenchTest, CudnnSaysThatItIsNotBuiltIn) {
+  std::optional<Refusal> refusal =
+      cudnnRefusal(*device, ElementType::BF16, "noop", sizesOf(1, 2, 2));
+  ASSERT_TRUE(refusal);
+  EXPECT_EQ(refusal->kind, Refusal::Unavailable);
+  EXPECT_EQ(refusal->reason,
+            "built without cudnn-frontend (./dev setup fetches it)");
+}
+#endif
+
 } // namespace
 
 // What the API's library defines besides.
