@@ -2,7 +2,7 @@
 # headers is over 90 % of compiling such a source (24 s against 1 s). It holds
 # nothing of this project, so a change here never rebuilds it.
 
-file(WRITE ${PROJECT_BINARY_DIR}/attn-pch.cpp "")
+file(CONFIGURE OUTPUT ${PROJECT_BINARY_DIR}/attn-pch.cpp CONTENT "")
 add_library(attn-pch OBJECT ${PROJECT_BINARY_DIR}/attn-pch.cpp)
 target_compile_options(attn-pch PRIVATE ${ATTN_WARNINGS})
 target_link_libraries(attn-pch PRIVATE attn_mlir_headers)
