@@ -29,10 +29,11 @@ public:
   LogicalResult run() {
     if (failed(convertBlock(func.getBody().front())))
       return failure();
-    for (Operation *op : llvm::reverse(dead)) {
-      op->dropAllUses();
+    // They use each other in both directions: bodies use what loops carry.
+    for (Operation *op : dead)
+      op->dropAllReferences();
+    for (Operation *op : dead)
       op->erase();
-    }
     return success();
   }
 

@@ -122,11 +122,13 @@ private:
     SetVector<Operation *> slice;
     BackwardSliceOptions options;
     options.omitBlockArguments = true;
+    options.inclusive = true;
     options.filter = [&](Operation *op) {
       return op->getBlock() == loop.getBody();
     };
     for (Value offset : load.getOffsets())
-      (void)getBackwardSlice(offset, &slice, options);
+      if (Operation *op = offset.getDefiningOp(); op && options.filter(op))
+        (void)getBackwardSlice(offset, &slice, options);
     for (Operation *op : slice)
       b.clone(*op, mapping);
     SmallVector<Value> offsets;
