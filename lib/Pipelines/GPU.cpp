@@ -29,6 +29,7 @@ void attn::buildGPUTilePipeline(OpPassManager &manager,
   OpPassManager &kernel =
       manager.nest<gpu::GPUModuleOp>().nest<gpu::GPUFuncOp>();
   kernel.addPass(tile::createTileStageLoadsPass());
+  kernel.addPass(tile::createTileSplitNonfinitePass());
   kernel.addPass(createTileToNVVMPass());
   kernel.addPass(createCanonicalizerPass());
   kernel.addPass(createCSEPass());

@@ -74,8 +74,33 @@ template <typename Op> struct UnaryToPTX : OpRewritePattern<Op> {
   Emitter emit;
 };
 
+/// What LLVM's NVPTX back end has an instruction for; upstream's lowering would
+/// call the library of device functions.
+template <typename Op, typename Intrinsic>
+struct ToIntrinsic : OpRewritePattern<Op> {
+  ToIntrinsic(MLIRContext *context)
+      : OpRewritePattern<Op>(context, /*benefit=*/10) {}
+
+  LogicalResult matchAndRewrite(Op op,
+                                PatternRewriter &rewriter) const override {
+    rewriter.replaceOpWithNewOp<Intrinsic>(op, op.getType(), op->getOperands());
+    return success();
+  }
+};
+
 void populate(RewritePatternSet &patterns, bool exactTanh) {
   MLIRContext *context = patterns.getContext();
+  patterns.add<ToIntrinsic<arith::MaxNumFOp, LLVM::MaxNumOp>,
+               ToIntrinsic<arith::MinNumFOp, LLVM::MinNumOp>,
+               ToIntrinsic<arith::MaximumFOp, LLVM::MaximumOp>,
+               ToIntrinsic<arith::MinimumFOp, LLVM::MinimumOp>,
+               ToIntrinsic<math::FmaOp, LLVM::FMAOp>,
+               ToIntrinsic<math::AbsFOp, LLVM::FAbsOp>,
+               ToIntrinsic<math::CopySignOp, LLVM::CopySignOp>,
+               ToIntrinsic<math::FloorOp, LLVM::FFloorOp>,
+               ToIntrinsic<math::CeilOp, LLVM::FCeilOp>,
+               ToIntrinsic<math::TruncOp, LLVM::FTruncOp>,
+               ToIntrinsic<math::RoundEvenOp, LLVM::RoundEvenOp>>(context);
   patterns.add<UnaryToPTX<math::Exp2Op>>(context, exp2);
   patterns.add<UnaryToPTX<math::ExpOp>>(
       context, [](ImplicitLocOpBuilder &b, Value x) {

@@ -29,29 +29,23 @@ public:
   /// 16 bytes at a time, in the thread's current cp.async group. Bytes past the
   /// tensor are filled with zeros and not read.
   void emitAsync() {
-    int64_t width = dest.getElementTypeBitWidth() / 8, chunk = 16 / width;
+    int64_t chunk = 16 / (dest.getElementTypeBitWidth() / 8);
     int64_t columns = dest.getDimSize(1) - chunk; // but the padding
     int64_t perRow = columns / chunk, total = dest.getDimSize(0) * perRow;
-    for (int64_t first = 0; first < total; first += d.threads) {
-      Value linear = arith::AddIOp::create(b, d.thread, d.i32(first));
-      auto copyChunk = [&] {
-        auto [row, column] = place(linear, first, perRow);
-        Value channel = arith::MulIOp::create(b, column, d.i32(chunk));
-        Value exists = arith::CmpIOp::create(b, arith::CmpIPredicate::slt, row,
-                                             source.rowsLeft);
-        if (source.channels < columns)
-          exists = arith::AndIOp::create(
-              b, exists,
-              arith::CmpIOp::create(b, arith::CmpIPredicate::slt, channel,
-                                    d.i32(source.channels)));
-        Value bytes =
-            arith::SelectOp::create(b, exists, d.i32(16), d.i32(0));
-        NVVM::CpAsyncOp::create(b, d.sharedPointer(op.getDest(), row, channel),
-                                globalPointer(row, channel), 16,
-                                NVVM::LoadCacheModifierKind::CG, bytes);
-      };
-      guarded(linear, total, total - first < d.threads, copyChunk);
-    }
+    if (d.threads % perRow == 0)
+      emitRowsAtATime(chunk, columns);
+    else
+      for (int64_t first = 0; first < total; first += d.threads) {
+        Value linear = arith::AddIOp::create(b, d.thread, d.i32(first));
+        Value row = arith::DivUIOp::create(b, linear, d.i32(perRow));
+        Value channel = arith::MulIOp::create(
+            b, arith::RemUIOp::create(b, linear, d.i32(perRow)),
+            d.i32(chunk));
+        guarded(linear, total, total - first < d.threads, [&] {
+          copyChunk(row, channel, columns, globalPointer(row, channel),
+                    d.sharedPointer(op.getDest(), row, channel));
+        });
+      }
   }
 
   /// Element by element, for rows at any address.
@@ -92,6 +86,47 @@ public:
   }
 
 private:
+  /// The block copies whole rows at a time, so that each thread walks down one
+  /// column of chunks. Pointers advance from chunk to chunk: computed one by one
+  /// they would all be hoisted out of the key loop, into registers it needs.
+  void emitRowsAtATime(int64_t chunk, int64_t columns) {
+    int64_t perRow = columns / chunk, rows = dest.getDimSize(0);
+    int64_t rowsAtATime = d.threads / perRow;
+    Value row = arith::DivUIOp::create(b, d.thread, d.i32(perRow));
+    Value channel = arith::MulIOp::create(
+        b, arith::RemUIOp::create(b, d.thread, d.i32(perRow)), d.i32(chunk));
+    Value from = globalPointer(row, channel);
+    Value to = d.sharedPointer(op.getDest(), row, channel);
+    Value step = arith::MulIOp::create(
+        b, source.stride,
+        arith::ConstantIntOp::create(b, rowsAtATime, 64));
+    for (int64_t first = 0; first < rows; first += rowsAtATime) {
+      if (first > 0)
+        from = LLVM::GEPOp::create(b, from.getType(), source.elementType, from,
+                                   ValueRange{step});
+      Value here = arith::AddIOp::create(b, row, d.i32(first));
+      guarded(here, rows, rows - first < rowsAtATime, [&] {
+        copyChunk(here, channel, columns, from,
+                  d.advance(to, source.elementType,
+                            first * dest.getDimSize(1)));
+      });
+    }
+  }
+
+  void copyChunk(Value row, Value channel, int64_t columns, Value from,
+                 Value to) {
+    Value exists = arith::CmpIOp::create(b, arith::CmpIPredicate::slt, row,
+                                         source.rowsLeft);
+    if (source.channels < columns)
+      exists = arith::AndIOp::create(
+          b, exists,
+          arith::CmpIOp::create(b, arith::CmpIPredicate::slt, channel,
+                                d.i32(source.channels)));
+    Value bytes = arith::SelectOp::create(b, exists, d.i32(16), d.i32(0));
+    NVVM::CpAsyncOp::create(b, to, from, 16, NVVM::LoadCacheModifierKind::CG,
+                            bytes);
+  }
+
   Source describe() {
     auto type = cast<MemRefType>(op.getSource().getType());
     auto metadata = memref::ExtractStridedMetadataOp::create(b, op.getSource());
@@ -118,17 +153,6 @@ private:
 
   Value toI64(Value index) {
     return arith::IndexCastOp::create(b, b.getI64Type(), index);
-  }
-
-  /// Row and chunk of the thread's `first`-th chunk on. If the block copies whole
-  /// rows at a time the chunk is the same every time.
-  std::pair<Value, Value> place(Value linear, int64_t first, int64_t perRow) {
-    if (d.threads % perRow != 0)
-      return {arith::DivUIOp::create(b, linear, d.i32(perRow)),
-              arith::RemUIOp::create(b, linear, d.i32(perRow))};
-    Value row = arith::DivUIOp::create(b, d.thread, d.i32(perRow));
-    return {arith::AddIOp::create(b, row, d.i32(first / perRow)),
-            arith::RemUIOp::create(b, d.thread, d.i32(perRow))};
   }
 
   void guarded(Value linear, int64_t total, bool needed,

@@ -24,9 +24,6 @@ namespace mlir::tile {
 /// or rowIndex().
 using Fragment = SmallVector<Value>;
 
-/// A left operand kept in registers: [block][k step] of four 32-bit registers.
-using OperandRegisters = SmallVector<SmallVector<SmallVector<Value>>>;
-
 class Distribution {
 public:
   Distribution(gpu::GPUFuncOp func, attn::ScheduleAttr schedule);
@@ -38,11 +35,9 @@ public:
   Value quadRow, quadColumn; ///< i32: g and t
   Value warpRow;             ///< i32: the warp's first row
 
-  /// Tiles in registers, tiles in shared memory (a memref), and tiles read as
-  /// left operands.
+  /// Tiles in registers, and tiles in shared memory (a memref).
   llvm::DenseMap<Value, Fragment> fragments;
   llvm::DenseMap<Value, Value> shared;
-  llvm::DenseMap<Value, OperandRegisters> operands;
 
   //===--- elements of one thread -----------------------------------------===//
   /// How many elements of the tile a thread holds.
@@ -88,34 +83,20 @@ LogicalResult emitElementwise(Distribution &d, linalg::GenericOp op);
 void emitReduce(Distribution &d, linalg::ReduceOp op);
 void emitStore(Distribution &d, StoreOp op);
 void emitHasNonfinite(Distribution &d, HasNonfiniteOp op);
+void emitAddNonfinite(Distribution &d, AddNonfiniteOp op);
+void emitClearNonfinite(Distribution &d, ClearNonfiniteOp op);
 
 /// What a product needs to know; filled from the operation.
 struct Product {
   Value lhs, rhs;
   int64_t columns, depth; ///< of the result; summed over
   bool transposed;        ///< rhs rows are the result's columns
-  bool zeroSafe;          ///< a weight of zero contributes nothing
   Type elementType;
 };
 
 /// The product's result on top of `init`.
 Fragment emitProduct16(Distribution &d, const Product &product, Fragment init);
 Fragment emitProductF32(Distribution &d, const Product &product, Fragment init);
-
-/// `accumulator` where no kept value of the product was NaN or infinite, and
-/// otherwise what IEEE arithmetic makes of those that were: +inf where only
-/// positive infinities were kept, -inf likewise, else NaN.
-Value injectNonfinite(Distribution &d, Value accumulator, Value positive,
-                      Value negative);
-
-/// Element type and bits of the exponent field of one 32-bit register's halves.
-struct ExponentBits {
-  uint32_t mask;  ///< the exponent bits of each element
-  uint32_t carry; ///< added to a full exponent, carries into the sign
-  uint32_t sign;  ///< the sign bits
-  uint32_t one;   ///< 1.0 in each element
-};
-ExponentBits exponentBits(Type elementType);
 
 } // namespace mlir::tile
 

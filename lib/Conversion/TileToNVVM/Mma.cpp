@@ -28,12 +28,14 @@ LogicalResult tile::emitContract(Distribution &d, linalg::ContractOp op) {
       (!transposed && maps[1] != map(k, j)))
     return op.emitOpError()
            << "expects (i, k) x (k, j) or (i, k) x (j, k) -> (i, j)";
+  if (op->hasAttr("tile.zero_safe"))
+    return op.emitOpError()
+           << "expects a plain product: run tile-split-nonfinite first";
   Product product;
   product.lhs = op.getDpsInputs()[0], product.rhs = op.getDpsInputs()[1];
   product.depth = lhsType.getDimSize(1);
   product.columns = rhsType.getDimSize(transposed ? 0 : 1);
   product.transposed = transposed;
-  product.zeroSafe = op->hasAttr("tile.zero_safe");
   product.elementType = rhsType.getElementType();
   if (!d.shared.count(product.rhs))
     return op.emitOpError() << "expects its right operand in shared memory";
@@ -48,18 +50,6 @@ LogicalResult tile::emitContract(Distribution &d, linalg::ContractOp op) {
                                       ? emitProductF32(d, product, init)
                                       : emitProduct16(d, product, init);
   return success();
-}
-
-Value tile::injectNonfinite(Distribution &d, Value accumulator, Value positive,
-                            Value negative) {
-  auto orZero = [&](Value count, float value) -> Value {
-    Value any = arith::CmpFOp::create(d.b, arith::CmpFPredicate::OGT, count,
-                                      d.f32(0));
-    return arith::SelectOp::create(d.b, any, d.f32(value), d.f32(0));
-  };
-  Value sum = arith::AddFOp::create(d.b, accumulator,
-                                    orZero(positive, INFINITY));
-  return arith::AddFOp::create(d.b, sum, orZero(negative, -INFINITY));
 }
 
 namespace {
@@ -90,8 +80,6 @@ public:
   }
 
   Fragment emit(Fragment accumulator) {
-    if (p.zeroSafe)
-      return emitZeroSafe(accumulator);
     for (int64_t k = 0; k < p.depth; k += 16) {
       SmallVector<Registers> lhs = loadLhsOfStep(k);
       for (int64_t n = 0; n < columns; n += 16) {
@@ -188,112 +176,6 @@ private:
     for (int64_t i = 0; i < 4; ++i)
       registers.push_back(LLVM::ExtractValueOp::create(b, result, i));
     return registers;
-  }
-
-  //===--- the exact path -------------------------------------------------===//
-  /// Non-finite values are taken out of the product, and counted by products of
-  /// "this weight is not zero" with "this value is +inf or NaN" (-inf or NaN).
-  Fragment emitZeroSafe(Fragment accumulator) {
-    for (int64_t n = 0; n < columns; n += 16) {
-      SmallVector<Value> positive(d.blocks * 2 * 4, d.f32(0)),
-          negative = positive;
-      for (int64_t k = 0; k < p.depth; k += 16) {
-        Registers rhs = loadRhs(k, n);
-        for (int64_t block = 0; block < d.blocks; ++block) {
-          Registers weights = lhsBase ? loadLhsOfStep(k)[block]
-                                      : packLhs(block, k);
-          Registers kept;
-          for (Value pair : weights)
-            kept.push_back(onesWhereNonzero(pair));
-          for (int64_t half = 0; half < 2; ++half) {
-            Registers finite, isPositive, isNegative;
-            for (int64_t r : {0, 1}) {
-              Value pair = rhs[2 * half + r];
-              finite.push_back(zeroWhereNonfinite(pair));
-              isPositive.push_back(onesWhereNonfinite(pair, false));
-              isNegative.push_back(onesWhereNonfinite(pair, true));
-            }
-            accumulate(accumulator, block, n / 8 + half, weights, finite);
-            count(positive, block, half, kept, isPositive);
-            count(negative, block, half, kept, isNegative);
-          }
-        }
-      }
-      for (int64_t block = 0; block < d.blocks; ++block)
-        for (int64_t half = 0; half < 2; ++half)
-          for (int64_t e = 0; e < 4; ++e) {
-            Value &element = accumulator[d.elementIndex(columns, block,
-                                                        n / 8 + half, e)];
-            int64_t i = (block * 2 + half) * 4 + e;
-            element = injectNonfinite(d, element, positive[i], negative[i]);
-          }
-    }
-    return accumulator;
-  }
-
-  void count(SmallVector<Value> &counts, int64_t block, int64_t half,
-             ArrayRef<Value> kept, ArrayRef<Value> flags) {
-    int64_t first = (block * 2 + half) * 4;
-    Registers old(ArrayRef(counts).slice(first, 4));
-    llvm::copy(mma(kept, flags, old), counts.begin() + first);
-  }
-
-  /// i16 halves of a register, each mapped by `body` (condition on the half).
-  Value selectHalves(Value pair, llvm::function_ref<Value(Value)> condition,
-                     Value ifTrue, Value ifFalse) {
-    auto type = VectorType::get({2}, b.getI16Type());
-    Value halves = LLVM::BitcastOp::create(b, type, pair);
-    Value chosen = arith::SelectOp::create(
-        b, condition(halves), LLVM::BitcastOp::create(b, type, ifTrue),
-        LLVM::BitcastOp::create(b, type, ifFalse));
-    return LLVM::BitcastOp::create(b, b.getI32Type(), chosen);
-  }
-
-  Value splat16(uint32_t bits) {
-    auto type = VectorType::get({2}, b.getI16Type());
-    return arith::ConstantOp::create(
-        b, DenseElementsAttr::get(type, APInt(16, bits & 0xffff)));
-  }
-  Value compare(arith::CmpIPredicate predicate, Value halves, uint32_t bits) {
-    return arith::CmpIOp::create(b, predicate, halves, splat16(bits));
-  }
-  Value masked(Value halves, uint32_t bits) {
-    return arith::AndIOp::create(b, halves, splat16(bits));
-  }
-  Value bits(uint32_t value) { return d.i32(static_cast<int32_t>(value)); }
-
-  Value onesWhereNonzero(Value pair) {
-    ExponentBits e = exponentBits(p.elementType);
-    return selectHalves(
-        pair,
-        [&](Value halves) {
-          return compare(arith::CmpIPredicate::ne, masked(halves, 0x7fff), 0);
-        },
-        bits(e.one), bits(0));
-  }
-
-  Value isNonfinite(Value halves) {
-    ExponentBits e = exponentBits(p.elementType);
-    return compare(arith::CmpIPredicate::eq, masked(halves, e.mask), e.mask);
-  }
-
-  Value zeroWhereNonfinite(Value pair) {
-    return selectHalves(pair, [&](Value h) { return isNonfinite(h); }, bits(0),
-                        pair);
-  }
-
-  /// Ones where an element is NaN or the infinity of the given sign.
-  Value onesWhereNonfinite(Value pair, bool negative) {
-    ExponentBits e = exponentBits(p.elementType);
-    return selectHalves(
-        pair,
-        [&](Value halves) -> Value {
-          uint32_t other = (e.mask & 0xffff) | (negative ? 0 : 0x8000);
-          Value isOther =
-              compare(arith::CmpIPredicate::ne, halves, other);
-          return arith::AndIOp::create(b, isNonfinite(halves), isOther);
-        },
-        bits(e.one), bits(0));
   }
 
   Distribution &d;

@@ -40,32 +40,16 @@ public:
   }
 
   Fragment emit(Fragment accumulator) {
-    for (int64_t n = 0; n < columns; n += 8) {
-      SmallVector<Value> positive(d.blocks * 4, d.f32(0)), negative = positive;
-      for (int64_t k = 0; k < p.depth; k += 8) {
+    for (int64_t k = 0; k < p.depth; k += 8) {
+      SmallVector<SmallVector<Value>> lhs;
+      for (int64_t block = 0; block < d.blocks; ++block)
+        lhs.push_back(loadLhs(block, k));
+      for (int64_t n = 0; n < columns; n += 8) {
         SmallVector<Value> rhs = loadRhs(k, n);
-        for (int64_t block = 0; block < d.blocks; ++block) {
-          SmallVector<Value> lhs = loadLhs(block, k);
-          int64_t first = d.elementIndex(columns, block, n / 8, 0);
-          if (p.zeroSafe) {
-            countNonfinite(positive, block, lhs, rhs, false);
-            countNonfinite(negative, block, lhs, rhs, true);
-            product(accumulator, first, lhs, llvm::map_to_vector(rhs, [&](Value v) {
-                      return finiteOrZero(v);
-                    }));
-          } else {
-            product(accumulator, first, lhs, rhs);
-          }
-        }
-      }
-      if (p.zeroSafe)
         for (int64_t block = 0; block < d.blocks; ++block)
-          for (int64_t e = 0; e < 4; ++e) {
-            Value &element =
-                accumulator[d.elementIndex(columns, block, n / 8, e)];
-            element = injectNonfinite(d, element, positive[4 * block + e],
-                                      negative[4 * block + e]);
-          }
+          product(accumulator, d.elementIndex(columns, block, n / 8, 0),
+                  lhs[block], rhs);
+      }
     }
     return accumulator;
   }
@@ -141,39 +125,6 @@ private:
     for (int64_t i = 0; i < 4; ++i)
       registers.push_back(LLVM::ExtractValueOp::create(b, result, i));
     return registers;
-  }
-
-  //===--- the exact path -------------------------------------------------===//
-  Value isNonfinite(Value x) {
-    Value bits = arith::BitcastOp::create(b, b.getI32Type(), x);
-    return arith::CmpIOp::create(
-        b, arith::CmpIPredicate::eq,
-        arith::AndIOp::create(b, bits, d.i32(0x7f800000)), d.i32(0x7f800000));
-  }
-
-  Value finiteOrZero(Value x) {
-    return arith::SelectOp::create(b, isNonfinite(x), d.f32(0), x);
-  }
-
-  Value oneIf(Value condition) {
-    return arith::SelectOp::create(b, condition, d.i32(0x3f800000), d.i32(0));
-  }
-
-  void countNonfinite(SmallVector<Value> &counts, int64_t block,
-                      ArrayRef<Value> lhs, ArrayRef<Value> rhs, bool negative) {
-    SmallVector<Value> kept, flags;
-    for (Value x : lhs)
-      kept.push_back(oneIf(arith::CmpFOp::create(
-          b, arith::CmpFPredicate::UNE, x, d.f32(0))));
-    for (Value x : rhs) {
-      Value notOther = arith::CmpFOp::create(
-          b, arith::CmpFPredicate::UNE, x,
-          d.f32(negative ? INFINITY : -INFINITY));
-      flags.push_back(
-          oneIf(arith::AndIOp::create(b, isNonfinite(x), notOther)));
-    }
-    SmallVector<Value> old(ArrayRef(counts).slice(4 * block, 4));
-    llvm::copy(mma(kept, flags, old), counts.begin() + 4 * block);
   }
 
   Distribution &d;

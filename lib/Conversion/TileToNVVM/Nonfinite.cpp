@@ -1,5 +1,4 @@
-// tile.has_nonfinite: each warp looks at the whole tile, 16 bytes a lane, so that
-// no barrier is needed.
+// The rare path around NaN and infinite values in tiles that a mask cuts.
 #include "Distribution.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -9,52 +8,211 @@
 using namespace mlir;
 using namespace mlir::tile;
 
-ExponentBits tile::exponentBits(Type elementType) {
+namespace {
+
+/// Bits of the elements in one 32-bit word.
+struct WordBits {
+  uint32_t exponent; ///< the exponent fields
+  uint32_t lowest;   ///< their lowest bits: added to a full one, they carry
+  uint32_t sign;     ///< into these
+};
+
+WordBits wordBits(Type elementType) {
   if (elementType.isF32())
-    return {0x7f800000, 0x00800000, 0x80000000, 0x3f800000};
+    return {0x7f800000, 0x00800000, 0x80000000};
   if (elementType.isF16())
-    return {0x7c007c00, 0x04000400, 0x80008000, 0x3c003c00};
-  return {0x7f807f80, 0x00800080, 0x80008000, 0x3f803f80};
+    return {0x7c007c00, 0x04000400, 0x80008000};
+  return {0x7f807f80, 0x00800080, 0x80008000};
 }
 
+Value bits(Distribution &d, uint32_t value) {
+  return d.i32(static_cast<int32_t>(value));
+}
+
+/// A word whose sign bits say which of its elements are not finite; other bits
+/// are set at random.
+Value nonfiniteSigns(Distribution &d, Type elementType, Value word) {
+  WordBits w = wordBits(elementType);
+  Value exponent = arith::AndIOp::create(d.b, word, bits(d, w.exponent));
+  return arith::AddIOp::create(d.b, exponent, bits(d, w.lowest));
+}
+
+/// Words of `elements` elements of a tile, dealt round robin to `threads`.
+struct WordLoop {
+  int64_t perRow, total, elements;
+
+  WordLoop(int64_t rows, int64_t columns, int64_t elements)
+      : perRow(columns / elements), total(rows * perRow), elements(elements) {}
+
+  Value pointer(Distribution &d, Value memory, Value i) const {
+    Value linear = arith::IndexCastOp::create(d.b, d.b.getI32Type(), i);
+    Value row = arith::DivUIOp::create(d.b, linear, d.i32(perRow));
+    Value column = arith::MulIOp::create(
+        d.b, arith::RemUIOp::create(d.b, linear, d.i32(perRow)),
+        d.i32(elements));
+    return d.sharedPointer(memory, row, column);
+  }
+};
+
+} // namespace
+
+/// Each warp looks at the whole tile, 16 bytes a lane, so that no barrier is
+/// needed.
 void tile::emitHasNonfinite(Distribution &d, HasNonfiniteOp op) {
   ImplicitLocOpBuilder &b = d.b;
   Value memory = d.shared.lookup(op.getTile());
   auto tile = cast<RankedTensorType>(op.getTile().getType());
-  ExponentBits e = exponentBits(tile.getElementType());
-  auto bits = [&](uint32_t value) { return d.i32(static_cast<int32_t>(value)); };
-  int64_t chunk = 128 / tile.getElementTypeBitWidth();
-  int64_t perRow = tile.getDimSize(1) / chunk;
+  Type elementType = tile.getElementType();
+  WordLoop words(tile.getDimSize(0), tile.getDimSize(1),
+                 128 / tile.getElementTypeBitWidth());
   Value first = arith::IndexCastOp::create(b, b.getIndexType(), d.lane);
-  auto words = VectorType::get({4}, b.getI32Type());
   auto loop = scf::ForOp::create(
-      b, first, d.index(tile.getDimSize(0) * perRow), d.index(32),
-      ValueRange{d.i32(0)},
+      b, first, d.index(words.total), d.index(32), ValueRange{d.i32(0)},
       [&](OpBuilder &nested, Location, Value i, ValueRange found) {
         OpBuilder::InsertionGuard guard(b);
         b.setInsertionPointToEnd(nested.getInsertionBlock());
-        Value linear = arith::IndexCastOp::create(b, b.getI32Type(), i);
-        Value row = arith::DivUIOp::create(b, linear, d.i32(perRow));
-        Value column = arith::MulIOp::create(
-            b, arith::RemUIOp::create(b, linear, d.i32(perRow)),
-            d.i32(chunk));
         Value loaded = LLVM::LoadOp::create(
-            b, words, d.sharedPointer(memory, row, column), /*alignment=*/16);
-        // A full exponent carries into the sign bit.
+            b, VectorType::get({4}, b.getI32Type()),
+            words.pointer(d, memory, i), /*alignment=*/16);
         Value any = found[0];
-        for (int64_t word = 0; word < 4; ++word) {
-          Value element = LLVM::ExtractElementOp::create(b, loaded, d.i32(word));
-          Value exponent = arith::AndIOp::create(b, element, bits(e.mask));
+        for (int64_t k = 0; k < 4; ++k)
           any = arith::OrIOp::create(
-              b, any, arith::AddIOp::create(b, exponent, bits(e.carry)));
-        }
+              b, any,
+              nonfiniteSigns(d, elementType,
+                             LLVM::ExtractElementOp::create(b, loaded,
+                                                            d.i32(k))));
         scf::YieldOp::create(b, any);
       });
-  Value signs =
-      arith::AndIOp::create(b, loop.getResult(0), bits(e.sign));
-  Value found = arith::CmpIOp::create(b, arith::CmpIPredicate::ne, signs,
-                                      d.i32(0));
-  Value any = NVVM::VoteSyncOp::create(b, b.getI1Type(), d.i32(-1), found,
-                                       NVVM::VoteSyncKind::any);
-  op.getResult().replaceAllUsesWith(any);
+  Value signs = arith::AndIOp::create(b, loop.getResult(0),
+                                      bits(d, wordBits(elementType).sign));
+  Value found =
+      arith::CmpIOp::create(b, arith::CmpIPredicate::ne, signs, d.i32(0));
+  op.getResult().replaceAllUsesWith(NVVM::VoteSyncOp::create(
+      b, b.getI1Type(), d.i32(-1), found, NVVM::VoteSyncKind::any));
+}
+
+void tile::emitClearNonfinite(Distribution &d, ClearNonfiniteOp op) {
+  ImplicitLocOpBuilder &b = d.b;
+  auto type = cast<MemRefType>(op.getMemory().getType());
+  Type elementType = type.getElementType();
+  WordLoop words(type.getDimSize(0), type.getDimSize(1),
+                 32 / type.getElementTypeBitWidth());
+  gpu::BarrierOp::create(b);
+  Value first = arith::IndexCastOp::create(b, b.getIndexType(), d.thread);
+  auto loop =
+      scf::ForOp::create(b, first, d.index(words.total), d.index(d.threads));
+  {
+    OpBuilder::InsertionGuard guard(b);
+    b.setInsertionPoint(loop.getBody()->getTerminator());
+    Value pointer = words.pointer(d, op.getMemory(), loop.getInductionVar());
+    Value word = LLVM::LoadOp::create(b, b.getI32Type(), pointer);
+    // A sign bit spread over its element: all ones where it is not finite.
+    Value signs = arith::AndIOp::create(
+        b, nonfiniteSigns(d, elementType, word),
+        bits(d, wordBits(elementType).sign));
+    int64_t width = type.getElementTypeBitWidth();
+    Value low = arith::ShRUIOp::create(b, signs, d.i32(width - 1));
+    Value spread = arith::SubIOp::create(
+        b, arith::ShLIOp::create(b, signs, d.i32(1)), low);
+    Value keep = arith::XOrIOp::create(b, spread, d.i32(-1));
+    LLVM::StoreOp::create(b, arith::AndIOp::create(b, word, keep), pointer);
+  }
+  gpu::BarrierOp::create(b);
+}
+
+namespace {
+
+/// One key at a time: its weights for the thread's rows, fetched from the thread
+/// of the quad that holds them, times those of its values which are not finite.
+class AddNonfinite {
+public:
+  AddNonfinite(Distribution &d, AddNonfiniteOp op)
+      : d(d), b(d.b), weights(d.fragments.lookup(op.getWeights())),
+        values(d.shared.lookup(op.getValues())) {
+    auto type = cast<RankedTensorType>(op.getValues().getType());
+    keys = type.getDimSize(0), columns = type.getDimSize(1);
+    elementType = type.getElementType();
+  }
+
+  Fragment emit(const Fragment &init) {
+    auto loop = scf::ForOp::create(b, d.index(0), d.index(keys), d.index(1),
+                                   init);
+    OpBuilder::InsertionGuard guard(b);
+    b.setInsertionPointToEnd(loop.getBody());
+    Value key = arith::IndexCastOp::create(b, b.getI32Type(),
+                                           loop.getInductionVar());
+    SmallVector<Value> rowWeights;
+    for (int64_t row = 0; row < 2 * d.blocks; ++row)
+      rowWeights.push_back(weightOf(key, row));
+    Fragment sums(loop.getRegionIterArgs());
+    for (int64_t columnBlock = 0; columnBlock < columns / 8; ++columnBlock)
+      for (int64_t c = 0; c < 2; ++c)
+        addColumn(sums, rowWeights, key, columnBlock, c);
+    scf::YieldOp::create(b, sums);
+    return Fragment(loop.getResults());
+  }
+
+private:
+  Value weightOf(Value key, int64_t row) {
+    Value block = arith::ShRUIOp::create(b, key, d.i32(3));
+    Value odd = arith::TruncIOp::create(b, b.getI1Type(), key);
+    Value own = d.f32(0);
+    for (int64_t k = 0; k < keys / 8; ++k) {
+      int64_t i = d.elementIndex(keys, row / 2, k, row % 2 * 2);
+      Value pair = arith::SelectOp::create(b, odd, extend(weights[i + 1]),
+                                           extend(weights[i]));
+      Value here = arith::CmpIOp::create(b, arith::CmpIPredicate::eq, block,
+                                         d.i32(k));
+      own = arith::SelectOp::create(b, here, pair, own);
+    }
+    Value holder = arith::OrIOp::create(
+        b, arith::AndIOp::create(b, d.lane, d.i32(~3)),
+        arith::AndIOp::create(b, arith::ShRUIOp::create(b, key, d.i32(1)),
+                              d.i32(3)));
+    return NVVM::ShflOp::create(b, b.getF32Type(), d.i32(-1), own, holder,
+                                d.i32(31), NVVM::ShflKind::idx, UnitAttr());
+  }
+
+  void addColumn(Fragment &sums, ArrayRef<Value> rowWeights, Value key,
+                 int64_t columnBlock, int64_t c) {
+    Value column = arith::IndexCastOp::create(b, b.getI32Type(),
+                                              d.column(columnBlock, c));
+    Value value = extend(LLVM::LoadOp::create(
+        b, elementType, d.sharedPointer(values, key, column)));
+    Value word = arith::BitcastOp::create(b, b.getI32Type(), value);
+    Value nonfinite = arith::CmpIOp::create(
+        b, arith::CmpIPredicate::slt,
+        nonfiniteSigns(d, b.getF32Type(), word), d.i32(0));
+    for (auto [row, weight] : llvm::enumerate(rowWeights)) {
+      Value &sum = sums[d.elementIndex(columns, row / 2, columnBlock,
+                                       row % 2 * 2 + c)];
+      Value counts = arith::AndIOp::create(
+          b, nonfinite,
+          arith::CmpFOp::create(b, arith::CmpFPredicate::UNE, weight,
+                                d.f32(0)));
+      Value added = arith::AddFOp::create(
+          b, sum, arith::MulFOp::create(b, weight, value));
+      sum = arith::SelectOp::create(b, counts, added, sum);
+    }
+  }
+
+  Value extend(Value x) {
+    return x.getType().isF32()
+               ? x
+               : Value(arith::ExtFOp::create(b, b.getF32Type(), x));
+  }
+
+  Distribution &d;
+  ImplicitLocOpBuilder &b;
+  Fragment weights;
+  Value values;
+  int64_t keys, columns;
+  Type elementType;
+};
+
+} // namespace
+
+void tile::emitAddNonfinite(Distribution &d, AddNonfiniteOp op) {
+  d.fragments[op.getResult()] =
+      AddNonfinite(d, op).emit(d.fragments.lookup(op.getInit()));
 }

@@ -75,7 +75,9 @@ static void storeMatrix(Distribution &d, StoreOp op) {
           b, VectorType::get({2}, memory.getElementType()),
           ValueRange{low, high});
       position.push_back(d.column(columnBlock, 0));
-      vector::StoreOp::create(b, pair, op.getDest(), position);
+      vector::StoreOp::create(
+          b, pair, op.getDest(), position, /*nontemporal=*/false,
+          llvm::Align(memory.getElementTypeBitWidth() / 4));
       return;
     }
     for (auto [c, value] : llvm::enumerate(ValueRange{low, high})) {

@@ -61,6 +61,10 @@ private:
       emitStore(d, store);
     } else if (auto test = dyn_cast<HasNonfiniteOp>(op)) {
       emitHasNonfinite(d, test);
+    } else if (auto add = dyn_cast<AddNonfiniteOp>(op)) {
+      emitAddNonfinite(d, add);
+    } else if (auto clear = dyn_cast<ClearNonfiniteOp>(op)) {
+      emitClearNonfinite(d, clear);
     } else if (auto constant = dyn_cast<arith::ConstantOp>(op)) {
       if (!isTile(constant.getType()))
         return success();

@@ -116,4 +116,37 @@ def Tile_ViewOp : Tile_Op<"view"> {
   let hasVerifier = 1;
 }
 
+def Tile_AddNonfiniteOp : Tile_Op<"add_nonfinite", [AllTypesMatch<["init", "result"]>]> {
+  let summary = "the part of a product which NaN and infinite values make";
+  let description = [{
+    init(i, d) plus the sum over j of weights(i, j) * values(j, d) where the weight
+    is not zero and the value is not finite. Values lie in shared memory.
+
+    Example:
+
+    ```mlir
+    %a = tile.add_nonfinite %p, %v, %acc
+      : tensor<128x64xbf16>, tensor<64x128xbf16>, tensor<128x128xf32>
+    ```
+  }];
+  let arguments = (ins Tile_StaticTile:$weights, Tile_StaticTile:$values,
+                       Tile_StaticTile:$init);
+  let results = (outs Tile_StaticTile:$result);
+  let assemblyFormat = [{
+    $weights `,` $values `,` $init attr-dict `:` type($weights) `,` type($values)
+    `,` type($init)
+  }];
+}
+
+def Tile_ClearNonfiniteOp : Tile_Op<"clear_nonfinite"> {
+  let summary = "all threads of a block zero the NaN and infinite elements of shared memory";
+  let description = [{
+    With a barrier before and after, so all threads must get here.
+
+    Example: `tile.clear_nonfinite %shared : memref<64x72xbf16, #gpu.address_space<workgroup>>`
+  }];
+  let arguments = (ins Arg<AnyStaticShapeMemRef, "", [MemRead, MemWrite]>:$memory);
+  let assemblyFormat = "$memory attr-dict `:` type($memory)";
+}
+
 #endif // TILE_OPS_TD

@@ -19,4 +19,18 @@ def TileStageLoadsPass : Pass<"tile-stage-loads", "::mlir::gpu::GPUFuncOp"> {
     "::mlir::memref::MemRefDialect", "::mlir::arith::ArithDialect"];
 }
 
+def TileSplitNonfinitePass : Pass<"tile-split-nonfinite", "::mlir::gpu::GPUFuncOp"> {
+  let summary = "Take the exact path of a zero-safe product out of the product";
+  let description = [{
+    A product that is `tile.zero_safe` in one branch and plain in the other becomes
+    one plain product after both: the branch first adds what non-finite values make
+    of non-zero weights (`tile.add_nonfinite`), then zeroes those values in shared
+    memory (`tile.clear_nonfinite`). The rare path then holds no second copy of the
+    product's code and registers.
+
+    Expects values in shared memory (`tile-stage-loads`).
+  }];
+  let dependentDialects = ["::mlir::scf::SCFDialect"];
+}
+
 #endif // TILE_TRANSFORMS_PASSES_TD

@@ -1,0 +1,76 @@
+// tile-split-nonfinite: see its description in Passes.td.
+#include "attn/Dialect/Tile/IR/TileDialect.h"
+#include "attn/Dialect/Tile/Transforms/Passes.h"
+
+#include "mlir/Dialect/GPU/IR/GPUDialect.h"
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/IR/ImplicitLocOpBuilder.h"
+
+namespace mlir::tile {
+#define GEN_PASS_DEF_TILESPLITNONFINITEPASS
+#include "attn/Dialect/Tile/Transforms/Passes.h.inc"
+} // namespace mlir::tile
+
+using namespace mlir;
+using namespace mlir::tile;
+
+/// The product that a branch consists of; null if it is anything else.
+static linalg::ContractOp onlyProduct(Block &branch) {
+  auto yield = cast<scf::YieldOp>(branch.getTerminator());
+  if (yield.getNumOperands() != 1)
+    return nullptr;
+  auto product = yield.getOperand(0).getDefiningOp<linalg::ContractOp>();
+  return product && product->getBlock() == &branch ? product : nullptr;
+}
+
+static LogicalResult split(scf::IfOp branch) {
+  linalg::ContractOp exact = onlyProduct(*branch.thenBlock());
+  linalg::ContractOp plain = onlyProduct(*branch.elseBlock());
+  if (!exact || !plain || plain->hasAttr("tile.zero_safe") ||
+      exact->getOperands() != plain->getOperands())
+    return exact->emitOpError()
+           << "expects the same product, not zero-safe, in the other branch";
+  Value weights = plain.getDpsInputs()[0], values = plain.getDpsInputs()[1],
+        init = plain.getDpsInits()[0];
+  auto view = values.getDefiningOp<ViewOp>();
+  if (!view)
+    return exact->emitOpError() << "expects its values in shared memory";
+
+  ImplicitLocOpBuilder b(branch.getLoc(), branch);
+  auto before = scf::IfOp::create(
+      b, branch.getCondition(),
+      [&](OpBuilder &nested, Location loc) {
+        Value added = AddNonfiniteOp::create(nested, loc, init.getType(),
+                                             weights, values, init);
+        ClearNonfiniteOp::create(nested, loc, view.getSource());
+        scf::YieldOp::create(nested, loc, added);
+      },
+      [&](OpBuilder &nested, Location loc) {
+        scf::YieldOp::create(nested, loc, init);
+      });
+  plain->moveBefore(branch);
+  plain.getDpsInitsMutable()[0].set(before.getResult(0));
+  branch.getResult(0).replaceAllUsesWith(plain->getResult(0));
+  branch.erase();
+  return success();
+}
+
+namespace {
+struct TileSplitNonfinite
+    : tile::impl::TileSplitNonfinitePassBase<TileSplitNonfinite> {
+  using TileSplitNonfinitePassBase::TileSplitNonfinitePassBase;
+
+  void runOnOperation() override {
+    SmallVector<scf::IfOp> branches;
+    getOperation().walk([&](linalg::ContractOp op) {
+      if (op->hasAttr("tile.zero_safe"))
+        if (auto branch = dyn_cast<scf::IfOp>(op->getParentOp()))
+          branches.push_back(branch);
+    });
+    for (scf::IfOp branch : branches)
+      if (failed(split(branch)))
+        return signalPassFailure();
+  }
+};
+} // namespace
