@@ -4,11 +4,13 @@
 #include "attn/Dialect/Attn/Transforms/Passes.h"
 #include "attn/Dialect/Tile/Transforms/Passes.h"
 #include "attn/InitAll.h"
+#include "attn/Pipelines/CPU.h"
 #include "attn/Pipelines/GPU.h"
 
 void mlir::attn::registerAttnPasses() {
   registerAttnConversionPasses();
   registerAttnTransformsPasses();
   tile::registerTileTransformsPasses();
+  registerCPUPipelines();
   registerGPUPipeline();
 }

@@ -88,4 +88,67 @@ def MathToPTXPass : Pass<"math-to-ptx", "::mlir::gpu::GPUModuleOp"> {
     "::mlir::NVVM::NVVMDialect", "::mlir::math::MathDialect"];
 }
 
+def FlashToTasksPass : Pass<"flash-to-tasks", "::mlir::ModuleOp"> {
+  let summary = "Split a kernel in flash form into tasks for a thread pool";
+  let description = [{
+    Replaces the `scf.forall` of each function marked `attn.kernel` by one task:
+    `@layer(args...)` becomes `@layer(args..., %task: index)`, which does the
+    iteration with that number (the last dimension varies fastest), and
+    `@layer_tasks(args...) -> index` says how many there are. Tasks write disjoint
+    memory and may run in any order, at once. Both functions get C interfaces.
+    Mods, which no lowering reads any more, are erased.
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect",
+    "::mlir::func::FuncDialect", "::mlir::scf::SCFDialect"];
+}
+
+def LinalgToMicroKernelsPass : Pass<"linalg-to-micro-kernels", "::mlir::func::FuncOp"> {
+  let summary = "Lower matrix products on buffers to register-tiled kernels";
+  let description = [{
+    A product `c[m, n] += a[m, k] * b[k, n]` of f32 buffers of static shape, with n
+    innermost in b and c (a may be stored either way), becomes a kernel that
+    holds a block of c in vector registers: scalars of a are broadcast, vectors of b
+    are loaded. A fill of c with zero just before is folded into it. A product
+    marked `tile.zero_safe` skips the terms whose `b` is zero. Other products are left to
+    `linalg-to-vector-loops`.
+  }];
+  let options = [
+    Option<"lanes", "lanes", "int64_t", "8", "f32 elements of a vector register">,
+    Option<"registers", "registers", "int64_t", "16", "number of vector registers">
+  ];
+  let dependentDialects = ["::mlir::arith::ArithDialect",
+    "::mlir::math::MathDialect", "::mlir::memref::MemRefDialect",
+    "::mlir::scf::SCFDialect", "::mlir::vector::VectorDialect"];
+}
+
+def LinalgToVectorLoopsPass : Pass<"linalg-to-vector-loops", "::mlir::func::FuncOp"> {
+  let summary = "Lower linalg.generic on buffers to loops over vectors";
+  let description = [{
+    Loops over all dimensions; the innermost dimension of the output advances by a
+    vector, and what does not depend on it stays scalar. Reductions keep their
+    vector in registers. Loads from tables that depend on the vectorised dimension
+    become one load for each lane; a body with `scf.if` around such a load is lowered
+    with scalars, since it must not be executed speculatively.
+  }];
+  let options = [
+    Option<"width", "width", "int64_t", "16", "f32 elements that one step handles">
+  ];
+  let dependentDialects = ["::mlir::arith::ArithDialect",
+    "::mlir::math::MathDialect", "::mlir::memref::MemRefDialect",
+    "::mlir::scf::SCFDialect", "::mlir::vector::VectorDialect"];
+}
+
+def ExpandMathPass : Pass<"expand-math", "::mlir::func::FuncOp"> {
+  let summary = "Expand elementary functions on f32 into arithmetic";
+  let description = [{
+    Functions of f32 (vectors or scalars) become polynomials, so that they stay
+    vectors. `math.exp2` has an error below 2 ulp: NaN stays NaN, -inf gives 0, 128
+    or more give +inf, and results below the smallest normal number become 0. The
+    others are those of MLIR's polynomial approximations. f64 is left to the
+    library of the system.
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect",
+    "::mlir::math::MathDialect", "::mlir::vector::VectorDialect"];
+}
+
 #endif // ATTN_CONVERSION_PASSES_TD

@@ -33,4 +33,40 @@ def TileSplitNonfinitePass : Pass<"tile-split-nonfinite", "::mlir::gpu::GPUFuncO
   let dependentDialects = ["::mlir::scf::SCFDialect"];
 }
 
+def TileQueriesInnermostPass : Pass<"tile-queries-innermost", "::mlir::func::FuncOp"> {
+  let summary = "Store score and output tiles with queries innermost";
+  let description = [{
+    For targets with vector units: transposes the tiles whose rows are queries, so
+    that the queries are contiguous in memory. Then softmax statistics are vectors,
+    no reduction crosses lanes, and both products of attention read one operand as
+    scalars and the other as vectors without repacking a key or value tile.
+
+    Named operations become `linalg.generic`; only indexing maps and types change.
+    Operands of contractions are widened to the type of the result. What does not
+    know of the transposition (`tile.load`, `tile.store`) keeps its tile and gets an
+    explicit transposition beside it.
+
+    Example: `tensor<64x32xf32>` scores (64 queries, 32 keys) become
+    `tensor<32x64xf32>`, computed as key tile times transposed query tile.
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect",
+    "::mlir::linalg::LinalgDialect", "::mlir::tensor::TensorDialect"];
+}
+
+def TileBufferizePass : Pass<"tile-bufferize", "::mlir::func::FuncOp"> {
+  let summary = "Put tiles into buffers on the stack of the function";
+  let description = [{
+    One-shot bufferization, in which every buffer is a `memref.alloca` at the entry
+    of the function: a loop over tiles allocates nothing. Elementwise operations
+    overwrite an operand that nothing reads later, and every loop carries its tiles
+    in place. `tile.load`, `tile.store` and `tile.has_nonfinite` become loops over
+    rows of vectors. Expects a function of one task (`flash-to-tasks`).
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect",
+    "::mlir::bufferization::BufferizationDialect",
+    "::mlir::linalg::LinalgDialect", "::mlir::memref::MemRefDialect",
+    "::mlir::scf::SCFDialect", "::mlir::tensor::TensorDialect",
+    "::mlir::vector::VectorDialect"];
+}
+
 #endif // TILE_TRANSFORMS_PASSES_TD

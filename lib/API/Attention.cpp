@@ -1,0 +1,68 @@
+// The kernels of the API: what is common to all targets.
+#include "KernelImpl.h"
+
+#include <chrono>
+
+using namespace attn;
+
+Result<AttentionKernel> AttentionKernel::compile(const Mod &mod,
+                                                 const KernelSpec &spec) {
+  auto start = std::chrono::steady_clock::now();
+  AttentionImpl impl = spec.target == Target::CPU ? createCPUKernel(mod, spec)
+                                                  : createCUDAKernel(mod, spec);
+  if (!impl)
+    return Error{impl.error()};
+  (*impl)->spec = spec;
+  (*impl)->captures = mod.captures();
+  std::chrono::duration<double> time = std::chrono::steady_clock::now() - start;
+  (*impl)->compileSeconds = time.count();
+  AttentionKernel kernel;
+  kernel.pimpl = *impl;
+  return kernel;
+}
+
+Result<void> AttentionKernel::run(const TensorView &query,
+                                  const TensorView &key,
+                                  const TensorView &value,
+                                  const std::vector<CaptureView> &captures,
+                                  const TensorView &out, float *lse,
+                                  void *stream) const {
+  KernelArguments arguments{query, key, value, captures, out, lse, stream};
+  if (Result<void> fine = checkArguments(*pimpl, arguments); !fine)
+    return fine;
+  return pimpl->run(arguments);
+}
+
+double AttentionKernel::compileSeconds() const { return pimpl->compileSeconds; }
+
+const std::string &AttentionKernel::schedule() const { return pimpl->schedule; }
+
+Result<SoftmaxKernel> SoftmaxKernel::compile(const Mod &mod, Target target,
+                                             ElementType scoreType,
+                                             ElementType probabilityType) {
+  if (scoreType != ElementType::F32 && scoreType != ElementType::F64)
+    return Error{std::string("expects scores of f32 or f64, got ") +
+                 toString(scoreType)};
+  if (probabilityType == ElementType::I32)
+    return Error{"expects probabilities of a floating-point type, got i32"};
+  SoftmaxImpl impl = target == Target::CPU
+                         ? createCPUSoftmax(mod, scoreType, probabilityType)
+                         : createCUDASoftmax(mod, scoreType, probabilityType);
+  if (!impl)
+    return Error{impl.error()};
+  SoftmaxKernel kernel;
+  kernel.pimpl = *impl;
+  return kernel;
+}
+
+Result<void> SoftmaxKernel::run(const void *scores, void *probabilities,
+                                void *lse, int64_t first, int64_t count,
+                                int64_t heads, int64_t queries, int64_t keys,
+                                double scale,
+                                const std::vector<CaptureView> &captures,
+                                void *stream) const {
+  if (heads < 1)
+    return Error{"expects at least one head, got " + std::to_string(heads)};
+  return pimpl->run(scores, probabilities, lse, first, count, heads, queries,
+                    keys, scale, captures, stream);
+}

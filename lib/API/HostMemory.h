@@ -1,0 +1,33 @@
+// Host memory as compiled code sees it.
+#ifndef ATTN_LIB_API_HOSTMEMORY_H
+#define ATTN_LIB_API_HOSTMEMORY_H
+
+#include "attn/API/Attention.h"
+
+#include "attn/Runtime/ThreadPool.h"
+
+#include <vector>
+
+namespace attn {
+
+/// A memref descriptor: two pointers, an offset, sizes, strides.
+class Descriptor {
+public:
+  Descriptor(void *data, const int64_t *sizes, const int64_t *strides,
+             size_t rank);
+  /// Contiguous.
+  Descriptor(void *data, const std::vector<int64_t> &sizes);
+  explicit Descriptor(const TensorView &view);
+
+  void *address() { return words.data(); }
+
+private:
+  std::vector<int64_t> words;
+};
+
+/// The threads that all kernels share: one per core, or ATTN_NUM_THREADS.
+ThreadPool &hostThreads();
+
+} // namespace attn
+
+#endif // ATTN_LIB_API_HOSTMEMORY_H

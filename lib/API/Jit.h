@@ -1,0 +1,50 @@
+// Machine code for this processor from a module in the llvm dialect.
+#ifndef ATTN_LIB_API_JIT_H
+#define ATTN_LIB_API_JIT_H
+
+#include "attn/API/Result.h"
+
+#include "mlir/IR/BuiltinOps.h"
+
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace llvm::orc {
+class LLJIT;
+} // namespace llvm::orc
+
+namespace attn {
+
+/// What the compiler must know of this processor.
+struct HostVectors {
+  int64_t lanes;     ///< f32 elements of a vector register
+  int64_t registers; ///< number of vector registers
+};
+HostVectors hostVectors();
+
+/// Loaded code; functions stay valid as long as it lives.
+class Jit {
+public:
+  /// A function whose arguments are passed by address, and the address of the
+  /// result, if there is one, as the last.
+  using Function = void (*)(void **arguments);
+
+  /// Compiles `module`, whose functions `names` have C interfaces
+  /// (llvm.emit_c_interface). Errors: a symbol that is nowhere.
+  static Result<std::shared_ptr<const Jit>>
+  compile(mlir::ModuleOp module, const std::vector<std::string> &names);
+  ~Jit();
+
+  /// The function `names[i]`.
+  Function function(size_t i) const { return functions[i]; }
+
+private:
+  Jit();
+  std::unique_ptr<llvm::orc::LLJIT> engine;
+  std::vector<Function> functions;
+};
+
+} // namespace attn
+
+#endif // ATTN_LIB_API_JIT_H

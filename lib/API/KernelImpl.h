@@ -1,0 +1,56 @@
+// What the kernels of all targets have in common, and where each is made.
+#ifndef ATTN_LIB_API_KERNELIMPL_H
+#define ATTN_LIB_API_KERNELIMPL_H
+
+#include "attn/API/Attention.h"
+
+namespace attn {
+
+/// The arguments of one run.
+struct KernelArguments {
+  const TensorView &query, &key, &value;
+  const std::vector<CaptureView> &captures;
+  const TensorView &out;
+  float *lse;
+  void *stream;
+};
+
+struct AttentionKernel::Impl {
+  virtual ~Impl() = default;
+  /// Runs on arguments that checkArguments() has passed.
+  virtual Result<void> run(const KernelArguments &) const = 0;
+
+  KernelSpec spec;
+  std::vector<CaptureInfo> captures;
+  double compileSeconds = 0;
+  std::string schedule;
+};
+
+struct SoftmaxKernel::Impl {
+  virtual ~Impl() = default;
+  virtual Result<void> run(const void *scores, void *probabilities, void *lse,
+                           int64_t first, int64_t count, int64_t heads,
+                           int64_t queries, int64_t keys, double scale,
+                           const std::vector<CaptureView> &captures,
+                           void *stream) const = 0;
+};
+
+/// Sizes, types and captures against what the kernel was compiled for.
+Result<void> checkArguments(const AttentionKernel::Impl &kernel,
+                            const KernelArguments &arguments);
+Result<void> checkCaptures(const std::vector<CaptureInfo> &expected,
+                           const std::vector<CaptureView> &given);
+
+using AttentionImpl = Result<std::shared_ptr<AttentionKernel::Impl>>;
+using SoftmaxImpl = Result<std::shared_ptr<SoftmaxKernel::Impl>>;
+
+AttentionImpl createCPUKernel(const Mod &mod, const KernelSpec &spec);
+AttentionImpl createCUDAKernel(const Mod &mod, const KernelSpec &spec);
+SoftmaxImpl createCPUSoftmax(const Mod &mod, ElementType scoreType,
+                             ElementType probabilityType);
+SoftmaxImpl createCUDASoftmax(const Mod &mod, ElementType scoreType,
+                              ElementType probabilityType);
+
+} // namespace attn
+
+#endif // ATTN_LIB_API_KERNELIMPL_H

@@ -1,0 +1,131 @@
+// Builds the IR that a kernel is compiled from. See KernelModule.h.
+#include "KernelModule.h"
+
+#include "ModImpl.h"
+#include "attn/Dialect/Attn/Transforms/Passes.h"
+
+#include "mlir/AsmParser/AsmParser.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Pass/PassManager.h"
+#include "mlir/Transforms/Passes.h"
+
+using namespace attn;
+using mlir::attn::AttentionOp;
+using mlir::attn::ScheduleAttr;
+
+static mlir::RankedTensorType tensorOf(mlir::Type element, int64_t channels) {
+  int64_t dynamic = mlir::ShapedType::kDynamic;
+  return mlir::RankedTensorType::get({dynamic, dynamic, dynamic, channels},
+                                     element);
+}
+
+/// Appends `func.func @attention` to `module`; null if the op does not verify.
+static AttentionOp appendFunction(mlir::ModuleOp module, const Mod &mod,
+                                  const KernelSpec &spec,
+                                  ScheduleAttr schedule) {
+  mlir::MLIRContext *context = module.getContext();
+  auto builder = mlir::OpBuilder::atBlockEnd(module.getBody());
+  mlir::Location loc = builder.getUnknownLoc();
+  mlir::Type element = elementTypeOf(context, spec.type);
+  auto query = tensorOf(element, spec.headDim);
+  auto value = tensorOf(element, spec.valueDim);
+  llvm::SmallVector<mlir::Type> inputs{query, query, value};
+  mlir::attn::ModOp entry = mod.impl().standalone();
+  for (mlir::Attribute type : entry.getCaptureTypes())
+    inputs.push_back(mlir::cast<mlir::TypeAttr>(type).getValue());
+  llvm::SmallVector<mlir::Type> results{value};
+  if (spec.lse) {
+    int64_t dynamic = mlir::ShapedType::kDynamic;
+    results.push_back(mlir::RankedTensorType::get({dynamic, dynamic, dynamic},
+                                                  builder.getF32Type()));
+  }
+  auto function =
+      mlir::func::FuncOp::create(builder, loc, KernelModule::function,
+                                 builder.getFunctionType(inputs, results));
+  mlir::Block *body = function.addEntryBlock();
+  builder.setInsertionPointToStart(body);
+  auto arguments = body->getArguments();
+  mlir::FloatAttr scale;
+  if (spec.scale)
+    scale = builder.getF32FloatAttr(*spec.scale);
+  auto op = AttentionOp::create(
+      builder, loc, value, spec.lse ? results[1] : mlir::Type(), arguments[0],
+      arguments[1], arguments[2], arguments.drop_front(3),
+      mlir::FlatSymbolRefAttr::get(context, mod.name()), scale, schedule);
+  mlir::func::ReturnOp::create(builder, loc, op->getResults());
+  return op;
+}
+
+static Result<ScheduleAttr> parseSchedule(const Mod &mod,
+                                          const std::string &text) {
+  if (text.empty())
+    return ScheduleAttr();
+  ScheduleAttr schedule;
+  Result<void> parsed = mod.impl().collect("", [&] {
+    schedule = mlir::dyn_cast_or_null<ScheduleAttr>(
+        mlir::parseAttribute(text, &mod.impl().context));
+    return mlir::success(!!schedule);
+  });
+  if (!parsed)
+    return Error{"expects a schedule such as #attn.schedule<q = 64, kv = 64>, "
+                 "got '" +
+                 text + "'" +
+                 (parsed.error().empty() ? "" : "\n" + parsed.error())};
+  return schedule;
+}
+
+static Result<void> checkSpec(const KernelSpec &spec) {
+  auto inRange = [](const char *name, int64_t dim) -> Result<void> {
+    if (dim >= 1 && dim <= 256)
+      return {};
+    return Error{std::string("expects a ") + name +
+                 " dimension of 1 to 256, got " + std::to_string(dim)};
+  };
+  if (spec.type == ElementType::F64 || spec.type == ElementType::I32)
+    return Error{std::string("expects element type f32, f16 or bf16, got ") +
+                 toString(spec.type)};
+  if (Result<void> head = inRange("head", spec.headDim); !head)
+    return head;
+  return inRange("value", spec.valueDim);
+}
+
+Result<KernelModule> attn::buildKernelModule(const Mod &mod,
+                                             const KernelSpec &spec,
+                                             const char *target) {
+  if (Result<void> fine = checkSpec(spec); !fine)
+    return Error{fine.error()};
+  Result<ScheduleAttr> schedule = parseSchedule(mod, spec.schedule);
+  if (!schedule)
+    return Error{schedule.error()};
+  KernelModule result;
+  result.module = mod.impl().inlined.get().clone();
+  // Only the mod itself: the file's data functions and helpers are not
+  // compiled.
+  for (mlir::Operation &op :
+       llvm::make_early_inc_range(result.module->getBody()->getOperations())) {
+    auto entry = mlir::dyn_cast<mlir::attn::ModOp>(op);
+    if (!entry || entry.getSymName() != mod.name())
+      op.erase();
+    else // The data functions are gone.
+      entry.removeCaptureAttrsAttr();
+  }
+  appendFunction(*result.module, mod, spec, *schedule);
+  Result<void> prepared = mod.impl().collect("cannot be compiled", [&] {
+    mlir::PassManager pm(&mod.impl().context);
+    pm.addPass(mlir::createCanonicalizerPass());
+    mlir::attn::AttnSelectSchedulePassOptions options;
+    options.target = target;
+    options.aligned = spec.aligned;
+    pm.addPass(mlir::attn::createAttnSelectSchedulePass(options));
+    return pm.run(*result.module);
+  });
+  if (!prepared)
+    return Error{prepared.error()};
+  AttentionOp op;
+  result.module->walk([&](AttentionOp found) { op = found; });
+  llvm::raw_string_ostream(result.schedule) << *op.getSchedule();
+  for (mlir::Value capture : op.getCaptures())
+    result.captures.push_back(
+        mlir::cast<mlir::BlockArgument>(capture).getArgNumber() - 3);
+  return result;
+}

@@ -1,0 +1,36 @@
+// The IR that a kernel is compiled from, for any target.
+#ifndef ATTN_LIB_API_KERNELMODULE_H
+#define ATTN_LIB_API_KERNELMODULE_H
+
+#include "attn/API/Attention.h"
+
+#include "mlir/IR/BuiltinOps.h"
+#include "mlir/IR/OwningOpRef.h"
+
+#include <string>
+#include <vector>
+
+namespace attn {
+
+/// A module with one function `@attention` that returns one attention of its
+/// arguments, of run-time shape: query, key, value, then the captures.
+struct KernelModule {
+  static constexpr const char *function = "attention";
+
+  mlir::OwningOpRef<mlir::ModuleOp> module;
+  std::string schedule; ///< as text
+  /// Which of the mod's captures the function takes, in order: canonicalisation
+  /// drops those of programs that do nothing.
+  std::vector<unsigned> captures;
+};
+
+/// Builds the module, inlines mods, and selects a schedule for `target` of
+/// attn-select-schedule if `spec` has none. The caller holds the mod's mutex.
+/// Errors: dimensions that attention does not take; a schedule that does not
+/// parse.
+Result<KernelModule> buildKernelModule(const Mod &mod, const KernelSpec &spec,
+                                       const char *target);
+
+} // namespace attn
+
+#endif // ATTN_LIB_API_KERNELMODULE_H

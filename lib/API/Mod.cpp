@@ -1,0 +1,188 @@
+// Reading mod files. Diagnostics keep the file's own lines and columns.
+#include "ModImpl.h"
+
+#include "attn/Dialect/Attn/Transforms/Passes.h"
+#include "attn/InitAll.h"
+
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Parser/Parser.h"
+#include "mlir/Pass/PassManager.h"
+#include "llvm/ADT/StringSet.h"
+#include "llvm/Support/MemoryBuffer.h"
+
+using namespace attn;
+using mlir::attn::ModOp;
+
+/// All dialects, registered once: contexts then only load what they meet.
+static const mlir::DialectRegistry &dialects() {
+  static const mlir::DialectRegistry *registry = [] {
+    auto *result = new mlir::DialectRegistry();
+    mlir::attn::registerAllDialects(*result);
+    return result;
+  }();
+  return *registry;
+}
+
+Mod::Impl::Impl()
+    : context(dialects(), mlir::MLIRContext::Threading::DISABLED) {
+  context.printOpOnDiagnostic(false);
+  // What is built before any pass could load it.
+  context.loadDialect<mlir::attn::AttnDialect, mlir::func::FuncDialect>();
+}
+
+ModOp Mod::Impl::standalone() const {
+  return mlir::cast<ModOp>(mlir::SymbolTable::lookupSymbolIn(*inlined, name));
+}
+
+Result<void>
+Mod::Impl::collect(const char *otherwise,
+                   const std::function<mlir::LogicalResult()> &step) const {
+  std::string text;
+  llvm::raw_string_ostream stream(text);
+  mlir::SourceMgrDiagnosticHandler handler(sources, &context, stream);
+  if (mlir::succeeded(step()))
+    return {};
+  while (!text.empty() && text.back() == '\n')
+    text.pop_back();
+  return Error{text.empty() ? otherwise : text};
+}
+
+mlir::Type attn::elementTypeOf(mlir::MLIRContext *context, ElementType type) {
+  mlir::Builder builder(context);
+  switch (type) {
+  case ElementType::F32:
+    return builder.getF32Type();
+  case ElementType::F16:
+    return builder.getF16Type();
+  case ElementType::BF16:
+    return builder.getBF16Type();
+  case ElementType::F64:
+    return builder.getF64Type();
+  case ElementType::I32:
+    return builder.getI32Type();
+  }
+  return {};
+}
+
+/// Finds the one mod that no other applies.
+static Result<ModOp> findEntry(mlir::ModuleOp module, const std::string &file) {
+  llvm::StringSet<llvm::MallocAllocator> applied;
+  module.walk([&](mlir::Operation *op) {
+    if (mlir::isa<mlir::attn::ApplyScoreOp, mlir::attn::ApplyMaskOp>(op))
+      applied.insert(
+          op->getAttrOfType<mlir::FlatSymbolRefAttr>("mod").getValue());
+  });
+  ModOp entry;
+  for (ModOp mod : module.getOps<ModOp>()) {
+    if (applied.contains(mod.getSymName()))
+      continue;
+    if (entry)
+      return Error{
+          file + ": error: expects one mod that no other applies, got '@" +
+          entry.getSymName().str() + "' and '@" + mod.getSymName().str() + "'"};
+    entry = mod;
+  }
+  if (!entry)
+    return Error{file + ": error: expects an attn.mod that no other applies, "
+                        "got none"};
+  return entry;
+}
+
+/// The API's view of a capture. Errors: an element type that it does not have.
+static Result<CaptureInfo> describeCapture(ModOp mod, unsigned i,
+                                           const std::string &file) {
+  mlir::Type type =
+      mlir::cast<mlir::TypeAttr>(mod.getCaptureTypes()[i]).getValue();
+  CaptureInfo info;
+  info.name = mlir::cast<mlir::StringAttr>(mod.getCaptureNames()[i]).str();
+  info.rank = 0;
+  if (auto tensor = mlir::dyn_cast<mlir::RankedTensorType>(type)) {
+    info.rank = tensor.getRank();
+    type = tensor.getElementType();
+  }
+  if (type.isF32())
+    info.type = ElementType::F32;
+  else if (type.isF16())
+    info.type = ElementType::F16;
+  else if (type.isBF16())
+    info.type = ElementType::BF16;
+  else if (type.isInteger(32))
+    info.type = ElementType::I32;
+  else {
+    std::string text;
+    llvm::raw_string_ostream(text) << type;
+    return Error{file + ": error: expects capture '" + info.name +
+                 "' with elements of f32, f16, bf16 or i32, got " + text};
+  }
+  return info;
+}
+
+static Result<Mod> makeMod(std::shared_ptr<Mod::Impl> impl,
+                           const std::string &file,
+                           Mod (*wrap)(std::shared_ptr<const Mod::Impl>)) {
+  Result<void> parsed = impl->collect("does not parse", [&] {
+    impl->module = mlir::parseSourceFile<mlir::ModuleOp>(
+        impl->sources, mlir::ParserConfig(&impl->context));
+    return mlir::success(!!impl->module);
+  });
+  if (!parsed)
+    return Error{parsed.error()};
+  Result<ModOp> entry = findEntry(*impl->module, file);
+  if (!entry)
+    return Error{entry.error()};
+  impl->entry = *entry;
+  impl->name = impl->entry.getSymName().str();
+  for (unsigned i = 0; i < impl->entry.getNumCaptures(); ++i) {
+    Result<CaptureInfo> capture = describeCapture(impl->entry, i, file);
+    if (!capture)
+      return Error{capture.error()};
+    impl->captures.push_back(*capture);
+  }
+  Result<void> inlined = impl->collect("its mods cannot be inlined", [&] {
+    impl->inlined = impl->module->clone();
+    mlir::PassManager pm(&impl->context);
+    pm.addPass(mlir::attn::createAttnInlineModsPass());
+    return pm.run(*impl->inlined);
+  });
+  if (!inlined)
+    return Error{inlined.error()};
+  return wrap(std::move(impl));
+}
+
+Result<Mod> Mod::fromSource(const std::string &source,
+                            const std::string &name) {
+  auto impl = std::make_shared<Impl>();
+  impl->sources.AddNewSourceBuffer(
+      llvm::MemoryBuffer::getMemBufferCopy(source, name), llvm::SMLoc());
+  return makeMod(std::move(impl), name, [](std::shared_ptr<const Impl> impl) {
+    Mod mod;
+    mod.pimpl = std::move(impl);
+    return mod;
+  });
+}
+
+Result<Mod> Mod::fromFile(const std::string &path) {
+  auto buffer = llvm::MemoryBuffer::getFile(path, /*IsText=*/true);
+  if (!buffer)
+    return Error{path +
+                 ": error: cannot be read: " + buffer.getError().message()};
+  return fromSource((*buffer)->getBuffer().str(), path);
+}
+
+const std::string &Mod::name() const { return pimpl->name; }
+
+bool Mod::hasScore() const {
+  return const_cast<ModOp &>(pimpl->entry).hasScore();
+}
+
+bool Mod::hasMask() const {
+  return const_cast<ModOp &>(pimpl->entry).hasMask();
+}
+
+bool Mod::foldsBatch() const {
+  return const_cast<ModOp &>(pimpl->entry)->hasAttr("attn.fold_batch");
+}
+
+const std::vector<CaptureInfo> &Mod::captures() const {
+  return pimpl->captures;
+}

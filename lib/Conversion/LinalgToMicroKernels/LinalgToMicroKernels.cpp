@@ -1,0 +1,247 @@
+// Lowers products of tiles to kernels that hold a block of the result in
+// registers. See LinalgToMicroKernelsPass in Passes.td.
+#include "attn/Conversion/Passes.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
+#include "mlir/IR/Matchers.h"
+
+namespace mlir::attn {
+#define GEN_PASS_DEF_LINALGTOMICROKERNELSPASS
+#include "attn/Conversion/Passes.h.inc"
+} // namespace mlir::attn
+
+using namespace mlir;
+
+namespace {
+/// c[m, n] += a[m, k] * b[k, n]; a may be stored as [k, m].
+struct Product {
+  Value a, b, c;
+  int64_t m, n, k;
+  bool aTransposed = false;
+  /// The terms of which operand's zeros are skipped, if any.
+  enum { None, A, B } zeroSafe = None;
+  /// c is 0 before; its memory need not be read.
+  bool fromZero = false;
+};
+} // namespace
+
+/// Whether the body is acc + x * y of its three arguments.
+static bool isMultiplyAdd(linalg::GenericOp op) {
+  Block *body = op.getBlock();
+  if (body->getOperations().size() != 3)
+    return false;
+  auto add =
+      body->getTerminator()->getOperand(0).getDefiningOp<arith::AddFOp>();
+  if (!add)
+    return false;
+  Value x = body->getArgument(0), y = body->getArgument(1),
+        acc = body->getArgument(2);
+  Value term = add.getLhs() == acc   ? add.getRhs()
+               : add.getRhs() == acc ? add.getLhs()
+                                     : Value();
+  auto mul = term ? term.getDefiningOp<arith::MulFOp>() : arith::MulFOp();
+  return mul && ((mul.getLhs() == x && mul.getRhs() == y) ||
+                 (mul.getLhs() == y && mul.getRhs() == x));
+}
+
+static bool isPlainF32(Value value) {
+  auto type = dyn_cast<MemRefType>(value.getType());
+  return type && type.getElementType().isF32() && type.hasStaticShape() &&
+         type.getRank() == 2 && type.getLayout().isIdentity();
+}
+
+/// The product that `op` is; nullopt if it is something else.
+static std::optional<Product> matchProduct(linalg::GenericOp op) {
+  if (op.getNumLoops() != 3 || op.getNumReductionLoops() != 1 ||
+      op.getNumDpsInputs() != 2 || op.getNumDpsInits() != 1 ||
+      !llvm::all_of(op->getOperands(), isPlainF32) || !isMultiplyAdd(op))
+    return std::nullopt;
+  SmallVector<AffineMap> maps = op.getIndexingMapsArray();
+  if (!llvm::all_of(maps, [](AffineMap map) {
+        return map.isProjectedPermutation() && map.getNumResults() == 2;
+      }))
+    return std::nullopt;
+  unsigned dimM = maps[2].getDimPosition(0), dimN = maps[2].getDimPosition(1);
+  unsigned dimK = 3 - dimM - dimN;
+  auto isB = [&](AffineMap map) {
+    return map.getDimPosition(0) == dimK && map.getDimPosition(1) == dimN;
+  };
+  unsigned b = isB(maps[1]) ? 1 : 0;
+  AffineMap mapA = maps[1 - b];
+  if (!isB(maps[b]) || mapA.isFunctionOfDim(dimN))
+    return std::nullopt;
+  Product product;
+  product.a = op.getDpsInputs()[1 - b];
+  product.b = op.getDpsInputs()[b];
+  product.c = op.getDpsInits()[0];
+  product.aTransposed = mapA.getDimPosition(0) == dimK;
+  auto shape = cast<MemRefType>(product.c.getType()).getShape();
+  product.m = shape[0];
+  product.n = shape[1];
+  product.k = cast<MemRefType>(product.b.getType()).getDimSize(0);
+  // The weights are the first input.
+  if (op->hasAttr("tile.zero_safe"))
+    product.zeroSafe = b == 0 ? Product::B : Product::A;
+  return product;
+}
+
+/// The fill of `op`'s result with zero that comes just before it: nothing in
+/// between touches that buffer. Null if there is none.
+static linalg::GenericOp findZeroFill(linalg::GenericOp op) {
+  Value c = op.getDpsInits()[0];
+  if (!c.getDefiningOp<memref::AllocaOp>())
+    return nullptr;
+  Operation *last = nullptr;
+  for (Operation *user : c.getUsers()) {
+    Operation *place = op->getBlock()->findAncestorOpInBlock(*user);
+    if (!place || place == op || !place->isBeforeInBlock(op))
+      continue;
+    if (!last || last->isBeforeInBlock(place))
+      last = place;
+  }
+  auto fill = dyn_cast_or_null<linalg::GenericOp>(last);
+  if (!fill || fill.getNumDpsInputs() != 1 ||
+      !matchPattern(fill.getDpsInputs()[0], m_AnyZeroFloat()))
+    return nullptr;
+  auto yielded =
+      dyn_cast<BlockArgument>(fill.getBlock()->getTerminator()->getOperand(0));
+  return yielded && yielded.getArgNumber() == 0 ? fill : nullptr;
+}
+
+namespace {
+/// Emits the loops over blocks of c, and the kernel for each block.
+class KernelEmitter {
+public:
+  KernelEmitter(OpBuilder &builder, Location loc, const Product &product,
+                int64_t lanes, int64_t registers)
+      : b(builder), loc(loc), product(product), blockN(2 * lanes),
+        blockM(std::max<int64_t>(1, (registers - 3) / 2)) {}
+
+  void emit() {
+    forBlocks(product.n, blockN, [&](Value n, int64_t columns) {
+      forBlocks(product.m, blockM,
+                [&](Value m, int64_t rows) { emitBlock(m, rows, n, columns); });
+    });
+  }
+
+private:
+  Value index(int64_t value) {
+    return arith::ConstantIndexOp::create(b, loc, value);
+  }
+  Value offset(Value base, int64_t by) {
+    return by ? arith::AddIOp::create(b, loc, base, index(by)) : base;
+  }
+  Value loadA(Value m, Value k) {
+    SmallVector<Value> at{m, k};
+    if (product.aTransposed)
+      std::swap(at[0], at[1]);
+    return memref::LoadOp::create(b, loc, product.a, at);
+  }
+
+  /// Calls `body` once inside a loop over whole blocks and once for the rest.
+  void forBlocks(int64_t size, int64_t block,
+                 function_ref<void(Value start, int64_t size)> body);
+  void emitBlock(Value m, int64_t rows, Value n, int64_t columns);
+  /// One step of the reduction: sums[i] += a[m + i, k] * b[k, n..].
+  void emitStep(Value m, Value k, Value n, VectorType type,
+                MutableArrayRef<Value> sums);
+
+  OpBuilder &b;
+  Location loc;
+  const Product &product;
+  int64_t blockN, blockM;
+};
+} // namespace
+
+void KernelEmitter::forBlocks(
+    int64_t size, int64_t block,
+    function_ref<void(Value start, int64_t size)> body) {
+  int64_t whole = size / block * block;
+  if (whole == block) {
+    body(index(0), block);
+  } else if (whole) {
+    auto loop =
+        scf::ForOp::create(b, loc, index(0), index(whole), index(block));
+    OpBuilder::InsertionGuard guard(b);
+    b.setInsertionPoint(loop.getBody()->getTerminator());
+    body(loop.getInductionVar(), block);
+  }
+  if (whole < size)
+    body(index(whole), size - whole);
+}
+
+void KernelEmitter::emitStep(Value m, Value k, Value n, VectorType type,
+                             MutableArrayRef<Value> sums) {
+  Value row = vector::LoadOp::create(b, loc, type, product.b, ValueRange{k, n});
+  Value zeros, keepB;
+  if (product.zeroSafe != Product::None)
+    zeros = arith::ConstantOp::create(b, loc, b.getZeroAttr(type));
+  if (product.zeroSafe == Product::B)
+    keepB =
+        arith::CmpFOp::create(b, loc, arith::CmpFPredicate::UNE, row, zeros);
+  for (auto [i, sum] : llvm::enumerate(sums)) {
+    Value scalar = loadA(offset(m, i), k);
+    Value factor = vector::BroadcastOp::create(b, loc, type, scalar);
+    Value next = vector::FMAOp::create(b, loc, factor, row, sum);
+    Value keep = keepB;
+    if (product.zeroSafe == Product::A)
+      keep = arith::CmpFOp::create(b, loc, arith::CmpFPredicate::UNE, factor,
+                                   zeros);
+    sum = keep ? arith::SelectOp::create(b, loc, keep, next, sum).getResult()
+               : next;
+  }
+}
+
+void KernelEmitter::emitBlock(Value m, int64_t rows, Value n, int64_t columns) {
+  auto type = VectorType::get(columns, b.getF32Type());
+  SmallVector<Value> sums;
+  for (int64_t i = 0; i < rows; ++i) {
+    if (product.fromZero)
+      sums.push_back(arith::ConstantOp::create(b, loc, b.getZeroAttr(type)));
+    else
+      sums.push_back(vector::LoadOp::create(b, loc, type, product.c,
+                                            ValueRange{offset(m, i), n}));
+  }
+  int64_t unroll = product.k % 4 == 0 ? 4 : product.k % 2 == 0 ? 2 : 1;
+  auto loop = scf::ForOp::create(
+      b, loc, index(0), index(product.k), index(unroll), sums,
+      [&](OpBuilder &, Location, Value k, ValueRange carried) {
+        SmallVector<Value> next = llvm::to_vector(carried);
+        for (int64_t u = 0; u < unroll; ++u)
+          emitStep(m, offset(k, u), n, type, next);
+        scf::YieldOp::create(b, loc, next);
+      });
+  for (int64_t i = 0; i < rows; ++i)
+    vector::StoreOp::create(b, loc, loop.getResult(i), product.c,
+                            ValueRange{offset(m, i), n});
+}
+
+namespace {
+struct LinalgToMicroKernels
+    : public attn::impl::LinalgToMicroKernelsPassBase<LinalgToMicroKernels> {
+  using Base::Base;
+  void runOnOperation() override {
+    SmallVector<linalg::GenericOp> candidates;
+    getOperation().walk(
+        [&](linalg::GenericOp op) { candidates.push_back(op); });
+    for (linalg::GenericOp op : candidates) {
+      std::optional<Product> product = matchProduct(op);
+      if (!product)
+        continue;
+      if (linalg::GenericOp fill = findZeroFill(op)) {
+        product->fromZero = true;
+        fill.erase();
+      }
+      OpBuilder builder(op);
+      KernelEmitter(builder, op.getLoc(), *product, lanes, registers).emit();
+      op.erase();
+    }
+  }
+};
+} // namespace

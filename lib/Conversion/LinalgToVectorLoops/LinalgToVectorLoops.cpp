@@ -1,0 +1,314 @@
+// Lowers linalg.generic on buffers to loops over vectors. See
+// LinalgToVectorLoopsPass in Passes.td. The body itself is vectorised by
+// VectorBody.cpp.
+#include "attn/Conversion/Passes.h"
+
+#include "VectorBody.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
+
+namespace mlir::attn {
+#define GEN_PASS_DEF_LINALGTOVECTORLOOPSPASS
+#include "attn/Conversion/Passes.h.inc"
+} // namespace mlir::attn
+
+using namespace mlir;
+using attn::VectorBody;
+
+namespace {
+/// The loops of one operation. The vectorised dimension is outermost, so that
+/// what depends on nothing else is computed once for all rows; reductions are
+/// innermost, with the results in registers.
+class LoopNest {
+public:
+  LoopNest(linalg::GenericOp op, int64_t width)
+      : op(op), builder(op), loc(op.getLoc()), width(width) {}
+
+  LogicalResult emit();
+
+private:
+  LogicalResult findSizes();
+  void choose();
+  Value index(int64_t value) {
+    return arith::ConstantIndexOp::create(builder, loc, value);
+  }
+  void emitLane(Value start, int64_t lanes);
+  void emitParallel(size_t next);
+  void emitReduction(size_t next, SmallVectorImpl<Value> &results);
+  SmallVector<Value> indicesOf(AffineMap map);
+  Value loadOperand(OpOperand &operand);
+  void storeResult(OpOperand &init, Value value);
+  void emitBody(SmallVectorImpl<Value> &results);
+
+  linalg::GenericOp op;
+  OpBuilder builder;
+  Location loc;
+  int64_t width;
+  /// The dimension of lanes; nullopt: all scalar.
+  std::optional<unsigned> laneDim;
+  SmallVector<unsigned> parallel, reductions;
+  SmallVector<OpFoldResult> sizes;
+  SmallVector<Value> ivs;
+  int64_t lanes = 0; ///< of the code being emitted; 0: scalar
+};
+} // namespace
+
+/// Sizes of the loops from the operands' shapes.
+LogicalResult LoopNest::findSizes() {
+  sizes.resize(op.getNumLoops());
+  for (OpOperand &operand : op->getOpOperands()) {
+    auto type = dyn_cast<MemRefType>(operand.get().getType());
+    if (!type)
+      continue;
+    AffineMap map = op.getMatchingIndexingMap(&operand);
+    for (auto [i, expr] : llvm::enumerate(map.getResults())) {
+      auto dim = dyn_cast<AffineDimExpr>(expr);
+      if (!dim && !isa<AffineConstantExpr>(expr))
+        return op.emitOpError("expects indexing maps of dimensions and "
+                              "constants");
+      if (!dim || (sizes[dim.getPosition()] && type.isDynamicDim(i)))
+        continue;
+      if (type.isDynamicDim(i))
+        sizes[dim.getPosition()] =
+            memref::DimOp::create(builder, loc, operand.get(), i).getResult();
+      else
+        sizes[dim.getPosition()] = builder.getIndexAttr(type.getDimSize(i));
+    }
+  }
+  if (llvm::any_of(sizes, [](OpFoldResult size) { return !size; }))
+    return op.emitOpError("expects operands that give the size of every loop");
+  return success();
+}
+
+/// Chooses the dimension of the lanes and the order of the others.
+void LoopNest::choose() {
+  std::optional<unsigned> candidate;
+  bool possible = true;
+  for (OpOperand &init : op.getDpsInitsMutable()) {
+    AffineMap map = op.getMatchingIndexingMap(&init);
+    bool hasLast =
+        map.getNumResults() && isa<AffineDimExpr>(map.getResults().back());
+    unsigned last = hasLast ? map.getDimPosition(map.getNumResults() - 1) : 0;
+    possible &= hasLast && (!candidate || *candidate == last);
+    candidate = last;
+  }
+  for (Value operand : op->getOperands()) {
+    auto type = dyn_cast<MemRefType>(operand.getType());
+    if (type && (type.getElementType().isInteger(1) ||
+                 !type.areTrailingDimsContiguous(1)))
+      possible = false;
+  }
+  if (possible && VectorBody::canVectorize(op, *candidate))
+    laneDim = candidate;
+  for (auto [i, iterator] : llvm::enumerate(op.getIteratorTypesArray())) {
+    if (iterator == utils::IteratorType::reduction)
+      reductions.push_back(i);
+    else if (i != laneDim)
+      parallel.push_back(i);
+  }
+}
+
+SmallVector<Value> LoopNest::indicesOf(AffineMap map) {
+  SmallVector<Value> indices;
+  for (AffineExpr expr : map.getResults()) {
+    if (auto dim = dyn_cast<AffineDimExpr>(expr))
+      indices.push_back(ivs[dim.getPosition()]);
+    else
+      indices.push_back(index(cast<AffineConstantExpr>(expr).getValue()));
+  }
+  return indices;
+}
+
+/// The operand's element, or the vector of the elements of all lanes.
+Value LoopNest::loadOperand(OpOperand &operand) {
+  auto type = dyn_cast<MemRefType>(operand.get().getType());
+  if (!type)
+    return operand.get();
+  AffineMap map = op.getMatchingIndexingMap(&operand);
+  SmallVector<Value> indices = indicesOf(map);
+  if (!lanes || !map.isFunctionOfDim(*laneDim))
+    return memref::LoadOp::create(builder, loc, operand.get(), indices);
+  auto vector = VectorType::get(lanes, type.getElementType());
+  AffineExpr lane = builder.getAffineDimExpr(*laneDim);
+  if (map.getResults().back() == lane &&
+      llvm::count(map.getResults(), lane) == 1)
+    return vector::LoadOp::create(builder, loc, vector, operand.get(), indices);
+  // Lanes lie apart in memory: one load each.
+  Value result =
+      arith::ConstantOp::create(builder, loc, builder.getZeroAttr(vector));
+  for (int64_t i = 0; i < lanes; ++i) {
+    SmallVector<Value> at = indices;
+    Value shifted =
+        arith::AddIOp::create(builder, loc, ivs[*laneDim], index(i));
+    for (auto [value, expr] : llvm::zip(at, map.getResults()))
+      if (expr == lane)
+        value = shifted;
+    Value element = memref::LoadOp::create(builder, loc, operand.get(), at);
+    result = vector::InsertOp::create(builder, loc, element, result, i);
+  }
+  return result;
+}
+
+void LoopNest::storeResult(OpOperand &init, Value value) {
+  SmallVector<Value> indices = indicesOf(op.getMatchingIndexingMap(&init));
+  if (!lanes) {
+    memref::StoreOp::create(builder, loc, value, init.get(), indices);
+    return;
+  }
+  auto type = VectorType::get(lanes, getElementTypeOrSelf(value.getType()));
+  if (value.getType() != type)
+    value = vector::BroadcastOp::create(builder, loc, type, value);
+  vector::StoreOp::create(builder, loc, value, init.get(), indices);
+}
+
+/// One evaluation of the body. On entry `results` holds the values of the
+/// results so far (reductions) or is empty; on return the new ones.
+void LoopNest::emitBody(SmallVectorImpl<Value> &results) {
+  SmallVector<Value> arguments;
+  for (OpOperand *input : op.getDpsInputOperands())
+    arguments.push_back(
+        op.payloadUsesValueFromOperand(input) ? loadOperand(*input) : Value());
+  for (auto [i, init] : llvm::enumerate(op.getDpsInitsMutable())) {
+    if (!results.empty())
+      arguments.push_back(results[i]);
+    else
+      arguments.push_back(
+          op.payloadUsesValueFromOperand(&init) ? loadOperand(init) : Value());
+  }
+  VectorBody body(builder, op, laneDim, lanes, ivs);
+  SmallVector<Value> yielded = body.emit(arguments);
+  if (!op->hasAttr("tile.zero_safe") || results.empty()) {
+    results.assign(yielded);
+    return;
+  }
+  // A weight (the first input) of zero contributes nothing.
+  Value weight = arguments[0];
+  Value zero = arith::ConstantOp::create(builder, loc,
+                                         builder.getZeroAttr(weight.getType()));
+  Value keep = arith::CmpFOp::create(builder, loc, arith::CmpFPredicate::UNE,
+                                     weight, zero);
+  Value previous = results[0], next = yielded[0];
+  if (auto type = dyn_cast<VectorType>(previous.getType());
+      type && !isa<VectorType>(keep.getType()))
+    keep = vector::BroadcastOp::create(
+        builder, loc, VectorType::get(type.getShape(), builder.getI1Type()),
+        keep);
+  results[0] = arith::SelectOp::create(builder, loc, keep, next, previous);
+}
+
+void LoopNest::emitReduction(size_t next, SmallVectorImpl<Value> &results) {
+  if (next == reductions.size())
+    return emitBody(results);
+  unsigned dim = reductions[next];
+  Value size = getValueOrCreateConstantIndexOp(builder, loc, sizes[dim]);
+  auto loop =
+      scf::ForOp::create(builder, loc, index(0), size, index(1), results);
+  OpBuilder::InsertionGuard guard(builder);
+  builder.setInsertionPointToStart(loop.getBody());
+  ivs[dim] = loop.getInductionVar();
+  SmallVector<Value> carried = llvm::to_vector(
+      llvm::map_range(loop.getRegionIterArgs(), [](Value v) { return v; }));
+  emitReduction(next + 1, carried);
+  scf::YieldOp::create(builder, loc, carried);
+  results.assign(loop.getResults().begin(), loop.getResults().end());
+}
+
+void LoopNest::emitParallel(size_t next) {
+  OpBuilder::InsertionGuard guard(builder);
+  if (next < parallel.size()) {
+    unsigned dim = parallel[next];
+    Value size = getValueOrCreateConstantIndexOp(builder, loc, sizes[dim]);
+    auto loop = scf::ForOp::create(builder, loc, index(0), size, index(1));
+    builder.setInsertionPoint(loop.getBody()->getTerminator());
+    ivs[dim] = loop.getInductionVar();
+    return emitParallel(next + 1);
+  }
+  SmallVector<Value> results;
+  if (!reductions.empty()) {
+    for (OpOperand &init : op.getDpsInitsMutable())
+      results.push_back(loadOperand(init));
+    emitReduction(0, results);
+  } else {
+    emitBody(results);
+  }
+  for (auto [init, value] : llvm::zip(op.getDpsInitsMutable(), results))
+    storeResult(init, value);
+}
+
+void LoopNest::emitLane(Value start, int64_t count) {
+  lanes = count;
+  if (laneDim)
+    ivs[*laneDim] = start;
+  emitParallel(0);
+}
+
+LogicalResult LoopNest::emit() {
+  if (failed(findSizes()))
+    return failure();
+  choose();
+  ivs.resize(op.getNumLoops());
+  if (!laneDim) {
+    emitLane({}, 0);
+    op.erase();
+    return success();
+  }
+  auto forLanes = [&](Value from, Value to, int64_t step, int64_t count) {
+    auto loop = scf::ForOp::create(builder, loc, from, to, index(step));
+    OpBuilder::InsertionGuard guard(builder);
+    builder.setInsertionPoint(loop.getBody()->getTerminator());
+    emitLane(loop.getInductionVar(), count);
+  };
+  if (std::optional<int64_t> size = getConstantIntValue(sizes[*laneDim])) {
+    int64_t whole = *size / width * width;
+    if (whole)
+      forLanes(index(0), index(whole), width, width);
+    if (whole < *size)
+      emitLane(index(whole), *size - whole);
+  } else {
+    Value total = cast<Value>(sizes[*laneDim]);
+    Value rest = arith::RemUIOp::create(builder, loc, total, index(width));
+    Value whole = arith::SubIOp::create(builder, loc, total, rest);
+    forLanes(index(0), whole, width, width);
+    forLanes(whole, total, 1, 0);
+  }
+  op.erase();
+  return success();
+}
+
+/// A copy between buffers as a linalg.generic.
+static void generalizeCopy(memref::CopyOp copy) {
+  OpBuilder builder(copy);
+  int64_t rank = cast<MemRefType>(copy.getTarget().getType()).getRank();
+  AffineMap map = builder.getMultiDimIdentityMap(rank);
+  SmallVector<utils::IteratorType> iterators(rank,
+                                             utils::IteratorType::parallel);
+  linalg::GenericOp::create(builder, copy.getLoc(), copy.getSource(),
+                            copy.getTarget(), ArrayRef<AffineMap>{map, map},
+                            iterators,
+                            [](OpBuilder &b, Location loc, ValueRange args) {
+                              linalg::YieldOp::create(b, loc, args[0]);
+                            });
+  copy.erase();
+}
+
+namespace {
+struct LinalgToVectorLoops
+    : public attn::impl::LinalgToVectorLoopsPassBase<LinalgToVectorLoops> {
+  using Base::Base;
+  void runOnOperation() override {
+    getOperation().walk([](memref::CopyOp copy) { generalizeCopy(copy); });
+    WalkResult result =
+        getOperation().walk([&](linalg::GenericOp op) -> WalkResult {
+          return LoopNest(op, width).emit();
+        });
+    if (result.wasInterrupted())
+      signalPassFailure();
+  }
+};
+} // namespace

@@ -1,0 +1,254 @@
+// Bufferization of tile.load, tile.store and tile.has_nonfinite for a CPU:
+// loops over rows, in which a row is one vector that LLVM splits as the machine
+// likes.
+#include "TileBufferization.h"
+
+#include "attn/Dialect/Tile/IR/TileDialect.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Bufferization/IR/BufferizableOpInterface.h"
+#include "mlir/Dialect/Bufferization/IR/Bufferization.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
+
+using namespace mlir;
+using namespace mlir::bufferization;
+
+/// A tile's place in memory: the rows from `offsets` on, of which `rows` (an
+/// index, at most the tile's) are inside.
+namespace {
+struct Placement {
+  Value memory;
+  SmallVector<Value> offsets;
+  Value validRows, tileRows;
+  int64_t width;    ///< elements of a row of the tile
+  int64_t channels; ///< of which the memory has this many; 0: no channels
+};
+} // namespace
+
+static FailureOr<Placement> placeTile(OpBuilder &b, Operation *op, Value memory,
+                                      ValueRange offsets,
+                                      RankedTensorType tile) {
+  Location loc = op->getLoc();
+  auto type = cast<MemRefType>(memory.getType());
+  Placement place{memory, llvm::to_vector(offsets), {}, {}, 1, 0};
+  if (tile.getRank() == 2) {
+    place.width = tile.getDimSize(1);
+    place.channels = type.getShape().back();
+    if (ShapedType::isDynamic(place.channels))
+      return op->emitOpError("expects memory with a static channel dimension");
+    if (!type.areTrailingDimsContiguous(1))
+      return op->emitOpError("expects memory with channels of stride 1");
+  }
+  Value size = memref::DimOp::create(b, loc, memory,
+                                     static_cast<int64_t>(offsets.size()) - 1);
+  Value zero = arith::ConstantIndexOp::create(b, loc, 0);
+  place.tileRows = arith::ConstantIndexOp::create(b, loc, tile.getDimSize(0));
+  Value left = arith::SubIOp::create(b, loc, size, offsets.back());
+  left = arith::MaxSIOp::create(b, loc, left, zero);
+  place.validRows = arith::MinSIOp::create(b, loc, left, place.tileRows);
+  return place;
+}
+
+/// for (row = from; row < to) body(row)
+static void forRows(OpBuilder &b, Location loc, Value from, Value to,
+                    function_ref<void(OpBuilder &, Value row)> body) {
+  Value one = arith::ConstantIndexOp::create(b, loc, 1);
+  scf::ForOp::create(b, loc, from, to, one, ValueRange{},
+                     [&](OpBuilder &b, Location loc, Value row, ValueRange) {
+                       body(b, row);
+                       scf::YieldOp::create(b, loc);
+                     });
+}
+
+static Value zeroVector(OpBuilder &b, Location loc, int64_t size,
+                        Type element) {
+  auto type = VectorType::get(size, element);
+  return arith::ConstantOp::create(b, loc, b.getZeroAttr(type));
+}
+
+/// The indices in memory of row `row` of the tile.
+static SmallVector<Value> memoryIndices(OpBuilder &b, Location loc,
+                                        const Placement &place, Value row,
+                                        Value zero) {
+  SmallVector<Value> indices = place.offsets;
+  indices.back() = arith::AddIOp::create(b, loc, indices.back(), row);
+  if (place.channels)
+    indices.push_back(zero);
+  return indices;
+}
+
+static void emitLoad(OpBuilder &b, Location loc, const Placement &place,
+                     Value buffer) {
+  Type element = cast<MemRefType>(buffer.getType()).getElementType();
+  Value zero = arith::ConstantIndexOp::create(b, loc, 0);
+  forRows(b, loc, zero, place.validRows, [&](OpBuilder &b, Value row) {
+    SmallVector<Value> from = memoryIndices(b, loc, place, row, zero);
+    if (!place.channels) {
+      Value value = memref::LoadOp::create(b, loc, place.memory, from);
+      memref::StoreOp::create(b, loc, value, buffer, row);
+      return;
+    }
+    auto type = VectorType::get(place.channels, element);
+    Value value = vector::LoadOp::create(b, loc, type, place.memory, from);
+    vector::StoreOp::create(b, loc, value, buffer, ValueRange{row, zero});
+    if (int64_t padding = place.width - place.channels) {
+      Value start = arith::ConstantIndexOp::create(b, loc, place.channels);
+      vector::StoreOp::create(b, loc, zeroVector(b, loc, padding, element),
+                              buffer, ValueRange{row, start});
+    }
+  });
+  forRows(b, loc, place.validRows, place.tileRows,
+          [&](OpBuilder &b, Value row) {
+            if (!place.channels) {
+              Value value =
+                  arith::ConstantOp::create(b, loc, b.getZeroAttr(element));
+              memref::StoreOp::create(b, loc, value, buffer, row);
+              return;
+            }
+            vector::StoreOp::create(b, loc,
+                                    zeroVector(b, loc, place.width, element),
+                                    buffer, ValueRange{row, zero});
+          });
+}
+
+static void emitStore(OpBuilder &b, Location loc, const Placement &place,
+                      Value buffer) {
+  Type element = cast<MemRefType>(buffer.getType()).getElementType();
+  Value zero = arith::ConstantIndexOp::create(b, loc, 0);
+  forRows(b, loc, zero, place.validRows, [&](OpBuilder &b, Value row) {
+    SmallVector<Value> to = memoryIndices(b, loc, place, row, zero);
+    if (!place.channels) {
+      Value value = memref::LoadOp::create(b, loc, buffer, row);
+      memref::StoreOp::create(b, loc, value, place.memory, to);
+      return;
+    }
+    auto type = VectorType::get(place.channels, element);
+    Value value =
+        vector::LoadOp::create(b, loc, type, buffer, ValueRange{row, zero});
+    vector::StoreOp::create(b, loc, value, place.memory, to);
+  });
+}
+
+/// x * 0 is NaN for an infinite or NaN x, and NaN survives a sum.
+static Value emitHasNonfinite(OpBuilder &b, Location loc, Value buffer) {
+  auto type = cast<MemRefType>(buffer.getType());
+  int64_t width = type.getShape().back();
+  auto wide = VectorType::get(width, b.getF32Type());
+  Value zeros = zeroVector(b, loc, width, b.getF32Type());
+  Value zero = arith::ConstantIndexOp::create(b, loc, 0);
+  Value one = arith::ConstantIndexOp::create(b, loc, 1);
+  Value rows = arith::ConstantIndexOp::create(
+      b, loc, type.getRank() == 1 ? 1 : type.getDimSize(0));
+  auto loop = scf::ForOp::create(
+      b, loc, zero, rows, one, zeros,
+      [&](OpBuilder &b, Location loc, Value row, ValueRange sums) {
+        SmallVector<Value> indices(type.getRank(), zero);
+        if (type.getRank() == 2)
+          indices[0] = row;
+        Value x = vector::LoadOp::create(
+            b, loc, VectorType::get(width, type.getElementType()), buffer,
+            indices);
+        if (!type.getElementType().isF32())
+          x = arith::ExtFOp::create(b, loc, wide, x);
+        x = arith::MulFOp::create(b, loc, x, zeros);
+        Value sum = arith::AddFOp::create(b, loc, sums[0], x);
+        scf::YieldOp::create(b, loc, sum);
+      });
+  Value sum = vector::ReductionOp::create(b, loc, vector::CombiningKind::ADD,
+                                          loop.getResult(0));
+  return arith::CmpFOp::create(b, loc, arith::CmpFPredicate::UNO, sum, sum);
+}
+
+namespace {
+struct LoadModel
+    : public BufferizableOpInterface::ExternalModel<LoadModel, tile::LoadOp> {
+  bool bufferizesToAllocation(Operation *, Value) const { return true; }
+
+  FailureOr<BufferLikeType> getBufferType(Operation *op, Value value,
+                                          const BufferizationOptions &,
+                                          const BufferizationState &,
+                                          SmallVector<Value> &) const {
+    auto type = cast<RankedTensorType>(value.getType());
+    return cast<BufferLikeType>(
+        MemRefType::get(type.getShape(), type.getElementType()));
+  }
+
+  LogicalResult bufferize(Operation *op, RewriterBase &rewriter,
+                          const BufferizationOptions &options,
+                          BufferizationState &) const {
+    auto load = cast<tile::LoadOp>(op);
+    auto tile = cast<RankedTensorType>(load.getResult().getType());
+    FailureOr<Placement> place =
+        placeTile(rewriter, op, load.getSource(), load.getOffsets(), tile);
+    if (failed(place))
+      return failure();
+    FailureOr<Value> buffer = options.createAlloc(
+        rewriter, op->getLoc(),
+        MemRefType::get(tile.getShape(), tile.getElementType()), {});
+    if (failed(buffer))
+      return failure();
+    emitLoad(rewriter, op->getLoc(), *place, *buffer);
+    replaceOpWithBufferizedValues(rewriter, op, *buffer);
+    return success();
+  }
+};
+
+/// What only reads its tile.
+template <typename Self, typename OpTy>
+struct ReadModel : public BufferizableOpInterface::ExternalModel<Self, OpTy> {
+  bool bufferizesToMemoryRead(Operation *, OpOperand &operand,
+                              const AnalysisState &) const {
+    return isa<TensorType>(operand.get().getType());
+  }
+  bool bufferizesToMemoryWrite(Operation *, OpOperand &,
+                               const AnalysisState &) const {
+    return false;
+  }
+  AliasingValueList getAliasingValues(Operation *, OpOperand &,
+                                      const AnalysisState &) const {
+    return {};
+  }
+};
+
+struct StoreModel : public ReadModel<StoreModel, tile::StoreOp> {
+  LogicalResult bufferize(Operation *op, RewriterBase &rewriter,
+                          const BufferizationOptions &options,
+                          BufferizationState &state) const {
+    auto store = cast<tile::StoreOp>(op);
+    FailureOr<Value> buffer =
+        getBuffer(rewriter, store.getTile(), options, state);
+    FailureOr<Placement> place =
+        placeTile(rewriter, op, store.getDest(), store.getOffsets(),
+                  cast<RankedTensorType>(store.getTile().getType()));
+    if (failed(buffer) || failed(place))
+      return failure();
+    emitStore(rewriter, op->getLoc(), *place, *buffer);
+    rewriter.eraseOp(op);
+    return success();
+  }
+};
+
+struct HasNonfiniteModel
+    : public ReadModel<HasNonfiniteModel, tile::HasNonfiniteOp> {
+  LogicalResult bufferize(Operation *op, RewriterBase &rewriter,
+                          const BufferizationOptions &options,
+                          BufferizationState &state) const {
+    FailureOr<Value> buffer = getBuffer(
+        rewriter, cast<tile::HasNonfiniteOp>(op).getTile(), options, state);
+    if (failed(buffer))
+      return failure();
+    rewriter.replaceOp(op, emitHasNonfinite(rewriter, op->getLoc(), *buffer));
+    return success();
+  }
+};
+} // namespace
+
+void mlir::tile::registerBufferizationModels(DialectRegistry &registry) {
+  registry.addExtension(+[](MLIRContext *context, TileDialect *) {
+    LoadOp::attachInterface<LoadModel>(*context);
+    StoreOp::attachInterface<StoreModel>(*context);
+    HasNonfiniteOp::attachInterface<HasNonfiniteModel>(*context);
+  });
+}

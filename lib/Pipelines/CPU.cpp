@@ -1,0 +1,68 @@
+// The pipelines for a CPU. See CPU.h.
+#include "attn/Pipelines/CPU.h"
+
+#include "attn/Conversion/Passes.h"
+#include "attn/Dialect/Attn/Transforms/Passes.h"
+#include "attn/Dialect/Tile/Transforms/Passes.h"
+
+#include "mlir/Conversion/Passes.h"
+#include "mlir/Dialect/Arith/Transforms/Passes.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Pass/PassRegistry.h"
+#include "mlir/Transforms/Passes.h"
+
+using namespace mlir;
+using namespace mlir::attn;
+
+void mlir::attn::buildLowerToLLVMPipeline(OpPassManager &pm) {
+  arith::ArithExpandOpsPassOptions expand;
+  expand.includeBf16 = true;
+  OpPassManager &function = pm.nest<func::FuncOp>();
+  function.addPass(createExpandMathPass());
+  function.addPass(arith::createArithExpandOpsPass(expand));
+  function.addPass(createCanonicalizerPass());
+  function.addPass(createCSEPass());
+  function.addPass(createSCFToControlFlowPass());
+  pm.addPass(createConvertMathToLLVMPass());
+  pm.addPass(createConvertMathToLibmPass());
+  pm.addPass(createConvertToLLVMPass());
+  pm.addPass(createReconcileUnrealizedCastsPass());
+}
+
+void mlir::attn::buildFlashToLLVMPipeline(OpPassManager &pm,
+                                          const CPUPipelineOptions &options) {
+  pm.addPass(createFlashToTasksPass());
+  OpPassManager &function = pm.nest<func::FuncOp>();
+  function.addPass(tile::createTileQueriesInnermostPass());
+  function.addPass(tile::createTileBufferizePass());
+  function.addPass(createCanonicalizerPass());
+  function.addPass(createCSEPass());
+  LinalgToMicroKernelsPassOptions kernels;
+  kernels.lanes = options.lanes;
+  kernels.registers = options.registers;
+  function.addPass(createLinalgToMicroKernelsPass(kernels));
+  LinalgToVectorLoopsPassOptions loops;
+  loops.width = 2 * options.lanes;
+  function.addPass(createLinalgToVectorLoopsPass(loops));
+  buildLowerToLLVMPipeline(pm);
+}
+
+void mlir::attn::buildCPUPipeline(OpPassManager &pm,
+                                  const CPUPipelineOptions &options) {
+  pm.addPass(createAttnInlineModsPass());
+  pm.addPass(createCanonicalizerPass());
+  pm.addPass(createAttnSelectSchedulePass());
+  AttnToFlashPassOptions flash;
+  flash.roundProbabilities = false;
+  pm.addPass(createAttnToFlashPass(flash));
+  buildFlashToLLVMPipeline(pm, options);
+}
+
+void mlir::attn::registerCPUPipelines() {
+  PassPipelineRegistration<CPUPipelineOptions>(
+      "attn-cpu-pipeline", "From attention to the llvm dialect, for a CPU",
+      buildCPUPipeline);
+  PassPipelineRegistration<CPUPipelineOptions>(
+      "attn-flash-to-llvm", "From flash form to the llvm dialect, for a CPU",
+      buildFlashToLLVMPipeline);
+}
