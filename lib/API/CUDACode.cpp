@@ -1,0 +1,117 @@
+// See CUDACode.h.
+#include "CUDACode.h"
+
+#include "ModImpl.h"
+#include "attn/Pipelines/GPU.h"
+#include "attn/Target/PTX/EmitPTX.h"
+
+#include "mlir/Dialect/GPU/IR/GPUDialect.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/Pass/PassManager.h"
+
+#include <cstring>
+
+using namespace attn;
+
+Result<void> CUDACode::launch(int64_t blocks,
+                              const std::vector<void *> &parameters,
+                              void *stream) const {
+  if (blocks == 0)
+    return {};
+  if (blocks > INT32_MAX)
+    return Error{"expects at most 2147483647 query tiles over all batches and "
+                 "heads, got " +
+                 std::to_string(blocks)};
+  cuda::LaunchShape shape;
+  shape.grid[0] = static_cast<unsigned>(blocks);
+  shape.block[0] = threads;
+  shape.sharedBytes = static_cast<unsigned>(sharedBytes);
+  return cuda::launch(function, shape, const_cast<void **>(parameters.data()),
+                      static_cast<cuda::Stream>(stream));
+}
+
+Result<CUDACode> attn::loadCUDACode(const Mod &mod, mlir::ModuleOp module,
+                                    const std::string &name, bool exactTanh) {
+  std::string ptx;
+  CUDACode code;
+  Result<void> lowered = mod.impl().collect("cannot be compiled", [&] {
+    mlir::PassManager pm(module.getContext());
+    mlir::attn::GPUPipelineOptions options;
+    options.exactTanh = exactTanh;
+    mlir::attn::buildGPUToNVVMPipeline(pm, options);
+    if (mlir::failed(pm.run(module)))
+      return mlir::failure();
+    auto kernels = module.getOps<mlir::gpu::GPUModuleOp>();
+    mlir::gpu::GPUModuleOp kernel = *kernels.begin();
+    auto function = kernel.lookupSymbol<mlir::LLVM::LLVMFuncOp>(name);
+    if (auto bytes = function->getAttrOfType<mlir::IntegerAttr>(
+            "tile.shared_bytes"))
+      code.sharedBytes = bytes.getInt();
+    code.threads = function
+                       ->getAttrOfType<mlir::DenseI32ArrayAttr>(
+                           "gpu.known_block_size")
+                       .asArrayRef()[0];
+    mlir::FailureOr<std::string> text = mlir::attn::emitPTX(kernel, {});
+    if (mlir::failed(text))
+      return mlir::failure();
+    ptx = *text;
+    return mlir::success();
+  });
+  if (!lowered)
+    return Error{lowered.error()};
+  Result<cuda::Module> loaded = cuda::Module::fromPTX(ptx);
+  if (!loaded)
+    return Error{loaded.error()};
+  code.module.emplace(std::move(*loaded));
+  Result<cuda::Function> function = code.module->function(name);
+  if (!function)
+    return Error{function.error()};
+  code.function = *function;
+  if (Result<void> fits =
+          cuda::setDynamicSharedMemory(code.function, code.sharedBytes);
+      !fits)
+    return Error{fits.error()};
+  return code;
+}
+
+void CUDAParameters::addWord(uint64_t word) {
+  words.push_back(word);
+  addresses.push_back(&words.back());
+}
+
+void CUDAParameters::addFloat(float value) {
+  uint64_t word = 0;
+  std::memcpy(&word, &value, sizeof value);
+  addWord(word);
+}
+
+void CUDAParameters::add(const void *data, const int64_t *sizes,
+                         const int64_t *strides, size_t rank) {
+  auto address = reinterpret_cast<uintptr_t>(data);
+  addWord(address), addWord(address), addWord(0);
+  for (size_t i = 0; i < rank; ++i)
+    addInteger(sizes[i]);
+  for (size_t i = 0; i < rank; ++i)
+    addInteger(strides[i]);
+}
+
+void CUDAParameters::add(const TensorView &view) {
+  int64_t strides[4] = {view.strides[0], view.strides[1], view.strides[2], 1};
+  add(view.data, view.sizes.data(), strides, 4);
+}
+
+void CUDAParameters::add(const void *data, const std::vector<int64_t> &sizes) {
+  std::vector<int64_t> strides(sizes.size(), 1);
+  for (size_t i = sizes.size(); i > 1; --i)
+    strides[i - 2] = strides[i - 1] * sizes[i - 1];
+  add(data, sizes.data(), strides.data(), sizes.size());
+}
+
+void CUDAParameters::addCapture(const CaptureInfo &info,
+                                const CaptureView &view) {
+  if (info.rank)
+    return add(view.data, view.sizes);
+  uint64_t word = 0;
+  std::memcpy(&word, view.data, byteWidth(info.type));
+  addWord(word);
+}

@@ -1,0 +1,58 @@
+// From a lowered kernel to code on the GPU, and what a launch of it takes.
+#ifndef ATTN_LIB_API_CUDACODE_H
+#define ATTN_LIB_API_CUDACODE_H
+
+#include "attn/API/Attention.h"
+#include "attn/Runtime/CUDADriver.h"
+
+#include "mlir/IR/BuiltinOps.h"
+
+#include <deque>
+#include <optional>
+#include <vector>
+
+namespace attn {
+
+/// One kernel, loaded into the context that was current.
+struct CUDACode {
+  std::optional<cuda::Module> module;
+  cuda::Function function = nullptr;
+  int64_t sharedBytes = 0;
+  unsigned threads = 0; ///< of a block
+
+  /// Errors: the launch is rejected.
+  Result<void> launch(int64_t blocks, const std::vector<void *> &parameters,
+                      void *stream) const;
+};
+
+/// Lowers the one gpu.module of `module` to PTX and loads the kernel `name`. The
+/// caller holds the mod's mutex; diagnostics go through the mod. `exactTanh`: f32
+/// accuracy instead of tanh.approx.
+Result<CUDACode> loadCUDACode(const Mod &mod, mlir::ModuleOp module,
+                              const std::string &name, bool exactTanh);
+
+/// Kernel parameters in the order in which a gpu.func declares them.
+class CUDAParameters {
+public:
+  /// A memref: two pointers, an offset, sizes, strides.
+  void add(const void *data, const int64_t *sizes, const int64_t *strides,
+           size_t rank);
+  void add(const TensorView &view);
+  /// Contiguous.
+  void add(const void *data, const std::vector<int64_t> &sizes);
+  void addCapture(const CaptureInfo &info, const CaptureView &view);
+  void addInteger(int64_t value) { addWord(static_cast<uint64_t>(value)); }
+  void addFloat(float value);
+
+  const std::vector<void *> &pointers() const { return addresses; }
+
+private:
+  void addWord(uint64_t word);
+
+  std::deque<uint64_t> words; ///< stays in place while it grows
+  std::vector<void *> addresses;
+};
+
+} // namespace attn
+
+#endif // ATTN_LIB_API_CUDACODE_H
