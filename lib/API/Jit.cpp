@@ -7,8 +7,10 @@
 #include "llvm/ExecutionEngine/Orc/JITTargetMachineBuilder.h"
 #include "llvm/ExecutionEngine/Orc/LLJIT.h"
 #include "llvm/IR/IRBuilder.h"
+#include "llvm/IR/InstIterator.h"
 #include "llvm/IR/LLVMContext.h"
 #include "llvm/IR/Module.h"
+#include "llvm/IR/Operator.h"
 #include "llvm/Passes/PassBuilder.h"
 #include "llvm/Support/TargetSelect.h"
 #include "llvm/Target/TargetMachine.h"
@@ -68,24 +70,37 @@ static bool addPackedEntry(llvm::Module &module, const std::string &name) {
   return true;
 }
 
-static void optimize(llvm::Module &module, llvm::TargetMachine &machine) {
-  llvm::PipelineTuningOptions tuning;
-  // Loops are already vectors.
-  tuning.LoopVectorization = false;
-  tuning.SLPVectorization = false;
-  tuning.LoopInterleaving = false;
+/// Lets the code generator fuse products and sums, as the design of every
+/// kernel here assumes.
+static void allowContraction(llvm::Module &module) {
+  for (llvm::Function &function : module)
+    for (llvm::Instruction &instruction : llvm::instructions(function))
+      if (llvm::isa<llvm::FPMathOperator>(instruction))
+        instruction.setHasAllowContract(true);
+}
+
+/// The passes that pay for code whose loops are already vectors, unrolled and
+/// tiled: a fifth of the time of -O3 for code as fast.
+static llvm::Error optimize(llvm::Module &module,
+                            llvm::TargetMachine &machine) {
   llvm::LoopAnalysisManager loops;
   llvm::FunctionAnalysisManager functions;
   llvm::CGSCCAnalysisManager components;
   llvm::ModuleAnalysisManager modules;
-  llvm::PassBuilder builder(&machine, tuning);
+  llvm::PassBuilder builder(&machine);
   builder.registerModuleAnalyses(modules);
   builder.registerCGSCCAnalyses(components);
   builder.registerFunctionAnalyses(functions);
   builder.registerLoopAnalyses(loops);
   builder.crossRegisterProxies(loops, functions, components, modules);
-  builder.buildPerModuleDefaultPipeline(llvm::OptimizationLevel::O3)
-      .run(module, modules);
+  llvm::ModulePassManager passes;
+  if (llvm::Error error = builder.parsePassPipeline(
+          passes, "function(sroa,early-cse,simplifycfg,"
+                  "instcombine<no-verify-fixpoint>,loop-mssa(licm),gvn,"
+                  "simplifycfg)"))
+    return error;
+  passes.run(module, modules);
+  return llvm::Error::success();
 }
 
 Result<std::shared_ptr<const Jit>>
@@ -113,13 +128,14 @@ Jit::compile(mlir::ModuleOp module, const std::vector<std::string> &names) {
   if (!machineBuilder)
     return Error{text(machineBuilder.takeError())};
   machineBuilder->setCodeGenOptLevel(llvm::CodeGenOptLevel::Default);
-  machineBuilder->getOptions().AllowFPOpFusion = llvm::FPOpFusion::Fast;
   auto machine = machineBuilder->createTargetMachine();
   if (!machine)
     return Error{text(machine.takeError())};
   code->setDataLayout((*machine)->createDataLayout());
   code->setTargetTriple((*machine)->getTargetTriple());
-  optimize(*code, **machine);
+  allowContraction(*code);
+  if (llvm::Error error = optimize(*code, **machine))
+    return Error{text(std::move(error))};
 
   auto engine = llvm::orc::LLJITBuilder()
                     .setJITTargetMachineBuilder(std::move(*machineBuilder))

@@ -1,0 +1,267 @@
+// What broke other attention kernels: masked-out NaN, empty rows, uneven
+// dimensions, programs with branches and tables; and what a caller gets to read
+// after a mistake.
+#include "Harness.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <cstring>
+#include <limits>
+
+using namespace attn;
+using namespace attn::test;
+
+static constexpr double nan64 = std::numeric_limits<double>::quiet_NaN();
+static constexpr double infinity = std::numeric_limits<double>::infinity();
+
+static Case makeCase(const char *pattern, ElementType type, int64_t queries,
+                     int64_t keys, int64_t headDim, int64_t valueDim) {
+  Case c;
+  c.pattern = pattern;
+  c.type = type;
+  c.sizes = {1, 2, 1, queries, keys, headDim, valueDim, 1};
+  return c;
+}
+
+static Mod parse(const std::string &text) {
+  Result<Mod> mod = Mod::fromSource(text, "test.mlir");
+  EXPECT_TRUE(mod) << mod.error();
+  return *mod;
+}
+
+template <typename T>
+static CaptureData table(ElementType type, std::vector<int64_t> sizes,
+                         const std::vector<T> &values) {
+  CaptureData data{type, std::move(sizes), {}};
+  data.bytes.resize(values.size() * sizeof(T));
+  std::memcpy(data.bytes.data(), values.data(), data.bytes.size());
+  return data;
+}
+
+TEST(Edge, EveryHeadDimensionWorks) {
+  for (int64_t d : {1, 2, 7, 33, 72, 96, 113, 160, 192, 255})
+    for (ElementType type : {ElementType::F32, ElementType::BF16})
+      runPattern(makeCase("causal", type, 70, 70, d, d));
+}
+
+TEST(Edge, ValueDimensionMayDiffer) {
+  runPattern(makeCase("noop", ElementType::F32, 33, 65, 64, 128));
+  runPattern(makeCase("causal", ElementType::BF16, 130, 129, 192, 128));
+  runPattern(makeCase("alibi", ElementType::F16, 64, 64, 17, 3));
+}
+
+TEST(Edge, SchedulesAgree) {
+  for (const char *schedule :
+       {"#attn.schedule<q = 16, kv = 16>", "#attn.schedule<q = 32, kv = 128>",
+        "#attn.schedule<q = 128, kv = 48>"}) {
+    Case c = makeCase("alibi", ElementType::F32, 200, 300, 64, 64);
+    c.schedule = schedule;
+    runPattern(c);
+  }
+}
+
+// Keys after the last query are never kept by a causal mask.
+TEST(Edge, NaNThatNoRowKeepsDoesNotLeak) {
+  for (ElementType type :
+       {ElementType::F32, ElementType::BF16, ElementType::F16}) {
+    Case c = makeCase("causal", type, 70, 130, 64, 64);
+    Inputs inputs = makeInputs(c);
+    for (int64_t j = 70; j < 130; ++j)
+      for (int64_t d = 0; d < 64; ++d)
+        inputs.key[j * 64 + d] = inputs.value[j * 64 + d] = nan64;
+    Result<Mod> mod = loadPattern("causal");
+    ASSERT_TRUE(mod) << mod.error();
+    runAndCompare(c, *mod, oracleOf("causal", c.sizes, {}), inputs, {});
+  }
+}
+
+// Rows that keep the NaN are NaN, the others are not.
+TEST(Edge, NaNReachesOnlyRowsThatKeepIt) {
+  Case c = makeCase("causal", ElementType::F32, 150, 150, 64, 80);
+  Inputs inputs = makeInputs(c);
+  for (int64_t d = 0; d < 80; ++d)
+    inputs.value[77 * 80 + d] = d % 2 ? nan64 : infinity;
+  Result<Mod> mod = loadPattern("causal");
+  ASSERT_TRUE(mod) << mod.error();
+  runAndCompare(c, *mod, oracleOf("causal", c.sizes, {}), inputs, {});
+}
+
+TEST(Edge, RowsWithoutKeysAreZero) {
+  Mod mod = parse(R"(
+    attn.mod @odd_rows
+      mask(%b: i32, %h: i32, %q: i32, %kv: i32) {
+        %one = arith.constant 1 : i32
+        %zero = arith.constant 0 : i32
+        %bit = arith.andi %q, %one : i32
+        %keep = arith.cmpi ne, %bit, %zero : i32
+        attn.yield %keep : i1
+      })");
+  Oracle oracle;
+  oracle.mask = [](int, int, int q, int) { return q % 2 == 1; };
+  Case c = makeCase("noop", ElementType::F32, 90, 75, 32, 32);
+  runAndCompare(c, mod, oracle, makeInputs(c), {});
+  c = makeCase("noop", ElementType::F32, 5, 0, 32, 32);
+  runAndCompare(c, mod, oracle, makeInputs(c), {});
+}
+
+TEST(Edge, ScoresMayBeMinusInfinity) {
+  Mod mod = parse(R"(
+    attn.mod @drops_thirds
+      score(%s: f32, %b: i32, %h: i32, %q: i32, %kv: i32) {
+        %three = arith.constant 3 : i32
+        %zero = arith.constant 0 : i32
+        %minus = arith.constant 0xFF800000 : f32
+        %x = arith.addi %q, %kv : i32
+        %r = arith.remsi %x, %three : i32
+        %drop = arith.cmpi eq, %r, %zero : i32
+        %t = arith.select %drop, %minus, %s : f32
+        attn.yield %t : f32
+      })");
+  Oracle oracle;
+  oracle.score = [](double s, int, int, int q, int kv) {
+    return (q + kv) % 3 == 0 ? -infinity : s;
+  };
+  Case c = makeCase("noop", ElementType::F32, 65, 64, 64, 64);
+  runAndCompare(c, mod, oracle, makeInputs(c), {});
+  // One key: rows 0, 3, ... have nothing else.
+  c = makeCase("noop", ElementType::F32, 65, 1, 64, 64);
+  runAndCompare(c, mod, oracle, makeInputs(c), {});
+}
+
+// A branch, a two-dimensional table read under its condition, and a scalar.
+TEST(Edge, ProgramsMayBranchAndReadTables) {
+  Mod mod = parse(R"(
+    attn.mod @branches(%bias: tensor<?x?xf32>, %limit: i32)
+      score(%s: f32, %b: i32, %h: i32, %q: i32, %kv: i32) {
+        %near = arith.cmpi slt, %kv, %limit : i32
+        %t = scf.if %near -> f32 {
+          %x = attn.load %bias[%h, %kv] : tensor<?x?xf32>
+          %y = arith.addf %s, %x : f32
+          scf.yield %y : f32
+        } else {
+          scf.yield %s : f32
+        }
+        attn.yield %t : f32
+      } mask(%b: i32, %h: i32, %q: i32, %kv: i32) {
+        %true = arith.constant true
+        attn.yield %true : i1
+      })");
+  Case c = makeCase("noop", ElementType::F32, 100, 90, 64, 64);
+  std::vector<float> bias(2 * 40);
+  for (size_t i = 0; i < bias.size(); ++i)
+    bias[i] = std::sin(static_cast<float>(i));
+  std::vector<CaptureData> captures{
+      table(ElementType::F32, {2, 40}, bias),
+      table(ElementType::I32, {}, std::vector<int32_t>{40})};
+  Oracle oracle;
+  oracle.score = [&](double s, int, int h, int, int kv) {
+    return kv < 40 ? s + bias[h * 40 + kv] : s;
+  };
+  Result<void> fine = mod.check(c.sizes, viewsOf(captures));
+  EXPECT_TRUE(fine) << fine.error();
+  runAndCompare(c, mod, oracle, makeInputs(c), captures);
+}
+
+TEST(Edge, ScoresMayBeLarge) {
+  Case c = makeCase("noop", ElementType::F32, 40, 200, 64, 64);
+  Inputs inputs = makeInputs(c);
+  for (double &x : inputs.query)
+    x *= 1024;
+  Result<Mod> mod = loadPattern("noop");
+  ASSERT_TRUE(mod) << mod.error();
+  // Only the largest scores count, and these are integers times a power of two.
+  for (double &x : inputs.query)
+    x = std::round(x);
+  for (double &x : inputs.key)
+    x = std::round(x);
+  runAndCompare(c, *mod, Oracle(), inputs, {});
+}
+
+TEST(Mistakes, LoadsOutOfBoundsNameTheirPlace) {
+  Mod mod = parse(R"(attn.mod @reads(%table: tensor<?xf32>)
+  score(%s: f32, %b: i32, %h: i32, %q: i32, %kv: i32) {
+    %x = attn.load %table[%q] : tensor<?xf32>
+    %t = arith.addf %s, %x : f32
+    attn.yield %t : f32
+  })");
+  std::vector<CaptureData> captures{
+      table(ElementType::F32, {7}, std::vector<float>(7))};
+  ProblemSizes sizes{1, 1, 1, 8, 8, 16, 16, 1};
+  Result<void> result = mod.check(sizes, viewsOf(captures));
+  ASSERT_FALSE(result);
+  EXPECT_NE(result.error().find("test.mlir:3:10: error: 'attn.load' op reads "
+                                "index 7 of dimension 0, which has 7 elements"),
+            std::string::npos)
+      << result.error();
+  sizes.queries = 7;
+  EXPECT_TRUE(mod.check(sizes, viewsOf(captures)));
+}
+
+TEST(Mistakes, TextThatDoesNotParseNamesItsPlace) {
+  Result<Mod> mod =
+      Mod::fromSource("attn.mod @x\n  mask(%b: i32) { }", "a.mlir");
+  ASSERT_FALSE(mod);
+  EXPECT_EQ(mod.error().find("a.mlir:"), 0u) << mod.error();
+  Result<Mod> absent = Mod::fromFile("/no/such/file.mlir");
+  ASSERT_FALSE(absent);
+  EXPECT_NE(absent.error().find("/no/such/file.mlir"), std::string::npos);
+  Result<Mod> two = Mod::fromSource("attn.mod @x\nattn.mod @y", "b.mlir");
+  ASSERT_FALSE(two);
+  EXPECT_NE(two.error().find("'@x' and '@y'"), std::string::npos)
+      << two.error();
+}
+
+static std::string messageOf(const AttentionKernel &kernel, TensorView query,
+                             TensorView key, TensorView value, TensorView out) {
+  Result<void> result = kernel.run(query, key, value, {}, out);
+  return result ? "success" : result.error();
+}
+
+TEST(Mistakes, ArgumentsThatDoNotFit) {
+  Result<Mod> mod = loadPattern("noop");
+  ASSERT_TRUE(mod) << mod.error();
+  KernelSpec spec;
+  spec.headDim = spec.valueDim = 16;
+  Result<AttentionKernel> kernel = AttentionKernel::compile(*mod, spec);
+  ASSERT_TRUE(kernel) << kernel.error();
+  std::vector<float> memory(1024);
+  auto view = [&](int64_t heads, int64_t length, int64_t channels) {
+    return TensorView{memory.data(),
+                      ElementType::F32,
+                      {1, heads, length, channels},
+                      {heads * length * channels, length * channels, channels}};
+  };
+  TensorView good = view(2, 4, 16);
+  EXPECT_EQ(messageOf(*kernel, good, view(2, 4, 32), good, good),
+            "expects 'key' head dimension 16, got 32");
+  EXPECT_EQ(messageOf(*kernel, view(3, 4, 16), good, good, view(3, 4, 16)),
+            "expects a number of query heads that is a multiple of the 2 key "
+            "heads, got 3");
+  EXPECT_EQ(messageOf(*kernel, good, good, view(2, 5, 16), good),
+            "expects 'value' length 4, got 5");
+  TensorView half = good;
+  half.type = ElementType::F16;
+  EXPECT_EQ(messageOf(*kernel, good, half, good, good),
+            "expects 'key' of f32, got f16");
+  TensorView negative = good;
+  negative.sizes[2] = -1;
+  EXPECT_EQ(messageOf(*kernel, negative, good, good, negative),
+            "expects 'query' with sizes of at least 0, got -1");
+}
+
+TEST(Mistakes, SpecificationsThatDoNotFit) {
+  Result<Mod> mod = loadPattern("noop");
+  ASSERT_TRUE(mod) << mod.error();
+  KernelSpec spec;
+  spec.headDim = 257;
+  Result<AttentionKernel> wide = AttentionKernel::compile(*mod, spec);
+  ASSERT_FALSE(wide);
+  EXPECT_EQ(wide.error(), "expects a head dimension of 1 to 256, got 257");
+  spec.headDim = 64;
+  spec.schedule = "fast";
+  Result<AttentionKernel> schedule = AttentionKernel::compile(*mod, spec);
+  ASSERT_FALSE(schedule);
+  EXPECT_NE(schedule.error().find("expects a schedule such as"),
+            std::string::npos);
+}

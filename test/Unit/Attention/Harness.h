@@ -1,0 +1,53 @@
+// Runs one attention problem through the API on a device and compares it with
+// the oracle.
+#ifndef ATTN_TEST_ATTENTION_HARNESS_H
+#define ATTN_TEST_ATTENTION_HARNESS_H
+
+#include "Device.h"
+#include "Oracle.h"
+
+#include "attn/API/Attention.h"
+
+#include <string>
+#include <vector>
+
+namespace attn::test {
+
+enum class Numbers { Normal, SmallIntegers };
+enum class Layout { BHSD, BSHD };
+
+struct Case {
+  std::string pattern = "noop";
+  ElementType type = ElementType::F32;
+  ProblemSizes sizes;
+  Numbers numbers = Numbers::Normal;
+  Layout layout = Layout::BHSD;
+  bool lse = true;
+  std::string schedule; ///< empty: chosen
+
+  /// A name of letters, digits and underscores.
+  std::string name() const;
+};
+
+/// The device that the program was started for (`--target cpu|cuda`).
+bench::Device &device();
+void selectTarget(Target target);
+
+/// configs/mods/NAME.mlir
+Result<Mod> loadPattern(const std::string &name);
+
+/// Random inputs of the case's element type, as numbers.
+Inputs makeInputs(const Case &c);
+
+/// Runs and compares every element of out and lse (expectations of GoogleTest);
+/// out is poisoned before and the memory around it must stay as it was.
+void runAndCompare(const Case &c, const Mod &mod, const Oracle &oracle,
+                   const Inputs &inputs,
+                   const std::vector<CaptureData> &captures);
+
+/// All of the above for a named pattern.
+void runPattern(const Case &c);
+
+} // namespace attn::test
+
+#endif // ATTN_TEST_ATTENTION_HARNESS_H
