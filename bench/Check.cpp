@@ -63,11 +63,12 @@ double attn::bench::largestMagnitude(const std::vector<float> &values) {
 double attn::bench::errorBound(ElementType type, double largestOutput,
                                std::optional<double> mathError,
                                int64_t length) {
-  double rounding = 2 * unitRoundoff(type) * std::max(1.0, largestOutput);
+  double magnitude = std::max(1.0, largestOutput);
+  double floor = (2 * unitRoundoff(type) + 0x1p-20) * magnitude;
   if (mathError)
-    return 2 * *mathError + rounding;
+    return 2 * *mathError + floor;
   double scores = 4 * unitRoundoff(ElementType::F32) * double(length);
-  return 16 * rounding + scores * std::max(1.0, largestOutput);
+  return 16 * floor + scores * magnitude;
 }
 
 double attn::bench::yardstickBound(double largestOutput) {

@@ -22,9 +22,10 @@ Difference compare(const TensorView &result,
 double largestMagnitude(const std::vector<float> &values);
 
 /// The largest error that passes: twice that of the same computation done in
-/// the element type by the `math` backend, plus two roundings of the largest
-/// output. Where there is no such error (no library for `math`), sixteen
-/// roundings take its place, and what f32 loses of scores as large as the
+/// the element type by the `math` backend, plus a floor: two roundings of the
+/// largest output to the element type, and 2^-20 of it, which is what the order
+/// of f32 sums decides. Where there is no such error (no library for `math`),
+/// sixteen floors take its place, and what f32 loses of scores as large as the
 /// positions that a mod may add to them.
 double errorBound(ElementType type, double largestOutput,
                   std::optional<double> mathError, int64_t length);

@@ -184,12 +184,12 @@ Row Runner::run(const Case &item) {
   Row row = rowWithout(item, Outcome::Interrupted, "");
   for (size_t i = 0; i < backends.size() && !isInterrupted(); ++i)
     row.outcomes[i] = check(*backends[i], **data);
+  judge(row, **data);
+  measure(row, **data);
+  const ProblemSizes &s = item.sizes;
+  row.allPairs = double(s.batch) * s.heads * s.queries * s.keys;
+  row.flopsPerPair = 2.0 * (s.headDim + s.valueDim);
   if (!isInterrupted()) {
-    judge(row, **data);
-    measure(row, **data);
-    const ProblemSizes &s = item.sizes;
-    row.allPairs = double(s.batch) * s.heads * s.queries * s.keys;
-    row.flopsPerPair = 2.0 * (s.headDim + s.valueDim);
     Result<int64_t> pairs =
         work.countPairs(*item.mod, s, (*data)->hostCaptures());
     if (pairs)
