@@ -34,6 +34,7 @@ config.environment["FILECHECK_OPTS"] = "--enable-var-scope --dump-input-filter=e
 
 config.substitutions.append(("%configs", os.path.join(config.attn_source_dir, "configs")))
 config.substitutions.append(("%source", config.attn_source_dir))
+config.substitutions.append(("%build", config.attn_build_dir))
 # Runs the function `main` of linalg on tensors: attn-opt FILE %linalg_to_llvm | %run_main
 linalg_to_llvm = [
     "--convert-elementwise-to-linalg",

@@ -134,7 +134,7 @@ def LinalgToVectorLoopsPass : Pass<"linalg-to-vector-loops", "::mlir::func::Func
     Option<"width", "width", "int64_t", "16", "f32 elements that one step handles">
   ];
   let dependentDialects = ["::mlir::arith::ArithDialect",
-    "::mlir::math::MathDialect", "::mlir::memref::MemRefDialect",
+    "::mlir::linalg::LinalgDialect", "::mlir::math::MathDialect", "::mlir::memref::MemRefDialect",
     "::mlir::scf::SCFDialect", "::mlir::vector::VectorDialect"];
 }
 

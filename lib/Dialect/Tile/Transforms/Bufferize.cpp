@@ -126,7 +126,7 @@ static bool isLastUse(OpOperand &operand) {
 }
 
 /// Elementwise operations overwrite an input of the result's shape and type
-/// that dies with them.
+/// that dies with them: the body reads the result's old value instead.
 static void reuseDyingInputs(func::FuncOp function) {
   function.walk([](linalg::GenericOp op) {
     if (op.getNumDpsInits() != 1 || op.getNumReductionLoops() != 0 ||
@@ -134,13 +134,14 @@ static void reuseDyingInputs(func::FuncOp function) {
       return;
     OpOperand *init = op.getDpsInitOperand(0);
     AffineMap map = op.getMatchingIndexingMap(init);
-    if (!map.isPermutation())
-      return;
     for (OpOperand *input : op.getDpsInputOperands()) {
       if (input->get().getType() != init->get().getType() ||
-          op.getMatchingIndexingMap(input) != map || !isLastUse(*input))
+          op.getMatchingIndexingMap(input) != map || !map.isPermutation() ||
+          !isLastUse(*input))
         continue;
       init->set(input->get());
+      op.getMatchingBlockArgument(input).replaceAllUsesWith(
+          op.getMatchingBlockArgument(init));
       return;
     }
   });

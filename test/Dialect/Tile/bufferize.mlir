@@ -1,0 +1,93 @@
+// RUN: attn-opt %s --tile-bufferize --canonicalize --split-input-file | FileCheck %s
+
+#all = affine_map<(i, j) -> (i, j)>
+
+// One buffer, at the entry; every operation in place; no copy. Rows outside the
+// memory and channels outside it are zero.
+// CHECK-LABEL: func.func @in_place(
+// CHECK-SAME:    %[[X:.*]]: memref<?x12xf32>
+// CHECK-COUNT-1: memref.alloca() {alignment = 64 : i64} : memref<8x16xf32>
+// CHECK-NOT:     memref.alloca
+// CHECK:         %[[ROWS:.*]] = memref.dim %[[X]]
+// CHECK:         scf.for
+// CHECK:           vector.load %[[X]][%{{.*}}, %{{.*}}] : memref<?x12xf32>, vector<12xf32>
+// CHECK:           vector.store %{{.*}} : memref<8x16xf32>, vector<12xf32>
+// CHECK:           vector.store %{{.*}} : memref<8x16xf32>, vector<4xf32>
+// CHECK:         scf.for
+// CHECK:           vector.store %{{.*}} : memref<8x16xf32>, vector<16xf32>
+// CHECK-NOT:     memref.copy
+// CHECK:         linalg.generic {{.*}} outs(%[[B:.*]] : memref<8x16xf32>)
+// CHECK:           math.absf
+// CHECK-NOT:     memref.copy
+// CHECK:         scf.for
+// CHECK:           vector.load %[[B]][%{{.*}}, %{{.*}}] : memref<8x16xf32>, vector<12xf32>
+// CHECK:           vector.store %{{.*}}, %[[X]]
+func.func @in_place(%x: memref<?x12xf32>, %row: index) {
+  %t = tile.load %x[%row] : memref<?x12xf32> -> tensor<8x16xf32>
+  %e = tensor.empty() : tensor<8x16xf32>
+  %u = linalg.generic {indexing_maps = [#all, #all], iterator_types = ["parallel", "parallel"]}
+    ins(%t : tensor<8x16xf32>) outs(%e : tensor<8x16xf32>) {
+  ^bb0(%a: f32, %b: f32):
+    %c = math.absf %a : f32
+    linalg.yield %c : f32
+  } -> tensor<8x16xf32>
+  tile.store %u, %x[%row] : tensor<8x16xf32>, memref<?x12xf32>
+  return
+}
+
+// -----
+
+#id = affine_map<(i) -> (i)>
+
+// The old value is read after the new one is made: two buffers, and a copy at the
+// end of each iteration, but nothing is allocated inside the loop.
+// CHECK-LABEL: func.func @carried(
+// CHECK-COUNT-2: memref.alloca() {{.*}} : memref<8xf32>
+// CHECK-NOT:     memref.alloca
+// CHECK:         scf.for %{{.*}} = %{{.*}} to %{{.*}} step %{{.*}} {
+// CHECK-NOT:       memref.alloca
+// CHECK:           memref.copy
+// CHECK:         }
+// CHECK:         memref.load
+// CHECK:         memref.store
+func.func @carried(%x: memref<?xf32>, %n: index) {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %zero = arith.constant dense<0.0> : tensor<8xf32>
+  %r = scf.for %i = %c0 to %n step %c1 iter_args(%old = %zero) -> tensor<8xf32> {
+    %e = tensor.empty() : tensor<8xf32>
+    %new = linalg.generic {indexing_maps = [#id, #id], iterator_types = ["parallel"]}
+      ins(%old : tensor<8xf32>) outs(%e : tensor<8xf32>) {
+    ^bb0(%a: f32, %b: f32):
+      %c = math.absf %a : f32
+      linalg.yield %c : f32
+    } -> tensor<8xf32>
+    %f = tensor.empty() : tensor<8xf32>
+    %sum = linalg.generic {indexing_maps = [#id, #id, #id], iterator_types = ["parallel"]}
+      ins(%old, %new : tensor<8xf32>, tensor<8xf32>) outs(%f : tensor<8xf32>) {
+    ^bb0(%a: f32, %b: f32, %d: f32):
+      %c = arith.addf %a, %b : f32
+      linalg.yield %c : f32
+    } -> tensor<8xf32>
+    tile.store %sum, %x[%i] : tensor<8xf32>, memref<?xf32>
+    scf.yield %new : tensor<8xf32>
+  }
+  tile.store %r, %x[%c0] : tensor<8xf32>, memref<?xf32>
+  return
+}
+
+// -----
+
+// CHECK-LABEL: func.func @nonfinite(
+// CHECK:         %[[SUM:.*]] = scf.for {{.*}} -> (vector<16xf32>)
+// CHECK:           %[[V:.*]] = vector.load %{{.*}} : memref<8x16xbf16>, vector<16xbf16>
+// CHECK:           %[[W:.*]] = arith.extf %[[V]]
+// CHECK:           arith.mulf %[[W]], %{{.*}}
+// CHECK:         %[[S:.*]] = vector.reduction <add>, %[[SUM]]
+// CHECK:         %[[R:.*]] = arith.cmpf uno, %[[S]], %[[S]]
+// CHECK:         return %[[R]]
+func.func @nonfinite(%x: memref<?x16xbf16>, %row: index) -> i1 {
+  %t = tile.load %x[%row] : memref<?x16xbf16> -> tensor<8x16xbf16>
+  %r = tile.has_nonfinite %t : tensor<8x16xbf16>
+  return %r : i1
+}

@@ -1,0 +1,105 @@
+// The softmax of materialised scores, which references and the unfused peer
+// use, against its definition.
+#include "Convert.h"
+#include "Harness.h"
+#include "Oracle.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <random>
+
+using namespace attn;
+using namespace attn::test;
+
+namespace {
+struct Problem {
+  ProblemSizes sizes{2, 3, 3, 21, 37, 1, 1, 2};
+  int64_t first = 1, count = 4; // of 6 (batch, head) pairs
+  double scale = 0.3;
+  std::vector<double> scores, probabilities, lse;
+
+  explicit Problem(const Oracle &oracle) {
+    std::mt19937 generator(7);
+    std::normal_distribution<float> normal(0, 4);
+    int64_t n = sizes.keys, rows = count * sizes.queries;
+    scores.resize(rows * n);
+    for (double &s : scores)
+      s = normal(generator);
+    probabilities.resize(scores.size());
+    lse.resize(rows);
+    for (int64_t row = 0; row < rows; ++row)
+      evaluate(oracle, row);
+  }
+
+  void evaluate(const Oracle &oracle, int64_t row) {
+    int64_t n = sizes.keys, bh = first + row / sizes.queries;
+    double sum = 0;
+    for (int64_t j = 0; j < n; ++j) {
+      int b = bh / sizes.heads, h = bh % sizes.heads, q = row % sizes.queries;
+      double t = scores[row * n + j] * scale;
+      if (oracle.score)
+        t = oracle.score(t, b, h, q, j);
+      bool keep = !oracle.mask || oracle.mask(b, h, q, j);
+      sum += probabilities[row * n + j] = keep ? std::exp(t) : 0;
+    }
+    for (int64_t j = 0; j < n && sum != 0; ++j)
+      probabilities[row * n + j] /= sum;
+    lse[row] = std::log(sum);
+  }
+};
+} // namespace
+
+/// Runs the kernel on `problem` and compares; `error` is relative to 1.
+template <typename ScoreT>
+static void check(const char *pattern, ElementType scoreType,
+                  ElementType probabilityType, double error) {
+  Result<Mod> mod = loadPattern(pattern);
+  ASSERT_TRUE(mod) << mod.error();
+  ProblemSizes sizes{2, 3, 3, 21, 37, 1, 1, 2};
+  auto captures = mod->makeCaptures(sizes);
+  ASSERT_TRUE(captures) << captures.error();
+  Problem problem(oracleOf(pattern, sizes, *captures));
+  auto kernel =
+      SoftmaxKernel::compile(*mod, Target::CPU, scoreType, probabilityType);
+  ASSERT_TRUE(kernel) << kernel.error();
+  std::vector<ScoreT> scores(problem.scores.begin(), problem.scores.end());
+  std::vector<char> result(scores.size() * byteWidth(probabilityType), '\xff');
+  std::vector<ScoreT> lse(problem.lse.size());
+  Result<void> run =
+      kernel->run(scores.data(), result.data(), lse.data(), problem.first,
+                  problem.count, sizes.heads, sizes.queries, sizes.keys,
+                  problem.scale, viewsOf(*captures));
+  ASSERT_TRUE(run) << run.error();
+  std::vector<double> actual(scores.size());
+  if (probabilityType == ElementType::F64)
+    std::copy_n(reinterpret_cast<double *>(result.data()), actual.size(),
+                actual.begin());
+  else
+    bench::toDouble(actual.data(), result.data(), probabilityType,
+                    actual.size());
+  for (size_t i = 0; i < actual.size(); ++i)
+    ASSERT_NEAR(actual[i], problem.probabilities[i], error)
+        << pattern << " " << i;
+  double lseError = scoreType == ElementType::F64 ? 1e-6 : 1e-5;
+  for (size_t i = 0; i < lse.size(); ++i)
+    if (lse[i] != problem.lse[i])
+      ASSERT_NEAR(lse[i], problem.lse[i], lseError) << pattern << " " << i;
+}
+
+TEST(Softmax, InF64) {
+  for (const char *pattern : {"noop", "causal", "document_mask", "softcap"})
+    check<double>(pattern, ElementType::F64, ElementType::F64, 1e-13);
+  // The slopes are f32.
+  check<double>("alibi", ElementType::F64, ElementType::F64, 1e-7);
+}
+
+TEST(Softmax, InF32) {
+  for (const char *pattern : {"noop", "causal", "alibi", "rel", "softcap"})
+    check<float>(pattern, ElementType::F32, ElementType::F32, 2e-6);
+}
+
+TEST(Softmax, WithNarrowProbabilities) {
+  check<float>("causal", ElementType::F32, ElementType::BF16, 0x1p-9);
+  check<float>("causal", ElementType::F32, ElementType::F16, 0x1p-12 + 1e-6);
+}
