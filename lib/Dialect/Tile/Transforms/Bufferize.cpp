@@ -29,6 +29,9 @@ using namespace mlir;
 /// Buffers of tiles start at cache lines.
 static constexpr int64_t bufferAlignment = 64;
 
+/// What the buffers of one task may take of a thread's stack (8 MiB by default).
+static constexpr int64_t maxStackBytes = int64_t(4) << 20;
+
 /// A tile of one value, next to the operation that wants it.
 static Value createFill(OpBuilder &builder, Location loc, RankedTensorType type,
                         Value scalar) {
@@ -178,6 +181,20 @@ static FailureOr<Value> allocateOnStack(OpBuilder &builder, Location loc,
       .getResult();
 }
 
+static LogicalResult checkStack(func::FuncOp function) {
+  int64_t bytes = 0;
+  function.walk([&](memref::AllocaOp buffer) {
+    MemRefType type = buffer.getType();
+    bytes += type.getNumElements() *
+             llvm::divideCeil(type.getElementTypeBitWidth(), 8);
+  });
+  if (bytes <= maxStackBytes)
+    return success();
+  return function.emitError()
+         << "expects tiles that take at most " << maxStackBytes
+         << " bytes of stack, got " << bytes << ": choose a smaller schedule";
+}
+
 namespace {
 struct TileBufferize : public tile::impl::TileBufferizePassBase<TileBufferize> {
   void getDependentDialects(DialectRegistry &registry) const override {
@@ -198,7 +215,8 @@ struct TileBufferize : public tile::impl::TileBufferizePassBase<TileBufferize> {
     bufferization::OneShotBufferizationOptions options;
     options.allocationFn = allocateOnStack;
     bufferization::BufferizationState state;
-    if (failed(bufferization::runOneShotBufferize(function, options, state)))
+    if (failed(bufferization::runOneShotBufferize(function, options, state)) ||
+        failed(checkStack(function)))
       signalPassFailure();
   }
 };
