@@ -31,13 +31,13 @@ Result<void> CUDACode::launch(int64_t blocks,
 }
 
 Result<CUDACode> attn::loadCUDACode(const Mod &mod, mlir::ModuleOp module,
-                                    const std::string &name, bool exactTanh) {
+                                    const std::string &name, bool exact) {
   std::string ptx;
   CUDACode code;
   Result<void> lowered = mod.impl().collect("cannot be compiled", [&] {
     mlir::PassManager pm(module.getContext());
     mlir::attn::GPUPipelineOptions options;
-    options.exactTanh = exactTanh;
+    options.exact = exact;
     mlir::attn::buildGPUToNVVMPipeline(pm, options);
     if (mlir::failed(pm.run(module)))
       return mlir::failure();

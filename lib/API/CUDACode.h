@@ -26,10 +26,10 @@ struct CUDACode {
 };
 
 /// Lowers the one gpu.module of `module` to PTX and loads the kernel `name`. The
-/// caller holds the mod's mutex; diagnostics go through the mod. `exactTanh`: f32
-/// accuracy instead of tanh.approx.
+/// caller holds the mod's mutex; diagnostics go through the mod. `exact`: as in
+/// math-to-ptx.
 Result<CUDACode> loadCUDACode(const Mod &mod, mlir::ModuleOp module,
-                              const std::string &name, bool exactTanh);
+                              const std::string &name, bool exact);
 
 /// Kernel parameters in the order in which a gpu.func declares them.
 class CUDAParameters {

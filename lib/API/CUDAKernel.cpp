@@ -47,7 +47,7 @@ Result<Variant> compileVariant(const Mod &mod, const KernelSpec &spec) {
     return Error{lowered.error()};
   Result<CUDACode> code =
       loadCUDACode(mod, *kernel->module, KernelModule::function,
-                   /*exactTanh=*/spec.type == ElementType::F32);
+                   /*exact=*/spec.type == ElementType::F32);
   if (!code)
     return Error{code.error()};
   variant.code = std::move(*code);

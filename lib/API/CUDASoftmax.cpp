@@ -265,7 +265,7 @@ api::SoftmaxImpl api::createCUDASoftmax(const Mod &mod, ElementType scoreType,
   std::lock_guard<std::mutex> lock(mod.impl().mutex);
   OwningOpRef<ModuleOp> module = buildModule(mod, probabilityType);
   Result<CUDACode> code =
-      loadCUDACode(mod, *module, kernelName, /*exactTanh=*/true);
+      loadCUDACode(mod, *module, kernelName, /*exact=*/true);
   if (!code)
     return Error{code.error()};
   auto impl = std::make_shared<CUDASoftmax>();

@@ -30,6 +30,7 @@ void attn::buildGPUTilePipeline(OpPassManager &manager,
       manager.nest<gpu::GPUModuleOp>().nest<gpu::GPUFuncOp>();
   kernel.addPass(tile::createTileStageLoadsPass());
   kernel.addPass(tile::createTileSplitNonfinitePass());
+  kernel.addPass(tile::createTileDeferRowSumsPass());
   kernel.addPass(createTileToNVVMPass());
   kernel.addPass(createCanonicalizerPass());
   kernel.addPass(createCSEPass());
@@ -39,7 +40,7 @@ void attn::buildGPUToNVVMPipeline(OpPassManager &manager,
                                   const GPUPipelineOptions &options) {
   OpPassManager &module = manager.nest<gpu::GPUModuleOp>();
   MathToPTXPassOptions math;
-  math.exactTanh = options.exactTanh;
+  math.exact = options.exact;
   module.addPass(createMathToPTXPass(math));
   module.addPass(createSCFToControlFlowPass());
   module.addPass(createConvertVectorToLLVMPass());

@@ -75,14 +75,15 @@ def TileToNVVMPass : Pass<"tile-to-nvvm", "::mlir::gpu::GPUFuncOp"> {
 def MathToPTXPass : Pass<"math-to-ptx", "::mlir::gpu::GPUModuleOp"> {
   let summary = "Lower scalar f32 math to PTX's own instructions";
   let description = [{
-    exp2, exp, log2, log, sqrt, rsqrt, sin and cos have approximate instructions with an
-    error of a few units in the last place; so has tanh, with a relative error of
-    2^-11 (`exact-tanh` asks for a formula with f32 accuracy instead). No library of
-    device functions is needed.
+    exp2, exp, log2, log and rsqrt become approximate instructions with an error of a
+    few units in the last place. So does tanh, with a relative error of 2^-11, and
+    division becomes a multiplication by the reciprocal (of a constant) or
+    div.full; `exact` keeps tanh and division at f32's accuracy. Everything else is
+    expanded into arithmetic. No library of device functions is needed.
   }];
   let options = [
-    Option<"exactTanh", "exact-tanh", "bool", "false",
-           "tanh with f32 accuracy instead of tanh.approx">
+    Option<"exact", "exact", "bool", "false",
+           "f32 accuracy: IEEE division, no tanh.approx">
   ];
   let dependentDialects = ["::mlir::LLVM::LLVMDialect", "::mlir::arith::ArithDialect",
     "::mlir::NVVM::NVVMDialect", "::mlir::math::MathDialect"];

@@ -13,9 +13,9 @@ struct GPUPipelineOptions : PassPipelineOptions<GPUPipelineOptions> {
       *this, "aligned",
       llvm::cl::desc("rows start at multiples of 16 bytes"),
       llvm::cl::init(true)};
-  Option<bool> exactTanh{
-      *this, "exact-tanh",
-      llvm::cl::desc("tanh with f32 accuracy instead of tanh.approx"),
+  Option<bool> exact{
+      *this, "exact",
+      llvm::cl::desc("f32 accuracy: IEEE division, no tanh.approx"),
       llvm::cl::init(false)};
 };
 

@@ -11,8 +11,11 @@
 #include "mlir/Dialect/Math/Transforms/Approximation.h"
 #include "mlir/Dialect/Math/Transforms/Passes.h"
 #include "mlir/IR/ImplicitLocOpBuilder.h"
+#include "mlir/IR/Matchers.h"
 #include "mlir/IR/PatternMatch.h"
 #include "mlir/Transforms/GreedyPatternRewriteDriver.h"
+
+#include <cmath>
 
 namespace mlir::attn {
 #define GEN_PASS_DEF_MATHTOPTXPASS
@@ -76,31 +79,60 @@ template <typename Op> struct UnaryToPTX : OpRewritePattern<Op> {
 
 /// What LLVM's NVPTX back end has an instruction for; upstream's lowering would
 /// call the library of device functions.
-template <typename Op, typename Intrinsic>
-struct ToIntrinsic : OpRewritePattern<Op> {
-  ToIntrinsic(MLIRContext *context)
-      : OpRewritePattern<Op>(context, /*benefit=*/10) {}
+template <typename Op> struct ToIntrinsic : OpRewritePattern<Op> {
+  ToIntrinsic(MLIRContext *context, StringRef name)
+      : OpRewritePattern<Op>(context, /*benefit=*/10), name(name) {}
 
   LogicalResult matchAndRewrite(Op op,
                                 PatternRewriter &rewriter) const override {
-    rewriter.replaceOpWithNewOp<Intrinsic>(op, op.getType(), op->getOperands());
+    rewriter.replaceOpWithNewOp<LLVM::CallIntrinsicOp>(
+        op, op.getType(), rewriter.getStringAttr(name), op->getOperands());
+    return success();
+  }
+
+  StringRef name;
+};
+
+/// x / c as x * (1 / c), other quotients as div.full (2 units in the last place)
+/// instead of a loop-free but long IEEE division.
+struct ApproximateDivision : OpRewritePattern<arith::DivFOp> {
+  using OpRewritePattern::OpRewritePattern;
+
+  LogicalResult matchAndRewrite(arith::DivFOp op,
+                                PatternRewriter &rewriter) const override {
+    if (!op.getType().isF32())
+      return rewriter.notifyMatchFailure(op, "expects f32");
+    ImplicitLocOpBuilder b(op.getLoc(), rewriter);
+    FloatAttr divisor;
+    if (matchPattern(op.getRhs(), m_Constant(&divisor))) {
+      double reciprocal = 1.0 / divisor.getValueAsDouble();
+      if (std::isfinite(reciprocal) && std::fabs(reciprocal) > 1e-37) {
+        rewriter.replaceOp(op, scaled(b, op.getLhs(), reciprocal));
+        return success();
+      }
+    }
+    rewriter.replaceOpWithNewOp<LLVM::CallIntrinsicOp>(
+        op, op.getType(), rewriter.getStringAttr("llvm.nvvm.div.full"),
+        op->getOperands());
     return success();
   }
 };
 
-void populate(RewritePatternSet &patterns, bool exactTanh) {
+void populate(RewritePatternSet &patterns, bool exact) {
   MLIRContext *context = patterns.getContext();
-  patterns.add<ToIntrinsic<arith::MaxNumFOp, LLVM::MaxNumOp>,
-               ToIntrinsic<arith::MinNumFOp, LLVM::MinNumOp>,
-               ToIntrinsic<arith::MaximumFOp, LLVM::MaximumOp>,
-               ToIntrinsic<arith::MinimumFOp, LLVM::MinimumOp>,
-               ToIntrinsic<math::FmaOp, LLVM::FMAOp>,
-               ToIntrinsic<math::AbsFOp, LLVM::FAbsOp>,
-               ToIntrinsic<math::CopySignOp, LLVM::CopySignOp>,
-               ToIntrinsic<math::FloorOp, LLVM::FFloorOp>,
-               ToIntrinsic<math::CeilOp, LLVM::FCeilOp>,
-               ToIntrinsic<math::TruncOp, LLVM::FTruncOp>,
-               ToIntrinsic<math::RoundEvenOp, LLVM::RoundEvenOp>>(context);
+  patterns.add<ToIntrinsic<arith::MaxNumFOp>>(context, "llvm.maxnum");
+  patterns.add<ToIntrinsic<arith::MinNumFOp>>(context, "llvm.minnum");
+  patterns.add<ToIntrinsic<arith::MaximumFOp>>(context, "llvm.maximum");
+  patterns.add<ToIntrinsic<arith::MinimumFOp>>(context, "llvm.minimum");
+  patterns.add<ToIntrinsic<math::FmaOp>>(context, "llvm.fma");
+  patterns.add<ToIntrinsic<math::AbsFOp>>(context, "llvm.fabs");
+  patterns.add<ToIntrinsic<math::CopySignOp>>(context, "llvm.copysign");
+  patterns.add<ToIntrinsic<math::FloorOp>>(context, "llvm.floor");
+  patterns.add<ToIntrinsic<math::CeilOp>>(context, "llvm.ceil");
+  patterns.add<ToIntrinsic<math::TruncOp>>(context, "llvm.trunc");
+  patterns.add<ToIntrinsic<math::RoundEvenOp>>(context, "llvm.roundeven");
+  if (!exact)
+    patterns.add<ApproximateDivision>(context);
   patterns.add<UnaryToPTX<math::Exp2Op>>(context, exp2);
   patterns.add<UnaryToPTX<math::ExpOp>>(
       context, [](ImplicitLocOpBuilder &b, Value x) {
@@ -119,7 +151,7 @@ void populate(RewritePatternSet &patterns, bool exactTanh) {
       context, [](ImplicitLocOpBuilder &b, Value x) {
         return intrinsic(b, "llvm.nvvm.rsqrt.approx.f", x);
       });
-  if (!exactTanh)
+  if (!exact)
     patterns.add<UnaryToPTX<math::TanhOp>>(context, approximateTanh);
   // Everything else as formulas of arith, exact to f32.
   populateMathPolynomialApproximationPatterns(patterns);
@@ -130,7 +162,7 @@ struct MathToPTX : attn::impl::MathToPTXPassBase<MathToPTX> {
 
   void runOnOperation() override {
     RewritePatternSet patterns(&getContext());
-    populate(patterns, exactTanh);
+    populate(patterns, exact);
     if (failed(applyPatternsGreedily(getOperation(), std::move(patterns))))
       signalPassFailure();
   }

@@ -24,6 +24,10 @@ namespace mlir::tile {
 /// or rowIndex().
 using Fragment = SmallVector<Value>;
 
+/// A left operand in registers: for each depth step and each run of 16 rows, four
+/// 32-bit registers.
+using OperandRegisters = SmallVector<SmallVector<SmallVector<Value>>>;
+
 class Distribution {
 public:
   Distribution(gpu::GPUFuncOp func, attn::ScheduleAttr schedule);
@@ -38,6 +42,8 @@ public:
   /// Tiles in registers, and tiles in shared memory (a memref).
   llvm::DenseMap<Value, Fragment> fragments;
   llvm::DenseMap<Value, Value> shared;
+  /// Those of the latter that were read where they are viewed.
+  llvm::DenseMap<Value, OperandRegisters> operands;
 
   //===--- elements of one thread -----------------------------------------===//
   /// How many elements of the tile a thread holds.
@@ -81,6 +87,7 @@ void emitView(Distribution &d, ViewOp op);
 LogicalResult emitContract(Distribution &d, linalg::ContractOp op);
 LogicalResult emitElementwise(Distribution &d, linalg::GenericOp op);
 void emitReduce(Distribution &d, linalg::ReduceOp op);
+void emitCombineThreads(Distribution &d, CombineThreadsOp op);
 void emitStore(Distribution &d, StoreOp op);
 void emitHasNonfinite(Distribution &d, HasNonfiniteOp op);
 void emitAddNonfinite(Distribution &d, AddNonfiniteOp op);

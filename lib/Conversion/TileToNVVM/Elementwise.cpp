@@ -4,42 +4,58 @@
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/IR/IRMapping.h"
 
+#include <cstdlib>
+
 using namespace mlir;
 using namespace mlir::tile;
 
-/// Clones a body without its terminator and returns what it yields.
-static Value cloneBody(ImplicitLocOpBuilder &b, Block &body, IRMapping &mapping,
-                       ValueRange coordinates) {
-  for (Operation &op : body.without_terminator()) {
-    if (auto position = dyn_cast<linalg::IndexOp>(op)) {
-      mapping.map(position.getResult(), coordinates[position.getDim()]);
-      continue;
-    }
-    b.clone(op, mapping);
-  }
-  return mapping.lookupOrDefault(body.getTerminator()->getOperand(0));
+/// What `value` becomes where `mapping` says nothing: itself, as it is defined
+/// outside the body.
+static Value lookup(const IRMapping &mapping, Value value) {
+  return mapping.lookupOrDefault(value);
 }
 
-LogicalResult tile::emitElementwise(Distribution &d, linalg::GenericOp op) {
-  auto type = dyn_cast<RankedTensorType>(op.getResultTypes().front());
-  if (!type || op.getNumResults() != 1 || op.getNumReductionLoops() != 0)
-    return op.emitOpError() << "expects one result and no reduction";
-  if (op.getBody()
-          ->walk([](linalg::IndexOp position) {
-            return position->getBlock() == position->getParentRegion()
-                           ->getParentOfType<linalg::GenericOp>()
-                           .getBody()
-                       ? WalkResult::advance()
-                       : WalkResult::interrupt();
-          })
-          .wasInterrupted())
-    return op.emitOpError() << "expects positions outside nested regions";
+/// Clones a body without its terminator and returns what it yields.
+static Value cloneBody(ImplicitLocOpBuilder &b, Block &body,
+                       IRMapping &mapping) {
+  for (Operation &op : body.without_terminator())
+    if (!mapping.contains(op.getResult(0)))
+      b.clone(op, mapping);
+  return lookup(mapping, body.getTerminator()->getOperand(0));
+}
 
-  bool isRow = type.getRank() == 1;
-  int64_t columns = isRow ? 0 : type.getDimSize(1);
-  Fragment result;
-  for (int64_t i = 0, e = d.fragmentSize(type); i < e; ++i) {
-    int64_t rowIndex = isRow ? i : d.rowIndexOf(i, columns);
+namespace {
+
+/// How a value changes with the position in the tile: value = base + row * the
+/// element's row + column * its column. Only differences and single positions
+/// are followed, so that tile offsets cannot make them overflow.
+struct Slope {
+  int64_t row = 0, column = 0;
+
+  bool isFollowed() const {
+    return std::abs(row) <= 1 && std::abs(column) <= 1 && row * column <= 0;
+  }
+};
+
+class Elementwise {
+public:
+  Elementwise(Distribution &d, linalg::GenericOp op)
+      : d(d), b(d.b), op(op), body(*op.getBody()),
+        type(cast<RankedTensorType>(op.getResultTypes().front())),
+        isRow(type.getRank() == 1),
+        columns(isRow ? 0 : type.getDimSize(1)) {}
+
+  Fragment emit() {
+    Fragment result;
+    for (int64_t i = 0, e = d.fragmentSize(type); i < e; ++i)
+      result.push_back(emitElement(i));
+    return result;
+  }
+
+private:
+  Value emitElement(int64_t i) {
+    int64_t row = isRow ? i : d.rowIndexOf(i, columns);
+    int64_t columnBlock = isRow ? 0 : i / 4 % (columns / 8), c = i % 2;
     IRMapping mapping;
     for (auto [input, argument] :
          llvm::zip(op.getInputs(), op.getRegionInputArgs())) {
@@ -50,14 +66,105 @@ LogicalResult tile::emitElementwise(Distribution &d, linalg::GenericOp op) {
       }
       const Fragment &fragment = d.fragments.find(input)->second;
       bool broadcast = !isRow && inputType.getRank() == 1;
-      mapping.map(argument, fragment[broadcast ? rowIndex : i]);
+      mapping.map(argument, fragment[broadcast ? row : i]);
     }
-    SmallVector<Value> coordinates{d.row(rowIndex)};
-    if (!isRow)
-      coordinates.push_back(d.column(i / 4 % (columns / 8), i % 2));
-    result.push_back(cloneBody(d.b, *op.getBody(), mapping, coordinates));
+    for (auto position : body.getOps<linalg::IndexOp>())
+      mapping.map(position.getResult(), position.getDim() == 0
+                                            ? d.row(row)
+                                            : d.column(columnBlock, c));
+    for (auto conversion : body.getOps<arith::SIToFPOp>())
+      if (Value value = convertPosition(conversion, row, columnBlock, c))
+        mapping.map(conversion.getResult(), value);
+    return cloneBody(b, body, mapping);
   }
-  d.fragments[op.getResult(0)] = result;
+
+  /// Integers become floats at an eighth of the rate of additions. The float of a
+  /// position is made once for the tile's first element of this thread, and the
+  /// others are a constant away: exact below 2^24, like the conversion itself,
+  /// and within its rounding error above.
+  Value convertPosition(arith::SIToFPOp conversion, int64_t row,
+                        int64_t columnBlock, int64_t c) {
+    std::optional<Slope> slope = slopeOf(conversion.getIn());
+    if (!slope || !conversion.getType().isF32())
+      return Value();
+    Value &base = conversions[conversion];
+    if (!base)
+      base = convertFirst(conversion);
+    int64_t distance = slope->row * (row / 2 * 16 + row % 2 * 8) +
+                       slope->column * (8 * columnBlock + c);
+    if (distance == 0)
+      return base;
+    return arith::AddFOp::create(b, base, d.f32(distance));
+  }
+
+  /// The conversion for the thread's first row and column.
+  Value convertFirst(arith::SIToFPOp conversion) {
+    IRMapping mapping;
+    for (auto position : body.getOps<linalg::IndexOp>())
+      mapping.map(position.getResult(),
+                  position.getDim() == 0 ? d.row(0) : d.column(0, 0));
+    cloneWithOperands(conversion.getIn(), mapping);
+    return arith::SIToFPOp::create(b, conversion.getType(),
+                                   lookup(mapping, conversion.getIn()));
+  }
+
+  void cloneWithOperands(Value value, IRMapping &mapping) {
+    Operation *definition = value.getDefiningOp();
+    if (!definition || definition->getBlock() != &body ||
+        mapping.contains(value))
+      return;
+    for (Value operand : definition->getOperands())
+      cloneWithOperands(operand, mapping);
+    b.clone(*definition, mapping);
+  }
+
+  /// nullopt: it also depends on something else of the element, or is not
+  /// followed.
+  std::optional<Slope> slopeOf(Value value) {
+    Operation *definition = value.getDefiningOp();
+    if (!definition)
+      return value.getParentBlock() == &body ? std::nullopt
+                                             : std::optional<Slope>(Slope());
+    if (definition->getBlock() != &body || isa<arith::ConstantOp>(definition))
+      return Slope();
+    if (auto position = dyn_cast<linalg::IndexOp>(definition))
+      return position.getDim() == 0 ? Slope{1, 0} : Slope{0, 1};
+    if (isa<arith::IndexCastOp>(definition))
+      return slopeOf(definition->getOperand(0));
+    if (!isa<arith::AddIOp, arith::SubIOp>(definition))
+      return std::nullopt;
+    std::optional<Slope> lhs = slopeOf(definition->getOperand(0)),
+                         rhs = slopeOf(definition->getOperand(1));
+    if (!lhs || !rhs)
+      return std::nullopt;
+    int64_t sign = isa<arith::AddIOp>(definition) ? 1 : -1;
+    Slope sum{lhs->row + sign * rhs->row, lhs->column + sign * rhs->column};
+    return sum.isFollowed() ? std::optional<Slope>(sum) : std::nullopt;
+  }
+
+  Distribution &d;
+  ImplicitLocOpBuilder &b;
+  linalg::GenericOp op;
+  Block &body;
+  RankedTensorType type;
+  bool isRow;
+  int64_t columns;
+  llvm::DenseMap<Operation *, Value> conversions;
+};
+
+} // namespace
+
+LogicalResult tile::emitElementwise(Distribution &d, linalg::GenericOp op) {
+  auto type = dyn_cast<RankedTensorType>(op.getResultTypes().front());
+  if (!type || op.getNumResults() != 1 || op.getNumReductionLoops() != 0)
+    return op.emitOpError() << "expects one result and no reduction";
+  WalkResult nested = op.getBody()->walk([&](linalg::IndexOp position) {
+    return position->getBlock() == op.getBody() ? WalkResult::advance()
+                                                : WalkResult::interrupt();
+  });
+  if (nested.wasInterrupted())
+    return op.emitOpError() << "expects positions outside nested regions";
+  d.fragments[op.getResult(0)] = Elementwise(d, op).emit();
   return success();
 }
 
@@ -71,7 +178,7 @@ void tile::emitReduce(Distribution &d, linalg::ReduceOp op) {
     IRMapping mapping;
     mapping.map(body.getArgument(0), x);
     mapping.map(body.getArgument(1), y);
-    return cloneBody(d.b, body, mapping, {});
+    return cloneBody(d.b, body, mapping);
   };
   Fragment result;
   for (int64_t row = 0; row < 2 * d.blocks; ++row) {
@@ -89,9 +196,20 @@ void tile::emitReduce(Distribution &d, linalg::ReduceOp op) {
       own = half;
     }
     Value total = own.front();
-    for (int64_t mask : {1, 2})
-      total = combine(total, d.shuffleXor(total, mask));
+    if (!op->hasAttr("tile.within_thread"))
+      for (int64_t mask : {1, 2})
+        total = combine(total, d.shuffleXor(total, mask));
     result.push_back(combine(total, init[row]));
   }
   d.fragments[op->getResult(0)] = result;
+}
+
+void tile::emitCombineThreads(Distribution &d, CombineThreadsOp op) {
+  Fragment result;
+  for (Value sum : d.fragments.lookup(op.getPartial())) {
+    for (int64_t mask : {1, 2})
+      sum = arith::AddFOp::create(d.b, sum, d.shuffleXor(sum, mask));
+    result.push_back(sum);
+  }
+  d.fragments[op.getResult()] = result;
 }

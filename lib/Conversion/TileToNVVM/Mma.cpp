@@ -9,10 +9,6 @@
 using namespace mlir;
 using namespace mlir::tile;
 
-void tile::emitView(Distribution &d, ViewOp op) {
-  d.shared[op.getResult()] = op.getSource();
-}
-
 LogicalResult tile::emitContract(Distribution &d, linalg::ContractOp op) {
   auto lhsType = cast<RankedTensorType>(op.getDpsInputs()[0].getType());
   auto rhsType = cast<RankedTensorType>(op.getDpsInputs()[1].getType());
@@ -56,6 +52,50 @@ namespace {
 
 using Registers = SmallVector<Value>;
 
+/// Four 8 x 8 matrices of 16-bit elements at `base` plus a number of elements.
+Registers loadMatrices(Distribution &d, Value base, Type elementType,
+                       int64_t offset, NVVM::MMALayout layout) {
+  ImplicitLocOpBuilder &b = d.b;
+  Type i32 = b.getI32Type();
+  auto type = LLVM::LLVMStructType::getLiteral(b.getContext(),
+                                               {i32, i32, i32, i32});
+  auto shape = NVVM::LdStMatrixShapeAttr::get(b.getContext(), 8, 8);
+  Value loaded = NVVM::LdMatrixOp::create(
+      b, type, d.advance(base, elementType, offset), 4, layout, shape,
+      NVVM::LdStMatrixEltType::B16);
+  Registers registers;
+  for (int64_t i = 0; i < 4; ++i)
+    registers.push_back(LLVM::ExtractValueOp::create(b, loaded, i));
+  return registers;
+}
+
+/// Reads left operands of the warp's rows from shared memory.
+struct LhsReader {
+  LhsReader(Distribution &d, Value memory)
+      : d(d), type(cast<MemRefType>(memory.getType())) {
+    // Lanes 0-15 name the rows of the left two 8 x 8 matrices, 16-31 those of
+    // the right two.
+    Value row = arith::AddIOp::create(
+        d.b, d.warpRow, arith::AndIOp::create(d.b, d.lane, d.i32(15)));
+    Value column = arith::ShRUIOp::create(
+        d.b, arith::AndIOp::create(d.b, d.lane, d.i32(16)), d.i32(1));
+    base = d.sharedPointer(memory, row, column);
+  }
+
+  SmallVector<Registers> read(int64_t k) {
+    SmallVector<Registers> registers;
+    for (int64_t block = 0; block < d.blocks; ++block)
+      registers.push_back(loadMatrices(d, base, type.getElementType(),
+                                       16 * block * type.getDimSize(1) + k,
+                                       NVVM::MMALayout::row));
+    return registers;
+  }
+
+  Distribution &d;
+  MemRefType type;
+  Value base;
+};
+
 class Product16 {
 public:
   Product16(Distribution &d, const Product &p)
@@ -70,13 +110,8 @@ public:
         b, arith::AndIOp::create(b, d.lane, d.i32(16)), d.i32(1));
     Value row = arith::AddIOp::create(b, low, p.transposed ? fourth : third);
     rhsBase = d.sharedPointer(rhs, row, p.transposed ? third : fourth);
-    auto lhs = d.shared.find(p.lhs);
-    if (lhs == d.shared.end())
-      return;
-    lhsStride = cast<MemRefType>(lhs->second.getType()).getDimSize(1);
-    Value lhsRow = arith::AddIOp::create(
-        b, d.warpRow, arith::AndIOp::create(b, d.lane, d.i32(15)));
-    lhsBase = d.sharedPointer(lhs->second, lhsRow, fourth);
+    if (Value lhs = d.shared.lookup(p.lhs); lhs && !d.operands.count(p.lhs))
+      lhsInMemory.emplace(d, lhs);
   }
 
   Fragment emit(Fragment accumulator) {
@@ -96,12 +131,14 @@ public:
 private:
   //===--- operands -------------------------------------------------------===//
   SmallVector<Registers> loadLhsOfStep(int64_t k) {
+    auto inRegisters = d.operands.find(p.lhs);
+    if (inRegisters != d.operands.end())
+      return inRegisters->second[k / 16];
+    if (lhsInMemory)
+      return lhsInMemory->read(k);
     SmallVector<Registers> registers;
     for (int64_t block = 0; block < d.blocks; ++block)
-      registers.push_back(lhsBase ? ldmatrix(lhsBase,
-                                             16 * block * lhsStride + k,
-                                             NVVM::MMALayout::row)
-                                  : packLhs(block, k));
+      registers.push_back(packLhs(block, k));
     return registers;
   }
 
@@ -124,23 +161,9 @@ private:
   /// Two neighbouring 16 x 8 right operands: columns n.. and n + 8...
   Registers loadRhs(int64_t k, int64_t n) {
     int64_t row = p.transposed ? n : k, column = p.transposed ? k : n;
-    return ldmatrix(rhsBase, row * rhsStride + column,
-                    p.transposed ? NVVM::MMALayout::row
-                                 : NVVM::MMALayout::col);
-  }
-
-  Registers ldmatrix(Value base, int64_t offset, NVVM::MMALayout layout) {
-    Type i32 = b.getI32Type();
-    auto type = LLVM::LLVMStructType::getLiteral(b.getContext(),
-                                                 {i32, i32, i32, i32});
-    auto shape = NVVM::LdStMatrixShapeAttr::get(b.getContext(), 8, 8);
-    Value loaded = NVVM::LdMatrixOp::create(
-        b, type, d.advance(base, p.elementType, offset), 4, layout, shape,
-        NVVM::LdStMatrixEltType::B16);
-    Registers registers;
-    for (int64_t i = 0; i < 4; ++i)
-      registers.push_back(LLVM::ExtractValueOp::create(b, loaded, i));
-    return registers;
+    return loadMatrices(d, rhsBase, p.elementType, row * rhsStride + column,
+                        p.transposed ? NVVM::MMALayout::row
+                                     : NVVM::MMALayout::col);
   }
 
   //===--- mma ------------------------------------------------------------===//
@@ -183,8 +206,9 @@ private:
   const Product &p;
   int64_t columns;
   bool isF16;
-  Value lhsBase, rhsBase; ///< this lane's pointers; no lhsBase: in registers
-  int64_t lhsStride = 0, rhsStride = 0;
+  std::optional<LhsReader> lhsInMemory;
+  Value rhsBase; ///< this lane's pointer
+  int64_t rhsStride = 0;
 };
 
 } // namespace
@@ -192,4 +216,15 @@ private:
 Fragment tile::emitProduct16(Distribution &d, const Product &product,
                              Fragment init) {
   return Product16(d, product).emit(std::move(init));
+}
+
+void tile::emitView(Distribution &d, ViewOp op) {
+  d.shared[op.getResult()] = op.getSource();
+  if (!op.getRegisters())
+    return;
+  LhsReader reader(d, op.getSource());
+  OperandRegisters &steps = d.operands[op.getResult()];
+  int64_t depth = cast<RankedTensorType>(op.getType()).getDimSize(1);
+  for (int64_t k = 0; k < depth; k += 16)
+    steps.push_back(reader.read(k));
 }

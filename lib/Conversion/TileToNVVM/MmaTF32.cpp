@@ -81,14 +81,22 @@ private:
                                 d.advance(base, b.getF32Type(), offset));
   }
 
-  /// cvt.rna would do for high; masking the mantissa off is one integer
-  /// operation, and low takes up the difference.
+  /// High is x rounded to tf32's ten mantissa bits, low is the rest (of which the
+  /// matrix unit drops the last bits). NaN and infinity stay whole in high: a
+  /// rest would turn infinity into NaN.
   Split split(Value x) {
     Value bits = arith::BitcastOp::create(b, b.getI32Type(), x);
-    Value high = arith::AndIOp::create(b, bits, d.i32(~0x1fff));
-    Value rest = arith::SubFOp::create(
-        b, x, arith::BitcastOp::create(b, b.getF32Type(), high));
-    return {high, arith::BitcastOp::create(b, b.getI32Type(), rest)};
+    Value exponent = arith::AndIOp::create(b, bits, d.i32(0x7f800000));
+    Value finite = arith::CmpIOp::create(b, arith::CmpIPredicate::ne, exponent,
+                                         d.i32(0x7f800000));
+    Value rounded = arith::AndIOp::create(
+        b, arith::AddIOp::create(b, bits, d.i32(0x1000)), d.i32(~0x1fff));
+    Value high = arith::SelectOp::create(b, finite, rounded, bits);
+    Value rest = arith::BitcastOp::create(
+        b, b.getI32Type(),
+        arith::SubFOp::create(
+            b, x, arith::BitcastOp::create(b, b.getF32Type(), high)));
+    return {high, arith::SelectOp::create(b, finite, rest, d.i32(0))};
   }
 
   void product(Fragment &accumulator, int64_t first, ArrayRef<Value> lhs,

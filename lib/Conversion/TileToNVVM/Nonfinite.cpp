@@ -4,6 +4,7 @@
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/LLVMIR/NVVMDialect.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
 
 using namespace mlir;
 using namespace mlir::tile;
@@ -153,24 +154,44 @@ public:
   }
 
 private:
+  /// A select chain over packed words: single weights would be unpacked before
+  /// the loop, into registers that are not there.
   Value weightOf(Value key, int64_t row) {
     Value block = arith::ShRUIOp::create(b, key, d.i32(3));
     Value odd = arith::TruncIOp::create(b, b.getI1Type(), key);
-    Value own = d.f32(0);
+    Value own;
     for (int64_t k = 0; k < keys / 8; ++k) {
-      int64_t i = d.elementIndex(keys, row / 2, k, row % 2 * 2);
-      Value pair = arith::SelectOp::create(b, odd, extend(weights[i + 1]),
-                                           extend(weights[i]));
+      Value word = wordOf(d.elementIndex(keys, row / 2, k, row % 2 * 2), odd);
       Value here = arith::CmpIOp::create(b, arith::CmpIPredicate::eq, block,
                                          d.i32(k));
-      own = arith::SelectOp::create(b, here, pair, own);
+      own = own ? Value(arith::SelectOp::create(b, here, word, own)) : word;
     }
+    own = weightIn(own, odd);
     Value holder = arith::OrIOp::create(
         b, arith::AndIOp::create(b, d.lane, d.i32(~3)),
         arith::AndIOp::create(b, arith::ShRUIOp::create(b, key, d.i32(1)),
                               d.i32(3)));
     return NVVM::ShflOp::create(b, b.getF32Type(), d.i32(-1), own, holder,
                                 d.i32(31), NVVM::ShflKind::idx, UnitAttr());
+  }
+
+  /// The pair of weights at `i`, or the one of them that is asked for.
+  Value wordOf(int64_t i, Value odd) {
+    if (elementType.isF32())
+      return arith::SelectOp::create(b, odd, weights[i + 1], weights[i]);
+    Value pair = vector::FromElementsOp::create(
+        b, VectorType::get({2}, elementType),
+        ValueRange{weights[i], weights[i + 1]});
+    return LLVM::BitcastOp::create(b, b.getI32Type(), pair);
+  }
+
+  Value weightIn(Value word, Value odd) {
+    if (elementType.isF32())
+      return word;
+    Value high = arith::ShRUIOp::create(b, word, d.i32(16));
+    Value half = arith::TruncIOp::create(
+        b, b.getI16Type(), arith::SelectOp::create(b, odd, high, word));
+    return extend(arith::BitcastOp::create(b, elementType, half));
   }
 
   void addColumn(Fragment &sums, ArrayRef<Value> rowWeights, Value key,

@@ -61,6 +61,8 @@ private:
       emitStore(d, store);
     } else if (auto test = dyn_cast<HasNonfiniteOp>(op)) {
       emitHasNonfinite(d, test);
+    } else if (auto combine = dyn_cast<CombineThreadsOp>(op)) {
+      emitCombineThreads(d, combine);
     } else if (auto add = dyn_cast<AddNonfiniteOp>(op)) {
       emitAddNonfinite(d, add);
     } else if (auto clear = dyn_cast<ClearNonfiniteOp>(op)) {

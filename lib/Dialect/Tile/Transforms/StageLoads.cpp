@@ -33,7 +33,7 @@ namespace {
 constexpr int64_t rowPadding = 16;
 
 /// A left operand of at most this many 32-bit registers a thread is read once.
-constexpr int64_t maxOperandRegisters = 32;
+constexpr int64_t maxOperandRegisters = 16;
 
 class LoadStager {
 public:
@@ -105,7 +105,8 @@ private:
   bool fitsRegisters(LoadOp load) {
     auto type = cast<RankedTensorType>(load.getType());
     int64_t threads = 32 * schedule.getWarps();
-    return type.getNumElements() * type.getElementTypeBitWidth() / 32 /
+    return type.getElementTypeBitWidth() == 16 &&
+           type.getNumElements() * type.getElementTypeBitWidth() / 32 /
                threads <=
            maxOperandRegisters;
   }

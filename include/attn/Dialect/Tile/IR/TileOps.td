@@ -101,8 +101,9 @@ def Tile_CopyOp : Tile_Op<"copy"> {
 def Tile_ViewOp : Tile_Op<"view"> {
   let summary = "a tile that lies in shared memory, as a tensor";
   let description = [{
-    Valid until the memory is written again. With `registers` the tile is read
-    here, as the left operand of a product; otherwise where it is used.
+    Valid until the memory is written again. With `registers` (16-bit elements
+    only) the tile is read here, as the left operand of a product; otherwise where
+    it is used.
 
     Example:
     `%k = tile.view %shared : memref<64x72xbf16, #gpu.address_space<workgroup>> -> tensor<64x64xbf16>`
@@ -114,6 +115,20 @@ def Tile_ViewOp : Tile_Op<"view"> {
   let results = (outs Tile_StaticTile:$result);
   let assemblyFormat = "$source attr-dict `:` type($source) `->` type($result)";
   let hasVerifier = 1;
+}
+
+def Tile_CombineThreadsOp : Tile_Op<"combine_threads", [Pure,
+    AllTypesMatch<["partial", "result"]>]> {
+  let summary = "row sums from the sums which the threads of a row hold";
+  let description = [{
+    `partial` comes from reductions that are `tile.within_thread`: every thread
+    summed its own elements only.
+
+    Example: `%l = tile.combine_threads %partial : tensor<128xf32>`
+  }];
+  let arguments = (ins Tile_StaticTile:$partial);
+  let results = (outs Tile_StaticTile:$result);
+  let assemblyFormat = "$partial attr-dict `:` type($partial)";
 }
 
 def Tile_AddNonfiniteOp : Tile_Op<"add_nonfinite", [AllTypesMatch<["init", "result"]>]> {
