@@ -32,13 +32,18 @@ function(attn_use_mlir_headers target no_pch)
 endfunction()
 
 # attn_library(name SOURCES... [LINK libs...] [DEPENDS targets...]
-#              [NO_MLIR] [NO_PCH] [EXCEPTIONS])
+#              [NO_MLIR] [NO_PCH] [EXCEPTIONS] [OBJECT])
 # NO_MLIR: includes no MLIR header and links no MLIR code. EXCEPTIONS: for
-# NO_MLIR code that must catch what a third party's library throws.
+# NO_MLIR code that must catch what a third party's library throws. OBJECT: all of
+# it is linked, though nothing refers to it.
 function(attn_library name)
-  cmake_parse_arguments(ARG "NO_MLIR;NO_PCH;EXCEPTIONS" "" "LINK;DEPENDS"
-    ${ARGN})
-  add_library(${name} STATIC ${ARG_UNPARSED_ARGUMENTS})
+  cmake_parse_arguments(ARG "NO_MLIR;NO_PCH;EXCEPTIONS;OBJECT" ""
+    "LINK;DEPENDS" ${ARGN})
+  set(kind STATIC)
+  if(ARG_OBJECT)
+    set(kind OBJECT)
+  endif()
+  add_library(${name} ${kind} ${ARG_UNPARSED_ARGUMENTS})
   target_compile_options(${name} PRIVATE ${ATTN_WARNINGS})
   target_link_libraries(${name} PUBLIC ${ARG_LINK})
   if(NOT ARG_NO_MLIR)
@@ -73,23 +78,34 @@ function(attn_tool name)
   add_dependencies(attn-tests ${name})
 
   attn_program(${name}-static ${ARGN})
-  set_target_properties(${name}-static PROPERTIES
-    ATTN_STATIC ON EXCLUDE_FROM_ALL ON OUTPUT_NAME ${name}
-    RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/static)
-  target_link_options(${name}-static PRIVATE -static-libstdc++ -static-libgcc
-    -Wl,--gc-sections -s)
-  add_dependencies(attn-static ${name}-static)
+  attn_package(${name}-static ${name})
 endfunction()
 
-# attn_unit_test(name SOURCES... [LINK libs...]): one GoogleTest program without
-# MLIR headers, which lit runs; each of its cases counts as a test. Name it
-# FooTests.
+# Links the program `target` statically, as static/FILE.
+function(attn_package target file)
+  set_target_properties(${target} PROPERTIES
+    ATTN_STATIC ON EXCLUDE_FROM_ALL ON OUTPUT_NAME ${file}
+    RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/static)
+  target_link_options(${target} PRIVATE -static-libstdc++ -static-libgcc
+    -Wl,--gc-sections -s)
+  add_dependencies(attn-static ${target})
+endfunction()
+
+# attn_unit_test(name SOURCES... [LINK libs...] [PACKAGE_AS file]): one GoogleTest
+# program without MLIR headers, which lit runs; each of its cases counts as a
+# test. Name it FooTests. PACKAGE_AS: ./dev package holds a static twin.
 function(attn_unit_test name)
-  attn_program(${name} ${ARGN} NO_MLIR)
+  cmake_parse_arguments(ARG "" "PACKAGE_AS" "" ${ARGN})
+  attn_program(${name} ${ARG_UNPARSED_ARGUMENTS} NO_MLIR)
   target_link_libraries(${name} PRIVATE GTest::gtest_main)
   set_target_properties(${name} PROPERTIES
     RUNTIME_OUTPUT_DIRECTORY ${CMAKE_CURRENT_BINARY_DIR})
   add_dependencies(attn-tests ${name})
+  if(ARG_PACKAGE_AS)
+    attn_program(${name}-static ${ARG_UNPARSED_ARGUMENTS} NO_MLIR)
+    target_link_libraries(${name}-static PRIVATE GTest::gtest)
+    attn_package(${name}-static ${ARG_PACKAGE_AS})
+  endif()
 endfunction()
 
 # Everything that the test suite runs, and everything that a package holds.

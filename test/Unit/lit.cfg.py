@@ -8,6 +8,8 @@ config.name = "attn-unit"
 config.test_format = lit.formats.GoogleTest(".", "Tests")
 config.test_source_root = os.path.join(config.attn_build_dir, "test", "Unit")
 config.test_exec_root = config.test_source_root
-for name in ("HOME", "LD_LIBRARY_PATH", "OPENBLAS_NUM_THREADS"):
+for name in ("HOME", "LD_LIBRARY_PATH", "OPENBLAS_NUM_THREADS", "CUDA_VISIBLE_DEVICES"):
     if name in os.environ:
         config.environment[name] = os.environ[name]
+if lit_config.params.get("gpu"):
+    config.environment["ATTN_TEST_GPU"] = "1"

@@ -5,6 +5,7 @@
 
 #include <gtest/gtest.h>
 
+#include <array>
 #include <cmath>
 #include <cstring>
 #include <limits>
@@ -53,10 +54,47 @@ TEST(Edge, ValueDimensionMayDiffer) {
 
 TEST(Edge, SchedulesAgree) {
   for (const char *schedule :
-       {"#attn.schedule<q = 16, kv = 16>", "#attn.schedule<q = 32, kv = 128>",
-        "#attn.schedule<q = 128, kv = 48>"}) {
-    Case c = makeCase("alibi", ElementType::F32, 200, 300, 64, 64);
-    c.schedule = schedule;
+       {"#attn.schedule<q = 16, kv = 16>",
+        "#attn.schedule<q = 32, kv = 128, warps = 2>",
+        "#attn.schedule<q = 128, kv = 48, warps = 8>"}) {
+    for (ElementType type : {ElementType::F32, ElementType::BF16}) {
+      Case c = makeCase("alibi", type, 200, 300, 64, 64);
+      c.schedule = schedule;
+      runPattern(c);
+    }
+  }
+}
+
+// Rows, or the first row, that start anywhere: no copy of 16 bytes may be used.
+TEST(Edge, RowsMayStartAnywhere) {
+  for (ElementType type :
+       {ElementType::F32, ElementType::BF16, ElementType::F16})
+    for (Layout layout : {Layout::BHSD, Layout::BSHD})
+      for (std::array<int64_t, 2> place :
+           {std::array<int64_t, 2>{1, 0}, {0, 1}, {3, 5}, {16, 8}}) {
+        Case c = makeCase("causal", type, 70, 90, 64, 80);
+        c.layout = layout;
+        c.rowPadding = place[0], c.offset = place[1];
+        SCOPED_TRACE(c.name());
+        runPattern(c);
+      }
+}
+
+TEST(Edge, RunsAgreeBitForBit) {
+  for (const char *pattern : {"noop", "causal", "document_mask"})
+    for (ElementType type :
+         {ElementType::F32, ElementType::BF16, ElementType::F16}) {
+      Case c = makeCase(pattern, type, 333, 350, 64, 64);
+      c.runs = 20;
+      SCOPED_TRACE(c.name());
+      runPattern(c);
+    }
+}
+
+TEST(Edge, LSEIsOptional) {
+  for (ElementType type : {ElementType::F32, ElementType::BF16}) {
+    Case c = makeCase("softcap", type, 65, 130, 96, 96);
+    c.lse = false;
     runPattern(c);
   }
 }
@@ -78,13 +116,16 @@ TEST(Edge, NaNThatNoRowKeepsDoesNotLeak) {
 
 // Rows that keep the NaN are NaN, the others are not.
 TEST(Edge, NaNReachesOnlyRowsThatKeepIt) {
-  Case c = makeCase("causal", ElementType::F32, 150, 150, 64, 80);
-  Inputs inputs = makeInputs(c);
-  for (int64_t d = 0; d < 80; ++d)
-    inputs.value[77 * 80 + d] = d % 2 ? nan64 : infinity;
-  Result<Mod> mod = loadPattern("causal");
-  ASSERT_TRUE(mod) << mod.error();
-  runAndCompare(c, *mod, oracleOf("causal", c.sizes, {}), inputs, {});
+  for (ElementType type :
+       {ElementType::F32, ElementType::BF16, ElementType::F16}) {
+    Case c = makeCase("causal", type, 150, 150, 64, 80);
+    Inputs inputs = makeInputs(c);
+    for (int64_t d = 0; d < 80; ++d)
+      inputs.value[77 * 80 + d] = d % 2 ? nan64 : infinity;
+    Result<Mod> mod = loadPattern("causal");
+    ASSERT_TRUE(mod) << mod.error();
+    runAndCompare(c, *mod, oracleOf("causal", c.sizes, {}), inputs, {});
+  }
 }
 
 TEST(Edge, RowsWithoutKeysAreZero) {
@@ -99,10 +140,13 @@ TEST(Edge, RowsWithoutKeysAreZero) {
       })");
   Oracle oracle;
   oracle.mask = [](int, int, int q, int) { return q % 2 == 1; };
-  Case c = makeCase("noop", ElementType::F32, 90, 75, 32, 32);
-  runAndCompare(c, mod, oracle, makeInputs(c), {});
-  c = makeCase("noop", ElementType::F32, 5, 0, 32, 32);
-  runAndCompare(c, mod, oracle, makeInputs(c), {});
+  for (ElementType type :
+       {ElementType::F32, ElementType::BF16, ElementType::F16}) {
+    Case c = makeCase("noop", type, 90, 75, 32, 32);
+    runAndCompare(c, mod, oracle, makeInputs(c), {});
+    c = makeCase("noop", type, 5, 0, 32, 32);
+    runAndCompare(c, mod, oracle, makeInputs(c), {});
+  }
 }
 
 TEST(Edge, ScoresMayBeMinusInfinity) {
@@ -122,11 +166,13 @@ TEST(Edge, ScoresMayBeMinusInfinity) {
   oracle.score = [](double s, int, int, int q, int kv) {
     return (q + kv) % 3 == 0 ? -infinity : s;
   };
-  Case c = makeCase("noop", ElementType::F32, 65, 64, 64, 64);
-  runAndCompare(c, mod, oracle, makeInputs(c), {});
-  // One key: rows 0, 3, ... have nothing else.
-  c = makeCase("noop", ElementType::F32, 65, 1, 64, 64);
-  runAndCompare(c, mod, oracle, makeInputs(c), {});
+  for (ElementType type : {ElementType::F32, ElementType::BF16}) {
+    Case c = makeCase("noop", type, 65, 64, 64, 64);
+    runAndCompare(c, mod, oracle, makeInputs(c), {});
+    // One key: rows 0, 3, ... have nothing else.
+    c = makeCase("noop", type, 65, 1, 64, 64);
+    runAndCompare(c, mod, oracle, makeInputs(c), {});
+  }
 }
 
 // A branch, a two-dimensional table read under its condition, and a scalar.
@@ -147,7 +193,6 @@ TEST(Edge, ProgramsMayBranchAndReadTables) {
         %true = arith.constant true
         attn.yield %true : i1
       })");
-  Case c = makeCase("noop", ElementType::F32, 100, 90, 64, 64);
   std::vector<float> bias(2 * 40);
   for (size_t i = 0; i < bias.size(); ++i)
     bias[i] = std::sin(static_cast<float>(i));
@@ -158,9 +203,13 @@ TEST(Edge, ProgramsMayBranchAndReadTables) {
   oracle.score = [&](double s, int, int h, int, int kv) {
     return kv < 40 ? s + bias[h * 40 + kv] : s;
   };
-  Result<void> fine = mod.check(c.sizes, viewsOf(captures));
-  EXPECT_TRUE(fine) << fine.error();
-  runAndCompare(c, mod, oracle, makeInputs(c), captures);
+  for (ElementType type :
+       {ElementType::F32, ElementType::BF16, ElementType::F16}) {
+    Case c = makeCase("noop", type, 100, 90, 64, 64);
+    Result<void> fine = mod.check(c.sizes, viewsOf(captures));
+    EXPECT_TRUE(fine) << fine.error();
+    runAndCompare(c, mod, oracle, makeInputs(c), captures);
+  }
 }
 
 TEST(Edge, ScoresMayBeLarge) {

@@ -24,23 +24,33 @@ struct Case {
   Layout layout = Layout::BHSD;
   bool lse = true;
   std::string schedule; ///< empty: chosen
+  /// Elements between the end of a row and the next, and before the first row:
+  /// anything but a multiple of 16 bytes makes rows misaligned.
+  int64_t rowPadding = 0, offset = 0;
+  /// Runs that must give the same bits.
+  int runs = 1;
+  /// The relative error of a score that the target is allowed beyond f32's.
+  double scoreError = 0;
 
   /// A name of letters, digits and underscores.
   std::string name() const;
 };
 
-/// The device that the program was started for (`--target cpu|cuda`).
+/// The device that the program was started for.
 bench::Device &device();
+Target selectedTarget();
 void selectTarget(Target target);
 
-/// configs/mods/NAME.mlir
+/// configs/mods/NAME.mlir of the package that the program is in, else of the
+/// source tree.
 Result<Mod> loadPattern(const std::string &name);
 
 /// Random inputs of the case's element type, as numbers.
 Inputs makeInputs(const Case &c);
 
 /// Runs and compares every element of out and lse (expectations of GoogleTest);
-/// out is poisoned before and the memory around it must stay as it was.
+/// out is poisoned before each run, and the memory around it and between its
+/// rows must stay as it was.
 void runAndCompare(const Case &c, const Mod &mod, const Oracle &oracle,
                    const Inputs &inputs,
                    const std::vector<CaptureData> &captures);

@@ -67,7 +67,7 @@ public:
         weight(n), rounded(n) {}
 
   void evaluate(int b, int h, int q, double *out, double *lse,
-                double &roundedError);
+                Expected &errors);
 
 private:
   void scores(int b, int h, int q, const double *query, const double *keys);
@@ -128,12 +128,15 @@ void Row::weights(double *lse) {
 }
 
 void Row::evaluate(int b, int h, int q, double *out, double *lse,
-                   double &roundedError) {
+                   Expected &errors) {
   const ProblemSizes &s = in.sizes;
   int64_t kvHead = b * s.kvHeads + h / (s.heads / s.kvHeads);
   int64_t row = (b * s.heads + h) * s.queries + q;
   scores(b, h, q, &in.query[row * s.headDim],
          in.key.data() + kvHead * n * s.headDim);
+  for (double x : score)
+    if (std::isfinite(x))
+      errors.largestScore = std::fmax(errors.largestScore, std::fabs(x));
   weights(lse);
   const double *values = in.value.data() + kvHead * n * s.valueDim;
   std::vector<float> out32(s.valueDim, 0.0f);
@@ -150,7 +153,8 @@ void Row::evaluate(int b, int h, int q, double *out, double *lse,
   bench::roundTo(type, out32.data(), s.valueDim);
   for (int64_t c = 0; c < s.valueDim; ++c)
     if (std::isfinite(out[c]))
-      roundedError = std::fmax(roundedError, std::fabs(out32[c] - out[c]));
+      errors.roundedError =
+          std::fmax(errors.roundedError, std::fabs(out32[c] - out[c]));
 }
 
 Expected attn::test::evaluate(const Inputs &in, const Oracle &oracle,
@@ -165,6 +169,6 @@ Expected attn::test::evaluate(const Inputs &in, const Oracle &oracle,
     for (int64_t h = 0; h < s.heads; ++h)
       for (int64_t q = 0; q < s.queries; ++q, ++i)
         row.evaluate(b, h, q, &result.out[i * s.valueDim], &result.lse[i],
-                     result.roundedError);
+                     result);
   return result;
 }

@@ -33,6 +33,7 @@ struct Inputs {
 struct Expected {
   std::vector<double> out, lse;
   double roundedError = 0;
+  double largestScore = 0; ///< of those kept, after the score program
 };
 Expected evaluate(const Inputs &inputs, const Oracle &oracle, ElementType type);
 

@@ -1,5 +1,5 @@
 // Every pattern, type, head dimension, length and ratio of heads: a list of
-// cases in which each pair of choices occurs. `--target cuda` runs it on a GPU.
+// cases in which each pair of choices occurs.
 #include "Harness.h"
 
 #include <gtest/gtest.h>
@@ -123,12 +123,3 @@ INSTANTIATE_TEST_SUITE_P(Pairs, Patterns, testing::ValuesIn(coverPairs()),
                          [](const testing::TestParamInfo<Case> &info) {
                            return info.param.name();
                          });
-
-int main(int argc, char **argv) {
-  testing::InitGoogleTest(&argc, argv);
-  for (int i = 1; i + 1 < argc; ++i)
-    if (std::strcmp(argv[i], "--target") == 0)
-      selectTarget(std::strcmp(argv[i + 1], "cuda") == 0 ? Target::CUDA
-                                                         : Target::CPU);
-  return RUN_ALL_TESTS();
-}

@@ -1,0 +1,43 @@
+// Starts the attention cases for one target: AttentionTests is for the CPU,
+// GPUAttentionTests for a GPU. Where the test suite does not ask for a GPU
+// (ATTN_TEST_GPU), the cases of the latter are skipped, and counted as such.
+#include "Harness.h"
+
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <cstring>
+
+using namespace attn;
+using namespace attn::test;
+
+namespace {
+class SkipAll : public testing::Environment {
+  void SetUp() override { GTEST_SKIP() << "no GPU asked for"; }
+};
+} // namespace
+
+/// `--target cpu` or `--target cuda`, of which the last counts, overrides what
+/// the program is for.
+static const char *targetOption(int argc, char **argv) {
+  const char *target = nullptr;
+  for (int i = 1; i + 1 < argc; ++i)
+    if (std::strcmp(argv[i], "--target") == 0)
+      target = argv[i + 1];
+  return target;
+}
+
+int main(int argc, char **argv) {
+  testing::InitGoogleTest(&argc, argv);
+  const char *target = targetOption(argc, argv);
+  std::string name = target ? target : ATTN_TEST_TARGET;
+  if (name != "cpu" && name != "cuda") {
+    std::fprintf(stderr, "expects --target cpu or cuda, got '%s'\n",
+                 name.c_str());
+    return 1;
+  }
+  selectTarget(name == "cuda" ? Target::CUDA : Target::CPU);
+  if (!target && name == "cuda" && !std::getenv("ATTN_TEST_GPU"))
+    testing::AddGlobalTestEnvironment(new SkipAll);
+  return RUN_ALL_TESTS();
+}
