@@ -1,0 +1,78 @@
+// RUN: attn-opt %s --attn-to-flash --split-input-file --verify-diagnostics
+
+!t = tensor<?x?x?x64xf32>
+
+func.func @no_schedule(%q: !t) -> !t {
+  // expected-error @+1 {{'attn.attention' op expects a schedule: run attn-select-schedule first}}
+  %o = attn.attention %q, %q, %q : (!t, !t, !t) -> !t
+  return %o : !t
+}
+
+// -----
+
+!t = tensor<2x2x32x64xf32>
+
+// A kernel reads memory that its caller gives it.
+func.func @operand(%q: !t) -> !t {
+  %k = arith.constant dense<1.0> : !t
+  // expected-error @+1 {{'attn.attention' op expects every operand to be an argument of the function}}
+  %o = attn.attention %q, %k, %q {schedule = #attn.schedule<q = 64, kv = 64>} : (!t, !t, !t) -> !t
+  return %o : !t
+}
+
+// -----
+
+!t = tensor<?x?x?x64xf32>
+
+func.func @twice(%q: !t) -> (!t, !t) {
+  // expected-error @+1 {{'attn.attention' op expects a function that holds nothing else and returns its results}}
+  %o = attn.attention %q, %q, %q {schedule = #attn.schedule<q = 64, kv = 64>} : (!t, !t, !t) -> !t
+  %p = attn.attention %q, %q, %q {schedule = #attn.schedule<q = 64, kv = 64>} : (!t, !t, !t) -> !t
+  return %o, %p : !t, !t
+}
+
+// -----
+
+!t = tensor<?x?x?x64xf32>
+
+func.func @returns_argument(%q: !t) -> (!t, !t) {
+  // expected-error @+1 {{'attn.attention' op expects a function that holds nothing else and returns its results}}
+  %o = attn.attention %q, %q, %q {schedule = #attn.schedule<q = 64, kv = 64>} : (!t, !t, !t) -> !t
+  return %o, %q : !t, !t
+}
+
+// -----
+
+!t = tensor<?x?x?x64xf32>
+
+func.func @nested(%q: !t, %c: i1) -> !t {
+  %r = scf.if %c -> !t {
+    // expected-error @+1 {{'attn.attention' op expects to be directly inside a function}}
+    %o = attn.attention %q, %q, %q {schedule = #attn.schedule<q = 64, kv = 64>} : (!t, !t, !t) -> !t
+    scf.yield %o : !t
+  } else {
+    scf.yield %q : !t
+  }
+  return %r : !t
+}
+
+// -----
+
+!t = tensor<?x?x?x64xf32>
+
+attn.mod @causal
+  mask(%b: i32, %h: i32, %q: i32, %kv: i32) {
+    %keep = arith.cmpi sge, %q, %kv : i32
+    attn.yield %keep : i1
+  }
+attn.mod @applies
+  mask(%b: i32, %h: i32, %q: i32, %kv: i32) {
+    // expected-error @+1 {{'attn.apply_mask' op expects to be inlined: run attn-inline-mods first}}
+    %keep = attn.apply_mask @causal[%b, %h, %q, %kv]
+    attn.yield %keep : i1
+  }
+func.func @not_inlined(%q: !t) -> !t {
+  %o = attn.attention %q, %q, %q mod @applies {schedule = #attn.schedule<q = 64, kv = 64>}
+    : (!t, !t, !t) -> !t
+  return %o : !t
+}

@@ -1,0 +1,20 @@
+// RUN: attn-opt %s --flash-to-gpu --split-input-file --verify-diagnostics
+
+// expected-error @+1 {{'func.func' op expects a kernel in flash form with a schedule}}
+func.func @no_schedule(%n: index) attributes {attn.kernel} {
+  scf.forall (%i) in (%n) {
+  }
+  return
+}
+
+// -----
+
+// expected-error @+1 {{'func.func' op expects a kernel in flash form with a schedule}}
+func.func @two_loops(%n: index)
+    attributes {attn.kernel, attn.schedule = #attn.schedule<q = 64, kv = 64>} {
+  scf.forall (%i) in (%n) {
+  }
+  scf.forall (%i) in (%n) {
+  }
+  return
+}

@@ -1,0 +1,80 @@
+// RUN: attn-opt %s --pass-pipeline="builtin.module(gpu.module(math-to-ptx))" | FileCheck %s
+// RUN: attn-opt %s --pass-pipeline="builtin.module(gpu.module(math-to-ptx{exact-tanh=true}))" \
+// RUN:   | FileCheck %s --check-prefix=EXACT
+
+gpu.module @kernels {
+  // CHECK-LABEL: gpu.func @exp2(
+  // CHECK: llvm.call_intrinsic "llvm.nvvm.ex2.approx.ftz.f32"(%{{.*}})
+  gpu.func @exp2(%x: f32, %m: memref<f32>) {
+    %y = math.exp2 %x : f32
+    memref.store %y, %m[] : memref<f32>
+    gpu.return
+  }
+
+  // exp(x) = exp2(x * log2(e))
+  // CHECK-LABEL: gpu.func @exp(
+  // CHECK: %[[C:.*]] = arith.constant 1.442695{{[0-9]*}} : f32
+  // CHECK: %[[S:.*]] = arith.mulf %{{.*}}, %[[C]] : f32
+  // CHECK: llvm.call_intrinsic "llvm.nvvm.ex2.approx.ftz.f32"(%[[S]])
+  gpu.func @exp(%x: f32, %m: memref<f32>) {
+    %y = math.exp %x : f32
+    memref.store %y, %m[] : memref<f32>
+    gpu.return
+  }
+
+  // log(x) = log2(x) * ln(2)
+  // CHECK-LABEL: gpu.func @log(
+  // CHECK: %[[C:.*]] = arith.constant 0.693147{{[0-9]*}} : f32
+  // CHECK: %[[L:.*]] = llvm.call_intrinsic "llvm.nvvm.lg2.approx.ftz.f"
+  // CHECK: arith.mulf %[[L]], %[[C]] : f32
+  gpu.func @log(%x: f32, %m: memref<f32>) {
+    %y = math.log %x : f32
+    memref.store %y, %m[] : memref<f32>
+    gpu.return
+  }
+
+  // CHECK-LABEL: gpu.func @roots(
+  // CHECK: llvm.call_intrinsic "llvm.nvvm.sqrt.rn.f"
+  // CHECK: llvm.call_intrinsic "llvm.nvvm.rsqrt.approx.f"
+  gpu.func @roots(%x: f32, %m: memref<f32>) {
+    %y = math.sqrt %x : f32
+    %z = math.rsqrt %y : f32
+    memref.store %z, %m[] : memref<f32>
+    gpu.return
+  }
+
+  // One instruction, or a formula of f32 accuracy.
+  // CHECK-LABEL: gpu.func @tanh(
+  // CHECK: llvm.inline_asm {{.*}}"tanh.approx.f32 $0, $1;"
+  // EXACT-LABEL: gpu.func @tanh(
+  // EXACT-NOT: tanh
+  // EXACT: math.fma
+  // EXACT: gpu.return
+  gpu.func @tanh(%x: f32, %m: memref<f32>) {
+    %y = math.tanh %x : f32
+    memref.store %y, %m[] : memref<f32>
+    gpu.return
+  }
+
+  // No call of a library of device functions, whatever a program uses.
+  // CHECK-LABEL: gpu.func @others(
+  // CHECK: llvm{{(.intr)?}}.maxnum
+  // CHECK: llvm{{(.intr)?}}.fabs
+  // CHECK: llvm{{(.intr)?}}.minimum
+  // CHECK: llvm{{(.intr)?}}.floor
+  // CHECK: llvm{{(.intr)?}}.fma
+  // CHECK-NOT: math.{{sin|cos|erf|log1p}}
+  // CHECK: gpu.return
+  gpu.func @others(%x: f32, %z: f32, %m: memref<f32>) {
+    %a = arith.maxnumf %x, %z : f32
+    %c = math.absf %a : f32
+    %b = arith.minimumf %c, %x : f32
+    %d = math.floor %b : f32
+    %e = math.fma %d, %x, %x : f32
+    %f = math.sin %e : f32
+    %g = math.erf %f : f32
+    %h = math.log1p %g : f32
+    memref.store %h, %m[] : memref<f32>
+    gpu.return
+  }
+}

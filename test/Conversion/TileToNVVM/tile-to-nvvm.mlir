@@ -1,0 +1,159 @@
+// RUN: attn-opt %s --pass-pipeline="builtin.module(gpu.module(gpu.func(tile-to-nvvm,canonicalize,cse)))" \
+// RUN:   | FileCheck %s
+
+#lhs = affine_map<(i, j, d) -> (i, d)>
+#rows = affine_map<(i, j, d) -> (j, d)>
+#columns = affine_map<(i, j, d) -> (d, j)>
+#out = affine_map<(i, j, d) -> (i, j)>
+#ij = affine_map<(i, j) -> (i, j)>
+#i = affine_map<(i, j) -> (i)>
+#schedule = #attn.schedule<q = 16, kv = 16, warps = 1>
+!memory = memref<?x?x16xf32, strided<[?, ?, 1], offset: ?>>
+!odd = memref<?x?x12xf32, strided<[?, ?, 1], offset: ?>>
+!h = memref<16x24xbf16, #gpu.address_space<workgroup>>
+!s = memref<16x20xf32, #gpu.address_space<workgroup>>
+!th = tensor<16x16xbf16>
+!tf = tensor<16x16xf32>
+
+gpu.module @kernels {
+  // 32 threads, 16 rows of 2 chunks: one chunk each. Past the last row of the memory
+  // nothing is read: cp.async fills with zeros what the size leaves.
+  // CHECK-LABEL: gpu.func @copy_async(
+  // CHECK: %[[SIZE:.*]] = arith.select %{{.*}}, %c16_i32, %c0_i32 : i32
+  // CHECK: nvvm.cp.async.shared.global %{{.*}}, %{{.*}}, 16, cache = cg, %[[SIZE]]
+  // CHECK-NOT: nvvm.cp.async.shared.global
+  gpu.func @copy_async(%g: memref<?x?x16xbf16, strided<[?, ?, 1], offset: ?>>, %s: !h, %i: index)
+      kernel attributes {attn.schedule = #schedule} {
+    tile.copy %g[%i, %i] to %s {async}
+      : memref<?x?x16xbf16, strided<[?, ?, 1], offset: ?>> to !h
+    gpu.return
+  }
+
+  // Rows at any address: 256 elements in steps of 32 threads, zero outside the memory
+  // and past its 12 channels.
+  // CHECK-LABEL: gpu.func @copy_elements(
+  // CHECK-NOT: cp.async
+  // CHECK: scf.for %{{.*}} = %{{.*}} to %c256 step %c32
+  // CHECK: arith.cmpi slt, %{{.*}}, %c12_i32 : i32
+  // CHECK: scf.if %{{.*}} -> (bf16)
+  // CHECK: llvm.load %{{.*}} : !llvm.ptr<1> -> bf16
+  // CHECK: llvm.store %{{.*}}, %{{.*}} : bf16, !llvm.ptr<3>
+  gpu.func @copy_elements(%g: memref<?x?x12xbf16, strided<[?, ?, 1], offset: ?>>, %s: !h, %i: index)
+      kernel attributes {attn.schedule = #schedule} {
+    tile.copy %g[%i, %i] to %s
+      : memref<?x?x12xbf16, strided<[?, ?, 1], offset: ?>> to !h
+    gpu.return
+  }
+
+  // 16 columns are two instructions. Keys lie in memory as the instruction wants its
+  // right operand; values are transposed on their way to registers.
+  // CHECK-LABEL: gpu.func @contract16(
+  // CHECK: nvvm.ldmatrix %{{.*}}layout = #nvvm.mma_layout<row>, num = 4
+  // CHECK: nvvm.ldmatrix %{{.*}}layout = #nvvm.mma_layout<row>, num = 4
+  // CHECK-COUNT-2: nvvm.mma.sync {{.*}}mma_type<bf16>{{.*}}m = 16, n = 8, k = 16
+  // CHECK: nvvm.ldmatrix %{{.*}}layout = #nvvm.mma_layout<col>, num = 4
+  // CHECK-COUNT-2: nvvm.mma.sync {{.*}}mma_type<bf16>{{.*}}m = 16, n = 8, k = 16
+  // CHECK-NOT: nvvm.mma.sync
+  // A thread has two rows, and pairs of columns; rows past the end are not stored.
+  // CHECK-COUNT-2: scf.if
+  // CHECK-NOT: scf.if
+  gpu.func @contract16(%a: !h, %b: !h, %o: !memory, %i: index)
+      kernel attributes {attn.schedule = #schedule} {
+    %zero = arith.constant dense<0.0> : !tf
+    %at = tile.view %a : !h -> !th
+    %bt = tile.view %b : !h -> !th
+    %c = linalg.contract indexing_maps = [#lhs, #rows, #out]
+      ins(%at, %bt : !th, !th) outs(%zero : !tf) -> !tf
+    %d = linalg.contract indexing_maps = [#lhs, #columns, #out]
+      ins(%at, %bt : !th, !th) outs(%c : !tf) -> !tf
+    tile.store %d, %o[%i, %i] : !tf, !memory
+    gpu.return
+  }
+
+  // f32 numbers are split in two for the matrix unit, whose three products keep f32's
+  // accuracy: 16 rows, 2 * 8 columns, 2 * 8 deep, three times.
+  // CHECK-LABEL: gpu.func @contract32(
+  // CHECK-COUNT-12: nvvm.mma.sync {{.*}}mma_type<tf32>{{.*}}m = 16, n = 8, k = 8
+  // CHECK-NOT: nvvm.mma.sync
+  gpu.func @contract32(%a: !s, %b: !s, %o: !memory, %i: index)
+      kernel attributes {attn.schedule = #schedule} {
+    %zero = arith.constant dense<0.0> : !tf
+    %at = tile.view %a : !s -> !tf
+    %bt = tile.view %b : !s -> !tf
+    %c = linalg.contract indexing_maps = [#lhs, #rows, #out]
+      ins(%at, %bt : !tf, !tf) outs(%zero : !tf) -> !tf
+    tile.store %c, %o[%i, %i] : !tf, !memory
+    gpu.return
+  }
+
+  // 256 elements are 8 for each thread. The sum of a row is over its four threads.
+  // CHECK-LABEL: gpu.func @elementwise(
+  // CHECK-COUNT-8: math.exp2
+  // CHECK-NOT: math.exp2
+  // CHECK: gpu.shuffle xor %{{.*}}, %c1_i32
+  // CHECK: gpu.shuffle xor %{{.*}}, %c2_i32
+  // CHECK: gpu.shuffle xor %{{.*}}, %c1_i32
+  // CHECK: gpu.shuffle xor %{{.*}}, %c2_i32
+  // CHECK-NOT: gpu.shuffle
+  // CHECK: gpu.return
+  gpu.func @elementwise(%a: !s, %b: !s, %o: memref<?x?xf32>, %i: index)
+      kernel attributes {attn.schedule = #schedule} {
+    %zero = arith.constant dense<0.0> : !tf
+    %zeros = arith.constant dense<0.0> : tensor<16xf32>
+    %at = tile.view %a : !s -> !tf
+    %bt = tile.view %b : !s -> !tf
+    %c = linalg.contract indexing_maps = [#lhs, #rows, #out]
+      ins(%at, %bt : !tf, !tf) outs(%zero : !tf) -> !tf
+    %empty = tensor.empty() : !tf
+    %e = linalg.generic {indexing_maps = [#ij, #ij], iterator_types = ["parallel", "parallel"]}
+        ins(%c : !tf) outs(%empty : !tf) {
+    ^bb0(%x: f32, %unused: f32):
+      %y = math.exp2 %x : f32
+      linalg.yield %y : f32
+    } -> !tf
+    %sum = linalg.reduce ins(%e : !tf) outs(%zeros : tensor<16xf32>) dimensions = [1]
+      (%x: f32, %y: f32) {
+        %z = arith.addf %x, %y : f32
+        linalg.yield %z : f32
+      }
+    tile.store %sum, %o[%i, %i] : tensor<16xf32>, memref<?x?xf32>
+    gpu.return
+  }
+
+  // Any thread's element decides for the block.
+  // CHECK-LABEL: gpu.func @has_nonfinite(
+  // CHECK: nvvm.{{barrier|vote|barrier0}}
+  // CHECK-NOT: tile.
+  // CHECK: gpu.return
+  gpu.func @has_nonfinite(%a: !h, %o: memref<i1>) kernel attributes {attn.schedule = #schedule} {
+    %at = tile.view %a : !h -> !th
+    %dirty = tile.has_nonfinite %at : !th
+    memref.store %dirty, %o[] : memref<i1>
+    gpu.return
+  }
+
+  // CHECK-LABEL: gpu.func @add_nonfinite(
+  // CHECK-NOT: nvvm.mma.sync
+  // CHECK: gpu.shuffle
+  // CHECK-NOT: tile.
+  // CHECK: gpu.return
+  gpu.func @add_nonfinite(%a: !h, %o: !memory, %i: index) kernel attributes {attn.schedule = #schedule} {
+    %zero = arith.constant dense<0.0> : !tf
+    %weights = arith.constant dense<1.0> : !th
+    %at = tile.view %a : !h -> !th
+    %c = tile.add_nonfinite %weights, %at, %zero : !th, !th, !tf
+    tile.store %c, %o[%i, %i] : !tf, !memory
+    gpu.return
+  }
+
+  // CHECK-LABEL: gpu.func @clear_nonfinite(
+  // CHECK: gpu.barrier
+  // CHECK: scf.for
+  // CHECK: llvm.store
+  // CHECK: gpu.barrier
+  // CHECK: gpu.return
+  gpu.func @clear_nonfinite(%a: !h) kernel attributes {attn.schedule = #schedule} {
+    tile.clear_nonfinite %a : !h
+    gpu.return
+  }
+}

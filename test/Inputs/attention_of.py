@@ -1,0 +1,27 @@
+"""Prints a mod file and a function that applies its mod to tensors of any length.
+
+usage: attention_of.py MOD.mlir TYPE HEAD_DIM
+"""
+
+import re
+import sys
+
+path, element, dim = sys.argv[1:]
+with open(path) as file:
+    source = file.read()
+
+# The mod that a kernel is made of is the last one of the file.
+name, captures = re.findall(r"attn\.mod @(\w+)\s*(?:\((.*?)\))?\s*(?:score|mask)", source, re.S)[-1]
+types = re.findall(r"%\w+\s*:\s*(tensor<[^>]*>|\w+)", captures)
+arguments = [f"%c{i}" for i in range(len(types))]
+applied = f"({', '.join(arguments)})" if types else ""
+tensor = f"tensor<?x?x?x{dim}x{element}>"
+signature = "".join(f", {a}: {t}" for a, t in zip(arguments, types))
+operands = ", ".join([tensor] * 3 + types)
+
+print(source)
+print(f"""
+func.func @attention(%q: {tensor}, %k: {tensor}, %v: {tensor}{signature}) -> {tensor} {{
+  %o = attn.attention %q, %k, %v mod @{name}{applied} : ({operands}) -> {tensor}
+  return %o : {tensor}
+}}""")

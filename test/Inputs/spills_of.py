@@ -1,0 +1,42 @@
+"""Compiles patterns to GPU code and prints what ptxas says of each kernel's registers:
+
+    causal bf16 128 sm_90: 0 bytes stack frame, 0 bytes spill stores, 0 bytes spill loads
+
+usage: spills_of.py MODS_DIRECTORY CHIP TYPE HEAD_DIM PATTERN...
+"""
+
+import os
+import re
+import subprocess
+import sys
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
+
+mods, chip, element, dim, *patterns = sys.argv[1:]
+generator = os.path.join(os.path.dirname(os.path.abspath(__file__)), "attention_of.py")
+
+
+def run(command, text=None):
+    done = subprocess.run(command, input=text, capture_output=True, text=True)
+    if done.returncode:
+        sys.stderr.write(done.stderr)
+        raise SystemExit(f"{command[0]} failed on {element} {dim}")
+    return done.stdout + done.stderr
+
+
+def report(pattern):
+    mod = os.path.join(mods, pattern + ".mlir")
+    source = run([sys.executable, generator, mod, element, dim])
+    kernel = run(["attn-opt", "--attn-gpu-pipeline"], source)
+    ptx = run(["attn-translate", "--attn-to-ptx"], kernel)
+    with tempfile.NamedTemporaryFile("w", suffix=".ptx") as file:
+        file.write(ptx)
+        file.flush()
+        log = run(["ptxas", "-v", "-arch=" + chip, file.name, "-o", os.devnull])
+    spills = re.findall(r"\d+ bytes stack frame.*", log)
+    return "\n".join(f"{pattern} {element} {dim} {chip}: {line}" for line in spills or [log])
+
+
+with ThreadPoolExecutor(os.cpu_count()) as pool:
+    for lines in pool.map(report, patterns):
+        print(lines)

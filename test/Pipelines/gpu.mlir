@@ -1,0 +1,43 @@
+// RUN: attn-opt %s --attn-gpu-pipeline | FileCheck %s
+// RUN: attn-opt %s --attn-gpu-pipeline="aligned=false" | FileCheck %s --check-prefix=UNALIGNED
+
+// All the way: a mod that applies another, to a kernel of llvm and nvvm.
+attn.mod @causal
+  mask(%b: i32, %h: i32, %q: i32, %kv: i32) {
+    %keep = arith.cmpi sge, %q, %kv : i32
+    attn.yield %keep : i1
+  }
+attn.mod @capped
+  score(%s: f32, %b: i32, %h: i32, %q: i32, %kv: i32) {
+    %t = math.tanh %s : f32
+    attn.yield %t : f32
+  } mask(%b: i32, %h: i32, %q: i32, %kv: i32) {
+    %keep = attn.apply_mask @causal[%b, %h, %q, %kv]
+    attn.yield %keep : i1
+  }
+
+!t = tensor<?x?x?x64xbf16>
+
+// CHECK: module attributes {gpu.container_module}
+// CHECK-NOT: {{func\.func|attn\.mod|tile\.[a-z_]+ |linalg\.|scf\.|memref\.|math\.}}
+// CHECK: gpu.module @layer_module
+// CHECK: llvm.func @layer(
+// CHECK-SAME: gpu.kernel
+// CHECK-SAME: gpu.known_block_size = array<i32: 128, 1, 1>
+// CHECK-SAME: tile.shared_bytes
+// CHECK-NOT: {{func\.func|attn\.mod|tile\.[a-z_]+ |linalg\.|scf\.|memref\.|math\.|unrealized_conversion_cast}}
+// CHECK: nvvm.cp.async.shared.global
+// CHECK-NOT: {{func\.func|attn\.mod|tile\.[a-z_]+ |linalg\.|scf\.|memref\.|math\.|unrealized_conversion_cast}}
+// CHECK: nvvm.ldmatrix
+// CHECK: nvvm.mma.sync
+// CHECK: tanh.approx.f32
+// CHECK: llvm.nvvm.ex2.approx.ftz.f32
+// CHECK: llvm.return
+// CHECK-NOT: {{func\.func|attn\.mod|tile\.[a-z_]+ |linalg\.|scf\.|memref\.|math\.|unrealized_conversion_cast}}
+// UNALIGNED-NOT: nvvm.cp.async.shared.global
+// UNALIGNED: nvvm.mma.sync
+// UNALIGNED-NOT: nvvm.cp.async.shared.global
+func.func @layer(%q: !t, %k: !t, %v: !t) -> !t {
+  %o = attn.attention %q, %k, %v mod @capped : (!t, !t, !t) -> !t
+  return %o : !t
+}
