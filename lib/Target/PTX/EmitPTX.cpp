@@ -5,6 +5,7 @@
 #include "mlir/Target/LLVMIR/ModuleTranslation.h"
 #include "llvm/IR/LegacyPassManager.h"
 #include "llvm/IR/Module.h"
+#include "llvm/MC/MCSubtargetInfo.h"
 #include "llvm/MC/TargetRegistry.h"
 #include "llvm/Passes/PassBuilder.h"
 #include "llvm/Support/TargetSelect.h"
@@ -28,6 +29,12 @@ createTargetMachine(const attn::PTXOptions &options, std::string &error) {
       llvm::TargetRegistry::lookupTarget(triple, error);
   if (!target)
     return nullptr;
+  std::unique_ptr<llvm::MCSubtargetInfo> chips(
+      target->createMCSubtargetInfo(triple, "", ""));
+  if (!chips->isCPUStringValid(options.chip)) {
+    error = "expects a chip such as sm_80, got '" + options.chip + "'";
+    return nullptr;
+  }
   llvm::TargetOptions targetOptions;
   targetOptions.AllowFPOpFusion = llvm::FPOpFusion::Standard;
   return std::unique_ptr<llvm::TargetMachine>(target->createTargetMachine(
@@ -67,7 +74,7 @@ FailureOr<std::string> attn::emitPTX(gpu::GPUModuleOp module,
   std::unique_ptr<llvm::TargetMachine> machine =
       createTargetMachine(options, error);
   if (!machine)
-    return module.emitOpError() << "has no back end: " << error;
+    return module.emitOpError() << "cannot be compiled: " << error;
   llvmModule->setTargetTriple(machine->getTargetTriple());
   llvmModule->setDataLayout(machine->createDataLayout());
   // Results below 2^-126 are zero, as everywhere in fused attention kernels.

@@ -1,5 +1,5 @@
 // RUN: attn-opt %s --pass-pipeline="builtin.module(gpu.module(math-to-ptx))" | FileCheck %s
-// RUN: attn-opt %s --pass-pipeline="builtin.module(gpu.module(math-to-ptx{exact-tanh=true}))" \
+// RUN: attn-opt %s --pass-pipeline="builtin.module(gpu.module(math-to-ptx{exact=true}))" \
 // RUN:   | FileCheck %s --check-prefix=EXACT
 
 gpu.module @kernels {
@@ -48,11 +48,26 @@ gpu.module @kernels {
   // CHECK: llvm.inline_asm {{.*}}"tanh.approx.f32 $0, $1;"
   // EXACT-LABEL: gpu.func @tanh(
   // EXACT-NOT: tanh
-  // EXACT: math.fma
+  // EXACT: "llvm.fma"
   // EXACT: gpu.return
   gpu.func @tanh(%x: f32, %m: memref<f32>) {
     %y = math.tanh %x : f32
     memref.store %y, %m[] : memref<f32>
+    gpu.return
+  }
+
+  // A constant divisor is inverted; `exact` keeps the division.
+  // CHECK-LABEL: gpu.func @quotients(
+  // CHECK: %[[FIFTH:.*]] = arith.constant 2.000000e-01 : f32
+  // CHECK: arith.mulf %{{.*}}, %[[FIFTH]] : f32
+  // CHECK: llvm.call_intrinsic "llvm.nvvm.div.full"
+  // EXACT-LABEL: gpu.func @quotients(
+  // EXACT-COUNT-2: arith.divf
+  gpu.func @quotients(%x: f32, %z: f32, %m: memref<f32>) {
+    %five = arith.constant 5.0 : f32
+    %y = arith.divf %x, %five : f32
+    %w = arith.divf %y, %z : f32
+    memref.store %w, %m[] : memref<f32>
     gpu.return
   }
 

@@ -2,15 +2,6 @@
 // RUN:   --split-input-file --verify-diagnostics
 
 gpu.module @kernels {
-  // expected-error @+1 {{'gpu.func' op expects 16 rows or a multiple for each of 1 warps, got a query tile of 24}}
-  gpu.func @unequal() kernel attributes {attn.schedule = #attn.schedule<q = 24, kv = 16>} {
-    gpu.return
-  }
-}
-
-// -----
-
-gpu.module @kernels {
   gpu.func @not_dealt(%m: memref<?x?x16xf32>, %i: index) kernel
       attributes {attn.schedule = #attn.schedule<q = 16, kv = 16>} {
     // expected-error @+1 {{'tile.load' op cannot be dealt to threads}}
@@ -139,30 +130,6 @@ gpu.module @kernels {
       %z = arith.addf %x, %y : f32
       linalg.yield %z : f32
     } -> tensor<16xf32>
-    gpu.return
-  }
-}
-
-// -----
-
-#ij = affine_map<(i, j) -> (i, j)>
-gpu.module @kernels {
-  gpu.func @position(%c: i1) kernel attributes {attn.schedule = #attn.schedule<q = 16, kv = 16>} {
-    %t = arith.constant dense<0.0> : tensor<16x16xf32>
-    // expected-error @+1 {{'linalg.generic' op expects positions outside nested regions}}
-    %s = linalg.generic {indexing_maps = [#ij, #ij], iterator_types = ["parallel", "parallel"]}
-        ins(%t : tensor<16x16xf32>) outs(%t : tensor<16x16xf32>) {
-    ^bb0(%x: f32, %y: f32):
-      %z = scf.if %c -> f32 {
-        %j = linalg.index 1 : index
-        %i32 = arith.index_cast %j : index to i32
-        %f = arith.sitofp %i32 : i32 to f32
-        scf.yield %f : f32
-      } else {
-        scf.yield %x : f32
-      }
-      linalg.yield %z : f32
-    } -> tensor<16x16xf32>
     gpu.return
   }
 }

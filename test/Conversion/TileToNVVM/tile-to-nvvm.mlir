@@ -90,11 +90,11 @@ gpu.module @kernels {
   // CHECK-LABEL: gpu.func @elementwise(
   // CHECK-COUNT-8: math.exp2
   // CHECK-NOT: math.exp2
-  // CHECK: gpu.shuffle xor %{{.*}}, %c1_i32
-  // CHECK: gpu.shuffle xor %{{.*}}, %c2_i32
-  // CHECK: gpu.shuffle xor %{{.*}}, %c1_i32
-  // CHECK: gpu.shuffle xor %{{.*}}, %c2_i32
-  // CHECK-NOT: gpu.shuffle
+  // CHECK: nvvm.shfl.sync {{ *}}bfly %{{.*}}, %c1_i32,
+  // CHECK: nvvm.shfl.sync {{ *}}bfly %{{.*}}, %c2_i32,
+  // CHECK: nvvm.shfl.sync {{ *}}bfly %{{.*}}, %c1_i32,
+  // CHECK: nvvm.shfl.sync {{ *}}bfly %{{.*}}, %c2_i32,
+  // CHECK-NOT: nvvm.shfl
   // CHECK: gpu.return
   gpu.func @elementwise(%a: !s, %b: !s, %o: memref<?x?xf32>, %i: index)
       kernel attributes {attn.schedule = #schedule} {
@@ -120,9 +120,9 @@ gpu.module @kernels {
     gpu.return
   }
 
-  // Any thread's element decides for the block.
+  // Every thread asks about its share, and any thread's answer decides for all.
   // CHECK-LABEL: gpu.func @has_nonfinite(
-  // CHECK: nvvm.{{barrier|vote|barrier0}}
+  // CHECK: nvvm.vote.sync {{ *}}any
   // CHECK-NOT: tile.
   // CHECK: gpu.return
   gpu.func @has_nonfinite(%a: !h, %o: memref<i1>) kernel attributes {attn.schedule = #schedule} {
@@ -134,7 +134,7 @@ gpu.module @kernels {
 
   // CHECK-LABEL: gpu.func @add_nonfinite(
   // CHECK-NOT: nvvm.mma.sync
-  // CHECK: gpu.shuffle
+  // CHECK: nvvm.shfl.sync {{ *}}idx
   // CHECK-NOT: tile.
   // CHECK: gpu.return
   gpu.func @add_nonfinite(%a: !h, %o: !memory, %i: index) kernel attributes {attn.schedule = #schedule} {

@@ -12,8 +12,10 @@ using namespace attn;
 using namespace attn::test;
 
 namespace {
-class SkipAll : public testing::Environment {
-  void SetUp() override { GTEST_SKIP() << "no GPU asked for"; }
+class SkipAll : public testing::EmptyTestEventListener {
+  void OnTestStart(const testing::TestInfo &) override {
+    GTEST_SKIP() << "no GPU asked for";
+  }
 };
 } // namespace
 
@@ -38,6 +40,6 @@ int main(int argc, char **argv) {
   }
   selectTarget(name == "cuda" ? Target::CUDA : Target::CPU);
   if (!target && name == "cuda" && !std::getenv("ATTN_TEST_GPU"))
-    testing::AddGlobalTestEnvironment(new SkipAll);
+    testing::UnitTest::GetInstance()->listeners().Append(new SkipAll);
   return RUN_ALL_TESTS();
 }
