@@ -11,7 +11,7 @@ with open(path) as file:
     source = file.read()
 
 # The mod that a kernel is made of is the last one of the file.
-name, captures = re.findall(r"attn\.mod @(\w+)\s*(?:\((.*?)\))?\s*(?:score|mask)", source, re.S)[-1]
+name, captures = re.findall(r"^attn\.mod @(\w+)\s*(?:\((.*?)\))?", source, re.S | re.M)[-1]
 types = re.findall(r"%\w+\s*:\s*(tensor<[^>]*>|\w+)", captures)
 arguments = [f"%c{i}" for i in range(len(types))]
 applied = f"({', '.join(arguments)})" if types else ""
