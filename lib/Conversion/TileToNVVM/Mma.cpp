@@ -170,7 +170,7 @@ private:
   void accumulate(Fragment &accumulator, int64_t block, int64_t columnBlock,
                   ArrayRef<Value> lhs, ArrayRef<Value> rhs) {
     int64_t first = d.elementIndex(columns, block, columnBlock, 0);
-    Registers old(ArrayRef(accumulator).slice(first, 4));
+    Registers old(ArrayRef<Value>(accumulator).slice(first, 4));
     llvm::copy(mma(lhs, rhs, old), accumulator.begin() + first);
   }
 

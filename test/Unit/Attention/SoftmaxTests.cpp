@@ -83,8 +83,9 @@ static void check(const char *pattern, ElementType scoreType,
         << pattern << " " << i;
   double lseError = scoreType == ElementType::F64 ? 1e-6 : 1e-5;
   for (size_t i = 0; i < lse.size(); ++i)
-    if (lse[i] != problem.lse[i])
+    if (lse[i] != problem.lse[i]) {
       ASSERT_NEAR(lse[i], problem.lse[i], lseError) << pattern << " " << i;
+    }
 }
 
 TEST(Softmax, InF64) {
