@@ -53,7 +53,8 @@ public:
   virtual std::string remark() const { return ""; }
 };
 
-std::unique_ptr<Backend> createCompiled(Device &);
+/// `schedule`: as KernelSpec::schedule.
+std::unique_ptr<Backend> createCompiled(Device &, const std::string &schedule);
 /// OpenBLAS or cuBLAS GEMMs around a softmax with the mods applied.
 std::unique_ptr<Backend> createMathCPU(Device &);
 std::unique_ptr<Backend> createMathCUDA(Device &);

@@ -143,6 +143,8 @@ the file. '--key=value' works too.
                        accepted and not there yet        (default: math)
   --target TARGET      cpu or cuda                       (default: cuda if there
                        is a GPU, else cpu)
+  --schedule TEXT      what compiled takes instead of choosing itself, such as
+                       '#attn.schedule<q = 128, kv = 64, warps = 4>'
   --save-path FILE     CSV file, written row by row
   --kv-size MIB...     size of K and V, which decides the batch size
   --throughput         accepted; TFLOP/s over the unmasked work is always shown

@@ -162,6 +162,13 @@ static Result<void> readSavePath(Config &config, const Setting &setting) {
   return {};
 }
 
+static Result<void> readSchedule(Config &config, const Setting &setting) {
+  if (Result<void> one = expectOne(setting); !one)
+    return one;
+  config.schedule = setting.values[0].text;
+  return {};
+}
+
 namespace {
 struct Key {
   std::string name;
@@ -197,6 +204,7 @@ static const std::vector<Key> &keyTable() {
          return readIntegers(c.kvSizes, s, "cache size in MiB", maxKVSize);
        }},
       {"save_path", false, readSavePath},
+      {"schedule", false, readSchedule},
       {"target", false, readTarget},
       {"dynamic", true,
        [](Config &c, const Setting &s) { return readBool(c.dynamic, s); }},

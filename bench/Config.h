@@ -31,6 +31,8 @@ struct Config {
   bool dynamic = false, backward = false, maxAutotune = false;
   bool decoding = false, throughput = false;
   Word savePath;
+  /// For `compiled`, as `#attn.schedule<...>`; empty: chosen for each case.
+  std::string schedule;
   std::optional<Target> target;
 };
 

@@ -95,7 +95,7 @@ static int runCases(const Config &config, const std::vector<Case> &cases,
   catchInterrupts();
   std::vector<std::unique_ptr<Backend>> backends;
   for (const std::string &name : names)
-    backends.push_back(createBackend(name, device));
+    backends.push_back(createBackend(name, device, config.schedule));
   Runner runner(device, std::move(backends));
   for (size_t i = 0; i < cases.size() && !isInterrupted(); ++i) {
     printProgress(i, cases.size(), cases[i]);

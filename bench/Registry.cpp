@@ -21,11 +21,12 @@ private:
 };
 } // namespace
 
-std::unique_ptr<Backend> attn::bench::createBackend(const std::string &name,
-                                                    Device &device) {
+std::unique_ptr<Backend>
+attn::bench::createBackend(const std::string &name, Device &device,
+                           const std::string &schedule) {
   bool cuda = device.target() == Target::CUDA;
   if (name == "compiled")
-    return createCompiled(device);
+    return createCompiled(device, schedule);
   if (name == "math")
     return cuda ? createMathCUDA(device) : createMathCPU(device);
   if (name == "cudnn" && cuda)

@@ -9,7 +9,8 @@ namespace attn::bench {
 
 /// The backend that `name`, one of those that a configuration accepts, means on
 /// this device. Never null.
-std::unique_ptr<Backend> createBackend(const std::string &name, Device &);
+std::unique_ptr<Backend> createBackend(const std::string &name, Device &,
+                                       const std::string &schedule = "");
 
 } // namespace attn::bench
 

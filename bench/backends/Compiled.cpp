@@ -11,7 +11,8 @@ using namespace attn::bench;
 namespace {
 class Compiled final : public Backend {
 public:
-  explicit Compiled(Device &device) : device(device) {}
+  Compiled(Device &device, const std::string &schedule)
+      : device(device), schedule(schedule) {}
   const char *name() const override { return "compiled"; }
 
   std::optional<Refusal> prepare(const Problem &newProblem) override {
@@ -49,6 +50,7 @@ private:
     spec.valueDim = problem->sizes.valueDim;
     spec.scale = problem->scale;
     spec.aligned = isAligned();
+    spec.schedule = schedule;
     return AttentionKernel::compile(*problem->mod, spec);
   }
 
@@ -60,12 +62,14 @@ private:
   }
 
   Device &device;
+  std::string schedule;
   const Problem *problem = nullptr;
   const AttentionKernel *kernel = nullptr;
   std::map<Key, Result<AttentionKernel>> kernels;
 };
 } // namespace
 
-std::unique_ptr<Backend> attn::bench::createCompiled(Device &device) {
-  return std::make_unique<Compiled>(device);
+std::unique_ptr<Backend>
+attn::bench::createCompiled(Device &device, const std::string &schedule) {
+  return std::make_unique<Compiled>(device, schedule);
 }
