@@ -13,6 +13,7 @@
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "llvm/ADT/DenseMap.h"
 #include "llvm/Support/MathExtras.h"
 
 #include <cmath>
@@ -25,14 +26,30 @@ namespace {
 constexpr double log2e = 1.4426950408889634;
 constexpr double ln2 = 0.6931471805599453;
 
-/// A captured tensor is memory in a kernel.
+/// A captured tensor is memory in a kernel. An index that is a position itself is
+/// inside (Mod::check compares the sizes); one that is computed is clamped, so
+/// that no program reads other memory.
 Value loadFromMemory(OpBuilder &builder, LoadOp load, ValueRange indices,
                      Value table) {
+  Location loc = load.getLoc();
+  auto constant = [&](int64_t value) -> Value {
+    return arith::ConstantIndexOp::create(builder, loc, value);
+  };
   SmallVector<Value> positions;
-  for (Value index : indices)
-    positions.push_back(arith::IndexCastOp::create(
-        builder, load.getLoc(), builder.getIndexType(), index));
-  return memref::LoadOp::create(builder, load.getLoc(), table, positions);
+  for (auto [i, index] : llvm::enumerate(indices)) {
+    Value position = arith::IndexCastOp::create(builder, loc,
+                                                builder.getIndexType(), index);
+    if (!isa<BlockArgument>(load.getIndices()[i])) {
+      Value last = arith::SubIOp::create(
+          builder, loc, memref::DimOp::create(builder, loc, table, i),
+          constant(1));
+      position = arith::MaxSIOp::create(
+          builder, loc, arith::MinSIOp::create(builder, loc, position, last),
+          constant(0));
+    }
+    positions.push_back(position);
+  }
+  return memref::LoadOp::create(builder, loc, table, positions);
 }
 
 /// Whether a program must not be evaluated outside the tensors, even if its
@@ -114,8 +131,9 @@ private:
     Value high = arith::SelectOp::create(
         b, nothing, zero,
         arith::AddIOp::create(b, tileOf(bounds.may.high), one));
-    fullLow = arith::CeilDivSIOp::create(b, bounds.must.low, step);
-    fullHigh = tileOf(arith::AddIOp::create(b, bounds.must.high, one));
+    // Tiles are counted in 32 bits, like positions: registers are dear.
+    fullLow = toI32(arith::CeilDivSIOp::create(b, bounds.must.low, step));
+    fullHigh = toI32(tileOf(arith::AddIOp::create(b, bounds.must.high, one)));
 
     queryTileValue = load(operands.query, headId, firstQuery, queryTile, headDim);
     Value minusInfinity = splat({queryTile}, -INFINITY);
@@ -153,9 +171,11 @@ private:
                            splat({queryTile, keyTile}, 0), /*transposed=*/true);
     score = applyScore(score, firstKey);
 
+    Value tile = toI32(j);
     Value partial = arith::OrIOp::create(
-        b, arith::CmpIOp::create(b, arith::CmpIPredicate::slt, j, fullLow),
-        arith::CmpIOp::create(b, arith::CmpIPredicate::sge, j, fullHigh));
+        b,
+        arith::CmpIOp::create(b, arith::CmpIPredicate::slt, tile, fullLow),
+        arith::CmpIOp::create(b, arith::CmpIPredicate::sge, tile, fullHigh));
     score = either(partial, [&] { return applyMask(score, firstKey); },
                    [&] { return score; });
 
@@ -188,6 +208,26 @@ private:
   }
 
   //===--- mods -----------------------------------------------------------===//
+  /// What a program reads at the batch or the head is read once, before the
+  /// loop, unless a branch guards it.
+  auto lowerLoad() {
+    return [this](OpBuilder &builder, LoadOp load, ValueRange indices,
+                  Value table) -> Value {
+      bool uniform = llvm::all_of(indices, [&](Value index) {
+        return index == batchI32 || index == headI32;
+      });
+      if (!uniform || !isa<ModOp>(load->getParentOp()))
+        return loadFromMemory(builder, load, indices, table);
+      Value &value = uniformLoads[load];
+      if (!value) {
+        OpBuilder::InsertionGuard guard(builder);
+        builder.setInsertionPointAfterValue(headI32);
+        value = loadFromMemory(builder, load, indices, table);
+      }
+      return value;
+    };
+  }
+
   /// Row i or column i of the tile as a position, i32. `inside` clamps it to the
   /// tensor, for programs that may not be evaluated elsewhere.
   Value position(int64_t dim, Value first, Value last, bool inside) {
@@ -211,7 +251,7 @@ private:
           b, b.getLoc(), program, operands.captures,
           {s, batchI32, headI32, position(0, firstQuery, lastQuery, inside),
            position(1, firstKey, lastKey, inside)},
-          loadFromMemory);
+          lowerLoad());
     });
     return result;
   }
@@ -228,7 +268,7 @@ private:
             b, b.getLoc(), program, operands.captures,
             {batchI32, headI32, position(0, firstQuery, lastQuery, inside),
              position(1, firstKey, lastKey, inside)},
-            loadFromMemory);
+            lowerLoad());
         keep = arith::AndIOp::create(b, keep, kept);
       }
       return arith::SelectOp::create(b, keep, in[0], f32(-INFINITY));
@@ -421,6 +461,7 @@ private:
   Value batch, heads, queries, keys, headsPerKeyHead, lastQuery, lastKey;
   Value batchId, headId, keyHeadId, batchI32, headI32;
   Value firstQuery, fullLow, fullHigh, queryTileValue;
+  llvm::DenseMap<Operation *, Value> uniformLoads;
 };
 
 } // namespace

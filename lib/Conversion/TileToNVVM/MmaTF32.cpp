@@ -11,6 +11,8 @@
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/LLVMIR/NVVMDialect.h"
 
+#include <algorithm>
+
 using namespace mlir;
 using namespace mlir::tile;
 
@@ -19,6 +21,11 @@ namespace {
 /// A 32-bit operand register as its two tf32 parts (bits in i32).
 struct Split {
   Value high, low;
+};
+
+/// The registers of one operand of one mma.sync, split.
+struct SplitOperand {
+  SmallVector<Value> high, low;
 };
 
 class ProductF32 {
@@ -39,17 +46,18 @@ public:
         lhs->second, arith::AddIOp::create(b, d.warpRow, d.quadRow), pair);
   }
 
+  /// The matrix unit truncates when it accumulates, which adds up over long sums.
+  /// So runs of products start at zero, and are added by rounding additions.
   Fragment emit(Fragment accumulator) {
-    for (int64_t k = 0; k < p.depth; k += 8) {
-      SmallVector<SmallVector<Value>> lhs;
-      for (int64_t block = 0; block < d.blocks; ++block)
-        lhs.push_back(loadLhs(block, k));
-      for (int64_t n = 0; n < columns; n += 8) {
-        SmallVector<Value> rhs = loadRhs(k, n);
+    constexpr int64_t run = 32;
+    for (int64_t k = 0; k < p.depth; k += run) {
+      int64_t steps = std::min(run, p.depth - k) / 8;
+      SmallVector<SmallVector<SplitOperand>> lhs(steps);
+      for (int64_t step = 0; step < steps; ++step)
         for (int64_t block = 0; block < d.blocks; ++block)
-          product(accumulator, d.elementIndex(columns, block, n / 8, 0),
-                  lhs[block], rhs);
-      }
+          lhs[step].push_back(split(loadLhs(block, k + 8 * step)));
+      for (int64_t n = 0; n < columns; n += 8)
+        addRun(accumulator, lhs, k, n);
     }
     return accumulator;
   }
@@ -99,22 +107,35 @@ private:
     return {high, arith::SelectOp::create(b, finite, rest, d.i32(0))};
   }
 
-  void product(Fragment &accumulator, int64_t first, ArrayRef<Value> lhs,
-               ArrayRef<Value> rhs) {
-    SmallVector<Value> lhsHigh, lhsLow, rhsHigh, rhsLow;
-    for (Value x : lhs) {
+  SplitOperand split(ArrayRef<Value> values) {
+    SplitOperand operand;
+    for (Value x : values) {
       Split parts = split(x);
-      lhsHigh.push_back(parts.high), lhsLow.push_back(parts.low);
+      operand.high.push_back(parts.high), operand.low.push_back(parts.low);
     }
-    for (Value x : rhs) {
-      Split parts = split(x);
-      rhsHigh.push_back(parts.high), rhsLow.push_back(parts.low);
+    return operand;
+  }
+
+  /// Adds the products of the steps in `lhs` for 8 columns.
+  void addRun(Fragment &accumulator,
+              ArrayRef<SmallVector<SplitOperand>> lhs, int64_t k, int64_t n) {
+    SmallVector<SmallVector<Value>> sums(
+        d.blocks, SmallVector<Value>(4, d.f32(0)));
+    for (auto [step, blocks] : llvm::enumerate(lhs)) {
+      SplitOperand rhs = split(loadRhs(k + 8 * step, n));
+      for (auto [block, operand] : llvm::enumerate(blocks)) {
+        SmallVector<Value> &sum = sums[block];
+        sum = mma(operand.low, rhs.high, sum);
+        sum = mma(operand.high, rhs.low, sum);
+        sum = mma(operand.high, rhs.high, sum);
+      }
     }
-    SmallVector<Value> sum(ArrayRef(accumulator).slice(first, 4));
-    sum = mma(lhsLow, rhsHigh, sum);
-    sum = mma(lhsHigh, rhsLow, sum);
-    sum = mma(lhsHigh, rhsHigh, sum);
-    llvm::copy(sum, accumulator.begin() + first);
+    for (int64_t block = 0; block < d.blocks; ++block)
+      for (int64_t e = 0; e < 4; ++e) {
+        Value &element =
+            accumulator[d.elementIndex(columns, block, n / 8, e)];
+        element = arith::AddFOp::create(b, element, sums[block][e]);
+      }
   }
 
   SmallVector<Value> mma(ArrayRef<Value> lhs, ArrayRef<Value> rhs,

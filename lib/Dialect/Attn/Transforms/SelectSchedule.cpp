@@ -20,13 +20,40 @@ static ScheduleAttr selectForCPU(AttentionOp op, bool aligned) {
                            /*stages=*/1, aligned);
 }
 
-/// For sm_80 and newer: what registers hold of the accumulator, and shared
-/// memory of keys and values, falls with the head dimension.
+/// Whether a program reads a table at the query or the key, so that each row and
+/// column of a tile needs registers for what it reads.
+static bool readsTablesByPosition(ModOp mod) {
+  auto reads = [&](Region &program, unsigned leading) {
+    if (program.empty())
+      return false;
+    // Batch and head follow the captures and, in a score program, the score.
+    auto arguments = program.front().getArguments();
+    Value batch = arguments[leading], head = arguments[leading + 1];
+    return program
+        .walk([&](LoadOp load) {
+          return llvm::all_of(load.getIndices(),
+                              [&](Value index) {
+                                return index == batch || index == head;
+                              })
+                     ? WalkResult::advance()
+                     : WalkResult::interrupt();
+        })
+        .wasInterrupted();
+  };
+  return mod && (reads(mod.getScore(), mod.getNumCaptures() + 1) ||
+                 reads(mod.getMask(), mod.getNumCaptures()));
+}
+
+/// For sm_80 and newer: 255 registers a thread hold the output, the scores of one
+/// step and what moves them, without a spill (docs/performance.md compares the
+/// candidates). Two blocks of four warps fill a multiprocessor.
 static ScheduleAttr selectForSM80(AttentionOp op, bool aligned) {
   int64_t widest = std::max(op.getHeadDim(), op.getValueDim());
-  int64_t q = widest <= 128 ? 128 : 64, kv = 64;
+  int64_t q = widest <= 128 ? 128 : 64, kv = widest <= 64 ? 112 : 64;
+  if (readsTablesByPosition(op.lookupMod()))
+    kv = widest <= 64 ? 64 : 48;
   if (op.getElementType().isF32())
-    q = 64, kv = 32;
+    q = 64, kv = widest <= 128 ? 32 : 16;
   return ScheduleAttr::get(op.getContext(), q, kv, /*warps=*/4, /*stages=*/1,
                            aligned);
 }
