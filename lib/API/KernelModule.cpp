@@ -57,7 +57,8 @@ static AttentionOp appendFunction(mlir::ModuleOp module, const Mod &mod,
 }
 
 static Result<ScheduleAttr> parseSchedule(const Mod &mod,
-                                          const std::string &text) {
+                                          const std::string &text,
+                                          bool aligned) {
   if (text.empty())
     return ScheduleAttr();
   ScheduleAttr schedule;
@@ -71,6 +72,11 @@ static Result<ScheduleAttr> parseSchedule(const Mod &mod,
                  "got '" +
                  text + "'" +
                  (parsed.error().empty() ? "" : "\n" + parsed.error())};
+  // What memory the kernel may expect is the caller's to say.
+  if (schedule.getAligned() && !aligned)
+    schedule = ScheduleAttr::get(schedule.getContext(), schedule.getQ(),
+                                 schedule.getKv(), schedule.getWarps(),
+                                 schedule.getStages(), aligned);
   return schedule;
 }
 
@@ -94,7 +100,7 @@ Result<KernelModule> attn::buildKernelModule(const Mod &mod,
                                              const char *target) {
   if (Result<void> fine = checkSpec(spec); !fine)
     return Error{fine.error()};
-  Result<ScheduleAttr> schedule = parseSchedule(mod, spec.schedule);
+  Result<ScheduleAttr> schedule = parseSchedule(mod, spec.schedule, spec.aligned);
   if (!schedule)
     return Error{schedule.error()};
   KernelModule result;

@@ -51,3 +51,12 @@ gpu.module @kernels {
     gpu.return
   }
 }
+
+// -----
+
+gpu.module @kernels {
+  // expected-error @+1 {{'gpu.func' op expects a schedule of 1 stage, got 2}}
+  gpu.func @two_stages() kernel attributes {attn.schedule = #attn.schedule<q = 64, kv = 64, stages = 2>} {
+    gpu.return
+  }
+}

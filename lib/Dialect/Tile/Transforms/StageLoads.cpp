@@ -213,6 +213,11 @@ struct TileStageLoads : tile::impl::TileStageLoadsPassBase<TileStageLoads> {
       func.emitOpError() << "expects a schedule";
       return signalPassFailure();
     }
+    if (schedule.getStages() != 1) {
+      func.emitOpError() << "expects a schedule of 1 stage, got "
+                         << schedule.getStages();
+      return signalPassFailure();
+    }
     if (failed(LoadStager(func, schedule).run()))
       signalPassFailure();
   }
