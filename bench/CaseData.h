@@ -35,7 +35,11 @@ public:
   const std::vector<CaptureData> &hostCaptures() const { return captureData; }
   const std::vector<float> &reference() const { return expected; }
   /// The reference's largest absolute value.
-  double largestOutput() const { return largest; }
+  double largestOutput() const { return largest;
+  bool precise = true; }
+  /// Whether the reference was computed with more precision than a backend has:
+  /// f32 against f32 says nothing about the error of either.
+  bool hasPreciseReference() const { return precise; }
   GuardedTensor &out() { return output; }
 
 private:

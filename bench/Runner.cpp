@@ -110,7 +110,8 @@ std::optional<double> Runner::mathError(const Row &row, CaseData &data) {
   for (size_t i = 0; i < backends.size(); ++i)
     if (isMath(*backends[i]))
       error = row.outcomes[i].maxError;
-  return error && *error <= bound ? error : std::nullopt;
+  bool meaningful = data.hasPreciseReference();
+  return meaningful && error && *error <= bound ? error : std::nullopt;
 }
 
 /// Marks the results that are wrong.

@@ -24,12 +24,14 @@
 // Query 63 is the last that keeps key 63; query 0 keeps key 0 alone.
 // CHECK-LABEL: func.func @causal(
 // CHECK: scf.for %[[J:.*]] = %c0 to %c4 step
-// CHECK-DAG: arith.cmpi slt, %[[J]], %c0 : index
-// CHECK-DAG: arith.cmpi sge, %[[J]], %c0 : index
+// CHECK-DAG: %[[T:.*]] = arith.index_cast %[[J]] : index to i32
+// CHECK-DAG: arith.cmpi slt, %[[T]], %c0_i32 : i32
+// CHECK-DAG: arith.cmpi sge, %[[T]], %c0_i32 : i32
 // LONG-LABEL: func.func @causal(
 // LONG: scf.for %[[J:.*]] = %c0 to %c67108865 step
-// LONG-DAG: arith.cmpi slt, %[[J]], %c67108865 : index
-// LONG-DAG: arith.cmpi sge, %[[J]], %c0 : index
+// LONG-DAG: %[[T:.*]] = arith.index_cast %[[J]] : index to i32
+// LONG-DAG: arith.cmpi slt, %[[T]], %c67108865_i32 : i32
+// LONG-DAG: arith.cmpi sge, %[[T]], %c0_i32 : i32
 attn.mod @causal_mod
   mask(%b: i32, %h: i32, %q: i32, %kv: i32) {
     %keep = arith.cmpi sge, %q, %kv : i32
@@ -44,8 +46,9 @@ func.func @causal(%q: !t, %k: !t, %v: !t) -> !t {
 // kv <= q + 100: 0..163 by some query, 0..100 by every query.
 // CHECK-LABEL: func.func @offset(
 // CHECK: scf.for %[[J:.*]] = %c0 to %c11 step
-// CHECK-DAG: arith.cmpi slt, %[[J]], %c0 : index
-// CHECK-DAG: arith.cmpi sge, %[[J]], %c6 : index
+// CHECK-DAG: %[[T:.*]] = arith.index_cast %[[J]] : index to i32
+// CHECK-DAG: arith.cmpi slt, %[[T]], %c0_i32 : i32
+// CHECK-DAG: arith.cmpi sge, %[[T]], %c6_i32 : i32
 attn.mod @offset_mod
   mask(%b: i32, %h: i32, %q: i32, %kv: i32) {
     %c = arith.constant 100 : i32
@@ -62,8 +65,9 @@ func.func @offset(%q: !t, %k: !t, %v: !t) -> !t {
 // The same with the sides changed, strictly, and one less.
 // CHECK-LABEL: func.func @swapped(
 // CHECK: scf.for %[[J:.*]] = %c0 to %c11 step
-// CHECK-DAG: arith.cmpi slt, %[[J]], %c0 : index
-// CHECK-DAG: arith.cmpi sge, %[[J]], %c6 : index
+// CHECK-DAG: %[[T:.*]] = arith.index_cast %[[J]] : index to i32
+// CHECK-DAG: arith.cmpi slt, %[[T]], %c0_i32 : i32
+// CHECK-DAG: arith.cmpi sge, %[[T]], %c6_i32 : i32
 attn.mod @swapped_mod
   mask(%b: i32, %h: i32, %q: i32, %kv: i32) {
     %c = arith.constant 100 : i32
@@ -80,8 +84,9 @@ func.func @swapped(%q: !t, %k: !t, %v: !t) -> !t {
 // q + 100 <= kv <= q + 200: 100..263 by some, 163..200 by every query.
 // CHECK-LABEL: func.func @window(
 // CHECK: scf.for %[[J:.*]] = %c6 to %c16 step
-// CHECK-DAG: arith.cmpi slt, %[[J]], %c11 : index
-// CHECK-DAG: arith.cmpi sge, %[[J]], %c12 : index
+// CHECK-DAG: %[[T:.*]] = arith.index_cast %[[J]] : index to i32
+// CHECK-DAG: arith.cmpi slt, %[[T]], %c11_i32 : i32
+// CHECK-DAG: arith.cmpi sge, %[[T]], %c12_i32 : i32
 attn.mod @window_mod
   mask(%b: i32, %h: i32, %q: i32, %kv: i32) {
     %c = arith.constant 100 : i32
@@ -101,8 +106,9 @@ func.func @window(%q: !t, %k: !t, %v: !t) -> !t {
 // kv < 128 or causal: 0..127 by every query.
 // CHECK-LABEL: func.func @prefix(
 // CHECK: scf.for %[[J:.*]] = %c0 to %c8 step
-// CHECK-DAG: arith.cmpi slt, %[[J]], %c0 : index
-// CHECK-DAG: arith.cmpi sge, %[[J]], %c8 : index
+// CHECK-DAG: %[[T:.*]] = arith.index_cast %[[J]] : index to i32
+// CHECK-DAG: arith.cmpi slt, %[[T]], %c0_i32 : i32
+// CHECK-DAG: arith.cmpi sge, %[[T]], %c8_i32 : i32
 attn.mod @prefix_mod
   mask(%b: i32, %h: i32, %q: i32, %kv: i32) {
     %c = arith.constant 128 : i32
@@ -120,8 +126,9 @@ func.func @prefix(%q: !t, %k: !t, %v: !t) -> !t {
 // not (kv < q + 100): 100..255 by some, 163..255 by every query.
 // CHECK-LABEL: func.func @negated(
 // CHECK: scf.for %[[J:.*]] = %c6 to %c16 step
-// CHECK-DAG: arith.cmpi slt, %[[J]], %c11 : index
-// CHECK-DAG: arith.cmpi sge, %[[J]], %c16 : index
+// CHECK-DAG: %[[T:.*]] = arith.index_cast %[[J]] : index to i32
+// CHECK-DAG: arith.cmpi slt, %[[T]], %c11_i32 : i32
+// CHECK-DAG: arith.cmpi sge, %[[T]], %c16_i32 : i32
 attn.mod @negated_mod
   mask(%b: i32, %h: i32, %q: i32, %kv: i32) {
     %c = arith.constant 100 : i32
@@ -156,8 +163,9 @@ func.func @unequal(%q: !t, %k: !t, %v: !t) -> !t {
 // A select: before 40 nothing, from 40 on what is before 90.
 // CHECK-LABEL: func.func @choice(
 // CHECK: scf.for %[[J:.*]] = %c2 to %c6 step
-// CHECK-DAG: arith.cmpi slt, %[[J]], %c3 : index
-// CHECK-DAG: arith.cmpi sge, %[[J]], %c5 : index
+// CHECK-DAG: %[[T:.*]] = arith.index_cast %[[J]] : index to i32
+// CHECK-DAG: arith.cmpi slt, %[[T]], %c3_i32 : i32
+// CHECK-DAG: arith.cmpi sge, %[[T]], %c5_i32 : i32
 attn.mod @choice_mod
   mask(%b: i32, %h: i32, %q: i32, %kv: i32) {
     %c = arith.constant 40 : i32
@@ -177,8 +185,9 @@ func.func @choice(%q: !t, %k: !t, %v: !t) -> !t {
 // The same as a branch.
 // CHECK-LABEL: func.func @branch(
 // CHECK: scf.for %[[J:.*]] = %c2 to %c6 step
-// CHECK-DAG: arith.cmpi slt, %[[J]], %c3 : index
-// CHECK-DAG: arith.cmpi sge, %[[J]], %c5 : index
+// CHECK-DAG: %[[T:.*]] = arith.index_cast %[[J]] : index to i32
+// CHECK-DAG: arith.cmpi slt, %[[T]], %c3_i32 : i32
+// CHECK-DAG: arith.cmpi sge, %[[T]], %c5_i32 : i32
 attn.mod @branch_mod
   mask(%b: i32, %h: i32, %q: i32, %kv: i32) {
     %c = arith.constant 40 : i32
@@ -202,8 +211,9 @@ func.func @branch(%q: !t, %k: !t, %v: !t) -> !t {
 // Positions are not negative, so the unsigned comparison is the signed one.
 // CHECK-LABEL: func.func @unsigned(
 // CHECK: scf.for %[[J:.*]] = %c0 to %c3 step
-// CHECK-DAG: arith.cmpi slt, %[[J]], %c0 : index
-// CHECK-DAG: arith.cmpi sge, %[[J]], %c2 : index
+// CHECK-DAG: %[[T:.*]] = arith.index_cast %[[J]] : index to i32
+// CHECK-DAG: arith.cmpi slt, %[[T]], %c0_i32 : i32
+// CHECK-DAG: arith.cmpi sge, %[[T]], %c2_i32 : i32
 attn.mod @unsigned_mod
   mask(%b: i32, %h: i32, %q: i32, %kv: i32) {
     %c = arith.constant 40 : i32

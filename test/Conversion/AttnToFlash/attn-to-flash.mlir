@@ -17,7 +17,8 @@
 // CHECK:     %[[KV0:.*]] = arith.muli %[[J]], %c16 : index
 // CHECK:     %[[KT:.*]] = tile.load %[[K]][%[[B]], %{{.*}}, %[[KV0]]] : {{.*}} -> tensor<16x64xbf16>
 // CHECK:     %[[S:.*]] = linalg.contract {{.*}} ins(%[[QT]], %[[KT]] : {{.*}}) {{.*}} -> tensor<32x16xf32>
-// CHECK:     arith.cmpi sge, %[[J]]
+// CHECK:     %[[T:.*]] = arith.index_cast %[[J]] : index to i32
+// CHECK:     arith.cmpi sge, %[[T]]
 // CHECK:     math.exp2
 // CHECK:     %[[VT:.*]] = tile.load %[[V]][%[[B]], %{{.*}}, %[[KV0]]] : {{.*}} -> tensor<16x80xbf16>
 // CHECK:     arith.truncf %{{.*}} : f32 to bf16

@@ -38,8 +38,11 @@ static LogicalResult split(scf::IfOp branch) {
     return exact->emitOpError() << "expects its values in shared memory";
 
   ImplicitLocOpBuilder b(branch.getLoc(), branch);
+  Value condition = branch.getCondition();
+  if (cast<RankedTensorType>(values.getType()).getElementType().isF32())
+    condition = HasNonfiniteOp::create(b, b.getI1Type(), values);
   auto before = scf::IfOp::create(
-      b, branch.getCondition(),
+      b, condition,
       [&](OpBuilder &nested, Location loc) {
         Value added = AddNonfiniteOp::create(nested, loc, init.getType(),
                                              weights, values, init);

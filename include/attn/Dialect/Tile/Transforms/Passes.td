@@ -16,7 +16,8 @@ def TileStageLoadsPass : Pass<"tile-stage-loads", "::mlir::gpu::GPUFuncOp"> {
     bytes, as `tile.shared_bytes`.
   }];
   let dependentDialects = ["::mlir::gpu::GPUDialect", "::mlir::NVVM::NVVMDialect",
-    "::mlir::memref::MemRefDialect", "::mlir::arith::ArithDialect"];
+    "::mlir::memref::MemRefDialect", "::mlir::arith::ArithDialect",
+    "::mlir::scf::SCFDialect", "::mlir::tile::TileDialect"];
 }
 
 def TileSplitNonfinitePass : Pass<"tile-split-nonfinite", "::mlir::gpu::GPUFuncOp"> {
@@ -28,9 +29,12 @@ def TileSplitNonfinitePass : Pass<"tile-split-nonfinite", "::mlir::gpu::GPUFuncO
     memory (`tile.clear_nonfinite`). The rare path then holds no second copy of the
     product's code and registers.
 
+    f32 values take the branch whenever they are not finite, in full tiles too: the
+    three tf32 products that stand for one in f32 would make NaN of infinity.
+
     Expects values in shared memory (`tile-stage-loads`).
   }];
-  let dependentDialects = ["::mlir::scf::SCFDialect"];
+  let dependentDialects = ["::mlir::scf::SCFDialect", "::mlir::tile::TileDialect"];
 }
 
 def TileQueriesInnermostPass : Pass<"tile-queries-innermost", "::mlir::func::FuncOp"> {
@@ -77,6 +81,7 @@ def TileDeferRowSumsPass : Pass<"tile-defer-row-sums", "::mlir::gpu::GPUFuncOp">
     theirs after the loop. Marks the reduction `tile.within_thread` and puts a
     `tile.combine_threads` behind the loop, which saves the shuffles of every step.
   }];
+  let dependentDialects = ["::mlir::tile::TileDialect"];
 }
 
 #endif // TILE_TRANSFORMS_PASSES_TD
