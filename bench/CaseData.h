@@ -35,8 +35,7 @@ public:
   const std::vector<CaptureData> &hostCaptures() const { return captureData; }
   const std::vector<float> &reference() const { return expected; }
   /// The reference's largest absolute value.
-  double largestOutput() const { return largest;
-  bool precise = true; }
+  double largestOutput() const { return largest; }
   /// Whether the reference was computed with more precision than a backend has:
   /// f32 against f32 says nothing about the error of either.
   bool hasPreciseReference() const { return precise; }
@@ -51,6 +50,7 @@ private:
   Result<std::vector<float>> referenceOnHost(Device &);
 
   Problem description;
+  bool precise = true;
   GuardedTensor query, key, value, output;
   std::vector<CaptureData> captureData;
   std::vector<Buffer> captureBuffers;
