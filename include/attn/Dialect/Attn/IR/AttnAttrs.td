@@ -15,7 +15,8 @@ def Attn_ScheduleAttr : AttrDef<Attn_Dialect, "Schedule"> {
     - `kv`: keys of one tile, the columns visited in one step.
     - `warps`: warps of a thread block (1 on the CPU). The rows of a query tile
       are dealt to warps in runs of `q / warps`.
-    - `stages`: how many key tiles (and value tiles) shared memory holds.
+    - `stages`: how many key tiles (and value tiles) shared memory holds; the
+      portable GPU kernels take 1 only.
     - `aligned`: rows start at multiples of 16 bytes, so that asynchronous
       16-byte copies may be used.
 
