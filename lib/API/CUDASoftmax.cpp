@@ -117,22 +117,13 @@ private:
     if (mod.hasScore())
       score = mlir::attn::inlineProgram(b, b.getLoc(), mod.getScore(), captures,
                                         {score, batch, head, query, keyI32},
-                                        loadFromMemory);
+                                        mlir::attn::loadFromMemory);
     if (!mod.hasMask())
       return score;
     Value keep = mlir::attn::inlineProgram(
         b, b.getLoc(), mod.getMask(), captures, {batch, head, query, keyI32},
-        loadFromMemory);
+        mlir::attn::loadFromMemory);
     return arith::SelectOp::create(b, keep, score, minusInfinity());
-  }
-
-  static Value loadFromMemory(OpBuilder &builder, mlir::attn::LoadOp load,
-                              ValueRange indices, Value table) {
-    SmallVector<Value> positions;
-    for (Value index : indices)
-      positions.push_back(arith::IndexCastOp::create(
-          builder, load.getLoc(), builder.getIndexType(), index));
-    return memref::LoadOp::create(builder, load.getLoc(), table, positions);
   }
 
   std::pair<Value, Value> combineLanes(Value maximum, Value sum) {

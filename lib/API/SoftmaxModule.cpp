@@ -18,15 +18,6 @@
 using namespace ::attn;
 using namespace mlir;
 
-static Value loadFromMemory(OpBuilder &builder, mlir::attn::LoadOp load,
-                            ValueRange indices, Value table) {
-  SmallVector<Value> positions;
-  for (Value index : indices)
-    positions.push_back(arith::IndexCastOp::create(
-        builder, load.getLoc(), builder.getIndexType(), index));
-  return memref::LoadOp::create(builder, load.getLoc(), table, positions);
-}
-
 namespace {
 class RowSoftmax {
 public:
@@ -125,12 +116,12 @@ private:
       if (mod.hasScore())
         score = mlir::attn::inlineProgram(
             b, b.getLoc(), mod.getScore(), captures,
-            {score, batch, head, query, key}, loadFromMemory, options);
+            {score, batch, head, query, key}, mlir::attn::loadFromMemory, options);
       if (!mod.hasMask())
         return score;
       Value keep = mlir::attn::inlineProgram(
           b, b.getLoc(), mod.getMask(), captures, {batch, head, query, key},
-          loadFromMemory, options);
+          mlir::attn::loadFromMemory, options);
       return arith::SelectOp::create(b, keep, score, minusInfinity());
     });
   }

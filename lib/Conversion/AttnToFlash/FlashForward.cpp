@@ -26,32 +26,6 @@ namespace {
 constexpr double log2e = 1.4426950408889634;
 constexpr double ln2 = 0.6931471805599453;
 
-/// A captured tensor is memory in a kernel. An index that is a position itself is
-/// inside (Mod::check compares the sizes); one that is computed is clamped, so
-/// that no program reads other memory.
-Value loadFromMemory(OpBuilder &builder, LoadOp load, ValueRange indices,
-                     Value table) {
-  Location loc = load.getLoc();
-  auto constant = [&](int64_t value) -> Value {
-    return arith::ConstantIndexOp::create(builder, loc, value);
-  };
-  SmallVector<Value> positions;
-  for (auto [i, index] : llvm::enumerate(indices)) {
-    Value position = arith::IndexCastOp::create(builder, loc,
-                                                builder.getIndexType(), index);
-    if (!isa<BlockArgument>(load.getIndices()[i])) {
-      Value last = arith::SubIOp::create(
-          builder, loc, memref::DimOp::create(builder, loc, table, i),
-          constant(1));
-      position = arith::MaxSIOp::create(
-          builder, loc, arith::MinSIOp::create(builder, loc, position, last),
-          constant(0));
-    }
-    positions.push_back(position);
-  }
-  return memref::LoadOp::create(builder, loc, table, positions);
-}
-
 /// Whether a program must not be evaluated outside the tensors, even if its
 /// result is thrown away.
 bool needsPositionsInside(Region &program) {

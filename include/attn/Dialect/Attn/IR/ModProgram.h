@@ -31,6 +31,12 @@ Value inlineProgram(OpBuilder &builder, Location loc, Region &program,
                     ValueRange captures, ValueRange args, LowerLoadFn lowerLoad,
                     ProgramOptions options = {});
 
+/// A LowerLoadFn for tables that are memrefs. An index that is an argument of the
+/// program is inside (the sizes are checked beforehand); one that is computed is
+/// clamped, so that no program reads other memory.
+Value loadFromMemory(OpBuilder &builder, LoadOp load, ValueRange indices,
+                     Value table);
+
 } // namespace mlir::attn
 
 #endif // ATTN_DIALECT_ATTN_IR_MODPROGRAM_H
