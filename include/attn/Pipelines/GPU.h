@@ -19,7 +19,8 @@ struct GPUPipelineOptions : PassPipelineOptions<GPUPipelineOptions> {
       llvm::cl::init(false)};
 };
 
-/// attn -> flash form -> tiles of threads: what `lowerGPUToNVVM` takes.
+/// attn -> flash form -> tiles of threads: what buildGPUToNVVMPipeline
+/// takes.
 void buildGPUTilePipeline(OpPassManager &manager,
                           const GPUPipelineOptions &options);
 

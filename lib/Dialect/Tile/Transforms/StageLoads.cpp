@@ -157,7 +157,6 @@ private:
     for (size_t i = 0; i < loads.size(); ++i)
       slots.push_back(i == 0 ? &loop.getBody()->front()
                              : lastReader(loads[i - 1], loop)->getNextNode());
-    SmallVector<Operation *> addresses;
     for (size_t i = 0; i < loads.size(); ++i) {
       b.setInsertionPoint(slots[i]);
       waitForCopies();
