@@ -3,6 +3,7 @@
 #include "CommandLine.h"
 
 #include "Config.h"
+#include "Files.h"
 #include "Names.h"
 
 #include <algorithm>
@@ -91,7 +92,10 @@ static Result<bool> takeOwnFlag(CommandLine &line, const Flag &flag) {
   if (flag.values.size() != 1)
     return errorAt(tool, "expects one file after '" + flag.text + "', got " +
                              std::to_string(flag.values.size()));
-  line.configPath = flag.values[0];
+  Result<std::string> path = findConfig(flag.values[0]);
+  if (!path)
+    return Error{path.error()};
+  line.configPath = *path;
   return true;
 }
 
@@ -130,7 +134,8 @@ Runs every combination of batch sizes, heads, lengths, dimensions and patterns.
 Each flag is also a key of the YAML file, where - is written _; flags override
 the file. '--key=value' works too.
 
-  --config FILE        the YAML file (-c)
+  --config FILE|NAME   the YAML file (-c), or its name in configs/ or
+                       configs/presets/ ('basic', 'llama3-8b')
   -b N...              batch sizes                       (default: 2 8 16)
   -nh HQ,HKV...        query and key-value heads         (default: 16,16 16,2)
   -s N... | M,N...     lengths; M queries and N keys     (default: 512 1024 4096)
@@ -139,8 +144,9 @@ the file. '--key=value' works too.
                        (default: noop causal alibi sliding_window)
   -dtype TYPE          bfloat16, float16 or float32      (default: bfloat16)
   --backend NAME...    what 'compiled', which always runs, is compared with:
-                       math, cudnn; efficient, fav2, fav3, fakv and flex are
-                       accepted and not there yet        (default: math)
+                       math, cudnn; efficient, fav2, fav3, fakv, flex and
+                       flex_flash are accepted and not there yet
+                       (default: math)
   --target TARGET      cpu or cuda                       (default: cuda if there
                        is a GPU, else cpu)
   --schedule TEXT      what compiled takes instead of choosing itself, such as

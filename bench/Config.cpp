@@ -108,7 +108,8 @@ static Result<void> readTypes(Config &config, const Setting &setting) {
 
 static Result<void> readBackends(Config &config, const Setting &setting) {
   static const std::vector<std::string> names = {
-      "compiled", "math", "cudnn", "efficient", "fav2", "fav3", "fakv", "flex"};
+      "compiled", "math", "cudnn", "efficient", "fav2",
+      "fav3",     "fakv", "flex",  "flex_flash"};
   config.backends.clear();
   for (const Word &word : setting.values) {
     if (std::find(names.begin(), names.end(), word.text) == names.end())
@@ -162,10 +163,10 @@ static Result<void> readSavePath(Config &config, const Setting &setting) {
   return {};
 }
 
-static Result<void> readSchedule(Config &config, const Setting &setting) {
+static Result<void> readText(std::string &to, const Setting &setting) {
   if (Result<void> one = expectOne(setting); !one)
     return one;
-  config.schedule = setting.values[0].text;
+  to = setting.values[0].text;
   return {};
 }
 
@@ -204,7 +205,10 @@ static const std::vector<Key> &keyTable() {
          return readIntegers(c.kvSizes, s, "cache size in MiB", maxKVSize);
        }},
       {"save_path", false, readSavePath},
-      {"schedule", false, readSchedule},
+      {"schedule", false,
+       [](Config &c, const Setting &s) { return readText(c.schedule, s); }},
+      {"python", false,
+       [](Config &c, const Setting &s) { return readText(c.python, s); }},
       {"target", false, readTarget},
       {"dynamic", true,
        [](Config &c, const Setting &s) { return readBool(c.dynamic, s); }},

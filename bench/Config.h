@@ -30,6 +30,8 @@ struct Config {
   std::vector<int64_t> kvSizes;
   bool dynamic = false, backward = false, maxAutotune = false;
   bool decoding = false, throughput = false;
+  /// The interpreter of the PyTorch worker.
+  std::string python = "python3";
   Word savePath;
   /// For `compiled`, as `#attn.schedule<...>`; empty: chosen for each case.
   std::string schedule;

@@ -1,6 +1,7 @@
 // Mod files by name or path.
 #include "Mods.h"
 
+#include "Files.h"
 #include "Names.h"
 
 #include <algorithm>
@@ -11,15 +12,11 @@ using namespace attn::bench;
 
 namespace fs = std::filesystem;
 
-/// Where named mods are: in a build tree, in a package, in an installation.
+/// Where named mods are.
 static std::vector<fs::path> modDirectories(const std::string &configPath) {
   std::vector<fs::path> directories;
-  std::error_code code;
-  fs::path tool = fs::read_symlink("/proc/self/exe", code);
-  if (!code)
-    for (const char *relative :
-         {"../../configs/mods", "../configs/mods", "../share/attn/mods"})
-      directories.push_back((tool.parent_path() / relative).lexically_normal());
+  for (const fs::path &directory : configDirectories())
+    directories.push_back(directory / "mods");
   if (!configPath.empty())
     directories.push_back(fs::path(configPath).parent_path() / "mods");
   return directories;

@@ -1,0 +1,18 @@
+// A query sees itself and the 1023 keys before it: a window of 1024 keys, as in
+// Gemma 3.
+
+attn.mod @causal
+  mask(%b: i32, %h: i32, %q: i32, %kv: i32) {
+    %keep = arith.cmpi sge, %q, %kv : i32
+    attn.yield %keep : i1
+  }
+
+attn.mod @sliding_window_1024
+  mask(%b: i32, %h: i32, %q: i32, %kv: i32) {
+    %window = arith.constant 1024 : i32
+    %causal = attn.apply_mask @causal[%b, %h, %q, %kv]
+    %distance = arith.subi %q, %kv : i32
+    %near = arith.cmpi slt, %distance, %window : i32
+    %keep = arith.andi %causal, %near : i1
+    attn.yield %keep : i1
+  }
