@@ -20,7 +20,7 @@ struct Problem {
   ElementType type = ElementType::F32;
   float scale = 1;
   TensorView query, key, value;
-  std::vector<CaptureView> captures;         ///< in device memory
+  std::vector<CaptureView> captures; ///< in device memory
   const std::vector<CaptureData> *hostCaptures = nullptr;
 };
 
@@ -30,7 +30,7 @@ struct Refusal {
     Unavailable, ///< a library or device is missing
     Unsupported, ///< the backend does not do this pattern, type or shape
     OutOfMemory,
-    Failed,      ///< it should have worked
+    Failed, ///< it should have worked
   } kind = Failed;
   std::string reason;
 };
@@ -45,6 +45,10 @@ public:
   virtual std::optional<Refusal> prepare(const Problem &) = 0;
   /// Enqueues one run that writes all of `out`.
   virtual Result<void> run(const TensorView &out) = 0;
+  /// One turn of runs. A backend that computes in another process times itself.
+  /// Errors: as run(); "interrupted" after Ctrl-C.
+  virtual Result<Turn> time(Device &, const TensorView &out,
+                            const TurnOptions &);
   /// Frees what prepare() took.
   virtual void finish() {}
   /// Seconds that prepare() spent in compiling; 0 if it compiles nothing.

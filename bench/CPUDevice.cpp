@@ -89,21 +89,23 @@ public:
     return {};
   }
 
-  Result<Timing> time(const std::function<Result<void>()> &work,
-                      const TimingOptions &options) override {
-    Sampler sampler(options);
+  Result<Turn> time(const std::function<Result<void>()> &work,
+                    const TurnOptions &options) override {
+    TurnRule rule(options);
     double seconds = 0;
-    while (sampler.needsWarmup()) {
+    while (rule.needsWarmup()) {
       if (Result<void> ran = timeOnce(work, seconds); !ran)
         return Error{ran.error()};
-      sampler.addWarmup(seconds);
+      rule.addWarmup(seconds);
     }
-    while (sampler.needsSample()) {
+    while (rule.needsSample()) {
       if (Result<void> ran = timeOnce(work, seconds); !ran)
         return Error{ran.error()};
-      sampler.addSample(seconds);
+      rule.addSample(seconds);
     }
-    return sampler.take();
+    Turn turn = rule.take();
+    turn.withLaunch = turn.samples;
+    return turn;
   }
 
   Result<void> synchronize() override { return {}; }

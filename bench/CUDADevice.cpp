@@ -4,6 +4,7 @@
 // in all runs but the first.
 #include "CUDASamples.h"
 #include "Device.h"
+#include "Nvml.h"
 
 #include "attn/Runtime/CUDADriver.h"
 
@@ -16,8 +17,9 @@ namespace {
 
 class CUDADevice final : public Device {
 public:
-  CUDADevice(const cuda::Driver &cu, cuda::DeviceInfo info, cuda::Stream queue)
-      : cu(cu), info(std::move(info)), queue(queue) {}
+  CUDADevice(const cuda::Driver &cu, cuda::DeviceInfo info, cuda::Stream queue,
+             Nvml nvml)
+      : cu(cu), info(std::move(info)), queue(queue), nvml(nvml) {}
   ~CUDADevice() override { cu.streamDestroy(queue); }
 
   Target target() const override { return Target::CUDA; }
@@ -28,8 +30,10 @@ public:
   Result<void> copyIn(void *to, const void *fromHost, int64_t bytes) override;
   Result<void> copyOut(void *toHost, const void *from, int64_t bytes) override;
   Result<void> fill(void *memory, unsigned char byte, int64_t bytes) override;
-  Result<Timing> time(const std::function<Result<void>()> &work,
-                      const TimingOptions &options) override;
+  Result<Turn> time(const std::function<Result<void>()> &work,
+                    const TurnOptions &options) override;
+  int64_t flushBytes() const override { return 2 * info.l2Bytes; }
+  std::optional<DeviceState> state() const override { return nvml.state(); }
   Result<void> synchronize() override {
     return cu.check(cu.streamSynchronize(queue), "cuStreamSynchronize");
   }
@@ -39,6 +43,7 @@ private:
   const cuda::Driver &cu;
   cuda::DeviceInfo info;
   cuda::Stream queue;
+  Nvml nvml;
   cuda::Buffer flushed; ///< what is written to flush the L2 cache
 };
 
@@ -115,16 +120,17 @@ Result<void> CUDADevice::fill(void *memory, unsigned char byte, int64_t bytes) {
                   "cuMemsetD8Async");
 }
 
-Result<Timing> CUDADevice::time(const std::function<Result<void>()> &work,
-                                const TimingOptions &options) {
-  int64_t flushBytes = 2 * info.l2Bytes;
+Result<Turn> CUDADevice::time(const std::function<Result<void>()> &work,
+                              const TurnOptions &options) {
+  if (options.hot)
+    return takeCUDASamples(cu, queue, nullptr, work, options);
   if (!flushed.address()) {
-    Result<cuda::Buffer> buffer = cuda::Buffer::allocate(flushBytes);
+    Result<cuda::Buffer> buffer = cuda::Buffer::allocate(flushBytes());
     if (!buffer)
       return Error{"no room for flushing the L2 cache: " + buffer.error()};
     flushed = std::move(*buffer);
   }
-  auto flush = [&] { return fill(flushed.data(), 0, flushBytes); };
+  auto flush = [&] { return fill(flushed.data(), 0, flushBytes()); };
   return takeCUDASamples(cu, queue, flush, work, options);
 }
 
@@ -143,6 +149,9 @@ Result<std::unique_ptr<Device>> bench::createCUDADevice() {
           cu.streamCreate(&queue, cuda::kStreamNonBlocking), "cuStreamCreate");
       !ok)
     return Error{ok.error()};
-  return std::unique_ptr<Device>(
-      std::make_unique<CUDADevice>(cu, std::move(*info), queue));
+  char busId[32] = "";
+  if (cu.deviceGetPCIBusId(busId, sizeof(busId), *ordinal) != cuda::kSuccess)
+    busId[0] = '\0';
+  return std::unique_ptr<Device>(std::make_unique<CUDADevice>(
+      cu, std::move(*info), queue, Nvml::open(busId)));
 }

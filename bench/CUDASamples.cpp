@@ -67,8 +67,10 @@ struct SampleQueue {
   const std::function<Result<void>()> &flush, &work;
   EventPairs events;
 
+  Result<void> prepare() const { return flush ? flush() : Result<void>(); }
+
   Result<void> enqueue(int sample) const {
-    if (Result<void> ok = flush(); !ok)
+    if (Result<void> ok = prepare(); !ok)
       return ok;
     if (Result<void> ok = events.recordStart(sample, queue); !ok)
       return ok;
@@ -79,6 +81,20 @@ struct SampleQueue {
 
   Result<void> synchronize() const {
     return cu.check(cu.streamSynchronize(queue), "cuStreamSynchronize");
+  }
+
+  /// Wall-clock seconds of one run on an idle GPU.
+  Result<double> launch() const {
+    if (Result<void> ok = prepare(); !ok)
+      return Error{ok.error()};
+    if (Result<void> ok = synchronize(); !ok)
+      return Error{ok.error()};
+    auto start = Clock::now();
+    Result<void> ok = work();
+    Result<void> finished = synchronize();
+    if (!ok || !finished)
+      return Error{ok ? finished.error() : ok.error()};
+    return std::chrono::duration<double>(Clock::now() - start).count();
   }
 
   /// The seconds of `count` samples, enqueued in one go.
@@ -103,16 +119,15 @@ struct SampleQueue {
 
 } // namespace
 
-Result<Timing>
-bench::takeCUDASamples(const cuda::Driver &cu, cuda::Stream queue,
-                       const std::function<Result<void>()> &flush,
-                       const std::function<Result<void>()> &work,
-                       const TimingOptions &options) {
+Result<Turn> bench::takeCUDASamples(const cuda::Driver &cu, cuda::Stream queue,
+                                    const std::function<Result<void>()> &flush,
+                                    const std::function<Result<void>()> &work,
+                                    const TurnOptions &options) {
   SampleQueue samples{cu, queue, flush, work, EventPairs(cu)};
   if (Result<void> ok = samples.events.create(); !ok)
     return Error{ok.error()};
 
-  Sampler rule(options);
+  TurnRule rule(options);
   double each = 0; // wall-clock seconds of one flush and run
   while (rule.needsWarmup()) {
     auto start = Clock::now();
@@ -123,8 +138,8 @@ bench::takeCUDASamples(const cuda::Driver &cu, cuda::Stream queue,
   }
 
   // A batch lasts about 50 ms, so that the rule's limits are kept closely.
-  int perBatch =
-      int(std::clamp<double>(0.05 / each, 1, double(EventPairs::kMost)));
+  int perBatch = int(std::clamp<double>(
+      0.05 / each, 1, std::min(options.samples, EventPairs::kMost)));
   while (rule.needsSample()) {
     Result<std::vector<double>> taken = samples.batch(perBatch);
     if (!taken)
@@ -132,6 +147,12 @@ bench::takeCUDASamples(const cuda::Driver &cu, cuda::Stream queue,
     for (double seconds : *taken)
       if (rule.needsSample())
         rule.addSample(seconds);
+  }
+  while (rule.needsLaunch()) {
+    Result<double> seconds = samples.launch();
+    if (!seconds)
+      return Error{seconds.error()};
+    rule.addLaunch(*seconds);
   }
   return rule.take();
 }

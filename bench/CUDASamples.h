@@ -9,13 +9,15 @@
 
 namespace attn::bench {
 
-/// Warms up, then samples `work` until the options say stop: each sample is
-/// `flush`, event, `work`, event; the seconds are those between the events.
+/// One turn: warms up, then samples `work` until the options say stop. Each
+/// sample is `flush` (unless null), event, `work`, event; its seconds are those
+/// between the events. Launches are timed by the host's clock, each on an idle
+/// GPU after a `flush`.
 /// Errors: of `flush`, of `work`, of the GPU while it runs the work.
-Result<Timing> takeCUDASamples(const cuda::Driver &cu, cuda::Stream queue,
-                               const std::function<Result<void>()> &flush,
-                               const std::function<Result<void>()> &work,
-                               const TimingOptions &options);
+Result<Turn> takeCUDASamples(const cuda::Driver &cu, cuda::Stream queue,
+                             const std::function<Result<void>()> &flush,
+                             const std::function<Result<void>()> &work,
+                             const TurnOptions &options);
 
 } // namespace attn::bench
 

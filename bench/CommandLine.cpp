@@ -154,6 +154,8 @@ the file. '--key=value' works too.
   --save-path FILE     CSV file, written row by row
   --kv-size MIB...     size of K and V, which decides the batch size
   --throughput         accepted; TFLOP/s over the unmasked work is always shown
+  --hot                runs may find their inputs in the GPU's L2 cache, which
+                       else is flushed before each
   --dry-run            lists the cases, their memory and time; runs nothing
   --calculate-bwd, --decoding, --max-autotune, --dynamic
                        accepted; says what is not there yet

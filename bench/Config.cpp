@@ -218,6 +218,8 @@ static const std::vector<Key> &keyTable() {
        [](Config &c, const Setting &s) { return readBool(c.maxAutotune, s); }},
       {"decoding", true,
        [](Config &c, const Setting &s) { return readBool(c.decoding, s); }},
+      {"hot", true,
+       [](Config &c, const Setting &s) { return readBool(c.hot, s); }},
       {"throughput", true,
        [](Config &c, const Setting &s) { return readBool(c.throughput, s); }}};
   return keys;

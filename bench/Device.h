@@ -3,27 +3,13 @@
 #ifndef ATTN_BENCH_DEVICE_H
 #define ATTN_BENCH_DEVICE_H
 
+#include "Outcome.h"
+
 #include "attn/API/Attention.h"
 
 #include <functional>
-#include <string>
-#include <vector>
 
 namespace attn::bench {
-
-/// When to stop sampling.
-struct TimingOptions {
-  double warmupSeconds = 0.05;  ///< and at least three calls
-  double minSeconds = 0.1;      ///< of measured time
-  double maxSeconds = 1.0;
-  int minSamples = 10, maxSamples = 1000;
-};
-
-/// Seconds of each sample, in the order in which they were taken.
-struct Timing {
-  std::vector<double> samples;
-  double median() const;
-};
 
 class Device {
 public:
@@ -37,15 +23,22 @@ public:
   /// Memory aligned to at least 256 bytes. Errors: out of memory.
   virtual Result<void *> allocate(int64_t bytes) = 0;
   virtual void release(void *memory) = 0;
-  virtual Result<void> copyIn(void *to, const void *fromHost, int64_t bytes) = 0;
-  virtual Result<void> copyOut(void *toHost, const void *from, int64_t bytes) = 0;
+  virtual Result<void> copyIn(void *to, const void *fromHost,
+                              int64_t bytes) = 0;
+  virtual Result<void> copyOut(void *toHost, const void *from,
+                               int64_t bytes) = 0;
   /// Sets every byte. 0xff makes a NaN of every floating-point type.
-  virtual Result<void> fill(void *memory, unsigned char byte, int64_t bytes) = 0;
+  virtual Result<void> fill(void *memory, unsigned char byte,
+                            int64_t bytes) = 0;
 
-  /// Times `work`, which enqueues one run on stream(). CUDA: events around each
-  /// run, with the L2 cache flushed before it. CPU: wall clock.
-  virtual Result<Timing> time(const std::function<Result<void>()> &work,
-                              const TimingOptions &) = 0;
+  /// One turn of `work`, which enqueues one run on stream(). CUDA: events
+  /// around each run, with the L2 cache flushed before it. CPU: wall clock.
+  virtual Result<Turn> time(const std::function<Result<void>()> &work,
+                            const TurnOptions &) = 0;
+  /// Bytes that time() overwrites to flush the cache; 0: it does not flush.
+  virtual int64_t flushBytes() const { return 0; }
+  /// The clocks now, where they can be read.
+  virtual std::optional<DeviceState> state() const { return std::nullopt; }
   /// Waits for all enqueued work; reports what went wrong in it.
   virtual Result<void> synchronize() = 0;
   virtual void *stream() const { return nullptr; }

@@ -96,7 +96,9 @@ static int runCases(const Config &config, const std::vector<Case> &cases,
   std::vector<std::unique_ptr<Backend>> backends;
   for (const std::string &name : names)
     backends.push_back(createBackend(name, device, config.schedule));
-  Runner runner(device, std::move(backends));
+  TimingOptions timing;
+  timing.hot = config.hot;
+  Runner runner(device, std::move(backends), timing);
   for (size_t i = 0; i < cases.size() && !isInterrupted(); ++i) {
     printProgress(i, cases.size(), cases[i]);
     if (Result<void> added = report.add(runner.run(cases[i])); !added)

@@ -2,33 +2,14 @@
 #ifndef ATTN_BENCH_REPORT_H
 #define ATTN_BENCH_REPORT_H
 
+#include "Outcome.h"
 #include "Table.h"
 
 #include "attn/API/Result.h"
 
-#include <cstdint>
 #include <cstdio>
-#include <optional>
 
 namespace attn::bench {
-
-/// What one backend did with one case.
-struct Outcome {
-  enum Kind {
-    Timed,
-    Wrong, ///< the result is; it has no time
-    Unavailable,
-    Unsupported,
-    OutOfMemory,
-    Failed,
-    Skipped, ///< the whole case is
-    Interrupted
-  } kind = Skipped;
-  double seconds = 0;             ///< median, if timed
-  std::optional<double> maxError; ///< against the reference, if it ran
-  double compileSeconds = 0;
-  std::string reason; ///< or a remark, if timed
-};
 
 /// One case. `outcomes` are in the order of the report's backends.
 struct Row {
@@ -38,6 +19,7 @@ struct Row {
   std::optional<double> pairs; ///< unmasked ones, if counted
   double flopsPerPair = 0;
   std::string remark;
+  Conditions conditions;
 };
 
 /// Collects rows, and writes each to the CSV file as it comes. The first

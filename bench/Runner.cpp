@@ -3,9 +3,11 @@
 
 #include "Check.h"
 #include "Interrupt.h"
+#include "Nvml.h"
 #include "Registry.h"
 
 #include <algorithm>
+#include <chrono>
 #include <cmath>
 #include <cstdio>
 #include <cstring>
@@ -13,24 +15,13 @@
 using namespace attn;
 using namespace attn::bench;
 
-/// Rounds of timing; each backend is timed once per round.
-static constexpr int rounds = 3;
-
-static TimingOptions roundTiming() {
-  TimingOptions options;
-  options.warmupSeconds = 0.02;
-  options.minSeconds = 0.05;
-  options.maxSeconds = 0.4;
-  options.minSamples = 4;
-  return options;
-}
-
 static bool isMath(const Backend &backend) {
   return !std::strcmp(backend.name(), "math");
 }
 
-Runner::Runner(Device &device, std::vector<std::unique_ptr<Backend>> all)
-    : device(device), backends(std::move(all)) {
+Runner::Runner(Device &device, std::vector<std::unique_ptr<Backend>> all,
+               const TimingOptions &timing)
+    : device(device), timing(timing), backends(std::move(all)) {
   bool hasMath = std::any_of(backends.begin(), backends.end(),
                              [](const auto &b) { return isMath(*b); });
   if (!hasMath)
@@ -139,33 +130,51 @@ void Runner::judge(Row &row, CaseData &data) {
   }
 }
 
+/// Round after round, until every backend has been sampled enough.
 void Runner::measure(Row &row, CaseData &data) {
-  std::vector<Timing> timings(backends.size());
-  for (int round = 0; round < rounds; ++round)
-    for (size_t i = 0; i < backends.size(); ++i) {
+  std::vector<Sampler> samplers(backends.size(), Sampler(timing));
+  TurnOptions options;
+  options.hot = timing.hot;
+  for (bool more = true; more && !isInterrupted();) {
+    more = false;
+    for (size_t i = 0; i < backends.size() && !isInterrupted(); ++i) {
       Outcome &outcome = row.outcomes[i];
-      if (outcome.kind != Outcome::Timed)
+      if (outcome.kind != Outcome::Timed || !samplers[i].needsTurn())
         continue;
-      auto work = [&]() -> Result<void> {
-        if (isInterrupted())
-          return Error{"interrupted"};
-        return backends[i]->run(data.out().view());
-      };
-      Result<Timing> timing = device.time(work, roundTiming());
-      if (timing) {
-        auto &samples = timings[i].samples;
-        samples.insert(samples.end(), timing->samples.begin(),
-                       timing->samples.end());
+      Result<Turn> turn = backends[i]->time(device, data.out().view(), options);
+      if (turn) {
+        samplers[i].add(*turn);
+        more |= samplers[i].needsTurn();
       } else if (!isInterrupted()) {
         outcome.kind = Outcome::Failed;
-        outcome.reason = timing.error();
+        outcome.reason = turn.error();
       }
     }
-  for (size_t i = 0; i < backends.size(); ++i) {
-    row.outcomes[i].seconds = timings[i].median();
-    if (row.outcomes[i].kind == Outcome::Timed && timings[i].samples.empty())
-      row.outcomes[i].kind = Outcome::Interrupted;
   }
+  for (size_t i = 0; i < backends.size(); ++i) {
+    Outcome &outcome = row.outcomes[i];
+    if (outcome.kind != Outcome::Timed)
+      continue;
+    outcome.timing = samplers[i].result();
+    outcome.seconds = outcome.timing.median();
+    if (outcome.timing.samples.empty())
+      outcome.kind = Outcome::Interrupted;
+  }
+}
+
+/// Measures the backends that gave right results, and notes the clocks.
+void Runner::measureWatched(Row &row, CaseData &data) {
+  using Clock = std::chrono::steady_clock;
+  Conditions &conditions = row.conditions;
+  conditions.before = device.state();
+  Clock::time_point start = Clock::now();
+  measure(row, data);
+  conditions.seconds =
+      std::chrono::duration<double>(Clock::now() - start).count();
+  conditions.after = device.state();
+  if (conditions.before && conditions.after)
+    conditions.throttled = throttlingBetween(
+        *conditions.before, *conditions.after, conditions.seconds);
 }
 
 Row Runner::run(const Case &item) {
@@ -186,7 +195,7 @@ Row Runner::run(const Case &item) {
   for (size_t i = 0; i < backends.size() && !isInterrupted(); ++i)
     row.outcomes[i] = check(*backends[i], **data);
   judge(row, **data);
-  measure(row, **data);
+  measureWatched(row, **data);
   const ProblemSizes &s = item.sizes;
   row.allPairs = double(s.batch) * s.heads * s.queries * s.keys;
   row.flopsPerPair = 2.0 * (s.headDim + s.valueDim);

@@ -12,7 +12,8 @@ namespace attn::bench {
 class Runner {
 public:
   /// The first backend is the one that the others are compared with.
-  Runner(Device &device, std::vector<std::unique_ptr<Backend>> backends);
+  Runner(Device &device, std::vector<std::unique_ptr<Backend>> backends,
+         const TimingOptions &timing = {});
 
   /// Measures one case. Everything that goes wrong is in the row.
   Row run(const Case &);
@@ -24,8 +25,10 @@ private:
   std::optional<double> mathError(const Row &, CaseData &);
   void judge(Row &, CaseData &);
   void measure(Row &, CaseData &);
+  void measureWatched(Row &, CaseData &);
 
   Device &device;
+  TimingOptions timing;
   std::vector<std::unique_ptr<Backend>> backends;
   /// What errors are judged by where `math` is not among the backends.
   std::unique_ptr<Backend> yardstick;

@@ -1,44 +1,120 @@
-// Medians and the stopping rule.
+// Medians, their confidence, and the stopping rules.
 #include "Timing.h"
 
 #include <algorithm>
+#include <cmath>
 
 using namespace attn::bench;
 
-double Timing::median() const {
-  if (samples.empty())
+const char *attn::bench::toString(Stop stop) {
+  switch (stop) {
+  case Stop::NotSampled:
+    break;
+  case Stop::Precise:
+    return "precise";
+  case Stop::SampleLimit:
+    return "sample limit";
+  case Stop::TimeLimit:
+    return "time limit";
+  }
+  return "not sampled";
+}
+
+static double medianOf(std::vector<double> values) {
+  if (values.empty())
     return 0;
-  std::vector<double> sorted = samples;
-  size_t middle = sorted.size() / 2;
-  std::nth_element(sorted.begin(), sorted.begin() + middle, sorted.end());
-  double upper = sorted[middle];
-  if (sorted.size() % 2)
+  size_t middle = values.size() / 2;
+  std::nth_element(values.begin(), values.begin() + middle, values.end());
+  double upper = values[middle];
+  if (values.size() % 2)
     return upper;
-  return (upper + *std::max_element(sorted.begin(), sorted.begin() + middle)) /
+  return (upper + *std::max_element(values.begin(), values.begin() + middle)) /
          2;
 }
 
-bool Sampler::needsWarmup() const {
-  if (warmups && warmupTotal >= options.maxSeconds / 4)
+double Timing::median() const { return medianOf(samples); }
+
+double Timing::medianWithLaunch() const { return medianOf(withLaunch); }
+
+/// The rank (from 0) of the interval's lower end among `count` >= 6 samples:
+/// the largest r with P(fewer than r+1 of them lie below the median) <= 2.5%,
+/// where that number is binomial with probability 1/2.
+static size_t lowerRank(size_t count) {
+  double log = -double(count) * std::log(2.0), sum = std::exp(log);
+  size_t rank = 0;
+  for (; sum <= 0.025; ++rank) {
+    log += std::log(double(count - rank)) - std::log(double(rank + 1));
+    sum += std::exp(log);
+  }
+  return rank - 1;
+}
+
+static constexpr size_t fewestForInterval = 6;
+
+Interval Timing::interval() const {
+  if (samples.empty())
+    return {};
+  std::vector<double> sorted = samples;
+  std::sort(sorted.begin(), sorted.end());
+  size_t low = sorted.size() < fewestForInterval ? 0 : lowerRank(sorted.size());
+  return {sorted[low], sorted[sorted.size() - 1 - low]};
+}
+
+double Timing::relativeError() const {
+  double middle = median();
+  if (samples.size() < fewestForInterval)
+    return 1;
+  Interval ends = interval();
+  return middle > 0 ? (ends.high - ends.low) / 2 / middle : 0;
+}
+
+Sampler::Sampler(const TimingOptions &options) : options(options) {
+  timing.hot = options.hot;
+}
+
+void Sampler::add(const Turn &turn) {
+  auto append = [](std::vector<double> &to, const std::vector<double> &from) {
+    to.insert(to.end(), from.begin(), from.end());
+  };
+  append(timing.samples, turn.samples);
+  append(timing.withLaunch, turn.withLaunch);
+  timing.rounds.push_back(static_cast<int>(turn.samples.size()));
+  for (double seconds : turn.samples)
+    total += seconds;
+  if (static_cast<int>(timing.rounds.size()) < options.minRounds)
+    return;
+  if (timing.relativeError() <= options.precision)
+    timing.stop = Stop::Precise;
+  else if (static_cast<int>(timing.samples.size()) >= options.maxSamples)
+    timing.stop = Stop::SampleLimit;
+  else if (total >= options.maxSeconds)
+    timing.stop = Stop::TimeLimit;
+}
+
+bool TurnRule::needsWarmup() const {
+  if (warmups && warmupTotal >= options.seconds / 4)
     return false;
   return warmups < 3 || warmupTotal < options.warmupSeconds;
 }
 
-void Sampler::addWarmup(double seconds) {
+void TurnRule::addWarmup(double seconds) {
   ++warmups;
   warmupTotal += seconds;
 }
 
-bool Sampler::needsSample() const {
-  int count = static_cast<int>(timing.samples.size());
-  if (count == 0)
-    return true;
-  if (count >= options.maxSamples || total >= options.maxSeconds)
-    return false;
-  return count < options.minSamples || total < options.minSeconds;
+bool TurnRule::needsSample() const {
+  int count = static_cast<int>(turn.samples.size());
+  return count == 0 || (count < options.samples && total < options.seconds);
 }
 
-void Sampler::addSample(double seconds) {
-  timing.samples.push_back(seconds);
+void TurnRule::addSample(double seconds) {
+  turn.samples.push_back(seconds);
   total += seconds;
+}
+
+bool TurnRule::needsLaunch() const {
+  int count = static_cast<int>(turn.withLaunch.size());
+  double each = turn.samples.empty() ? 0 : total / turn.samples.size();
+  return count == 0 ||
+         (count < options.launches && each * count < options.seconds);
 }

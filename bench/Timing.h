@@ -1,31 +1,115 @@
-// The stopping rule of a measurement, apart from the clock that feeds it.
+// What a measurement of one backend is: its samples, how sure the median is,
+// and why sampling ended. The rule that ends it is apart from the clocks.
 #ifndef ATTN_BENCH_TIMING_H
 #define ATTN_BENCH_TIMING_H
 
-#include "Device.h"
+#include <cstddef>
+#include <vector>
 
 namespace attn::bench {
 
-/// Decides how many warm-up calls and samples a measurement takes. A call that
-/// lasts longer than a quarter of maxSeconds is warmed up once, not three
-/// times, and need not reach minSamples: maxSeconds bounds the whole.
+/// Why sampling ended.
+enum class Stop {
+  NotSampled,
+  Precise,     ///< the confidence interval is as narrow as was asked for
+  SampleLimit, ///< it is not, after TimingOptions::maxSamples
+  TimeLimit    ///< it is not, after TimingOptions::maxSeconds
+};
+
+/// "precise", "sample limit", "time limit", "not sampled".
+const char *toString(Stop stop);
+
+/// Seconds.
+struct Interval {
+  double low = 0, high = 0;
+};
+
+/// What one turn of a backend gave. Backends of a case take turns, so that a
+/// change of clock or load meets all of them.
+struct Turn {
+  /// Seconds of each run on the device's own clock: CUDA: between two events
+  /// around the run, enqueued while the GPU is still busy, so that the host's
+  /// share is hidden. CPU: by the wall clock.
+  std::vector<double> samples;
+  /// Seconds from the call of a run on an idle device until it has finished,
+  /// by the wall clock. CPU: the same as `samples`.
+  std::vector<double> withLaunch;
+};
+
+/// How long a turn is.
+struct TurnOptions {
+  /// Whether a run may find its inputs in the cache. If not, the L2 cache is
+  /// flushed before each run (CUDA; on the processor there is no flush).
+  bool hot = false;
+  double warmupSeconds = 0.02; ///< and three calls, if they are short
+  double seconds = 0.1;        ///< of samples; at least one is taken
+  int samples = 16;
+  int launches = 4; ///< samples withLaunch, if runs are short
+};
+
+/// When a backend has been sampled enough.
+struct TimingOptions {
+  /// Half the width of the 95% confidence interval over the median.
+  double precision = 0.005;
+  int minRounds = 3;
+  int maxSamples = 1000;
+  double maxSeconds = 1.0; ///< of samples
+  bool hot = false;
+};
+
+/// All that is known of one backend's time for one case and one direction.
+struct Timing {
+  std::vector<double> samples;    ///< seconds, in the order of taking them
+  std::vector<double> withLaunch; ///< seconds
+  std::vector<int> rounds;        ///< samples taken in each round
+  Stop stop = Stop::NotSampled;
+  bool hot = false;
+
+  double median() const;           ///< of samples; 0 without any
+  double medianWithLaunch() const; ///< 0 without any
+  /// The 95% confidence interval of the median, by order statistics: free of
+  /// any assumption on the distribution, but samples are taken to be
+  /// independent. Fewer than six samples: from the smallest to the largest,
+  /// which covers less (75% for three).
+  Interval interval() const;
+  /// Half of the interval's width over the median; 1 below six samples.
+  double relativeError() const;
+};
+
+/// The rule that ends sampling.
 class Sampler {
 public:
-  explicit Sampler(const TimingOptions &options) : options(options) {}
+  explicit Sampler(const TimingOptions &options);
 
-  /// Whether another warm-up call is needed.
-  bool needsWarmup() const;
-  void addWarmup(double seconds);
-
-  /// Whether another sample is needed.
-  bool needsSample() const;
-  void addSample(double seconds);
-
-  Timing take() { return std::move(timing); }
+  /// Whether the backend takes part in the next round.
+  bool needsTurn() const { return timing.stop == Stop::NotSampled; }
+  void add(const Turn &turn);
+  const Timing &result() const { return timing; }
 
 private:
   TimingOptions options;
   Timing timing;
+  double total = 0; ///< seconds of samples
+};
+
+/// Decides how many warm-up calls, samples and launches a turn takes. One that
+/// lasts longer than a quarter of TurnOptions::seconds is warmed up once.
+class TurnRule {
+public:
+  explicit TurnRule(const TurnOptions &options) : options(options) {}
+
+  bool needsWarmup() const;
+  void addWarmup(double seconds);
+  bool needsSample() const;
+  void addSample(double seconds);
+  bool needsLaunch() const;
+  void addLaunch(double seconds) { turn.withLaunch.push_back(seconds); }
+
+  Turn take() { return std::move(turn); }
+
+private:
+  TurnOptions options;
+  Turn turn;
   double warmupTotal = 0, total = 0;
   int warmups = 0;
 };

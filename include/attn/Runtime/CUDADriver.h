@@ -26,6 +26,10 @@ using ModuleHandle = struct OpaqueModule *;
 using Function = struct OpaqueFunction *;
 using Stream = struct OpaqueStream *;
 using Event = struct OpaqueEvent *;
+/// What another process opens an allocation by.
+struct IpcHandle {
+  unsigned char bytes[64];
+};
 using DeviceAttribute = int;
 using FunctionAttribute = int;
 using JitOption = int;

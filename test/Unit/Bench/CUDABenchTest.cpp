@@ -104,38 +104,54 @@ void work(FakeCUDA &fake, double milliseconds) {
   fake.calls += 'W';
 }
 
-TEST_F(CUDABenchTest, TimesTheWorkAloneWithAColdCache) {
-  TimingOptions options;
+/// Five samples and two launches of runs of 1, 2, 3, ... ms.
+Result<Turn> timeFive(Device &device, FakeCUDA &fake, bool hot) {
+  TurnOptions options;
+  options.hot = hot;
   options.warmupSeconds = 0;
-  options.minSamples = 5;
-  options.minSeconds = 0;
+  options.seconds = 10;
+  options.samples = 5;
+  options.launches = 2;
   fake.calls.clear();
-  double next = 1;
-  Result<Timing> timing = device->time(
-      [&]() -> Result<void> {
-        work(fake, next++);
+  auto next = std::make_shared<double>(1);
+  return device.time(
+      [&fake, next]() -> Result<void> {
+        work(fake, (*next)++);
         return {};
       },
       options);
-  ASSERT_TRUE(timing) << timing.error();
-  ASSERT_EQ(timing->samples.size(), 5u);
+}
+
+TEST_F(CUDABenchTest, TimesTheWorkAloneWithAColdCache) {
+  Result<Turn> turn = timeFive(*device, fake, /*hot=*/false);
+  ASSERT_TRUE(turn) << turn.error();
+  ASSERT_EQ(turn->samples.size(), 5u);
   for (int i = 0; i < 5; ++i) // calls 1 to 3 warmed up
-    EXPECT_NEAR(timing->samples[i], 1e-3 * (4 + i), 1e-9);
-  EXPECT_NEAR(timing->median(), 6e-3, 1e-9);
-  // Each sample: flush, event, work, event.
-  ASSERT_GE(fake.calls.size(), 4 * 8u);
-  for (size_t at = 0; at < fake.calls.size(); at += 4)
-    EXPECT_EQ(fake.calls.substr(at, 4), "FEWE");
+    EXPECT_NEAR(turn->samples[i], 1e-3 * (4 + i), 1e-9);
+  // Each sample: flush, event, work, event; each launch: flush, work.
+  std::string samples;
+  for (int i = 0; i < 8; ++i)
+    samples += "FEWE";
+  EXPECT_EQ(fake.calls, samples + "FWFW");
+  EXPECT_EQ(turn->withLaunch.size(), 2u);
   EXPECT_EQ(fake.lastFillBytes, size_t(2) << 20);
+  EXPECT_EQ(device->flushBytes(), 2 << 20);
+}
+
+TEST_F(CUDABenchTest, AHotCacheIsNotFlushed) {
+  Result<Turn> turn = timeFive(*device, fake, /*hot=*/true);
+  ASSERT_TRUE(turn) << turn.error();
+  EXPECT_EQ(fake.calls.find('F'), std::string::npos);
+  EXPECT_NEAR(turn->samples[0], 4e-3, 1e-9);
 }
 
 TEST_F(CUDABenchTest, TimingReportsFailures) {
-  Result<Timing> refused = device->time(
+  Result<Turn> refused = device->time(
       [&]() -> Result<void> { return Error{"cuLaunchKernel: no"}; }, {});
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error(), "cuLaunchKernel: no");
 
-  Result<Timing> crashed = device->time(
+  Result<Turn> crashed = device->time(
       [&]() -> Result<void> {
         fake.asyncStatus = 700;
         return {};

@@ -108,6 +108,11 @@ extern "C" Status cuDeviceGetAttribute(int *value, DeviceAttribute attribute,
   return kSuccess;
 }
 
+extern "C" Status cuDeviceGetPCIBusId(char *text, int length, Device) {
+  std::snprintf(text, length, "0000:17:00.0");
+  return kSuccess;
+}
+
 static thread_local Context current = nullptr;
 extern "C" Status cuDevicePrimaryCtxRetain(Context *context, Device) {
   *context = reinterpret_cast<Context>(&contextObject);
@@ -229,6 +234,25 @@ extern "C" Status cuMemFree_v2(DevicePointer pointer) {
 extern "C" Status cuMemGetInfo_v2(size_t *free, size_t *total) {
   *free = state.memoryBytes - state.usedBytes;
   *total = state.memoryBytes;
+  return kSuccess;
+}
+extern "C" Status cuMemGetAddressRange_v2(DevicePointer *base, size_t *bytes,
+                                          DevicePointer pointer) {
+  auto found = allocations.upper_bound(pointer);
+  if (found == allocations.begin())
+    return kInvalidValue;
+  --found;
+  if (pointer >= found->first + found->second)
+    return kInvalidValue;
+  *base = found->first;
+  *bytes = found->second;
+  return kSuccess;
+}
+extern "C" Status cuIpcGetMemHandle(IpcHandle *handle, DevicePointer pointer) {
+  if (!allocations.count(pointer))
+    return kInvalidValue;
+  *handle = {};
+  std::memcpy(handle->bytes, &pointer, sizeof(pointer));
   return kSuccess;
 }
 extern "C" Status cuMemcpyHtoDAsync_v2(DevicePointer to, const void *from,

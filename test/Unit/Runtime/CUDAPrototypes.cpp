@@ -15,6 +15,7 @@ using ModuleHandle = CUmodule;
 using Function = CUfunction;
 using Stream = CUstream;
 using Event = CUevent;
+using IpcHandle = CUipcMemHandle;
 using DeviceAttribute = CUdevice_attribute;
 using FunctionAttribute = CUfunction_attribute;
 using JitOption = CUjit_option;
@@ -28,6 +29,7 @@ using JitOption = CUjit_option;
 
 namespace attn::cuda {
 static_assert(sizeof(CUresult) == sizeof(Status));
+static_assert(sizeof(CUipcMemHandle) == sizeof(IpcHandle));
 static_assert(std::is_same_v<CUdevice, Device>);
 static_assert(std::is_same_v<CUdeviceptr, DevicePointer>);
 static_assert(kSuccess == CUDA_SUCCESS);
