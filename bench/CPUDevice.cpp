@@ -84,6 +84,14 @@ public:
     return {};
   }
 
+  Result<void> copy(void *to, const void *from, int64_t bytes) override {
+    parallelFor(bytes, 1 << 20, [&](int64_t begin, int64_t end) {
+      std::memcpy(static_cast<char *>(to) + begin,
+                  static_cast<const char *>(from) + begin, end - begin);
+    });
+    return {};
+  }
+
   Result<void> fill(void *memory, unsigned char byte, int64_t bytes) override {
     std::memset(memory, byte, bytes);
     return {};

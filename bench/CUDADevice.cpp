@@ -29,6 +29,7 @@ public:
   void release(void *memory) override;
   Result<void> copyIn(void *to, const void *fromHost, int64_t bytes) override;
   Result<void> copyOut(void *toHost, const void *from, int64_t bytes) override;
+  Result<void> copy(void *to, const void *from, int64_t bytes) override;
   Result<void> fill(void *memory, unsigned char byte, int64_t bytes) override;
   Result<Turn> time(const std::function<Result<void>()> &work,
                     const TurnOptions &options) override;
@@ -110,6 +111,14 @@ Result<void> CUDADevice::copyOut(void *toHost, const void *from,
                                   static_cast<size_t>(bytes), queue),
                "cuMemcpyDtoHAsync");
   return ok ? synchronize() : ok;
+}
+
+Result<void> CUDADevice::copy(void *to, const void *from, int64_t bytes) {
+  if (bytes == 0)
+    return {};
+  return cu.check(cu.memcpyDtoDAsync(addressOf(to), addressOf(from),
+                                     static_cast<size_t>(bytes), queue),
+                  "cuMemcpyDtoDAsync");
 }
 
 Result<void> CUDADevice::fill(void *memory, unsigned char byte, int64_t bytes) {

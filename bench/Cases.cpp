@@ -51,7 +51,7 @@ static Case makeCase(const Config &config, const LoadedMod &mod,
   if (config.decoding)
     sizes.queries = 1;
   sizes.sequences = sizes.batch;
-  item.sizes = sizes;
+  item.sizes = item.asked = sizes;
   item.shape = shapeOf(sizes);
   if (sizes.batch == 0)
     item.refusal = "skipped: one sequence is larger than kv_size " +

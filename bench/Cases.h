@@ -11,7 +11,8 @@ namespace attn::bench {
 struct Case {
   const LoadedMod *mod = nullptr;
   ElementType type = ElementType::F32;
-  ProblemSizes sizes;
+  ProblemSizes sizes;  ///< as it runs: a folded batch is one sequence
+  ProblemSizes asked;  ///< as the configuration says it
   std::string shape;   ///< (B,Hq,M,Hkv,N,D) as the configuration says it
   std::string refusal; ///< why it cannot run; empty: it can
 };

@@ -38,7 +38,8 @@ static std::string flagOf(std::string key) {
 }
 
 static std::vector<std::string> allFlags() {
-  std::vector<std::string> flags = {"--config", "--dry-run", "--help"};
+  std::vector<std::string> flags = {"--config", "--dry-run", "--resume",
+                                    "--overwrite", "--help"};
   for (const std::string &key : settingKeys())
     flags.push_back(flagOf(key));
   return flags;
@@ -52,6 +53,12 @@ struct Flag {
   bool assigned = false; ///< written as flag=value
 };
 } // namespace
+
+/// Flags without a value that are no keys of the YAML file.
+static bool isOwnSwitch(const std::string &key) {
+  return key == "dry_run" || key == "resume" || key == "overwrite" ||
+         key == "help" || key == "h";
+}
 
 static Result<std::vector<Flag>> splitFlags(int argc, char **argv) {
   std::vector<Flag> flags;
@@ -67,9 +74,9 @@ static Result<std::vector<Flag>> splitFlags(int argc, char **argv) {
       flags.push_back(std::move(flag));
       continue;
     }
-    bool takesNone =
-        flags.empty() || flags.back().assigned || isSwitch(flags.back().key) ||
-        flags.back().key == "dry_run" || flags.back().key == "help";
+    bool takesNone = flags.empty() || flags.back().assigned ||
+                     isSwitch(flags.back().key) ||
+                     isOwnSwitch(flags.back().key);
     if (takesNone)
       return errorAt(tool, "expects a flag, got '" + text + "'");
     flags.back().values.push_back(std::move(text));
@@ -77,14 +84,25 @@ static Result<std::vector<Flag>> splitFlags(int argc, char **argv) {
   return flags;
 }
 
+/// Handles a flag of isOwnSwitch().
+static void takeSwitch(CommandLine &line, const std::string &key) {
+  if (key == "dry_run")
+    line.dryRun = true;
+  else if (key == "resume")
+    line.start = Start::Resume;
+  else if (key == "overwrite")
+    line.start = Start::Overwrite;
+  else
+    line.help = true;
+}
+
 /// Handles the flags that only a command line has. False: not one of them.
 static Result<bool> takeOwnFlag(CommandLine &line, const Flag &flag) {
-  if (flag.key == "help" || flag.key == "h") {
-    line.help = true;
-    return true;
-  }
-  if (flag.key == "dry_run") {
-    line.dryRun = true;
+  if (isOwnSwitch(flag.key)) {
+    if (flag.assigned)
+      return errorAt(tool, "expects no value for '" + flag.text + "', got '" +
+                               flag.values[0] + "'");
+    takeSwitch(line, flag.key);
     return true;
   }
   if (flag.key != "config" && flag.key != "c")
@@ -151,7 +169,10 @@ the file. '--key=value' works too.
                        is a GPU, else cpu)
   --schedule TEXT      what compiled takes instead of choosing itself, such as
                        '#attn.schedule<q = 128, kv = 64, warps = 4>'
-  --save-path FILE     CSV file, written row by row
+  --save-path FILE     CSV file, written row by row; FILE.json with everything
+                       and FILE.html for a browser lie beside it
+  --resume             continues the unfinished run of the same save path
+  --overwrite          drops the unfinished run of the same save path
   --kv-size MIB...     size of K and V, which decides the batch size
   --throughput         accepted; TFLOP/s over the unmasked work is always shown
   --hot                runs may find their inputs in the GPU's L2 cache, which

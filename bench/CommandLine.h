@@ -7,9 +7,17 @@
 
 namespace attn::bench {
 
+/// What to do with an unfinished run that has the same save path.
+enum class Start {
+  Fresh,    ///< refuse, so that it is not lost
+  Resume,   ///< continue it
+  Overwrite ///< drop it
+};
+
 struct CommandLine {
   std::string configPath; ///< empty: none given
   bool dryRun = false, help = false;
+  Start start = Start::Fresh;
   std::vector<Setting> settings; ///< override the file's
 };
 

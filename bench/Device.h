@@ -27,6 +27,8 @@ public:
                               int64_t bytes) = 0;
   virtual Result<void> copyOut(void *toHost, const void *from,
                                int64_t bytes) = 0;
+  /// Enqueues a copy within the device's memory.
+  virtual Result<void> copy(void *to, const void *from, int64_t bytes) = 0;
   /// Sets every byte. 0xff makes a NaN of every floating-point type.
   virtual Result<void> fill(void *memory, unsigned char byte,
                             int64_t bytes) = 0;

@@ -1,15 +1,15 @@
 // From the command line to the report.
 #include "Main.h"
 
-#include "Cases.h"
 #include "CommandLine.h"
 #include "ConfigFile.h"
 #include "Interrupt.h"
-#include "Registry.h"
-#include "Runner.h"
+#include "Repeat.h"
+#include "Report.h"
+#include "Run.h"
 
+#include <algorithm>
 #include <cstdio>
-#include <unistd.h>
 
 using namespace attn;
 using namespace attn::bench;
@@ -48,83 +48,50 @@ static Result<std::unique_ptr<Device>> createDevice(const Config &config) {
   return createCPUDevice();
 }
 
-static std::string formatSeconds(double seconds) {
-  char text[64];
-  if (seconds < 120)
-    std::snprintf(text, sizeof(text), "%.1f s", seconds);
-  else
-    std::snprintf(text, sizeof(text), "%.1f min", seconds / 60);
-  return text;
-}
-
-/// Lists the cases instead of running them.
-static void printCases(const std::vector<Case> &cases, Target target,
-                       size_t backends) {
-  std::vector<Cells> rows;
-  double total = 0;
-  for (const Case &item : cases) {
-    double seconds = secondsExpected(item, target, backends);
-    bool runs = item.refusal.empty();
-    total += runs ? seconds : 0;
-    rows.push_back({item.mod->label, toString(item.type), item.shape,
-                    runs ? formatBytes(bytesNeeded(item, target)) : "",
-                    runs ? formatSeconds(seconds) : "", item.refusal});
-  }
-  std::string table =
-      markdownTable({"attn_type", "dtype", "shape(B,Hq,M,Hkv,N,D)", "memory",
-                     "estimated time", "remarks"},
-                    rows);
-  std::printf("%s\n%zu cases, about %s (estimated)\n", table.c_str(),
-              cases.size(), formatSeconds(total).c_str());
-}
-
-/// One line that is overwritten on a terminal, else one line for each case.
-static void printProgress(size_t index, size_t count, const Case &item) {
-  bool terminal = isatty(STDERR_FILENO);
-  std::fprintf(stderr, "%s[%zu/%zu] %s %s %s%s", terminal ? "\r\x1b[K" : "",
-               index + 1, count, item.mod->label.c_str(), toString(item.type),
-               item.shape.c_str(), terminal ? "" : "\n");
-}
-
-static int runCases(const Config &config, const std::vector<Case> &cases,
-                    Device &device, const std::vector<std::string> &names) {
-  Report report(names);
-  if (!config.savePath.text.empty())
-    if (Result<void> opened = report.open(config.savePath.text); !opened)
-      return complain(errorAt(config.savePath.where, opened.error()).message);
-  catchInterrupts();
-  std::vector<std::unique_ptr<Backend>> backends;
-  for (const std::string &name : names)
-    backends.push_back(createBackend(name, device, config.schedule));
-  TimingOptions timing;
-  timing.hot = config.hot;
-  Runner runner(device, std::move(backends), timing);
-  for (size_t i = 0; i < cases.size() && !isInterrupted(); ++i) {
-    printProgress(i, cases.size(), cases[i]);
-    if (Result<void> added = report.add(runner.run(cases[i])); !added)
-      return complain("attn-bench: error: " + added.error());
-  }
-  if (isatty(STDERR_FILENO))
-    std::fprintf(stderr, "\r\x1b[K");
-  std::printf("%s", report.text().c_str());
-  if (isInterrupted()) {
-    std::fprintf(stderr, "attn-bench: interrupted\n");
+/// The end of a run: what a reader sees, and the exit code.
+static int report(const Recorder &recorder, const Result<void> &ran) {
+  std::vector<Row> rows = recorder.rows();
+  std::printf("%s", reportText(recorder.run().backends, rows).c_str());
+  if (!ran)
+    return complain("attn-bench: error: " + ran.error());
+  const OutputPaths *outputs = recorder.outputs();
+  if (outputs)
+    std::printf("\nEverything: %s; for a browser: %s\n", outputs->json.c_str(),
+                outputs->html.c_str());
+  if (!recorder.isFinished()) {
+    std::fprintf(stderr, "attn-bench: interrupted after %zu of %zu cases%s\n",
+                 rows.size(), recorder.run().caseCount,
+                 outputs ? "; --resume continues" : "");
     return interrupted;
   }
-  return report.hasFault() ? fault : success;
+  bool faulty = std::any_of(rows.begin(), rows.end(),
+                            [](const Row &row) { return isFault(row); });
+  return faulty ? fault : success;
 }
 
-static int runConfig(const Config &config, const CommandLine &line) {
+static Result<std::unique_ptr<Recorder>>
+openRecorder(const Word &savePath, RunInfo run, Start start) {
+  if (savePath.text.empty())
+    return std::make_unique<Recorder>(std::move(run));
+  Result<std::unique_ptr<Recorder>> recorder =
+      Recorder::open(savePath.text, std::move(run), start);
+  if (!recorder)
+    return errorAt(savePath.where, recorder.error());
+  return recorder;
+}
+
+static int runConfig(const Config &config, const CommandLine &line, int argc,
+                     char **argv) {
   Result<std::vector<LoadedMod>> mods = loadMods(config.mods, line.configPath);
   if (!mods)
     return complain(mods.error());
   Result<std::unique_ptr<Device>> device = createDevice(config);
   if (!device)
     return complain(device.error());
-  const std::string &path = config.savePath.text;
-  if (!path.empty())
-    if (Result<void> writable = Report::checkWritable(path); !writable)
-      return complain(errorAt(config.savePath.where, writable.error()).message);
+  const Word &path = config.savePath;
+  if (!path.text.empty())
+    if (Result<void> ok = Recorder::checkWritable(path.text); !ok)
+      return complain(errorAt(path.where, ok.error()).message);
 
   for (const std::string &missing : missingFeatures(config))
     std::fprintf(stderr, "attn-bench: note: %s\n", missing.c_str());
@@ -132,11 +99,26 @@ static int runConfig(const Config &config, const CommandLine &line) {
   backends.insert(backends.end(), config.backends.begin(),
                   config.backends.end());
   std::vector<Case> cases = listCases(config, *mods);
+  Target target = (*device)->target();
   std::printf("Device: %s\n\n", (*device)->description().c_str());
-  if (!line.dryRun)
-    return runCases(config, cases, **device, backends);
-  printCases(cases, (*device)->target(), backends.size());
-  return success;
+  if (line.dryRun) {
+    std::printf("%s", describeCases(cases, target, backends.size()).c_str());
+    return success;
+  }
+  std::vector<std::string> repeats = repeatCommands(config, cases, target);
+  Result<std::unique_ptr<Recorder>> recorder = openRecorder(
+      path,
+      describeRun(argc, argv, line.configPath, **device, backends, repeats),
+      line.start);
+  if (!recorder)
+    return complain(recorder.error());
+  if ((*recorder)->isFinished()) {
+    std::fprintf(stderr, "attn-bench: note: this run was finished before\n");
+    return report(**recorder, {});
+  }
+  catchInterrupts();
+  Result<void> ran = runCases(config, cases, repeats, **device, **recorder);
+  return report(**recorder, ran);
 }
 
 int attn::bench::runTool(int argc, char **argv) {
@@ -150,5 +132,5 @@ int attn::bench::runTool(int argc, char **argv) {
   Result<Config> config = readConfig(*line);
   if (!config)
     return complain(config.error());
-  return runConfig(*config, *line);
+  return runConfig(*config, *line, argc, argv);
 }

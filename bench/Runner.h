@@ -4,7 +4,7 @@
 #define ATTN_BENCH_RUNNER_H
 
 #include "CaseData.h"
-#include "Report.h"
+#include "Row.h"
 #include "Work.h"
 
 namespace attn::bench {

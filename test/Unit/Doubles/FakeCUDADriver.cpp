@@ -260,6 +260,12 @@ extern "C" Status cuMemcpyHtoDAsync_v2(DevicePointer to, const void *from,
   std::memcpy(reinterpret_cast<void *>(to), from, bytes);
   return kSuccess;
 }
+extern "C" Status cuMemcpyDtoDAsync_v2(DevicePointer to, DevicePointer from,
+                                       size_t bytes, Stream) {
+  std::memcpy(reinterpret_cast<void *>(to),
+              reinterpret_cast<const void *>(from), bytes);
+  return kSuccess;
+}
 extern "C" Status cuMemcpyDtoHAsync_v2(void *to, DevicePointer from,
                                        size_t bytes, Stream) {
   std::memcpy(to, reinterpret_cast<void *>(from), bytes);

@@ -1,0 +1,17 @@
+// What the device can do at most: the vendor's matrix product and a copy, for
+// the roofline of the report.
+#ifndef ATTN_BENCH_CEILINGS_H
+#define ATTN_BENCH_CEILINGS_H
+
+#include "RunInfo.h"
+
+namespace attn::bench {
+
+/// Measures within about a second: the product of two large square matrices of
+/// each type (OpenBLAS, f32 only; cuBLAS), and a copy of a tensor that no cache
+/// holds. What cannot be measured is left out.
+Ceilings measureCeilings(Device &, const std::vector<ElementType> &types);
+
+} // namespace attn::bench
+
+#endif // ATTN_BENCH_CEILINGS_H

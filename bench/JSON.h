@@ -1,0 +1,40 @@
+// Rows and runs as JSON: lines of the journal, and the file with everything.
+#ifndef ATTN_BENCH_JSON_H
+#define ATTN_BENCH_JSON_H
+
+#include "Row.h"
+#include "RunInfo.h"
+
+namespace attn::bench {
+
+/// A run and those of its cases that have a row.
+struct Results {
+  RunInfo run;
+  /// Rows with their place among the run's cases, ascending.
+  std::vector<std::pair<size_t, Row>> rows;
+  bool complete = false; ///< whether every case has its row
+  std::string finished;  ///< when it was written
+};
+
+/// Everything, for programs: indented, samples in full.
+std::string toJSON(const Results &);
+
+/// The same for the HTML report: one line, without samples, and safe inside of
+/// a <script> element.
+std::string toEmbeddedJSON(const Results &);
+
+/// Reads what toJSON() wrote. Errors: not JSON, with the place; another
+/// version of the format; a member that is missing or has another type.
+Result<Results> resultsFromJSON(const std::string &text);
+
+/// Lines of a journal, without the line break.
+std::string toLine(const RunInfo &);
+std::string toLine(size_t index, const Row &,
+                   const std::vector<std::string> &backends);
+Result<RunInfo> runFromLine(const std::string &);
+Result<std::pair<size_t, Row>>
+rowFromLine(const std::string &, const std::vector<std::string> &backends);
+
+} // namespace attn::bench
+
+#endif // ATTN_BENCH_JSON_H

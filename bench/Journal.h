@@ -1,0 +1,52 @@
+// Lines that survive whatever ends the process: each is on disk before
+// append() returns, and one process at a time has the file.
+#ifndef ATTN_BENCH_JOURNAL_H
+#define ATTN_BENCH_JOURNAL_H
+
+#include "attn/API/Result.h"
+
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace attn::bench {
+
+class Journal {
+public:
+  /// Opens or creates the file and locks it; the lock ends with the process,
+  /// however that ends. Errors: it cannot be opened; another process has it.
+  static Result<std::unique_ptr<Journal>> open(const std::string &path);
+  ~Journal();
+  Journal(const Journal &) = delete;
+  Journal &operator=(const Journal &) = delete;
+
+  /// The lines that were there. A last line without its line break was being
+  /// written when the process ended; it is not among them.
+  const std::vector<std::string> &lines() const { return found; }
+
+  /// Drops all lines but the first `count` of those found.
+  Result<void> keep(size_t count);
+  Result<void> append(const std::string &line);
+  /// Deletes the file.
+  void remove();
+
+private:
+  Journal(std::string path, int descriptor)
+      : path(std::move(path)), descriptor(descriptor) {}
+  Result<void> read();
+  Error failure(const char *what) const;
+
+  std::string path;
+  int descriptor;
+  std::vector<std::string> found;
+};
+
+/// Writes a file as a whole: who reads it sees the old text or the new one.
+Result<void> writeFile(const std::string &path, const std::string &text);
+
+/// Reads a file as a whole.
+Result<std::string> readFile(const std::string &path);
+
+} // namespace attn::bench
+
+#endif // ATTN_BENCH_JOURNAL_H

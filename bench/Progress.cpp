@@ -1,0 +1,72 @@
+// The line at the bottom of the terminal.
+#include "Progress.h"
+
+#include <algorithm>
+#include <cstdio>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+using namespace attn;
+using namespace attn::bench;
+
+std::string attn::bench::formatDuration(double seconds) {
+  char text[64];
+  long long minutes = static_cast<long long>(seconds / 60 + 0.5);
+  if (seconds < 100)
+    std::snprintf(text, sizeof(text), "%.0f s", seconds);
+  else if (minutes < 120)
+    std::snprintf(text, sizeof(text), "%lld min", minutes);
+  else
+    std::snprintf(text, sizeof(text), "%lld h %02lld min", minutes / 60,
+                  minutes % 60);
+  return text;
+}
+
+Progress::Progress(std::vector<double> seconds)
+    : expected(std::move(seconds)), begin(std::chrono::steady_clock::now()),
+      terminal(isatty(STDERR_FILENO)) {
+  for (double each : expected)
+    expectedLeft += each;
+}
+
+Progress::~Progress() {
+  if (terminal)
+    std::fprintf(stderr, "\r\x1b[K");
+}
+
+double Progress::secondsLeft(double elapsed, double expected, double left) {
+  // The estimate counts as five seconds of experience, so that the first case
+  // does not decide alone.
+  constexpr double trust = 5;
+  return left * (elapsed + trust) / (expected + trust);
+}
+
+void Progress::start(size_t i, const Case &item) {
+  index = i;
+  name = item.mod->label + " " + toString(item.type) + " " + item.shape;
+  print("");
+}
+
+void Progress::step(const std::string &what) { print(what); }
+
+void Progress::finish() {
+  expectedDone += expected[index];
+  expectedLeft -= expected[index];
+}
+
+void Progress::print(const std::string &what) const {
+  if (!terminal)
+    return;
+  double elapsed =
+      std::chrono::duration<double>(std::chrono::steady_clock::now() - begin)
+          .count();
+  std::string line =
+      "[" + std::to_string(index + 1) + "/" + std::to_string(expected.size()) +
+      "] " + formatDuration(secondsLeft(elapsed, expectedDone, expectedLeft)) +
+      " left: " + name + (what.empty() ? "" : ": " + what);
+  // A line that wraps could not be overwritten.
+  winsize size = {};
+  if (ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 1)
+    line.resize(std::min<size_t>(line.size(), size.ws_col - 1));
+  std::fprintf(stderr, "\r\x1b[K%s", line.c_str());
+}

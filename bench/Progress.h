@@ -1,0 +1,47 @@
+// What a person at a terminal sees while the cases run: one line that says
+// which case it is, what runs, and how long it will take. In a pipe nothing.
+#ifndef ATTN_BENCH_PROGRESS_H
+#define ATTN_BENCH_PROGRESS_H
+
+#include "Cases.h"
+
+#include <chrono>
+
+namespace attn::bench {
+
+class Progress {
+public:
+  /// `seconds`: the time that each case is expected to take; 0 for those that
+  /// will not run. Their sum is corrected by how long cases really take.
+  explicit Progress(std::vector<double> seconds);
+  /// Removes the line.
+  ~Progress();
+
+  /// A case begins, of those that `seconds` lists.
+  void start(size_t index, const Case &item);
+  /// What runs now ("math", "reference").
+  void step(const std::string &what);
+  /// The case that began last has ended.
+  void finish();
+
+  /// Seconds until all cases are done, given that `elapsed` were spent on cases
+  /// which were expected to take `expected`, and `left` are expected.
+  static double secondsLeft(double elapsed, double expected, double left);
+
+private:
+  void print(const std::string &what) const;
+
+  std::vector<double> expected;
+  size_t index = 0;
+  std::string name;
+  double expectedDone = 0, expectedLeft = 0;
+  std::chrono::steady_clock::time_point begin;
+  bool terminal;
+};
+
+/// "12 s", "3 min", "2 h 05 min".
+std::string formatDuration(double seconds);
+
+} // namespace attn::bench
+
+#endif // ATTN_BENCH_PROGRESS_H

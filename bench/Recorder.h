@@ -1,0 +1,75 @@
+// Keeps the rows of a run, in memory and on disk: nothing that was measured is
+// lost, and two runs do not mix.
+//
+// For `save_path: results.csv` there are
+//   results.csv      a row as soon as its case ends
+//   results.journal  the same rows with everything, while the run is
+//   unfinished;
+//                    it carries the lock, and --resume continues from it
+//   results.json     everything, when the run ends
+//   results.html     the report for a browser, when the run ends
+#ifndef ATTN_BENCH_RECORDER_H
+#define ATTN_BENCH_RECORDER_H
+
+#include "Columns.h"
+#include "CommandLine.h"
+#include "JSON.h"
+#include "Journal.h"
+
+namespace attn::bench {
+
+/// The files of a run.
+struct OutputPaths {
+  explicit OutputPaths(const std::string &savePath);
+  std::string csv, journal, json, html;
+};
+
+class Recorder {
+public:
+  /// Keeps rows in memory only.
+  explicit Recorder(RunInfo run) { results.run = std::move(run); }
+
+  /// Whether the files of `savePath` could be written, without changing any.
+  static Result<void> checkWritable(const std::string &savePath);
+
+  /// Takes possession of the save path. Errors: it cannot be written; another
+  /// process writes to it; an unfinished run is there and `start` is Fresh;
+  /// Resume, and the unfinished run is another one.
+  static Result<std::unique_ptr<Recorder>> open(const std::string &savePath,
+                                                RunInfo run, Start start);
+
+  /// Whether rows of an earlier run are there; then the run's description is
+  /// that run's.
+  bool isResumed() const { return resumed; }
+  /// Whether the run that was to be resumed had ended with all its cases.
+  bool isFinished() const { return results.complete; }
+  bool has(size_t index) const;
+
+  /// Starts the files. Called once, before the first add().
+  Result<void> begin(const Ceilings &);
+  /// Keeps a row. `interrupted`: not for good; --resume measures it again.
+  Result<void> add(size_t index, Row row, bool interrupted);
+  /// Writes the JSON file and the report. `complete`: every case was measured.
+  Result<void> finish(bool complete);
+
+  const RunInfo &run() const { return results.run; }
+  /// All rows, in the order of the cases.
+  std::vector<Row> rows() const;
+  const OutputPaths *outputs() const { return paths ? &*paths : nullptr; }
+
+private:
+  Result<void> readJournal();
+  Result<void> readFinished();
+  Result<void> writeCSV() const;
+  Result<void> appendToCSV() const;
+
+  Results results;
+  std::optional<OutputPaths> paths;
+  std::unique_ptr<Journal> journal;
+  std::optional<Columns> columns; ///< of the CSV file as it is
+  bool resumed = false;
+};
+
+} // namespace attn::bench
+
+#endif // ATTN_BENCH_RECORDER_H

@@ -1,0 +1,80 @@
+// Case after case.
+#include "Run.h"
+
+#include "Ceilings.h"
+#include "Interrupt.h"
+#include "Progress.h"
+#include "Registry.h"
+#include "Runner.h"
+
+using namespace attn;
+using namespace attn::bench;
+
+std::string attn::bench::describeCases(const std::vector<Case> &cases,
+                                       Target target, size_t backends) {
+  std::vector<Cells> rows;
+  double total = 0;
+  for (const Case &item : cases) {
+    double seconds = secondsExpected(item, target, backends);
+    bool runs = item.refusal.empty();
+    total += runs ? seconds : 0;
+    rows.push_back({item.mod->label, toString(item.type), item.shape,
+                    runs ? formatBytes(bytesNeeded(item, target)) : "",
+                    runs ? formatDuration(seconds) : "", item.refusal});
+  }
+  return markdownTable({"attn_type", "dtype", "shape(B,Hq,M,Hkv,N,D)", "memory",
+                        "estimated time", "remarks"},
+                       rows) +
+         "\n" + std::to_string(cases.size()) + " cases, about " +
+         formatDuration(total) + " (estimated)\n";
+}
+
+/// The time that each case still needs.
+static std::vector<double> expectedSeconds(const std::vector<Case> &cases,
+                                           const Device &device,
+                                           const Recorder &recorder) {
+  std::vector<double> seconds;
+  for (size_t i = 0; i < cases.size(); ++i)
+    seconds.push_back(recorder.has(i) || !cases[i].refusal.empty()
+                          ? 0
+                          : secondsExpected(cases[i], device.target(),
+                                            recorder.run().backends.size()));
+  return seconds;
+}
+
+/// What the runner does not know: how a report names and repeats the case.
+static void describe(Row &row, const Case &item, const std::string &repeat) {
+  row.sizes = item.sizes;
+  row.elementBytes = byteWidth(item.type);
+  row.repeat = repeat;
+}
+
+Result<void> attn::bench::runCases(const Config &config,
+                                   const std::vector<Case> &cases,
+                                   const std::vector<std::string> &repeats,
+                                   Device &device, Recorder &recorder) {
+  Ceilings ceilings;
+  if (recorder.outputs() && !recorder.isResumed())
+    ceilings = measureCeilings(device, config.types);
+  if (Result<void> begun = recorder.begin(ceilings); !begun)
+    return begun;
+  std::vector<std::unique_ptr<Backend>> backends;
+  for (const std::string &name : recorder.run().backends)
+    backends.push_back(createBackend(name, device, config.schedule));
+  TimingOptions timing;
+  timing.hot = config.hot;
+  Runner runner(device, std::move(backends), timing);
+  Progress progress(expectedSeconds(cases, device, recorder));
+  for (size_t i = 0; i < cases.size() && !isInterrupted(); ++i) {
+    if (recorder.has(i))
+      continue;
+    progress.start(i, cases[i]);
+    Row row = runner.run(cases[i]);
+    describe(row, cases[i], repeats[i]);
+    if (Result<void> added = recorder.add(i, std::move(row), isInterrupted());
+        !added)
+      return added;
+    progress.finish();
+  }
+  return recorder.finish(/*complete=*/!isInterrupted());
+}

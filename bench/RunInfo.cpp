@@ -1,0 +1,67 @@
+// The run's description.
+#include "RunInfo.h"
+
+#include "Parallel.h"
+#include "Repeat.h"
+
+#include "attn/Commit.h"
+
+#include <ctime>
+#include <sys/utsname.h>
+
+using namespace attn;
+using namespace attn::bench;
+
+std::string attn::bench::timeNow() {
+  std::time_t now = std::time(nullptr);
+  std::tm parts{};
+  char text[32];
+  gmtime_r(&now, &parts);
+  std::strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%SZ", &parts);
+  return text;
+}
+
+static std::string systemName() {
+  utsname names{};
+  if (uname(&names))
+    return "unknown";
+  return std::string(names.sysname) + " " + names.release + ", " +
+         names.machine;
+}
+
+/// FNV-1a, which is the same in every build.
+static std::string hashOf(const std::vector<std::string> &lines) {
+  uint64_t hash = 0xcbf29ce484222325;
+  for (const std::string &line : lines)
+    for (unsigned char c : line + "\n")
+      hash = (hash ^ c) * 0x100000001b3;
+  char text[32];
+  std::snprintf(text, sizeof(text), "%016llx",
+                static_cast<unsigned long long>(hash));
+  return text;
+}
+
+RunInfo attn::bench::describeRun(int argc, char **argv,
+                                 const std::string &configFile,
+                                 const Device &device,
+                                 const std::vector<std::string> &backends,
+                                 const std::vector<std::string> &repeats) {
+  RunInfo run;
+  run.version = ATTN_VERSION;
+  run.commit = ATTN_COMMIT;
+  run.started = timeNow();
+  for (int i = 0; i < argc; ++i)
+    run.commandLine += (i ? " " : "") + shellQuoted(argv[i]);
+  run.configFile = configFile;
+  run.target = device.target() == Target::CPU ? "cpu" : "cuda";
+  run.device = device.description();
+  run.facts = {{"system", systemName()},
+               {"cores", std::to_string(coreCount())},
+               {"compiler", ATTN_COMPILER}};
+  run.backends = backends;
+  run.caseCount = repeats.size();
+  std::vector<std::string> identity = repeats;
+  identity.insert(identity.end(), {run.device, run.version, run.commit});
+  run.fingerprint = hashOf(identity);
+  return run;
+}
