@@ -4,6 +4,7 @@
 #define ATTN_BENCH_BACKEND_H
 
 #include "Device.h"
+#include "Refusal.h"
 
 #include "attn/API/Attention.h"
 
@@ -19,20 +20,11 @@ struct Problem {
   ProblemSizes sizes;
   ElementType type = ElementType::F32;
   float scale = 1;
+  /// The position of the first query (decoding); `mod` is shifted by it.
+  int64_t queryOffset = 0;
   TensorView query, key, value;
   std::vector<CaptureView> captures; ///< in device memory
   const std::vector<CaptureData> *hostCaptures = nullptr;
-};
-
-/// Why a backend has no result for a problem.
-struct Refusal {
-  enum Kind {
-    Unavailable, ///< a library or device is missing
-    Unsupported, ///< the backend does not do this pattern, type or shape
-    OutOfMemory,
-    Failed, ///< it should have worked
-  } kind = Failed;
-  std::string reason;
 };
 
 class Backend {
@@ -64,6 +56,15 @@ std::unique_ptr<Backend> createMathCPU(Device &);
 std::unique_ptr<Backend> createMathCUDA(Device &);
 /// cuDNN's SDPA graph through cudnn-frontend.
 std::unique_ptr<Backend> createCudnn(Device &);
+
+class TorchWorker;
+struct TorchOptions {
+  bool maxAutotune = false, dynamic = false; ///< for FlexAttention
+};
+/// One of the worker's backends, by its name there.
+std::unique_ptr<Backend> createTorch(const std::string &name, Device &,
+                                     const TorchOptions &,
+                                     std::shared_ptr<TorchWorker>);
 
 /// The result that every backend is compared with, from the same inputs:
 /// CPU: GEMMs and softmax in f64. CUDA: f32 GEMMs without tf32, f32 softmax.

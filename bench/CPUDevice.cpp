@@ -9,6 +9,9 @@
 #include <cstdlib>
 #include <cstring>
 #include <fstream>
+#include <map>
+#include <sys/mman.h>
+#include <unistd.h>
 
 using namespace attn;
 using namespace attn::bench;
@@ -65,14 +68,42 @@ public:
   Result<void *> allocate(int64_t bytes) override {
     constexpr int64_t alignment = 4096;
     int64_t rounded = (bytes / alignment + 1) * alignment;
-    void *memory =
-        bytes > freeBytes() ? nullptr : std::aligned_alloc(alignment, rounded);
+    void *memory = nullptr;
+    if (bytes <= freeBytes())
+      memory =
+          shareable ? mapFile(rounded) : std::aligned_alloc(alignment, rounded);
     if (!memory)
       return Error{"out of memory: " + std::to_string(bytes) + " bytes"};
     return memory;
   }
 
-  void release(void *memory) override { std::free(memory); }
+  void release(void *memory) override {
+    auto found = files.find(static_cast<char *>(memory));
+    if (found == files.end())
+      return std::free(memory);
+    munmap(memory, found->second.bytes);
+    close(found->second.descriptor);
+    files.erase(found);
+  }
+
+  void allocateShareable() override { shareable = true; }
+
+  Result<SharedMemory> share(const void *memory) const override {
+    auto *place = static_cast<const char *>(memory);
+    auto found = files.upper_bound(place);
+    if (found != files.begin())
+      --found;
+    if (found == files.end() || place < found->first ||
+        place >= found->first + found->second.bytes)
+      return Error{"memory that is not shared"};
+    SharedMemory shared;
+    shared.kind = "file";
+    shared.handle = "/proc/" + std::to_string(getpid()) + "/fd/" +
+                    std::to_string(found->second.descriptor);
+    shared.bytes = found->second.bytes;
+    shared.offset = place - found->first;
+    return shared;
+  }
 
   Result<void> copyIn(void *to, const void *fromHost, int64_t bytes) override {
     std::memcpy(to, fromHost, bytes);
@@ -119,6 +150,35 @@ public:
   Result<void> synchronize() override { return {}; }
 
 private:
+  /// A file without a name that lies in memory. It goes with the last process
+  /// that has it.
+  struct File {
+    int descriptor;
+    int64_t bytes;
+  };
+
+  /// Null if there is not so much memory.
+  void *mapFile(int64_t bytes) {
+    int descriptor = memfd_create("attn-bench", MFD_CLOEXEC);
+    if (descriptor < 0)
+      return nullptr;
+    void *memory = MAP_FAILED;
+    if (ftruncate(descriptor, bytes) == 0)
+      memory = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED,
+                    descriptor, 0);
+    if (memory == MAP_FAILED) {
+      close(descriptor);
+      return nullptr;
+    }
+    // Ordinary memory would come in large pages as well.
+    madvise(memory, bytes, MADV_HUGEPAGE);
+    files[static_cast<char *>(memory)] = {descriptor, bytes};
+    return memory;
+  }
+
+  bool shareable = false;
+  std::map<const char *, File> files; ///< by address
+
   static Result<void> timeOnce(const std::function<Result<void>()> &work,
                                double &seconds) {
     using Clock = std::chrono::steady_clock;

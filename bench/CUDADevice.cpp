@@ -27,6 +27,8 @@ public:
   int64_t freeBytes() const override;
   Result<void *> allocate(int64_t bytes) override;
   void release(void *memory) override;
+  void allocateShareable() override { shareable = true; }
+  Result<SharedMemory> share(const void *memory) const override;
   Result<void> copyIn(void *to, const void *fromHost, int64_t bytes) override;
   Result<void> copyOut(void *toHost, const void *from, int64_t bytes) override;
   Result<void> copy(void *to, const void *from, int64_t bytes) override;
@@ -45,6 +47,7 @@ private:
   cuda::DeviceInfo info;
   cuda::Stream queue;
   Nvml nvml;
+  bool shareable = false;
   cuda::Buffer flushed; ///< what is written to flush the L2 cache
 };
 
@@ -81,10 +84,37 @@ int64_t CUDADevice::freeBytes() const {
 }
 
 Result<void *> CUDADevice::allocate(int64_t bytes) {
-  Result<cuda::Buffer> buffer = cuda::Buffer::allocate(bytes);
+  // Whole pages of the driver's: what lies in a page with others cannot be
+  // shared on its own.
+  int64_t unit = shareable ? int64_t(2) << 20 : 1;
+  Result<cuda::Buffer> buffer =
+      cuda::Buffer::allocate((bytes + unit - 1) / unit * unit);
   if (!buffer)
     return Error{buffer.error()};
   return reinterpret_cast<void *>(buffer->take());
+}
+
+Result<SharedMemory> CUDADevice::share(const void *memory) const {
+  cuda::DevicePointer base = 0;
+  size_t bytes = 0;
+  cuda::IpcHandle handle;
+  if (Result<void> ok =
+          cu.check(cu.memGetAddressRange(&base, &bytes, addressOf(memory)),
+                   "cuMemGetAddressRange");
+      !ok)
+    return Error{ok.error()};
+  if (Result<void> ok =
+          cu.check(cu.ipcGetMemHandle(&handle, base), "cuIpcGetMemHandle");
+      !ok)
+    return Error{ok.error()};
+  SharedMemory shared;
+  shared.kind = "cuda_ipc";
+  for (unsigned char byte : handle.bytes)
+    for (int digit : {byte >> 4, byte & 15})
+      shared.handle += "0123456789abcdef"[digit];
+  shared.bytes = static_cast<int64_t>(bytes);
+  shared.offset = static_cast<int64_t>(addressOf(memory) - base);
+  return shared;
 }
 
 void CUDADevice::release(void *memory) {

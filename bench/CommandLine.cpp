@@ -162,9 +162,11 @@ the file. '--key=value' works too.
                        (default: noop causal alibi sliding_window)
   -dtype TYPE          bfloat16, float16 or float32      (default: bfloat16)
   --backend NAME...    what 'compiled', which always runs, is compared with:
-                       math, cudnn; efficient, fav2, fav3, fakv, flex and
-                       flex_flash are accepted and not there yet
-                       (default: math)
+                       math, cudnn; through PyTorch: efficient, fav2, fav3,
+                       fakv, flex, flex_flash, sdpa    (default: math)
+  --python PROGRAM     the interpreter that has PyTorch  (default: python3)
+  --worker-timeout N   seconds after which PyTorch is taken to hang, compiling
+                       included                          (default: 300)
   --target TARGET      cpu or cuda                       (default: cuda if there
                        is a GPU, else cpu)
   --schedule TEXT      what compiled takes instead of choosing itself, such as

@@ -108,8 +108,8 @@ static Result<void> readTypes(Config &config, const Setting &setting) {
 
 static Result<void> readBackends(Config &config, const Setting &setting) {
   static const std::vector<std::string> names = {
-      "compiled", "math", "cudnn", "efficient", "fav2",
-      "fav3",     "fakv", "flex",  "flex_flash"};
+      "compiled", "math", "cudnn", "efficient",  "fav2",
+      "fav3",     "fakv", "flex",  "flex_flash", "sdpa"};
   config.backends.clear();
   for (const Word &word : setting.values) {
     if (std::find(names.begin(), names.end(), word.text) == names.end())
@@ -207,6 +207,16 @@ static const std::vector<Key> &keyTable() {
       {"save_path", false, readSavePath},
       {"schedule", false,
        [](Config &c, const Setting &s) { return readText(c.schedule, s); }},
+      {"worker_timeout", false,
+       [](Config &c, const Setting &s) {
+         if (Result<void> one = expectOne(s); !one)
+           return one;
+         Result<int64_t> seconds = readInteger(s.values[0], s.values[0].text,
+                                               "a time in seconds", 1, 86400);
+         if (seconds)
+           c.workerTimeout = *seconds;
+         return seconds ? Result<void>() : Error{seconds.error()};
+       }},
       {"python", false,
        [](Config &c, const Setting &s) { return readText(c.python, s); }},
       {"target", false, readTarget},

@@ -32,7 +32,8 @@ struct Config {
   bool decoding = false, throughput = false;
   /// The interpreter of the PyTorch worker.
   std::string python = "python3";
-  bool hot = false; ///< samples may find their inputs in the cache
+  int64_t workerTimeout = 300; ///< seconds that one answer of it may take
+  bool hot = false;            ///< samples may find their inputs in the cache
   Word savePath;
   /// For `compiled`, as `#attn.schedule<...>`; empty: chosen for each case.
   std::string schedule;

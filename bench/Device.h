@@ -4,6 +4,7 @@
 #define ATTN_BENCH_DEVICE_H
 
 #include "Outcome.h"
+#include "SharedMemory.h"
 
 #include "attn/API/Attention.h"
 
@@ -23,6 +24,10 @@ public:
   /// Memory aligned to at least 256 bytes. Errors: out of memory.
   virtual Result<void *> allocate(int64_t bytes) = 0;
   virtual void release(void *memory) = 0;
+  /// Makes what is allocated from now on such that share() works for it.
+  virtual void allocateShareable() {}
+  /// How another process reaches a place in allocated memory.
+  virtual Result<SharedMemory> share(const void *memory) const = 0;
   virtual Result<void> copyIn(void *to, const void *fromHost,
                               int64_t bytes) = 0;
   virtual Result<void> copyOut(void *toHost, const void *from,

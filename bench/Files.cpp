@@ -21,6 +21,17 @@ std::vector<fs::path> attn::bench::configDirectories() {
   return directories;
 }
 
+std::string attn::bench::workerDirectory() {
+  std::error_code code;
+  for (const fs::path &configs : configDirectories())
+    for (const fs::path &directory :
+         {configs.parent_path() / "bench/worker",
+          configs.parent_path() / "worker", configs / "worker"})
+      if (fs::is_regular_file(directory / "__main__.py", code))
+        return directory.string();
+  return "";
+}
+
 /// The name by which a configuration file can be asked for.
 static std::string nameOf(const fs::path &file) {
   static const std::string prefix = "config_";

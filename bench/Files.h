@@ -13,6 +13,9 @@ namespace attn::bench {
 /// nearest first.
 std::vector<std::filesystem::path> configDirectories();
 
+/// The directory of the PyTorch worker; empty if it is not there.
+std::string workerDirectory();
+
 /// The file that `--config` means: a path, or the name of a configuration
 /// beside the tool (`basic` is configs/config_basic.yaml, `llama3-8b`
 /// configs/presets/llama3-8b.yaml). A word that is neither a file nor such a

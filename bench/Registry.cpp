@@ -1,6 +1,9 @@
 // Which backends there are on which device.
 #include "Registry.h"
 
+#include "Files.h"
+#include "TorchWorker.h"
+
 using namespace attn;
 using namespace attn::bench;
 
@@ -21,19 +24,39 @@ private:
 };
 } // namespace
 
-std::unique_ptr<Backend>
-attn::bench::createBackend(const std::string &name, Device &device,
-                           const std::string &schedule) {
+static std::unique_ptr<Backend> absent(const std::string &name,
+                                       const std::string &reason) {
+  return std::make_unique<Absent>(name, Refusal{Refusal::Unavailable, reason});
+}
+
+std::vector<std::unique_ptr<Backend>>
+attn::bench::createBackends(const std::vector<std::string> &names,
+                            Device &device, const BackendOptions &options) {
   bool cuda = device.target() == Target::CUDA;
-  if (name == "compiled")
-    return createCompiled(device, schedule);
-  if (name == "math")
-    return cuda ? createMathCUDA(device) : createMathCPU(device);
-  if (name == "cudnn" && cuda)
-    return createCudnn(device);
-  if (name == "cudnn")
-    return std::make_unique<Absent>(
-        name, Refusal{Refusal::Unavailable, "needs an NVIDIA GPU"});
-  return std::make_unique<Absent>(
-      name, Refusal{Refusal::Unavailable, "this backend is not there yet"});
+  std::shared_ptr<TorchWorker> worker;
+  auto torch = [&](const std::string &name) -> std::unique_ptr<Backend> {
+    std::string directory = workerDirectory();
+    if (directory.empty())
+      return absent(name, "the tool's folder 'worker' is missing");
+    if (!worker) {
+      worker = std::make_shared<TorchWorker>(options.python, directory,
+                                             options.workerTimeout);
+      device.allocateShareable();
+    }
+    return createTorch(name, device, options.torch, worker);
+  };
+  std::vector<std::unique_ptr<Backend>> backends;
+  for (const std::string &name : names) {
+    if (name == "compiled")
+      backends.push_back(createCompiled(device, options.schedule));
+    else if (name == "math")
+      backends.push_back(cuda ? createMathCUDA(device) : createMathCPU(device));
+    else if (name == "cudnn" && cuda)
+      backends.push_back(createCudnn(device));
+    else if (name == "cudnn")
+      backends.push_back(absent(name, "needs an NVIDIA GPU"));
+    else
+      backends.push_back(torch(name));
+  }
+  return backends;
 }

@@ -7,10 +7,21 @@
 
 namespace attn::bench {
 
-/// The backend that `name`, one of those that a configuration accepts, means on
-/// this device. Never null.
-std::unique_ptr<Backend> createBackend(const std::string &name, Device &,
-                                       const std::string &schedule = "");
+/// What a configuration says to backends.
+struct BackendOptions {
+  std::string schedule;           ///< for `compiled`, as KernelSpec::schedule
+  std::string python = "python3"; ///< the interpreter of the PyTorch worker
+  /// How long one answer of the worker may take; FlexAttention's tuning is the
+  /// longest.
+  double workerTimeout = 300;
+  TorchOptions torch;
+};
+
+/// The backends that `names` mean on this device, in that order; none is null.
+/// Those of PyTorch share one worker, which starts when it is first needed.
+std::vector<std::unique_ptr<Backend>>
+createBackends(const std::vector<std::string> &names, Device &,
+               const BackendOptions &);
 
 } // namespace attn::bench
 

@@ -58,9 +58,13 @@ Result<void> attn::bench::runCases(const Config &config,
     ceilings = measureCeilings(device, config.types);
   if (Result<void> begun = recorder.begin(ceilings); !begun)
     return begun;
-  std::vector<std::unique_ptr<Backend>> backends;
-  for (const std::string &name : recorder.run().backends)
-    backends.push_back(createBackend(name, device, config.schedule));
+  BackendOptions options;
+  options.schedule = config.schedule;
+  options.python = config.python;
+  options.workerTimeout = static_cast<double>(config.workerTimeout);
+  options.torch = {config.maxAutotune, config.dynamic};
+  std::vector<std::unique_ptr<Backend>> backends =
+      createBackends(recorder.run().backends, device, options);
   TimingOptions timing;
   timing.hot = config.hot;
   Runner runner(device, std::move(backends), timing);

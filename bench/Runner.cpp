@@ -25,7 +25,7 @@ Runner::Runner(Device &device, std::vector<std::unique_ptr<Backend>> all,
   bool hasMath = std::any_of(backends.begin(), backends.end(),
                              [](const auto &b) { return isMath(*b); });
   if (!hasMath)
-    yardstick = createBackend("math", device);
+    yardstick = std::move(createBackends({"math"}, device, {}).front());
 }
 
 static Outcome::Kind kindOf(Refusal::Kind kind) {

@@ -115,6 +115,6 @@ void TurnRule::addSample(double seconds) {
 bool TurnRule::needsLaunch() const {
   int count = static_cast<int>(turn.withLaunch.size());
   double each = turn.samples.empty() ? 0 : total / turn.samples.size();
-  return count == 0 ||
-         (count < options.launches && each * count < options.seconds);
+  return count < options.launches &&
+         (count == 0 || each * count < options.seconds);
 }

@@ -98,6 +98,29 @@ TEST_F(CUDABenchTest, Description) {
   EXPECT_NE(text.find("CUDA 13.0"), std::string::npos);
 }
 
+TEST_F(CUDABenchTest, SharesAPlaceInAnAllocation) {
+  device->allocateShareable();
+  Result<void *> first = device->allocate(100), second = device->allocate(5000);
+  ASSERT_TRUE(first && second);
+  auto *place = static_cast<char *>(*second) + 4096;
+  Result<SharedMemory> shared = device->share(place);
+  ASSERT_TRUE(shared) << shared.error();
+  EXPECT_EQ(shared->kind, "cuda_ipc");
+  EXPECT_EQ(shared->bytes, 2 << 20); // a page of its own
+  EXPECT_EQ(shared->offset, 4096);
+  // The fake handle holds the address, lowest byte first.
+  uint64_t address = 0;
+  for (int byte = 7; byte >= 0; --byte)
+    address = address << 8 |
+              std::stoul(shared->handle.substr(2 * byte, 2), nullptr, 16);
+  EXPECT_EQ(address, reinterpret_cast<uint64_t>(*second));
+  EXPECT_EQ(shared->handle.size(), 128u);
+  int local = 0;
+  EXPECT_FALSE(device->share(&local));
+  device->release(*first);
+  device->release(*second);
+}
+
 /// A run of `milliseconds` on the GPU.
 void work(FakeCUDA &fake, double milliseconds) {
   fake.clockMilliseconds += milliseconds;

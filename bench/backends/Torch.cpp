@@ -1,0 +1,217 @@
+// The backends that exist only inside PyTorch: each is a name to the worker,
+// which computes in its own process on this process's tensors.
+#include "../Backend.h"
+#include "../TorchWorker.h"
+
+#include <nlohmann/json.hpp>
+
+using namespace attn;
+using namespace attn::bench;
+using nlohmann::json;
+
+namespace {
+
+class Torch final : public Backend {
+public:
+  Torch(std::string name, Device &device, const TorchOptions &options,
+        std::shared_ptr<TorchWorker> worker)
+      : label(std::move(name)), device(device), options(options),
+        worker(std::move(worker)) {}
+
+  const char *name() const override { return label.c_str(); }
+  std::optional<Refusal> prepare(const Problem &) override;
+  Result<void> run(const TensorView &out) override;
+  Result<Turn> time(Device &, const TensorView &out,
+                    const TurnOptions &) override;
+  void finish() override;
+  double compileSeconds() const override { return seconds; }
+  std::string remark() const override { return note; }
+
+private:
+  Result<json> memoryOf(const void *data) const;
+  Result<json> tensorOf(const TensorView &view) const;
+  Result<json> capturesOf(const Problem &problem) const;
+  Result<json> preparation() const;
+  json request(const char *operation) const;
+  std::optional<Refusal> ask(json &request, json &answer);
+
+  std::string label;
+  Device &device;
+  TorchOptions options;
+  std::shared_ptr<TorchWorker> worker;
+  const Problem *problem = nullptr;
+  int generation = 0; ///< of the worker that the problem is prepared in
+  double seconds = 0;
+  std::string note;
+};
+
+Result<json> Torch::memoryOf(const void *data) const {
+  Result<SharedMemory> memory = device.share(data);
+  if (!memory)
+    return Error{memory.error()};
+  return json{{"kind", memory->kind},
+              {"handle", memory->handle},
+              {"bytes", memory->bytes},
+              {"offset", memory->offset}};
+}
+
+Result<json> Torch::tensorOf(const TensorView &view) const {
+  Result<json> memory = memoryOf(view.data);
+  if (!memory)
+    return memory;
+  auto [batch, head, position] = view.strides;
+  return json{{"dtype", toString(view.type)},
+              {"sizes", view.sizes},
+              {"strides", {batch, head, position, 1}},
+              {"memory", *memory}};
+}
+
+/// The captured tables; scalars are only in mods that PyTorch does not know.
+Result<json> Torch::capturesOf(const Problem &problem) const {
+  json captures = json::array();
+  const std::vector<CaptureInfo> &infos = problem.mod->captures();
+  for (size_t i = 0; i < infos.size(); ++i) {
+    const std::vector<int64_t> &sizes = problem.captures[i].sizes;
+    if (sizes.empty())
+      continue;
+    Result<json> memory = memoryOf(problem.captures[i].data);
+    if (!memory)
+      return memory;
+    std::vector<int64_t> strides(sizes.size(), 1);
+    for (size_t d = sizes.size() - 1; d > 0; --d)
+      strides[d - 1] = strides[d] * sizes[d];
+    captures.push_back({{"name", infos[i].name},
+                        {"dtype", toString(infos[i].type)},
+                        {"sizes", sizes},
+                        {"strides", strides},
+                        {"memory", *memory}});
+  }
+  return captures;
+}
+
+json Torch::request(const char *operation) const {
+  return {{"op", operation}, {"slot", label}};
+}
+
+/// The request that makes the worker ready for the problem.
+Result<json> Torch::preparation() const {
+  json message = request("prepare");
+  message["backend"] = label;
+  message["device"] = device.target() == Target::CUDA ? "cuda" : "cpu";
+  message["pattern"] = problem->pattern;
+  message["query_offset"] = problem->queryOffset;
+  message["scale"] = problem->scale;
+  message["max_autotune"] = options.maxAutotune;
+  message["dynamic"] = options.dynamic;
+  std::pair<const char *, const TensorView *> tensors[] = {
+      {"query", &problem->query},
+      {"key", &problem->key},
+      {"value", &problem->value}};
+  for (auto [name, view] : tensors) {
+    Result<json> tensor = tensorOf(*view);
+    if (!tensor)
+      return tensor;
+    message[name] = *tensor;
+  }
+  Result<json> captures = capturesOf(*problem);
+  if (!captures)
+    return captures;
+  message["captures"] = *captures;
+  return message;
+}
+
+std::optional<Refusal> Torch::prepare(const Problem &next) {
+  problem = &next;
+  generation = 0;
+  seconds = 0;
+  note.clear();
+  // What was enqueued for the inputs is not ordered before the worker's work.
+  if (Result<void> finished = device.synchronize(); !finished)
+    return Refusal{Refusal::Failed, finished.error()};
+  Result<json> message = preparation();
+  if (!message)
+    return Refusal{Refusal::Failed, message.error()};
+  json answer;
+  if (std::optional<Refusal> refusal = worker->ask(*message, answer))
+    return refusal;
+  generation = worker->generation();
+  if (answer.contains("first_run") && answer["first_run"].is_number() &&
+      label.compare(0, 4, "flex") == 0)
+    seconds = answer["first_run"].get<double>();
+  if (answer.contains("remark") && answer["remark"].is_string())
+    note = answer["remark"].get<std::string>();
+  return std::nullopt;
+}
+
+/// Asks for something about the prepared problem. Another backend may have
+/// brought the worker down since: then it is prepared again.
+std::optional<Refusal> Torch::ask(json &message, json &answer) {
+  if (!worker->isRunning() || generation != worker->generation())
+    if (std::optional<Refusal> refusal = prepare(*problem))
+      return refusal;
+  return worker->ask(message, answer);
+}
+
+Result<void> Torch::run(const TensorView &out) {
+  if (Result<void> finished = device.synchronize(); !finished)
+    return finished;
+  Result<json> tensor = tensorOf(out);
+  if (!tensor)
+    return Error{tensor.error()};
+  json message = request("run"), answer;
+  message["out"] = *tensor;
+  if (std::optional<Refusal> refusal = ask(message, answer))
+    return Error{refusal->reason};
+  return {};
+}
+
+/// The seconds at `key`: numbers, none of them negative.
+static std::optional<std::vector<double>> secondsAt(const json &answer,
+                                                    const char *key) {
+  auto found = answer.find(key);
+  if (found == answer.end() || !found->is_array() || found->empty())
+    return std::nullopt;
+  std::vector<double> seconds;
+  for (const json &value : *found) {
+    if (!value.is_number() || value.get<double>() < 0)
+      return std::nullopt;
+    seconds.push_back(value.get<double>());
+  }
+  return seconds;
+}
+
+Result<Turn> Torch::time(Device &, const TensorView &,
+                         const TurnOptions &turn) {
+  json message = request("time"), answer;
+  message["direction"] = "forward";
+  message["hot"] = turn.hot;
+  message["flush_bytes"] = device.flushBytes();
+  message["warmup_seconds"] = turn.warmupSeconds;
+  message["seconds"] = turn.seconds;
+  message["samples"] = turn.samples;
+  message["launches"] = turn.launches;
+  if (std::optional<Refusal> refusal = ask(message, answer))
+    return Error{refusal->reason};
+  auto samples = secondsAt(answer, "samples");
+  auto withLaunch = secondsAt(answer, "with_launch");
+  if (!samples || !withLaunch)
+    return Error{"the PyTorch worker sent no times"};
+  return Turn{*samples, *withLaunch};
+}
+
+void Torch::finish() {
+  if (generation && worker->isRunning() && generation == worker->generation()) {
+    json message = request("finish"), answer;
+    (void)worker->ask(message, answer); // If it fails, a new one comes.
+  }
+  generation = 0;
+}
+
+} // namespace
+
+std::unique_ptr<Backend>
+bench::createTorch(const std::string &name, Device &device,
+                   const TorchOptions &options,
+                   std::shared_ptr<TorchWorker> worker) {
+  return std::make_unique<Torch>(name, device, options, std::move(worker));
+}

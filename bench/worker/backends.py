@@ -1,0 +1,16 @@
+"""The backends by name. Each takes a Problem and gives an Attention, or raises a
+Refusal that says what its interface cannot express."""
+
+import flash
+import flex
+import sdpa
+
+BACKENDS = {
+    "sdpa": sdpa.any_backend,
+    "efficient": sdpa.efficient,
+    "fav2": flash.fav2,
+    "fav3": flash.fav3,
+    "fakv": flash.fakv,
+    "flex": flex.triton,
+    "flex_flash": flex.flash,
+}

@@ -1,0 +1,157 @@
+"""The FlashAttention packages: flash_attn (2), flash_attn_interface (3), and
+flash_attn's kernel for a key-value cache. They take (batch, position, head, channel).
+
+Their causal mask is aligned to the last key, ours to the first: where the lengths
+differ, only what comes to the same is run.
+"""
+
+import importlib
+
+import pattern as patterns
+import sdpa
+from problem import Attention
+from refusal import first_line, unavailable, unsupported
+
+
+def _package(name, title):
+    try:
+        return importlib.import_module(name)
+    except ImportError as error:
+        reason = first_line(error)
+        if f"No module named '{name}'" in reason:
+            reason = f"{title} is not installed (package {name})"
+        raise unavailable(reason) from None
+
+
+def _refuse_common(problem, title):
+    import torch
+
+    if problem.device != "cuda":
+        raise unavailable("needs an NVIDIA GPU")
+    if problem.query.dtype == torch.float32:
+        raise unsupported(f"{title} takes bf16 and f16")
+    if problem.pattern.bias in ("rel", "head_bias"):
+        raise unsupported(f"{title} has no such bias")
+    if problem.pattern.prefix:
+        raise unsupported(f"{title} has no such mask")
+    unequal = problem.queries != problem.keys and not problem.is_decoding
+    if problem.pattern.causal and unequal:
+        raise unsupported(f"{title} aligns its causal mask to the last key")
+
+
+def fav2(problem):
+    """The package, or without it PyTorch's own copy, which knows fewer patterns."""
+    try:
+        package = _package("flash_attn", "FlashAttention-2")
+    except Exception as missing:
+        plain = problem.pattern.name in ("noop", "causal")
+        if problem.device == "cuda" and not (plain or problem.pattern.documents):
+            if problem.is_decoding and not problem.pattern.bias:
+                return _in_torch(problem)
+            raise unavailable(
+                f"{missing}; PyTorch's own copy has no {problem.pattern.name}"
+            ) from None
+        return _in_torch(problem)
+    _refuse_common(problem, "FlashAttention-2")
+    options = _options(problem)
+    if problem.pattern.bias == "alibi":
+        options["alibi_slopes"] = problem.captures["slopes"]
+    return _dense_or_packed(problem, package, options)
+
+
+def _in_torch(problem):
+    attention = sdpa.flash(problem)
+    note = "PyTorch's own copy; the package flash_attn is not installed"
+    attention.remark = "; ".join(filter(None, [note, attention.remark]))
+    return attention
+
+
+def fav3(problem):
+    package = _package("flash_attn_interface", "FlashAttention-3")
+    _refuse_common(problem, "FlashAttention-3")
+    if problem.pattern.bias == "alibi":
+        raise unsupported("FlashAttention-3 has no ALiBi")
+    return _dense_or_packed(problem, package, _options(problem))
+
+
+def _options(problem):
+    """Keyword arguments that versions 2 and 3 have in common."""
+    pattern = problem.pattern
+    options = {"softmax_scale": problem.scale, "causal": pattern.causal}
+    if pattern.window is not None:
+        options["window_size"] = (pattern.window, 0)
+    if pattern.softcap:
+        options["softcap"] = pattern.softcap
+    return options
+
+
+def _first(result):
+    """Version 3 gives (out, lse) in some releases."""
+    return result[0] if isinstance(result, tuple) else result
+
+
+def _dense_or_packed(problem, package, options):
+    if problem.pattern.documents:
+        return _packed(problem, package, options)
+    first, end = 0, problem.keys
+    if problem.is_decoding:
+        # The query is aligned to the last key: cut off what comes after it.
+        first, end = patterns.visible_keys(problem.pattern, problem.offset, end)
+    run = package.flash_attn_func
+
+    def call(query, key, value):
+        out = run(
+            query.transpose(1, 2),
+            key[:, :, first:end].transpose(1, 2),
+            value[:, :, first:end].transpose(1, 2),
+            **options,
+        )
+        return _first(out).transpose(1, 2)
+
+    return Attention(call)
+
+
+def _packed(problem, package, options):
+    offsets, longest = patterns.document_offsets(problem.captures["documents"])
+    run = package.flash_attn_varlen_func
+
+    def call(query, key, value):
+        out = run(
+            query.transpose(1, 2)[0],
+            key.transpose(1, 2)[0],
+            value.transpose(1, 2)[0],
+            cu_seqlens_q=offsets,
+            cu_seqlens_k=offsets,
+            max_seqlen_q=longest,
+            max_seqlen_k=longest,
+            **options,
+        )
+        return _first(out)[None].transpose(1, 2)
+
+    return Attention(call)
+
+
+def fakv(problem):
+    package = _package("flash_attn", "FlashAttention-2")
+    _refuse_common(problem, "FlashAttention's cache kernel")
+    if problem.queries != 1:
+        raise unsupported("FlashAttention's cache kernel is for decoding (one query)")
+    import torch
+
+    _, end = patterns.visible_keys(problem.pattern, problem.offset, problem.keys)
+    lengths = torch.full((problem.batch,), end, dtype=torch.int32, device="cuda")
+    options = _options(problem)
+    if problem.pattern.bias == "alibi":
+        options["alibi_slopes"] = problem.captures["slopes"]
+
+    def call(query, key, value):
+        out = package.flash_attn_with_kvcache(
+            query.transpose(1, 2),
+            key.transpose(1, 2),
+            value.transpose(1, 2),
+            cache_seqlens=lengths,
+            **options,
+        )
+        return _first(out).transpose(1, 2)
+
+    return Attention(call)

@@ -1,0 +1,89 @@
+"""FlexAttention, compiled. The block mask is made beforehand, and its time told."""
+
+import functools
+import importlib.util
+import time
+
+import pattern as patterns
+from problem import Attention
+from refusal import unavailable, unsupported
+
+
+def triton(problem):
+    return _attention(problem, {})
+
+
+def flash(problem):
+    """FlexAttention on FlashAttention-4's kernels."""
+    if problem.device != "cuda":
+        raise unavailable("needs an NVIDIA GPU")
+    parent = importlib.util.find_spec("flash_attn")
+    if not parent or not importlib.util.find_spec("flash_attn.cute"):
+        raise unavailable("FlashAttention-4 is not installed (package flash-attn-4)")
+    return _attention(problem, {"BACKEND": "FLASH"})
+
+
+@functools.cache
+def _compiled(max_autotune, dynamic):
+    import torch
+    from torch.nn.attention.flex_attention import flex_attention
+
+    torch._dynamo.config.automatic_dynamic_shapes = False
+    for limit in ("recompile_limit", "cache_size_limit"):
+        if hasattr(torch._dynamo.config, limit):
+            setattr(torch._dynamo.config, limit, 1000)
+    mode = "max-autotune-no-cudagraphs" if max_autotune else None
+    return torch.compile(flex_attention, dynamic=dynamic, mode=mode)
+
+
+@functools.cache
+def _compiled_block_mask():
+    import torch
+    from torch.nn.attention.flex_attention import create_block_mask
+
+    return torch.compile(create_block_mask)
+
+
+def _block_mask(problem, mask_mod):
+    """The block mask, and the seconds that making it takes once compiled."""
+    import torch
+    from torch.nn.attention.flex_attention import create_block_mask
+
+    compiled = problem.device == "cuda"
+    make = _compiled_block_mask() if compiled else create_block_mask
+    for _ in range(2 if compiled else 1):
+        if compiled:
+            torch.cuda.synchronize()
+        start = time.perf_counter()
+        mask = make(mask_mod, None, None, problem.queries, problem.keys, problem.device)
+        if compiled:
+            torch.cuda.synchronize()
+        seconds = time.perf_counter() - start
+    return mask, seconds
+
+
+def _attention(problem, kernel_options):
+    if problem.queries == 0 or problem.keys == 0:
+        raise unsupported("FlexAttention takes no empty sequences")
+    compiled = _compiled(problem.max_autotune, problem.dynamic)
+    score_mod = patterns.score_mod(problem.pattern, problem.offset, problem.captures)
+    mask_mod = patterns.mask_mod(problem.pattern, problem.offset, problem.captures)
+    mask, remark = None, ""
+    if mask_mod is not None:
+        mask, seconds = _block_mask(problem, mask_mod)
+        remark = f"block mask made in {seconds * 1e3:.2f} ms"
+    options = dict(kernel_options)
+
+    def call(query, key, value):
+        return compiled(
+            query,
+            key,
+            value,
+            score_mod=score_mod,
+            block_mask=mask,
+            scale=problem.scale,
+            enable_gqa=problem.group != 1,
+            kernel_options=options or None,
+        )
+
+    return Attention(call, remark)

@@ -1,0 +1,41 @@
+"""Why a backend has no result: the words that attn-bench's rows use."""
+
+import traceback
+
+
+class Refusal(Exception):
+    """`kind`: unavailable, unsupported, out_of_memory or failed."""
+
+    def __init__(self, kind, reason):
+        super().__init__(reason)
+        self.kind = kind
+        self.reason = reason
+
+
+def unsupported(reason):
+    return Refusal("unsupported", reason)
+
+
+def unavailable(reason):
+    return Refusal("unavailable", reason)
+
+
+def first_line(text):
+    lines = [line.strip() for line in str(text).splitlines() if line.strip()]
+    return lines[0] if lines else ""
+
+
+def is_out_of_memory(error):
+    name = type(error).__name__
+    return name in ("OutOfMemoryError", "MemoryError") or "out of memory" in str(error)
+
+
+def refusal_for(error):
+    """The refusal that an exception stands for. Surprises keep their traceback on
+    standard error."""
+    if isinstance(error, Refusal):
+        return error
+    if is_out_of_memory(error):
+        return Refusal("out_of_memory", first_line(error))
+    traceback.print_exception(error)
+    return Refusal("failed", f"{type(error).__name__}: {first_line(error)}")
