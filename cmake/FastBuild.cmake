@@ -20,7 +20,9 @@ endif()
 
 find_program(ATTN_LINKER NAMES mold ld.lld lld)
 if(ATTN_LINKER MATCHES mold)
-  add_link_options(-fuse-ld=mold)
+  # Debian 12's mold begins RELRO at thread-local data, which may lie in a page
+  # of its own that is not mapped: such a program does not start.
+  add_link_options(-fuse-ld=mold -Wl,-z,norelro)
 elseif(ATTN_LINKER)
   add_link_options(-fuse-ld=lld)
 endif()
