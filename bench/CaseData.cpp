@@ -35,6 +35,7 @@ Result<void> CaseData::makeTensors(Device &device, const Case &item,
   description.mod = &item.mod->mod;
   description.sizes = s;
   description.type = item.type;
+  description.queryOffset = item.queryOffset;
   description.scale = 1 / std::sqrt(static_cast<float>(s.headDim));
   struct Input {
     GuardedTensor &tensor;
@@ -66,8 +67,8 @@ Result<void> CaseData::makeTensors(Device &device, const Case &item,
 }
 
 Result<void> CaseData::makeCaptures(Device &device, const Case &item) {
-  Result<std::vector<CaptureData>> made =
-      item.mod->mod.makeCaptures(item.sizes);
+  const Mod &maker = item.mod->unshifted ? *item.mod->unshifted : item.mod->mod;
+  Result<std::vector<CaptureData>> made = maker.makeCaptures(item.sizes);
   if (!made)
     return Error{made.error()};
   captureData = std::move(*made);
@@ -125,10 +126,10 @@ Result<void> CaseData::makeReference(Device &device) {
   bool cuda = device.target() == Target::CUDA;
   bool isF32 = description.type == ElementType::F32;
   bool onHost = cuda && isF32 && operations(description.sizes) <= hostLimit;
-  Result<std::vector<float>> computed =
-      onHost ? referenceOnHost(device)
-      : cuda ? referenceCUDA(device, description)
-             : referenceCPU(device, description);
+  Result<std::vector<float>> computed = onHost ? referenceOnHost(device)
+                                        : cuda
+                                            ? referenceCUDA(device, description)
+                                            : referenceCPU(device, description);
   precise = !cuda || !isF32 || onHost;
   if (!computed && cuda && !onHost) {
     computed = referenceOnHost(device);

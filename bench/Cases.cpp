@@ -48,16 +48,18 @@ static Case makeCase(const Config &config, const LoadedMod &mod,
   item.type = type;
   if (kvSize)
     sizes.batch = batchOf(kvSize, sizes, type);
-  if (config.decoding)
+  if (config.decoding) {
     sizes.queries = 1;
+    item.queryOffset = sizes.keys / 2;
+  }
   sizes.sequences = sizes.batch;
   item.sizes = item.asked = sizes;
   item.shape = shapeOf(sizes);
   if (sizes.batch == 0)
     item.refusal = "skipped: one sequence is larger than kv_size " +
                    std::to_string(kvSize) + " MiB";
-  else if (config.decoding)
-    item.refusal = "unsupported: decoding is not there yet";
+  else if (config.decoding && mod.mod.foldsBatch())
+    item.refusal = "unsupported: a folded batch has no one query to decode";
   else if (mod.mod.foldsBatch())
     foldBatch(item);
   return item;

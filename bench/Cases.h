@@ -11,9 +11,11 @@ namespace attn::bench {
 struct Case {
   const LoadedMod *mod = nullptr;
   ElementType type = ElementType::F32;
-  ProblemSizes sizes;  ///< as it runs: a folded batch is one sequence
-  ProblemSizes asked;  ///< as the configuration says it
-  std::string shape;   ///< (B,Hq,M,Hkv,N,D) as the configuration says it
+  ProblemSizes sizes; ///< as it runs: a folded batch is one sequence
+  ProblemSizes asked; ///< as the configuration says it
+  std::string shape;  ///< (B,Hq,M,Hkv,N,D) as the configuration says it
+  /// The position of the first query: the middle of the keys in decoding.
+  int64_t queryOffset = 0;
   std::string refusal; ///< why it cannot run; empty: it can
 };
 

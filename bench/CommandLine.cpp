@@ -180,8 +180,11 @@ the file. '--key=value' works too.
   --hot                runs may find their inputs in the GPU's L2 cache, which
                        else is flushed before each
   --dry-run            lists the cases, their memory and time; runs nothing
-  --calculate-bwd, --decoding, --max-autotune, --dynamic
-                       accepted; says what is not there yet
+  --decoding           one query, in the middle of the keys
+  --calculate-bwd      also the backward pass, of those that have one
+  --max-autotune, --dynamic
+                       how PyTorch compiles FlexAttention; compiled chooses its
+                       schedules by rule, and has one kernel for all lengths
   --help               this text
 
 Exit code: 0; 1 if a result is wrong or a backend failed; 2 for bad input; 130

@@ -280,8 +280,5 @@ std::vector<std::string> attn::bench::missingFeatures(const Config &config) {
   if (config.maxAutotune)
     missing.push_back("max_autotune: autotuning is not there yet; schedules "
                       "are chosen by rule");
-  if (config.decoding)
-    missing.push_back("decoding: decoding is not there yet; its cases are "
-                      "listed and not run");
   return missing;
 }

@@ -74,7 +74,7 @@ attn::bench::loadMods(const std::vector<Word> &words,
     Result<Mod> mod = Mod::fromFile(*path);
     if (!mod)
       return Error{mod.error()};
-    mods.push_back({word.text, *path, std::move(*mod)});
+    mods.push_back({word.text, *path, std::move(*mod), "", nullptr});
   }
   return mods;
 }

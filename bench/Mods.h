@@ -13,6 +13,8 @@ namespace attn::bench {
 struct LoadedMod {
   std::string label, path;
   Mod mod;
+  std::string source;             ///< its text if no file has it
+  const Mod *unshifted = nullptr; ///< whose captures it takes, if not its own
 };
 
 /// A name N is configs/mods/N.mlir beside the tool or mods/N.mlir beside the

@@ -177,9 +177,15 @@ void Runner::measureWatched(Row &row, CaseData &data) {
         *conditions.before, *conditions.after, conditions.seconds);
 }
 
-Row Runner::run(const Case &item) {
-  if (!item.refusal.empty())
-    return rowWithout(item, Outcome::Skipped, item.refusal);
+Row Runner::run(const Case &asked) {
+  if (!asked.refusal.empty())
+    return rowWithout(asked, Outcome::Skipped, asked.refusal);
+  Case item = asked;
+  Result<const LoadedMod *> mod =
+      shiftedMods.get(*asked.mod, asked.queryOffset);
+  if (!mod)
+    return rowWithout(asked, Outcome::Failed, mod.error());
+  item.mod = *mod;
   double needed = bytesNeeded(item, device.target());
   double free = static_cast<double>(device.freeBytes());
   if (needed > free)

@@ -4,6 +4,7 @@
 #define ATTN_BENCH_RUNNER_H
 
 #include "CaseData.h"
+#include "ModText.h"
 #include "Row.h"
 #include "Work.h"
 
@@ -33,6 +34,7 @@ private:
   /// What errors are judged by where `math` is not among the backends.
   std::unique_ptr<Backend> yardstick;
   InputPoolCache pools;
+  ShiftedMods shiftedMods;
   WorkCounter work;
 };
 

@@ -1,56 +1,15 @@
 // Exact counts of unmasked pairs.
 #include "Work.h"
 
+#include "ModText.h"
+
 #include <cmath>
-#include <fstream>
-#include <sstream>
 
 using namespace attn;
 using namespace attn::bench;
 
 /// Above this a count would take longer than the measurement.
 static constexpr double maxPairs = 0x1p37;
-
-/// `tensor<?x?xf32>`, or `i32` for a scalar.
-static std::string typeOf(const CaptureInfo &capture) {
-  std::string type = toString(capture.type);
-  if (capture.rank == 0)
-    return type;
-  std::string dims;
-  for (int i = 0; i < capture.rank; ++i)
-    dims += "?x";
-  return "tensor<" + dims + type + ">";
-}
-
-/// A mod with `mod`'s mask and no score program.
-static std::string maskOnly(const Mod &mod) {
-  std::string parameters, arguments, types;
-  for (const CaptureInfo &capture : mod.captures()) {
-    std::string separator = parameters.empty() ? "" : ", ";
-    parameters += separator + "%" + capture.name + " : " + typeOf(capture);
-    arguments += separator + "%" + capture.name;
-    types += separator + typeOf(capture);
-  }
-  if (!parameters.empty()) {
-    parameters = "(" + parameters + ")";
-    arguments = "(" + arguments + ")";
-    types = " : " + types;
-  }
-  return "\nattn.mod @attn_bench_mask_only" + parameters +
-         "\n  mask(%b: i32, %h: i32, %q: i32, %kv: i32) {\n"
-         "    %keep = attn.apply_mask @" +
-         mod.name() + arguments + "[%b, %h, %q, %kv]" + types +
-         "\n    attn.yield %keep : i1\n  }\n";
-}
-
-static Result<Mod> maskOnlyMod(const LoadedMod &loaded) {
-  if (!loaded.mod.hasScore())
-    return loaded.mod;
-  std::ifstream file(loaded.path);
-  std::stringstream text;
-  text << file.rdbuf();
-  return Mod::fromSource(text.str() + maskOnly(loaded.mod), loaded.path);
-}
 
 Result<const AttentionKernel *>
 WorkCounter::kernelFor(const LoadedMod &loaded) {
