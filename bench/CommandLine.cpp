@@ -147,6 +147,8 @@ const char *attn::bench::helpText() {
   return R"(OVERVIEW: times compiled attention against other ways of computing it
 
 USAGE: attn-bench [--config FILE] [flags]
+       attn-bench compare BEFORE.json AFTER.json [--threshold PERCENT]
+       attn-bench report RUN.json [FILE.html]
 
 Runs every combination of batch sizes, heads, lengths, dimensions and patterns.
 Each flag is also a key of the YAML file, where - is written _; flags override
@@ -187,7 +189,11 @@ the file. '--key=value' works too.
                        schedules by rule, and has one kernel for all lengths
   --help               this text
 
-Exit code: 0; 1 if a result is wrong or a backend failed; 2 for bad input; 130
-if interrupted.
+'compare' says of every measurement of two runs whether it became FASTER, SLOWER
+or stayed the SAME by more than a threshold (2%), or is UNSURE, by confidence
+intervals. 'report' writes a run's HTML report again.
+
+Exit code: 0; 1 if a result is wrong or a backend failed, or something became
+SLOWER; 2 for bad input; 130 if interrupted.
 )";
 }

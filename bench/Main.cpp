@@ -2,6 +2,7 @@
 #include "Main.h"
 
 #include "CommandLine.h"
+#include "Compare.h"
 #include "ConfigFile.h"
 #include "Interrupt.h"
 #include "Repeat.h"
@@ -122,6 +123,12 @@ static int runConfig(const Config &config, const CommandLine &line, int argc,
 }
 
 int attn::bench::runTool(int argc, char **argv) {
+  std::vector<std::string> words(argv + 1, argv + argc);
+  std::string command = words.empty() ? "" : words[0];
+  if (command == "compare" || command == "report") {
+    words.erase(words.begin());
+    return command == "compare" ? runCompare(words) : runReport(words);
+  }
   Result<CommandLine> line = parseCommandLine(argc, argv);
   if (!line)
     return complain(line.error());

@@ -58,6 +58,8 @@ static std::string commonFlags(const Config &config, Target target) {
   add(config.hot, " --hot");
   if (config.python != Config().python)
     flags += " --python " + shellQuoted(config.python);
+  if (config.workerTimeout != Config().workerTimeout)
+    flags += " --worker-timeout " + std::to_string(config.workerTimeout);
   if (!config.schedule.empty())
     flags += " --schedule " + shellQuoted(config.schedule);
   return flags;
