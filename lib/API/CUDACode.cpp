@@ -30,10 +30,23 @@ Result<void> CUDACode::launch(int64_t blocks,
                       static_cast<cuda::Stream>(stream));
 }
 
-Result<CUDACode> attn::loadCUDACode(const Mod &mod, mlir::ModuleOp module,
-                                    const std::string &name, bool exact) {
-  std::string ptx;
+/// What a launch must know of a lowered kernel.
+static CUDACode launchOf(mlir::LLVM::LLVMFuncOp function) {
   CUDACode code;
+  if (auto bytes =
+          function->getAttrOfType<mlir::IntegerAttr>("tile.shared_bytes"))
+    code.sharedBytes = bytes.getInt();
+  code.threads =
+      function->getAttrOfType<mlir::DenseI32ArrayAttr>("gpu.known_block_size")
+          .asArrayRef()[0];
+  return code;
+}
+
+Result<std::vector<CUDACode>>
+attn::loadCUDACode(const Mod &mod, mlir::ModuleOp module,
+                   const std::vector<std::string> &names, bool exact) {
+  std::string ptx;
+  std::vector<CUDACode> codes;
   Result<void> lowered = mod.impl().collect("cannot be compiled", [&] {
     mlir::PassManager pm(module.getContext());
     mlir::attn::GPUPipelineOptions options;
@@ -43,14 +56,9 @@ Result<CUDACode> attn::loadCUDACode(const Mod &mod, mlir::ModuleOp module,
       return mlir::failure();
     auto kernels = module.getOps<mlir::gpu::GPUModuleOp>();
     mlir::gpu::GPUModuleOp kernel = *kernels.begin();
-    auto function = kernel.lookupSymbol<mlir::LLVM::LLVMFuncOp>(name);
-    if (auto bytes = function->getAttrOfType<mlir::IntegerAttr>(
-            "tile.shared_bytes"))
-      code.sharedBytes = bytes.getInt();
-    code.threads = function
-                       ->getAttrOfType<mlir::DenseI32ArrayAttr>(
-                           "gpu.known_block_size")
-                       .asArrayRef()[0];
+    for (const std::string &name : names)
+      codes.push_back(
+          launchOf(kernel.lookupSymbol<mlir::LLVM::LLVMFuncOp>(name)));
     mlir::FailureOr<std::string> text = mlir::attn::emitPTX(kernel, {});
     if (mlir::failed(text))
       return mlir::failure();
@@ -62,16 +70,19 @@ Result<CUDACode> attn::loadCUDACode(const Mod &mod, mlir::ModuleOp module,
   Result<cuda::Module> loaded = cuda::Module::fromPTX(ptx);
   if (!loaded)
     return Error{loaded.error()};
-  code.module.emplace(std::move(*loaded));
-  Result<cuda::Function> function = code.module->function(name);
-  if (!function)
-    return Error{function.error()};
-  code.function = *function;
-  if (Result<void> fits =
-          cuda::setDynamicSharedMemory(code.function, code.sharedBytes);
-      !fits)
-    return Error{fits.error()};
-  return code;
+  auto shared = std::make_shared<const cuda::Module>(std::move(*loaded));
+  for (size_t i = 0; i < names.size(); ++i) {
+    codes[i].module = shared;
+    Result<cuda::Function> function = shared->function(names[i]);
+    if (!function)
+      return Error{function.error()};
+    codes[i].function = *function;
+    if (Result<void> fits = cuda::setDynamicSharedMemory(codes[i].function,
+                                                         codes[i].sharedBytes);
+        !fits)
+      return Error{fits.error()};
+  }
+  return codes;
 }
 
 void CUDAParameters::addWord(uint64_t word) {

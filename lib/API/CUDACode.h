@@ -8,14 +8,14 @@
 #include "mlir/IR/BuiltinOps.h"
 
 #include <deque>
-#include <optional>
+#include <memory>
 #include <vector>
 
 namespace attn {
 
 /// One kernel, loaded into the context that was current.
 struct CUDACode {
-  std::optional<cuda::Module> module;
+  std::shared_ptr<const cuda::Module> module; ///< the kernels of one share it
   cuda::Function function = nullptr;
   int64_t sharedBytes = 0;
   unsigned threads = 0; ///< of a block
@@ -25,11 +25,12 @@ struct CUDACode {
                       void *stream) const;
 };
 
-/// Lowers the one gpu.module of `module` to PTX and loads the kernel `name`. The
+/// Lowers the one gpu.module of `module` to PTX and loads the kernels `names`. The
 /// caller holds the mod's mutex; diagnostics go through the mod. `exact`: as in
 /// math-to-ptx.
-Result<CUDACode> loadCUDACode(const Mod &mod, mlir::ModuleOp module,
-                              const std::string &name, bool exact);
+Result<std::vector<CUDACode>>
+loadCUDACode(const Mod &mod, mlir::ModuleOp module,
+             const std::vector<std::string> &names, bool exact);
 
 /// Kernel parameters in the order in which a gpu.func declares them.
 class CUDAParameters {

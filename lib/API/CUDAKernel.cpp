@@ -45,12 +45,12 @@ Result<Variant> compileVariant(const Mod &mod, const KernelSpec &spec) {
   });
   if (!lowered)
     return Error{lowered.error()};
-  Result<CUDACode> code =
-      loadCUDACode(mod, *kernel->module, KernelModule::function,
+  Result<std::vector<CUDACode>> code =
+      loadCUDACode(mod, *kernel->module, {KernelModule::function},
                    /*exact=*/spec.type == ElementType::F32);
   if (!code)
     return Error{code.error()};
-  variant.code = std::move(*code);
+  variant.code = code->front();
   variant.captures = kernel->captures;
   variant.schedule = kernel->schedule;
   return variant;

@@ -255,12 +255,12 @@ api::SoftmaxImpl api::createCUDASoftmax(const Mod &mod, ElementType scoreType,
     return Error{device.error()};
   std::lock_guard<std::mutex> lock(mod.impl().mutex);
   OwningOpRef<ModuleOp> module = buildModule(mod, probabilityType);
-  Result<CUDACode> code =
-      loadCUDACode(mod, *module, kernelName, /*exact=*/true);
+  Result<std::vector<CUDACode>> code =
+      loadCUDACode(mod, *module, {kernelName}, /*exact=*/true);
   if (!code)
     return Error{code.error()};
   auto impl = std::make_shared<CUDASoftmax>();
-  impl->code = std::move(*code);
+  impl->code = code->front();
   impl->captures = mod.captures();
   return std::shared_ptr<SoftmaxKernel::Impl>(impl);
 }

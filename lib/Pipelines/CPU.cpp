@@ -61,7 +61,22 @@ void mlir::attn::buildCPUPipeline(OpPassManager &pm,
   buildFlashToLLVMPipeline(pm, options);
 }
 
+void mlir::attn::buildCPUTileListsPipeline(OpPassManager &pm) {
+  pm.addPass(createAttnInlineModsPass());
+  pm.addPass(createCanonicalizerPass());
+  pm.addPass(createAttnSelectSchedulePass());
+  pm.addPass(createAttnToTileListsPass());
+  pm.addPass(createFlashToTasksPass());
+  pm.addPass(createCanonicalizerPass());
+  pm.addPass(createCSEPass());
+  buildLowerToLLVMPipeline(pm);
+}
+
 void mlir::attn::registerCPUPipelines() {
+  PassPipelineRegistration<>(
+      "attn-cpu-tile-lists-pipeline",
+      "From attention to the functions that find its tiles, for a CPU",
+      buildCPUTileListsPipeline);
   PassPipelineRegistration<CPUPipelineOptions>(
       "attn-cpu-pipeline", "From attention to the llvm dialect, for a CPU",
       buildCPUPipeline);

@@ -50,7 +50,27 @@ void attn::buildGPUToNVVMPipeline(OpPassManager &manager,
   module.addPass(createCSEPass());
 }
 
+void attn::buildGPUTileListsPipeline(OpPassManager &manager) {
+  manager.addPass(createAttnInlineModsPass());
+  manager.addPass(createCanonicalizerPass());
+  AttnSelectSchedulePassOptions schedule;
+  schedule.target = "sm80";
+  manager.addPass(createAttnSelectSchedulePass(schedule));
+  AttnToTileListsPassOptions lists;
+  lists.warps = true;
+  manager.addPass(createAttnToTileListsPass(lists));
+  manager.addPass(createCanonicalizerPass());
+  manager.addPass(createCSEPass());
+}
+
 void attn::registerGPUPipeline() {
+  PassPipelineRegistration<GPUPipelineOptions>(
+      "attn-gpu-tile-lists-pipeline",
+      "From attention to the NVVM kernels that find its tiles",
+      [](OpPassManager &manager, const GPUPipelineOptions &options) {
+        buildGPUTileListsPipeline(manager);
+        buildGPUToNVVMPipeline(manager, options);
+      });
   PassPipelineRegistration<GPUPipelineOptions>(
       "attn-gpu-pipeline",
       "From attention to NVVM, one gpu.module for each kernel",

@@ -43,6 +43,28 @@ def AttnToFlashPass : Pass<"attn-to-flash", "::mlir::ModuleOp"> {
     "::mlir::memref::MemRefDialect", "::mlir::tile::TileDialect"];
 }
 
+def AttnToTileListsPass : Pass<"attn-to-tile-lists", "::mlir::ModuleOp"> {
+  let summary = "Lower attention to the functions that find the tiles it visits";
+  let description = [{
+    Replaces a function of one `attn.attention` by the functions of
+    attn/Conversion/TileLists.h, which a kernel whose tiles are not one run needs
+    before it: bounds of what the mask reads on each tile, the class of each tile,
+    and the lists. Their cost grows with the number of tiles; only a tile that
+    intervals do not decide is evaluated pair by pair.
+
+    Without `warps` each function is a kernel in flash form, whose tasks are for
+    one thread (`flash-to-tasks`); with it a GPU kernel in the module
+    `@tile_lists`, in which a warp does one task. Expects a schedule
+    (`attn-select-schedule`) and mods that stand alone (`attn-inline-mods`).
+  }];
+  let options = [
+    Option<"warps", "warps", "bool", "false", "GPU kernels, a warp for each task">
+  ];
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::func::FuncDialect",
+    "::mlir::gpu::GPUDialect", "::mlir::LLVM::LLVMDialect", "::mlir::memref::MemRefDialect",
+    "::mlir::NVVM::NVVMDialect", "::mlir::scf::SCFDialect"];
+}
+
 def FlashToGPUPass : Pass<"flash-to-gpu", "::mlir::ModuleOp"> {
   let summary = "Give each task of a flash form kernel to a GPU thread block";
   let description = [{

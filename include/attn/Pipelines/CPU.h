@@ -29,6 +29,10 @@ void buildFlashToLLVMPipeline(OpPassManager &pm,
 /// From scf, vector, memref, math and arith to the llvm dialect: its last part.
 void buildLowerToLLVMPipeline(OpPassManager &pm);
 
+/// From attention to the functions that find its tiles, in the llvm dialect
+/// (attn/Conversion/TileLists.h).
+void buildCPUTileListsPipeline(OpPassManager &pm);
+
 void registerCPUPipelines();
 
 } // namespace mlir::attn

@@ -29,6 +29,10 @@ void buildGPUToNVVMPipeline(OpPassManager &manager,
                             const GPUPipelineOptions &options);
 
 /// Registers `attn-gpu-pipeline`, both of the above.
+/// From attention to the GPU kernels that find its tiles
+/// (attn/Conversion/TileLists.h), before buildGPUToNVVMPipeline.
+void buildGPUTileListsPipeline(OpPassManager &manager);
+
 void registerGPUPipeline();
 
 } // namespace attn

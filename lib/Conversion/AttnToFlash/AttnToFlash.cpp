@@ -4,6 +4,7 @@
 #include "FlashForward.h"
 
 #include "attn/Conversion/Passes.h"
+#include "attn/Conversion/TileLists.h"
 #include "attn/Dialect/Attn/IR/AttnDialect.h"
 #include "attn/Dialect/Tile/IR/TileDialect.h"
 
@@ -36,8 +37,8 @@ static Type memoryType(Type type, bool strided) {
   shape.back() = tensor.getShape().back();
   SmallVector<int64_t> strides(tensor.getRank(), ShapedType::kDynamic);
   strides.back() = 1;
-  auto layout = StridedLayoutAttr::get(type.getContext(), ShapedType::kDynamic,
-                                       strides);
+  auto layout =
+      StridedLayoutAttr::get(type.getContext(), ShapedType::kDynamic, strides);
   return MemRefType::get(shape, tensor.getElementType(), layout);
 }
 
@@ -54,7 +55,8 @@ static LogicalResult checkFunction(AttentionOp op) {
       return op.emitOpError()
              << "expects every operand to be an argument of the function";
   Operation *terminator = func.getBody().front().getTerminator();
-  if (&func.getBody().front().front() != op || op->getNextNode() != terminator ||
+  if (&func.getBody().front().front() != op ||
+      op->getNextNode() != terminator ||
       terminator->getOperands() != op->getResults())
     return op.emitOpError() << "expects a function that holds nothing else and "
                                "returns its results";
@@ -74,7 +76,14 @@ static LogicalResult checkMod(AttentionOp op) {
   return failure(result.wasInterrupted());
 }
 
+static MaskLogic readMask(AttentionOp op) {
+  ModOp mod = op.lookupMod();
+  Region none;
+  return MaskLogic(mod && mod.hasMask() ? mod.getMask() : none);
+}
+
 static void convertFunction(AttentionOp op, bool roundProbabilities) {
+  MaskLogic logic = readMask(op);
   auto func = cast<func::FuncOp>(op->getParentOp());
   SmallVector<Type> inputs;
   for (Value operand : {op.getQuery(), op.getKey(), op.getValue()})
@@ -84,25 +93,35 @@ static void convertFunction(AttentionOp op, bool roundProbabilities) {
   inputs.push_back(memoryType(op.getOut().getType(), /*strided=*/true));
   if (op.getLse())
     inputs.push_back(memoryType(op.getLse().getType(), /*strided=*/false));
+  size_t firstList = inputs.size();
+  if (!logic.hasOneRun)
+    llvm::append_range(inputs, tileListTypes(op.getContext()));
 
   OpBuilder builder(func);
   auto kernel = func::FuncOp::create(builder, func.getLoc(), func.getName(),
                                      builder.getFunctionType(inputs, {}));
   kernel->setAttr("attn.kernel", builder.getUnitAttr());
   kernel->setAttr("attn.schedule", *op.getSchedule());
+  kernel->setAttr("attn.tiles",
+                  builder.getStringAttr(logic.hasOneRun ? "bounds" : "lists"));
+  for (const MaskLogic::Remark &remark : logic.remarks)
+    emitRemark(remark.location) << remark.text;
 
   Block *entry = kernel.addEntryBlock();
   ImplicitLocOpBuilder body =
       ImplicitLocOpBuilder::atBlockEnd(op.getLoc(), entry);
   auto args = entry->getArguments();
   size_t captures = op.getCaptures().size();
-  FlashOperands operands;
+  FlashOperands operands{logic, {}, {}, {}, {}, {}, {}, {}};
   operands.query = args[0], operands.key = args[1], operands.value = args[2];
   SmallVector<Value> captured(args.slice(3, captures));
   operands.captures = captured;
   operands.out = args[3 + captures];
   if (op.getLse())
     operands.lse = args[4 + captures];
+  if (!logic.hasOneRun)
+    operands.lists = TileListOperands{args[firstList], args[firstList + 1],
+                                      args[firstList + 2], args[firstList + 3]};
   buildFlashForward(body, op, operands, roundProbabilities);
   func::ReturnOp::create(body);
   func.erase();

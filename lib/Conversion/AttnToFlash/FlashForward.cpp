@@ -45,7 +45,8 @@ public:
                const FlashOperands &operands, bool roundProbabilities)
       : b(b), op(op), operands(operands),
         roundProbabilities(roundProbabilities), mod(op.lookupMod()),
-        schedule(*op.getSchedule()), elementType(op.getElementType()) {
+        logic(operands.logic), schedule(*op.getSchedule()),
+        elementType(op.getElementType()) {
     // Widths are multiples of 16, which every matrix unit divides.
     headDim = llvm::alignTo(op.getHeadDim(), 16);
     valueDim = llvm::alignTo(op.getValueDim(), 16);
@@ -89,11 +90,34 @@ private:
     batchId = ids[0], headId = ids[1];
     keyHeadId = arith::DivUIOp::create(b, headId, headsPerKeyHead);
     batchI32 = toI32(batchId), headI32 = toI32(headId);
+    if (operands.lists)
+      visitList(ids[2]);
+    else
+      visitRun(ids[2], tiles);
+
+    queryTileValue =
+        load(operands.query, headId, firstQuery, queryTile, headDim);
+    Value minusInfinity = splat({queryTile}, -INFINITY);
+    Value noWeight = splat({queryTile}, 0);
+    Value noOutput = splat({queryTile, valueDim}, 0);
+    auto loop = scf::ForOp::create(
+        b, firstVisit, endOfVisits, index(1),
+        ValueRange{minusInfinity, noWeight, noOutput},
+        [&](OpBuilder &, Location, Value visit, ValueRange state) {
+          SmallVector<Value> next =
+              buildStep(visit, state[0], state[1], state[2]);
+          scf::YieldOp::create(b, next);
+        });
+    epilogue(loop.getResult(0), loop.getResult(1), loop.getResult(2));
+  }
+
+  //===--- what is visited ------------------------------------------------===//
+  /// The key tiles are one run, whose ends the mask program gives.
+  void visitRun(Value task, Value tiles) {
     // Masks that grow with the position are common: last rows first.
     Value t = arith::SubIOp::create(
-        b, arith::SubIOp::create(b, tiles, index(1)), ids[2]);
+        b, arith::SubIOp::create(b, tiles, index(1)), task);
     firstQuery = arith::MulIOp::create(b, t, index(queryTile));
-
     KeyBounds bounds = keyBounds();
     Value step = index(keyTile), one = index(1), zero = index(0);
     auto tileOf = [&](Value key) -> Value {
@@ -101,57 +125,83 @@ private:
     };
     Value nothing = arith::CmpIOp::create(b, arith::CmpIPredicate::sgt,
                                           bounds.may.low, bounds.may.high);
-    Value low = arith::SelectOp::create(b, nothing, zero, tileOf(bounds.may.low));
-    Value high = arith::SelectOp::create(
+    firstVisit =
+        arith::SelectOp::create(b, nothing, zero, tileOf(bounds.may.low));
+    endOfVisits = arith::SelectOp::create(
         b, nothing, zero,
         arith::AddIOp::create(b, tileOf(bounds.may.high), one));
     // Tiles are counted in 32 bits, like positions: registers are dear.
     fullLow = toI32(arith::CeilDivSIOp::create(b, bounds.must.low, step));
     fullHigh = toI32(tileOf(arith::AddIOp::create(b, bounds.must.high, one)));
-
-    queryTileValue = load(operands.query, headId, firstQuery, queryTile, headDim);
-    Value minusInfinity = splat({queryTile}, -INFINITY);
-    Value noWeight = splat({queryTile}, 0);
-    Value noOutput = splat({queryTile, valueDim}, 0);
-    auto loop = scf::ForOp::create(
-        b, low, high, one, ValueRange{minusInfinity, noWeight, noOutput},
-        [&](OpBuilder &, Location, Value j, ValueRange state) {
-          SmallVector<Value> next = buildStep(j, state[0], state[1], state[2]);
-          scf::YieldOp::create(b, next);
-        });
-    epilogue(loop.getResult(0), loop.getResult(1), loop.getResult(2));
   }
 
   KeyBounds keyBounds() {
-    KeyBoundsContext context;
-    context.batch = batchId, context.head = headId;
-    context.firstQuery = firstQuery;
-    context.lastQuery = arith::MinSIOp::create(
+    MaskContext context{batchId,           headId,        queries, keys,
+                        operands.captures, loadFromMemory};
+    Value last = arith::MinSIOp::create(
         b, arith::AddIOp::create(b, firstQuery, index(queryTile - 1)),
         lastQuery);
-    context.queries = queries, context.keys = keys;
-    context.captures = operands.captures;
-    context.lowerLoad = loadFromMemory;
-    Region none;
-    return emitKeyBounds(b, hasMask() ? mod.getMask() : none, context);
+    return emitKeyBounds(b, logic, context, firstQuery, last);
+  }
+
+  /// The key tiles are listed, partial ones first.
+  void visitList(Value task) {
+    const TileListOperands &lists = *operands.lists;
+    // Lists have one entry for what the mask does not read.
+    Value batchEntry = logic.readsBatch() ? batchId : index(0);
+    Value headEntry = logic.readsHead() ? headId : index(0);
+    auto entry = [&](Value memory, ValueRange rest) -> Value {
+      SmallVector<Value> at{batchEntry, headEntry};
+      llvm::append_range(at, rest);
+      return toIndex(memref::LoadOp::create(b, memory, at));
+    };
+    Value t = entry(lists.order, {task});
+    firstQuery = arith::MulIOp::create(b, t, index(queryTile));
+    firstVisit = entry(lists.firsts, {t});
+    Value partials = entry(lists.counts, {t, index(0)});
+    endOfPartials = arith::AddIOp::create(b, firstVisit, partials);
+    endOfVisits = arith::AddIOp::create(b, endOfPartials,
+                                        entry(lists.counts, {t, index(1)}));
+    wholeTiles = toI32(arith::DivUIOp::create(b, keys, index(keyTile)));
+  }
+
+  /// The key tile of a visit, i32.
+  Value tileOfVisit(Value visit) {
+    if (!operands.lists)
+      return toI32(visit);
+    return memref::LoadOp::create(b, operands.lists->tiles, visit);
+  }
+
+  /// i1: whether a visited tile has pairs to leave out, by the mask or by the
+  /// lengths.
+  Value isPartial(Value visit, Value tile) {
+    auto compare = [&](arith::CmpIPredicate predicate, Value x, Value y) {
+      return arith::CmpIOp::create(b, predicate, x, y);
+    };
+    if (operands.lists)
+      return arith::OrIOp::create(
+          b, compare(arith::CmpIPredicate::slt, visit, endOfPartials),
+          compare(arith::CmpIPredicate::sge, tile, wholeTiles));
+    return arith::OrIOp::create(
+        b, compare(arith::CmpIPredicate::slt, tile, fullLow),
+        compare(arith::CmpIPredicate::sge, tile, fullHigh));
   }
 
   /// One visit of a key tile; returns the new maximum, weight sum and output.
-  SmallVector<Value> buildStep(Value j, Value maximum, Value sum,
+  SmallVector<Value> buildStep(Value visit, Value maximum, Value sum,
                                Value output) {
-    Value firstKey = arith::MulIOp::create(b, j, index(keyTile));
+    Value tile = tileOfVisit(visit);
+    Value firstKey = arith::MulIOp::create(
+        b, operands.lists ? toIndex(tile) : visit, index(keyTile));
     Value keyValue = load(operands.key, keyHeadId, firstKey, keyTile, headDim);
     Value score = contract(queryTileValue, keyValue,
                            splat({queryTile, keyTile}, 0), /*transposed=*/true);
     score = applyScore(score, firstKey);
 
-    Value tile = toI32(j);
-    Value partial = arith::OrIOp::create(
-        b,
-        arith::CmpIOp::create(b, arith::CmpIPredicate::slt, tile, fullLow),
-        arith::CmpIOp::create(b, arith::CmpIPredicate::sge, tile, fullHigh));
-    score = either(partial, [&] { return applyMask(score, firstKey); },
-                   [&] { return score; });
+    Value partial = isPartial(visit, tile);
+    score = either(
+        partial, [&] { return applyMask(score, firstKey); },
+        [&] { return score; });
 
     auto [newMaximum, shift, decay] = newRowMaximum(score, maximum);
     Value weights = exponentials(score, shift);
@@ -202,8 +252,8 @@ private:
     };
   }
 
-  /// Row i or column i of the tile as a position, i32. `inside` clamps it to the
-  /// tensor, for programs that may not be evaluated elsewhere.
+  /// Row i or column i of the tile as a position, i32. `inside` clamps it to
+  /// the tensor, for programs that may not be evaluated elsewhere.
   Value position(int64_t dim, Value first, Value last, bool inside) {
     Value i = arith::IndexCastOp::create(b, b.getI32Type(),
                                          linalg::IndexOp::create(b, dim));
@@ -221,11 +271,11 @@ private:
         return s;
       Region &program = mod.getScore();
       bool inside = needsPositionsInside(program);
-      return inlineProgram(
-          b, b.getLoc(), program, operands.captures,
-          {s, batchI32, headI32, position(0, firstQuery, lastQuery, inside),
-           position(1, firstKey, lastKey, inside)},
-          lowerLoad());
+      return inlineProgram(b, b.getLoc(), program, operands.captures,
+                           {s, batchI32, headI32,
+                            position(0, firstQuery, lastQuery, inside),
+                            position(1, firstKey, lastKey, inside)},
+                           lowerLoad());
     });
     return result;
   }
@@ -238,11 +288,11 @@ private:
       if (hasMask()) {
         Region &program = mod.getMask();
         bool inside = needsPositionsInside(program);
-        Value kept = inlineProgram(
-            b, b.getLoc(), program, operands.captures,
-            {batchI32, headI32, position(0, firstQuery, lastQuery, inside),
-             position(1, firstKey, lastKey, inside)},
-            lowerLoad());
+        Value kept = inlineProgram(b, b.getLoc(), program, operands.captures,
+                                   {batchI32, headI32,
+                                    position(0, firstQuery, lastQuery, inside),
+                                    position(1, firstKey, lastKey, inside)},
+                                   lowerLoad());
         keep = arith::AndIOp::create(b, keep, kept);
       }
       return arith::SelectOp::create(b, keep, in[0], f32(-INFINITY));
@@ -266,8 +316,8 @@ private:
           return arith::SelectOp::create(
               b, empty, f32(0), arith::MulFOp::create(b, in[0], factor));
         });
-    Value decay = elementwise(
-        {old, shift}, old.getType(), [&](ValueRange in) -> Value {
+    Value decay =
+        elementwise({old, shift}, old.getType(), [&](ValueRange in) -> Value {
           return exponential(in[0], in[1], factor);
         });
     return {maximum, shift, decay};
@@ -275,8 +325,8 @@ private:
 
   /// 2 ^ (x * factor - shift)
   Value exponential(Value x, Value shift, Value factor) {
-    Value exponent = math::FmaOp::create(b, x, factor,
-                                         arith::NegFOp::create(b, shift));
+    Value exponent =
+        math::FmaOp::create(b, x, factor, arith::NegFOp::create(b, shift));
     return math::Exp2Op::create(b, exponent);
   }
 
@@ -294,8 +344,7 @@ private:
 
   template <typename CombineOp> Value reduceRows(Value tile, Value init) {
     auto reduce = linalg::ReduceOp::create(
-        b, b.getLoc(), ValueRange{tile}, ValueRange{init},
-        ArrayRef<int64_t>{1},
+        b, b.getLoc(), ValueRange{tile}, ValueRange{init}, ArrayRef<int64_t>{1},
         [](OpBuilder &nested, Location loc, ValueRange args) {
           Value combined = CombineOp::create(nested, loc, args[0], args[1]);
           linalg::YieldOp::create(nested, loc, combined);
@@ -334,8 +383,8 @@ private:
     if (!operands.lse)
       return;
     // An empty row has maximum -inf and sum 0, so that this is -inf as well.
-    Value lse = elementwise(
-        {maximum, sum}, sum.getType(), [&](ValueRange in) -> Value {
+    Value lse =
+        elementwise({maximum, sum}, sum.getType(), [&](ValueRange in) -> Value {
           Value log = math::Log2Op::create(b, in[1]);
           Value base2 = math::FmaOp::create(b, in[0], f32(exponentFactor), log);
           return arith::MulFOp::create(b, base2, f32(ln2));
@@ -351,19 +400,19 @@ private:
         ValueRange{batchId, head, row});
   }
 
-  /// a * b^T (transposed: b's rows are the result's columns) or a * b, plus init.
+  /// a * b^T (transposed: b's rows are the result's columns) or a * b, plus
+  /// init.
   Value contract(Value lhs, Value rhs, Value init, bool transposed) {
     AffineExpr i, j, k;
     bindDims(b.getContext(), i, j, k);
     auto map = [&](AffineExpr x, AffineExpr y) {
       return AffineMap::get(3, 0, {x, y}, b.getContext());
     };
-    SmallVector<AffineMap> maps = {map(i, k),
-                                   transposed ? map(j, k) : map(k, j),
-                                   map(i, j)};
-    auto op = linalg::ContractOp::create(
-        b, TypeRange{init.getType()}, ValueRange{lhs, rhs}, ValueRange{init},
-        b.getAffineMapArrayAttr(maps));
+    SmallVector<AffineMap> maps = {
+        map(i, k), transposed ? map(j, k) : map(k, j), map(i, j)};
+    auto op = linalg::ContractOp::create(b, TypeRange{init.getType()},
+                                         ValueRange{lhs, rhs}, ValueRange{init},
+                                         b.getAffineMapArrayAttr(maps));
     return op->getResult(0);
   }
 
@@ -420,12 +469,16 @@ private:
   Value toI32(Value value) {
     return arith::IndexCastOp::create(b, b.getI32Type(), value);
   }
+  Value toIndex(Value value) {
+    return arith::IndexCastOp::create(b, b.getIndexType(), value);
+  }
 
   ImplicitLocOpBuilder &b;
   AttentionOp op;
   const FlashOperands &operands;
   bool roundProbabilities;
   ModOp mod;
+  MaskLogic &logic;
   ScheduleAttr schedule;
   Type elementType;
   int64_t headDim, valueDim, queryTile, keyTile;
@@ -434,7 +487,10 @@ private:
 
   Value batch, heads, queries, keys, headsPerKeyHead, lastQuery, lastKey;
   Value batchId, headId, keyHeadId, batchI32, headI32;
-  Value firstQuery, fullLow, fullHigh, queryTileValue;
+  Value firstQuery, queryTileValue;
+  Value firstVisit, endOfVisits;   ///< index: tiles, or entries of a list
+  Value fullLow, fullHigh;         ///< i32; of a run
+  Value endOfPartials, wholeTiles; ///< index, i32; with lists
   llvm::DenseMap<Operation *, Value> uniformLoads;
 };
 

@@ -2,17 +2,27 @@
 #ifndef ATTN_CONVERSION_ATTNTOFLASH_FLASHFORWARD_H
 #define ATTN_CONVERSION_ATTNTOFLASH_FLASHFORWARD_H
 
+#include "attn/Analysis/MaskLogic.h"
 #include "attn/Dialect/Attn/IR/AttnDialect.h"
 
 #include "mlir/IR/ImplicitLocOpBuilder.h"
 
 namespace mlir::attn {
 
-/// The kernel's arguments: strided memory of run-time size.
+/// See attn/Conversion/TileLists.h.
+struct TileListOperands {
+  Value order, firsts, counts, tiles;
+};
+
+/// The kernel's arguments: strided memory of run-time size; and what its mask
+/// says.
 struct FlashOperands {
+  MaskLogic &logic;
   Value query, key, value;
   ValueRange captures;
   Value out, lse; ///< lse may be null
+  /// For a mask whose visited tiles are not one run.
+  std::optional<TileListOperands> lists;
 };
 
 /// Emits everything but the return at the builder's insertion point. `op` has a

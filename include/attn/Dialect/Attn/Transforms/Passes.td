@@ -42,4 +42,23 @@ def AttnSelectSchedulePass : Pass<"attn-select-schedule", "::mlir::ModuleOp"> {
   ];
 }
 
+def AttnPrintMaskAnalysisPass : Pass<"attn-print-mask-analysis", "::mlir::ModuleOp"> {
+  let summary = "Print what is understood of each mask program";
+  let description = [{
+    To standard output: the pairs that the mask keeps and drops, as inequalities;
+    what must not wrap for that; the tables whose bounds on each tile are needed;
+    and whether a kernel computes the tiles it visits (bounds) or reads them from
+    lists. With `queries` and `keys`, also the class of each tile of such a problem:
+    `.` empty, `+` partial, `#` full, `?` known at run time only. Expects mods that
+    stand alone (`attn-inline-mods`).
+  }];
+  let options = [
+    Option<"queries", "queries", "int64_t", "0", "queries of the problem">,
+    Option<"keys", "keys", "int64_t", "0", "keys of the problem">,
+    Option<"queryTile", "q", "int64_t", "64", "queries of a tile">,
+    Option<"keyTile", "kv", "int64_t", "64", "keys of a tile">
+  ];
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::func::FuncDialect"];
+}
+
 #endif // ATTN_TRANSFORMS_PASSES_TD

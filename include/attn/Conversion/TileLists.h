@@ -1,0 +1,66 @@
+// The lists of tiles that a kernel visits, as memory: what attn-to-tile-lists
+// writes and kernels with `attn.tiles = "lists"` read.
+//
+// The first two dimensions are the batches and heads that the mask tells apart:
+// 1 for what it does not read. `row` counts query tiles (in transposed lists, key
+// tiles).
+//
+//   order  memref<?x?x?xi32>    [batch][head][i]: the row with the i-th most
+//                               entries; of equals, the last first
+//   firsts memref<?x?x?xi64>    [batch][head][row]: its first entry in `tiles`
+//   counts memref<?x?x?x2xi32>  [batch][head][row]: partial tiles, full tiles
+//   tiles  memref<?xi32>        key tiles of all rows: of one row first the
+//                               partial ones, then the full ones, each ascending
+//
+// `tiles` has at least one entry more than are listed: a kernel may read one
+// entry past a row.
+#ifndef ATTN_CONVERSION_TILELISTS_H
+#define ATTN_CONVERSION_TILELISTS_H
+
+#include "mlir/IR/BuiltinTypes.h"
+
+namespace mlir::attn {
+
+/// The types of order, firsts, counts and tiles.
+inline SmallVector<Type> tileListTypes(MLIRContext *context) {
+  int64_t dynamic = ShapedType::kDynamic;
+  Type i32 = IntegerType::get(context, 32), i64 = IntegerType::get(context, 64);
+  return {MemRefType::get({dynamic, dynamic, dynamic}, i32),
+          MemRefType::get({dynamic, dynamic, dynamic}, i64),
+          MemRefType::get({dynamic, dynamic, dynamic, 2}, i32),
+          MemRefType::get({dynamic}, i32)};
+}
+
+/// The functions that attn-to-tile-lists makes of `@layer`, in the order in which
+/// they run. All take the same arguments:
+///
+///   captures...
+///   queries, keys index
+///   queryParts    memref<?x?x?x?x2xi32> [part][batch][head][query tile]: the
+///   keyParts      least and greatest value of each part (MaskLogic::parts) on a
+///                 tile, floats by their bits; [..][key tile]
+///   kept, full    memref<?x?x?x?xi32>   [batch][head][query tile][key tile / 32]:
+///                 a bit for each tile, whether some pair is kept, and whether
+///                 all are
+///   order, firsts, counts, tiles         as above
+///   total         memref<?xi64>         the sum of the counts; zero before
+///   pairs         memref<?x?x?xi64>     [batch][head][query tile]: pairs kept
+namespace tile_lists {
+/// Tasks: [batch][head][query tile], [..][key tile].
+constexpr const char *queryParts = "_query_parts";
+constexpr const char *keyParts = "_key_parts";
+/// One task for each word of `kept`.
+constexpr const char *classify = "_classify";
+/// Tasks: [batch][head][row]. `count` writes counts and firsts, `fill` order and
+/// tiles; the same for key tiles as rows.
+constexpr const char *count = "_count";
+constexpr const char *fill = "_fill";
+constexpr const char *countTransposed = "_count_transposed";
+constexpr const char *fillTransposed = "_fill_transposed";
+/// [batch][head][query tile]: writes pairs.
+constexpr const char *countPairs = "_count_pairs";
+} // namespace tile_lists
+
+} // namespace mlir::attn
+
+#endif // ATTN_CONVERSION_TILELISTS_H

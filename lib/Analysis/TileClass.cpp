@@ -1,0 +1,53 @@
+// See TileClass.h.
+#include "attn/Analysis/TileClass.h"
+
+#include "Zones.h"
+
+using namespace mlir;
+using namespace mlir::attn;
+
+namespace {
+/// i1: whether some pair may be in a set, and whether one surely is.
+struct Existence {
+  Value can, does;
+};
+} // namespace
+
+static Existence emitExistence(ImplicitLocOpBuilder &b, MaskLogic &logic,
+                               IntervalEmitter &emitter,
+                               const Disjunction &side, const Box &box,
+                               IntervalEmitter::PartInterval parts) {
+  Emission e(b);
+  Existence some{e.bit(false), e.bit(false)};
+  for (const Conjunction &all : side) {
+    Value feasible = Zone(b, emitter, all, box).isFeasible();
+    Existence one{feasible, feasible};
+    for (const Literal &literal : all) {
+      if (literal.isZone())
+        continue;
+      // Alone, or true of the whole tile, it leaves the others as they are.
+      Truth truth = emitter.truth(literal, box, parts);
+      one.can = e.both(one.can, truth.canHold);
+      one.does = e.both(one.does, e.negation(truth.canFail));
+    }
+    some.can = e.either(some.can, one.can);
+    some.does = e.either(some.does, one.does);
+  }
+  return some;
+}
+
+TileClass attn::emitTileClass(ImplicitLocOpBuilder &b, MaskLogic &logic,
+                              const MaskContext &context, const Box &box,
+                              IntervalEmitter::PartInterval parts) {
+  Emission e(b);
+  IntervalEmitter emitter(b, logic, context);
+  Existence kept = emitExistence(b, logic, emitter, logic.kept, box, parts);
+  Existence dropped =
+      emitExistence(b, logic, emitter, logic.dropped, box, parts);
+  Value guards = emitter.guardsHold(), wraps = e.negation(guards);
+  Value canKeep = e.either(kept.can, wraps);
+  Value canDrop = e.either(dropped.can, wraps);
+  // Every pair is in one of the two.
+  return {canKeep, e.either(e.both(kept.does, guards), e.negation(canDrop)),
+          canDrop, e.either(e.both(dropped.does, guards), e.negation(canKeep))};
+}

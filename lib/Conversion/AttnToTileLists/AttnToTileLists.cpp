@@ -1,0 +1,72 @@
+// attn-to-tile-lists: from an attention to the functions that find its tiles.
+#include "Team.h"
+#include "TileFinder.h"
+
+#include "attn/Conversion/Passes.h"
+#include "attn/Dialect/Attn/IR/AttnDialect.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/GPU/IR/GPUDialect.h"
+#include "mlir/Dialect/LLVMIR/NVVMDialect.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+
+namespace mlir::attn {
+#define GEN_PASS_DEF_ATTNTOTILELISTSPASS
+#include "attn/Conversion/Passes.h.inc"
+} // namespace mlir::attn
+
+using namespace mlir;
+using namespace mlir::attn;
+
+static Type memoryType(Type type) {
+  auto tensor = dyn_cast<RankedTensorType>(type);
+  if (!tensor)
+    return type;
+  SmallVector<int64_t> shape(tensor.getRank(), ShapedType::kDynamic);
+  return MemRefType::get(shape, tensor.getElementType());
+}
+
+static LogicalResult convert(AttentionOp op, bool warps) {
+  auto func = dyn_cast<func::FuncOp>(op->getParentOp());
+  if (!func)
+    return op.emitOpError() << "expects to be directly inside a function";
+  if (!op.getSchedule())
+    return op.emitOpError()
+           << "expects a schedule: run attn-select-schedule first";
+  ModOp mod = op.lookupMod();
+  if (mod && !mod.standsAlone())
+    return op.emitOpError()
+           << "expects a mod that stands alone: run attn-inline-mods first";
+  Region none;
+  Region &mask = mod && mod.hasMask() ? mod.getMask() : none;
+  TileFinderSpec spec{func.getName(),
+                      mask,
+                      {},
+                      op.getSchedule()->getQ(),
+                      op.getSchedule()->getKv()};
+  for (Value capture : op.getCaptures())
+    spec.captures.push_back(memoryType(capture.getType()));
+  std::unique_ptr<Team> team =
+      warps ? createWarp(op.getLoc()) : createThread(op.getLoc());
+  buildTileFinder(func->getParentOfType<ModuleOp>(), *team, spec);
+  func.erase();
+  return success();
+}
+
+namespace {
+struct AttnToTileLists : attn::impl::AttnToTileListsPassBase<AttnToTileLists> {
+  using AttnToTileListsPassBase::AttnToTileListsPassBase;
+
+  void runOnOperation() override {
+    SmallVector<AttentionOp> ops;
+    getOperation().walk([&](AttentionOp op) { ops.push_back(op); });
+    for (AttentionOp op : ops)
+      if (failed(convert(op, warps)))
+        return signalPassFailure();
+    for (ModOp mod : llvm::make_early_inc_range(getOperation().getOps<ModOp>()))
+      mod.erase();
+  }
+};
+} // namespace

@@ -1,0 +1,196 @@
+// See Team.h.
+#include "Team.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/GPU/IR/GPUDialect.h"
+#include "mlir/Dialect/LLVMIR/NVVMDialect.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+
+using namespace mlir;
+using namespace mlir::attn;
+
+Value Team::combine(Value x, Value y, Combine how) {
+  bool isFloat = isa<FloatType>(x.getType());
+  switch (how) {
+  case Combine::Sum:
+    return arith::AddIOp::create(b, x, y);
+  case Combine::Least:
+    return isFloat ? Value(arith::MinimumFOp::create(b, x, y))
+                   : Value(arith::MinSIOp::create(b, x, y));
+  case Combine::Greatest:
+    return isFloat ? Value(arith::MaximumFOp::create(b, x, y))
+                   : Value(arith::MaxSIOp::create(b, x, y));
+  }
+  llvm_unreachable("all kinds are handled");
+}
+
+SmallVector<Value> attn::delinearize(ImplicitLocOpBuilder &b, Value task,
+                                     ValueRange sizes) {
+  SmallVector<Value> ids(sizes.size());
+  for (size_t i = sizes.size(); i-- > 1;) {
+    ids[i] = arith::RemUIOp::create(b, task, sizes[i]);
+    task = arith::DivUIOp::create(b, task, sizes[i]);
+  }
+  ids[0] = task;
+  return ids;
+}
+
+namespace {
+
+class Thread final : public Team {
+public:
+  explicit Thread(Location loc) : Team(loc) {}
+
+  void kernel(ModuleOp module, StringRef name, TypeRange types,
+              llvm::function_ref<SmallVector<Value>(ValueRange)> sizes,
+              llvm::function_ref<void(ValueRange, ValueRange)> body) override {
+    b.setInsertionPointToEnd(module.getBody());
+    auto func = func::FuncOp::create(b, name, b.getFunctionType(types, {}));
+    func->setAttr("attn.kernel", b.getUnitAttr());
+    Block *entry = func.addEntryBlock();
+    b.setInsertionPointToEnd(entry);
+    lane = arith::ConstantIndexOp::create(b, 0);
+    SmallVector<Value> bounds = sizes(entry->getArguments());
+    auto forall = scf::ForallOp::create(b, getAsOpFoldResult(bounds),
+                                        ValueRange{}, std::nullopt);
+    func::ReturnOp::create(b);
+    b.setInsertionPoint(forall.getTerminator());
+    body(entry->getArguments(), forall.getInductionVars());
+  }
+
+  Value any(Value bit) override { return bit; }
+  Value combine(Value value, Combine) override { return value; }
+
+  SmallVector<Value>
+  ballot(size_t words,
+         llvm::function_ref<SmallVector<Value>(Value)> bits) override {
+    Value zero = arith::ConstantIntOp::create(b, 0, 32);
+    SmallVector<Value> none(words, zero);
+    auto loop = scf::ForOp::create(b, index(0), index(32), index(1), none);
+    OpBuilder::InsertionGuard guard(b);
+    b.setInsertionPointToEnd(loop.getBody());
+    Value i = loop.getInductionVar();
+    Value shift = arith::IndexCastOp::create(b, b.getI32Type(), i);
+    SmallVector<Value> next;
+    for (auto [word, bit] :
+         llvm::zip_equal(loop.getRegionIterArgs(), bits(i))) {
+      Value wide = arith::ExtUIOp::create(b, b.getI32Type(), bit);
+      next.push_back(
+          arith::OrIOp::create(b, word, arith::ShLIOp::create(b, wide, shift)));
+    }
+    scf::YieldOp::create(b, next);
+    return llvm::to_vector_of<Value>(loop.getResults());
+  }
+
+  void eachLane(llvm::function_ref<void(Value)> body) override {
+    auto loop = scf::ForOp::create(b, index(0), index(32), index(1));
+    OpBuilder::InsertionGuard guard(b);
+    b.setInsertionPoint(loop.getBody()->getTerminator());
+    body(loop.getInductionVar());
+  }
+  void once(llvm::function_ref<void()> body) override { body(); }
+
+private:
+  Value index(int64_t value) {
+    return arith::ConstantIndexOp::create(b, value);
+  }
+};
+
+class Warp final : public Team {
+public:
+  explicit Warp(Location loc) : Team(loc) { width = 32; }
+
+  void kernel(ModuleOp module, StringRef name, TypeRange types,
+              llvm::function_ref<SmallVector<Value>(ValueRange)> sizes,
+              llvm::function_ref<void(ValueRange, ValueRange)> body) override {
+    gpu::GPUModuleOp gpuModule = moduleIn(module);
+    b.setInsertionPointToEnd(&gpuModule.getBodyRegion().front());
+    auto func = gpu::GPUFuncOp::create(b, name, b.getFunctionType(types, {}));
+    func->setAttr(gpu::GPUDialect::getKernelFuncAttrName(), b.getUnitAttr());
+    func.setKnownBlockSizeAttr(b.getDenseI32ArrayAttr(
+        {static_cast<int32_t>(32 * warpsPerBlock), 1, 1}));
+    Block &entry = func.getBody().front();
+    b.setInsertionPointToEnd(&entry);
+    Value thread = gpu::ThreadIdOp::create(b, gpu::Dimension::x);
+    lane = arith::RemUIOp::create(b, thread, index(32));
+    Value block = gpu::BlockIdOp::create(b, gpu::Dimension::x);
+    Value task = arith::AddIOp::create(
+        b, arith::MulIOp::create(b, block, index(warpsPerBlock)),
+        arith::DivUIOp::create(b, thread, index(32)));
+    SmallVector<Value> bounds =
+        sizes(entry.getArguments().take_front(types.size()));
+    Value count = index(1);
+    for (Value bound : bounds)
+      count = arith::MulIOp::create(b, count, bound);
+    Value exists =
+        arith::CmpIOp::create(b, arith::CmpIPredicate::ult, task, count);
+    auto guard = scf::IfOp::create(b, exists, /*withElseRegion=*/false);
+    gpu::ReturnOp::create(b);
+    b.setInsertionPoint(guard.thenYield());
+    body(entry.getArguments().take_front(types.size()),
+         delinearize(b, task, bounds));
+  }
+
+  Value any(Value bit) override {
+    return NVVM::VoteSyncOp::create(b, b.getI1Type(), i32(-1), bit,
+                                    NVVM::VoteSyncKind::any);
+  }
+  Value combine(Value value, Combine how) override {
+    for (int64_t mask : {1, 2, 4, 8, 16}) {
+      Value other =
+          NVVM::ShflOp::create(b, value.getType(), i32(-1), value, i32(mask),
+                               i32(31), NVVM::ShflKind::bfly, UnitAttr());
+      value = Team::combine(value, other, how);
+    }
+    return value;
+  }
+  SmallVector<Value>
+  ballot(size_t words,
+         llvm::function_ref<SmallVector<Value>(Value)> bits) override {
+    SmallVector<Value> result;
+    for (Value bit : bits(lane))
+      result.push_back(NVVM::VoteSyncOp::create(b, b.getI32Type(), i32(-1), bit,
+                                                NVVM::VoteSyncKind::ballot));
+    (void)words;
+    return result;
+  }
+  void eachLane(llvm::function_ref<void(Value)> body) override { body(lane); }
+  void once(llvm::function_ref<void()> body) override {
+    Value isFirst =
+        arith::CmpIOp::create(b, arith::CmpIPredicate::eq, lane, index(0));
+    auto only = scf::IfOp::create(b, isFirst, /*withElseRegion=*/false);
+    OpBuilder::InsertionGuard guard(b);
+    b.setInsertionPoint(only.thenYield());
+    body();
+  }
+
+private:
+  static constexpr int64_t warpsPerBlock = 4;
+
+  /// One module for all kernels that find tiles.
+  gpu::GPUModuleOp moduleIn(ModuleOp module) {
+    for (auto existing : module.getOps<gpu::GPUModuleOp>())
+      if (existing.getName() == "tile_lists")
+        return existing;
+    b.setInsertionPointToEnd(module.getBody());
+    module->setAttr(gpu::GPUDialect::getContainerModuleAttrName(),
+                    b.getUnitAttr());
+    return gpu::GPUModuleOp::create(b, "tile_lists");
+  }
+  Value index(int64_t value) {
+    return arith::ConstantIndexOp::create(b, value);
+  }
+  Value i32(int64_t value) {
+    return arith::ConstantIntOp::create(b, value, 32);
+  }
+};
+
+} // namespace
+
+std::unique_ptr<Team> attn::createThread(Location loc) {
+  return std::make_unique<Thread>(loc);
+}
+std::unique_ptr<Team> attn::createWarp(Location loc) {
+  return std::make_unique<Warp>(loc);
+}

@@ -1,0 +1,579 @@
+// See TileFinder.h. In the order of the functions: parts, classes, lists,
+// pairs.
+#include "TileFinder.h"
+
+#include "attn/Analysis/TileClass.h"
+#include "attn/Conversion/TileLists.h"
+#include "attn/Dialect/Attn/IR/ModProgram.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+
+#include <limits>
+
+using namespace mlir;
+using namespace mlir::attn;
+
+namespace {
+
+class TileFinder {
+public:
+  TileFinder(ModuleOp module, Team &team, const TileFinderSpec &spec)
+      : module(module), team(team), b(team.b), spec(spec), logic(spec.mask) {
+    MLIRContext *context = module.getContext();
+    int64_t dynamic = ShapedType::kDynamic;
+    Type i32 = b.getI32Type(), i64 = b.getI64Type(), index = b.getIndexType();
+    types = spec.captures;
+    types.append({index, index});
+    Type parts = MemRefType::get({dynamic, dynamic, dynamic, dynamic, 2}, i32);
+    Type words = MemRefType::get({dynamic, dynamic, dynamic, dynamic}, i32);
+    types.append({parts, parts, words, words});
+    llvm::append_range(types, tileListTypes(context));
+    types.append({MemRefType::get({dynamic}, i64),
+                  MemRefType::get({dynamic, dynamic, dynamic}, i64)});
+  }
+
+  void build() {
+    kernel(
+        tile_lists::queryParts,
+        [&] {
+          return dims(queryParts, {1, 2, 3});
+        },
+        [&](ValueRange ids) { buildParts(ids, /*ofQueries=*/true); });
+    kernel(
+        tile_lists::keyParts,
+        [&] {
+          return dims(keyParts, {1, 2, 3});
+        },
+        [&](ValueRange ids) { buildParts(ids, /*ofQueries=*/false); });
+    kernel(
+        tile_lists::classify,
+        [&] {
+          return dims(kept, {0, 1, 2, 3});
+        },
+        [&](ValueRange ids) { buildClasses(ids); });
+    auto rows = [&] { return dims(order, {0, 1, 2}); };
+    for (bool transposed : {false, true}) {
+      kernel(transposed ? tile_lists::countTransposed : tile_lists::count, rows,
+             [&](ValueRange ids) { buildCounts(ids, transposed); });
+      kernel(transposed ? tile_lists::fillTransposed : tile_lists::fill, rows,
+             [&](ValueRange ids) { buildLists(ids, transposed); });
+    }
+    kernel(
+        tile_lists::countPairs,
+        [&] {
+          return dims(pairs, {0, 1, 2});
+        },
+        [&](ValueRange ids) { buildPairs(ids); });
+  }
+
+private:
+  void kernel(const char *suffix,
+              llvm::function_ref<SmallVector<Value>()> sizes,
+              llvm::function_ref<void(ValueRange)> body) {
+    team.kernel(
+        module, (spec.name + suffix).str(), types,
+        [&](ValueRange arguments) {
+          bind(arguments);
+          return sizes();
+        },
+        [&](ValueRange, ValueRange ids) { body(ids); });
+  }
+
+  void bind(ValueRange arguments) {
+    size_t i = spec.captures.size();
+    captures = llvm::to_vector(arguments.take_front(i));
+    for (Value *target : {&queries, &keys, &queryParts, &keyParts, &kept, &full,
+                          &order, &firsts, &counts, &tiles, &total, &pairs})
+      *target = arguments[i++];
+  }
+
+  SmallVector<Value> dims(Value memory, ArrayRef<int64_t> which) {
+    return llvm::map_to_vector(which, [&](int64_t i) -> Value {
+      return memref::DimOp::create(b, memory, i);
+    });
+  }
+
+  //===--- the program ----------------------------------------------------===//
+  /// What a cloned part of the program is computed from.
+  SliceCloner slice(Value batch, Value head) {
+    SliceCloner slice(b, loadFromMemory);
+    ProgramDependence &positions = *logic.dependence();
+    slice.map(positions.batch, toI32(batch));
+    slice.map(positions.head, toI32(head));
+    Block &body = spec.mask.front();
+    for (auto [argument, value] : llvm::zip(body.getArguments(), captures))
+      slice.map(argument, value);
+    return slice;
+  }
+
+  Value evaluate(Value batch, Value head, Value query, Value key) {
+    if (spec.mask.empty())
+      return arith::ConstantIntOp::create(b, 1, 1);
+    return inlineProgram(b, b.getLoc(), spec.mask, captures,
+                         {toI32(batch), toI32(head), toI32(query), toI32(key)},
+                         loadFromMemory);
+  }
+
+  //===--- parts ----------------------------------------------------------===//
+  SmallVector<Value> partsOf(bool ofQueries) {
+    return llvm::filter_to_vector(logic.parts, [&](Value part) {
+      return logic.dependence()->isRow(part) == ofQueries;
+    });
+  }
+
+  void buildParts(ValueRange ids, bool ofQueries) {
+    SmallVector<Value> parts = partsOf(ofQueries);
+    if (parts.empty())
+      return;
+    Value memory = ofQueries ? queryParts : keyParts;
+    auto [first, end] = ofQueries ? queriesOf(ids[2]) : keysOf(ids[2]);
+    SmallVector<Value> extremes;
+    for (Value part : parts) {
+      bool isFloat = isa<FloatType>(part.getType());
+      double infinity = std::numeric_limits<double>::infinity();
+      extremes.push_back(isFloat ? f32(infinity) : i32(INT32_MAX));
+      extremes.push_back(isFloat ? f32(-infinity) : i32(INT32_MIN));
+    }
+    Value start = add(first, team.lane);
+    auto results =
+        loop(start, end, team.width, extremes,
+             [&](Value position, ValueRange state) {
+               SliceCloner cloner = slice(ids[0], ids[1]);
+               ProgramDependence &positions = *logic.dependence();
+               cloner.map(ofQueries ? positions.query : positions.key,
+                          toI32(position));
+               SmallVector<Value> next;
+               for (auto [i, part] : llvm::enumerate(parts)) {
+                 Value value = cloner.get(part);
+                 if (value.getType().isInteger(1))
+                   value = arith::ExtUIOp::create(b, b.getI32Type(), value);
+                 next.push_back(
+                     team.combine(state[2 * i], value, Team::Combine::Least));
+                 next.push_back(team.combine(state[2 * i + 1], value,
+                                             Team::Combine::Greatest));
+               }
+               return next;
+             });
+    for (auto [i, extreme] : llvm::enumerate(results)) {
+      Value value = team.combine(extreme, i % 2 ? Team::Combine::Greatest
+                                                : Team::Combine::Least);
+      if (isa<FloatType>(value.getType()))
+        value = arith::BitcastOp::create(b, b.getI32Type(), value);
+      team.once([&, i = i] {
+        memref::StoreOp::create(
+            b, value, memory,
+            ValueRange{index(i / 2), ids[0], ids[1], ids[2], index(i % 2)});
+      });
+    }
+  }
+
+  /// What buildParts has found of a part on one tile.
+  Interval loadPart(Value part, Value batch, Value head, Value queryTile,
+                    Value keyTile) {
+    bool ofQueries = logic.dependence()->isRow(part);
+    SmallVector<Value> all = partsOf(ofQueries);
+    int64_t number = llvm::find(all, part) - all.begin();
+    auto load = [&](int64_t which) -> Value {
+      Value value = memref::LoadOp::create(
+          b, ofQueries ? queryParts : keyParts,
+          ValueRange{index(number), batch, head,
+                     ofQueries ? queryTile : keyTile, index(which)});
+      return isa<FloatType>(part.getType())
+                 ? Value(arith::BitcastOp::create(b, part.getType(), value))
+                 : toIndex(value);
+    };
+    return {load(0), load(1), {}};
+  }
+
+  //===--- classes --------------------------------------------------------===//
+  void buildClasses(ValueRange ids) {
+    Value batch = ids[0], head = ids[1], row = ids[2], word = ids[3];
+    Value count = tileCount(keys, spec.keyTile);
+    Value firstTile = mul(word, index(32));
+    SmallVector<Value> words = team.ballot(3, [&](Value lane) {
+      Value tile = add(firstTile, lane);
+      Value exists = less(tile, count);
+      // The last tile stands in for those that do not exist.
+      tile = select(exists, tile, sub(count, index(1)));
+      TileClass found = classOf(batch, head, row, tile);
+      Value unsure = either(both(found.canKeep, negation(found.doesKeep)),
+                            both(found.canDrop, negation(found.doesDrop)));
+      return SmallVector<Value>{both(exists, found.doesKeep),
+                                both(exists, found.doesDrop),
+                                both(exists, unsure)};
+    });
+    auto decided = forEachBit(
+        words[2], {words[0], words[1]}, [&](Value bit, ValueRange state) {
+          Value tile = add(firstTile, toIndex(bit));
+          return searchTile(batch, head, row, tile, bit, state);
+        });
+    Value isFull = arith::AndIOp::create(
+        b, decided[0], arith::XOrIOp::create(b, decided[1], i32(-1)));
+    team.once([&] {
+      memref::StoreOp::create(b, decided[0], kept, ids);
+      memref::StoreOp::create(b, isFull, full, ids);
+    });
+  }
+
+  TileClass classOf(Value batch, Value head, Value row, Value tile) {
+    auto [firstQuery, endOfQueries] = queriesOf(row);
+    auto [firstKey, endOfKeys] = keysOf(tile);
+    Value one = index(1);
+    Box box{firstQuery, sub(endOfQueries, one), firstKey, sub(endOfKeys, one)};
+    MaskContext context{batch, head, queries, keys, captures, loadFromMemory};
+    return emitTileClass(b, logic, context, box, [&](Value part) {
+      return loadPart(part, batch, head, row, tile);
+    });
+  }
+
+  /// Evaluates the pairs of a tile, row by row, until one is kept and one is
+  /// dropped; sets its bits in the words {kept, dropped}.
+  SmallVector<Value> searchTile(Value batch, Value head, Value row, Value tile,
+                                Value bit, ValueRange words) {
+    auto [firstQuery, endOfQueries] = queriesOf(row);
+    auto [firstKey, endOfKeys] = keysOf(tile);
+    auto isSet = [&](Value word) -> Value {
+      Value shifted = arith::ShRUIOp::create(b, word, bit);
+      return arith::TruncIOp::create(b, b.getI1Type(), shifted);
+    };
+    Value start = add(firstKey, team.lane);
+    auto search = scf::WhileOp::create(
+        b, TypeRange{b.getIndexType(), b.getI1Type(), b.getI1Type()},
+        ValueRange{firstQuery, isSet(words[0]), isSet(words[1])},
+        [&, end = endOfQueries](OpBuilder &nested, Location, ValueRange state) {
+          inside(nested, [&] {
+            Value more =
+                both(less(state[0], end), negation(both(state[1], state[2])));
+            scf::ConditionOp::create(b, more, state);
+          });
+        },
+        [&, end = endOfKeys](OpBuilder &nested, Location, ValueRange state) {
+          inside(nested, [&] {
+            auto seen = loop(
+                start, end, team.width, {state[1], state[2]},
+                [&](Value key, ValueRange seen) {
+                  Value keep = evaluate(batch, head, state[0], key);
+                  return SmallVector<Value>{either(seen[0], keep),
+                                            either(seen[1], negation(keep))};
+                });
+            scf::YieldOp::create(b, ValueRange{add(state[0], index(1)),
+                                               team.any(seen[0]),
+                                               team.any(seen[1])});
+          });
+        });
+    SmallVector<Value> next;
+    for (auto [word, found] :
+         llvm::zip(words, search.getResults().drop_front())) {
+      Value wide = arith::ExtUIOp::create(b, b.getI32Type(), found);
+      next.push_back(
+          arith::OrIOp::create(b, word, arith::ShLIOp::create(b, wide, bit)));
+    }
+    return next;
+  }
+
+  //===--- lists ----------------------------------------------------------===//
+  /// Words {kept, full} of the row's tiles 32 * word and following.
+  std::pair<Value, Value> rowWords(ValueRange ids, Value word,
+                                   bool transposed) {
+    if (!transposed) {
+      SmallVector<Value> at{ids[0], ids[1], ids[2], word};
+      return {memref::LoadOp::create(b, kept, at),
+              memref::LoadOp::create(b, full, at)};
+    }
+    Value rows = memref::DimOp::create(b, kept, 2);
+    Value column = arith::DivUIOp::create(b, ids[2], index(32));
+    Value shift = toI32(arith::RemUIOp::create(b, ids[2], index(32)));
+    Value first = mul(word, index(32));
+    SmallVector<Value> words = team.ballot(2, [&](Value lane) {
+      Value row = add(first, lane), exists = less(row, rows);
+      row = select(exists, row, sub(rows, index(1)));
+      SmallVector<Value> bits;
+      for (Value memory : {kept, full}) {
+        Value loaded = memref::LoadOp::create(
+            b, memory, ValueRange{ids[0], ids[1], row, column});
+        loaded = arith::ShRUIOp::create(b, loaded, shift);
+        bits.push_back(
+            both(exists, arith::TruncIOp::create(b, b.getI1Type(), loaded)));
+      }
+      return bits;
+    });
+    return {words[0], words[1]};
+  }
+
+  /// The number of words of a row.
+  Value wordCount(bool transposed) {
+    if (!transposed)
+      return memref::DimOp::create(b, kept, 3);
+    return tileCount(memref::DimOp::create(b, kept, 2), 32);
+  }
+
+  Value bitCount(Value word) {
+    return LLVM::CtPopOp::create(b, b.getI32Type(), word);
+  }
+
+  void buildCounts(ValueRange ids, bool transposed) {
+    auto sums =
+        loop(index(0), wordCount(transposed), 1, {i32(0), i32(0)},
+             [&](Value word, ValueRange state) {
+               auto [keptWord, fullWord] = rowWords(ids, word, transposed);
+               return SmallVector<Value>{
+                   arith::AddIOp::create(b, state[0], bitCount(keptWord)),
+                   arith::AddIOp::create(b, state[1], bitCount(fullWord))};
+             });
+    Value partial = arith::SubIOp::create(b, sums[0], sums[1]);
+    team.once([&] {
+      Value visited = arith::ExtUIOp::create(b, b.getI64Type(), sums[0]);
+      Value first = memref::AtomicRMWOp::create(
+          b, arith::AtomicRMWKind::addi, visited, total, ValueRange{index(0)});
+      memref::StoreOp::create(b, first, firsts, ids);
+      store(partial, counts, ids, index(0));
+      store(sums[1], counts, ids, index(1));
+    });
+  }
+
+  void buildLists(ValueRange ids, bool transposed) {
+    buildOrder(ids);
+    Value first = toIndex(memref::LoadOp::create(b, firsts, ids));
+    Value partials = toIndex(load(counts, ids, index(0)));
+    loop(index(0), wordCount(transposed), 1, {first, add(first, partials)},
+         [&](Value word, ValueRange ends) {
+           auto [keptWord, fullWord] = rowWords(ids, word, transposed);
+           Value partialWord = arith::XOrIOp::create(b, keptWord, fullWord);
+           Value some = arith::CmpIOp::create(b, arith::CmpIPredicate::ne,
+                                              keptWord, i32(0));
+           auto listed = scf::IfOp::create(b, some, /*withElseRegion=*/false);
+           OpBuilder::InsertionGuard guard(b);
+           b.setInsertionPoint(listed.thenYield());
+           team.eachLane([&, fullWord = fullWord](Value lane) {
+             Value tile = add(mul(word, index(32)), lane);
+             listBit(partialWord, lane, ends[0], tile);
+             listBit(fullWord, lane, ends[1], tile);
+           });
+           b.setInsertionPointAfter(listed);
+           return SmallVector<Value>{
+               add(ends[0], toIndex(bitCount(partialWord))),
+               add(ends[1], toIndex(bitCount(fullWord)))};
+         });
+  }
+
+  /// Writes `tile` behind the tiles of the lower bits of `word` if its own is
+  /// set.
+  void listBit(Value word, Value lane, Value end, Value tile) {
+    Value bit = arith::ShLIOp::create(b, i32(1), toI32(lane));
+    Value isSet =
+        arith::CmpIOp::create(b, arith::CmpIPredicate::ne,
+                              arith::AndIOp::create(b, word, bit), i32(0));
+    auto listed = scf::IfOp::create(b, isSet, /*withElseRegion=*/false);
+    OpBuilder::InsertionGuard guard(b);
+    b.setInsertionPoint(listed.thenYield());
+    Value lower =
+        arith::AndIOp::create(b, word, arith::SubIOp::create(b, bit, i32(1)));
+    memref::StoreOp::create(b, toI32(tile), tiles,
+                            ValueRange{add(end, toIndex(bitCount(lower)))});
+  }
+
+  /// The row's place among all rows, longest first.
+  void buildOrder(ValueRange ids) {
+    Value own = visitsOf({ids[0], ids[1], ids[2]});
+    auto before = loop(
+        team.lane, memref::DimOp::create(b, order, 2), team.width, {i32(0)},
+        [&](Value row, ValueRange state) {
+          Value visits = visitsOf({ids[0], ids[1], row});
+          auto compare = [&](arith::CmpIPredicate predicate, Value x,
+                             Value y) -> Value {
+            return arith::CmpIOp::create(b, predicate, x, y);
+          };
+          Value ahead =
+              either(compare(arith::CmpIPredicate::sgt, visits, own),
+                     both(compare(arith::CmpIPredicate::eq, visits, own),
+                          compare(arith::CmpIPredicate::sgt, row, ids[2])));
+          return SmallVector<Value>{arith::AddIOp::create(
+              b, state[0], arith::ExtUIOp::create(b, b.getI32Type(), ahead))};
+        });
+    Value place = team.combine(before[0], Team::Combine::Sum);
+    team.once([&] {
+      memref::StoreOp::create(b, toI32(ids[2]), order,
+                              ValueRange{ids[0], ids[1], toIndex(place)});
+    });
+  }
+
+  Value visitsOf(ValueRange row) {
+    return arith::AddIOp::create(b, load(counts, row, index(0)),
+                                 load(counts, row, index(1)));
+  }
+
+  //===--- pairs ----------------------------------------------------------===//
+  void buildPairs(ValueRange ids) {
+    auto [firstQuery, endOfQueries] = queriesOf(ids[2]);
+    Value rows = sub(endOfQueries, firstQuery);
+    auto sums = loop(
+        index(0), wordCount(/*transposed=*/false), 1, {index(0)},
+        [&, first = firstQuery, end = endOfQueries](Value word,
+                                                    ValueRange state) {
+          auto [keptWord, fullWord] = rowWords(ids, word, /*transposed=*/false);
+          Value partialWord = arith::XOrIOp::create(b, keptWord, fullWord);
+          Value firstTile = mul(word, index(32));
+          auto whole =
+              forEachBit(fullWord, state, [&](Value bit, ValueRange sum) {
+                auto [firstKey, endOfKeys] =
+                    keysOf(add(firstTile, toIndex(bit)));
+                return SmallVector<Value>{
+                    add(sum[0], mul(rows, sub(endOfKeys, firstKey)))};
+              });
+          return forEachBit(partialWord, whole, [&](Value bit, ValueRange sum) {
+            Value tile = add(firstTile, toIndex(bit));
+            return SmallVector<Value>{
+                add(sum[0], pairsOfTile(ids, first, end, tile))};
+          });
+        });
+    team.once([&] {
+      memref::StoreOp::create(
+          b, arith::IndexCastOp::create(b, b.getI64Type(), sums[0]), pairs,
+          ids);
+    });
+  }
+
+  Value pairsOfTile(ValueRange ids, Value firstQuery, Value endOfQueries,
+                    Value tile) {
+    auto [firstKey, endOfKeys] = keysOf(tile);
+    Value start = add(firstKey, team.lane);
+    auto count = loop(
+        firstQuery, endOfQueries, 1, {i32(0)},
+        [&, end = endOfKeys](Value query, ValueRange rows) {
+          return loop(start, end, team.width, rows,
+                      [&](Value key, ValueRange state) {
+                        Value keep = evaluate(ids[0], ids[1], query, key);
+                        return SmallVector<Value>{arith::AddIOp::create(
+                            b, state[0],
+                            arith::ExtUIOp::create(b, b.getI32Type(), keep))};
+                      });
+        });
+    return toIndex(team.combine(count[0], Team::Combine::Sum));
+  }
+
+  //===--- emission -------------------------------------------------------===//
+  using Steps = llvm::function_ref<SmallVector<Value>(Value, ValueRange)>;
+
+  void inside(OpBuilder &nested, llvm::function_ref<void()> body) {
+    OpBuilder::InsertionGuard guard(b);
+    b.setInsertionPointToEnd(nested.getInsertionBlock());
+    body();
+  }
+
+  SmallVector<Value> loop(Value start, Value end, int64_t step,
+                          ValueRange state, Steps body) {
+    auto result = scf::ForOp::create(
+        b, start, end, index(step), state,
+        [&](OpBuilder &nested, Location, Value i, ValueRange state) {
+          inside(nested, [&] {
+            SmallVector<Value> next = body(i, state);
+            scf::YieldOp::create(b, next);
+          });
+        });
+    return llvm::to_vector_of<Value>(result.getResults());
+  }
+
+  /// Runs `body` for the number (i32) of each set bit of `word`.
+  SmallVector<Value> forEachBit(Value word, ValueRange state, Steps body) {
+    SmallVector<Value> initial{word};
+    llvm::append_range(initial, state);
+    auto result = scf::WhileOp::create(
+        b, ValueRange(initial).getTypes(), initial,
+        [&](OpBuilder &nested, Location, ValueRange state) {
+          inside(nested, [&] {
+            Value more = arith::CmpIOp::create(b, arith::CmpIPredicate::ne,
+                                               state[0], i32(0));
+            scf::ConditionOp::create(b, more, state);
+          });
+        },
+        [&](OpBuilder &nested, Location, ValueRange state) {
+          inside(nested, [&] {
+            Value bit = LLVM::CountTrailingZerosOp::create(
+                b, b.getI32Type(), state[0], /*is_zero_poison=*/true);
+            SmallVector<Value> next = body(bit, state.drop_front());
+            Value rest = arith::AndIOp::create(
+                b, state[0], arith::SubIOp::create(b, state[0], i32(1)));
+            next.insert(next.begin(), rest);
+            scf::YieldOp::create(b, next);
+          });
+        });
+    return llvm::to_vector_of<Value>(result.getResults().drop_front());
+  }
+
+  std::pair<Value, Value> span(Value tile, int64_t size, Value length) {
+    Value first = mul(tile, index(size));
+    return {first, arith::MinSIOp::create(b, add(first, index(size)), length)};
+  }
+  std::pair<Value, Value> queriesOf(Value tile) {
+    return span(tile, spec.queryTile, queries);
+  }
+  std::pair<Value, Value> keysOf(Value tile) {
+    return span(tile, spec.keyTile, keys);
+  }
+  Value tileCount(Value length, int64_t size) {
+    return arith::DivUIOp::create(b, add(length, index(size - 1)), index(size));
+  }
+
+  SmallVector<Value> at(ValueRange ids, Value last) {
+    SmallVector<Value> all = llvm::to_vector(ids);
+    all.push_back(last);
+    return all;
+  }
+  Value load(Value memory, ValueRange ids, Value last) {
+    return memref::LoadOp::create(b, memory, at(ids, last));
+  }
+  void store(Value value, Value memory, ValueRange ids, Value last) {
+    memref::StoreOp::create(b, value, memory, at(ids, last));
+  }
+
+  Value index(int64_t value) {
+    return arith::ConstantIndexOp::create(b, value);
+  }
+  Value i32(int64_t value) {
+    return arith::ConstantIntOp::create(b, value, 32);
+  }
+  Value f32(float value) {
+    return arith::ConstantOp::create(b, b.getF32FloatAttr(value));
+  }
+  Value add(Value x, Value y) { return arith::AddIOp::create(b, x, y); }
+  Value sub(Value x, Value y) { return arith::SubIOp::create(b, x, y); }
+  Value mul(Value x, Value y) { return arith::MulIOp::create(b, x, y); }
+  Value both(Value x, Value y) { return arith::AndIOp::create(b, x, y); }
+  Value either(Value x, Value y) { return arith::OrIOp::create(b, x, y); }
+  Value negation(Value x) {
+    return arith::XOrIOp::create(b, x, arith::ConstantIntOp::create(b, 1, 1));
+  }
+  Value less(Value x, Value y) {
+    return arith::CmpIOp::create(b, arith::CmpIPredicate::slt, x, y);
+  }
+  Value select(Value condition, Value x, Value y) {
+    return arith::SelectOp::create(b, condition, x, y);
+  }
+  Value toI32(Value value) {
+    return arith::IndexCastOp::create(b, b.getI32Type(), value);
+  }
+  Value toIndex(Value value) {
+    return arith::IndexCastOp::create(b, b.getIndexType(), value);
+  }
+
+  ModuleOp module;
+  Team &team;
+  ImplicitLocOpBuilder &b;
+  const TileFinderSpec &spec;
+  MaskLogic logic;
+  SmallVector<Type> types;
+  // The arguments of the function that is being emitted.
+  SmallVector<Value> captures;
+  Value queries, keys, queryParts, keyParts, kept, full, order, firsts, counts,
+      tiles, total, pairs;
+};
+
+} // namespace
+
+void attn::buildTileFinder(ModuleOp module, Team &team,
+                           const TileFinderSpec &spec) {
+  TileFinder(module, team, spec).build();
+}
