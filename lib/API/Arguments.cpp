@@ -1,5 +1,6 @@
 // Checks what a kernel is called with: one clear message for each mistake.
 #include "KernelImpl.h"
+#include "TilesImpl.h"
 
 #include <limits>
 
@@ -85,6 +86,30 @@ Result<void> attn::checkCaptures(const std::vector<CaptureInfo> &expected,
   return {};
 }
 
+/// Lists against the problem for which they are used.
+static Result<void> checkTiles(const TileLists &tiles,
+                               const KernelArguments &a) {
+  if (!tiles)
+    return Error{"expects lists of tiles, got none"};
+  const TileLists::Impl &lists = tiles.impl();
+  if (lists.transposed)
+    return Error{"expects lists for query tiles, got transposed ones"};
+  const ProblemSizes &s = lists.sizes;
+  if (s.queries != a.query.sizes[2])
+    return mismatch("tiles", "number of queries", a.query.sizes[2], s.queries);
+  if (s.keys != a.key.sizes[2])
+    return mismatch("tiles", "number of keys", a.key.sizes[2], s.keys);
+  auto covers = [&](int64_t listed, int64_t wanted) {
+    return listed == 1 || listed == wanted;
+  };
+  const std::vector<int64_t> &listed = lists.arguments.order.sizes;
+  if (!covers(listed[0], a.query.sizes[0]))
+    return mismatch("tiles", "batch size", a.query.sizes[0], listed[0]);
+  if (!covers(listed[1], a.query.sizes[1]))
+    return mismatch("tiles", "number of heads", a.query.sizes[1], listed[1]);
+  return {};
+}
+
 Result<void> attn::checkArguments(const AttentionKernel::Impl &kernel,
                                   const KernelArguments &a) {
   ElementType type = kernel.spec.type;
@@ -100,5 +125,7 @@ Result<void> attn::checkArguments(const AttentionKernel::Impl &kernel,
     return Error{"expects memory for 'lse', got null"};
   if (!kernel.spec.lse && a.lse)
     return Error{"expects no 'lse': the kernel was compiled without it"};
-  return checkCaptures(kernel.captures, a.captures);
+  if (Result<void> fine = checkCaptures(kernel.captures, a.captures); !fine)
+    return fine;
+  return a.tiles ? checkTiles(*a.tiles, a) : Result<void>();
 }

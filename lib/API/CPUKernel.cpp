@@ -4,6 +4,7 @@
 #include "KernelImpl.h"
 #include "KernelModule.h"
 #include "ModImpl.h"
+#include "TilesImpl.h"
 
 #include "attn/Pipelines/CPU.h"
 
@@ -33,6 +34,12 @@ Result<void> CPUKernel::run(const KernelArguments &a) const {
     descriptors.emplace_back(
         a.lse,
         std::vector<int64_t>(a.query.sizes.begin(), a.query.sizes.begin() + 3));
+  if (a.tiles) {
+    const TileArguments &lists = a.tiles->impl().arguments;
+    for (const TileArray *array :
+         {&lists.order, &lists.firsts, &lists.counts, &lists.tiles})
+      descriptors.emplace_back(array->data, array->sizes);
+  }
   auto descriptor = descriptors.begin();
   std::vector<void *> arguments;
   for (int i = 0; i < 3; ++i)
@@ -79,5 +86,7 @@ AttentionImpl attn::createCPUKernel(const Mod &mod, const KernelSpec &spec) {
   impl->jit = *jit;
   impl->usedCaptures = kernel->captures;
   impl->schedule = kernel->schedule;
+  impl->needsLists = kernel->needsLists;
+  impl->queryTile = kernel->queryTile, impl->keyTile = kernel->keyTile;
   return std::shared_ptr<AttentionKernel::Impl>(impl);
 }

@@ -3,11 +3,10 @@
 #include "KernelImpl.h"
 #include "KernelModule.h"
 #include "ModImpl.h"
+#include "TilesImpl.h"
 
-#include "attn/Dialect/Attn/IR/AttnDialect.h"
 #include "attn/Pipelines/GPU.h"
 
-#include "mlir/Dialect/GPU/IR/GPUDialect.h"
 #include "mlir/Pass/PassManager.h"
 
 #include <mutex>
@@ -20,7 +19,8 @@ namespace {
 /// The code for one kind of memory.
 struct Variant {
   CUDACode code;
-  int64_t queryTile = 0;
+  int64_t queryTile = 0, keyTile = 0;
+  bool needsLists = false;
   std::vector<unsigned> captures; ///< which of the mod's captures it takes
   std::string schedule;
 };
@@ -34,14 +34,7 @@ Result<Variant> compileVariant(const Mod &mod, const KernelSpec &spec) {
   Result<void> lowered = mod.impl().collect("cannot be compiled", [&] {
     mlir::PassManager pm(&mod.impl().context);
     mlir::attn::buildGPUTilePipeline(pm, {});
-    if (mlir::failed(pm.run(*kernel->module)))
-      return mlir::failure();
-    kernel->module->walk([&](mlir::gpu::GPUFuncOp func) {
-      variant.queryTile = func->getAttrOfType<mlir::attn::ScheduleAttr>(
-                                  "attn.schedule")
-                              .getQ();
-    });
-    return mlir::success();
+    return pm.run(*kernel->module);
   });
   if (!lowered)
     return Error{lowered.error()};
@@ -52,6 +45,8 @@ Result<Variant> compileVariant(const Mod &mod, const KernelSpec &spec) {
     return Error{code.error()};
   variant.code = code->front();
   variant.captures = kernel->captures;
+  variant.needsLists = kernel->needsLists;
+  variant.queryTile = kernel->queryTile, variant.keyTile = kernel->keyTile;
   variant.schedule = kernel->schedule;
   return variant;
 }
@@ -112,6 +107,12 @@ Result<void> CUDAKernel::run(const KernelArguments &a) const {
   if (spec.lse)
     parameters.add(a.lse, {a.query.sizes[0], a.query.sizes[1],
                            a.query.sizes[2]});
+  if (a.tiles) {
+    const TileArguments &lists = a.tiles->impl().arguments;
+    for (const TileArray *array :
+         {&lists.order, &lists.firsts, &lists.counts, &lists.tiles})
+      parameters.add(array->data, array->sizes);
+  }
   int64_t tiles =
       (a.query.sizes[2] + variant.queryTile - 1) / variant.queryTile;
   return variant.code.launch(a.query.sizes[0] * a.query.sizes[1] * tiles,
@@ -130,5 +131,7 @@ AttentionImpl attn::createCUDAKernel(const Mod &mod, const KernelSpec &spec) {
   if (!variant)
     return Error{variant.error()};
   impl->schedule = (*variant)->schedule;
+  impl->needsLists = (*variant)->needsLists;
+  impl->queryTile = (*variant)->queryTile, impl->keyTile = (*variant)->keyTile;
   return std::shared_ptr<AttentionKernel::Impl>(impl);
 }

@@ -2,7 +2,7 @@
 #ifndef ATTN_LIB_API_KERNELIMPL_H
 #define ATTN_LIB_API_KERNELIMPL_H
 
-#include "attn/API/Attention.h"
+#include "attn/API/Tiles.h"
 
 namespace attn {
 
@@ -13,6 +13,7 @@ struct KernelArguments {
   const TensorView &out;
   float *lse;
   void *stream;
+  const TileLists *tiles; ///< null unless the kernel needs them
 };
 
 struct AttentionKernel::Impl {
@@ -24,6 +25,9 @@ struct AttentionKernel::Impl {
   std::vector<CaptureInfo> captures;
   double compileSeconds = 0;
   std::string schedule;
+  int64_t queryTile = 0, keyTile = 0;
+  bool needsLists = false;
+  std::optional<TileFinder> finder; ///< if it needs lists
 };
 
 struct SoftmaxKernel::Impl {

@@ -2,6 +2,7 @@
 #include "KernelModule.h"
 
 #include "ModImpl.h"
+#include "attn/Analysis/MaskLogic.h"
 #include "attn/Dialect/Attn/Transforms/Passes.h"
 
 #include "mlir/AsmParser/AsmParser.h"
@@ -130,6 +131,10 @@ Result<KernelModule> attn::buildKernelModule(const Mod &mod,
   AttentionOp op;
   result.module->walk([&](AttentionOp found) { op = found; });
   llvm::raw_string_ostream(result.schedule) << *op.getSchedule();
+  result.queryTile = op.getSchedule()->getQ();
+  result.keyTile = op.getSchedule()->getKv();
+  if (mlir::attn::ModOp entry = op.lookupMod())
+    result.needsLists = !mlir::attn::MaskLogic(entry.getMask()).hasOneRun;
   for (mlir::Value capture : op.getCaptures())
     result.captures.push_back(
         mlir::cast<mlir::BlockArgument>(capture).getArgNumber() - 3);

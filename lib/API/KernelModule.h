@@ -22,6 +22,8 @@ struct KernelModule {
   /// Which of the mod's captures the function takes, in order: canonicalisation
   /// drops those of programs that do nothing.
   std::vector<unsigned> captures;
+  bool needsLists = false; ///< of tiles (attn/API/Tiles.h)
+  int64_t queryTile = 0, keyTile = 0;
 };
 
 /// Builds the module, inlines mods, and selects a schedule for `target` of

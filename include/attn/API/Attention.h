@@ -122,6 +122,8 @@ struct KernelSpec {
   bool aligned = true;
 };
 
+class TileLists; // attn/API/Tiles.h
+
 /// A compiled fused attention kernel. Thread-safe once compiled.
 class AttentionKernel {
 public:
@@ -131,11 +133,29 @@ public:
   /// O (and LSE, f32, shape (batch, heads, queries), contiguous) = attention.
   /// CUDA: asynchronous on `stream` (a CUstream). Errors: shapes, types or
   /// strides which this kernel does not take; a launch failure.
+  /// `tiles`: from findTiles() for these lengths and captured tensors. A kernel
+  /// that needs them and gets none finds them for this call alone.
   Result<void> run(const TensorView &query, const TensorView &key,
                    const TensorView &value,
                    const std::vector<CaptureView> &captures,
                    const TensorView &out, float *lse = nullptr,
-                   void *stream = nullptr) const;
+                   void *stream = nullptr,
+                   const TileLists *tiles = nullptr) const;
+
+  /// Whether the tiles to visit come from lists; otherwise the kernel computes
+  /// which they are.
+  bool needsTileLists() const;
+  /// Makes the lists (TileFinder::find). To be kept until the lengths or a
+  /// captured tensor that the mask reads change; of `sizes` batch, heads, queries
+  /// and keys count. Errors: the kernel needs none.
+  Result<TileLists> findTiles(const ProblemSizes &sizes,
+                              const std::vector<CaptureView> &captures,
+                              void *stream = nullptr) const;
+  /// The same into the memory of `reuse`, where it is large enough.
+  Result<TileLists> findTiles(const ProblemSizes &sizes,
+                              const std::vector<CaptureView> &captures,
+                              void *stream, const TileLists &reuse) const;
+  int64_t queryTile() const, keyTile() const;
 
   double compileSeconds() const; ///< MLIR to loaded kernel
   const std::string &schedule() const;

@@ -336,6 +336,7 @@ private:
 
   void buildLists(ValueRange ids, bool transposed) {
     buildOrder(ids);
+    buildEnd(ids);
     Value first = toIndex(memref::LoadOp::create(b, firsts, ids));
     Value partials = toIndex(load(counts, ids, index(0)));
     loop(index(0), wordCount(transposed), 1, {first, add(first, partials)},
@@ -357,6 +358,19 @@ private:
                add(ends[0], toIndex(bitCount(partialWord))),
                add(ends[1], toIndex(bitCount(fullWord)))};
          });
+  }
+
+  /// The entry past the last one, which a kernel may read: any tile will do.
+  void buildEnd(ValueRange ids) {
+    Value isFirst = arith::CmpIOp::create(
+        b, arith::CmpIPredicate::eq,
+        arith::OrIOp::create(b, arith::OrIOp::create(b, ids[0], ids[1]), ids[2]),
+        index(0));
+    auto only = scf::IfOp::create(b, isFirst, /*withElseRegion=*/false);
+    OpBuilder::InsertionGuard guard(b);
+    b.setInsertionPoint(only.thenYield());
+    Value end = memref::LoadOp::create(b, total, ValueRange{index(0)});
+    memref::StoreOp::create(b, i32(0), tiles, ValueRange{toIndex(end)});
   }
 
   /// Writes `tile` behind the tiles of the lower bits of `word` if its own is

@@ -1,0 +1,95 @@
+// Finding tiles on the CPU.
+#include "HostMemory.h"
+#include "Jit.h"
+#include "ModImpl.h"
+#include "TilesImpl.h"
+
+#include "attn/Pipelines/CPU.h"
+
+#include "mlir/Pass/PassManager.h"
+
+#include <cstdlib>
+#include <cstring>
+
+using namespace attn;
+
+namespace {
+
+struct HostTileMemory final : TileMemory {
+  ~HostTileMemory() override { std::free(data); }
+};
+
+struct CPUTileFinder final : TileFinder::Impl {
+  Result<std::unique_ptr<TileMemory>> allocate(int64_t bytes) const override {
+    auto memory = std::make_unique<HostTileMemory>();
+    memory->data = std::malloc(bytes);
+    memory->bytes = bytes;
+    if (!memory->data)
+      return Error{"out of memory: " + std::to_string(bytes) +
+                   " bytes for lists of tiles"};
+    return std::unique_ptr<TileMemory>(std::move(memory));
+  }
+  Result<void> clear(void *data, int64_t bytes, void *) const override {
+    std::memset(data, 0, bytes);
+    return {};
+  }
+  Result<void> copyToHost(void *to, const void *from, int64_t bytes,
+                          void *) const override {
+    std::memcpy(to, from, bytes);
+    return {};
+  }
+
+  Result<void> run(TileStep step, int64_t tasks, const TileArguments &a,
+                   void *) const override {
+    std::vector<Descriptor> descriptors;
+    for (unsigned i : usedCaptures)
+      if (captures[i].rank)
+        descriptors.emplace_back(const_cast<void *>((*a.captures)[i].data),
+                                 (*a.captures)[i].sizes);
+    for (const TileArray *array : a.arrays())
+      descriptors.emplace_back(array->data, array->sizes);
+    auto descriptor = descriptors.begin();
+    std::vector<void *> arguments;
+    for (unsigned i : usedCaptures)
+      arguments.push_back(captures[i].rank
+                              ? (descriptor++)->address()
+                              : const_cast<void *>((*a.captures)[i].data));
+    int64_t lengths[] = {a.queries, a.keys};
+    arguments.push_back(&lengths[0]);
+    arguments.push_back(&lengths[1]);
+    while (descriptor != descriptors.end())
+      arguments.push_back((descriptor++)->address());
+    Jit::Function function = jit->function(static_cast<size_t>(step));
+    // Most tasks take less time than a turn of the pool.
+    int64_t batch = std::max<int64_t>(1, tasks / 4096);
+    hostThreads().run((tasks + batch - 1) / batch, [&](int64_t turn, unsigned) {
+      std::vector<void *> own = arguments;
+      int64_t task = turn * batch;
+      own.push_back(&task);
+      for (int64_t end = std::min(tasks, task + batch); task < end; ++task)
+        function(own.data());
+    });
+    return {};
+  }
+
+  std::shared_ptr<const Jit> jit;
+};
+
+} // namespace
+
+TileFinderImpl attn::createCPUTileFinder(const Mod &mod,
+                                         mlir::ModuleOp module) {
+  Result<void> lowered = mod.impl().collect("cannot be compiled", [&] {
+    mlir::PassManager pm(module.getContext());
+    mlir::attn::buildCPUTileListsPipeline(pm);
+    return pm.run(module);
+  });
+  if (!lowered)
+    return Error{lowered.error()};
+  auto jit = Jit::compile(module, tileFunctions());
+  if (!jit)
+    return Error{jit.error()};
+  auto impl = std::make_shared<CPUTileFinder>();
+  impl->jit = *jit;
+  return std::shared_ptr<TileFinder::Impl>(impl);
+}

@@ -1,0 +1,94 @@
+// Finding tiles on NVIDIA GPUs.
+#include "CUDACode.h"
+#include "ModImpl.h"
+#include "TilesImpl.h"
+
+#include "attn/Pipelines/GPU.h"
+
+#include "mlir/Pass/PassManager.h"
+
+using namespace attn;
+
+namespace {
+
+struct DeviceTileMemory final : TileMemory {
+  cuda::Buffer buffer;
+};
+
+struct CUDATileFinder final : TileFinder::Impl {
+  Result<std::unique_ptr<TileMemory>> allocate(int64_t bytes) const override {
+    auto memory = std::make_unique<DeviceTileMemory>();
+    Result<cuda::Buffer> buffer = cuda::Buffer::allocate(bytes);
+    if (!buffer)
+      return Error{buffer.error()};
+    memory->buffer = std::move(*buffer);
+    memory->data = memory->buffer.data();
+    memory->bytes = bytes;
+    return std::unique_ptr<TileMemory>(std::move(memory));
+  }
+
+  Result<void> clear(void *data, int64_t bytes, void *stream) const override {
+    Result<const cuda::Driver *> driver = cuda::driver();
+    if (!driver)
+      return Error{driver.error()};
+    return (*driver)->check(
+        (*driver)->memsetD8Async(reinterpret_cast<cuda::DevicePointer>(data), 0,
+                                 bytes, static_cast<cuda::Stream>(stream)),
+        "cuMemsetD8Async");
+  }
+
+  Result<void> copyToHost(void *to, const void *from, int64_t bytes,
+                          void *stream) const override {
+    Result<const cuda::Driver *> driver = cuda::driver();
+    if (!driver)
+      return Error{driver.error()};
+    auto onStream = static_cast<cuda::Stream>(stream);
+    Result<void> copied = (*driver)->check(
+        (*driver)->memcpyDtoHAsync(
+            to, reinterpret_cast<cuda::DevicePointer>(from), bytes, onStream),
+        "cuMemcpyDtoHAsync");
+    if (!copied)
+      return copied;
+    return (*driver)->check((*driver)->streamSynchronize(onStream),
+                            "cuStreamSynchronize");
+  }
+
+  Result<void> run(TileStep step, int64_t tasks, const TileArguments &a,
+                   void *stream) const override {
+    CUDAParameters parameters;
+    for (unsigned i : usedCaptures)
+      parameters.addCapture(captures[i], (*a.captures)[i]);
+    parameters.addInteger(a.queries);
+    parameters.addInteger(a.keys);
+    for (const TileArray *array : a.arrays())
+      parameters.add(array->data, array->sizes);
+    const CUDACode &code = codes[static_cast<size_t>(step)];
+    int64_t warps = code.threads / 32;
+    return code.launch((tasks + warps - 1) / warps, parameters.pointers(),
+                       stream);
+  }
+
+  std::vector<CUDACode> codes;
+};
+
+} // namespace
+
+TileFinderImpl attn::createCUDATileFinder(const Mod &mod,
+                                          mlir::ModuleOp module) {
+  if (Result<cuda::Device> device = cuda::ensureContext(); !device)
+    return Error{device.error()};
+  Result<void> lowered = mod.impl().collect("cannot be compiled", [&] {
+    mlir::PassManager pm(module.getContext());
+    mlir::attn::buildGPUTileListsPipeline(pm);
+    return pm.run(module);
+  });
+  if (!lowered)
+    return Error{lowered.error()};
+  Result<std::vector<CUDACode>> codes =
+      loadCUDACode(mod, module, tileFunctions(), /*exact=*/true);
+  if (!codes)
+    return Error{codes.error()};
+  auto impl = std::make_shared<CUDATileFinder>();
+  impl->codes = std::move(*codes);
+  return std::shared_ptr<TileFinder::Impl>(impl);
+}

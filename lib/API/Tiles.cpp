@@ -1,0 +1,342 @@
+// Finding tiles: sizes, memory and the order of the steps, for any target.
+#include "TilesImpl.h"
+
+#include "KernelImpl.h"
+#include "KernelModule.h"
+#include "ModImpl.h"
+#include "attn/Analysis/MaskLogic.h"
+#include "attn/Conversion/TileLists.h"
+
+#include <chrono>
+#include <functional>
+#include <numeric>
+
+using namespace attn;
+
+int64_t TileArray::elements() const {
+  return std::accumulate(sizes.begin(), sizes.end(), int64_t(1),
+                         std::multiplies<int64_t>());
+}
+
+int64_t TileMap::count(TileClass wanted) const {
+  return std::count(tiles.begin(), tiles.end(), wanted);
+}
+
+int64_t TileLists::bytes() const {
+  return pimpl->fixed->bytes + pimpl->entries->bytes;
+}
+
+std::vector<std::string> attn::tileFunctions() {
+  using namespace mlir::attn::tile_lists;
+  std::vector<std::string> names;
+  for (const char *suffix :
+       {queryParts, keyParts, classify, mlir::attn::tile_lists::count, fill,
+        countTransposed, fillTransposed, mlir::attn::tile_lists::countPairs})
+    names.push_back(std::string(KernelModule::function) + suffix);
+  return names;
+}
+
+//===--- analysis
+//-----------------------------------------------------------===//
+
+static mlir::attn::MaskLogic logicOf(const Mod &mod) {
+  return mlir::attn::MaskLogic(mod.impl().standalone().getMask());
+}
+
+MaskAnalysis attn::analyzeMask(const Mod &mod) {
+  std::lock_guard<std::mutex> lock(mod.impl().mutex);
+  mlir::attn::MaskLogic logic = logicOf(mod);
+  MaskAnalysis analysis;
+  analysis.needsLists = !logic.hasOneRun;
+  llvm::raw_string_ostream text(analysis.text);
+  logic.print(text);
+  for (const auto &remark : logic.remarks) {
+    std::string line;
+    if (auto at = mlir::dyn_cast<mlir::FileLineColLoc>(remark.location))
+      line = at.getFilename().str() + ":" + std::to_string(at.getLine()) + ":" +
+             std::to_string(at.getColumn()) + ": ";
+    analysis.remarks.push_back(line + "remark: " + remark.text);
+  }
+  return analysis;
+}
+
+//===--- compilation
+//--------------------------------------------------------===//
+
+Result<TileFinder> TileFinder::compile(const Mod &mod, Target target,
+                                       int64_t queryTile, int64_t keyTile) {
+  auto start = std::chrono::steady_clock::now();
+  std::lock_guard<std::mutex> lock(mod.impl().mutex);
+  KernelSpec spec;
+  spec.schedule = "#attn.schedule<q = " + std::to_string(queryTile) +
+                  ", kv = " + std::to_string(keyTile) + ">";
+  Result<KernelModule> kernel = buildKernelModule(mod, spec, "cpu");
+  if (!kernel)
+    return Error{kernel.error()};
+  TileFinderImpl impl = target == Target::CPU
+                            ? createCPUTileFinder(mod, *kernel->module)
+                            : createCUDATileFinder(mod, *kernel->module);
+  if (!impl)
+    return Error{impl.error()};
+  TileFinder::Impl &finder = **impl;
+  finder.captures = mod.captures();
+  finder.usedCaptures = kernel->captures;
+  mlir::attn::MaskLogic logic = logicOf(mod);
+  finder.readsBatch = logic.readsBatch(), finder.readsHead = logic.readsHead();
+  for (mlir::Value part : logic.parts)
+    ++(logic.dependence()->isRow(part) ? finder.queryParts : finder.keyParts);
+  finder.queryTile = queryTile, finder.keyTile = keyTile;
+  std::chrono::duration<double> time = std::chrono::steady_clock::now() - start;
+  finder.compileSeconds = time.count();
+  TileFinder result;
+  result.pimpl = *impl;
+  return result;
+}
+
+double TileFinder::compileSeconds() const { return pimpl->compileSeconds; }
+
+//===--- memory
+//-------------------------------------------------------------===//
+
+static int64_t ceilDiv(int64_t x, int64_t y) { return (x + y - 1) / y; }
+
+/// Above this the lists are counted before they are allocated.
+static constexpr int64_t maxUncountedBytes = int64_t(64) << 20;
+
+namespace {
+/// Places arrays one after the other, each aligned to 256 bytes.
+class Layout {
+public:
+  void add(TileArray &array, std::vector<int64_t> sizes, int64_t width) {
+    array.sizes = std::move(sizes);
+    placed.push_back({&array, bytes});
+    bytes += ceilDiv(array.elements() * width, 256) * 256;
+  }
+  void place(void *memory) {
+    for (auto [array, offset] : placed)
+      array->data = static_cast<char *>(memory) + offset;
+  }
+  int64_t bytes = 0;
+
+private:
+  std::vector<std::pair<TileArray *, int64_t>> placed;
+};
+} // namespace
+
+/// Gives `memory` at least `bytes`.
+static Result<void> provide(const TileFinder::Impl &finder,
+                            std::unique_ptr<TileMemory> &memory,
+                            int64_t bytes) {
+  if (memory && memory->bytes >= bytes)
+    return {};
+  memory.reset();
+  auto made = finder.allocate(bytes);
+  if (!made)
+    return Error{made.error()};
+  memory = std::move(*made);
+  return {};
+}
+
+/// Counts the rows' tiles, allocates `tiles` and lists them.
+static Result<void> makeLists(const TileFinder::Impl &finder,
+                              TileLists::Impl &lists, int64_t columns,
+                              void *stream) {
+  TileArguments &a = lists.arguments;
+  int64_t rows = a.order.elements();
+  Result<void> done = finder.clear(a.total.data, sizeof(int64_t), stream);
+  if (done)
+    done = finder.run(lists.transposed ? TileStep::CountTransposed
+                                       : TileStep::Count,
+                      rows, a, stream);
+  if (!done)
+    return done;
+  int64_t entries = rows * columns;
+  if (entries * int64_t(sizeof(int32_t)) > maxUncountedBytes) {
+    done = finder.copyToHost(&entries, a.total.data, sizeof entries, stream);
+    if (!done)
+      return done;
+  }
+  a.tiles.sizes = {entries + 1};
+  done = provide(finder, lists.entries, (entries + 1) * sizeof(int32_t));
+  if (!done)
+    return done;
+  a.tiles.data = lists.entries->data;
+  return finder.run(lists.transposed ? TileStep::FillTransposed
+                                     : TileStep::Fill,
+                    rows, a, stream);
+}
+
+Result<TileLists> TileFinder::find(const ProblemSizes &sizes,
+                                   const std::vector<CaptureView> &captures,
+                                   void *stream, TileLists reuse) const {
+  if (Result<void> fine = checkCaptures(pimpl->captures, captures); !fine)
+    return Error{fine.error()};
+  if (sizes.queries > INT32_MAX || sizes.keys > INT32_MAX)
+    return Error{"expects lengths below 2^31"};
+  bool fresh = !reuse || reuse.impl().transposed;
+  auto lists = fresh ? std::make_shared<TileLists::Impl>()
+                     : std::shared_ptr<TileLists::Impl>(reuse.share());
+  lists->sizes = sizes;
+  TileArguments &a = lists->arguments;
+  a.captures = &captures;
+  a.queries = sizes.queries, a.keys = sizes.keys;
+  int64_t batches = pimpl->readsBatch ? sizes.batch : 1;
+  int64_t heads = pimpl->readsHead ? sizes.heads : 1;
+  int64_t rows = ceilDiv(sizes.queries, pimpl->queryTile);
+  int64_t columns = ceilDiv(sizes.keys, pimpl->keyTile);
+  Layout layout;
+  layout.add(a.firsts, {batches, heads, rows}, 8);
+  layout.add(a.total, {1}, 8);
+  layout.add(a.pairs, {batches, heads, rows}, 8);
+  layout.add(a.order, {batches, heads, rows}, 4);
+  layout.add(a.counts, {batches, heads, rows, 2}, 4);
+  layout.add(a.queryParts, {pimpl->queryParts, batches, heads, rows, 2}, 4);
+  layout.add(a.keyParts, {pimpl->keyParts, batches, heads, columns, 2}, 4);
+  layout.add(a.kept, {batches, heads, rows, ceilDiv(columns, 32)}, 4);
+  layout.add(a.full, a.kept.sizes, 4);
+  if (Result<void> done = provide(*pimpl, lists->fixed, layout.bytes); !done)
+    return Error{done.error()};
+  layout.place(lists->fixed->data);
+
+  Result<void> done;
+  if (pimpl->queryParts)
+    done = pimpl->run(TileStep::QueryParts, batches * heads * rows, a, stream);
+  if (done && pimpl->keyParts)
+    done = pimpl->run(TileStep::KeyParts, batches * heads * columns, a, stream);
+  if (done)
+    done = pimpl->run(TileStep::Classify, a.kept.elements(), a, stream);
+  if (done)
+    done = makeLists(*pimpl, *lists, columns, stream);
+  a.captures = nullptr;
+  if (!done)
+    return Error{done.error()};
+  return TileLists(lists);
+}
+
+Result<TileLists> TileFinder::transpose(const TileLists &lists,
+                                        void *stream) const {
+  if (lists.impl().transposed)
+    return Error{"expects lists for query tiles, got transposed ones"};
+  auto result = std::make_shared<TileLists::Impl>();
+  const TileArguments &from = lists.impl().arguments;
+  result->sizes = lists.impl().sizes;
+  result->transposed = true;
+  result->source = lists.share();
+  TileArguments &a = result->arguments;
+  a = from;
+  // The functions take captures of the right kind, which these do not read.
+  std::vector<CaptureView> none;
+  for (const CaptureInfo &info : pimpl->captures)
+    none.push_back({info.rank ? nullptr : a.total.data,
+                    std::vector<int64_t>(info.rank, 0)});
+  static const int64_t zero = 0;
+  for (CaptureView &view : none)
+    if (view.sizes.empty())
+      view.data = &zero;
+  a.captures = &none;
+  int64_t batches = from.kept.sizes[0], heads = from.kept.sizes[1];
+  int64_t rows = ceilDiv(result->sizes.keys, pimpl->keyTile);
+  Layout layout;
+  layout.add(a.firsts, {batches, heads, rows}, 8);
+  layout.add(a.total, {1}, 8);
+  layout.add(a.order, {batches, heads, rows}, 4);
+  layout.add(a.counts, {batches, heads, rows, 2}, 4);
+  if (Result<void> done = provide(*pimpl, result->fixed, layout.bytes); !done)
+    return Error{done.error()};
+  layout.place(result->fixed->data);
+  Result<void> done = makeLists(*pimpl, *result, from.kept.sizes[2], stream);
+  a.captures = nullptr;
+  if (!done)
+    return Error{done.error()};
+  return TileLists(result);
+}
+
+//===--- on the host
+//--------------------------------------------------------===//
+
+template <typename T>
+static Result<std::vector<T>> fetch(const TileFinder::Impl &finder,
+                                    const TileArray &array, int64_t elements,
+                                    void *stream) {
+  std::vector<T> host(elements);
+  if (elements)
+    if (Result<void> done = finder.copyToHost(host.data(), array.data,
+                                              elements * sizeof(T), stream);
+        !done)
+      return Error{done.error()};
+  return host;
+}
+
+Result<TileMap> TileFinder::map(const TileLists &lists, void *stream) const {
+  const TileArguments &a = lists.impl().arguments;
+  auto kept = fetch<uint32_t>(*pimpl, a.kept, a.kept.elements(), stream);
+  if (!kept)
+    return Error{kept.error()};
+  auto full = fetch<uint32_t>(*pimpl, a.full, a.full.elements(), stream);
+  if (!full)
+    return Error{full.error()};
+  TileMap map;
+  map.queryTile = pimpl->queryTile, map.keyTile = pimpl->keyTile;
+  map.batches = a.kept.sizes[0], map.heads = a.kept.sizes[1];
+  map.rows = a.kept.sizes[2];
+  map.columns = ceilDiv(a.keys, pimpl->keyTile);
+  int64_t words = a.kept.sizes[3];
+  map.tiles.reserve(map.batches * map.heads * map.rows * map.columns);
+  for (int64_t row = 0; row < map.batches * map.heads * map.rows; ++row)
+    for (int64_t column = 0; column < map.columns; ++column) {
+      int64_t word = row * words + column / 32;
+      bool isKept = (*kept)[word] >> column % 32 & 1;
+      bool isFull = (*full)[word] >> column % 32 & 1;
+      map.tiles.push_back(isFull   ? TileClass::Full
+                          : isKept ? TileClass::Partial
+                                   : TileClass::Empty);
+    }
+  return map;
+}
+
+Result<TileFinder::Entries> TileFinder::entries(const TileLists &lists,
+                                                void *stream) const {
+  const TileArguments &a = lists.impl().arguments;
+  int64_t rows = a.order.elements();
+  auto order = fetch<int32_t>(*pimpl, a.order, rows, stream);
+  auto firsts = fetch<int64_t>(*pimpl, a.firsts, rows, stream);
+  auto counts = fetch<int32_t>(*pimpl, a.counts, 2 * rows, stream);
+  auto total = fetch<int64_t>(*pimpl, a.total, 1, stream);
+  if (!order || !firsts || !counts || !total)
+    return Error{"the lists cannot be read back"};
+  auto tiles = fetch<int32_t>(*pimpl, a.tiles, total->front(), stream);
+  if (!tiles)
+    return Error{tiles.error()};
+  Entries entries;
+  entries.order = std::move(*order);
+  for (int64_t row = 0; row < rows; ++row) {
+    auto first = tiles->begin() + (*firsts)[row];
+    auto middle = first + (*counts)[2 * row];
+    entries.partial.emplace_back(first, middle);
+    entries.full.emplace_back(middle, middle + (*counts)[2 * row + 1]);
+  }
+  return entries;
+}
+
+Result<int64_t>
+TileFinder::countPairs(const ProblemSizes &sizes,
+                       const std::vector<CaptureView> &captures) const {
+  Result<TileLists> lists = find(sizes, captures);
+  if (!lists)
+    return Error{lists.error()};
+  TileArguments a = lists->impl().arguments;
+  a.captures = &captures;
+  Result<void> done =
+      pimpl->run(TileStep::CountPairs, a.pairs.elements(), a, nullptr);
+  if (!done)
+    return Error{done.error()};
+  auto pairs = fetch<int64_t>(*pimpl, a.pairs, a.pairs.elements(), nullptr);
+  if (!pairs)
+    return Error{pairs.error()};
+  int64_t sum = std::accumulate(pairs->begin(), pairs->end(), int64_t(0));
+  if (!pimpl->readsBatch)
+    sum *= sizes.batch;
+  if (!pimpl->readsHead)
+    sum *= sizes.heads;
+  return sum;
+}
