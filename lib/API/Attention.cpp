@@ -44,8 +44,9 @@ AttentionKernel::findTiles(const ProblemSizes &sizes,
                            const std::vector<CaptureView> &captures,
                            void *stream, const TileLists &reuse) const {
   if (!pimpl->finder)
-    return Error{"expects a kernel that needs lists of tiles: this one computes "
-                 "which tiles it visits"};
+    return Error{
+        "expects a kernel that needs lists of tiles: this one computes "
+        "which tiles it visits"};
   return pimpl->finder->find(sizes, captures, stream, reuse);
 }
 
@@ -55,8 +56,9 @@ Result<void> AttentionKernel::run(const TensorView &query,
                                   const std::vector<CaptureView> &captures,
                                   const TensorView &out, float *lse,
                                   void *stream, const TileLists *tiles) const {
-  KernelArguments arguments{query, key, value, captures, out, lse, stream,
-                            pimpl->needsLists ? tiles : nullptr};
+  KernelArguments arguments{
+      query, key, value,  captures,
+      out,   lse, stream, pimpl->needsLists ? tiles : nullptr};
   if (Result<void> fine = checkArguments(*pimpl, arguments); !fine)
     return fine;
   TileLists own;

@@ -105,8 +105,8 @@ Result<void> CUDAKernel::run(const KernelArguments &a) const {
     parameters.addCapture(captures[i], a.captures[i]);
   parameters.add(a.out);
   if (spec.lse)
-    parameters.add(a.lse, {a.query.sizes[0], a.query.sizes[1],
-                           a.query.sizes[2]});
+    parameters.add(a.lse,
+                   {a.query.sizes[0], a.query.sizes[1], a.query.sizes[2]});
   if (a.tiles) {
     const TileArguments &lists = a.tiles->impl().arguments;
     for (const TileArray *array :

@@ -55,8 +55,8 @@ public:
 
 private:
   void buildRow() {
-    Value batchHead =
-        arith::AddIOp::create(b, first, arith::DivUIOp::create(b, row, queries));
+    Value batchHead = arith::AddIOp::create(
+        b, first, arith::DivUIOp::create(b, row, queries));
     batch = i32(arith::DivUIOp::create(b, batchHead, heads));
     head = i32(arith::RemUIOp::create(b, batchHead, heads));
     query = i32(arith::RemUIOp::create(b, row, queries));
@@ -97,8 +97,7 @@ private:
 
   void writeLse(Value maximum, Value sum) {
     Value wanted = arith::AndIOp::create(
-        b,
-        arith::CmpIOp::create(b, arith::CmpIPredicate::eq, lane, index(0)),
+        b, arith::CmpIOp::create(b, arith::CmpIPredicate::eq, lane, index(0)),
         arith::CmpIOp::create(b, arith::CmpIPredicate::slt, row,
                               memref::DimOp::create(b, lse, 0)));
     auto guard = scf::IfOp::create(b, wanted, /*withElseRegion=*/false);
@@ -163,7 +162,9 @@ private:
   Value i32(Value value) {
     return arith::IndexCastOp::create(b, b.getI32Type(), value);
   }
-  Value index(int64_t value) { return arith::ConstantIndexOp::create(b, value); }
+  Value index(int64_t value) {
+    return arith::ConstantIndexOp::create(b, value);
+  }
   Value number(float value) {
     return arith::ConstantOp::create(b, b.getF32FloatAttr(value));
   }
@@ -197,9 +198,12 @@ OwningOpRef<ModuleOp> buildModule(const api::Mod &mod,
   auto vector = [&](Type element) -> Type {
     return MemRefType::get({dynamic}, element);
   };
-  SmallVector<Type> types{vector(f32),
-                          vector(elementTypeOf(context, probabilityType)),
-                          vector(f32), index, index, index, index, index, f32};
+  SmallVector<Type> types{
+      vector(f32), vector(elementTypeOf(context, probabilityType)),
+      vector(f32), index,
+      index,       index,
+      index,       index,
+      f32};
   mlir::attn::ModOp entry = mod.impl().standalone();
   for (Attribute capture : entry.getCaptureTypes()) {
     Type type = cast<TypeAttr>(capture).getValue();

@@ -57,9 +57,8 @@ static AttentionOp appendFunction(mlir::ModuleOp module, const Mod &mod,
   return op;
 }
 
-static Result<ScheduleAttr> parseSchedule(const Mod &mod,
-                                          const std::string &text,
-                                          bool aligned) {
+static Result<ScheduleAttr>
+parseSchedule(const Mod &mod, const std::string &text, bool aligned) {
   if (text.empty())
     return ScheduleAttr();
   ScheduleAttr schedule;
@@ -101,7 +100,8 @@ Result<KernelModule> attn::buildKernelModule(const Mod &mod,
                                              const char *target) {
   if (Result<void> fine = checkSpec(spec); !fine)
     return Error{fine.error()};
-  Result<ScheduleAttr> schedule = parseSchedule(mod, spec.schedule, spec.aligned);
+  Result<ScheduleAttr> schedule =
+      parseSchedule(mod, spec.schedule, spec.aligned);
   if (!schedule)
     return Error{schedule.error()};
   KernelModule result;

@@ -114,9 +114,10 @@ private:
                                              linalg::IndexOp::create(b, 0));
       Value score = arith::MulFOp::create(b, in[0], scale);
       if (mod.hasScore())
-        score = mlir::attn::inlineProgram(
-            b, b.getLoc(), mod.getScore(), captures,
-            {score, batch, head, query, key}, mlir::attn::loadFromMemory, options);
+        score =
+            mlir::attn::inlineProgram(b, b.getLoc(), mod.getScore(), captures,
+                                      {score, batch, head, query, key},
+                                      mlir::attn::loadFromMemory, options);
       if (!mod.hasMask())
         return score;
       Value keep = mlir::attn::inlineProgram(

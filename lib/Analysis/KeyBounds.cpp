@@ -29,19 +29,21 @@ KeyBounds attn::emitKeyBounds(ImplicitLocOpBuilder &b, MaskLogic &logic,
   };
   for (const Conjunction &all : logic.kept) {
     Zone zone(b, emitter, all, box);
-    Value exists = e.both(zone.isFeasible(), holds(all));
     Interval keys = zone.keys();
-    may.low = e.min(may.low, e.select(exists, keys.low, context.keys));
+    // Bounds that cross say that there is no key; one of them is enough.
+    Value exists =
+        all.empty() ? e.bit(true) : e.both(zone.isFeasible(), holds(all));
+    may.low = startsAtFirstKey(all)
+                  ? zero
+                  : e.min(may.low, e.select(exists, keys.low, context.keys));
     may.high = e.max(may.high, e.select(exists, keys.high, e.index(-1)));
   }
   for (const Conjunction &all : logic.dropped) {
     Zone zone(b, emitter, all, box);
     Value exists = e.both(zone.isFeasible(), holds(all));
     Interval keys = zone.keys();
-    bool endsAtLast =
-        llvm::none_of(all, [](auto &l) { return l.form.key < 0; });
     // A run of dropped keys lies at either end.
-    if (endsAtLast)
+    if (endsAtLastKey(all))
       must.high =
           e.min(must.high, e.select(exists, e.sub(keys.low, one), lastKey));
     else

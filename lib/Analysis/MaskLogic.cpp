@@ -68,6 +68,13 @@ bool Literal::isZone() const {
   return unit(form.query) && unit(form.key) && form.query * form.key != 1;
 }
 
+bool attn::startsAtFirstKey(const Conjunction &all) {
+  return llvm::none_of(all, [](auto &l) { return l.form.key > 0; });
+}
+bool attn::endsAtLastKey(const Conjunction &all) {
+  return llvm::none_of(all, [](auto &l) { return l.form.key < 0; });
+}
+
 //===--- conjunctions
 //-------------------------------------------------------===//
 
@@ -174,6 +181,52 @@ static MaybeDisjunction intersect(const MaybeDisjunction &a,
   return all;
 }
 
+/// Whether one of the two holds for any pair.
+static bool coverAll(const Literal &a, const Literal &b) {
+  if (a.value || b.value)
+    return a.value == b.value && a.negated != b.negated;
+  AffineForm sum = a.form.plus(b.form, 1);
+  return sum.isParallel({}) && sum.constant >= -1;
+}
+
+/// `a` with its literal number `i` weakened as far as `b` covers what that
+/// adds: where the literal fails, `b` holds if the rest of `a` does. Nothing if
+/// it cannot be weakened.
+static std::optional<Conjunction> weakened(const Conjunction &a, size_t i,
+                                           const Conjunction &b) {
+  Conjunction wider = a;
+  wider.erase(wider.begin() + i);
+  const Literal *limit = nullptr;
+  for (const Literal &wanted : b) {
+    if (coverAll(wanted, a[i]) ||
+        llvm::any_of(wider, [&](auto &has) { return implies(has, wanted); }))
+      continue;
+    if (limit || wanted.value || a[i].value ||
+        !wanted.form.isParallel(a[i].form) ||
+        wanted.form.constant <= a[i].form.constant)
+      return std::nullopt;
+    limit = &wanted;
+  }
+  if (limit)
+    wider.insert(wider.begin() + i, *limit);
+  return wider;
+}
+
+/// Joins conjunctions that lie side by side: a or (not a and b) is a or b.
+static Disjunction joined(Disjunction all) {
+  for (size_t i = 0; i < all.size(); ++i)
+    for (size_t j = 0; j < all.size(); ++j) {
+      if (i == j)
+        continue;
+      for (size_t k = 0; k < all[i].size(); ++k)
+        if (std::optional<Conjunction> wider = weakened(all[i], k, all[j])) {
+          all.erase(all.begin() + i);
+          return joined(*unite(all, Disjunction{*wider}));
+        }
+    }
+  return all;
+}
+
 //===--- reading
 //------------------------------------------------------------===//
 
@@ -196,7 +249,7 @@ public:
       return found->second;
     MaybeDisjunction all = readUncached(value, negated);
     Disjunction result =
-        all ? *all : Disjunction{{Literal{{}, value, negated}}};
+        all ? joined(*all) : Disjunction{{Literal{{}, value, negated}}};
     known[{value, negated}] = result;
     return result;
   }
@@ -472,20 +525,11 @@ std::optional<AffineForm> MaskLogic::affine(Value value) {
 //===--- what follows from the logic
 //----------------------------------------===//
 
-/// Whether the projection of a zone on kv starts at the first key, or ends at
-/// the last, whatever the queries are.
-static bool startsAtFirst(const Conjunction &all) {
-  return llvm::none_of(all, [](auto &l) { return l.form.key > 0; });
-}
-static bool endsAtLast(const Conjunction &all) {
-  return llvm::none_of(all, [](auto &l) { return l.form.key < 0; });
-}
-
 static bool isOneRun(const Disjunction &kept, const Disjunction &dropped) {
-  return (kept.size() <= 1 || llvm::all_of(kept, startsAtFirst) ||
-          llvm::all_of(kept, endsAtLast)) &&
+  return (kept.size() <= 1 || llvm::all_of(kept, startsAtFirstKey) ||
+          llvm::all_of(kept, endsAtLastKey)) &&
          llvm::all_of(dropped, [](auto &all) {
-           return startsAtFirst(all) || endsAtLast(all);
+           return startsAtFirstKey(all) || endsAtLastKey(all);
          });
 }
 
@@ -513,6 +557,12 @@ MaskLogic::MaskLogic(Region &mask) {
         if (literal.value)
           opaque.push_back(literal.value);
       }
+  // A value may have been read more than once.
+  SmallVector<std::pair<AffineForm, unsigned>> distinct;
+  for (auto &guard : guards)
+    if (!llvm::is_contained(distinct, guard))
+      distinct.push_back(guard);
+  guards = distinct;
   hasOneRun = isExact && isOneRun(kept, dropped);
   findParts(*this, opaque);
 }
@@ -542,9 +592,11 @@ static void printValue(Value value, llvm::raw_ostream &os) {
     return;
   }
   Operation *op = value.getDefiningOp();
-  APInt constant;
-  if (matchPattern(value, m_ConstantInt(&constant))) {
-    constant.print(os, /*isSigned=*/!value.getType().isInteger(1));
+  if (auto constant = dyn_cast<arith::ConstantOp>(op)) {
+    if (auto number = dyn_cast<IntegerAttr>(constant.getValue()))
+      number.getValue().print(os, /*isSigned=*/!value.getType().isInteger(1));
+    else
+      os << cast<FloatAttr>(constant.getValue()).getValueAsDouble();
     return;
   }
   if (auto load = dyn_cast<LoadOp>(op)) {
@@ -557,6 +609,8 @@ static void printValue(Value value, llvm::raw_ostream &os) {
   }
   if (auto compare = dyn_cast<arith::CmpIOp>(op))
     os << arith::stringifyCmpIPredicate(compare.getPredicate());
+  else if (auto compare = dyn_cast<arith::CmpFOp>(op))
+    os << arith::stringifyCmpFPredicate(compare.getPredicate());
   else
     os << op->getName().stripDialect();
   os << '(';

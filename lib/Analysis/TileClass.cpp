@@ -25,10 +25,13 @@ static Existence emitExistence(ImplicitLocOpBuilder &b, MaskLogic &logic,
     for (const Literal &literal : all) {
       if (literal.isZone())
         continue;
-      // Alone, or true of the whole tile, it leaves the others as they are.
       Truth truth = emitter.truth(literal, box, parts);
       one.can = e.both(one.can, truth.canHold);
-      one.does = e.both(one.does, e.negation(truth.canFail));
+      // The extremes of an inequality are those of corners of the box. Beside
+      // other literals one must hold everywhere to leave them as they are.
+      bool isAlone = all.size() == 1 && !literal.value;
+      one.does =
+          e.both(one.does, isAlone ? truth.canHold : e.negation(truth.canFail));
     }
     some.can = e.either(some.can, one.can);
     some.does = e.either(some.does, one.does);

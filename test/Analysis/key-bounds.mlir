@@ -1,4 +1,4 @@
-// Which key tiles a mask program lets a kernel skip, and which need no mask. The
+// For masks whose visited tiles are one run: which key tiles a mask program lets a kernel skip, and which need no mask. The
 // bounds are IR; here the lengths are put in as numbers (64 queries at once,
 // 256 keys in tiles of 16, so 16 tiles), so that canonicalization folds it:
 //
@@ -11,8 +11,7 @@
 // RUN:         -e 's/memref.dim %arg1, %c2 :.*/arith.constant 256 : index/' \
 // RUN:   | attn-opt --canonicalize --cse | FileCheck %s
 //
-// With positions of 2^30 and more, sums of two of them might wrap: nothing is
-// skipped, nothing goes unmasked.
+// Positions of 2^30 and more are no different as long as nothing wraps.
 // RUN: attn-opt %s --attn-inline-mods --attn-to-flash --canonicalize --cse \
 // RUN:   | sed -e 's/memref.dim %arg[01], %c[01] :.*/arith.constant 1 : index/' \
 // RUN:         -e 's/memref.dim %arg0, %c2 :.*/arith.constant 64 : index/' \
@@ -28,10 +27,7 @@
 // CHECK-DAG: arith.cmpi slt, %[[T]], %c0_i32 : i32
 // CHECK-DAG: arith.cmpi sge, %[[T]], %c0_i32 : i32
 // LONG-LABEL: func.func @causal(
-// LONG: scf.for %[[J:.*]] = %c0 to %c67108865 step
-// LONG-DAG: %[[T:.*]] = arith.index_cast %[[J]] : index to i32
-// LONG-DAG: arith.cmpi slt, %[[T]], %c67108865_i32 : i32
-// LONG-DAG: arith.cmpi sge, %[[T]], %c0_i32 : i32
+// LONG: scf.for %[[J:.*]] = %c0 to %c4 step
 attn.mod @causal_mod
   mask(%b: i32, %h: i32, %q: i32, %kv: i32) {
     %keep = arith.cmpi sge, %q, %kv : i32
@@ -144,18 +140,18 @@ func.func @negated(%q: !t, %k: !t, %v: !t) -> !t {
   return %o : !t
 }
 
-// kv == q + 100 is a diagonal; everything else has no bounds.
-// CHECK-LABEL: func.func @unequal(
+// kv == q + 100 is a diagonal.
+// CHECK-LABEL: func.func @diagonal(
 // CHECK: scf.for %[[J:.*]] = %c6 to %c11 step
-attn.mod @unequal_mod
+attn.mod @diagonal_mod
   mask(%b: i32, %h: i32, %q: i32, %kv: i32) {
     %c = arith.constant 100 : i32
     %x = arith.addi %q, %c : i32
     %keep = arith.cmpi eq, %kv, %x : i32
     attn.yield %keep : i1
   }
-func.func @unequal(%q: !t, %k: !t, %v: !t) -> !t {
-  %o = attn.attention %q, %k, %v mod @unequal_mod
+func.func @diagonal(%q: !t, %k: !t, %v: !t) -> !t {
+  %o = attn.attention %q, %k, %v mod @diagonal_mod
     {schedule = #attn.schedule<q = 64, kv = 16, warps = 4>} : (!t, !t, !t) -> !t
   return %o : !t
 }
@@ -226,61 +222,13 @@ func.func @unsigned(%q: !t, %k: !t, %v: !t) -> !t {
   return %o : !t
 }
 
-// What cannot be followed may keep everything and surely keeps nothing.
-// CHECK-LABEL: func.func @unknown(
-// CHECK: scf.for %[[J:.*]] = %c0 to %c16 step
-attn.mod @unknown_mod
-  mask(%b: i32, %h: i32, %q: i32, %kv: i32) {
-    %c = arith.constant 3 : i32
-    %z = arith.constant 0 : i32
-    %r = arith.remsi %kv, %c : i32
-    %keep = arith.cmpi eq, %r, %z : i32
-    attn.yield %keep : i1
-  }
-func.func @unknown(%q: !t, %k: !t, %v: !t) -> !t {
-  %o = attn.attention %q, %k, %v mod @unknown_mod
-    {schedule = #attn.schedule<q = 64, kv = 16, warps = 4>} : (!t, !t, !t) -> !t
-  return %o : !t
-}
-
-// One side of an "and" that is understood still bounds it.
-// CHECK-LABEL: func.func @unknown_and(
-// CHECK: scf.for %[[J:.*]] = %c0 to %c4 step
-attn.mod @unknown_and_mod
-  mask(%b: i32, %h: i32, %q: i32, %kv: i32) {
-    %c = arith.constant 3 : i32
-    %z = arith.constant 0 : i32
-    %r = arith.remsi %kv, %c : i32
-    %a = arith.cmpi eq, %r, %z : i32
-    %b2 = arith.cmpi sge, %q, %kv : i32
-    %keep = arith.andi %a, %b2 : i1
-    attn.yield %keep : i1
-  }
-func.func @unknown_and(%q: !t, %k: !t, %v: !t) -> !t {
-  %o = attn.attention %q, %k, %v mod @unknown_and_mod
-    {schedule = #attn.schedule<q = 64, kv = 16, warps = 4>} : (!t, !t, !t) -> !t
-  return %o : !t
-}
-
-// 2 * kv is not followed.
-// CHECK-LABEL: func.func @scaled(
-// CHECK: scf.for %[[J:.*]] = %c0 to %c16 step
-attn.mod @scaled_mod
-  mask(%b: i32, %h: i32, %q: i32, %kv: i32) {
-    %c = arith.constant 2 : i32
-    %x = arith.muli %kv, %c : i32
-    %keep = arith.cmpi sge, %q, %x : i32
-    attn.yield %keep : i1
-  }
-func.func @scaled(%q: !t, %k: !t, %v: !t) -> !t {
-  %o = attn.attention %q, %k, %v mod @scaled_mod
-    {schedule = #attn.schedule<q = 64, kv = 16, warps = 4>} : (!t, !t, !t) -> !t
-  return %o : !t
-}
-
-// q + (2^31 - 1) wraps around for all but the first query: not followed.
+// q + (2^31 - 1) wraps around for all but the first query: everything is visited
+// with the mask.
 // CHECK-LABEL: func.func @wraps(
 // CHECK: scf.for %[[J:.*]] = %c0 to %c16 step
+// CHECK-DAG: %[[T:.*]] = arith.index_cast %[[J]] : index to i32
+// CHECK-DAG: arith.cmpi slt, %[[T]], %c16_i32 : i32
+// CHECK-DAG: arith.cmpi sge, %[[T]], %c0_i32 : i32
 attn.mod @wraps_mod
   mask(%b: i32, %h: i32, %q: i32, %kv: i32) {
     %c = arith.constant 2147483647 : i32
@@ -294,16 +242,16 @@ func.func @wraps(%q: !t, %k: !t, %v: !t) -> !t {
   return %o : !t
 }
 
-// A captured number is followed where it is within +-2^29, which the kernel tests.
+// A captured number is added where the sum cannot wrap, which the kernel tests.
 // CHECK-LABEL: func.func @captured(
 // CHECK-SAME: %[[N:[a-z0-9]+]]: i32
 // CHECK: %[[I:.*]] = arith.index_cast %[[N]] : i32 to index
-// CHECK-DAG: %[[LOW:.*]] = arith.cmpi sge, %[[I]], %c-536870912 : index
-// CHECK-DAG: %[[HIGH:.*]] = arith.cmpi sle, %[[I]], %c536870912 : index
-// CHECK: %[[SMALL:.*]] = arith.andi %{{.*}}, %[[HIGH]] : i1
-// CHECK: arith.select %[[SMALL]], %{{.*}}, %c255 : index
-// CHECK: arith.select %[[SMALL]], %{{.*}}, %c256 : index
-// CHECK: arith.select %[[SMALL]], %{{.*}}, %c-1 : index
+// CHECK: %[[LAST:.*]] = arith.addi %[[I]], %c63 : index
+// CHECK: %[[LOW:.*]] = arith.cmpi sge, %[[I]], %c-2147483648 : index
+// CHECK: %[[HIGH:.*]] = arith.cmpi slt, %[[LAST]], %c2147483648 : index
+// CHECK: %[[FITS:.*]] = arith.andi %[[LOW]], %[[HIGH]] : i1
+// CHECK: arith.select %[[FITS]], %{{.*}}, %c255 : index
+// CHECK: arith.select %[[FITS]], %{{.*}}, %c-1 : index
 attn.mod @captured_mod(%n: i32)
   mask(%b: i32, %h: i32, %q: i32, %kv: i32) {
     %x = arith.addi %q, %n : i32
@@ -320,8 +268,9 @@ func.func @captured(%q: !t, %k: !t, %v: !t, %n: i32) -> !t {
 // CHECK-LABEL: func.func @table(
 // CHECK-SAME: %[[T:[a-z0-9]+]]: memref<?xi32>
 // CHECK: %[[N:.*]] = memref.load %[[T]][%c0] : memref<?xi32>
-// CHECK: %[[LAST:.*]] = arith.index_cast %[[N]] : i32 to index
-// CHECK: arith.cmpi sle, %[[LAST]], %c536870912 : index
+// CHECK: %[[LENGTH:.*]] = arith.index_cast %[[N]] : i32 to index
+// CHECK: %[[LAST:.*]] = arith.addi %[[LENGTH]], %c-1 : index
+// CHECK: arith.minsi %[[LAST]], %c255 : index
 // CHECK: scf.for %{{.*}} = %{{.*}} to %{{.*}} step
 attn.mod @table_mod(%lengths: tensor<?xi32>)
   mask(%b: i32, %h: i32, %q: i32, %kv: i32) {
@@ -333,5 +282,48 @@ func.func @table(%q: !t, %k: !t, %v: !t, %lengths: tensor<?xi32>) -> !t {
   %o = attn.attention %q, %k, %v mod @table_mod(%lengths)
     {schedule = #attn.schedule<q = 64, kv = 16, warps = 4>}
     : (!t, !t, !t, tensor<?xi32>) -> !t
+  return %o : !t
+}
+
+// A maximum is the later of two ends.
+// CHECK-LABEL: func.func @later(
+// CHECK: scf.for %[[J:.*]] = %c0 to %c8 step
+// CHECK-DAG: %[[T:.*]] = arith.index_cast %[[J]] : index to i32
+// CHECK-DAG: arith.cmpi sge, %[[T]], %c8_i32 : i32
+attn.mod @later_mod
+  mask(%b: i32, %h: i32, %q: i32, %kv: i32) {
+    %c = arith.constant 127 : i32
+    %end = arith.maxsi %q, %c : i32
+    %keep = arith.cmpi sle, %kv, %end : i32
+    attn.yield %keep : i1
+  }
+func.func @later(%q: !t, %k: !t, %v: !t) -> !t {
+  %o = attn.attention %q, %k, %v mod @later_mod
+    {schedule = #attn.schedule<q = 64, kv = 16, warps = 4>} : (!t, !t, !t) -> !t
+  return %o : !t
+}
+
+// Causal but not near: one run before the window, and no key for every query.
+// CHECK-LABEL: func.func @far(
+// CHECK: scf.for %[[J:.*]] = %c0 to %c3 step
+// CHECK-DAG: %[[T:.*]] = arith.index_cast %[[J]] : index to i32
+// CHECK-DAG: arith.cmpi slt, %[[T]], %c16_i32 : i32
+// CHECK-DAG: arith.cmpi sge, %[[T]], %c0_i32 : i32
+attn.mod @far_mod
+  mask(%b: i32, %h: i32, %q: i32, %kv: i32) {
+    %c = arith.constant 20 : i32
+    %d = arith.subi %q, %kv : i32
+    %zero = arith.constant 0 : i32
+    %past = arith.cmpi sge, %d, %zero : i32
+    %near = arith.cmpi sle, %d, %c : i32
+    %window = arith.andi %past, %near : i1
+    %true = arith.constant true
+    %outside = arith.xori %window, %true : i1
+    %keep = arith.andi %past, %outside : i1
+    attn.yield %keep : i1
+  }
+func.func @far(%q: !t, %k: !t, %v: !t) -> !t {
+  %o = attn.attention %q, %k, %v mod @far_mod
+    {schedule = #attn.schedule<q = 64, kv = 16, warps = 4>} : (!t, !t, !t) -> !t
   return %o : !t
 }

@@ -54,6 +54,11 @@ using Conjunction = SmallVector<Literal, 4>;
 /// Some conjunction holds; empty: never.
 using Disjunction = SmallVector<Conjunction, 2>;
 
+/// Whether the keys of a zone start at the first key, or end at the last,
+/// whatever the queries are.
+bool startsAtFirstKey(const Conjunction &all);
+bool endsAtLastKey(const Conjunction &all);
+
 class MaskLogic {
 public:
   /// `mask`: an inlined mask program; an empty region keeps everything.

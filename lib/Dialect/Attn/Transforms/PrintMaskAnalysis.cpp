@@ -1,5 +1,5 @@
-// attn-print-mask-analysis: what the compiler understands of a mask program, and
-// what it makes of the tiles of one problem.
+// attn-print-mask-analysis: what the compiler understands of a mask program,
+// and what it makes of the tiles of one problem.
 #include "attn/Analysis/MaskLogic.h"
 #include "attn/Analysis/TileClass.h"
 #include "attn/Dialect/Attn/IR/AttnDialect.h"
@@ -47,8 +47,8 @@ private:
     OpBuilder builder(&getContext());
     auto func = func::FuncOp::create(builder, mod.getLoc(), "tiles",
                                      builder.getFunctionType({}, {}));
-    auto b = ImplicitLocOpBuilder::atBlockBegin(mod.getLoc(),
-                                                func.addEntryBlock());
+    auto b =
+        ImplicitLocOpBuilder::atBlockBegin(mod.getLoc(), func.addEntryBlock());
     for (int64_t q = 0; q < queries; q += queryTile) {
       llvm::outs() << "  ";
       for (int64_t kv = 0; kv < keys; kv += keyTile)
@@ -58,8 +58,40 @@ private:
     func->erase();
   }
 
-  /// '.', '+' or '#' for an empty, partial or full tile, '?' if what it holds is
-  /// known at run time only.
+  /// A part from each of its values, unknown if one of them is.
+  Interval partOver(ImplicitLocOpBuilder &b, Value part,
+                    ProgramDependence &positions, LowerLoadFn load,
+                    int64_t first, int64_t end) {
+    bool isFloat = isa<FloatType>(part.getType());
+    Value low, high;
+    for (int64_t i = first; i < end; ++i) {
+      SliceCloner slice(b, load);
+      Value zero = arith::ConstantIntOp::create(b, 0, 32);
+      slice.map(positions.batch, zero), slice.map(positions.head, zero);
+      slice.map(positions.isRow(part) ? positions.query : positions.key,
+                arith::ConstantIntOp::create(b, i, 32));
+      auto *block = cast<BlockArgument>(positions.batch).getOwner();
+      for (BlockArgument capture : block->getArguments().drop_back(4))
+        slice.map(capture, UnrealizedConversionCastOp::create(
+                               b, capture.getType(), ValueRange{})
+                               .getResult(0));
+      Value value = slice.get(part);
+      if (value.getType().isInteger(1))
+        value = b.createOrFold<arith::IndexCastUIOp>(b.getIndexType(), value);
+      else if (!isFloat)
+        value = b.createOrFold<arith::IndexCastOp>(b.getIndexType(), value);
+      low = !low      ? value
+            : isFloat ? b.createOrFold<arith::MinimumFOp>(low, value)
+                      : b.createOrFold<arith::MinSIOp>(low, value);
+      high = !high     ? value
+             : isFloat ? b.createOrFold<arith::MaximumFOp>(high, value)
+                       : b.createOrFold<arith::MaxSIOp>(high, value);
+    }
+    return {low, high, {}};
+  }
+
+  /// '.', '+' or '#' for an empty, partial or full tile, '?' if what it holds
+  /// is known at run time only.
   char classify(ImplicitLocOpBuilder &b, ModOp mod, MaskLogic &logic, int64_t q,
                 int64_t kv) {
     auto index = [&](int64_t value) -> Value {
@@ -79,14 +111,14 @@ private:
     auto load = [&](OpBuilder &, LoadOp op, ValueRange, Value) -> Value {
       return placeholder(op.getType());
     };
-    MaskContext context{index(0), index(0), index(queries),
-                        index(keys), unknown, load};
-    TileClass found =
-        emitTileClass(b, logic, context, box, [&](Value part) -> Interval {
-          Type type = isa<FloatType>(part.getType()) ? part.getType()
-                                                     : b.getIndexType();
-          return {placeholder(type), placeholder(type), {}};
-        });
+    MaskContext context{index(0),    index(0), index(queries),
+                        index(keys), unknown,  load};
+    TileClass found = emitTileClass(b, logic, context, box, [&](Value part) {
+      bool isRow = logic.dependence()->isRow(part);
+      return partOver(b, part, *logic.dependence(), load, isRow ? q : kv,
+                      isRow ? std::min<int64_t>(q + queryTile, queries)
+                            : std::min<int64_t>(kv + keyTile, keys));
+    });
     auto known = [](Value value) -> std::optional<bool> {
       if (matchPattern(value, m_One()))
         return true;
