@@ -91,12 +91,16 @@ function(attn_package target file)
   add_dependencies(attn-static ${target})
 endfunction()
 
-# attn_unit_test(name SOURCES... [LINK libs...] [PACKAGE_AS file]): one GoogleTest
-# program without MLIR headers, which lit runs; each of its cases counts as a
-# test. Name it FooTests. PACKAGE_AS: ./dev package holds a static twin.
+# attn_unit_test(name SOURCES... [LINK libs...] [MLIR] [PACKAGE_AS file]): one
+# GoogleTest program, without MLIR headers unless it says MLIR, which lit runs; each
+# of its cases counts as a test. Name it FooTests. PACKAGE_AS: ./dev package holds a static twin.
 function(attn_unit_test name)
-  cmake_parse_arguments(ARG "" "PACKAGE_AS" "" ${ARGN})
-  attn_program(${name} ${ARG_UNPARSED_ARGUMENTS} NO_MLIR)
+  cmake_parse_arguments(ARG "MLIR" "PACKAGE_AS" "" ${ARGN})
+  set(headers NO_MLIR)
+  if(ARG_MLIR)
+    set(headers)
+  endif()
+  attn_program(${name} ${ARG_UNPARSED_ARGUMENTS} ${headers})
   target_link_libraries(${name} PRIVATE GTest::gtest_main)
   set_target_properties(${name} PROPERTIES
     RUNTIME_OUTPUT_DIRECTORY ${CMAKE_CURRENT_BINARY_DIR})

@@ -27,15 +27,17 @@ KeyBounds attn::emitKeyBounds(ImplicitLocOpBuilder &b, MaskLogic &logic,
       }
     return value;
   };
+  // Bounds that cross say that there is no key; one of them is enough.
+  bool fromFirst = llvm::all_of(logic.kept, startsAtFirstKey);
+  if (fromFirst)
+    may.low = zero;
   for (const Conjunction &all : logic.kept) {
     Zone zone(b, emitter, all, box);
     Interval keys = zone.keys();
-    // Bounds that cross say that there is no key; one of them is enough.
-    Value exists =
-        all.empty() ? e.bit(true) : e.both(zone.isFeasible(), holds(all));
-    may.low = startsAtFirstKey(all)
-                  ? zero
-                  : e.min(may.low, e.select(exists, keys.low, context.keys));
+    Value exists = all.empty() ? e.bit(true)
+                               : e.both(zone.isFeasible(), holds(all));
+    if (!fromFirst)
+      may.low = e.min(may.low, e.select(exists, keys.low, context.keys));
     may.high = e.max(may.high, e.select(exists, keys.high, e.index(-1)));
   }
   for (const Conjunction &all : logic.dropped) {

@@ -38,10 +38,8 @@ bool ProgramDependence::canHoist(Value value) {
   if (!op)
     return true;
   // What the program executes for every pair may be executed again.
-  if (op->getParentRegion() == &program)
-    return llvm::all_of(op->getOperands(),
-                        [&](Value operand) { return canHoist(operand); });
-  return isSpeculatable(op) && op->getNumRegions() == 0 &&
+  bool isSafe = op->getParentRegion() == &program || isSpeculatable(op);
+  return isSafe && op->getNumRegions() == 0 &&
          llvm::all_of(op->getOperands(),
                       [&](Value operand) { return canHoist(operand); });
 }

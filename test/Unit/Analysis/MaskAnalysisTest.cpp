@@ -1,0 +1,309 @@
+// The analysis of masks against brute force, for thousands of random programs:
+// the IR that a kernel would execute is folded for one problem and one tile.
+// ATTN_FUZZ_PROGRAMS sets how many programs, ATTN_FUZZ_SEED the first seed.
+#include "RandomMask.h"
+
+#include "attn/Analysis/KeyBounds.h"
+#include "attn/Analysis/TileClass.h"
+#include "attn/Dialect/Attn/IR/AttnDialect.h"
+#include "attn/Dialect/Attn/Transforms/Passes.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/IR/Matchers.h"
+#include "mlir/Parser/Parser.h"
+#include "mlir/Pass/PassManager.h"
+#include "mlir/Transforms/Passes.h"
+
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <optional>
+
+using namespace mlir;
+using namespace mlir::attn;
+using ::attn::test::MaskInputs;
+using ::attn::test::MaskTree;
+
+namespace {
+
+struct Problem {
+  MaskInputs inputs;
+  int64_t queries, keys;
+  int64_t firstQuery, lastQuery, firstKey, lastKey;
+};
+
+std::optional<bool> bitOf(Value value) {
+  APInt number;
+  if (!matchPattern(value, m_ConstantInt(&number)))
+    return std::nullopt;
+  return !number.isZero();
+}
+std::optional<int64_t> numberOf(Value value) {
+  APInt number;
+  if (!matchPattern(value, m_ConstantInt(&number)))
+    return std::nullopt;
+  return number.getSExtValue();
+}
+
+/// Folds what the analyses emit about one program.
+class Folder {
+public:
+  Folder(MLIRContext &context, ModOp mod, const Problem &problem)
+      : mod(mod), logic(mod.getMask()), problem(problem),
+        func(func::FuncOp::create(UnknownLoc::get(&context), "folded",
+                                  FunctionType::get(&context, {}, {}))),
+        b(ImplicitLocOpBuilder::atBlockBegin(func.getLoc(),
+                                             func.addEntryBlock())) {}
+  ~Folder() { func.erase(); }
+
+  /// Empty if all is well, else what is wrong.
+  std::string check(const MaskTree &tree) {
+    bool keeps = false, drops = false;
+    for (int64_t q = problem.firstQuery; q <= problem.lastQuery; ++q)
+      for (int64_t kv = problem.firstKey; kv <= problem.lastKey; ++kv)
+        (evaluate(tree, problem.inputs, 1, 2, q, kv) ? keeps : drops) = true;
+    Box box{index(problem.firstQuery), index(problem.lastQuery),
+            index(problem.firstKey), index(problem.lastKey)};
+    TileClass found = emitTileClass(b, logic, context(), box,
+                                    [&](Value part) { return partOf(part); });
+    auto canKeep = bitOf(found.canKeep), doesKeep = bitOf(found.doesKeep);
+    auto canDrop = bitOf(found.canDrop), doesDrop = bitOf(found.doesDrop);
+    if (!canKeep || !doesKeep || !canDrop || !doesDrop)
+      return "does not fold:\n" + unfolded();
+    if (keeps && !*canKeep)
+      return "called empty, keeps a pair";
+    if (drops && !*canDrop)
+      return "called full, drops a pair";
+    if (!keeps && *doesKeep)
+      return "said to keep a pair, is empty";
+    if (!drops && *doesDrop)
+      return "said to drop a pair, is full";
+    decided = *canKeep == *doesKeep && *canDrop == *doesDrop;
+    std::optional<bool> guards =
+        bitOf(IntervalEmitter(b, logic, context()).guardsHold());
+    if (!guards)
+      return "guards do not fold";
+    if (logic.isExact && *guards && !decided)
+      return "exact, but not decided";
+    return logic.hasOneRun ? checkBounds(tree, *guards) : "";
+  }
+
+  bool decided = false;
+
+private:
+  /// What is left that is no constant.
+  std::string unfolded() {
+    std::string text;
+    llvm::raw_string_ostream os(text);
+    func.walk([&](Operation *op) {
+      if (!op->hasTrait<OpTrait::ConstantLike>() && op != func)
+        os << *op << "\n";
+    });
+    return text;
+  }
+
+  std::string checkBounds(const MaskTree &tree, bool guards) {
+    KeyBounds bounds =
+        emitKeyBounds(b, logic, context(), index(problem.firstQuery),
+                      index(problem.lastQuery));
+    auto mayLow = numberOf(bounds.may.low), mayHigh = numberOf(bounds.may.high);
+    auto mustLow = numberOf(bounds.must.low),
+         mustHigh = numberOf(bounds.must.high);
+    if (!mayLow || !mayHigh || !mustLow || !mustHigh)
+      return "bounds do not fold";
+    for (int64_t kv = 0; kv < problem.keys; ++kv) {
+      bool some = false, all = true;
+      for (int64_t q = problem.firstQuery; q <= problem.lastQuery; ++q) {
+        bool kept = evaluate(tree, problem.inputs, 1, 2, q, kv);
+        some |= kept, all &= kept;
+      }
+      bool may = *mayLow <= kv && kv <= *mayHigh;
+      bool must = *mustLow <= kv && kv <= *mustHigh;
+      std::string key = " key " + std::to_string(kv);
+      if (some && !may)
+        return "bounds leave out" + key;
+      if (must && !all)
+        return "bounds do not mask" + key;
+      if (guards && (may != some || must != all))
+        return "bounds are not tight at" + key;
+    }
+    return "";
+  }
+
+  MaskContext context() {
+    return {index(1),   index(2), index(problem.queries), index(problem.keys),
+            captures(), load};
+  }
+  /// The table is only read through `load`.
+  ValueRange captures() {
+    if (captureValues.empty()) {
+      Type table = cast<TypeAttr>(mod.getCaptureTypes()[0]).getValue();
+      captureValues.push_back(
+          UnrealizedConversionCastOp::create(b, table, ValueRange{})
+              .getResult(0));
+      captureValues.push_back(
+          arith::ConstantIntOp::create(b, problem.inputs.scalar, 32));
+    }
+    return captureValues;
+  }
+
+  Interval partOf(Value part) {
+    ProgramDependence &positions = *logic.dependence();
+    bool isRow = positions.isRow(part);
+    int64_t first = isRow ? problem.firstQuery : problem.firstKey;
+    int64_t last = isRow ? problem.lastQuery : problem.lastKey;
+    Value low, high;
+    for (int64_t i = first; i <= last; ++i) {
+      SliceCloner slice(b, load);
+      slice.map(positions.batch, arith::ConstantIntOp::create(b, 1, 32));
+      slice.map(positions.head, arith::ConstantIntOp::create(b, 2, 32));
+      slice.map(isRow ? positions.query : positions.key,
+                arith::ConstantIntOp::create(b, i, 32));
+      for (auto [argument, value] :
+           llvm::zip(mod.getMask().getArguments(), captures()))
+        slice.map(argument, value);
+      Value value = slice.get(part);
+      if (isa<FloatType>(part.getType())) {
+        low = low ? b.createOrFold<arith::MinimumFOp>(low, value) : value;
+        high = high ? b.createOrFold<arith::MaximumFOp>(high, value) : value;
+        continue;
+      }
+      value =
+          part.getType().isInteger(1)
+              ? b.createOrFold<arith::IndexCastUIOp>(b.getIndexType(), value)
+              : b.createOrFold<arith::IndexCastOp>(b.getIndexType(), value);
+      low = low ? b.createOrFold<arith::MinSIOp>(low, value) : value;
+      high = high ? b.createOrFold<arith::MaxSIOp>(high, value) : value;
+    }
+    return {low, high, {}};
+  }
+
+  Value loadEntry(OpBuilder &builder, LoadOp op, ValueRange indices) {
+    std::optional<int64_t> i = numberOf(indices[0]);
+    if (!i)
+      return UnrealizedConversionCastOp::create(builder, op.getLoc(),
+                                                op.getType(), ValueRange{})
+          .getResult(0);
+    int64_t last = static_cast<int64_t>(problem.inputs.table.size()) - 1;
+    int64_t clamped = std::max<int64_t>(std::min(*i, last), 0);
+    return arith::ConstantIntOp::create(builder, op.getLoc(),
+                                        problem.inputs.table[clamped], 32);
+  }
+
+  Value index(int64_t value) {
+    return arith::ConstantIndexOp::create(b, value);
+  }
+
+  ModOp mod;
+  MaskLogic logic;
+  const Problem &problem;
+  func::FuncOp func;
+  ImplicitLocOpBuilder b;
+  SmallVector<Value> captureValues;
+  std::function<Value(OpBuilder &, LoadOp, ValueRange, Value)> loadFunction =
+      [this](OpBuilder &builder, LoadOp op, ValueRange indices, Value) {
+        return loadEntry(builder, op, indices);
+      };
+  LowerLoadFn load = loadFunction;
+};
+
+class RandomMasks : public ::testing::Test {
+protected:
+  RandomMasks() {
+    context.loadDialect<AttnDialect, arith::ArithDialect, math::MathDialect,
+                        scf::SCFDialect, func::FuncDialect>();
+  }
+
+  std::string check(const MaskTree &tree, const Problem &problem,
+                    bool *decided = nullptr) {
+    OwningOpRef<ModuleOp> module =
+        parseSourceString<ModuleOp>(toMod(tree), &context);
+    if (!module)
+      return "does not parse";
+    PassManager manager(&context);
+    manager.addPass(createCanonicalizerPass());
+    // A constant index outside of a table of known size, say.
+    ScopedDiagnosticHandler quiet(&context, [](Diagnostic &) {});
+    if (failed(manager.run(*module))) {
+      ++rejected;
+      return "";
+    }
+    Folder folder(context, *module->getOps<ModOp>().begin(), problem);
+    std::string wrong = folder.check(tree);
+    if (decided)
+      *decided = folder.decided;
+    return wrong;
+  }
+
+  unsigned rejected = 0;
+  MLIRContext context{MLIRContext::Threading::DISABLED};
+};
+
+Problem randomProblem(std::mt19937 &random) {
+  Problem p;
+  p.queries = 1 + random() % 40, p.keys = 1 + random() % 40;
+  p.firstQuery = random() % p.queries;
+  p.lastQuery = p.firstQuery + random() % (p.queries - p.firstQuery);
+  p.firstKey = random() % p.keys;
+  p.lastKey = p.firstKey + random() % (p.keys - p.firstKey);
+  int32_t entry = 0;
+  bool isSorted = random() % 2;
+  for (int64_t i = 0; i < std::max(p.queries, p.keys); ++i) {
+    entry = isSorted ? entry + static_cast<int32_t>(random() % 5 == 0)
+                     : static_cast<int32_t>(random() % 12);
+    p.inputs.table.push_back(entry);
+  }
+  p.inputs.scalar = random() % 8
+                        ? static_cast<int32_t>(random() % 30) - 5
+                        : INT32_MAX - static_cast<int32_t>(random() % 9);
+  return p;
+}
+
+unsigned fromEnvironment(const char *name, unsigned otherwise) {
+  const char *text = std::getenv(name);
+  return text ? static_cast<unsigned>(std::atoi(text)) : otherwise;
+}
+
+TEST_F(RandomMasks, NeverWrong) {
+  unsigned programs = fromEnvironment("ATTN_FUZZ_PROGRAMS", 3000);
+  unsigned firstSeed = fromEnvironment("ATTN_FUZZ_SEED", 1);
+  unsigned decided = 0;
+  for (unsigned seed = firstSeed; seed < firstSeed + programs; ++seed) {
+    std::mt19937 random(seed);
+    MaskTree tree = ::attn::test::randomMask(random, 3 + random() % 25);
+    Problem problem = randomProblem(random);
+    bool isDecided = false;
+    std::string wrong = check(tree, problem, &isDecided);
+    decided += isDecided;
+    if (wrong.empty())
+      continue;
+    for (bool shrunk = true; shrunk;) {
+      shrunk = false;
+      for (const MaskTree &smaller : smallerTrees(tree)) {
+        std::string still = check(smaller, problem);
+        if (still.empty() || still == "does not parse")
+          continue;
+        tree = smaller, wrong = still, shrunk = true;
+        break;
+      }
+    }
+    ADD_FAILURE() << "seed " << seed << ": " << wrong << "\n"
+                  << toMod(tree) << "queries " << problem.firstQuery << " to "
+                  << problem.lastQuery << " of " << problem.queries << ", keys "
+                  << problem.firstKey << " to " << problem.lastKey << " of "
+                  << problem.keys << ", scalar " << problem.inputs.scalar
+                  << ", table "
+                  << ::testing::PrintToString(problem.inputs.table);
+    if (::testing::Test::HasFailure())
+      return;
+  }
+  // An analysis that decides nothing is never wrong either.
+  EXPECT_GT(decided, programs / 2);
+  EXPECT_LT(rejected, programs / 50);
+  RecordProperty("decided", static_cast<int>(decided));
+}
+
+} // namespace

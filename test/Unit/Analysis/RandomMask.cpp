@@ -1,0 +1,462 @@
+// See RandomMask.h.
+#include "RandomMask.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+
+using namespace attn::test;
+
+namespace {
+
+union Number {
+  bool b;
+  int32_t i;
+  float f;
+};
+
+using Operands = const Number *;
+
+/// One kind of node: its type, what its operands are, how often it is drawn.
+struct Operation {
+  const char *name; ///< in MLIR, or a word for toMod
+  MaskType type;
+  std::vector<MaskType> operands;
+  int weight;
+  int32_t (*constant)(std::mt19937 &); ///< null: it has none
+};
+
+int32_t pick(std::mt19937 &random, std::initializer_list<int32_t> from) {
+  return *(from.begin() + random() % from.size());
+}
+int32_t literal(std::mt19937 &random) {
+  switch (random() % 8) {
+  case 0:
+    return pick(random, {INT32_MAX, INT32_MIN, INT32_MAX - 20, INT32_MIN + 20,
+                         1 << 30, -(1 << 30)});
+  case 1:
+    return 0;
+  default:
+    return static_cast<int32_t>(random() % 61) - 20;
+  }
+}
+int32_t divisor(std::mt19937 &random) {
+  return pick(random, {2, 3, 4, 7, 8, 16, -3});
+}
+int32_t shift(std::mt19937 &random) { return random() % 6; }
+int32_t bits(std::mt19937 &random) { return pick(random, {1, 3, 7, 15, 10}); }
+int32_t predicate(std::mt19937 &random) { return random() % 10; }
+int32_t floatPredicate(std::mt19937 &random) { return random() % 12; }
+int32_t floatLiteral(std::mt19937 &random) {
+  return static_cast<int32_t>(random() % 41) - 20; // in quarters
+}
+
+constexpr MaskType B = MaskType::Bool, I = MaskType::Int, F = MaskType::Float;
+
+const std::vector<Operation> operations = {
+    {"true", B, {}, 1, nullptr},
+    {"cmpi", B, {I, I}, 30, predicate},
+    {"cmpf", B, {F, F}, 5, floatPredicate},
+    {"andi", B, {B, B}, 12, nullptr},
+    {"ori", B, {B, B}, 12, nullptr},
+    {"not", B, {B}, 6, nullptr},
+    {"xori", B, {B, B}, 2, nullptr},
+    {"select", B, {B, B, B}, 3, nullptr},
+    {"if", B, {B, B, B}, 3, nullptr},
+    {"q", I, {}, 30, nullptr},
+    {"kv", I, {}, 30, nullptr},
+    {"b", I, {}, 1, nullptr},
+    {"h", I, {}, 1, nullptr},
+    {"scalar", I, {}, 3, nullptr},
+    {"literal", I, {}, 20, literal},
+    {"load_q", I, {}, 5, nullptr},
+    {"load_kv", I, {}, 5, nullptr},
+    {"load", I, {I}, 2, nullptr}, // clamped to the table
+    {"addi", I, {I, I}, 12, nullptr},
+    {"subi", I, {I, I}, 12, nullptr},
+    {"muli", I, {I, I}, 3, nullptr},
+    {"minsi", I, {I, I}, 3, nullptr},
+    {"maxsi", I, {I, I}, 3, nullptr},
+    {"absi", I, {I}, 2, nullptr},
+    {"select", I, {B, I, I}, 3, nullptr},
+    {"if", I, {B, I, I}, 2, nullptr},
+    {"divsi", I, {I}, 3, divisor},
+    {"floordivsi", I, {I}, 2, divisor},
+    {"remsi", I, {I}, 3, divisor},
+    {"divui", I, {I}, 2, divisor},
+    {"remui", I, {I}, 2, divisor},
+    {"shrsi", I, {I}, 2, shift},
+    {"shli", I, {I}, 2, shift},
+    {"andi", I, {I}, 3, bits},
+    {"xori", I, {I, I}, 1, nullptr},
+    {"guarded_div", I, {I, I}, 2, nullptr}, // 0 where it is not defined
+    {"extui", I, {B}, 1, nullptr},
+    {"sitofp", F, {I}, 10, nullptr},
+    {"float", F, {}, 5, floatLiteral},
+    {"addf", F, {F, F}, 3, nullptr},
+    {"subf", F, {F, F}, 3, nullptr},
+    {"mulf", F, {F, F}, 3, nullptr},
+    {"divf", F, {F, F}, 1, nullptr},
+    {"absf", F, {F}, 1, nullptr},
+    {"negf", F, {F}, 1, nullptr},
+    {"maximumf", F, {F, F}, 1, nullptr},
+    {"minnumf", F, {F, F}, 1, nullptr},
+    {"select", F, {B, F, F}, 1, nullptr},
+};
+
+const char *const predicates[] = {"eq",  "ne",  "slt", "sle", "sgt",
+                                  "sge", "ult", "ule", "ugt", "uge"};
+const char *const floatPredicates[] = {"oeq", "ogt", "oge", "olt",
+                                       "ole", "one", "ueq", "ugt",
+                                       "uge", "ult", "ule", "une"};
+
+const Operation &operationOf(const MaskTree &tree) {
+  return operations[tree->operation];
+}
+bool is(const MaskTree &tree, const char *name) {
+  return !std::strcmp(operationOf(tree).name, name);
+}
+
+MaskTree randomTree(std::mt19937 &random, MaskType type, int size) {
+  int total = 0;
+  auto fits = [&](const Operation &op) {
+    return op.type == type && (size > 1 || op.operands.empty() ||
+                               (type != I && op.operands[0] != type));
+  };
+  for (const Operation &op : operations)
+    total += fits(op) ? op.weight : 0;
+  int left = static_cast<int>(random() % total);
+  size_t chosen = 0;
+  for (;; ++chosen)
+    if (fits(operations[chosen]) && (left -= operations[chosen].weight) < 0)
+      break;
+  const Operation &op = operations[chosen];
+  MaskNode node;
+  node.operation = chosen;
+  if (op.constant)
+    node.constant = op.constant(random);
+  for (MaskType operand : op.operands)
+    node.operands.push_back(randomTree(
+        random, operand, (size - 1) / static_cast<int>(op.operands.size())));
+  return std::make_shared<const MaskNode>(node);
+}
+
+//===--- text
+//---------------------------------------------------------------===//
+
+class Writer {
+public:
+  std::string write(const MaskTree &tree) {
+    const Operation &op = operationOf(tree);
+    auto named = [&](const char *name) { return !std::strcmp(op.name, name); };
+    if (named("if"))
+      return writeIf(tree);
+    for (const char *leaf : {"q", "kv", "b", "h", "scalar"})
+      if (named(leaf))
+        return std::string("%") + leaf;
+    std::string constant = std::to_string(tree->constant);
+    if (named("true"))
+      return define("arith.constant true");
+    if (named("literal"))
+      return define("arith.constant " + constant + " : i32");
+    if (named("float"))
+      return define("arith.constant " + std::to_string(tree->constant * 0.25) +
+                    " : f32");
+    if (named("load_q"))
+      return define("attn.load %table[%q] : tensor<?xi32>");
+    if (named("load_kv"))
+      return define("attn.load %table[%kv] : tensor<?xi32>");
+    std::vector<std::string> in;
+    for (const MaskTree &operand : tree->operands)
+      in.push_back(write(operand));
+    std::string type = op.type == B ? "i1" : op.type == I ? "i32" : "f32";
+    if (named("load")) // An index that is an argument is not clamped.
+      return define("attn.load %table[" +
+                    define("arith.addi " + in[0] + ", %zero : i32") +
+                    "] : tensor<?xi32>");
+    if (named("cmpi"))
+      return define("arith.cmpi " + std::string(predicates[tree->constant]) +
+                    ", " + in[0] + ", " + in[1] + " : i32");
+    if (named("cmpf"))
+      return define("arith.cmpf " +
+                    std::string(floatPredicates[tree->constant]) + ", " +
+                    in[0] + ", " + in[1] + " : f32");
+    if (named("not"))
+      return define("arith.xori " + in[0] + ", %true : i1");
+    if (named("select"))
+      return define("arith.select " + in[0] + ", " + in[1] + ", " + in[2] +
+                    " : " + type);
+    if (named("extui"))
+      return define("arith.extui " + in[0] + " : i1 to i32");
+    if (named("sitofp"))
+      return define("arith.sitofp " + in[0] + " : i32 to f32");
+    if (named("guarded_div"))
+      return writeGuardedDivision(in[0], in[1]);
+    if (op.constant)
+      in.push_back(define("arith.constant " + constant + " : i32"));
+    bool isMath = named("absi") || named("absf");
+    std::string text = (isMath ? "math." : "arith.") + std::string(op.name);
+    for (size_t i = 0; i < in.size(); ++i)
+      text += (i ? ", " : " ") + in[i];
+    return define(text + " : " + type);
+  }
+
+  std::string text;
+
+private:
+  std::string define(const std::string &operation) {
+    std::string name = "%v" + std::to_string(count++);
+    text += "    " + name + " = " + operation + "\n";
+    return name;
+  }
+
+  std::string writeIf(const MaskTree &tree) {
+    std::string type = operationOf(tree).type == B ? "i1" : "i32";
+    std::string condition = write(tree->operands[0]);
+    std::string name = "%v" + std::to_string(count++);
+    text += "    " + name + " = scf.if " + condition + " -> " + type + " {\n";
+    text += "    scf.yield " + write(tree->operands[1]) + " : " + type + "\n";
+    text.insert(text.size(), "    } else {\n");
+    std::string other = write(tree->operands[2]);
+    text += "    scf.yield " + other + " : " + type + "\n    }\n";
+    return name;
+  }
+
+  /// x / y where y is neither 0 nor -1.
+  std::string writeGuardedDivision(const std::string &x, const std::string &y) {
+    std::string next = define("arith.addi " + y + ", %one : i32");
+    std::string defined = define("arith.cmpi ugt, " + next + ", %one : i32");
+    std::string name = "%v" + std::to_string(count++);
+    text += "    " + name + " = scf.if " + defined + " -> i32 {\n";
+    std::string quotient = define("arith.divsi " + x + ", " + y + " : i32");
+    text += "    scf.yield " + quotient + " : i32\n    } else {\n" +
+            "    scf.yield %zero : i32\n    }\n";
+    return name;
+  }
+
+  int count = 0;
+};
+
+//===--- values
+//-------------------------------------------------------------===//
+
+struct Position {
+  const MaskInputs &inputs;
+  int32_t b, h, q, kv;
+};
+
+int32_t wrap(int64_t value) {
+  return static_cast<int32_t>(static_cast<uint32_t>(value));
+}
+
+bool compare(int32_t predicate, int32_t x, int32_t y) {
+  auto ux = static_cast<uint32_t>(x), uy = static_cast<uint32_t>(y);
+  const bool results[] = {
+      x == y,  x != y, x<y, x <= y, x> y, x >= y, ux<uy, ux <= uy, ux> uy,
+      ux >= uy};
+  return results[predicate];
+}
+
+bool compare(int32_t predicate, float x, float y) {
+  bool unordered = std::isnan(x) || std::isnan(y);
+  const bool results[] = {x == y, x > y,  x >= y,
+                          x < y,  x <= y, !unordered && x != y};
+  return predicate < 6 ? results[predicate]
+                       : unordered || results[predicate - 6];
+}
+
+Number value(const MaskTree &tree, const Position &at);
+
+Number ofBool(const MaskTree &tree, const Position &at) {
+  auto operand = [&](size_t i) { return value(tree->operands[i], at); };
+  Number result{};
+  if (is(tree, "true"))
+    result.b = true;
+  else if (is(tree, "cmpi"))
+    result.b = compare(tree->constant, operand(0).i, operand(1).i);
+  else if (is(tree, "cmpf"))
+    result.b = compare(tree->constant, operand(0).f, operand(1).f);
+  else if (is(tree, "andi"))
+    result.b = operand(0).b && operand(1).b;
+  else if (is(tree, "ori"))
+    result.b = operand(0).b || operand(1).b;
+  else if (is(tree, "not"))
+    result.b = !operand(0).b;
+  else if (is(tree, "xori"))
+    result.b = operand(0).b != operand(1).b;
+  else // select, if
+    result.b = operand(0).b ? operand(1).b : operand(2).b;
+  return result;
+}
+
+Number ofFloat(const MaskTree &tree, const Position &at) {
+  auto operand = [&](size_t i) { return value(tree->operands[i], at); };
+  Number result{};
+  float nan = std::nanf("");
+  if (is(tree, "sitofp"))
+    result.f = static_cast<float>(operand(0).i);
+  else if (is(tree, "float"))
+    result.f = tree->constant * 0.25f;
+  else if (is(tree, "select"))
+    result.f = operand(0).b ? operand(1).f : operand(2).f;
+  else {
+    float x = operand(0).f, y = tree->operands.size() > 1 ? operand(1).f : 0;
+    if (is(tree, "addf"))
+      result.f = x + y;
+    else if (is(tree, "subf"))
+      result.f = x - y;
+    else if (is(tree, "mulf"))
+      result.f = x * y;
+    else if (is(tree, "divf"))
+      result.f = x / y;
+    else if (is(tree, "absf"))
+      result.f = std::fabs(x);
+    else if (is(tree, "negf"))
+      result.f = -x;
+    else if (is(tree, "maximumf"))
+      result.f = std::isnan(x) || std::isnan(y) ? nan : std::max(x, y);
+    else // minnumf
+      result.f = std::isnan(x) ? y : std::isnan(y) ? x : std::min(x, y);
+  }
+  return result;
+}
+
+Number ofInt(const MaskTree &tree, const Position &at) {
+  auto operand = [&](size_t i) -> int64_t {
+    return value(tree->operands[i], at).i;
+  };
+  const std::vector<int32_t> &table = at.inputs.table;
+  int64_t c = tree->constant;
+  auto result = [&]() -> int64_t {
+    if (is(tree, "q"))
+      return at.q;
+    if (is(tree, "kv"))
+      return at.kv;
+    if (is(tree, "b"))
+      return at.b;
+    if (is(tree, "h"))
+      return at.h;
+    if (is(tree, "scalar"))
+      return at.inputs.scalar;
+    if (is(tree, "literal"))
+      return c;
+    if (is(tree, "load_q"))
+      return table[at.q];
+    if (is(tree, "load_kv"))
+      return table[at.kv];
+    if (is(tree, "select") || is(tree, "if"))
+      return value(tree->operands[0], at).b ? operand(1) : operand(2);
+    if (is(tree, "extui"))
+      return value(tree->operands[0], at).b;
+    int64_t x = operand(0);
+    auto ux = static_cast<uint32_t>(x);
+    if (is(tree, "load")) {
+      int64_t last = static_cast<int64_t>(table.size()) - 1;
+      return table[std::max<int64_t>(std::min(x, last), 0)];
+    }
+    if (is(tree, "addi"))
+      return x + operand(1);
+    if (is(tree, "subi"))
+      return x - operand(1);
+    if (is(tree, "muli"))
+      return x * operand(1);
+    if (is(tree, "minsi"))
+      return std::min(x, operand(1));
+    if (is(tree, "maxsi"))
+      return std::max(x, operand(1));
+    if (is(tree, "absi"))
+      return std::abs(x);
+    if (is(tree, "divsi"))
+      return x / c;
+    if (is(tree, "floordivsi"))
+      return x / c - (x % c != 0 && (x < 0) != (c < 0));
+    if (is(tree, "remsi"))
+      return x % c;
+    if (is(tree, "divui"))
+      return ux / static_cast<uint32_t>(c);
+    if (is(tree, "remui"))
+      return ux % static_cast<uint32_t>(c);
+    if (is(tree, "shrsi"))
+      return x >> c;
+    if (is(tree, "shli"))
+      return x * (int64_t(1) << c);
+    if (is(tree, "andi"))
+      return x & c;
+    if (is(tree, "xori"))
+      return x ^ operand(1);
+    // guarded_div
+    int64_t y = operand(1);
+    return y == 0 || y == -1 ? 0 : x / y;
+  };
+  Number number{};
+  number.i = wrap(result());
+  return number;
+}
+
+Number value(const MaskTree &tree, const Position &at) {
+  switch (operationOf(tree).type) {
+  case MaskType::Bool:
+    return ofBool(tree, at);
+  case MaskType::Int:
+    return ofInt(tree, at);
+  case MaskType::Float:
+    return ofFloat(tree, at);
+  }
+  return {};
+}
+
+int sizeOf(const MaskTree &tree) {
+  int size = 1;
+  for (const MaskTree &operand : tree->operands)
+    size += sizeOf(operand);
+  return size;
+}
+
+} // namespace
+
+MaskTree attn::test::randomMask(std::mt19937 &random, int size) {
+  return randomTree(random, MaskType::Bool, size);
+}
+
+std::string attn::test::toMod(const MaskTree &tree) {
+  Writer writer;
+  std::string result = writer.write(tree);
+  return "attn.mod @mask(%table: tensor<?xi32>, %scalar: i32)\n"
+         "  mask(%b: i32, %h: i32, %q: i32, %kv: i32) {\n"
+         "    %true = arith.constant true\n"
+         "    %zero = arith.constant 0 : i32\n"
+         "    %one = arith.constant 1 : i32\n" +
+         writer.text + "    attn.yield " + result + " : i1\n  }\n";
+}
+
+bool attn::test::evaluate(const MaskTree &tree, const MaskInputs &inputs,
+                          int32_t b, int32_t h, int32_t q, int32_t kv) {
+  return value(tree, {inputs, b, h, q, kv}).b;
+}
+
+std::vector<MaskTree> attn::test::smallerTrees(const MaskTree &tree) {
+  std::vector<MaskTree> smaller;
+  MaskType type = operationOf(tree).type;
+  // One of the tree's own operands in its place.
+  for (const MaskTree &operand : tree->operands)
+    if (operationOf(operand).type == type)
+      smaller.push_back(operand);
+  if (type != MaskType::Bool && !tree->operands.empty()) {
+    MaskNode leaf;
+    const char *name = type == MaskType::Int ? "literal" : "float";
+    while (std::strcmp(operations[leaf.operation].name, name))
+      ++leaf.operation;
+    leaf.constant = 1;
+    smaller.push_back(std::make_shared<const MaskNode>(leaf));
+  }
+  // The tree with a smaller operand.
+  for (size_t i = 0; i < tree->operands.size(); ++i)
+    for (const MaskTree &operand : smallerTrees(tree->operands[i])) {
+      MaskNode node = *tree;
+      node.operands[i] = operand;
+      smaller.push_back(std::make_shared<const MaskNode>(node));
+    }
+  std::stable_sort(smaller.begin(), smaller.end(),
+                   [](auto &x, auto &y) { return sizeOf(x) < sizeOf(y); });
+  return smaller;
+}

@@ -1,0 +1,46 @@
+// Random mask programs: an expression tree that can be written as a mod,
+// evaluated without the compiler, and made smaller.
+#ifndef ATTN_TEST_UNIT_ANALYSIS_RANDOMMASK_H
+#define ATTN_TEST_UNIT_ANALYSIS_RANDOMMASK_H
+
+#include <cstdint>
+#include <memory>
+#include <random>
+#include <string>
+#include <vector>
+
+namespace attn::test {
+
+/// What a program is evaluated for.
+struct MaskInputs {
+  std::vector<int32_t> table;
+  int32_t scalar = 0;
+};
+
+enum class MaskType { Bool, Int, Float };
+
+struct MaskNode {
+  /// An operation of `operations` in RandomMask.cpp.
+  unsigned operation = 0;
+  int32_t constant = 0; ///< of a literal, a divisor, a shift; a predicate
+  std::vector<std::shared_ptr<const MaskNode>> operands;
+};
+using MaskTree = std::shared_ptr<const MaskNode>;
+
+/// A tree of type bool with about `size` nodes.
+MaskTree randomMask(std::mt19937 &random, int size);
+
+/// `attn.mod @mask(%table: tensor<?xi32>, %scalar: i32)`.
+std::string toMod(const MaskTree &tree);
+
+/// In wrapping i32 and f32 arithmetic.
+bool evaluate(const MaskTree &tree, const MaskInputs &inputs, int32_t b,
+              int32_t h, int32_t q, int32_t kv);
+
+/// Trees of the same type with fewer nodes or simpler leaves, the smallest
+/// first.
+std::vector<MaskTree> smallerTrees(const MaskTree &tree);
+
+} // namespace attn::test
+
+#endif // ATTN_TEST_UNIT_ANALYSIS_RANDOMMASK_H
