@@ -9,6 +9,7 @@
 #include "attn/API/Attention.h"
 
 #include <memory>
+#include <optional>
 #include <string>
 
 namespace attn::bench {
@@ -45,6 +46,15 @@ public:
   virtual void finish() {}
   /// Seconds that prepare() spent in compiling; 0 if it compiles nothing.
   virtual double compileSeconds() const { return 0; }
+  /// Of a kernel that visits tiles: their sizes.
+  struct TileSize {
+    int64_t query, key;
+  };
+  virtual std::optional<TileSize> tileSize() const { return std::nullopt; }
+  /// Whether prepare() made lists of the tiles to visit, which a user makes anew
+  /// when a captured tensor changes; and making them again, enqueued like a run.
+  virtual bool makesLists() const { return false; }
+  virtual Result<void> makeLists() { return {}; }
   /// Something a reader of the row should know; usually empty.
   virtual std::string remark() const { return ""; }
 };

@@ -54,16 +54,6 @@ std::string Wrapper::text(const std::string &name, const std::string &score,
   return text.str();
 }
 
-Result<Mod> attn::bench::maskOnlyMod(const LoadedMod &mod) {
-  if (!mod.mod.hasScore())
-    return mod.mod;
-  Wrapper wrapper(mod);
-  std::string mask = "%keep = " + wrapper.apply("mask", "%b, %h, %q, %kv") +
-                     "attn.yield %keep : i1\n";
-  return Mod::fromSource(wrapper.text("attn_bench_mask_only", "", mask),
-                         mod.path);
-}
-
 /// The mod with `offset` added to each query's position.
 static Result<LoadedMod> shifted(const LoadedMod &mod, int64_t offset) {
   Wrapper wrapper(mod);

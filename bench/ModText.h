@@ -26,9 +26,6 @@ private:
   std::string parameters, arguments, types;
 };
 
-/// A mod with `mod`'s mask and no score program.
-Result<Mod> maskOnlyMod(const LoadedMod &mod);
-
 /// Mods whose query 0 stands at a later position, as in decoding. Keeps them,
 /// for kernels are compiled once for each mod.
 class ShiftedMods {

@@ -177,6 +177,32 @@ void Runner::measureWatched(Row &row, CaseData &data) {
         *conditions.before, *conditions.after, conditions.seconds);
 }
 
+/// What a kernel visits, and what it costs to list that.
+void Runner::countTiles(Row &row, Backend &backend, CaseData &data) {
+  std::optional<Backend::TileSize> size = backend.tileSize();
+  if (!size)
+    return;
+  const Problem &problem = data.problem();
+  Result<TileCounts> tiles = work.countTiles(
+      *problem.mod, problem.sizes, data.hostCaptures(), size->query, size->key);
+  if (tiles) {
+    row.quantities.push_back({"tiles visited", tiles->visited()});
+    row.quantities.push_back({"of tiles", tiles->all});
+  } else {
+    row.remark = tiles.error();
+  }
+  if (!backend.makesLists())
+    return;
+  TurnOptions options;
+  options.hot = timing.hot;
+  Result<Turn> turn = device.time([&] { return backend.makeLists(); }, options);
+  if (!turn || turn->samples.empty())
+    return;
+  Timing lists;
+  lists.samples = turn->samples;
+  row.quantities.push_back({"lists (us)", lists.median() * 1e6});
+}
+
 Row Runner::run(const Case &asked) {
   if (!asked.refusal.empty())
     return rowWithout(asked, Outcome::Skipped, asked.refusal);
@@ -207,11 +233,14 @@ Row Runner::run(const Case &asked) {
   row.flopsPerPair = 2.0 * (s.headDim + s.valueDim);
   if (!isInterrupted()) {
     Result<int64_t> pairs =
-        work.countPairs(*item.mod, s, (*data)->hostCaptures());
+        work.countPairs(item.mod->mod, s, (*data)->hostCaptures());
     if (pairs)
       row.pairs = static_cast<double>(*pairs);
     else
       row.remark = pairs.error();
+    for (size_t i = 0; i < backends.size(); ++i)
+      if (row.outcomes[i].kind == Outcome::Timed)
+        countTiles(row, *backends[i], **data);
   }
   for (std::unique_ptr<Backend> &backend : backends)
     backend->finish();

@@ -27,6 +27,7 @@ private:
   void judge(Row &, CaseData &);
   void measure(Row &, CaseData &);
   void measureWatched(Row &, CaseData &);
+  void countTiles(Row &, Backend &, CaseData &);
 
   Device &device;
   TimingOptions timing;

@@ -1,28 +1,23 @@
-// Exact counts of unmasked pairs.
+// Exact counts of unmasked pairs and of tiles.
 #include "Work.h"
-
-#include "ModText.h"
-
-#include <cmath>
 
 using namespace attn;
 using namespace attn::bench;
 
-/// Above this a count would take longer than the measurement.
-static constexpr double maxPairs = 0x1p37;
+/// Tiles of which pairs are counted; of any size.
+static constexpr int64_t countingTile = 64;
+/// Evaluating more pairs would take longer than the measurement.
+static constexpr double maxEvaluated = 0x1p33;
 
-Result<const AttentionKernel *>
-WorkCounter::kernelFor(const LoadedMod &loaded) {
-  auto found = kernels.find(loaded.path);
-  if (found == kernels.end()) {
-    KernelSpec spec;
-    spec.headDim = spec.valueDim = 1;
-    spec.lse = true;
-    Result<Mod> mod = maskOnlyMod(loaded);
-    found = kernels
-                .emplace(loaded.path,
-                         mod ? AttentionKernel::compile(*mod, spec)
-                             : Result<AttentionKernel>(Error{mod.error()}))
+Result<const TileFinder *>
+WorkCounter::finderFor(const Mod &mod, int64_t queryTile, int64_t keyTile) {
+  std::tuple key(&mod.impl(), queryTile, keyTile);
+  auto found = finders.find(key);
+  if (found == finders.end()) {
+    mods.push_back(mod);
+    found = finders
+                .emplace(key, TileFinder::compile(mod, Target::CPU, queryTile,
+                                                  keyTile))
                 .first;
   }
   if (!found->second)
@@ -30,47 +25,61 @@ WorkCounter::kernelFor(const LoadedMod &loaded) {
   return &*found->second;
 }
 
-Result<int64_t> WorkCounter::count(const LoadedMod &loaded,
-                                   const ProblemSizes &sizes,
-                                   const std::vector<CaptureData> &captures) {
-  double all = double(sizes.batch) * sizes.heads * sizes.queries * sizes.keys;
-  if (!loaded.mod.hasMask() || all == 0)
-    return static_cast<int64_t>(all);
-  if (all > maxPairs)
-    return Error{"too many pairs to count the unmasked ones"};
-  Result<const AttentionKernel *> kernel = kernelFor(loaded);
-  if (!kernel)
-    return Error{"the unmasked pairs cannot be counted: " + kernel.error()};
+Result<TileCounts>
+WorkCounter::countTiles(const Mod &mod, const ProblemSizes &sizes,
+                        const std::vector<CaptureData> &captures,
+                        int64_t queryTile, int64_t keyTile) {
+  Result<const TileFinder *> finder = finderFor(mod, queryTile, keyTile);
+  if (!finder)
+    return Error{finder.error()};
+  Result<TileLists> lists = (*finder)->find(sizes, viewsOf(captures));
+  if (!lists)
+    return Error{lists.error()};
+  Result<TileMap> map = (*finder)->map(*lists);
+  if (!map)
+    return Error{map.error()};
+  double repeats = 1;
+  if (map->batches != sizes.batch)
+    repeats *= sizes.batch;
+  if (map->heads != sizes.heads)
+    repeats *= sizes.heads;
+  TileCounts result;
+  result.all = repeats * map->tiles.size();
+  result.partial = repeats * map->count(TileClass::Partial);
+  result.full = repeats * map->count(TileClass::Full);
+  return result;
+}
 
-  int64_t rows = sizes.batch * sizes.heads * sizes.queries;
-  std::vector<float> queries(rows), keys(sizes.batch * sizes.keys);
-  std::vector<float> values(keys.size()), out(rows), lse(rows);
-  auto view = [&](std::vector<float> &data, int64_t heads, int64_t length) {
-    TensorView view;
-    view.data = data.data();
-    view.sizes = {sizes.batch, heads, length, 1};
-    view.strides = {heads * length, length, 1};
-    return view;
+Result<int64_t> WorkCounter::count(const Mod &mod, const ProblemSizes &sizes,
+                                   const std::vector<CaptureData> &captures) {
+  if (!mod.hasMask())
+    return sizes.batch * sizes.heads * sizes.queries * sizes.keys;
+  auto failed = [](const std::string &reason) {
+    return Error{"the unmasked pairs cannot be counted: " + reason};
   };
-  Result<void> ran = (*kernel)->run(
-      view(queries, sizes.heads, sizes.queries), view(keys, 1, sizes.keys),
-      view(values, 1, sizes.keys), viewsOf(captures),
-      view(out, sizes.heads, sizes.queries), lse.data());
-  if (!ran)
-    return Error{"the unmasked pairs cannot be counted: " + ran.error()};
-  int64_t pairs = 0;
-  for (float row : lse)
-    pairs += std::llround(std::exp(double(row)));
-  return pairs;
+  Result<TileCounts> tiles =
+      countTiles(mod, sizes, captures, countingTile, countingTile);
+  if (!tiles)
+    return failed(tiles.error());
+  if (tiles->partial * countingTile * countingTile > maxEvaluated)
+    return failed("too many");
+  Result<const TileFinder *> finder =
+      finderFor(mod, countingTile, countingTile);
+  if (!finder)
+    return failed(finder.error());
+  Result<int64_t> pairs = (*finder)->countPairs(sizes, viewsOf(captures));
+  if (!pairs)
+    return failed(pairs.error());
+  return *pairs;
 }
 
 Result<int64_t>
-WorkCounter::countPairs(const LoadedMod &loaded, const ProblemSizes &sizes,
+WorkCounter::countPairs(const Mod &mod, const ProblemSizes &sizes,
                         const std::vector<CaptureData> &captures) {
-  Key key{loaded.path,   sizes.batch, sizes.heads,
+  Key key{&mod.impl(),   sizes.batch, sizes.heads,
           sizes.queries, sizes.keys,  sizes.sequences};
   auto found = counts.find(key);
   if (found == counts.end())
-    found = counts.emplace(key, count(loaded, sizes, captures)).first;
+    found = counts.emplace(key, count(mod, sizes, captures)).first;
   return found->second;
 }

@@ -1,35 +1,49 @@
-// How much of the score matrix a mask keeps: what TFLOP/s are counted over.
+// How much of the score matrix a mask keeps, and which of its tiles a kernel
+// visits: found on the processor by the code that the compiler makes of the
+// mask.
 #ifndef ATTN_BENCH_WORK_H
 #define ATTN_BENCH_WORK_H
 
 #include "Mods.h"
+
+#include "attn/API/Tiles.h"
 
 #include <map>
 #include <tuple>
 
 namespace attn::bench {
 
-/// Counts the pairs (batch, head, query, key) that a mod's mask keeps, exactly
-/// and for any mask: attention with all scores zero has the logarithm of a
-/// row's count as its LSE. That kernel runs on the processor and skips the
-/// tiles which the mask empties. Keeps its results: dimensions and types of a
-/// case do not change them.
+/// Of all batches and heads.
+struct TileCounts {
+  double all = 0, partial = 0, full = 0;
+  double visited() const { return partial + full; }
+};
+
+/// Counts for the masks of a run, exactly. Keeps its results: dimensions and
+/// types of a case do not change them.
 class WorkCounter {
 public:
-  /// Errors: more pairs than are worth counting; a mod file that the counting
-  /// mod cannot be added to.
-  Result<int64_t> countPairs(const LoadedMod &, const ProblemSizes &,
+  /// The pairs (batch, head, query, key) that the mask keeps. Errors: more
+  /// pairs in partial tiles than are worth counting.
+  Result<int64_t> countPairs(const Mod &, const ProblemSizes &,
                              const std::vector<CaptureData> &captures);
+  /// The tiles of `queryTile` x `keyTile` pairs.
+  Result<TileCounts> countTiles(const Mod &, const ProblemSizes &,
+                                const std::vector<CaptureData> &captures,
+                                int64_t queryTile, int64_t keyTile);
 
 private:
-  Result<int64_t> count(const LoadedMod &, const ProblemSizes &,
+  Result<const TileFinder *> finderFor(const Mod &, int64_t queryTile,
+                                       int64_t keyTile);
+  Result<int64_t> count(const Mod &, const ProblemSizes &,
                         const std::vector<CaptureData> &captures);
-  Result<const AttentionKernel *> kernelFor(const LoadedMod &);
 
-  using Key =
-      std::tuple<std::string, int64_t, int64_t, int64_t, int64_t, int64_t>;
+  using Key = std::tuple<const Mod::Impl *, int64_t, int64_t, int64_t, int64_t,
+                         int64_t>;
   std::map<Key, Result<int64_t>> counts;
-  std::map<std::string, Result<AttentionKernel>> kernels;
+  std::map<std::tuple<const Mod::Impl *, int64_t, int64_t>, Result<TileFinder>>
+      finders;
+  std::vector<Mod> mods; ///< whose addresses are keys
 };
 
 } // namespace attn::bench

@@ -2,6 +2,8 @@
 // lengths.
 #include "../Backend.h"
 
+#include "attn/API/Tiles.h"
+
 #include <map>
 #include <tuple>
 
@@ -26,12 +28,33 @@ public:
     if (!found->second)
       return Refusal{Refusal::Failed, found->second.error()};
     kernel = &*found->second;
+    lists = {};
+    if (kernel->needsTileLists())
+      if (Result<void> made = makeLists(); !made)
+        return Refusal{Refusal::Failed, made.error()};
     return std::nullopt;
   }
 
   Result<void> run(const TensorView &out) override {
     return kernel->run(problem->query, problem->key, problem->value,
-                       problem->captures, out, nullptr, device.stream());
+                       problem->captures, out, nullptr, device.stream(),
+                       lists ? &lists : nullptr);
+  }
+  void finish() override { lists = {}; }
+
+  std::optional<TileSize> tileSize() const override {
+    if (!kernel)
+      return std::nullopt;
+    return TileSize{kernel->queryTile(), kernel->keyTile()};
+  }
+  bool makesLists() const override { return static_cast<bool>(lists); }
+  Result<void> makeLists() override {
+    Result<TileLists> found = kernel->findTiles(
+        problem->sizes, problem->captures, device.stream(), lists);
+    if (!found)
+      return Error{found.error()};
+    lists = *found;
+    return {};
   }
 
   double compileSeconds() const override {
@@ -65,6 +88,7 @@ private:
   std::string schedule;
   const Problem *problem = nullptr;
   const AttentionKernel *kernel = nullptr;
+  TileLists lists;
   std::map<Key, Result<AttentionKernel>> kernels;
 };
 } // namespace
