@@ -19,27 +19,8 @@ struct HostTileMemory final : TileMemory {
   ~HostTileMemory() override { std::free(data); }
 };
 
-struct CPUTileFinder final : TileFinder::Impl {
-  Result<std::unique_ptr<TileMemory>> allocate(int64_t bytes) const override {
-    auto memory = std::make_unique<HostTileMemory>();
-    memory->data = std::malloc(bytes);
-    memory->bytes = bytes;
-    if (!memory->data)
-      return Error{"out of memory: " + std::to_string(bytes) +
-                   " bytes for lists of tiles"};
-    return std::unique_ptr<TileMemory>(std::move(memory));
-  }
-  Result<void> clear(void *data, int64_t bytes, void *) const override {
-    std::memset(data, 0, bytes);
-    return {};
-  }
-  Result<void> copyToHost(void *to, const void *from, int64_t bytes,
-                          void *) const override {
-    std::memcpy(to, from, bytes);
-    return {};
-  }
-
-  Result<void> run(TileStep step, int64_t tasks, const TileArguments &a,
+struct CPUTileCode final : TileCode {
+  Result<void> run(size_t number, int64_t tasks, const TileArguments &a,
                    void *) const override {
     std::vector<Descriptor> descriptors;
     for (unsigned i : usedCaptures)
@@ -59,7 +40,7 @@ struct CPUTileFinder final : TileFinder::Impl {
     arguments.push_back(&lengths[1]);
     while (descriptor != descriptors.end())
       arguments.push_back((descriptor++)->address());
-    Jit::Function function = jit->function(static_cast<size_t>(step));
+    Jit::Function function = jit->function(number);
     // Most tasks take less time than a turn of the pool.
     int64_t batch = std::max<int64_t>(1, tasks / 4096);
     hostThreads().run((tasks + batch - 1) / batch, [&](int64_t turn, unsigned) {
@@ -75,21 +56,48 @@ struct CPUTileFinder final : TileFinder::Impl {
   std::shared_ptr<const Jit> jit;
 };
 
+struct CPUTileFinder final : TileFinder::Impl {
+  using Impl::Impl;
+
+  Result<std::unique_ptr<TileMemory>> allocate(int64_t bytes) const override {
+    auto memory = std::make_unique<HostTileMemory>();
+    memory->data = std::malloc(bytes);
+    memory->bytes = bytes;
+    if (!memory->data)
+      return Error{"out of memory: " + std::to_string(bytes) +
+                   " bytes for lists of tiles"};
+    return std::unique_ptr<TileMemory>(std::move(memory));
+  }
+  Result<void> clear(void *data, int64_t bytes, void *) const override {
+    std::memset(data, 0, bytes);
+    return {};
+  }
+  Result<void> copyToHost(void *to, const void *from, int64_t bytes,
+                          void *) const override {
+    std::memcpy(to, from, bytes);
+    return {};
+  }
+
+  TileCodeResult compile(mlir::ModuleOp module, const std::string &functions,
+                         const std::vector<std::string> &names) const override {
+    Result<void> lowered = mod.impl().collect("cannot be compiled", [&] {
+      mlir::PassManager pm(module.getContext());
+      mlir::attn::buildCPUTileListsPipeline(pm, functions);
+      return pm.run(module);
+    });
+    if (!lowered)
+      return Error{lowered.error()};
+    auto jit = Jit::compile(module, names);
+    if (!jit)
+      return Error{jit.error()};
+    auto code = std::make_shared<CPUTileCode>();
+    code->jit = *jit;
+    return std::shared_ptr<TileCode>(code);
+  }
+};
+
 } // namespace
 
-TileFinderImpl attn::createCPUTileFinder(const Mod &mod,
-                                         mlir::ModuleOp module) {
-  Result<void> lowered = mod.impl().collect("cannot be compiled", [&] {
-    mlir::PassManager pm(module.getContext());
-    mlir::attn::buildCPUTileListsPipeline(pm);
-    return pm.run(module);
-  });
-  if (!lowered)
-    return Error{lowered.error()};
-  auto jit = Jit::compile(module, tileFunctions());
-  if (!jit)
-    return Error{jit.error()};
-  auto impl = std::make_shared<CPUTileFinder>();
-  impl->jit = *jit;
-  return std::shared_ptr<TileFinder::Impl>(impl);
+std::shared_ptr<TileFinder::Impl> attn::createCPUTileFinder(const Mod &mod) {
+  return std::make_shared<CPUTileFinder>(mod);
 }

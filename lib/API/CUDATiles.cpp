@@ -15,7 +15,28 @@ struct DeviceTileMemory final : TileMemory {
   cuda::Buffer buffer;
 };
 
+struct CUDATileCode final : TileCode {
+  Result<void> run(size_t number, int64_t tasks, const TileArguments &a,
+                   void *stream) const override {
+    CUDAParameters parameters;
+    for (unsigned i : usedCaptures)
+      parameters.addCapture(captures[i], (*a.captures)[i]);
+    parameters.addInteger(a.queries);
+    parameters.addInteger(a.keys);
+    for (const TileArray *array : a.arrays())
+      parameters.add(array->data, array->sizes);
+    const CUDACode &code = codes[number];
+    int64_t warps = code.threads / 32;
+    return code.launch((tasks + warps - 1) / warps, parameters.pointers(),
+                       stream);
+  }
+
+  std::vector<CUDACode> codes;
+};
+
 struct CUDATileFinder final : TileFinder::Impl {
+  using Impl::Impl;
+
   Result<std::unique_ptr<TileMemory>> allocate(int64_t bytes) const override {
     auto memory = std::make_unique<DeviceTileMemory>();
     Result<cuda::Buffer> buffer = cuda::Buffer::allocate(bytes);
@@ -53,42 +74,31 @@ struct CUDATileFinder final : TileFinder::Impl {
                             "cuStreamSynchronize");
   }
 
-  Result<void> run(TileStep step, int64_t tasks, const TileArguments &a,
-                   void *stream) const override {
-    CUDAParameters parameters;
-    for (unsigned i : usedCaptures)
-      parameters.addCapture(captures[i], (*a.captures)[i]);
-    parameters.addInteger(a.queries);
-    parameters.addInteger(a.keys);
-    for (const TileArray *array : a.arrays())
-      parameters.add(array->data, array->sizes);
-    const CUDACode &code = codes[static_cast<size_t>(step)];
-    int64_t warps = code.threads / 32;
-    return code.launch((tasks + warps - 1) / warps, parameters.pointers(),
-                       stream);
+  TileCodeResult compile(mlir::ModuleOp module, const std::string &functions,
+                         const std::vector<std::string> &names) const override {
+    Result<void> lowered = mod.impl().collect("cannot be compiled", [&] {
+      mlir::PassManager pm(module.getContext());
+      mlir::attn::buildGPUTileListsPipeline(pm, functions);
+      return pm.run(module);
+    });
+    if (!lowered)
+      return Error{lowered.error()};
+    Result<std::vector<CUDACode>> codes =
+        loadCUDACode(mod, module, names, /*exact=*/true);
+    if (!codes)
+      return Error{codes.error()};
+    auto code = std::make_shared<CUDATileCode>();
+    code->codes = std::move(*codes);
+    return std::shared_ptr<TileCode>(code);
   }
-
-  std::vector<CUDACode> codes;
 };
 
 } // namespace
 
-TileFinderImpl attn::createCUDATileFinder(const Mod &mod,
-                                          mlir::ModuleOp module) {
+Result<std::shared_ptr<TileFinder::Impl>>
+attn::createCUDATileFinder(const Mod &mod) {
   if (Result<cuda::Device> device = cuda::ensureContext(); !device)
     return Error{device.error()};
-  Result<void> lowered = mod.impl().collect("cannot be compiled", [&] {
-    mlir::PassManager pm(module.getContext());
-    mlir::attn::buildGPUTileListsPipeline(pm);
-    return pm.run(module);
-  });
-  if (!lowered)
-    return Error{lowered.error()};
-  Result<std::vector<CUDACode>> codes =
-      loadCUDACode(mod, module, tileFunctions(), /*exact=*/true);
-  if (!codes)
-    return Error{codes.error()};
-  auto impl = std::make_shared<CUDATileFinder>();
-  impl->codes = std::move(*codes);
-  return std::shared_ptr<TileFinder::Impl>(impl);
+  return std::shared_ptr<TileFinder::Impl>(
+      std::make_shared<CUDATileFinder>(mod));
 }

@@ -26,16 +26,6 @@ int64_t TileLists::bytes() const {
   return pimpl->fixed->bytes + pimpl->entries->bytes;
 }
 
-std::vector<std::string> attn::tileFunctions() {
-  using namespace mlir::attn::tile_lists;
-  std::vector<std::string> names;
-  for (const char *suffix :
-       {queryParts, keyParts, classify, mlir::attn::tile_lists::count, fill,
-        countTransposed, fillTransposed, mlir::attn::tile_lists::countPairs})
-    names.push_back(std::string(KernelModule::function) + suffix);
-  return names;
-}
-
 //===--- analysis
 //-----------------------------------------------------------===//
 
@@ -63,29 +53,86 @@ MaskAnalysis attn::analyzeMask(const Mod &mod) {
 //===--- compilation
 //--------------------------------------------------------===//
 
-Result<TileFinder> TileFinder::compile(const Mod &mod, Target target,
-                                       int64_t queryTile, int64_t keyTile) {
-  auto start = std::chrono::steady_clock::now();
-  std::lock_guard<std::mutex> lock(mod.impl().mutex);
+namespace {
+/// A group's name in attn-to-tile-lists and its functions, in the order of
+/// their numbers.
+struct GroupNames {
+  const char *group;
+  std::vector<const char *> functions;
+};
+} // namespace
+
+static GroupNames namesOf(TileGroup group) {
+  using namespace mlir::attn;
+  switch (group) {
+  case TileGroup::Lists:
+    return {"lists",
+            {tile_lists::queryParts, tile_lists::keyParts, tile_lists::classify,
+             tile_lists::count, tile_lists::fill}};
+  case TileGroup::Transposed:
+    return {"transposed",
+            {tile_lists::countTransposed, tile_lists::fillTransposed}};
+  case TileGroup::Pairs:
+    return {"pairs", {tile_lists::countPairs}};
+  }
+  return {};
+}
+
+TileCodeResult TileFinder::Impl::code(TileGroup group) const {
+  std::lock_guard<std::mutex> lock(mutex);
+  std::shared_ptr<TileCode> &code = codes[static_cast<size_t>(group)];
+  if (code)
+    return code;
+  std::lock_guard<std::mutex> modLock(mod.impl().mutex);
   KernelSpec spec;
   spec.schedule = "#attn.schedule<q = " + std::to_string(queryTile) +
                   ", kv = " + std::to_string(keyTile) + ">";
   Result<KernelModule> kernel = buildKernelModule(mod, spec, "cpu");
   if (!kernel)
     return Error{kernel.error()};
-  TileFinderImpl impl = target == Target::CPU
-                            ? createCPUTileFinder(mod, *kernel->module)
-                            : createCUDATileFinder(mod, *kernel->module);
+  GroupNames names = namesOf(group);
+  std::vector<std::string> functions;
+  for (const char *suffix : names.functions)
+    functions.push_back(std::string(KernelModule::function) + suffix);
+  TileCodeResult compiled = compile(*kernel->module, names.group, functions);
+  if (!compiled)
+    return Error{compiled.error()};
+  code = *compiled;
+  code->captures = captures;
+  code->usedCaptures = kernel->captures;
+  return code;
+}
+
+Result<void> TileFinder::Impl::run(TileStep step, int64_t tasks,
+                                   const TileArguments &arguments,
+                                   void *stream) const {
+  TileCodeResult found = code(step.group);
+  if (!found)
+    return Error{found.error()};
+  return (*found)->run(step.number, tasks, arguments, stream);
+}
+
+Result<TileFinder> TileFinder::compile(const Mod &mod, Target target,
+                                       int64_t queryTile, int64_t keyTile) {
+  auto start = std::chrono::steady_clock::now();
+  auto impl = target == Target::CPU
+                  ? Result<std::shared_ptr<Impl>>(createCPUTileFinder(mod))
+                  : createCUDATileFinder(mod);
   if (!impl)
     return Error{impl.error()};
-  TileFinder::Impl &finder = **impl;
+  Impl &finder = **impl;
   finder.captures = mod.captures();
-  finder.usedCaptures = kernel->captures;
-  mlir::attn::MaskLogic logic = logicOf(mod);
-  finder.readsBatch = logic.readsBatch(), finder.readsHead = logic.readsHead();
-  for (mlir::Value part : logic.parts)
-    ++(logic.dependence()->isRow(part) ? finder.queryParts : finder.keyParts);
   finder.queryTile = queryTile, finder.keyTile = keyTile;
+  {
+    std::lock_guard<std::mutex> lock(mod.impl().mutex);
+    mlir::attn::MaskLogic logic = logicOf(mod);
+    finder.readsBatch = logic.readsBatch();
+    finder.readsHead = logic.readsHead();
+    for (mlir::Value part : logic.parts)
+      ++(logic.dependence()->isRow(part) ? finder.queryParts : finder.keyParts);
+  }
+  if (TileCodeResult lists = finder.code(TileGroup::Lists); !lists)
+    return Error{lists.error()};
   std::chrono::duration<double> time = std::chrono::steady_clock::now() - start;
   finder.compileSeconds = time.count();
   TileFinder result;
@@ -145,8 +192,8 @@ static Result<void> makeLists(const TileFinder::Impl &finder,
   int64_t rows = a.order.elements();
   Result<void> done = finder.clear(a.total.data, sizeof(int64_t), stream);
   if (done)
-    done = finder.run(lists.transposed ? TileStep::CountTransposed
-                                       : TileStep::Count,
+    done = finder.run(lists.transposed ? tile_steps::countTransposed
+                                       : tile_steps::count,
                       rows, a, stream);
   if (!done)
     return done;
@@ -161,8 +208,8 @@ static Result<void> makeLists(const TileFinder::Impl &finder,
   if (!done)
     return done;
   a.tiles.data = lists.entries->data;
-  return finder.run(lists.transposed ? TileStep::FillTransposed
-                                     : TileStep::Fill,
+  return finder.run(lists.transposed ? tile_steps::fillTransposed
+                                     : tile_steps::fill,
                     rows, a, stream);
 }
 
@@ -200,11 +247,13 @@ Result<TileLists> TileFinder::find(const ProblemSizes &sizes,
 
   Result<void> done;
   if (pimpl->queryParts)
-    done = pimpl->run(TileStep::QueryParts, batches * heads * rows, a, stream);
+    done =
+        pimpl->run(tile_steps::queryParts, batches * heads * rows, a, stream);
   if (done && pimpl->keyParts)
-    done = pimpl->run(TileStep::KeyParts, batches * heads * columns, a, stream);
+    done =
+        pimpl->run(tile_steps::keyParts, batches * heads * columns, a, stream);
   if (done)
-    done = pimpl->run(TileStep::Classify, a.kept.elements(), a, stream);
+    done = pimpl->run(tile_steps::classify, a.kept.elements(), a, stream);
   if (done)
     done = makeLists(*pimpl, *lists, columns, stream);
   a.captures = nullptr;
@@ -327,7 +376,7 @@ TileFinder::countPairs(const ProblemSizes &sizes,
   TileArguments a = lists->impl().arguments;
   a.captures = &captures;
   Result<void> done =
-      pimpl->run(TileStep::CountPairs, a.pairs.elements(), a, nullptr);
+      pimpl->run(tile_steps::countPairs, a.pairs.elements(), a, nullptr);
   if (!done)
     return Error{done.error()};
   auto pairs = fetch<int64_t>(*pimpl, a.pairs, a.pairs.elements(), nullptr);

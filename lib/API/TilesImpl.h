@@ -12,18 +12,24 @@
 
 namespace attn {
 
-/// The functions of attn/Conversion/TileLists.h.
-enum class TileStep {
-  QueryParts,
-  KeyParts,
-  Classify,
-  Count,
-  Fill,
-  CountTransposed,
-  FillTransposed,
-  CountPairs
+/// The functions of attn/Conversion/TileLists.h, in groups that are compiled
+/// together, when the first one is needed.
+enum class TileGroup { Lists, Transposed, Pairs };
+constexpr size_t tileGroups = 3;
+struct TileStep {
+  TileGroup group;
+  size_t number; ///< within the group
 };
-constexpr size_t tileStepCount = 8;
+namespace tile_steps {
+constexpr TileStep queryParts{TileGroup::Lists, 0};
+constexpr TileStep keyParts{TileGroup::Lists, 1};
+constexpr TileStep classify{TileGroup::Lists, 2};
+constexpr TileStep count{TileGroup::Lists, 3};
+constexpr TileStep fill{TileGroup::Lists, 4};
+constexpr TileStep countTransposed{TileGroup::Transposed, 0};
+constexpr TileStep fillTransposed{TileGroup::Transposed, 1};
+constexpr TileStep countPairs{TileGroup::Pairs, 0};
+} // namespace tile_steps
 
 /// Contiguous memory of a target.
 struct TileArray {
@@ -60,34 +66,51 @@ struct TileLists::Impl {
   std::shared_ptr<const Impl> source; ///< of transposed lists: their bits
 };
 
-struct TileFinder::Impl {
-  virtual ~Impl() = default;
-  virtual Result<std::unique_ptr<TileMemory>> allocate(int64_t bytes) const = 0;
-  virtual Result<void> clear(void *data, int64_t bytes, void *stream) const = 0;
-  virtual Result<void> run(TileStep step, int64_t tasks,
+/// The compiled functions of one group.
+struct TileCode {
+  virtual ~TileCode() = default;
+  virtual Result<void> run(size_t number, int64_t tasks,
                            const TileArguments &arguments,
                            void *stream) const = 0;
-  /// Waits for the stream.
-  virtual Result<void> copyToHost(void *to, const void *from, int64_t bytes,
-                                  void *stream) const = 0;
 
   std::vector<CaptureInfo> captures;
   std::vector<unsigned> usedCaptures; ///< which of them the functions take
+};
+using TileCodeResult = Result<std::shared_ptr<TileCode>>;
+
+struct TileFinder::Impl {
+  explicit Impl(const Mod &mod) : mod(mod) {}
+  virtual ~Impl() = default;
+  virtual Result<std::unique_ptr<TileMemory>> allocate(int64_t bytes) const = 0;
+  virtual Result<void> clear(void *data, int64_t bytes, void *stream) const = 0;
+  /// Waits for the stream.
+  virtual Result<void> copyToHost(void *to, const void *from, int64_t bytes,
+                                  void *stream) const = 0;
+  /// Compiles functions of `module`, an attention with a schedule. The caller
+  /// holds the mod's mutex. `functions`: as in attn-to-tile-lists.
+  virtual TileCodeResult
+  compile(mlir::ModuleOp module, const std::string &functions,
+          const std::vector<std::string> &names) const = 0;
+
+  /// The group's code, compiled if need be.
+  TileCodeResult code(TileGroup group) const;
+  Result<void> run(TileStep step, int64_t tasks, const TileArguments &arguments,
+                   void *stream) const;
+
+  Mod mod;
+  std::vector<CaptureInfo> captures;
   bool readsBatch = false, readsHead = false;
   int64_t queryParts = 0, keyParts = 0; ///< how many
   int64_t queryTile = 0, keyTile = 0;
   double compileSeconds = 0;
+
+private:
+  mutable std::mutex mutex;
+  mutable std::array<std::shared_ptr<TileCode>, tileGroups> codes;
 };
 
-/// The names of the functions, in the order of TileStep.
-std::vector<std::string> tileFunctions();
-
-using TileFinderImpl = Result<std::shared_ptr<TileFinder::Impl>>;
-
-/// Compile the functions in `module`, an attention with a schedule. The caller
-/// holds the mod's mutex.
-TileFinderImpl createCPUTileFinder(const Mod &mod, mlir::ModuleOp module);
-TileFinderImpl createCUDATileFinder(const Mod &mod, mlir::ModuleOp module);
+std::shared_ptr<TileFinder::Impl> createCPUTileFinder(const Mod &mod);
+Result<std::shared_ptr<TileFinder::Impl>> createCUDATileFinder(const Mod &mod);
 
 } // namespace attn
 

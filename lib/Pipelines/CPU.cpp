@@ -61,11 +61,14 @@ void mlir::attn::buildCPUPipeline(OpPassManager &pm,
   buildFlashToLLVMPipeline(pm, options);
 }
 
-void mlir::attn::buildCPUTileListsPipeline(OpPassManager &pm) {
+void mlir::attn::buildCPUTileListsPipeline(OpPassManager &pm,
+                                           const std::string &functions) {
   pm.addPass(createAttnInlineModsPass());
   pm.addPass(createCanonicalizerPass());
   pm.addPass(createAttnSelectSchedulePass());
-  pm.addPass(createAttnToTileListsPass());
+  AttnToTileListsPassOptions lists;
+  lists.functions = functions;
+  pm.addPass(createAttnToTileListsPass(lists));
   pm.addPass(createFlashToTasksPass());
   pm.addPass(createCanonicalizerPass());
   pm.addPass(createCSEPass());
@@ -76,7 +79,7 @@ void mlir::attn::registerCPUPipelines() {
   PassPipelineRegistration<>(
       "attn-cpu-tile-lists-pipeline",
       "From attention to the functions that find its tiles, for a CPU",
-      buildCPUTileListsPipeline);
+      [](OpPassManager &pm) { buildCPUTileListsPipeline(pm); });
   PassPipelineRegistration<CPUPipelineOptions>(
       "attn-cpu-pipeline", "From attention to the llvm dialect, for a CPU",
       buildCPUPipeline);

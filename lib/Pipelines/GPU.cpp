@@ -50,7 +50,8 @@ void attn::buildGPUToNVVMPipeline(OpPassManager &manager,
   module.addPass(createCSEPass());
 }
 
-void attn::buildGPUTileListsPipeline(OpPassManager &manager) {
+void attn::buildGPUTileListsPipeline(OpPassManager &manager,
+                                     const std::string &functions) {
   manager.addPass(createAttnInlineModsPass());
   manager.addPass(createCanonicalizerPass());
   AttnSelectSchedulePassOptions schedule;
@@ -58,6 +59,7 @@ void attn::buildGPUTileListsPipeline(OpPassManager &manager) {
   manager.addPass(createAttnSelectSchedulePass(schedule));
   AttnToTileListsPassOptions lists;
   lists.warps = true;
+  lists.functions = functions;
   manager.addPass(createAttnToTileListsPass(lists));
   manager.addPass(createCanonicalizerPass());
   manager.addPass(createCSEPass());

@@ -58,7 +58,9 @@ def AttnToTileListsPass : Pass<"attn-to-tile-lists", "::mlir::ModuleOp"> {
     (`attn-select-schedule`) and mods that stand alone (`attn-inline-mods`).
   }];
   let options = [
-    Option<"warps", "warps", "bool", "false", "GPU kernels, a warp for each task">
+    Option<"warps", "warps", "bool", "false", "GPU kernels, a warp for each task">,
+    Option<"functions", "functions", "std::string", "\"lists\"",
+           "which ones: lists, transposed or pairs">
   ];
   let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::func::FuncDialect",
     "::mlir::gpu::GPUDialect", "::mlir::LLVM::LLVMDialect", "::mlir::memref::MemRefDialect",

@@ -46,18 +46,20 @@ inline SmallVector<Type> tileListTypes(MLIRContext *context) {
 ///   total         memref<?xi64>         the sum of the counts; zero before
 ///   pairs         memref<?x?x?xi64>     [batch][head][query tile]: pairs kept
 namespace tile_lists {
+// For lists.
 /// Tasks: [batch][head][query tile], [..][key tile].
 constexpr const char *queryParts = "_query_parts";
 constexpr const char *keyParts = "_key_parts";
 /// One task for each word of `kept`.
 constexpr const char *classify = "_classify";
 /// Tasks: [batch][head][row]. `count` writes counts and firsts, `fill` order and
-/// tiles; the same for key tiles as rows.
+/// tiles.
 constexpr const char *count = "_count";
 constexpr const char *fill = "_fill";
+// For transposed lists, from the bits of others: rows are key tiles.
 constexpr const char *countTransposed = "_count_transposed";
 constexpr const char *fillTransposed = "_fill_transposed";
-/// [batch][head][query tile]: writes pairs.
+// For pairs, from the bits. Tasks: [batch][head][query tile].
 constexpr const char *countPairs = "_count_pairs";
 } // namespace tile_lists
 

@@ -5,6 +5,8 @@
 #include "mlir/Pass/PassManager.h"
 #include "mlir/Pass/PassOptions.h"
 
+#include <string>
+
 namespace mlir::attn {
 
 /// What the code generator may use of a CPU.
@@ -29,9 +31,10 @@ void buildFlashToLLVMPipeline(OpPassManager &pm,
 /// From scf, vector, memref, math and arith to the llvm dialect: its last part.
 void buildLowerToLLVMPipeline(OpPassManager &pm);
 
-/// From attention to the functions that find its tiles, in the llvm dialect
-/// (attn/Conversion/TileLists.h).
-void buildCPUTileListsPipeline(OpPassManager &pm);
+/// From attention to the functions that find its tiles, in the llvm dialect.
+/// `functions`: as in attn-to-tile-lists.
+void buildCPUTileListsPipeline(OpPassManager &pm,
+                               const std::string &functions = "lists");
 
 void registerCPUPipelines();
 

@@ -4,6 +4,8 @@
 
 #include "mlir/Pass/PassOptions.h"
 
+#include <string>
+
 namespace mlir {
 class OpPassManager;
 namespace attn {
@@ -29,9 +31,10 @@ void buildGPUToNVVMPipeline(OpPassManager &manager,
                             const GPUPipelineOptions &options);
 
 /// Registers `attn-gpu-pipeline`, both of the above.
-/// From attention to the GPU kernels that find its tiles
-/// (attn/Conversion/TileLists.h), before buildGPUToNVVMPipeline.
-void buildGPUTileListsPipeline(OpPassManager &manager);
+/// From attention to the GPU kernels that find its tiles, for
+/// buildGPUToNVVMPipeline. `functions`: as in attn-to-tile-lists.
+void buildGPUTileListsPipeline(OpPassManager &manager,
+                               const std::string &functions = "lists");
 
 void registerGPUPipeline();
 

@@ -28,7 +28,9 @@ static Type memoryType(Type type) {
   return MemRefType::get(shape, tensor.getElementType());
 }
 
-static LogicalResult convert(AttentionOp op, bool warps) {
+using Build = void (*)(ModuleOp, Team &, const TileFinderSpec &);
+
+static LogicalResult convert(AttentionOp op, bool warps, Build build) {
   auto func = dyn_cast<func::FuncOp>(op->getParentOp());
   if (!func)
     return op.emitOpError() << "expects to be directly inside a function";
@@ -50,7 +52,7 @@ static LogicalResult convert(AttentionOp op, bool warps) {
     spec.captures.push_back(memoryType(capture.getType()));
   std::unique_ptr<Team> team =
       warps ? createWarp(op.getLoc()) : createThread(op.getLoc());
-  buildTileFinder(func->getParentOfType<ModuleOp>(), *team, spec);
+  build(func->getParentOfType<ModuleOp>(), *team, spec);
   func.erase();
   return success();
 }
@@ -60,10 +62,20 @@ struct AttnToTileLists : attn::impl::AttnToTileListsPassBase<AttnToTileLists> {
   using AttnToTileListsPassBase::AttnToTileListsPassBase;
 
   void runOnOperation() override {
+    Build build = functions == "lists"        ? buildTileLists
+                  : functions == "transposed" ? buildTransposedLists
+                  : functions == "pairs"      ? buildPairCounts
+                                              : nullptr;
+    if (!build) {
+      emitError(getOperation().getLoc())
+          << "expects 'functions' lists, transposed or pairs, got '"
+          << functions << "'";
+      return signalPassFailure();
+    }
     SmallVector<AttentionOp> ops;
     getOperation().walk([&](AttentionOp op) { ops.push_back(op); });
     for (AttentionOp op : ops)
-      if (failed(convert(op, warps)))
+      if (failed(convert(op, warps, build)))
         return signalPassFailure();
     for (ModOp mod : llvm::make_early_inc_range(getOperation().getOps<ModOp>()))
       mod.erase();

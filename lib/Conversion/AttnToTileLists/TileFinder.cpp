@@ -35,7 +35,7 @@ public:
                   MemRefType::get({dynamic, dynamic, dynamic}, i64)});
   }
 
-  void build() {
+  void buildLists() {
     kernel(
         tile_lists::queryParts,
         [&] {
@@ -54,13 +54,16 @@ public:
           return dims(kept, {0, 1, 2, 3});
         },
         [&](ValueRange ids) { buildClasses(ids); });
-    auto rows = [&] { return dims(order, {0, 1, 2}); };
-    for (bool transposed : {false, true}) {
-      kernel(transposed ? tile_lists::countTransposed : tile_lists::count, rows,
-             [&](ValueRange ids) { buildCounts(ids, transposed); });
-      kernel(transposed ? tile_lists::fillTransposed : tile_lists::fill, rows,
-             [&](ValueRange ids) { buildLists(ids, transposed); });
-    }
+    buildCountAndFill(tile_lists::count, tile_lists::fill,
+                      /*transposed=*/false);
+  }
+
+  void buildTransposed() {
+    buildCountAndFill(tile_lists::countTransposed, tile_lists::fillTransposed,
+                      /*transposed=*/true);
+  }
+
+  void buildPairCounts() {
     kernel(
         tile_lists::countPairs,
         [&] {
@@ -80,6 +83,12 @@ private:
           return sizes();
         },
         [&](ValueRange, ValueRange ids) { body(ids); });
+  }
+
+  void buildCountAndFill(const char *count, const char *fill, bool transposed) {
+    auto rows = [&] { return dims(order, {0, 1, 2}); };
+    kernel(count, rows, [&](ValueRange ids) { buildCounts(ids, transposed); });
+    kernel(fill, rows, [&](ValueRange ids) { buildRow(ids, transposed); });
   }
 
   void bind(ValueRange arguments) {
@@ -334,7 +343,7 @@ private:
     });
   }
 
-  void buildLists(ValueRange ids, bool transposed) {
+  void buildRow(ValueRange ids, bool transposed) {
     buildOrder(ids);
     buildEnd(ids);
     Value first = toIndex(memref::LoadOp::create(b, firsts, ids));
@@ -364,7 +373,8 @@ private:
   void buildEnd(ValueRange ids) {
     Value isFirst = arith::CmpIOp::create(
         b, arith::CmpIPredicate::eq,
-        arith::OrIOp::create(b, arith::OrIOp::create(b, ids[0], ids[1]), ids[2]),
+        arith::OrIOp::create(b, arith::OrIOp::create(b, ids[0], ids[1]),
+                             ids[2]),
         index(0));
     auto only = scf::IfOp::create(b, isFirst, /*withElseRegion=*/false);
     OpBuilder::InsertionGuard guard(b);
@@ -587,7 +597,15 @@ private:
 
 } // namespace
 
-void attn::buildTileFinder(ModuleOp module, Team &team,
+void attn::buildTileLists(ModuleOp module, Team &team,
+                          const TileFinderSpec &spec) {
+  TileFinder(module, team, spec).buildLists();
+}
+void attn::buildTransposedLists(ModuleOp module, Team &team,
+                                const TileFinderSpec &spec) {
+  TileFinder(module, team, spec).buildTransposed();
+}
+void attn::buildPairCounts(ModuleOp module, Team &team,
                            const TileFinderSpec &spec) {
-  TileFinder(module, team, spec).build();
+  TileFinder(module, team, spec).buildPairCounts();
 }

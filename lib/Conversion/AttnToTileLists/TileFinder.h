@@ -15,8 +15,12 @@ struct TileFinderSpec {
   int64_t queryTile, keyTile;
 };
 
-/// Emits the functions of attn/Conversion/TileLists.h at the end of `module`.
-void buildTileFinder(ModuleOp module, Team &team, const TileFinderSpec &spec);
+/// Emit the functions of attn/Conversion/TileLists.h for lists, for transposed
+/// lists, and for counting pairs, at the end of `module`.
+void buildTileLists(ModuleOp module, Team &team, const TileFinderSpec &spec);
+void buildTransposedLists(ModuleOp module, Team &team,
+                          const TileFinderSpec &spec);
+void buildPairCounts(ModuleOp module, Team &team, const TileFinderSpec &spec);
 
 } // namespace mlir::attn
 
