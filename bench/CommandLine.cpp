@@ -8,6 +8,8 @@
 
 #include <algorithm>
 #include <cctype>
+#include <cstdio>
+#include <tuple>
 
 using namespace attn;
 using namespace attn::bench;
@@ -38,8 +40,9 @@ static std::string flagOf(std::string key) {
 }
 
 static std::vector<std::string> allFlags() {
-  std::vector<std::string> flags = {"--config", "--dry-run", "--resume",
-                                    "--overwrite", "--help"};
+  std::vector<std::string> flags = {"--config",    "--dry-run", "--resume",
+                                    "--overwrite", "--help",    "--show-mask",
+                                    "--tile",      "--svg"};
   for (const std::string &key : settingKeys())
     flags.push_back(flagOf(key));
   return flags;
@@ -96,6 +99,40 @@ static void takeSwitch(CommandLine &line, const std::string &key) {
     line.help = true;
 }
 
+/// `128,64` as two sizes of tiles.
+static Result<std::pair<int64_t, int64_t>> tileOf(const std::string &text) {
+  long long query = 0, key = 0;
+  int length = 0;
+  if (std::sscanf(text.c_str(), "%lld,%lld%n", &query, &key, &length) != 2 ||
+      static_cast<size_t>(length) != text.size())
+    return errorAt(tool,
+                   "expects '--tile' as QUERIES,KEYS, got '" + text + "'");
+  return std::pair<int64_t, int64_t>(query, key);
+}
+
+/// Handles --show-mask and the flags that go with it. False: not one of them.
+static Result<bool> takeViewFlag(CommandLine &line, const Flag &flag) {
+  if (flag.key != "show_mask" && flag.key != "tile" && flag.key != "svg")
+    return false;
+  if (flag.values.size() != 1)
+    return errorAt(tool, "expects one value after '" + flag.text + "', got " +
+                             std::to_string(flag.values.size()));
+  if (!line.showMask)
+    line.showMask.emplace();
+  const std::string &value = flag.values[0];
+  if (flag.key == "show_mask")
+    line.showMask->mod = {value, tool};
+  else if (flag.key == "svg")
+    line.showMask->svgPath = value;
+  else {
+    auto sizes = tileOf(value);
+    if (!sizes)
+      return Error{sizes.error()};
+    std::tie(line.showMask->queryTile, line.showMask->keyTile) = *sizes;
+  }
+  return true;
+}
+
 /// Handles the flags that only a command line has. False: not one of them.
 static Result<bool> takeOwnFlag(CommandLine &line, const Flag &flag) {
   if (isOwnSwitch(flag.key)) {
@@ -127,6 +164,10 @@ Result<CommandLine> attn::bench::parseCommandLine(int argc, char **argv) {
     Result<bool> own = takeOwnFlag(line, flag);
     if (!own)
       return Error{own.error()};
+    if (!*own)
+      own = takeViewFlag(line, flag);
+    if (!own)
+      return Error{own.error()};
     if (*own)
       continue;
     if (std::find(keys.begin(), keys.end(), flag.key) == keys.end())
@@ -140,6 +181,8 @@ Result<CommandLine> attn::bench::parseCommandLine(int argc, char **argv) {
       return errorAt(tool, "expects a value after '" + flag.text + "'");
     line.settings.push_back(std::move(setting));
   }
+  if (line.showMask && line.showMask->mod.text.empty())
+    return errorAt(tool, "expects '--show-mask' beside '--tile' and '--svg'");
   return line;
 }
 
@@ -187,6 +230,11 @@ the file. '--key=value' works too.
   --max-autotune, --dynamic
                        how PyTorch compiles FlexAttention; compiled chooses its
                        schedules by rule, and has one kernel for all lengths
+  --show-mask NAME|FILE
+                       draws the tiles of the first length, batch size and heads
+                       and says what is understood of the mask; runs nothing
+  --tile Q,KV          queries and keys of its tiles     (default: 128,128)
+  --svg FILE           also draws them as an image
   --help               this text
 
 'compare' says of every measurement of two runs whether it became FASTER, SLOWER

@@ -3,7 +3,9 @@
 #ifndef ATTN_BENCH_COMMANDLINE_H
 #define ATTN_BENCH_COMMANDLINE_H
 
-#include "Setting.h"
+#include "ShowMask.h"
+
+#include <optional>
 
 namespace attn::bench {
 
@@ -18,6 +20,7 @@ struct CommandLine {
   std::string configPath; ///< empty: none given
   bool dryRun = false, help = false;
   Start start = Start::Fresh;
+  std::optional<MaskView> showMask;
   std::vector<Setting> settings; ///< override the file's
 };
 

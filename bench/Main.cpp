@@ -81,6 +81,24 @@ openRecorder(const Word &savePath, RunInfo run, Start start) {
   return recorder;
 }
 
+/// The tile map of the first case that the configuration gives this mod.
+static int runShowMask(Config config, const CommandLine &line) {
+  const MaskView &view = *line.showMask;
+  config.mods = {view.mod};
+  Result<std::vector<LoadedMod>> mods = loadMods(config.mods, line.configPath);
+  if (!mods)
+    return complain(mods.error());
+  std::vector<Case> cases = listCases(config, *mods);
+  if (cases.empty() || !cases[0].refusal.empty())
+    return complain("attn-bench: error: " +
+                    (cases.empty() ? "no case" : cases[0].refusal));
+  Result<std::string> text = showMask((*mods)[0], cases[0].sizes, view);
+  if (!text)
+    return complain(text.error());
+  std::printf("%s", text->c_str());
+  return success;
+}
+
 static int runConfig(const Config &config, const CommandLine &line, int argc,
                      char **argv) {
   Result<std::vector<LoadedMod>> mods = loadMods(config.mods, line.configPath);
@@ -139,5 +157,7 @@ int attn::bench::runTool(int argc, char **argv) {
   Result<Config> config = readConfig(*line);
   if (!config)
     return complain(config.error());
+  if (line->showMask)
+    return runShowMask(*config, *line);
   return runConfig(*config, *line, argc, argv);
 }

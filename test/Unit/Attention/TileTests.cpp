@@ -1,0 +1,372 @@
+// The tiles that compiled code finds, against brute force: their classes, the
+// lists, the transposed lists, the number of pairs.
+#include "Harness.h"
+
+#include "Tensors.h"
+
+#include "attn/API/Tiles.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <functional>
+#include <numeric>
+
+using namespace attn;
+using namespace attn::test;
+
+namespace {
+
+using Table = std::vector<int32_t>;
+using Keep = std::function<bool(int64_t b, int64_t h, int64_t q, int64_t kv)>;
+
+/// The masks that programs are composed of.
+constexpr const char *helpers = R"(
+attn.mod @causal
+  mask(%b: i32, %h: i32, %q: i32, %kv: i32) {
+    %keep = arith.cmpi sge, %q, %kv : i32
+    attn.yield %keep : i1
+  }
+attn.mod @window
+  mask(%b: i32, %h: i32, %q: i32, %kv: i32) {
+    %size = arith.constant 100 : i32
+    %causal = attn.apply_mask @causal[%b, %h, %q, %kv]
+    %d = arith.subi %q, %kv : i32
+    %near = arith.cmpi sle, %d, %size : i32
+    %keep = arith.andi %causal, %near : i1
+    attn.yield %keep : i1
+  }
+attn.mod @prefix
+  mask(%b: i32, %h: i32, %q: i32, %kv: i32) {
+    %size = arith.constant 200 : i32
+    %keep = arith.cmpi slt, %kv, %size : i32
+    attn.yield %keep : i1
+  }
+attn.mod @documents(%table: tensor<?xi32>)
+  mask(%b: i32, %h: i32, %q: i32, %kv: i32) {
+    %i = attn.load %table[%q] : tensor<?xi32>
+    %j = attn.load %table[%kv] : tensor<?xi32>
+    %keep = arith.cmpi eq, %i, %j : i32
+    attn.yield %keep : i1
+  }
+attn.mod @composed(%table: tensor<?xi32>)
+  mask(%b: i32, %h: i32, %q: i32, %kv: i32) {
+    %true = arith.constant true
+    %causal = attn.apply_mask @causal[%b, %h, %q, %kv]
+    %window = attn.apply_mask @window[%b, %h, %q, %kv]
+    %prefix = attn.apply_mask @prefix[%b, %h, %q, %kv]
+    %documents = attn.apply_mask @documents(%table)[%b, %h, %q, %kv] : tensor<?xi32>
+)";
+
+struct Mask {
+  const char *name;
+  const char *body; ///< of @composed, which yields %keep
+  std::function<bool(const Table &, int64_t b, int64_t h, int64_t q,
+                     int64_t kv)>
+      keep;
+};
+
+bool causal(int64_t q, int64_t kv) { return q >= kv; }
+bool window(int64_t q, int64_t kv) { return q >= kv && q - kv <= 100; }
+bool prefix(int64_t kv) { return kv < 200; }
+
+const Mask masks[] = {
+    {"documents", "%keep = arith.andi %documents, %causal : i1",
+     [](const Table &t, int64_t, int64_t, int64_t q, int64_t kv) {
+       return t[q] == t[kv] && causal(q, kv);
+     }},
+    {"other_documents", "%keep = arith.xori %documents, %true : i1",
+     [](const Table &t, int64_t, int64_t, int64_t q, int64_t kv) {
+       return t[q] != t[kv];
+     }},
+    {"documents_or_window", "%keep = arith.ori %documents, %window : i1",
+     [](const Table &t, int64_t, int64_t, int64_t q, int64_t kv) {
+       return t[q] == t[kv] || window(q, kv);
+     }},
+    {"window_and_prefix", "%keep = arith.ori %window, %prefix : i1",
+     [](const Table &, int64_t, int64_t, int64_t q, int64_t kv) {
+       return window(q, kv) || prefix(kv);
+     }},
+    {"outside_window", R"(%out = arith.xori %window, %true : i1
+    %keep = arith.andi %out, %causal : i1)",
+     [](const Table &, int64_t, int64_t, int64_t q, int64_t kv) {
+       return causal(q, kv) && !window(q, kv);
+     }},
+    // Heads differ: every second one sees everything before it.
+    {"head_groups", R"(%one = arith.constant 1 : i32
+    %zero = arith.constant 0 : i32
+    %bit = arith.andi %h, %one : i32
+    %even = arith.cmpi eq, %bit, %zero : i32
+    %keep = arith.select %even, %causal, %window : i1)",
+     [](const Table &, int64_t, int64_t h, int64_t q, int64_t kv) {
+       return h % 2 == 0 ? causal(q, kv) : window(q, kv);
+     }},
+    // Dilated: nothing that intervals decide where it is not causal or far.
+    {"dilated", R"(%three = arith.constant 3 : i32
+    %zero = arith.constant 0 : i32
+    %d = arith.subi %q, %kv : i32
+    %r = arith.remsi %d, %three : i32
+    %even = arith.cmpi eq, %r, %zero : i32
+    %keep = arith.andi %even, %window : i1)",
+     [](const Table &, int64_t, int64_t, int64_t q, int64_t kv) {
+       return window(q, kv) && (q - kv) % 3 == 0;
+     }},
+    {"xor", R"(%x = arith.xori %q, %kv : i32
+    %limit = arith.constant 128 : i32
+    %keep = arith.cmpi slt, %x, %limit : i32)",
+     [](const Table &, int64_t, int64_t, int64_t q, int64_t kv) {
+       return (q ^ kv) < 128;
+     }},
+    {"nothing", "%keep = arith.constant false",
+     [](const Table &, int64_t, int64_t, int64_t, int64_t) { return false; }},
+    {"batch_lengths", R"(%n = attn.load %table[%b] : tensor<?xi32>
+    %many = arith.constant 70 : i32
+    %length = arith.muli %n, %many : i32
+    %keep = arith.cmpi slt, %kv, %length : i32)",
+     [](const Table &t, int64_t b, int64_t, int64_t, int64_t kv) {
+       return kv < t[b] * 70;
+     }},
+};
+
+Result<Mod> modOf(const Mask &mask) {
+  return Mod::fromSource(std::string(helpers) + "    " + mask.body +
+                             "\n    attn.yield %keep : i1\n  }\n",
+                         mask.name);
+}
+
+/// Documents one after the other, or thrown together.
+Table tableOf(int64_t length, bool sorted) {
+  Table table(length);
+  for (int64_t i = 0; i < length; ++i)
+    table[i] = sorted ? static_cast<int32_t>(i / 90 + 1)
+                      : static_cast<int32_t>((i * 7919) % 13);
+  return table;
+}
+
+TileClass classOf(const Keep &keep, const ProblemSizes &s, int64_t b, int64_t h,
+                  int64_t row, int64_t column, int64_t tile) {
+  bool some = false, all = true;
+  for (int64_t q = row * tile; q < std::min((row + 1) * tile, s.queries); ++q)
+    for (int64_t kv = column * tile; kv < std::min((column + 1) * tile, s.keys);
+         ++kv)
+      (keep(b, h, q, kv) ? some : all) = keep(b, h, q, kv);
+  return !some ? TileClass::Empty : all ? TileClass::Full : TileClass::Partial;
+}
+
+/// The rows of the lists against the map; `transposed` swaps rows and columns.
+void expectLists(const TileFinder::Entries &lists, const TileMap &map,
+                 bool transposed) {
+  int64_t rows = transposed ? map.columns : map.rows;
+  int64_t columns = transposed ? map.rows : map.columns;
+  for (int64_t b = 0; b < map.batches; ++b)
+    for (int64_t h = 0; h < map.heads; ++h) {
+      int64_t first = (b * map.heads + h) * rows;
+      std::vector<int32_t> seen(rows);
+      size_t last = SIZE_MAX;
+      for (int64_t row = 0; row < rows; ++row) {
+        std::vector<int32_t> partial, full;
+        for (int64_t column = 0; column < columns; ++column) {
+          TileClass found = transposed ? map.at(b, h, column, row)
+                                       : map.at(b, h, row, column);
+          if (found != TileClass::Empty)
+            (found == TileClass::Full ? full : partial).push_back(column);
+        }
+        EXPECT_EQ(lists.partial[first + row], partial) << "row " << row;
+        EXPECT_EQ(lists.full[first + row], full) << "row " << row;
+        int32_t placed = lists.order[first + row];
+        ASSERT_TRUE(0 <= placed && placed < rows);
+        ++seen[placed];
+        size_t visits = lists.partial[first + placed].size() +
+                        lists.full[first + placed].size();
+        EXPECT_LE(visits, last) << "place " << row;
+        last = visits;
+      }
+      EXPECT_EQ(seen, std::vector<int32_t>(rows, 1));
+    }
+}
+
+void expectTiles(const Result<TileFinder> &finder, const Keep &keep,
+                 const ProblemSizes &sizes,
+                 const std::vector<CaptureView> &captures, int64_t tile) {
+  ASSERT_TRUE(finder) << finder.error();
+  auto lists = finder->find(sizes, captures);
+  ASSERT_TRUE(lists) << lists.error();
+  auto map = finder->map(*lists);
+  ASSERT_TRUE(map) << map.error();
+  ASSERT_EQ(map->rows, (sizes.queries + tile - 1) / tile);
+  ASSERT_EQ(map->columns, (sizes.keys + tile - 1) / tile);
+  for (int64_t b = 0; b < map->batches; ++b)
+    for (int64_t h = 0; h < map->heads; ++h)
+      for (int64_t row = 0; row < map->rows; ++row)
+        for (int64_t column = 0; column < map->columns; ++column)
+          ASSERT_EQ(
+              static_cast<int>(map->at(b, h, row, column)),
+              static_cast<int>(classOf(keep, sizes, b, h, row, column, tile)))
+              << "tile " << row << ", " << column << " of batch " << b
+              << ", head " << h;
+
+  auto entries = finder->entries(*lists);
+  ASSERT_TRUE(entries) << entries.error();
+  expectLists(*entries, *map, /*transposed=*/false);
+  auto transposed = finder->transpose(*lists);
+  ASSERT_TRUE(transposed) << transposed.error();
+  auto columns = finder->entries(*transposed);
+  ASSERT_TRUE(columns) << columns.error();
+  expectLists(*columns, *map, /*transposed=*/true);
+
+  int64_t pairs = 0;
+  for (int64_t b = 0; b < sizes.batch; ++b)
+    for (int64_t h = 0; h < sizes.heads; ++h)
+      for (int64_t q = 0; q < sizes.queries; ++q)
+        for (int64_t kv = 0; kv < sizes.keys; ++kv)
+          pairs += keep(b, h, q, kv);
+  auto counted = finder->countPairs(sizes, captures);
+  ASSERT_TRUE(counted) << counted.error();
+  EXPECT_EQ(*counted, pairs);
+}
+
+/// A table in the device's memory.
+struct DeviceTable {
+  explicit DeviceTable(const Table &table) {
+    int64_t bytes = table.size() * sizeof(int32_t);
+    auto made = bench::Buffer::create(device(), bytes);
+    EXPECT_TRUE(made) << made.error();
+    buffer = std::move(*made);
+    auto copied = device().copyIn(buffer.data(), table.data(), bytes);
+    EXPECT_TRUE(copied) << copied.error();
+    views = {{buffer.data(), {static_cast<int64_t>(table.size())}}};
+  }
+  bench::Buffer buffer;
+  std::vector<CaptureView> views;
+};
+
+ProblemSizes sizesOf(int64_t queries, int64_t keys) {
+  ProblemSizes sizes;
+  sizes.batch = 2, sizes.heads = 3;
+  sizes.queries = queries, sizes.keys = keys;
+  return sizes;
+}
+
+class Tiles : public testing::TestWithParam<Mask> {};
+
+TEST_P(Tiles, EqualBruteForce) {
+  auto mod = modOf(GetParam());
+  ASSERT_TRUE(mod) << mod.error();
+  for (int64_t tile : {64, 128}) {
+    auto finder = TileFinder::compile(*mod, selectedTarget(), tile, tile);
+    for (bool sorted : {true, false}) {
+      Table table = tableOf(701, sorted);
+      DeviceTable onDevice(table);
+      Keep keep = [&](int64_t b, int64_t h, int64_t q, int64_t kv) {
+        return GetParam().keep(table, b, h, q, kv);
+      };
+      expectTiles(finder, keep, sizesOf(641, 701), onDevice.views, tile);
+    }
+  }
+}
+
+TEST_P(Tiles, OddLengths) {
+  auto mod = modOf(GetParam());
+  ASSERT_TRUE(mod) << mod.error();
+  Table table = tableOf(130, true);
+  DeviceTable onDevice(table);
+  Keep keep = [&](int64_t b, int64_t h, int64_t q, int64_t kv) {
+    return GetParam().keep(table, b, h, q, kv);
+  };
+  auto finder = TileFinder::compile(*mod, selectedTarget(), 64, 64);
+  for (auto [queries, keys] : {std::pair<int64_t, int64_t>{1, 1},
+                               {1, 130},
+                               {130, 1},
+                               {0, 5},
+                               {5, 0},
+                               {64, 128},
+                               {65, 129}})
+    expectTiles(finder, keep, sizesOf(queries, keys), onDevice.views, 64);
+}
+
+INSTANTIATE_TEST_SUITE_P(Masks, Tiles, testing::ValuesIn(masks),
+                         [](const auto &info) {
+                           return std::string(info.param.name);
+                         });
+
+/// Attention through lists: given, found for the call, and made again in place.
+TEST(TileLists, AreReusedAndChecked) {
+  auto mod = modOf(masks[0]);
+  ASSERT_TRUE(mod) << mod.error();
+  Table first = tableOf(300, true), second = tableOf(300, false);
+  auto finder = TileFinder::compile(*mod, selectedTarget(), 64, 64);
+  ASSERT_TRUE(finder) << finder.error();
+  ProblemSizes sizes = sizesOf(300, 300);
+  DeviceTable a(first), b(second);
+  auto lists = finder->find(sizes, a.views);
+  ASSERT_TRUE(lists) << lists.error();
+  int64_t bytes = lists->bytes();
+  EXPECT_GT(bytes, 0);
+  auto again = finder->find(sizes, b.views, nullptr, *lists);
+  ASSERT_TRUE(again) << again.error();
+  EXPECT_EQ(again->bytes(), bytes);
+  auto fresh = finder->find(sizes, b.views);
+  ASSERT_TRUE(fresh) << fresh.error();
+  auto reused = finder->entries(*again), expected = finder->entries(*fresh);
+  ASSERT_TRUE(reused && expected);
+  EXPECT_EQ(reused->partial, expected->partial);
+  EXPECT_EQ(reused->full, expected->full);
+  EXPECT_EQ(reused->order, expected->order);
+
+  auto transposed = finder->transpose(*lists);
+  ASSERT_TRUE(transposed) << transposed.error();
+  auto twice = finder->transpose(*transposed);
+  ASSERT_FALSE(twice);
+  EXPECT_EQ(twice.error(),
+            "expects lists for query tiles, got transposed ones");
+  auto few = finder->find(sizes, {});
+  ASSERT_FALSE(few);
+  EXPECT_EQ(few.error(), "expects 1 captures, got 0");
+}
+
+TEST(TileLists, BelongToOneProblem) {
+  auto mod = modOf(masks[0]);
+  ASSERT_TRUE(mod) << mod.error();
+  KernelSpec spec;
+  spec.target = selectedTarget();
+  spec.headDim = spec.valueDim = 16;
+  auto kernel = AttentionKernel::compile(*mod, spec);
+  ASSERT_TRUE(kernel) << kernel.error();
+  ASSERT_TRUE(kernel->needsTileLists());
+  DeviceTable table(tableOf(200, true));
+  auto lists = kernel->findTiles(sizesOf(100, 200), table.views);
+  ASSERT_TRUE(lists) << lists.error();
+  auto memory = bench::Buffer::create(device(), 2 * 3 * 200 * 16 * 4);
+  ASSERT_TRUE(memory) << memory.error();
+  auto view = [&](int64_t length) {
+    TensorView view;
+    view.data = memory->data();
+    view.sizes = {2, 3, length, 16};
+    view.strides = {3 * length * 16, length * 16, 16};
+    return view;
+  };
+  auto ran = kernel->run(view(101), view(200), view(200), table.views,
+                         view(101), nullptr, nullptr, &*lists);
+  ASSERT_FALSE(ran);
+  EXPECT_EQ(ran.error(), "expects 'tiles' number of queries 101, got 100");
+}
+
+TEST(MaskAnalysis, SaysWhatItUnderstands) {
+  auto mod = modOf(masks[7]);
+  ASSERT_TRUE(mod) << mod.error();
+  MaskAnalysis analysis = analyzeMask(*mod);
+  EXPECT_TRUE(analysis.needsLists);
+  EXPECT_NE(analysis.text.find("keeps: slt(xori(q, kv), 128)"),
+            std::string::npos)
+      << analysis.text;
+  ASSERT_EQ(analysis.remarks.size(), 1u);
+  EXPECT_NE(analysis.remarks[0].find("cannot be bounded through 'arith.xori'"),
+            std::string::npos)
+      << analysis.remarks[0];
+
+  auto window = loadPattern("sliding_window");
+  ASSERT_TRUE(window) << window.error();
+  EXPECT_FALSE(analyzeMask(*window).needsLists);
+}
+
+} // namespace
