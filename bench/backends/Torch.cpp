@@ -26,7 +26,6 @@ public:
   void finish() override;
   double compileSeconds() const override { return seconds; }
   std::string remark() const override { return note; }
-  std::string versions() const override { return worker->versions(); }
 
 private:
   Result<json> memoryOf(const void *data) const;

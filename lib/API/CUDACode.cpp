@@ -31,13 +31,15 @@ Result<void> CUDACode::launch(int64_t blocks,
 }
 
 Result<CUDACode> attn::loadCUDACode(const Mod &mod, mlir::ModuleOp module,
-                                    const std::string &name, bool exact) {
+                                    const std::string &name, bool exact,
+                                    const char *target) {
   std::string ptx;
   CUDACode code;
   Result<void> lowered = mod.impl().collect("cannot be compiled", [&] {
     mlir::PassManager pm(module.getContext());
     mlir::attn::GPUPipelineOptions options;
     options.exact = exact;
+    options.target = target;
     mlir::attn::buildGPUToNVVMPipeline(pm, options);
     if (mlir::failed(pm.run(module)))
       return mlir::failure();
@@ -47,11 +49,15 @@ Result<CUDACode> attn::loadCUDACode(const Mod &mod, mlir::ModuleOp module,
     if (auto bytes = function->getAttrOfType<mlir::IntegerAttr>(
             "tile.shared_bytes"))
       code.sharedBytes = bytes.getInt();
+    if (auto maps = function->getAttrOfType<mlir::DenseI64ArrayAttr>(
+            "tile.tensor_maps"))
+      code.tensorMaps = maps.asArrayRef().vec();
     code.threads = function
                        ->getAttrOfType<mlir::DenseI32ArrayAttr>(
                            "gpu.known_block_size")
                        .asArrayRef()[0];
-    mlir::FailureOr<std::string> text = mlir::attn::emitPTX(kernel, {});
+    mlir::FailureOr<std::string> text = mlir::attn::emitPTX(
+        kernel, mlir::attn::ptxOptionsFor(target));
     if (mlir::failed(text))
       return mlir::failure();
     ptx = *text;
@@ -77,6 +83,11 @@ Result<CUDACode> attn::loadCUDACode(const Mod &mod, mlir::ModuleOp module,
 void CUDAParameters::addWord(uint64_t word) {
   words.push_back(word);
   addresses.push_back(&words.back());
+}
+
+void CUDAParameters::add(const cuda::TensorMap &map) {
+  maps.push_back(map);
+  addresses.push_back(&maps.back());
 }
 
 void CUDAParameters::addFloat(float value) {
