@@ -45,6 +45,9 @@ public:
   virtual void finish() {}
   /// Seconds that prepare() spent in compiling; 0 if it compiles nothing.
   virtual double compileSeconds() const { return 0; }
+  /// What it computes with, once it is known, beyond the libraries which this
+  /// process has loaded: "PyTorch 2.11.0"; usually empty.
+  virtual std::string versions() const { return ""; }
   /// Something a reader of the row should know; usually empty.
   virtual std::string remark() const { return ""; }
 };
