@@ -55,6 +55,9 @@ public:
   /// when a captured tensor changes; and making them again, enqueued like a run.
   virtual bool makesLists() const { return false; }
   virtual Result<void> makeLists() { return {}; }
+  /// What it computes with, once it is known, beyond the libraries which this
+  /// process has loaded: "PyTorch 2.11.0"; usually empty.
+  virtual std::string versions() const { return ""; }
   /// Something a reader of the row should know; usually empty.
   virtual std::string remark() const { return ""; }
 };

@@ -105,7 +105,7 @@ double attn::bench::bytesNeeded(const Case &item, Target target) {
 }
 
 double attn::bench::secondsExpected(const Case &item, Target target,
-                                    size_t backends) {
+                                    size_t backends, bool backward) {
   const ProblemSizes &s = item.sizes;
   double flops =
       2.0 * s.batch * s.heads * s.queries * s.keys * (s.headDim + s.valueDim);
@@ -113,10 +113,12 @@ double attn::bench::secondsExpected(const Case &item, Target target,
   double rate =
       cpu ? 15e9 * coreCount() : (item.type == ElementType::F32 ? 2e13 : 2e14);
   double run = flops / rate;
-  // Warm-up and samples of three rounds (Runner.cpp), and a checked run.
-  double perBackend = run + std::max(0.15, std::min(16 * run, 1.5 + 3 * run));
+  // A checked run, and at least three rounds of a warm-up and up to 16 samples
+  // (Timing.h). On a processor the noise usually takes all of the second.
+  double least = cpu ? 1.0 : 0.2;
+  double perBackend = run + std::max(least, std::min(64 * run, 1 + 4 * run));
   double reference = cpu ? 2.5 * run : 10 * run;
-  return 0.1 + reference + perBackend * backends;
+  return 0.1 + reference + perBackend * backends * (backward ? 3.5 : 1);
 }
 
 std::string attn::bench::formatBytes(double bytes) {

@@ -28,7 +28,7 @@ std::vector<Case> listCases(const Config &, const std::vector<LoadedMod> &mods);
 double bytesNeeded(const Case &, Target);
 
 /// A rough guess of the time that the case takes with that many backends.
-double secondsExpected(const Case &, Target, size_t backends);
+double secondsExpected(const Case &, Target, size_t backends, bool backward);
 
 /// "512 MiB", "1.5 GiB".
 std::string formatBytes(double bytes);

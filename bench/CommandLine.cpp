@@ -216,8 +216,9 @@ the file. '--key=value' works too.
                        is a GPU, else cpu)
   --schedule TEXT      what compiled takes instead of choosing itself, such as
                        '#attn.schedule<q = 128, kv = 64, warps = 4>'
-  --save-path FILE     CSV file, written row by row; FILE.json with everything
-                       and FILE.html for a browser lie beside it
+  --save-path FILE     CSV file, written row by row; beside it lie a .json with
+                       everything and a .html for a browser (default: with
+                       --config benchmark_results_DATE.csv, else none)
   --resume             continues the unfinished run of the same save path
   --overwrite          drops the unfinished run of the same save path
   --kv-size MIB...     size of K and V, which decides the batch size

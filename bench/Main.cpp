@@ -11,6 +11,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <ctime>
 
 using namespace attn;
 using namespace attn::bench;
@@ -20,6 +21,17 @@ enum ExitCode { success = 0, fault = 1, badInput = 2, interrupted = 130 };
 static int complain(const std::string &message) {
   std::fprintf(stderr, "%s\n", message.c_str());
   return badInput;
+}
+
+/// Where a run from a file goes that names no place, as the seed does it.
+static std::string defaultSavePath() {
+  std::time_t now = std::time(nullptr);
+  std::tm parts{};
+  char text[64];
+  localtime_r(&now, &parts);
+  std::strftime(text, sizeof(text), "benchmark_results_%Y%m%d_%H%M%S.csv",
+                &parts);
+  return text;
 }
 
 static Result<Config> readConfig(const CommandLine &line) {
@@ -33,6 +45,8 @@ static Result<Config> readConfig(const CommandLine &line) {
   }
   if (Result<void> applied = applySettings(config, line.settings); !applied)
     return Error{applied.error()};
+  if (config.savePath.text.empty() && !line.configPath.empty())
+    config.savePath = {defaultSavePath(), "attn-bench"};
   return config;
 }
 
@@ -121,7 +135,9 @@ static int runConfig(const Config &config, const CommandLine &line, int argc,
   Target target = (*device)->target();
   std::printf("Device: %s\n\n", (*device)->description().c_str());
   if (line.dryRun) {
-    std::printf("%s", describeCases(cases, target, backends.size()).c_str());
+    std::printf(
+        "%s",
+        describeCases(cases, target, backends.size(), config.backward).c_str());
     return success;
   }
   std::vector<std::string> repeats = repeatCommands(config, cases, target);

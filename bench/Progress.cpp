@@ -63,7 +63,7 @@ void Progress::print(const std::string &what) const {
   std::string line =
       "[" + std::to_string(index + 1) + "/" + std::to_string(expected.size()) +
       "] " + formatDuration(secondsLeft(elapsed, expectedDone, expectedLeft)) +
-      " left: " + name + (what.empty() ? "" : ": " + what);
+      " left" + (what.empty() ? "" : ", " + what) + ": " + name;
   // A line that wraps could not be overwritten.
   winsize size = {};
   if (ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 1)

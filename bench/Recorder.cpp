@@ -167,6 +167,17 @@ Result<void> Recorder::add(size_t index, Row row, bool interrupted) {
   return writeCSV();
 }
 
+void Recorder::setFact(const std::string &name, const std::string &value) {
+  if (value.empty())
+    return;
+  for (Fact &fact : results.run.facts)
+    if (fact.first == name) {
+      fact.second = value;
+      return;
+    }
+  results.run.facts.push_back({name, value});
+}
+
 Result<void> Recorder::finish(bool complete) {
   results.complete = complete;
   results.finished = timeNow();

@@ -11,11 +11,12 @@ using namespace attn;
 using namespace attn::bench;
 
 std::string attn::bench::describeCases(const std::vector<Case> &cases,
-                                       Target target, size_t backends) {
+                                       Target target, size_t backends,
+                                       bool backward) {
   std::vector<Cells> rows;
   double total = 0;
   for (const Case &item : cases) {
-    double seconds = secondsExpected(item, target, backends);
+    double seconds = secondsExpected(item, target, backends, backward);
     bool runs = item.refusal.empty();
     total += runs ? seconds : 0;
     rows.push_back({item.mod->label, toString(item.type), item.shape,
@@ -32,13 +33,15 @@ std::string attn::bench::describeCases(const std::vector<Case> &cases,
 /// The time that each case still needs.
 static std::vector<double> expectedSeconds(const std::vector<Case> &cases,
                                            const Device &device,
-                                           const Recorder &recorder) {
+                                           const Recorder &recorder,
+                                           bool backward) {
   std::vector<double> seconds;
   for (size_t i = 0; i < cases.size(); ++i)
     seconds.push_back(recorder.has(i) || !cases[i].refusal.empty()
                           ? 0
                           : secondsExpected(cases[i], device.target(),
-                                            recorder.run().backends.size()));
+                                            recorder.run().backends.size(),
+                                            backward));
   return seconds;
 }
 
@@ -68,7 +71,8 @@ Result<void> attn::bench::runCases(const Config &config,
   TimingOptions timing;
   timing.hot = config.hot;
   Runner runner(device, std::move(backends), timing);
-  Progress progress(expectedSeconds(cases, device, recorder));
+  Progress progress(expectedSeconds(cases, device, recorder, config.backward));
+  runner.onStep = [&](const std::string &what) { progress.step(what); };
   for (size_t i = 0; i < cases.size() && !isInterrupted(); ++i) {
     if (recorder.has(i))
       continue;
@@ -80,5 +84,10 @@ Result<void> attn::bench::runCases(const Config &config,
       return added;
     progress.finish();
   }
+  std::string versions;
+  for (const std::string &text : runner.versions())
+    versions += (versions.empty() ? "" : "; ") + text;
+  recorder.setFact("worker", versions);
+  recorder.setFact("libraries", loadedLibraries());
   return recorder.finish(/*complete=*/!isInterrupted());
 }

@@ -6,7 +6,10 @@
 
 #include "attn/Commit.h"
 
+#include <cstring>
 #include <ctime>
+#include <filesystem>
+#include <link.h>
 #include <sys/utsname.h>
 
 using namespace attn;
@@ -27,6 +30,26 @@ static std::string systemName() {
     return "unknown";
   return std::string(names.sysname) + " " + names.release + ", " +
          names.machine;
+}
+
+std::string attn::bench::loadedLibraries() {
+  std::vector<std::string> names;
+  auto visit = [](dl_phdr_info *info, size_t, void *data) {
+    for (const char *part : {"libopenblas", "libcublas.so", "libcudnn.so",
+                             "libcuda.so", "libnvidia-ml.so"}) {
+      std::error_code code;
+      auto file = std::filesystem::canonical(info->dlpi_name, code);
+      if (!code && std::strstr(info->dlpi_name, part))
+        static_cast<std::vector<std::string> *>(data)->push_back(
+            file.filename().string());
+    }
+    return 0;
+  };
+  dl_iterate_phdr(visit, &names);
+  std::string text;
+  for (const std::string &name : names)
+    text += (text.empty() ? "" : ", ") + name;
+  return text;
 }
 
 /// FNV-1a, which is the same in every build.

@@ -42,6 +42,10 @@ RunInfo describeRun(int argc, char **argv, const std::string &configFile,
                     const Device &, const std::vector<std::string> &backends,
                     const std::vector<std::string> &repeats);
 
+/// The versions of the libraries which were loaded by now, by their files'
+/// names: "libopenblasp-r0.3.21.so, libcublas.so.13.1.0.3".
+std::string loadedLibraries();
+
 /// Now, as 2026-01-31T12:00:00Z.
 std::string timeNow();
 

@@ -28,6 +28,16 @@ Runner::Runner(Device &device, std::vector<std::unique_ptr<Backend>> all,
     yardstick = std::move(createBackends({"math"}, device, {}).front());
 }
 
+std::vector<std::string> Runner::versions() const {
+  std::vector<std::string> texts;
+  for (const std::unique_ptr<Backend> &backend : backends)
+    if (std::string text = backend->versions();
+        !text.empty() &&
+        std::find(texts.begin(), texts.end(), text) == texts.end())
+      texts.push_back(text);
+  return texts;
+}
+
 static Outcome::Kind kindOf(Refusal::Kind kind) {
   switch (kind) {
   case Refusal::Unavailable:
@@ -57,6 +67,7 @@ Row Runner::rowWithout(const Case &item, Outcome::Kind kind,
 
 /// Prepares a backend and runs it once into a poisoned output.
 Outcome Runner::check(Backend &backend, CaseData &data) {
+  onStep(std::string("checking ") + backend.name());
   Outcome outcome;
   outcome.kind = Outcome::Failed;
   auto failed = [&](const std::string &reason) {
@@ -141,6 +152,7 @@ void Runner::measure(Row &row, CaseData &data) {
       Outcome &outcome = row.outcomes[i];
       if (outcome.kind != Outcome::Timed || !samplers[i].needsTurn())
         continue;
+      onStep(std::string("timing ") + backends[i]->name());
       Result<Turn> turn = backends[i]->time(device, data.out().view(), options);
       if (turn) {
         samplers[i].add(*turn);
@@ -218,6 +230,7 @@ Row Runner::run(const Case &asked) {
     return rowWithout(item, Outcome::Skipped,
                       "skipped: needs " + formatBytes(needed) + ", " +
                           formatBytes(free) + " free");
+  onStep("computing the reference");
   Result<std::unique_ptr<CaseData>> data =
       CaseData::create(device, item, pools.get(item.type));
   if (!data)

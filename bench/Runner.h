@@ -16,6 +16,13 @@ public:
   Runner(Device &device, std::vector<std::unique_ptr<Backend>> backends,
          const TimingOptions &timing = {});
 
+  /// Is told what runs now ("checking math", "timing math").
+  std::function<void(const std::string &)> onStep = [](const std::string &) {};
+
+  /// What the backends compute with, as far as they know by now, without what
+  /// several share.
+  std::vector<std::string> versions() const;
+
   /// Measures one case. Everything that goes wrong is in the row.
   Row run(const Case &);
 

@@ -26,6 +26,7 @@ public:
   void finish() override;
   double compileSeconds() const override { return seconds; }
   std::string remark() const override { return note; }
+  std::string versions() const override { return worker->versions(); }
 
 private:
   Result<json> memoryOf(const void *data) const;

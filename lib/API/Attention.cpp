@@ -14,13 +14,6 @@ Result<AttentionKernel> AttentionKernel::compile(const Mod &mod,
     return Error{impl.error()};
   (*impl)->spec = spec;
   (*impl)->captures = mod.captures();
-  if ((*impl)->needsLists) {
-    Result<TileFinder> finder = TileFinder::compile(
-        mod, spec.target, (*impl)->queryTile, (*impl)->keyTile);
-    if (!finder)
-      return Error{finder.error()};
-    (*impl)->finder = std::move(*finder);
-  }
   std::chrono::duration<double> time = std::chrono::steady_clock::now() - start;
   (*impl)->compileSeconds = time.count();
   AttentionKernel kernel;
@@ -28,7 +21,9 @@ Result<AttentionKernel> AttentionKernel::compile(const Mod &mod,
   return kernel;
 }
 
-bool AttentionKernel::needsTileLists() const { return pimpl->needsLists; }
+bool AttentionKernel::needsTileLists() const {
+  return pimpl->finder.has_value();
+}
 int64_t AttentionKernel::queryTile() const { return pimpl->queryTile; }
 int64_t AttentionKernel::keyTile() const { return pimpl->keyTile; }
 
@@ -56,22 +51,12 @@ Result<void> AttentionKernel::run(const TensorView &query,
                                   const std::vector<CaptureView> &captures,
                                   const TensorView &out, float *lse,
                                   void *stream, const TileLists *tiles) const {
-  KernelArguments arguments{
-      query, key, value,  captures,
-      out,   lse, stream, pimpl->needsLists ? tiles : nullptr};
+  KernelArguments arguments{query,  key,     value, captures, out, lse,
+                            stream, nullptr};
+  if (pimpl->finder)
+    arguments.tiles = tiles;
   if (Result<void> fine = checkArguments(*pimpl, arguments); !fine)
     return fine;
-  TileLists own;
-  if (pimpl->needsLists && !tiles) {
-    ProblemSizes sizes;
-    sizes.batch = query.sizes[0], sizes.heads = query.sizes[1];
-    sizes.queries = query.sizes[2], sizes.keys = key.sizes[2];
-    Result<TileLists> found = pimpl->finder->find(sizes, captures, stream);
-    if (!found)
-      return Error{found.error()};
-    own = *found;
-    arguments.tiles = &own;
-  }
   return pimpl->run(arguments);
 }
 

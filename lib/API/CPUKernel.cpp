@@ -34,8 +34,12 @@ Result<void> CPUKernel::run(const KernelArguments &a) const {
     descriptors.emplace_back(
         a.lse,
         std::vector<int64_t>(a.query.sizes.begin(), a.query.sizes.begin() + 3));
-  if (a.tiles) {
-    const TileArguments &lists = a.tiles->impl().arguments;
+  TileLists own;
+  if (finder) {
+    Result<const TileLists *> found = listsFor(*finder, a, own);
+    if (!found)
+      return Error{found.error()};
+    const TileArguments &lists = (*found)->impl().arguments;
     for (const TileArray *array :
          {&lists.order, &lists.firsts, &lists.counts, &lists.tiles})
       descriptors.emplace_back(array->data, array->sizes);
@@ -64,7 +68,7 @@ Result<void> CPUKernel::run(const KernelArguments &a) const {
 }
 
 AttentionImpl attn::createCPUKernel(const Mod &mod, const KernelSpec &spec) {
-  std::lock_guard<std::mutex> lock(mod.impl().mutex);
+  std::unique_lock<std::mutex> lock(mod.impl().mutex);
   Result<KernelModule> kernel = buildKernelModule(mod, spec, "cpu");
   if (!kernel)
     return Error{kernel.error()};
@@ -86,7 +90,14 @@ AttentionImpl attn::createCPUKernel(const Mod &mod, const KernelSpec &spec) {
   impl->jit = *jit;
   impl->usedCaptures = kernel->captures;
   impl->schedule = kernel->schedule;
-  impl->needsLists = kernel->needsLists;
   impl->queryTile = kernel->queryTile, impl->keyTile = kernel->keyTile;
+  if (kernel->needsLists) {
+    lock.unlock();
+    Result<TileFinder> finder = TileFinder::compile(
+        mod, Target::CPU, impl->queryTile, impl->keyTile);
+    if (!finder)
+      return Error{finder.error()};
+    impl->finder = std::move(*finder);
+  }
   return std::shared_ptr<AttentionKernel::Impl>(impl);
 }

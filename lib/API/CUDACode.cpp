@@ -36,6 +36,9 @@ static CUDACode launchOf(mlir::LLVM::LLVMFuncOp function) {
   if (auto bytes =
           function->getAttrOfType<mlir::IntegerAttr>("tile.shared_bytes"))
     code.sharedBytes = bytes.getInt();
+  if (auto maps =
+          function->getAttrOfType<mlir::DenseI64ArrayAttr>("tile.tensor_maps"))
+    code.tensorMaps = maps.asArrayRef().vec();
   code.threads =
       function->getAttrOfType<mlir::DenseI32ArrayAttr>("gpu.known_block_size")
           .asArrayRef()[0];
@@ -44,13 +47,15 @@ static CUDACode launchOf(mlir::LLVM::LLVMFuncOp function) {
 
 Result<std::vector<CUDACode>>
 attn::loadCUDACode(const Mod &mod, mlir::ModuleOp module,
-                   const std::vector<std::string> &names, bool exact) {
+                   const std::vector<std::string> &names, bool exact,
+                   const char *target) {
   std::string ptx;
   std::vector<CUDACode> codes;
   Result<void> lowered = mod.impl().collect("cannot be compiled", [&] {
     mlir::PassManager pm(module.getContext());
     mlir::attn::GPUPipelineOptions options;
     options.exact = exact;
+    options.target = target;
     mlir::attn::buildGPUToNVVMPipeline(pm, options);
     if (mlir::failed(pm.run(module)))
       return mlir::failure();
@@ -59,7 +64,8 @@ attn::loadCUDACode(const Mod &mod, mlir::ModuleOp module,
     for (const std::string &name : names)
       codes.push_back(
           launchOf(kernel.lookupSymbol<mlir::LLVM::LLVMFuncOp>(name)));
-    mlir::FailureOr<std::string> text = mlir::attn::emitPTX(kernel, {});
+    mlir::FailureOr<std::string> text =
+        mlir::attn::emitPTX(kernel, mlir::attn::ptxOptionsFor(target));
     if (mlir::failed(text))
       return mlir::failure();
     ptx = *text;
@@ -88,6 +94,11 @@ attn::loadCUDACode(const Mod &mod, mlir::ModuleOp module,
 void CUDAParameters::addWord(uint64_t word) {
   words.push_back(word);
   addresses.push_back(&words.back());
+}
+
+void CUDAParameters::add(const cuda::TensorMap &map) {
+  maps.push_back(map);
+  addresses.push_back(&maps.back());
 }
 
 void CUDAParameters::addFloat(float value) {

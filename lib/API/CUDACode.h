@@ -19,6 +19,9 @@ struct CUDACode {
   cuda::Function function = nullptr;
   int64_t sharedBytes = 0;
   unsigned threads = 0; ///< of a block
+  /// For each tensor map at the end of the parameters, the number of the memory's
+  /// parameter and the rows of a box.
+  std::vector<int64_t> tensorMaps;
 
   /// Errors: the launch is rejected.
   Result<void> launch(int64_t blocks, const std::vector<void *> &parameters,
@@ -27,10 +30,11 @@ struct CUDACode {
 
 /// Lowers the one gpu.module of `module` to PTX and loads the kernels `names`. The
 /// caller holds the mod's mutex; diagnostics go through the mod. `exact`: as in
-/// math-to-ptx.
+/// math-to-ptx. `target`: as in attn-gpu-pipeline.
 Result<std::vector<CUDACode>>
 loadCUDACode(const Mod &mod, mlir::ModuleOp module,
-             const std::vector<std::string> &names, bool exact);
+             const std::vector<std::string> &names, bool exact,
+             const char *target = "sm80");
 
 /// Kernel parameters in the order in which a gpu.func declares them.
 class CUDAParameters {
@@ -44,6 +48,7 @@ public:
   void addCapture(const CaptureInfo &info, const CaptureView &view);
   void addInteger(int64_t value) { addWord(static_cast<uint64_t>(value)); }
   void addFloat(float value);
+  void add(const cuda::TensorMap &map);
 
   const std::vector<void *> &pointers() const { return addresses; }
 
@@ -51,6 +56,7 @@ private:
   void addWord(uint64_t word);
 
   std::deque<uint64_t> words; ///< stays in place while it grows
+  std::deque<cuda::TensorMap> maps;
   std::vector<void *> addresses;
 };
 

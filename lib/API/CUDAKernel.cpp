@@ -1,4 +1,8 @@
-// Attention on NVIDIA GPUs: the portable pipeline, PTX, the driver's JIT.
+// Attention on NVIDIA GPUs: PTX by the pipeline for this GPU, the driver's JIT.
+//
+// A kernel has variants, each compiled when it is first needed: one with the tensor
+// copies and matrix instructions of sm_90a, and those for every GPU, for memory whose
+// rows are aligned or not. What a launch's memory allows says which one runs.
 #include "CUDACode.h"
 #include "KernelImpl.h"
 #include "KernelModule.h"
@@ -16,38 +20,50 @@ using namespace attn;
 
 namespace {
 
+enum class Path { SM90a, Aligned, Any };
+
 /// The code for one kind of memory.
 struct Variant {
   CUDACode code;
   int64_t queryTile = 0, keyTile = 0;
-  bool needsLists = false;
   std::vector<unsigned> captures; ///< which of the mod's captures it takes
   std::string schedule;
+  std::optional<TileFinder> finder; ///< if it needs lists of tiles
 };
 
-Result<Variant> compileVariant(const Mod &mod, const KernelSpec &spec) {
-  std::lock_guard<std::mutex> lock(mod.impl().mutex);
-  Result<KernelModule> kernel = buildKernelModule(mod, spec, "sm80");
+Result<Variant> compileVariant(const Mod &mod, const KernelSpec &spec,
+                               const char *target) {
+  std::unique_lock<std::mutex> lock(mod.impl().mutex);
+  Result<KernelModule> kernel = buildKernelModule(mod, spec, target);
   if (!kernel)
     return Error{kernel.error()};
   Variant variant;
   Result<void> lowered = mod.impl().collect("cannot be compiled", [&] {
     mlir::PassManager pm(&mod.impl().context);
-    mlir::attn::buildGPUTilePipeline(pm, {});
+    mlir::attn::GPUPipelineOptions options;
+    options.target = target;
+    mlir::attn::buildGPUTilePipeline(pm, options);
     return pm.run(*kernel->module);
   });
   if (!lowered)
     return Error{lowered.error()};
   Result<std::vector<CUDACode>> code =
       loadCUDACode(mod, *kernel->module, {KernelModule::function},
-                   /*exact=*/spec.type == ElementType::F32);
+                   /*exact=*/spec.type == ElementType::F32, target);
   if (!code)
     return Error{code.error()};
   variant.code = code->front();
   variant.captures = kernel->captures;
-  variant.needsLists = kernel->needsLists;
-  variant.queryTile = kernel->queryTile, variant.keyTile = kernel->keyTile;
   variant.schedule = kernel->schedule;
+  variant.queryTile = kernel->queryTile, variant.keyTile = kernel->keyTile;
+  if (kernel->needsLists) {
+    lock.unlock();
+    Result<TileFinder> finder = TileFinder::compile(
+        mod, Target::CUDA, variant.queryTile, variant.keyTile);
+    if (!finder)
+      return Error{finder.error()};
+    variant.finder = std::move(*finder);
+  }
   return variant;
 }
 
@@ -62,28 +78,66 @@ bool isAligned(const TensorView &view) {
   return view.sizes[3] * width % 16 == 0;
 }
 
-/// Compiled for aligned memory, with a variant for any other made when it is
-/// first needed.
+/// Whether this GPU and its driver run code for sm_90a (PTX 8.6: CUDA 12.7).
+Result<bool> runsSM90a(cuda::Device device) {
+  Result<cuda::DeviceInfo> info = cuda::deviceInfo(device);
+  if (!info)
+    return Error{info.error()};
+  return info->computeMajor == 9 && info->computeMinor == 0 &&
+         info->driverVersion >= 12070;
+}
+
 struct CUDAKernel : public AttentionKernel::Impl {
   explicit CUDAKernel(const Mod &mod) : mod(mod) {}
 
   Result<void> run(const KernelArguments &arguments) const override;
-  Result<const Variant *> variantFor(bool aligned) const;
+  Result<const Variant *> variantFor(Path path) const;
+  Result<void> launch(const Variant &variant, const KernelArguments &arguments,
+                      const std::vector<cuda::TensorMap> &maps) const;
 
   Mod mod;
+  Path best = Path::Any;
   mutable std::mutex mutex;
-  mutable std::optional<Variant> aligned, unaligned;
+  mutable std::optional<Variant> variants[3];
 };
+
+/// The tensor maps of a launch. Errors: what the copy engine does not take.
+Result<std::vector<cuda::TensorMap>> tensorMapsOf(const Variant &variant,
+                                                  const KernelArguments &a) {
+  std::vector<cuda::TensorMap> maps;
+  const TensorView *views[] = {&a.query, &a.key, &a.value};
+  for (size_t i = 0; i < variant.code.tensorMaps.size(); i += 2) {
+    const TensorView &view = *views[variant.code.tensorMaps[i]];
+    cuda::TensorMapShape shape;
+    if (view.type == ElementType::F16)
+      shape.type = cuda::kTensorMapF16;
+    // An empty tensor may have no memory, and is not read.
+    shape.address = view.data ? view.data : a.out.data;
+    for (int d = 0; d < 4; ++d)
+      shape.sizes[d] = view.sizes[3 - d];
+    for (int d = 0; d < 3; ++d)
+      shape.strides[d] = view.strides[2 - d];
+    Result<cuda::TensorMap> map =
+        cuda::encodeTensorMap(shape, variant.code.tensorMaps[i + 1]);
+    if (!map)
+      return Error{map.error()};
+    maps.push_back(*map);
+  }
+  return maps;
+}
 
 } // namespace
 
-Result<const Variant *> CUDAKernel::variantFor(bool wantsAligned) const {
+Result<const Variant *> CUDAKernel::variantFor(Path path) const {
   std::lock_guard<std::mutex> lock(mutex);
-  std::optional<Variant> &variant = wantsAligned ? aligned : unaligned;
+  std::optional<Variant> &variant = variants[static_cast<int>(path)];
   if (!variant) {
     KernelSpec other = spec;
-    other.aligned = wantsAligned;
-    Result<Variant> compiled = compileVariant(mod, other);
+    other.aligned = path != Path::Any;
+    if (best == Path::SM90a && path != best)
+      other.schedule.clear();
+    Result<Variant> compiled =
+        compileVariant(mod, other, path == Path::SM90a ? "sm90a" : "sm80");
     if (!compiled)
       return Error{compiled.error()};
     variant = std::move(*compiled);
@@ -91,13 +145,9 @@ Result<const Variant *> CUDAKernel::variantFor(bool wantsAligned) const {
   return &*variant;
 }
 
-Result<void> CUDAKernel::run(const KernelArguments &a) const {
-  bool allAligned = spec.aligned && isAligned(a.query) && isAligned(a.key) &&
-                    isAligned(a.value) && isAligned(a.out);
-  Result<const Variant *> found = variantFor(allAligned);
-  if (!found)
-    return Error{found.error()};
-  const Variant &variant = **found;
+Result<void>
+CUDAKernel::launch(const Variant &variant, const KernelArguments &a,
+                   const std::vector<cuda::TensorMap> &maps) const {
   CUDAParameters parameters;
   for (const TensorView *view : {&a.query, &a.key, &a.value})
     parameters.add(*view);
@@ -105,33 +155,90 @@ Result<void> CUDAKernel::run(const KernelArguments &a) const {
     parameters.addCapture(captures[i], a.captures[i]);
   parameters.add(a.out);
   if (spec.lse)
-    parameters.add(a.lse,
-                   {a.query.sizes[0], a.query.sizes[1], a.query.sizes[2]});
-  if (a.tiles) {
-    const TileArguments &lists = a.tiles->impl().arguments;
+    parameters.add(a.lse, {a.query.sizes[0], a.query.sizes[1],
+                           a.query.sizes[2]});
+  TileLists own;
+  if (variant.finder) {
+    Result<const TileLists *> found = listsFor(*variant.finder, a, own);
+    if (!found)
+      return Error{found.error()};
+    const TileArguments &lists = (*found)->impl().arguments;
     for (const TileArray *array :
          {&lists.order, &lists.firsts, &lists.counts, &lists.tiles})
       parameters.add(array->data, array->sizes);
   }
+  for (const cuda::TensorMap &map : maps)
+    parameters.add(map);
   int64_t tiles =
       (a.query.sizes[2] + variant.queryTile - 1) / variant.queryTile;
   return variant.code.launch(a.query.sizes[0] * a.query.sizes[1] * tiles,
                              parameters.pointers(), a.stream);
 }
 
+Result<void> CUDAKernel::run(const KernelArguments &a) const {
+  if (a.query.sizes[0] * a.query.sizes[1] * a.query.sizes[2] == 0)
+    return {};
+  bool aligned = spec.aligned && isAligned(a.query) && isAligned(a.key) &&
+                 isAligned(a.value) && isAligned(a.out);
+  if (aligned && best == Path::SM90a) {
+    Result<const Variant *> variant = variantFor(best);
+    if (!variant)
+      return Error{variant.error()};
+    Result<std::vector<cuda::TensorMap>> maps = tensorMapsOf(**variant, a);
+    if (maps)
+      return launch(**variant, a, *maps);
+  }
+  Result<const Variant *> variant =
+      variantFor(aligned ? Path::Aligned : Path::Any);
+  if (!variant)
+    return Error{variant.error()};
+  return launch(**variant, a, {});
+}
+
+/// The kernel to compile first. Errors: a schedule that this GPU cannot run.
+static Result<Path> choosePath(const Mod &mod, const KernelSpec &spec,
+                               cuda::Device device) {
+  Result<bool> sm90a = runsSM90a(device);
+  if (!sm90a)
+    return Error{sm90a.error()};
+  Path portable = spec.aligned ? Path::Aligned : Path::Any;
+  if (!spec.schedule.empty()) {
+    Result<bool> producers = scheduleHasProducers(mod, spec.schedule);
+    if (!producers)
+      return Error{producers.error()};
+    if (!*producers)
+      return portable;
+    if (!*sm90a || spec.portable)
+      return Error{"expects a schedule without producers: only GPUs of compute "
+                   "capability 9.0 run those"};
+    if (!spec.aligned || spec.type == ElementType::F32)
+      return Error{"expects a schedule without producers for f32 or rows that "
+                   "do not start at multiples of 16 bytes"};
+    return Path::SM90a;
+  }
+  bool fits = *sm90a && !spec.portable && spec.aligned &&
+              spec.type != ElementType::F32;
+  return fits ? Path::SM90a : portable;
+}
+
 AttentionImpl attn::createCUDAKernel(const Mod &mod, const KernelSpec &spec) {
-  if (Result<cuda::Device> device = cuda::ensureContext(); !device)
+  Result<cuda::Device> device = cuda::ensureContext();
+  if (!device)
     return Error{device.error()};
   auto impl = std::make_shared<CUDAKernel>(mod);
   impl->spec = spec;
   int64_t width = byteWidth(spec.type);
   impl->spec.aligned = spec.aligned && spec.headDim * width % 16 == 0 &&
                        spec.valueDim * width % 16 == 0;
-  Result<const Variant *> variant = impl->variantFor(impl->spec.aligned);
+  Result<Path> path = choosePath(mod, impl->spec, *device);
+  if (!path)
+    return Error{path.error()};
+  impl->best = *path;
+  Result<const Variant *> variant = impl->variantFor(*path);
   if (!variant)
     return Error{variant.error()};
   impl->schedule = (*variant)->schedule;
-  impl->needsLists = (*variant)->needsLists;
+  impl->finder = (*variant)->finder;
   impl->queryTile = (*variant)->queryTile, impl->keyTile = (*variant)->keyTile;
   return std::shared_ptr<AttentionKernel::Impl>(impl);
 }

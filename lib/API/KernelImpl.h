@@ -13,7 +13,7 @@ struct KernelArguments {
   const TensorView &out;
   float *lse;
   void *stream;
-  const TileLists *tiles; ///< null unless the kernel needs them
+  const TileLists *tiles; ///< may be null
 };
 
 struct AttentionKernel::Impl {
@@ -26,9 +26,14 @@ struct AttentionKernel::Impl {
   double compileSeconds = 0;
   std::string schedule;
   int64_t queryTile = 0, keyTile = 0;
-  bool needsLists = false;
-  std::optional<TileFinder> finder; ///< if it needs lists
+  std::optional<TileFinder> finder; ///< if it needs lists of tiles
 };
+
+/// The lists that a run reads: those which it is given if they are for the tiles
+/// of `finder`, else such as are found for this run alone, into `own`.
+Result<const TileLists *> listsFor(const TileFinder &finder,
+                                   const KernelArguments &arguments,
+                                   TileLists &own);
 
 struct SoftmaxKernel::Impl {
   virtual ~Impl() = default;

@@ -73,11 +73,21 @@ parseSchedule(const Mod &mod, const std::string &text, bool aligned) {
                  text + "'" +
                  (parsed.error().empty() ? "" : "\n" + parsed.error())};
   // What memory the kernel may expect is the caller's to say.
-  if (schedule.getAligned() && !aligned)
+  if (schedule.getAligned() && !aligned && !schedule.getProducers())
     schedule = ScheduleAttr::get(schedule.getContext(), schedule.getQ(),
                                  schedule.getKv(), schedule.getWarps(),
-                                 schedule.getStages(), aligned);
+                                 schedule.getStages(), aligned,
+                                 /*producers=*/0, /*pingpong=*/false);
   return schedule;
+}
+
+Result<bool> attn::scheduleHasProducers(const Mod &mod,
+                                        const std::string &text) {
+  std::lock_guard<std::mutex> lock(mod.impl().mutex);
+  Result<ScheduleAttr> schedule = parseSchedule(mod, text, /*aligned=*/true);
+  if (!schedule)
+    return Error{schedule.error()};
+  return schedule->getProducers() != 0;
 }
 
 static Result<void> checkSpec(const KernelSpec &spec) {

@@ -33,6 +33,10 @@ struct KernelModule {
 Result<KernelModule> buildKernelModule(const Mod &mod, const KernelSpec &spec,
                                        const char *target);
 
+/// Whether the schedule `text` gives copies to warps of their own. Errors: it does
+/// not parse.
+Result<bool> scheduleHasProducers(const Mod &mod, const std::string &text);
+
 } // namespace attn
 
 #endif // ATTN_LIB_API_KERNELMODULE_H

@@ -141,6 +141,8 @@ Result<TileFinder> TileFinder::compile(const Mod &mod, Target target,
 }
 
 double TileFinder::compileSeconds() const { return pimpl->compileSeconds; }
+int64_t TileFinder::queryTile() const { return pimpl->queryTile; }
+int64_t TileFinder::keyTile() const { return pimpl->keyTile; }
 
 //===--- memory
 //-------------------------------------------------------------===//
@@ -224,6 +226,7 @@ Result<TileLists> TileFinder::find(const ProblemSizes &sizes,
   auto lists = fresh ? std::make_shared<TileLists::Impl>()
                      : std::shared_ptr<TileLists::Impl>(reuse.share());
   lists->sizes = sizes;
+  lists->queryTile = pimpl->queryTile, lists->keyTile = pimpl->keyTile;
   TileArguments &a = lists->arguments;
   a.captures = &captures;
   a.queries = sizes.queries, a.keys = sizes.keys;
@@ -269,6 +272,7 @@ Result<TileLists> TileFinder::transpose(const TileLists &lists,
   auto result = std::make_shared<TileLists::Impl>();
   const TileArguments &from = lists.impl().arguments;
   result->sizes = lists.impl().sizes;
+  result->queryTile = pimpl->queryTile, result->keyTile = pimpl->keyTile;
   result->transposed = true;
   result->source = lists.share();
   TileArguments &a = result->arguments;
@@ -298,6 +302,22 @@ Result<TileLists> TileFinder::transpose(const TileLists &lists,
   if (!done)
     return Error{done.error()};
   return TileLists(result);
+}
+
+Result<const TileLists *> attn::listsFor(const TileFinder &finder,
+                                         const KernelArguments &a,
+                                         TileLists &own) {
+  if (a.tiles && a.tiles->impl().queryTile == finder.queryTile() &&
+      a.tiles->impl().keyTile == finder.keyTile())
+    return a.tiles;
+  ProblemSizes sizes;
+  sizes.batch = a.query.sizes[0], sizes.heads = a.query.sizes[1];
+  sizes.queries = a.query.sizes[2], sizes.keys = a.key.sizes[2];
+  Result<TileLists> found = finder.find(sizes, a.captures, a.stream);
+  if (!found)
+    return Error{found.error()};
+  own = *found;
+  return &own;
 }
 
 //===--- on the host

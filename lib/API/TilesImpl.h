@@ -62,6 +62,7 @@ struct TileLists::Impl {
   ProblemSizes sizes;
   TileArguments arguments; ///< captures are not kept
   std::unique_ptr<TileMemory> fixed, entries;
+  int64_t queryTile = 0, keyTile = 0;
   bool transposed = false;
   std::shared_ptr<const Impl> source; ///< of transposed lists: their bits
 };

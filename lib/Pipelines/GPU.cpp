@@ -14,12 +14,17 @@
 
 using namespace mlir;
 
+/// Whether warps have roles: the family of passes around tensor copies and wgmma.
+static bool hasRoles(const attn::GPUPipelineOptions &options) {
+  return options.target == "sm90a";
+}
+
 void attn::buildGPUTilePipeline(OpPassManager &manager,
                                 const GPUPipelineOptions &options) {
   manager.addPass(createAttnInlineModsPass());
   manager.addPass(createCanonicalizerPass());
   AttnSelectSchedulePassOptions schedule;
-  schedule.target = "sm80";
+  schedule.target = options.target;
   schedule.aligned = options.aligned;
   manager.addPass(createAttnSelectSchedulePass(schedule));
   manager.addPass(createAttnToFlashPass());
@@ -28,9 +33,13 @@ void attn::buildGPUTilePipeline(OpPassManager &manager,
   manager.addPass(createCSEPass());
   OpPassManager &kernel =
       manager.nest<gpu::GPUModuleOp>().nest<gpu::GPUFuncOp>();
-  kernel.addPass(tile::createTileStageLoadsPass());
+  bool roles = hasRoles(options);
+  kernel.addPass(roles ? tile::createTileSpecializeWarpsPass()
+                       : tile::createTileStageLoadsPass());
   kernel.addPass(tile::createTileSplitNonfinitePass());
   kernel.addPass(tile::createTileDeferRowSumsPass());
+  if (roles)
+    kernel.addPass(tile::createTileOverlapProductsPass());
   kernel.addPass(createTileToNVVMPass());
   kernel.addPass(createCanonicalizerPass());
   kernel.addPass(createCSEPass());
@@ -45,6 +54,12 @@ void attn::buildGPUToNVVMPipeline(OpPassManager &manager,
   module.addPass(createSCFToControlFlowPass());
   module.addPass(createConvertVectorToLLVMPass());
   module.addPass(createConvertGpuOpsToNVVMOps());
+  // Barriers with transactions have no intrinsics. Where it is not needed, the
+  // assembly costs registers.
+  if (hasRoles(options)) {
+    module.addPass(createTensorMapsToNVVMPass());
+    module.addPass(createConvertNVVMToLLVMPass());
+  }
   module.addPass(createReconcileUnrealizedCastsPass());
   module.addPass(createCanonicalizerPass());
   module.addPass(createCSEPass());

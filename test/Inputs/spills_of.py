@@ -2,6 +2,9 @@
 
     causal bf16 128 sm_90: 0 bytes stack frame, 0 bytes spill stores, 0 bytes spill loads
 
+and behind it the number of each message (C7508 and the like) about matrix instructions that
+run one after the other.
+
 usage: spills_of.py MODS_DIRECTORY CHIP TYPE HEAD_DIM PATTERN...
 """
 
@@ -27,13 +30,17 @@ def run(command, text=None):
 def report(pattern):
     mod = os.path.join(mods, pattern + ".mlir")
     source = run([sys.executable, generator, mod, element, dim])
-    kernel = run(["attn-opt", "--attn-gpu-pipeline"], source)
-    ptx = run(["attn-translate", "--attn-to-ptx"], kernel)
+    pipeline, translate = "--attn-gpu-pipeline", []
+    if chip == "sm_90a":
+        pipeline += "=target=sm90a"
+        translate = ["--chip=sm_90a", "--features=+ptx86"]
+    kernel = run(["attn-opt", pipeline], source)
+    ptx = run(["attn-translate", "--attn-to-ptx", *translate], kernel)
     with tempfile.NamedTemporaryFile("w", suffix=".ptx") as file:
         file.write(ptx)
         file.flush()
         log = run(["ptxas", "-v", "-arch=" + chip, file.name, "-o", os.devnull])
-    spills = re.findall(r"\d+ bytes stack frame.*", log)
+    spills = re.findall(r"\d+ bytes stack frame.*|\bC75\d\d\b", log)
     return "\n".join(f"{pattern} {element} {dim} {chip}: {line}" for line in spills or [log])
 
 

@@ -1,5 +1,6 @@
 // RUN: attn-opt %s --attn-gpu-pipeline | FileCheck %s
 // RUN: attn-opt %s --attn-gpu-pipeline="aligned=false" | FileCheck %s --check-prefix=UNALIGNED
+// RUN: attn-opt %s --attn-gpu-pipeline="target=sm90a" | FileCheck %s --check-prefix=SM90A
 
 // All the way: a mod that applies another, to a kernel of llvm and nvvm.
 attn.mod @causal
@@ -41,3 +42,12 @@ func.func @layer(%q: !t, %k: !t, %v: !t) -> !t {
   %o = attn.attention %q, %k, %v mod @capped : (!t, !t, !t) -> !t
   return %o : !t
 }
+
+// SM90A-NOT: {{func\.func|attn\.mod|tile\.[a-z_]+ |linalg\.|scf\.|memref\.|math\.|unrealized_conversion_cast}}
+// SM90A: llvm.func @layer(
+// SM90A-SAME: nvvm.grid_constant
+// SM90A-SAME: tile.tensor_maps = array<i64: 0, {{[0-9]+}}, 1, {{[0-9]+}}, 2, {{[0-9]+}}>
+// SM90A-NOT: {{func\.func|attn\.mod|tile\.[a-z_]+ |linalg\.|scf\.|memref\.|math\.|unrealized_conversion_cast}}
+// SM90A: nvvm.setmaxregister increase
+// SM90A: wgmma.mma_async
+// SM90A: cp.async.bulk.tensor

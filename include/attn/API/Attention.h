@@ -120,6 +120,8 @@ struct KernelSpec {
   std::string schedule;            ///< `#attn.schedule<...>`; empty: chosen
   /// CUDA: whether every row of Q, K, V and O starts at a multiple of 16 bytes.
   bool aligned = true;
+  /// CUDA: the kernel for every GPU, even where there is one for this GPU.
+  bool portable = false;
 };
 
 class TileLists; // attn/API/Tiles.h

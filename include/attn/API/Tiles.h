@@ -96,6 +96,7 @@ public:
                              const std::vector<CaptureView> &captures) const;
 
   double compileSeconds() const;
+  int64_t queryTile() const, keyTile() const;
 
   struct Impl;
 

@@ -96,6 +96,17 @@ def TileToNVVMPass : Pass<"tile-to-nvvm", "::mlir::gpu::GPUFuncOp"> {
     "::mlir::vector::VectorDialect"];
 }
 
+def TensorMapsToNVVMPass : Pass<"tensor-maps-to-nvvm", "::mlir::gpu::GPUModuleOp"> {
+  let summary = "Make tensor maps part of a kernel's constant parameters";
+  let description = [{
+    The pointers at the end of the parameters that `tile.tensor_maps` counts become
+    128-byte parameters passed by value, whose address the copy engine takes.
+    Expects kernels as LLVM functions (`convert-gpu-to-nvvm`), since before that
+    nothing can say so.
+  }];
+  let dependentDialects = ["::mlir::LLVM::LLVMDialect", "::mlir::NVVM::NVVMDialect"];
+}
+
 def MathToPTXPass : Pass<"math-to-ptx", "::mlir::gpu::GPUModuleOp"> {
   let summary = "Lower scalar f32 math to PTX's own instructions";
   let description = [{

@@ -11,6 +11,11 @@ class OpPassManager;
 namespace attn {
 
 struct GPUPipelineOptions : PassPipelineOptions<GPUPipelineOptions> {
+  Option<std::string> target{
+      *this, "target",
+      llvm::cl::desc("sm80: every GPU since; sm90a: tensor copies, warps with "
+                     "roles and wgmma"),
+      llvm::cl::init("sm80")};
   Option<bool> aligned{
       *this, "aligned",
       llvm::cl::desc("rows start at multiples of 16 bytes"),

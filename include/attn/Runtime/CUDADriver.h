@@ -33,6 +33,17 @@ struct IpcHandle {
 using DeviceAttribute = int;
 using FunctionAttribute = int;
 using JitOption = int;
+using TensorMapSize = unsigned long;
+using TensorMapDataType = int;
+using TensorMapInterleave = int;
+using TensorMapSwizzle = int;
+using TensorMapL2Promotion = int;
+using TensorMapFill = int;
+
+/// How the copy engine finds its way through a tensor: a kernel parameter.
+struct alignas(128) TensorMap {
+  unsigned long opaque[16];
+};
 
 // Values of cuda.h's enumerations, as far as they are used.
 constexpr Status kSuccess = 0;
@@ -53,6 +64,12 @@ constexpr JitOption kJitErrorLog = 5;
 constexpr JitOption kJitErrorLogBytes = 6;
 constexpr JitOption kJitLogVerbose = 12;
 constexpr unsigned kStreamNonBlocking = 1;
+constexpr TensorMapDataType kTensorMapF16 = 6;
+constexpr TensorMapDataType kTensorMapBF16 = 9;
+constexpr TensorMapInterleave kTensorMapNoInterleave = 0;
+constexpr TensorMapSwizzle kTensorMapSwizzle128 = 3;
+constexpr TensorMapL2Promotion kTensorMapL2Promotion256 = 3;
+constexpr TensorMapFill kTensorMapFillZero = 0;
 
 /// One function pointer per line of CUDADriver.def; none is null.
 struct Driver {
@@ -113,6 +130,20 @@ struct LaunchShape {
 /// kernel runs is reported by a later call, as the driver does.
 Result<void> launch(Function function, const LaunchShape &shape,
                     void **parameters, Stream stream);
+
+/// A tensor whose innermost dimension, of stride 1, comes first; `strides` are in
+/// elements, of the other dimensions.
+struct TensorMapShape {
+  TensorMapDataType type = kTensorMapBF16; ///< of 2 bytes
+  void *address = nullptr;
+  int64_t sizes[4] = {1, 1, 1, 1};
+  int64_t strides[3] = {0, 0, 0};
+};
+
+/// A map that copies `rows` of 64 channels at a time, 128 bytes each with their
+/// 16-byte pieces swizzled, and zeros where the tensor has ended. Errors: what the
+/// copy engine does not take, such as strides that are not multiples of 16 bytes.
+Result<TensorMap> encodeTensorMap(const TensorMapShape &shape, int64_t rows);
 
 /// Code loaded into the context that was current; unloaded with the object,
 /// which must therefore outlive the launches.

@@ -54,7 +54,9 @@ static LogicalResult convertKernel(func::FuncOp func) {
                   builder.getUnitAttr());
   kernel->setAttr("attn.schedule", schedule);
   kernel.setKnownBlockSizeAttr(builder.getDenseI32ArrayAttr(
-      {static_cast<int32_t>(32 * schedule.getWarps()), 1, 1}));
+      {static_cast<int32_t>(
+           32 * (schedule.getWarps() + schedule.getProducers())),
+       1, 1}));
 
   Block &from = func.getBody().front(), &to = kernel.getBody().front();
   for (auto [a, b] : llvm::zip(from.getArguments(), to.getArguments()))

@@ -4,6 +4,7 @@
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/LLVMIR/NVVMDialect.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
 
 using namespace mlir;
 using namespace mlir::tile;
@@ -11,6 +12,7 @@ using namespace mlir::tile;
 Distribution::Distribution(gpu::GPUFuncOp func, attn::ScheduleAttr schedule)
     : b(func.getLoc(), &func.getBody().front(), func.getBody().front().begin()),
       threads(32 * schedule.getWarps()),
+      hasRoles(schedule.getProducers() != 0),
       blocks(schedule.getQ() / (16 * schedule.getWarps())) {
   thread = arith::IndexCastOp::create(
       b, b.getI32Type(), gpu::ThreadIdOp::create(b, gpu::Dimension::x));
@@ -83,4 +85,80 @@ Value Distribution::advance(Value pointer, Type elementType, int64_t elements) {
   return LLVM::GEPOp::create(
       b, pointer.getType(), elementType, pointer,
       ArrayRef<LLVM::GEPArg>{static_cast<int32_t>(elements)});
+}
+
+Value Distribution::pointerTo(Value address) {
+  return LLVM::IntToPtrOp::create(
+      b, LLVM::LLVMPointerType::get(b.getContext(), 3), address);
+}
+
+/// Row r of a chunk starts 128 r bytes into it; its 16-byte pieces change places.
+Value Distribution::tilePointer(Value tile, Value row, Value column) {
+  auto inRing = ringTiles.find(tile);
+  if (inRing == ringTiles.end())
+    return sharedPointer(shared.lookup(tile), row, column);
+  auto type = cast<RankedTensorType>(tile.getType());
+  auto add = [&](Value x, Value y) -> Value {
+    return arith::AddIOp::create(b, x, y);
+  };
+  auto times = [&](Value x, int64_t factor) -> Value {
+    return arith::MulIOp::create(b, x, i32(factor));
+  };
+  Value chunk = arith::DivUIOp::create(b, column, i32(chunkColumns));
+  Value inChunk = arith::RemUIOp::create(b, column, i32(chunkColumns));
+  Value piece = arith::XOrIOp::create(
+      b, arith::ShRUIOp::create(b, inChunk, i32(3)),
+      arith::AndIOp::create(b, row, i32(7)));
+  Value inPiece = arith::AndIOp::create(b, inChunk, i32(7));
+  Value offset = add(times(chunk, chunkBytes(type)), times(row, chunkRowBytes));
+  offset = add(offset, add(times(piece, 16), times(inPiece, 2)));
+  return pointerTo(add(inRing->second, offset));
+}
+
+Value Distribution::alignedSharedMemory() {
+  if (sharedMemory)
+    return sharedMemory;
+  Value memory = gpu::DynamicSharedMemoryOp::create(
+      b, MemRefType::get({ShapedType::kDynamic}, b.getI8Type(),
+                         MemRefLayoutAttrInterface(),
+                         gpu::AddressSpaceAttr::get(
+                             b.getContext(), gpu::AddressSpace::Workgroup)));
+  Value address = arith::IndexCastOp::create(
+      b, b.getI32Type(),
+      memref::ExtractAlignedPointerAsIndexOp::create(b, memory));
+  return sharedMemory = arith::AndIOp::create(
+             b, arith::AddIOp::create(b, address, i32(1023)), i32(~1023));
+}
+
+void Distribution::barrier() {
+  if (!hasRoles)
+    gpu::BarrierOp::create(b);
+  else
+    NVVM::BarrierOp::create(b, TypeRange(), i32(computingWarps), i32(threads),
+                            NVVM::BarrierReductionAttr(), Value());
+}
+
+Value Distribution::group() {
+  return arith::ShRUIOp::create(b, thread, i32(7));
+}
+
+Value Distribution::wordOf(Value tile, int64_t i) {
+  auto known = words.find(tile);
+  if (known != words.end())
+    return known->second[i];
+  const Fragment &elements = fragments.find(tile)->second;
+  Value pair = vector::FromElementsOp::create(
+      b,
+      VectorType::get(
+          {2}, cast<RankedTensorType>(tile.getType()).getElementType()),
+      ValueRange{elements[2 * i], elements[2 * i + 1]});
+  return LLVM::BitcastOp::create(b, b.getI32Type(), pair);
+}
+
+Fragment Distribution::wordsOf(Value tile) {
+  Fragment result;
+  int64_t count = fragmentSize(cast<RankedTensorType>(tile.getType())) / 2;
+  for (int64_t i = 0; i < count; ++i)
+    result.push_back(wordOf(tile, i));
+  return result;
 }

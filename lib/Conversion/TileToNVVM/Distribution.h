@@ -6,7 +6,8 @@
 // columns 2t and 2t + 1, where g = lane / 4 and t = lane % 4. A row vector is held
 // by all four threads of a quad. A packed pair of accumulator columns is also what
 // mma.sync takes as its left operand, so that the softmax weights never leave the
-// registers.
+// registers. wgmma's accumulator is the same, with groups of four warps for 64 rows
+// (`blocks` is 1 then); warps that only copy come after those that compute.
 #ifndef ATTN_CONVERSION_TILETONVVM_DISTRIBUTION_H
 #define ATTN_CONVERSION_TILETONVVM_DISTRIBUTION_H
 
@@ -24,6 +25,11 @@ namespace mlir::tile {
 /// or rowIndex().
 using Fragment = SmallVector<Value>;
 
+/// Addresses in shared memory, i32.
+struct Ring {
+  Value tiles, barriers;
+};
+
 /// A left operand in registers: for each depth step and each run of 16 rows, four
 /// 32-bit registers.
 using OperandRegisters = SmallVector<SmallVector<SmallVector<Value>>>;
@@ -33,7 +39,8 @@ public:
   Distribution(gpu::GPUFuncOp func, attn::ScheduleAttr schedule);
 
   ImplicitLocOpBuilder b;
-  const int64_t threads; ///< of the block
+  const int64_t threads; ///< of the block that compute
+  const bool hasRoles;   ///< whether others only copy
   const int64_t blocks;  ///< runs of 16 rows that a warp owns
   Value thread, lane;    ///< i32
   Value quadRow, quadColumn; ///< i32: g and t
@@ -44,6 +51,12 @@ public:
   llvm::DenseMap<Value, Value> shared;
   /// Those of the latter that were read where they are viewed.
   llvm::DenseMap<Value, OperandRegisters> operands;
+  /// Matrices of 16-bit elements in registers, two neighbours in an i32, where
+  /// they were carried so.
+  llvm::DenseMap<Value, Fragment> words;
+  llvm::DenseMap<Value, Ring> rings;
+  /// Tiles in a ring: the address of their first byte, i32.
+  llvm::DenseMap<Value, Value> ringTiles;
 
   //===--- elements of one thread -----------------------------------------===//
   /// How many elements of the tile a thread holds.
@@ -74,10 +87,26 @@ public:
   /// A pointer (!llvm.ptr<3>) to element (row, column), both i32, of a tile in
   /// shared memory.
   Value sharedPointer(Value memref, Value row, Value column);
+  /// The same of a tile value, which may lie in a ring.
+  Value tilePointer(Value tile, Value row, Value column);
+  /// An i32 address in shared memory as a pointer.
+  Value pointerTo(Value address);
+  /// The first address of dynamic shared memory that swizzled tiles may start at.
+  Value alignedSharedMemory();
+  /// All threads that compute meet.
+  void barrier();
+  /// Which group of four warps this is, i32.
+  Value group();
   /// `pointer` plus a constant number of elements.
   Value advance(Value pointer, Type elementType, int64_t elements);
 
+  /// The words of a matrix of 16-bit elements in registers, and one of them:
+  /// that of elements 2 i and 2 i + 1. Made here unless they were carried.
+  Fragment wordsOf(Value tile);
+  Value wordOf(Value tile, int64_t i);
+
 private:
+  Value sharedMemory;
   llvm::DenseMap<int64_t, Value> rows, columns;
 };
 
@@ -92,6 +121,13 @@ void emitStore(Distribution &d, StoreOp op);
 void emitHasNonfinite(Distribution &d, HasNonfiniteOp op);
 void emitAddNonfinite(Distribution &d, AddNonfiniteOp op);
 void emitClearNonfinite(Distribution &d, ClearNonfiniteOp op);
+void emitRing(Distribution &d, RingOp op);
+void emitFill(Distribution &d, FillOp op);
+void emitRead(Distribution &d, ReadOp op);
+void emitRelease(Distribution &d, ReleaseOp op);
+void emitAwait(Distribution &d, AwaitOp op);
+void emitTakeTurn(Distribution &d);
+void emitPassTurn(Distribution &d, PassTurnOp op);
 
 /// What a product needs to know; filled from the operation.
 struct Product {
@@ -104,6 +140,24 @@ struct Product {
 /// The product's result on top of `init`.
 Fragment emitProduct16(Distribution &d, const Product &product, Fragment init);
 Fragment emitProductF32(Distribution &d, const Product &product, Fragment init);
+/// Starts it; `init` is empty where the product starts from zero.
+Fragment startProduct(Distribution &d, const Product &product, Fragment init);
+/// Waits until at most `pending` later products are unfinished.
+Fragment awaitProduct(Distribution &d, const Fragment &product,
+                      int64_t pending);
+
+/// Numbers of the barriers that groups of warps meet at; 0 is the whole block's.
+enum NamedBarrier : int32_t {
+  computingWarps = 1, ///< all that compute
+  turns = 2,          ///< and 3: the turns of two groups
+  groups = 4,         ///< and following: within one group
+};
+
+/// The swizzled layout of tiles in a ring: see tile.ring.
+constexpr int64_t chunkColumns = 64, chunkRowBytes = 128;
+inline int64_t chunkBytes(RankedTensorType tile) {
+  return tile.getDimSize(0) * chunkRowBytes;
+}
 
 } // namespace mlir::tile
 

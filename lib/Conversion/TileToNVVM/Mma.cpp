@@ -4,7 +4,7 @@
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/LLVMIR/NVVMDialect.h"
-#include "mlir/Dialect/Vector/IR/VectorOps.h"
+#include "mlir/IR/Matchers.h"
 
 using namespace mlir;
 using namespace mlir::tile;
@@ -33,7 +33,8 @@ LogicalResult tile::emitContract(Distribution &d, linalg::ContractOp op) {
   product.columns = rhsType.getDimSize(transposed ? 0 : 1);
   product.transposed = transposed;
   product.elementType = rhsType.getElementType();
-  if (!d.shared.count(product.rhs))
+  bool inRing = d.ringTiles.count(product.rhs);
+  if (!inRing && !d.shared.count(product.rhs))
     return op.emitOpError() << "expects its right operand in shared memory";
   if (lhsType.getElementType() != product.elementType)
     return op.emitOpError() << "expects operands of one element type, got "
@@ -42,6 +43,15 @@ LogicalResult tile::emitContract(Distribution &d, linalg::ContractOp op) {
   if (product.depth % 16 || product.columns % 16)
     return op.emitOpError() << "expects multiples of 16 columns and products";
   Fragment init = d.fragments.lookup(op.getDpsInits()[0]);
+  if (inRing) {
+    if (matchPattern(op.getDpsInits()[0], m_AnyZeroFloat()))
+      init.clear();
+    Fragment result = startProduct(d, product, init);
+    if (!op->hasAttr("tile.async"))
+      result = awaitProduct(d, result, /*pending=*/0);
+    d.fragments[op->getResult(0)] = result;
+    return success();
+  }
   d.fragments[op->getResult(0)] = product.elementType.isF32()
                                       ? emitProductF32(d, product, init)
                                       : emitProduct16(d, product, init);
@@ -144,17 +154,12 @@ private:
 
   /// The left operand from elements in registers, as i32 pairs.
   Registers packLhs(int64_t block, int64_t k) {
-    const Fragment &elements = d.fragments.find(p.lhs)->second;
     Registers registers;
     for (int64_t columnBlock : {k / 8, k / 8 + 1})
-      for (int64_t half : {0, 1}) {
-        int64_t i = d.elementIndex(p.depth, block, columnBlock, 2 * half);
-        Value pair = vector::FromElementsOp::create(
-            b, VectorType::get({2}, p.elementType),
-            ValueRange{elements[i], elements[i + 1]});
-        registers.push_back(
-            LLVM::BitcastOp::create(b, b.getI32Type(), pair));
-      }
+      for (int64_t half : {0, 1})
+        registers.push_back(d.wordOf(
+            p.lhs,
+            d.elementIndex(p.depth, block, columnBlock, 2 * half) / 2));
     return registers;
   }
 

@@ -4,7 +4,6 @@
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/LLVMIR/NVVMDialect.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
-#include "mlir/Dialect/Vector/IR/VectorOps.h"
 
 using namespace mlir;
 using namespace mlir::tile;
@@ -45,36 +44,52 @@ struct WordLoop {
   WordLoop(int64_t rows, int64_t columns, int64_t elements)
       : perRow(columns / elements), total(rows * perRow), elements(elements) {}
 
-  Value pointer(Distribution &d, Value memory, Value i) const {
+  Value pointer(Distribution &d, Value tile, Value i) const {
     Value linear = arith::IndexCastOp::create(d.b, d.b.getI32Type(), i);
     Value row = arith::DivUIOp::create(d.b, linear, d.i32(perRow));
     Value column = arith::MulIOp::create(
         d.b, arith::RemUIOp::create(d.b, linear, d.i32(perRow)),
         d.i32(elements));
-    return d.sharedPointer(memory, row, column);
+    return d.tilePointer(tile, row, column);
   }
 };
 
 } // namespace
 
+/// Whether `found`, an i32, is not zero in any thread of the group of four warps.
+/// nvvm.barrier reduces over barrier 0 only.
+static Value anyOfGroup(Distribution &d, Value found) {
+  ImplicitLocOpBuilder &b = d.b;
+  Value id = arith::AddIOp::create(b, d.group(), d.i32(groups));
+  return LLVM::InlineAsmOp::create(
+             b, b.getI32Type(), ValueRange{found, id},
+             "{\n.reg .pred p, q;\nsetp.ne.u32 p, $1, 0;\n"
+             "bar.red.or.pred q, $2, 128, p;\nselp.u32 $0, 1, 0, q;\n}",
+             "=r,r,r", /*has_side_effects=*/true, /*is_align_stack=*/false,
+             LLVM::TailCallKind::None, LLVM::AsmDialectAttr(), ArrayAttr())
+      .getResult(0);
+}
+
 /// Each warp looks at the whole tile, 16 bytes a lane, so that no barrier is
-/// needed.
+/// needed; where warps work in groups of four, each group does.
 void tile::emitHasNonfinite(Distribution &d, HasNonfiniteOp op) {
   ImplicitLocOpBuilder &b = d.b;
-  Value memory = d.shared.lookup(op.getTile());
   auto tile = cast<RankedTensorType>(op.getTile().getType());
   Type elementType = tile.getElementType();
   WordLoop words(tile.getDimSize(0), tile.getDimSize(1),
                  128 / tile.getElementTypeBitWidth());
-  Value first = arith::IndexCastOp::create(b, b.getIndexType(), d.lane);
+  int64_t together = d.hasRoles ? 128 : 32;
+  Value first = arith::IndexCastOp::create(
+      b, b.getIndexType(),
+      arith::AndIOp::create(b, d.thread, d.i32(together - 1)));
   auto loop = scf::ForOp::create(
-      b, first, d.index(words.total), d.index(32), ValueRange{d.i32(0)},
+      b, first, d.index(words.total), d.index(together), ValueRange{d.i32(0)},
       [&](OpBuilder &nested, Location, Value i, ValueRange found) {
         OpBuilder::InsertionGuard guard(b);
         b.setInsertionPointToEnd(nested.getInsertionBlock());
         Value loaded = LLVM::LoadOp::create(
             b, VectorType::get({4}, b.getI32Type()),
-            words.pointer(d, memory, i), /*alignment=*/16);
+            words.pointer(d, op.getTile(), i), /*alignment=*/16);
         Value any = found[0];
         for (int64_t k = 0; k < 4; ++k)
           any = arith::OrIOp::create(
@@ -88,24 +103,35 @@ void tile::emitHasNonfinite(Distribution &d, HasNonfiniteOp op) {
                                       bits(d, wordBits(elementType).sign));
   Value found =
       arith::CmpIOp::create(b, arith::CmpIPredicate::ne, signs, d.i32(0));
-  op.getResult().replaceAllUsesWith(NVVM::VoteSyncOp::create(
-      b, b.getI1Type(), d.i32(-1), found, NVVM::VoteSyncKind::any));
+  if (!d.hasRoles) {
+    op.getResult().replaceAllUsesWith(NVVM::VoteSyncOp::create(
+        b, b.getI1Type(), d.i32(-1), found, NVVM::VoteSyncKind::any));
+    return;
+  }
+  Value any = anyOfGroup(d, arith::ExtUIOp::create(b, b.getI32Type(), found));
+  op.getResult().replaceAllUsesWith(arith::CmpIOp::create(
+      b, arith::CmpIPredicate::ne, any, d.i32(0)));
 }
 
 void tile::emitClearNonfinite(Distribution &d, ClearNonfiniteOp op) {
   ImplicitLocOpBuilder &b = d.b;
-  auto type = cast<MemRefType>(op.getMemory().getType());
+  auto type = cast<RankedTensorType>(op.getTile().getType());
   Type elementType = type.getElementType();
-  WordLoop words(type.getDimSize(0), type.getDimSize(1),
+  // Outside rings the padding of rows is cleared with them: ptxas spills less
+  // than where the words of a row are a power of two.
+  Value memory = d.shared.lookup(op.getTile());
+  int64_t columns = memory ? cast<MemRefType>(memory.getType()).getDimSize(1)
+                           : type.getDimSize(1);
+  WordLoop words(type.getDimSize(0), columns,
                  32 / type.getElementTypeBitWidth());
-  gpu::BarrierOp::create(b);
+  d.barrier();
   Value first = arith::IndexCastOp::create(b, b.getIndexType(), d.thread);
   auto loop =
       scf::ForOp::create(b, first, d.index(words.total), d.index(d.threads));
   {
     OpBuilder::InsertionGuard guard(b);
     b.setInsertionPoint(loop.getBody()->getTerminator());
-    Value pointer = words.pointer(d, op.getMemory(), loop.getInductionVar());
+    Value pointer = words.pointer(d, op.getTile(), loop.getInductionVar());
     Value word = LLVM::LoadOp::create(b, b.getI32Type(), pointer);
     // A sign bit spread over its element: all ones where it is not finite.
     Value signs = arith::AndIOp::create(
@@ -118,7 +144,12 @@ void tile::emitClearNonfinite(Distribution &d, ClearNonfiniteOp op) {
     Value keep = arith::XOrIOp::create(b, spread, d.i32(-1));
     LLVM::StoreOp::create(b, arith::AndIOp::create(b, word, keep), pointer);
   }
-  gpu::BarrierOp::create(b);
+  if (d.hasRoles) // wgmma reads what these threads wrote.
+    NVVM::FenceProxyOp::create(
+        b, NVVM::ProxyKind::async_shared,
+        NVVM::SharedSpaceAttr::get(b.getContext(),
+                                   NVVM::SharedSpace::shared_cta));
+  d.barrier();
 }
 
 namespace {
@@ -128,8 +159,7 @@ namespace {
 class AddNonfinite {
 public:
   AddNonfinite(Distribution &d, AddNonfiniteOp op)
-      : d(d), b(d.b), weights(d.fragments.lookup(op.getWeights())),
-        values(d.shared.lookup(op.getValues())) {
+      : d(d), b(d.b), weights(op.getWeights()), values(op.getValues()) {
     auto type = cast<RankedTensorType>(op.getValues().getType());
     keys = type.getDimSize(0), columns = type.getDimSize(1);
     elementType = type.getElementType();
@@ -177,12 +207,10 @@ private:
 
   /// The pair of weights at `i`, or the one of them that is asked for.
   Value wordOf(int64_t i, Value odd) {
-    if (elementType.isF32())
-      return arith::SelectOp::create(b, odd, weights[i + 1], weights[i]);
-    Value pair = vector::FromElementsOp::create(
-        b, VectorType::get({2}, elementType),
-        ValueRange{weights[i], weights[i + 1]});
-    return LLVM::BitcastOp::create(b, b.getI32Type(), pair);
+    if (!elementType.isF32())
+      return d.wordOf(weights, i / 2);
+    const Fragment &elements = d.fragments.find(weights)->second;
+    return arith::SelectOp::create(b, odd, elements[i + 1], elements[i]);
   }
 
   Value weightIn(Value word, Value odd) {
@@ -199,7 +227,7 @@ private:
     Value column = arith::IndexCastOp::create(b, b.getI32Type(),
                                               d.column(columnBlock, c));
     Value value = extend(LLVM::LoadOp::create(
-        b, elementType, d.sharedPointer(values, key, column)));
+        b, elementType, d.tilePointer(values, key, column)));
     Value word = arith::BitcastOp::create(b, b.getI32Type(), value);
     Value nonfinite = arith::CmpIOp::create(
         b, arith::CmpIPredicate::slt,
@@ -225,8 +253,7 @@ private:
 
   Distribution &d;
   ImplicitLocOpBuilder &b;
-  Fragment weights;
-  Value values;
+  Value weights, values;
   int64_t keys, columns;
   Type elementType;
 };

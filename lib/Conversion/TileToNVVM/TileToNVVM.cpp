@@ -67,6 +67,20 @@ private:
       emitAddNonfinite(d, add);
     } else if (auto clear = dyn_cast<ClearNonfiniteOp>(op)) {
       emitClearNonfinite(d, clear);
+    } else if (auto ring = dyn_cast<RingOp>(op)) {
+      emitRing(d, ring);
+    } else if (auto fill = dyn_cast<FillOp>(op)) {
+      emitFill(d, fill);
+    } else if (auto read = dyn_cast<ReadOp>(op)) {
+      emitRead(d, read);
+    } else if (auto release = dyn_cast<ReleaseOp>(op)) {
+      emitRelease(d, release);
+    } else if (auto await = dyn_cast<AwaitOp>(op)) {
+      emitAwait(d, await);
+    } else if (isa<TakeTurnOp>(op)) {
+      emitTakeTurn(d);
+    } else if (auto pass = dyn_cast<PassTurnOp>(op)) {
+      emitPassTurn(d, pass);
     } else if (auto constant = dyn_cast<arith::ConstantOp>(op)) {
       if (!isTile(constant.getType()))
         return success();
@@ -104,10 +118,18 @@ private:
   }
 
   //===--- values that regions carry --------------------------------------===//
+  // Matrices of 16-bit elements are carried as words.
+  static bool inWords(Type type) {
+    auto tile = dyn_cast<RankedTensorType>(type);
+    return tile && tile.getRank() == 2 && tile.getElementTypeBitWidth() == 16;
+  }
+
   SmallVector<Value> flatten(ValueRange values) {
     SmallVector<Value> flat;
     for (Value value : values) {
-      if (isTile(value.getType()))
+      if (inWords(value.getType()))
+        llvm::append_range(flat, d.wordsOf(value));
+      else if (isTile(value.getType()))
         llvm::append_range(flat, d.fragments.lookup(value));
       else
         flat.push_back(value);
@@ -119,7 +141,9 @@ private:
     SmallVector<Type> flat;
     for (Type type : types) {
       auto tile = dyn_cast<RankedTensorType>(type);
-      if (tile)
+      if (inWords(type))
+        flat.append(d.fragmentSize(tile) / 2, d.b.getI32Type());
+      else if (tile)
         flat.append(d.fragmentSize(tile), tile.getElementType());
       else
         flat.push_back(type);
@@ -132,12 +156,29 @@ private:
     for (Value value : values) {
       auto tile = dyn_cast<RankedTensorType>(value.getType());
       int64_t count = tile ? d.fragmentSize(tile) : 1;
-      if (tile)
+      if (inWords(value.getType()))
+        setWords(value, Fragment(flat.take_front(count /= 2)));
+      else if (tile)
         d.fragments[value] = Fragment(flat.take_front(count));
       else
         value.replaceAllUsesWith(flat.front());
       flat = flat.drop_front(count);
     }
+  }
+
+  void setWords(Value tile, Fragment words) {
+    Fragment &elements = d.fragments[tile];
+    elements.clear();
+    OpBuilder::InsertionGuard guard(d.b);
+    d.b.setInsertionPointAfterValue(words.front());
+    auto pair = VectorType::get(
+        {2}, cast<RankedTensorType>(tile.getType()).getElementType());
+    for (Value word : words) {
+      Value vector = LLVM::BitcastOp::create(d.b, pair, word);
+      for (int64_t i : {0, 1})
+        elements.push_back(vector::ExtractOp::create(d.b, vector, i));
+    }
+    d.words[tile] = std::move(words);
   }
 
   LogicalResult convertLoop(scf::ForOp loop) {

@@ -65,6 +65,13 @@ static void optimize(llvm::Module &module, llvm::TargetMachine &machine) {
       .run(module, modules);
 }
 
+attn::PTXOptions attn::ptxOptionsFor(llvm::StringRef target) {
+  PTXOptions options;
+  if (target == "sm90a")
+    options.chip = "sm_90a", options.features = "+ptx86";
+  return options;
+}
+
 FailureOr<std::string> attn::emitPTX(gpu::GPUModuleOp module,
                                      const PTXOptions &options) {
   llvm::LLVMContext context;

@@ -153,7 +153,8 @@ gpu.module @kernels {
   // CHECK: gpu.barrier
   // CHECK: gpu.return
   gpu.func @clear_nonfinite(%a: !h) kernel attributes {attn.schedule = #schedule} {
-    tile.clear_nonfinite %a : !h
+    %at = tile.view %a : !h -> !th
+    tile.clear_nonfinite %at : !th
     gpu.return
   }
 }

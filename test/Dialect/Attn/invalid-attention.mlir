@@ -284,3 +284,27 @@ func.func @attention_c6(%q: tensor<1x1x4x8xf16>, %slopes: tensor<4xf32>) {
 // schedule_c3: no stage.
 // expected-error @+1 {{expects 'stages' from 1 to 8, got 0}}
 #schedule = #attn.schedule<q = 64, kv = 64, stages = 0>
+
+// -----
+
+// schedule_c4: warps come in fours.
+// expected-error @+1 {{expects 'producers' 0 or 4, got 2}}
+#schedule = #attn.schedule<q = 128, kv = 64, warps = 8, producers = 2>
+
+// -----
+
+// schedule_c4: a group of four has 64 rows.
+// expected-error @+1 {{expects 'producers' to go with aligned memory, 'warps' a multiple of 4 and 16 rows for each, got 4 warps and 128 rows}}
+#schedule = #attn.schedule<q = 128, kv = 64, warps = 4, producers = 4>
+
+// -----
+
+// schedule_c4: the copy engine takes aligned rows only.
+// expected-error @+1 {{expects 'producers' to go with aligned memory}}
+#schedule = #attn.schedule<q = 128, kv = 64, warps = 8, aligned = false, producers = 4>
+
+// -----
+
+// schedule_c5: two groups take turns.
+// expected-error @+1 {{expects 'pingpong' to go with producers and 8 warps}}
+#schedule = #attn.schedule<q = 64, kv = 64, warps = 4, producers = 4, pingpong = true>

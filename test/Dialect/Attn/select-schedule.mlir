@@ -1,9 +1,10 @@
 // RUN: attn-opt %s --attn-select-schedule --verify-roundtrip | FileCheck %s --check-prefixes=CHECK,CPU
 // RUN: attn-opt %s --attn-select-schedule="target=sm80" | FileCheck %s --check-prefixes=CHECK,SM80
 // RUN: attn-opt %s --attn-select-schedule="target=sm80 aligned=false" | FileCheck %s --check-prefix=UNALIGNED
+// RUN: attn-opt %s --attn-select-schedule="target=sm90a" | FileCheck %s --check-prefix=SM90A
 // RUN: not attn-opt %s --attn-select-schedule="target=sm79" 2>&1 | FileCheck %s --check-prefix=TARGET
 
-// TARGET: error: expects 'target' cpu or sm80, got 'sm79'
+// TARGET: error: expects 'target' cpu, sm80 or sm90a, got 'sm79'
 // TARGET-NOT: attn.attention
 
 !q64 = tensor<1x1x?x64xbf16>
@@ -19,6 +20,7 @@
 // SM80: attn.attention {{.*}}schedule = #attn.schedule<q = {{[0-9]+}}, kv = {{[0-9]+}}, warps = {{[0-9]+}}{{.*}}>
 // SM80: attn.attention {{.*}}schedule = #attn.schedule<q = {{[0-9]+}}, kv = {{[0-9]+}}, warps = {{[0-9]+}}{{.*}}>
 // SM80: attn.attention {{.*}}schedule = #attn.schedule<q = {{[0-9]+}}, kv = {{[0-9]+}}, warps = {{[0-9]+}}{{.*}}>
+// SM90A-COUNT-3: attn.attention {{.*}}schedule = #attn.schedule<{{.*}}producers = 4{{.*}}>
 // UNALIGNED-COUNT-3: aligned = false
 func.func @selects(%a: !q64, %b: !q256, %c: !f32) -> (!q64, !q256, !f32) {
   %x = attn.attention %a, %a, %a : (!q64, !q64, !q64) -> !q64

@@ -69,3 +69,46 @@ func.func @store_c3(%t: tensor<64x16xf32>, %m: memref<?x?x?x64xf32>, %i: index) 
   tile.store %t, %m[%i, %i, %i] : tensor<64x16xf32>, memref<?x?x?x64xf32>
   return
 }
+
+// -----
+
+// ring_c1: nothing to go round.
+// expected-error @+1 {{expects at least one stage, got 0}}
+func.func private @ring_c1(!tile.ring<0 x tensor<64x64xbf16>>)
+
+// -----
+
+// ring_c2: the swizzle is one of 16-bit elements.
+// expected-error @+1 {{expects tiles of 16-bit elements with at most 256 rows, a multiple of 8, got 'tensor<64x64xf32>'}}
+func.func private @ring_c2(!tile.ring<1 x tensor<64x64xf32>>)
+
+// -----
+
+// ring_c2: eight rows are one pattern.
+// expected-error @+1 {{a multiple of 8, got 'tensor<20x64xbf16>'}}
+func.func private @ring_c2(!tile.ring<1 x tensor<20x64xbf16>>)
+
+// -----
+
+func.func @offset() {
+  // expected-error @+1 {{expects 'offset' to be a multiple of 1024, got 512}}
+  %r = tile.ring offset 512 barriers 0 readers 4 : !tile.ring<1 x tensor<64x64xbf16>>
+  return
+}
+
+// -----
+
+func.func @barriers() {
+  // expected-error @+1 {{expects 'barriers' to be a multiple of 8, got 4}}
+  %r = tile.ring offset 0 barriers 4 readers 4 : !tile.ring<1 x tensor<64x64xbf16>>
+  return
+}
+
+// -----
+
+// read_c1
+func.func @read_c1(%r: !tile.ring<1 x tensor<64x64xbf16>>, %n: i32) {
+  // expected-error @+1 {{expects the ring's tile 'tensor<64x64xbf16>', got 'tensor<64x32xbf16>'}}
+  %t = tile.read %r at %n : !tile.ring<1 x tensor<64x64xbf16>> -> tensor<64x32xbf16>
+  return
+}

@@ -24,3 +24,27 @@ func.func @vector(%m: memref<?x?x?xf32>, %b: index, %h: index, %q0: index) {
   tile.store %t, %m[%b, %h, %q0] : tensor<64xf32>, memref<?x?x?xf32>
   return
 }
+
+// A tile on its way through a ring, and a product that is started and awaited.
+// CHECK-LABEL: func.func @ring
+// CHECK: %[[R:.*]] = tile.ring offset 1024 barriers 16 readers 4 : <2 x tensor<64x64xbf16>>
+// CHECK: tile.fill %[[R]] at %[[N:.*]] from %{{.*}}[%{{.*}}, %{{.*}}, %{{.*}}] : <2 x tensor<64x64xbf16>>
+// CHECK: tile.take_turn
+// CHECK: %[[T:.*]] = tile.read %[[R]] at %[[N]] : <2 x tensor<64x64xbf16>> -> tensor<64x64xbf16>
+// CHECK: tile.pass_turn
+// CHECK: tile.await %{{.*}} pending 1 : tensor<64x64xf32>
+// CHECK: tile.release %[[R]] at %[[N]] : <2 x tensor<64x64xbf16>>
+// CHECK: tile.clear_nonfinite %[[T]] : tensor<64x64xbf16>
+// CHECK: tile.pass_turn first
+func.func @ring(%map: !llvm.ptr, %n: i32, %i: index, %product: tensor<64x64xf32>) {
+  %r = tile.ring offset 1024 barriers 16 readers 4 : !tile.ring<2 x tensor<64x64xbf16>>
+  tile.fill %r at %n from %map[%i, %i, %i] : !tile.ring<2 x tensor<64x64xbf16>>
+  tile.take_turn
+  %t = tile.read %r at %n : !tile.ring<2 x tensor<64x64xbf16>> -> tensor<64x64xbf16>
+  tile.pass_turn
+  %s = tile.await %product pending 1 : tensor<64x64xf32>
+  tile.release %r at %n : !tile.ring<2 x tensor<64x64xbf16>>
+  tile.clear_nonfinite %t : tensor<64x64xbf16>
+  tile.pass_turn first
+  return
+}

@@ -15,7 +15,7 @@
 // CHECK: %[[V:.*]] = tile.view %[[M]]
 // CHECK: %[[INIT:.*]] = scf.if %[[DIRTY]] -> (tensor<16x16xf32>) {
 // CHECK:   %[[X:.*]] = tile.add_nonfinite %[[P]], %[[V]], %[[ACC]]
-// CHECK:   tile.clear_nonfinite %[[M]]
+// CHECK:   tile.clear_nonfinite %[[V]]
 // CHECK:   scf.yield %[[X]]
 // CHECK: } else {
 // CHECK:   scf.yield %[[ACC]]

@@ -7,6 +7,7 @@
 
 #include "attn/Runtime/CUDADriver.h"
 
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -277,6 +278,23 @@ extern "C" Status cuMemsetD8Async(DevicePointer to, unsigned char value,
   state.clockMilliseconds += 1000; // so that a timed fill is noticed
   state.calls += 'F';
   state.lastFillBytes = count;
+  return kSuccess;
+}
+
+/// Keeps the tensor's address and sizes, as a test can see them.
+extern "C" Status cuTensorMapEncodeTiled(
+    TensorMap *map, TensorMapDataType type, unsigned rank, void *address,
+    const TensorMapSize *sizes, const TensorMapSize *strides,
+    const unsigned *box, const unsigned *, TensorMapInterleave,
+    TensorMapSwizzle swizzle, TensorMapL2Promotion, TensorMapFill) {
+  if (rank != 4 || swizzle != kTensorMapSwizzle128 || box[1] > 256)
+    return kInvalidValue;
+  *map = {};
+  map->opaque[0] = reinterpret_cast<uintptr_t>(address);
+  map->opaque[1] = static_cast<unsigned long>(type);
+  map->opaque[2] = box[1];
+  std::copy(sizes, sizes + 4, map->opaque + 4);
+  std::copy(strides, strides + 3, map->opaque + 8);
   return kSuccess;
 }
 

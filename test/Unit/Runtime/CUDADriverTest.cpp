@@ -98,6 +98,42 @@ TEST_F(CUDADriverTest, DeviceInfo) {
   EXPECT_EQ(info->memoryBytes, int64_t(fake.memoryBytes));
 }
 
+TEST_F(CUDADriverTest, TensorMapOfAStridedTensor) {
+  int memory = 0;
+  TensorMapShape shape;
+  shape.type = kTensorMapF16;
+  shape.address = &memory;
+  // Channels, rows, heads, batch; nothing steps along the last.
+  int64_t sizes[] = {64, 100, 4, 1}, strides[] = {256, 64, 3};
+  std::copy(sizes, sizes + 4, shape.sizes);
+  std::copy(strides, strides + 3, shape.strides);
+  Result<TensorMap> map = encodeTensorMap(shape, 128);
+  ASSERT_TRUE(map) << map.error();
+  EXPECT_EQ(map->opaque[0], reinterpret_cast<uintptr_t>(&memory));
+  EXPECT_EQ(map->opaque[1], 6u);
+  EXPECT_EQ(map->opaque[2], 128u);
+  EXPECT_EQ(map->opaque[5], 100u);
+  EXPECT_EQ(map->opaque[8], 512u);
+  EXPECT_EQ(map->opaque[9], 128u);
+  EXPECT_EQ(map->opaque[10], 16u);
+
+  // A dimension of no elements counts as one: nothing of it is read.
+  shape.sizes[1] = 0;
+  map = encodeTensorMap(shape, 128);
+  ASSERT_TRUE(map) << map.error();
+  EXPECT_EQ(map->opaque[5], 1u);
+}
+
+TEST_F(CUDADriverTest, TensorMapErrors) {
+  TensorMapShape shape;
+  shape.sizes[1] = 2, shape.strides[0] = 12;
+  EXPECT_EQ(encodeTensorMap(shape, 64).error(),
+            "expects strides of multiples of 16 bytes, got 24");
+  shape.strides[0] = 16;
+  EXPECT_EQ(encodeTensorMap(shape, 512).error().find("cuTensorMapEncodeTiled"),
+            0u);
+}
+
 TEST_F(CUDADriverTest, ModuleRunsAKernel) {
   {
     Result<Module> loaded = Module::fromPTX(".entry kernel\n");

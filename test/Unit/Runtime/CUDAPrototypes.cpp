@@ -19,6 +19,13 @@ using IpcHandle = CUipcMemHandle;
 using DeviceAttribute = CUdevice_attribute;
 using FunctionAttribute = CUfunction_attribute;
 using JitOption = CUjit_option;
+using TensorMap = CUtensorMap;
+using TensorMapSize = cuuint64_t;
+using TensorMapDataType = CUtensorMapDataType;
+using TensorMapInterleave = CUtensorMapInterleave;
+using TensorMapSwizzle = CUtensorMapSwizzle;
+using TensorMapL2Promotion = CUtensorMapL2promotion;
+using TensorMapFill = CUtensorMapFloatOOBfill;
 
 #define ATTN_CUDA_ENTRY(member, symbol, parameters)                            \
   static_assert(                                                               \
@@ -53,5 +60,14 @@ static_assert(kJitInfoLogBytes == CU_JIT_INFO_LOG_BUFFER_SIZE_BYTES);
 static_assert(kJitErrorLog == CU_JIT_ERROR_LOG_BUFFER);
 static_assert(kJitErrorLogBytes == CU_JIT_ERROR_LOG_BUFFER_SIZE_BYTES);
 static_assert(kJitLogVerbose == CU_JIT_LOG_VERBOSE);
+static_assert(sizeof(TensorMap) == sizeof(CUtensorMap));
+static_assert(alignof(TensorMap) >= alignof(CUtensorMap));
+static_assert(sizeof(TensorMapSize) == sizeof(cuuint64_t));
+static_assert(kTensorMapF16 == CU_TENSOR_MAP_DATA_TYPE_FLOAT16);
+static_assert(kTensorMapBF16 == CU_TENSOR_MAP_DATA_TYPE_BFLOAT16);
+static_assert(kTensorMapNoInterleave == CU_TENSOR_MAP_INTERLEAVE_NONE);
+static_assert(kTensorMapSwizzle128 == CU_TENSOR_MAP_SWIZZLE_128B);
+static_assert(kTensorMapL2Promotion256 == CU_TENSOR_MAP_L2_PROMOTION_L2_256B);
+static_assert(kTensorMapFillZero == CU_TENSOR_MAP_FLOAT_OOB_FILL_NONE);
 static_assert(kStreamNonBlocking == CU_STREAM_NON_BLOCKING);
 } // namespace attn::cuda

@@ -18,6 +18,9 @@ struct PTXOptions {
   std::string features = "+ptx80";
 };
 
+/// What the kernels of a `target` of attn-gpu-pipeline need.
+PTXOptions ptxOptionsFor(llvm::StringRef target);
+
 /// `module` holds the llvm and nvvm dialects only. Diagnoses what fails.
 FailureOr<std::string> emitPTX(gpu::GPUModuleOp module,
                                const PTXOptions &options);

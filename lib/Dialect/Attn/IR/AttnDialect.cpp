@@ -27,7 +27,8 @@ void AttnDialect::initialize() {
 
 LogicalResult ScheduleAttr::verify(function_ref<InFlightDiagnostic()> emitError,
                                    int64_t q, int64_t kv, int64_t warps,
-                                   int64_t stages, bool aligned) {
+                                   int64_t stages, bool aligned,
+                                   int64_t producers, bool pingpong) {
   // C1
   for (auto [name, size] : {std::pair("q", q), std::pair("kv", kv)})
     if (size < 16 || size > 1024 || size % 16 != 0)
@@ -43,5 +44,15 @@ LogicalResult ScheduleAttr::verify(function_ref<InFlightDiagnostic()> emitError,
   // C3
   if (stages < 1 || stages > 8)
     return emitError() << "expects 'stages' from 1 to 8, got " << stages;
+  // C4
+  if (producers != 0 && producers != 4)
+    return emitError() << "expects 'producers' 0 or 4, got " << producers;
+  if (producers && (warps % 4 != 0 || q != 16 * warps || !aligned))
+    return emitError() << "expects 'producers' to go with aligned memory, 'warps' "
+                          "a multiple of 4 and 16 rows for each, got "
+                       << warps << " warps and " << q << " rows";
+  // C5
+  if (pingpong && (!producers || warps != 8))
+    return emitError() << "expects 'pingpong' to go with producers and 8 warps";
   return success();
 }

@@ -17,7 +17,8 @@ using namespace mlir::attn;
 /// For a core of a CPU: no warps, no shared memory.
 static ScheduleAttr selectForCPU(AttentionOp op, bool aligned) {
   return ScheduleAttr::get(op.getContext(), /*q=*/64, /*kv=*/64, /*warps=*/1,
-                           /*stages=*/1, aligned);
+                           /*stages=*/1, aligned, /*producers=*/0,
+                           /*pingpong=*/false);
 }
 
 /// Whether a program reads a table at the query or the key, so that each row and
@@ -55,7 +56,18 @@ static ScheduleAttr selectForSM80(AttentionOp op, bool aligned) {
   if (op.getElementType().isF32())
     q = 64, kv = widest <= 128 ? 32 : 16;
   return ScheduleAttr::get(op.getContext(), q, kv, /*warps=*/4, /*stages=*/1,
-                           aligned);
+                           aligned, /*producers=*/0, /*pingpong=*/false);
+}
+
+/// For sm_90a: groups of four warps with 64 rows each, and four that copy. The
+/// output and the scores of one step fill the registers that setmaxnreg leaves
+/// each thread; two stages of keys and values fill shared memory.
+static ScheduleAttr selectForSM90a(AttentionOp op) {
+  int64_t widest = std::max(op.getHeadDim(), op.getValueDim());
+  int64_t kv = widest <= 128 ? 128 : widest <= 192 ? 112 : 80;
+  return ScheduleAttr::get(op.getContext(), /*q=*/128, kv, /*warps=*/8,
+                           /*stages=*/widest <= 64 ? 3 : 2, /*aligned=*/true,
+                           /*producers=*/4, /*pingpong=*/widest <= 128);
 }
 
 namespace {
@@ -64,15 +76,16 @@ struct AttnSelectSchedulePass
   using AttnSelectSchedulePassBase::AttnSelectSchedulePassBase;
 
   void runOnOperation() override {
-    if (target != "cpu" && target != "sm80") {
+    if (target != "cpu" && target != "sm80" && target != "sm90a") {
       emitError(getOperation().getLoc())
-          << "expects 'target' cpu or sm80, got '" << target << "'";
+          << "expects 'target' cpu, sm80 or sm90a, got '" << target << "'";
       return signalPassFailure();
     }
     getOperation().walk([&](AttentionOp op) {
       if (!op.getSchedule())
-        op.setScheduleAttr(target == "cpu" ? selectForCPU(op, aligned)
-                                           : selectForSM80(op, aligned));
+        op.setScheduleAttr(target == "cpu"    ? selectForCPU(op, aligned)
+                           : target == "sm80" ? selectForSM80(op, aligned)
+                                              : selectForSM90a(op));
     });
   }
 };

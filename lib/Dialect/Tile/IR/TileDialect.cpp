@@ -2,16 +2,27 @@
 #include "attn/Dialect/Tile/IR/TileDialect.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/IR/Builders.h"
+#include "mlir/IR/DialectImplementation.h"
+#include "llvm/ADT/TypeSwitch.h"
 
 using namespace mlir;
 using namespace mlir::tile;
 
 #include "attn/Dialect/Tile/IR/TileDialect.cpp.inc"
 
+#define GET_TYPEDEF_CLASSES
+#include "attn/Dialect/Tile/IR/TileTypes.cpp.inc"
+
 #define GET_OP_CLASSES
 #include "attn/Dialect/Tile/IR/TileOps.cpp.inc"
 
 void TileDialect::initialize() {
+  addTypes<
+#define GET_TYPEDEF_LIST
+#include "attn/Dialect/Tile/IR/TileTypes.cpp.inc"
+      >();
   addOperations<
 #define GET_OP_LIST
 #include "attn/Dialect/Tile/IR/TileOps.cpp.inc"
@@ -68,5 +79,39 @@ LogicalResult ViewOp::verify() {
       source.getDimSize(1) < result.getDimSize(1))
     return emitOpError() << "expects memory that holds " << result << ", got "
                          << source;
+  return success();
+}
+
+LogicalResult RingType::verify(function_ref<InFlightDiagnostic()> emitError,
+                               int64_t stages, RankedTensorType tile) {
+  // C1
+  if (stages < 1)
+    return emitError() << "expects at least one stage, got " << stages;
+  // C2
+  if (tile.getRank() != 2 || !tile.hasStaticShape() ||
+      tile.getElementTypeBitWidth() != 16 || tile.getDimSize(0) > 256 ||
+      tile.getDimSize(0) % 8 != 0)
+    return emitError() << "expects tiles of 16-bit elements with at most 256 "
+                          "rows, a multiple of 8, got "
+                       << tile;
+  return success();
+}
+
+LogicalResult RingOp::verify() {
+  if (getOffset() % 1024 != 0)
+    return emitOpError() << "expects 'offset' to be a multiple of 1024, got "
+                         << getOffset();
+  if (getBarriers() % 8 != 0)
+    return emitOpError() << "expects 'barriers' to be a multiple of 8, got "
+                         << getBarriers();
+  return success();
+}
+
+LogicalResult ReadOp::verify() {
+  // C1
+  Type tile = cast<RingType>(getRing().getType()).getTile();
+  if (getType() != tile)
+    return emitOpError() << "expects the ring's tile " << tile << ", got "
+                         << getType();
   return success();
 }

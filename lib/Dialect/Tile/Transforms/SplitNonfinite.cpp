@@ -33,8 +33,7 @@ static LogicalResult split(scf::IfOp branch) {
            << "expects the same product, not zero-safe, in the other branch";
   Value weights = plain.getDpsInputs()[0], values = plain.getDpsInputs()[1],
         init = plain.getDpsInits()[0];
-  auto view = values.getDefiningOp<ViewOp>();
-  if (!view)
+  if (!isa_and_nonnull<ViewOp, ReadOp>(values.getDefiningOp()))
     return exact->emitOpError() << "expects its values in shared memory";
 
   ImplicitLocOpBuilder b(branch.getLoc(), branch);
@@ -46,7 +45,7 @@ static LogicalResult split(scf::IfOp branch) {
       [&](OpBuilder &nested, Location loc) {
         Value added = AddNonfiniteOp::create(nested, loc, init.getType(),
                                              weights, values, init);
-        ClearNonfiniteOp::create(nested, loc, view.getSource());
+        ClearNonfiniteOp::create(nested, loc, values);
         scf::YieldOp::create(nested, loc, added);
       },
       [&](OpBuilder &nested, Location loc) {

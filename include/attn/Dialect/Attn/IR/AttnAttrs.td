@@ -15,22 +15,32 @@ def Attn_ScheduleAttr : AttrDef<Attn_Dialect, "Schedule"> {
     - `kv`: keys of one tile, the columns visited in one step.
     - `warps`: warps of a thread block (1 on the CPU). The rows of a query tile
       are dealt to warps in runs of `q / warps`.
-    - `stages`: how many key tiles (and value tiles) shared memory holds; the
-      portable GPU kernels take 1 only.
+    - `stages`: how many key tiles (and value tiles) shared memory holds; 1
+      where all warps copy.
     - `aligned`: rows start at multiples of 16 bytes, so that asynchronous
       16-byte copies may be used.
+    - `producers`: warps beside `warps` which only copy tiles. 0: all warps copy
+      and compute.
+    - `pingpong`: groups of four warps take turns at the matrix unit, so that
+      the softmax of one runs during the products of another.
 
     Constraints:
     - C1: `q` and `kv` are multiples of 16 from 16 to 1024.
     - C2: `warps` is 1 to 16, and the rows of one warp are a multiple of 16.
     - C3: `stages` is 1 to 8.
+    - C4: `producers` is 0 or 4; with 4, `warps` is a multiple of 4, each of them
+      has 16 rows, and memory is `aligned`.
+    - C5: `pingpong` needs producers and 8 warps.
 
-    Example: `#attn.schedule<q = 128, kv = 64, warps = 4, stages = 1, aligned = true>`
+    Examples: `#attn.schedule<q = 128, kv = 64, warps = 4>`,
+    `#attn.schedule<q = 128, kv = 128, warps = 8, stages = 2, producers = 4, pingpong = true>`
   }];
   let parameters = (ins "int64_t":$q, "int64_t":$kv,
     DefaultValuedParameter<"int64_t", "1">:$warps,
     DefaultValuedParameter<"int64_t", "1">:$stages,
-    DefaultValuedParameter<"bool", "true">:$aligned);
+    DefaultValuedParameter<"bool", "true">:$aligned,
+    DefaultValuedParameter<"int64_t", "0">:$producers,
+    DefaultValuedParameter<"bool", "false">:$pingpong);
   let assemblyFormat = "`<` struct(params) `>`";
   let genVerifyDecl = 1;
 }

@@ -36,7 +36,7 @@ def AttnSelectSchedulePass : Pass<"attn-select-schedule", "::mlir::ModuleOp"> {
     type and the head dimensions. An attention with a schedule keeps it.
   }];
   let options = [
-    Option<"target", "target", "std::string", "\"cpu\"", "cpu or sm80">,
+    Option<"target", "target", "std::string", "\"cpu\"", "cpu, sm80 or sm90a">,
     Option<"aligned", "aligned", "bool", "true",
            "whether rows start at multiples of 16 bytes">
   ];

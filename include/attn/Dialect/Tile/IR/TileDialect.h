@@ -11,6 +11,9 @@
 
 #include "attn/Dialect/Tile/IR/TileDialect.h.inc"
 
+#define GET_TYPEDEF_CLASSES
+#include "attn/Dialect/Tile/IR/TileTypes.h.inc"
+
 #define GET_OP_CLASSES
 #include "attn/Dialect/Tile/IR/TileOps.h.inc"
 

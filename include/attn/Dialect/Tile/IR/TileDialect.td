@@ -13,6 +13,8 @@ def Tile_Dialect : Dialect {
     strided memory of run-time size and a tile tensor, and, on a GPU, the copies
     into shared memory that overlap with arithmetic.
   }];
+  let useDefaultTypePrinterParser = 1;
+  let dependentDialects = ["::mlir::LLVM::LLVMDialect"];
 }
 
 #endif // TILE_DIALECT_TD

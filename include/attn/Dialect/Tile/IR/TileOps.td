@@ -1,7 +1,8 @@
 #ifndef TILE_OPS_TD
 #define TILE_OPS_TD
 
-include "attn/Dialect/Tile/IR/TileDialect.td"
+include "attn/Dialect/Tile/IR/TileTypes.td"
+include "mlir/Dialect/LLVMIR/LLVMOpBase.td"
 include "mlir/IR/AttrTypeBase.td"
 include "mlir/Interfaces/SideEffectInterfaces.td"
 
@@ -153,15 +154,119 @@ def Tile_AddNonfiniteOp : Tile_Op<"add_nonfinite", [AllTypesMatch<["init", "resu
   }];
 }
 
-def Tile_ClearNonfiniteOp : Tile_Op<"clear_nonfinite"> {
-  let summary = "all threads of a block zero the NaN and infinite elements of shared memory";
+def Tile_ClearNonfiniteOp : Tile_Op<"clear_nonfinite", [MemoryEffects<[MemRead, MemWrite]>]> {
+  let summary = "zero the NaN and infinite elements of a tile in shared memory";
   let description = [{
-    With a barrier before and after, so all threads must get here.
+    By all threads that compute, with a barrier before and after, so all of them
+    must get here.
 
-    Example: `tile.clear_nonfinite %shared : memref<64x72xbf16, #gpu.address_space<workgroup>>`
+    Example: `tile.clear_nonfinite %v : tensor<64x64xbf16>`
   }];
-  let arguments = (ins Arg<AnyStaticShapeMemRef, "", [MemRead, MemWrite]>:$memory);
-  let assemblyFormat = "$memory attr-dict `:` type($memory)";
+  let arguments = (ins Tile_StaticTile:$tile);
+  let assemblyFormat = "$tile attr-dict `:` type($tile)";
+}
+
+//===--- GPU: warps with roles, tiles in rings of shared memory --------------//
+
+def Tile_RingOp : Tile_Op<"ring", [MemoryEffects<[MemAlloc, MemWrite]>]> {
+  let summary = "a ring of tiles in shared memory between a producer and its readers";
+  let description = [{
+    Names shared memory at `offset` bytes from its aligned start, and the barriers
+    of the ring at `barriers` bytes: first one for each stage that its tile has
+    arrived, then one for each stage that all `readers` (warps) have released it. One
+    thread initialises them; a barrier of the block must follow.
+
+    A tile of 16-bit elements lies in chunks of 64 columns, each with its rows 128
+    bytes apart and the 16-byte pieces of row r permuted by xor with r mod 8: what
+    the bulk tensor copy writes and wgmma reads with a 128-byte swizzle.
+
+    Example: `%k = tile.ring offset 33792 barriers 16 readers 8 : !tile.ring<2 x tensor<128x128xbf16>>`
+  }];
+  let arguments = (ins I64Attr:$offset, I64Attr:$barriers, I64Attr:$readers);
+  let results = (outs Tile_Ring:$result);
+  let assemblyFormat = [{
+    `offset` $offset `barriers` $barriers `readers` $readers attr-dict `:` type($result)
+  }];
+  let hasVerifier = 1;
+}
+
+def Tile_FillOp : Tile_Op<"fill", [MemoryEffects<[MemRead, MemWrite]>]> {
+  let summary = "one thread starts the copy of the position'th tile into its ring";
+  let description = [{
+    Waits until the readers have released the tile that was there before. What is
+    copied is what `tile.load` would read: rows `offsets.back()` and following of
+    the matrix that the other offsets name. `map` points to the tensor map of that
+    memory (batch, head, row, channel) with boxes of one tile by 64 channels.
+
+    Example: `tile.fill %k at %n from %map[%b, %h, %row] : !tile.ring<2 x tensor<128x128xbf16>>`
+  }];
+  let arguments = (ins Tile_Ring:$ring, I32:$position, LLVM_PointerInAddressSpace<0>:$map,
+                       Variadic<Index>:$offsets);
+  let assemblyFormat = [{
+    $ring `at` $position `from` $map `[` $offsets `]` attr-dict `:` type($ring)
+  }];
+}
+
+def Tile_ReadOp : Tile_Op<"read", [MemoryEffects<[MemRead]>]> {
+  let summary = "waits for the position'th tile of a ring";
+  let description = [{
+    The tile stays in shared memory; it is valid until `tile.release`.
+
+    Example: `%t = tile.read %k at %n : !tile.ring<2 x tensor<128x128xbf16>> -> tensor<128x128xbf16>`
+
+    Constraints:
+    - C1: the result is the ring's tile.
+  }];
+  let arguments = (ins Tile_Ring:$ring, I32:$position);
+  let results = (outs Tile_StaticTile:$result);
+  let assemblyFormat = "$ring `at` $position attr-dict `:` type($ring) `->` type($result)";
+  let hasVerifier = 1;
+}
+
+def Tile_ReleaseOp : Tile_Op<"release", [MemoryEffects<[MemWrite]>]> {
+  let summary = "this warp has read the position'th tile of a ring for the last time";
+  let description = [{
+    Products that read it must have ended (`tile.await`).
+
+    Example: `tile.release %k at %n : !tile.ring<2 x tensor<128x128xbf16>>`
+  }];
+  let arguments = (ins Tile_Ring:$ring, I32:$position);
+  let assemblyFormat = "$ring `at` $position attr-dict `:` type($ring)";
+}
+
+def Tile_AwaitOp : Tile_Op<"await", [AllTypesMatch<["product", "result"]>,
+    MemoryEffects<[MemRead, MemWrite]>]> {
+  let summary = "the result of a product that was started";
+  let description = [{
+    A `linalg.contract` with the attribute `tile.async` only starts a product. Its
+    result, and whatever it reads, must be left alone until this operation, which
+    waits until at most `pending` products that were started later are unfinished.
+
+    Example: `%s1 = tile.await %s pending 1 : tensor<128x128xf32>`
+  }];
+  let arguments = (ins Tile_StaticTile:$product, I64Attr:$pending);
+  let results = (outs Tile_StaticTile:$result);
+  let assemblyFormat = "$product `pending` $pending attr-dict `:` type($product)";
+}
+
+def Tile_TakeTurnOp : Tile_Op<"take_turn", [MemoryEffects<[MemWrite]>]> {
+  let summary = "waits until the other group of four warps has passed its turn";
+  let description = [{
+    The first group's first turn comes from the second one's
+    `tile.pass_turn first`. Example: `tile.take_turn`
+  }];
+  let assemblyFormat = "attr-dict";
+}
+
+def Tile_PassTurnOp : Tile_Op<"pass_turn", [MemoryEffects<[MemWrite]>]> {
+  let summary = "lets the other group of four warps start its products";
+  let description = [{
+    With `first` only the second group passes, before anybody took a turn.
+
+    Example: `tile.pass_turn first`
+  }];
+  let arguments = (ins UnitAttr:$first);
+  let assemblyFormat = "(`first` $first^)? attr-dict";
 }
 
 #endif // TILE_OPS_TD

@@ -32,7 +32,7 @@ def TileSplitNonfinitePass : Pass<"tile-split-nonfinite", "::mlir::gpu::GPUFuncO
     f32 values take the branch whenever they are not finite, in full tiles too: the
     three tf32 products that stand for one in f32 would make NaN of infinity.
 
-    Expects values in shared memory (`tile-stage-loads`).
+    Expects values in shared memory (`tile-stage-loads`, `tile-specialize-warps`).
   }];
   let dependentDialects = ["::mlir::scf::SCFDialect", "::mlir::tile::TileDialect"];
 }
@@ -82,6 +82,43 @@ def TileDeferRowSumsPass : Pass<"tile-defer-row-sums", "::mlir::gpu::GPUFuncOp">
     `tile.combine_threads` behind the loop, which saves the shuffles of every step.
   }];
   let dependentDialects = ["::mlir::tile::TileDialect"];
+}
+
+def TileSpecializeWarpsPass : Pass<"tile-specialize-warps", "::mlir::gpu::GPUFuncOp"> {
+  let summary = "Give the copies of tiles to warps of their own";
+  let description = [{
+    The first `warps` of the schedule compute; one thread of the others fills rings in
+    shared memory (`tile.ring`, `tile.fill`) with the tiles that the kernel loads,
+    as far ahead as there are stages. A load becomes a `tile.read`, and a
+    `tile.release` after its last use. Registers move from the producers to the
+    computing warps.
+
+    Each memory that is loaded from gets a parameter with its tensor map, behind the
+    others; `tile.tensor_maps` lists for each the number of the memory's parameter
+    and the rows of a box. Records the shared memory used, in bytes, as
+    `tile.shared_bytes`.
+
+    Expects kernels on a GPU (`flash-to-gpu`) with producers in their schedule.
+  }];
+  let dependentDialects = ["::mlir::gpu::GPUDialect", "::mlir::NVVM::NVVMDialect",
+    "::mlir::LLVM::LLVMDialect", "::mlir::arith::ArithDialect",
+    "::mlir::scf::SCFDialect", "::mlir::tile::TileDialect"];
+}
+
+def TileOverlapProductsPass : Pass<"tile-overlap-products", "::mlir::gpu::GPUFuncOp"> {
+  let summary = "Run the products of one step during the softmax of another";
+  let description = [{
+    Turns the loop over key tiles by one step: after the score product of step j the
+    output product of step j - 1 is started, and both run while step j's
+    softmax does, as far as it does not need them (`tile.async`, `tile.await`).
+    With `pingpong` in the schedule, the two groups of four warps take turns to
+    start their products.
+
+    Expects tiles in rings (`tile-specialize-warps`) and exact paths outside
+    products (`tile-split-nonfinite`).
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::scf::SCFDialect",
+    "::mlir::tile::TileDialect"];
 }
 
 #endif // TILE_TRANSFORMS_PASSES_TD

@@ -1,0 +1,26 @@
+#ifndef TILE_TYPES_TD
+#define TILE_TYPES_TD
+
+include "attn/Dialect/Tile/IR/TileDialect.td"
+include "mlir/IR/AttrTypeBase.td"
+
+def Tile_Ring : TypeDef<Tile_Dialect, "Ring"> {
+  let mnemonic = "ring";
+  let summary = "tiles in shared memory that warps hand to each other";
+  let description = [{
+    `stages` tiles and their barriers. Producer and readers count the tiles that
+    pass through: tile number n is at stage n mod `stages`.
+
+    Example: `!tile.ring<2 x tensor<128x128xbf16>>`
+
+    Constraints:
+    - C1: at least one stage.
+    - C2: a matrix of static shape with 16-bit elements, at most 256 rows of them, a
+      multiple of 8.
+  }];
+  let parameters = (ins "int64_t":$stages, "::mlir::RankedTensorType":$tile);
+  let assemblyFormat = "`<` $stages `x` $tile `>`";
+  let genVerifyDecl = 1;
+}
+
+#endif // TILE_TYPES_TD

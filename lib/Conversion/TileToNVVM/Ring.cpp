@@ -1,0 +1,160 @@
+// Rings of tiles in shared memory: barriers, bulk tensor copies, and the turns of
+// the groups that compute.
+#include "Distribution.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/LLVMIR/NVVMDialect.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "llvm/Support/MathExtras.h"
+
+using namespace mlir;
+using namespace mlir::tile;
+
+namespace {
+
+/// Where the position'th tile of a ring lies.
+class Slot {
+public:
+  Slot(Distribution &d, Value ring, Value position)
+      : d(d), b(d.b), type(cast<RingType>(ring.getType())),
+        ring(d.rings.find(ring)->second) {
+    int64_t stages = type.getStages();
+    Value round = position;
+    stage = d.i32(0);
+    if (stages > 1) {
+      stage = arith::RemUIOp::create(b, position, d.i32(stages));
+      round = arith::DivUIOp::create(b, position, d.i32(stages));
+    }
+    parity = arith::AndIOp::create(b, round, d.i32(1));
+  }
+
+  int64_t chunks() {
+    return llvm::divideCeil(type.getTile().getDimSize(1), chunkColumns);
+  }
+  int64_t bytes() { return chunks() * chunkBytes(type.getTile()); }
+
+  Value tile() {
+    return add(ring.tiles, arith::MulIOp::create(b, stage, d.i32(bytes())));
+  }
+  Value arrived() {
+    Value offset = arith::MulIOp::create(b, stage, d.i32(8));
+    return d.pointerTo(add(ring.barriers, offset));
+  }
+  Value released() {
+    Value offset = arith::MulIOp::create(b, stage, d.i32(8));
+    return d.pointerTo(
+        add(ring.barriers, add(offset, d.i32(8 * type.getStages()))));
+  }
+
+  void waitForTile() { wait(arrived(), parity); }
+  /// The first round finds every stage free.
+  void waitForRelease() {
+    wait(released(), arith::XOrIOp::create(b, parity, d.i32(1)));
+  }
+
+private:
+  void wait(Value barrier, Value phase) {
+    NVVM::MBarrierTryWaitParityOp::create(b, barrier, phase, d.i32(10000000));
+  }
+  Value add(Value x, Value y) { return arith::AddIOp::create(b, x, y); }
+
+  Distribution &d;
+  ImplicitLocOpBuilder &b;
+  RingType type;
+  Ring ring;
+  Value stage, parity;
+};
+
+/// Runs `body` in threads where `condition` holds.
+void emitIf(ImplicitLocOpBuilder &b, Value condition,
+            llvm::function_ref<void()> body) {
+  auto branch = scf::IfOp::create(b, condition, /*withElseRegion=*/false);
+  OpBuilder::InsertionGuard guard(b);
+  b.setInsertionPoint(branch.thenYield());
+  body();
+}
+
+} // namespace
+
+void tile::emitRing(Distribution &d, RingOp op) {
+  ImplicitLocOpBuilder &b = d.b;
+  Value memory = d.alignedSharedMemory();
+  Ring ring{arith::AddIOp::create(b, memory, d.i32(op.getOffset())),
+            arith::AddIOp::create(b, memory, d.i32(op.getBarriers()))};
+  d.rings[op.getResult()] = ring;
+  int64_t stages = cast<RingType>(op.getType()).getStages();
+  Value first =
+      arith::CmpIOp::create(b, arith::CmpIPredicate::eq, d.thread, d.i32(0));
+  emitIf(b, first, [&] {
+    for (int64_t i = 0; i < 2 * stages; ++i) {
+      Value barrier = d.pointerTo(
+          arith::AddIOp::create(b, ring.barriers, d.i32(8 * i)));
+      NVVM::MBarrierInitOp::create(
+          b, barrier, d.i32(i < stages ? 1 : op.getReaders()), Value());
+    }
+  });
+}
+
+void tile::emitFill(Distribution &d, FillOp op) {
+  ImplicitLocOpBuilder &b = d.b;
+  Slot slot(d, op.getRing(), op.getPosition());
+  RankedTensorType tile = cast<RingType>(op.getRing().getType()).getTile();
+  slot.waitForRelease();
+  Value arrived = slot.arrived(), destination = slot.tile();
+  // Bytes past the end of the memory arrive as zeros, and count.
+  NVVM::MBarrierArriveExpectTxOp::create(
+      b, TypeRange(), arrived, d.i32(slot.bytes()), NVVM::MemScopeKind::CTA,
+      /*relaxed=*/false, /*predicate=*/Value());
+  SmallVector<Value> coordinates{Value()};
+  for (Value offset : llvm::reverse(op.getOffsets()))
+    coordinates.push_back(
+        arith::IndexCastOp::create(b, b.getI32Type(), offset));
+  for (int64_t chunk = 0; chunk < slot.chunks(); ++chunk) {
+    coordinates[0] = d.i32(chunk * chunkColumns);
+    Value to = d.pointerTo(arith::AddIOp::create(
+        b, destination, d.i32(chunk * chunkBytes(tile))));
+    NVVM::CpAsyncBulkTensorGlobalToSharedClusterOp::create(
+        b, to, op.getMap(), coordinates, arrived, /*im2colOffsets=*/ValueRange(),
+        /*multicastMask=*/Value(), /*l2CacheHint=*/Value(),
+        NVVM::TMALoadMode::TILE, /*isCTAOnly=*/true, /*group=*/nullptr,
+        /*predicate=*/Value());
+  }
+}
+
+void tile::emitRead(Distribution &d, ReadOp op) {
+  Slot slot(d, op.getRing(), op.getPosition());
+  slot.waitForTile();
+  d.ringTiles[op.getResult()] = slot.tile();
+}
+
+/// One lane speaks for its warp: the warp's products have ended for all of it.
+void tile::emitRelease(Distribution &d, ReleaseOp op) {
+  Slot slot(d, op.getRing(), op.getPosition());
+  Value released = slot.released();
+  Value first = arith::CmpIOp::create(d.b, arith::CmpIPredicate::eq, d.lane,
+                                      d.i32(0));
+  emitIf(d.b, first, [&] {
+    NVVM::MBarrierArriveOp::create(d.b, TypeRange(), released, Value(),
+                                   NVVM::MemScopeKind::CTA, /*relaxed=*/false);
+  });
+}
+
+void tile::emitTakeTurn(Distribution &d) {
+  NVVM::BarrierOp::create(
+      d.b, TypeRange(), arith::AddIOp::create(d.b, d.group(), d.i32(turns)),
+      d.i32(d.threads), NVVM::BarrierReductionAttr(), Value());
+}
+
+void tile::emitPassTurn(Distribution &d, PassTurnOp op) {
+  ImplicitLocOpBuilder &b = d.b;
+  Value other = arith::XOrIOp::create(b, d.group(), d.i32(1));
+  Value id = arith::AddIOp::create(b, other, d.i32(turns));
+  auto pass = [&] {
+    NVVM::BarrierArriveOp::create(b, id, d.i32(d.threads));
+  };
+  if (!op.getFirst())
+    return pass();
+  emitIf(b,
+         arith::CmpIOp::create(b, arith::CmpIPredicate::eq, other, d.i32(0)),
+         pass);
+}

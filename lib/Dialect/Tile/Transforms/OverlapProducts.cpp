@@ -1,0 +1,313 @@
+// tile-overlap-products: the products of one step run while another step's
+// softmax does.
+//
+// A step consists of a score product, what turns scores into weights, and an
+// output product. The loop is turned by one step: after the scores of step j are
+// started, so is the output product of step j - 1, and the softmax of step j runs
+// beside it. Weights and the output that awaits its product are carried.
+#include "attn/Dialect/Attn/IR/AttnDialect.h"
+#include "attn/Dialect/Tile/IR/TileDialect.h"
+#include "attn/Dialect/Tile/Transforms/Passes.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/GPU/IR/GPUDialect.h"
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/IR/IRMapping.h"
+#include "mlir/IR/ImplicitLocOpBuilder.h"
+
+namespace mlir::tile {
+#define GEN_PASS_DEF_TILEOVERLAPPRODUCTSPASS
+#include "attn/Dialect/Tile/Transforms/Passes.h.inc"
+} // namespace mlir::tile
+
+using namespace mlir;
+using namespace mlir::tile;
+
+namespace {
+
+class ProductOverlap {
+public:
+  ProductOverlap(scf::ForOp loop, bool pingpong)
+      : loop(loop), pingpong(pingpong), b(loop.getLoc(), loop) {}
+
+  LogicalResult run() {
+    if (failed(findParts()))
+      return failure();
+    if (pingpong)
+      PassTurnOp::create(b, /*first=*/true);
+    Value any = arith::CmpIOp::create(b, arith::CmpIPredicate::slt,
+                                      loop.getLowerBound(),
+                                      loop.getUpperBound());
+    auto guard = scf::IfOp::create(b, loop.getResultTypes(), any,
+                                   /*addThenBlock=*/true, /*addElseBlock=*/true);
+    b.setInsertionPointToStart(guard.elseBlock());
+    scf::YieldOp::create(b, loop.getInitArgs());
+    b.setInsertionPointToStart(guard.thenBlock());
+    scf::YieldOp::create(b, buildSteps());
+    loop.replaceAllUsesWith(guard.getResults());
+    loop.erase();
+    return success();
+  }
+
+private:
+  //===--- the parts of a step --------------------------------------------===//
+  LogicalResult findParts() {
+    SmallVector<linalg::ContractOp> products(
+        loop.getOps<linalg::ContractOp>());
+    if (products.size() != 2)
+      return loop.emitOpError()
+             << "expects two products in a step, got " << products.size();
+    score = products[0], output = products[1];
+    auto yield = cast<scf::YieldOp>(loop.getBody()->getTerminator());
+    auto found = llvm::find(yield.getOperands(), output->getResult(0));
+    keys = readOf(score), values = readOf(output);
+    if (found == yield.getOperands().end() || !keys || !values)
+      return output.emitOpError()
+             << "expects a product of tiles in rings that the loop carries";
+    outputIndex = found - yield.getOperands().begin();
+
+    for (Operation &op : body()->without_terminator())
+      if (&op == values.getOperation() || isReleaseOf(op, values) ||
+          readsLate(op))
+        late.push_back(&op);
+      else if (&op != keys.getOperation() && &op != score.getOperation() &&
+               !isReleaseOf(op, keys))
+        middle.push_back(&op);
+    for (Operation *op : late)
+      collectCarried(op);
+    return success();
+  }
+
+  /// Whether `op` uses, itself or in a region, what depends on the values.
+  bool readsLate(Operation &op) {
+    return op
+        .walk([&](Operation *nested) {
+          return llvm::any_of(nested->getOperands(),
+                              [&](Value operand) {
+                                return llvm::is_contained(
+                                    late, operand.getDefiningOp());
+                              })
+                     ? WalkResult::interrupt()
+                     : WalkResult::advance();
+        })
+        .wasInterrupted();
+  }
+
+  /// Tiles of the middle of a step that `op`, of its end, reads.
+  void collectCarried(Operation *op) {
+    op->walk([&](Operation *nested) {
+      for (Value operand : nested->getOperands())
+        if (isa<RankedTensorType>(operand.getType()) &&
+            operand.getDefiningOp() &&
+            llvm::is_contained(middle, operand.getDefiningOp()))
+          carried.insert(operand);
+    });
+  }
+
+  static ReadOp readOf(linalg::ContractOp product) {
+    return product.getDpsInputs()[1].getDefiningOp<ReadOp>();
+  }
+
+  static bool isReleaseOf(Operation &op, ReadOp read) {
+    auto release = dyn_cast<ReleaseOp>(op);
+    return release && release.getRing() == read.getRing();
+  }
+
+  Block *body() { return loop.getBody(); }
+
+  //===--- the turned loop ------------------------------------------------===//
+  SmallVector<Value> buildSteps() {
+    Value low = loop.getLowerBound(), step = loop.getStep();
+    IRMapping first;
+    first.map(loop.getInductionVar(), low);
+    first.map(loop.getRegionIterArgs(), loop.getInitArgs());
+    await(startScore(first), 0, first, score);
+    release(keys, first);
+    for (Operation *op : middle)
+      clone(op, first);
+
+    SmallVector<Value> init = state(first);
+    Value second = arith::AddIOp::create(b, low, step);
+    auto turned = scf::ForOp::create(b, second, loop.getUpperBound(), step, init);
+    {
+      OpBuilder::InsertionGuard guard(b);
+      b.setInsertionPointToStart(turned.getBody());
+      scf::YieldOp::create(b, buildStep(turned));
+    }
+
+    IRMapping last;
+    last.map(loop.getInductionVar(),
+             arith::SubIOp::create(b, loop.getUpperBound(), step));
+    SmallVector<Value> results = mapState(turned.getResults(), last);
+    for (Operation *op : late)
+      if (!isReleaseOf(*op, values) && op != output.getOperation())
+        clone(op, last);
+    results[outputIndex] = await(clone(output, last, /*async=*/true), 0);
+    release(values, last);
+    return results;
+  }
+
+  /// Step j of the loop, with the output product of step j - 1.
+  SmallVector<Value> buildStep(scf::ForOp turned) {
+    Value j = turned.getInductionVar();
+    IRMapping before, now;
+    before.map(loop.getInductionVar(),
+               arith::SubIOp::create(b, j, turned.getStep()));
+    now.map(loop.getInductionVar(), j);
+    SmallVector<Value> results = mapState(turned.getRegionIterArgs(), before);
+    for (Operation *op : late)
+      if (!isReleaseOf(*op, values) && op != output.getOperation())
+        clone(op, before);
+    clone(keys, now);
+    if (pingpong)
+      TakeTurnOp::create(b);
+    Value started = startScore(now);
+    Value product = clone(output, before, /*async=*/true);
+    if (pingpong)
+      PassTurnOp::create(b, /*first=*/false);
+    await(started, 1, now, score);
+    release(keys, now);
+
+    for (auto [argument, result] :
+         llvm::zip(loop.getRegionIterArgs(), results))
+      now.map(argument, result);
+    bool awaited = false;
+    for (Operation *op : middle) {
+      if (!awaited && (reads(op, outputArgument()) || roundsWeights(op))) {
+        now.map(outputArgument(), await(product, 0));
+        release(values, before);
+        awaited = true;
+      }
+      clone(op, now);
+    }
+    return state(now);
+  }
+
+  Value outputArgument() { return loop.getRegionIterArgs()[outputIndex]; }
+
+  static bool reads(Operation *op, Value value) {
+    return llvm::is_contained(op->getOperands(), value);
+  }
+
+  /// The weights of the step before are in use until its product has ended.
+  bool roundsWeights(Operation *op) {
+    return output.getDpsInputs()[0].getDefiningOp() == op;
+  }
+
+  //===--- cloning --------------------------------------------------------===//
+  Value startScore(IRMapping &mapping) {
+    clone(keys, mapping);
+    return clone(score, mapping, /*async=*/true);
+  }
+
+  Value clone(Operation *op, IRMapping &mapping, bool async = false) {
+    if (op->getNumResults() == 1 && mapping.contains(op->getResult(0)))
+      return mapping.lookup(op->getResult(0));
+    op->walk([&](Operation *nested) {
+      for (Value operand : nested->getOperands())
+        materialize(operand, mapping);
+    });
+    Operation *copy = b.clone(*op, mapping);
+    if (async)
+      copy->setAttr("tile.async", b.getUnitAttr());
+    return copy->getNumResults() ? Value(copy->getResult(0)) : Value();
+  }
+
+  /// Numbers that the step computes (positions, conditions) are computed again
+  /// wherever a part of it needs them.
+  void materialize(Value value, IRMapping &mapping) {
+    Operation *definition = value.getDefiningOp();
+    if (!definition || definition->getBlock() != body() ||
+        mapping.contains(value))
+      return;
+    clone(definition, mapping);
+  }
+
+  Value await(Value product, int64_t pending) {
+    return AwaitOp::create(b, product.getType(), product, pending);
+  }
+
+  void await(Value product, int64_t pending, IRMapping &mapping,
+             linalg::ContractOp original) {
+    mapping.map(original->getResult(0), await(product, pending));
+  }
+
+  void release(ReadOp read, IRMapping &mapping) {
+    materialize(read.getPosition(), mapping);
+    ReleaseOp::create(b, read.getRing(),
+                      mapping.lookupOrDefault(read.getPosition()));
+  }
+
+  //===--- what the loop carries ------------------------------------------===//
+  // The old results in their order, though the output is carried as what its
+  // product is added to; then the other tiles that the product reads.
+  SmallVector<Value> state(IRMapping &mapping) {
+    auto yield = cast<scf::YieldOp>(body()->getTerminator());
+    SmallVector<Value> values;
+    for (auto [i, operand] : llvm::enumerate(yield.getOperands()))
+      values.push_back(
+          mapping.lookupOrDefault(i == outputIndex ? base() : operand));
+    for (Value tile : carried)
+      if (tile != base())
+        values.push_back(mapping.lookup(tile));
+    return values;
+  }
+
+  /// Maps what `values`, as state() gave them, stand for. Returns the old
+  /// results; that of the output product is null.
+  SmallVector<Value> mapState(ValueRange values, IRMapping &mapping) {
+    size_t results = loop.getNumResults();
+    SmallVector<Value> old(values.take_front(results));
+    mapping.map(base(), old[outputIndex]);
+    values = values.drop_front(results);
+    for (Value tile : carried)
+      if (tile != base()) {
+        mapping.map(tile, values.front());
+        values = values.drop_front();
+      }
+    old[outputIndex] = Value();
+    return old;
+  }
+
+  /// The tile of the middle of a step that the output product is added to, maybe
+  /// after a branch.
+  Value base() {
+    Value init = output.getDpsInits()[0];
+    while (auto branch = init.getDefiningOp<scf::IfOp>())
+      init = branch.elseYield().getOperand(
+          cast<OpResult>(init).getResultNumber());
+    return init;
+  }
+
+  scf::ForOp loop;
+  bool pingpong;
+  ImplicitLocOpBuilder b;
+  linalg::ContractOp score, output;
+  ReadOp keys, values;
+  unsigned outputIndex = 0;
+  SmallVector<Operation *> middle, late;
+  llvm::SetVector<Value> carried;
+};
+
+struct TileOverlapProducts
+    : tile::impl::TileOverlapProductsPassBase<TileOverlapProducts> {
+  using TileOverlapProductsPassBase::TileOverlapProductsPassBase;
+
+  void runOnOperation() override {
+    auto schedule =
+        getOperation()->getAttrOfType<attn::ScheduleAttr>("attn.schedule");
+    if (!schedule)
+      return;
+    SmallVector<scf::ForOp> loops;
+    getOperation().walk([&](scf::ForOp loop) {
+      if (!loop.getOps<linalg::ContractOp>().empty())
+        loops.push_back(loop);
+    });
+    for (scf::ForOp loop : loops)
+      if (failed(ProductOverlap(loop, schedule.getPingpong()).run()))
+        return signalPassFailure();
+  }
+};
+
+} // namespace

@@ -1,0 +1,125 @@
+// RUN: attn-opt %s --pass-pipeline="builtin.module(gpu.module(gpu.func(tile-to-nvvm,canonicalize,cse)))" \
+// RUN:   | FileCheck %s
+
+#a = affine_map<(i, j, d) -> (i, d)>
+#rows = affine_map<(i, j, d) -> (j, d)>
+#columns = affine_map<(i, j, d) -> (d, j)>
+#c = affine_map<(i, j, d) -> (i, j)>
+#schedule = #attn.schedule<q = 128, kv = 32, warps = 8, producers = 4, pingpong = true>
+!t = tensor<128x96xbf16>
+!q = !tile.ring<1 x tensor<128x96xbf16>>
+!r = !tile.ring<2 x tensor<32x96xbf16>>
+!k = tensor<32x96xbf16>
+!s = tensor<128x32xf32>
+!memory = memref<?x?x32xf32, strided<[?, ?, 1], offset: ?>>
+
+gpu.module @kernels {
+  // One thread makes the barriers: one arrival says that a tile is there, eight that
+  // it has been read.
+  // CHECK-LABEL: gpu.func @rings(
+  // CHECK: scf.if
+  // CHECK-COUNT-2: nvvm.mbarrier.init %{{.*}}, %c1_i32
+  // CHECK-COUNT-2: nvvm.mbarrier.init %{{.*}}, %c8_i32
+  // The producer waits for the other parity than the readers, and copies 96 columns in
+  // two chunks of 64.
+  // CHECK: %[[ROUND:.*]] = arith.divui %{{.*}}, %c2_i32
+  // CHECK: %[[PARITY:.*]] = arith.andi %[[ROUND]], %c1_i32
+  // CHECK: %[[OTHER:.*]] = arith.xori %[[PARITY]], %c1_i32
+  // CHECK: nvvm.mbarrier.try_wait.parity %{{.*}}, %[[OTHER]],
+  // CHECK: nvvm.mbarrier.arrive.expect_tx %{{.*}}, %c8192_i32
+  // CHECK: nvvm.cp.async.bulk.tensor.shared.cluster.global %{{.*}} box[%c0_i32,
+  // CHECK: nvvm.cp.async.bulk.tensor.shared.cluster.global %{{.*}} box[%c64_i32,
+  // CHECK-NOT: nvvm.cp.async.bulk
+  // CHECK: nvvm.mbarrier.try_wait.parity %{{.*}}, %[[PARITY]],
+  // CHECK: scf.if
+  // CHECK: nvvm.mbarrier.arrive %
+  gpu.func @rings(%map: !llvm.ptr, %n: i32, %i: index) kernel attributes {attn.schedule = #schedule} {
+    %r = tile.ring offset 1024 barriers 0 readers 8 : !r
+    tile.fill %r at %n from %map[%i, %i, %i] : !r
+    %t = tile.read %r at %n : !r -> !k
+    tile.release %r at %n : !r
+    gpu.return
+  }
+
+  // A product is one piece of assembly. Scores start from zero; a step of 16 in depth
+  // is 32 bytes further in a chunk, the fifth begins the next chunk.
+  // CHECK-LABEL: gpu.func @scores(
+  // CHECK: llvm.inline_asm {{[^;]*;[^;]*;}}\0Awgmma.fence.sync.aligned;
+  // CHECK-SAME: setp.ne.b32 p, 0, 0;
+  // CHECK-SAME: add.s64 b, $17, 0;
+  // CHECK-SAME: add.s64 a, $16, 0;
+  // CHECK-SAME: wgmma.mma_async.sync.aligned.m64n32k16.f32.bf16.bf16 {$0, {{[^;]*}}, $15}, a, b, p, 1, 1, 0, 0;
+  // CHECK-SAME: setp.ne.b32 p, 1, 0;
+  // CHECK-SAME: add.s64 b, $17, 2;
+  // CHECK-SAME: add.s64 a, $16, 2;
+  // CHECK-SAME: add.s64 b, $17, 256;
+  // CHECK-SAME: add.s64 a, $16, 1024;
+  // CHECK-SAME: wgmma.commit_group.sync.aligned
+  // CHECK: llvm.inline_asm {{.*}}wgmma.wait_group.sync.aligned 1;
+  gpu.func @scores(%n: i32, %o: !memory, %i: index) kernel attributes {attn.schedule = #schedule} {
+    %zero = arith.constant dense<0.0> : !s
+    %q = tile.ring offset 1024 barriers 0 readers 8 : !q
+    %k = tile.ring offset 25600 barriers 16 readers 8 : !r
+    %qt = tile.read %q at %n : !q -> !t
+    %kt = tile.read %k at %n : !r -> !k
+    %s = linalg.contract indexing_maps = [#a, #rows, #c] {tile.async} ins(%qt, %kt : !t, !k) outs(%zero : !s) -> !s
+    %w = tile.await %s pending 1 : !s
+    tile.store %w, %o[%i, %i] : !s, !memory
+    gpu.return
+  }
+
+  // The output: weights are registers, sums go on, values are transposed on the way; what
+  // is not asynchronous is awaited at once.
+  // CHECK-LABEL: gpu.func @output(
+  // CHECK: llvm.inline_asm {{[^;]*;[^;]*;}}\0Awgmma.fence.sync.aligned;
+  // CHECK-SAME: setp.ne.b32 p, 1, 0;
+  // CHECK-SAME: add.s64 b, ${{[0-9]+}}, 0;
+  // CHECK-SAME: wgmma.mma_async.sync.aligned.m64n96k16.f32.bf16.bf16 {{[^;]*}}, b, p, 1, 1, 1;
+  // CHECK-SAME: add.s64 b, ${{[0-9]+}}, 128;
+  // CHECK: llvm.inline_asm {{.*}}wgmma.wait_group.sync.aligned 0;
+  gpu.func @output(%n: i32, %o: memref<?x?x96xf32>, %i: index) kernel attributes {attn.schedule = #schedule} {
+    %ones = arith.constant dense<1.0> : tensor<128x96xf32>
+    %p = arith.constant dense<1.0> : tensor<128x32xbf16>
+    %v = tile.ring offset 1024 barriers 0 readers 8 : !r
+    %vt = tile.read %v at %n : !r -> !k
+    %s = linalg.contract indexing_maps = [#a, #columns, #c] ins(%p, %vt : tensor<128x32xbf16>, !k)
+      outs(%ones : tensor<128x96xf32>) -> tensor<128x96xf32>
+    tile.store %s, %o[%i, %i] : tensor<128x96xf32>, memref<?x?x96xf32>
+    gpu.return
+  }
+
+  // Each group looks at the whole tile, and tells its warps; clearing it needs all that
+  // compute, and is seen by wgmma.
+  // CHECK-LABEL: gpu.func @nonfinite(
+  // CHECK: bar.red.or.pred
+  // CHECK: nvvm.barrier id = %c1_i32 number_of_threads = %c256_i32
+  // CHECK: llvm.store
+  // CHECK: nvvm.fence.proxy
+  // CHECK: nvvm.barrier id = %c1_i32 number_of_threads = %c256_i32
+  gpu.func @nonfinite(%n: i32) kernel attributes {attn.schedule = #schedule} {
+    %v = tile.ring offset 1024 barriers 0 readers 8 : !r
+    %vt = tile.read %v at %n : !r -> !k
+    %dirty = tile.has_nonfinite %vt : !k
+    scf.if %dirty {
+      tile.clear_nonfinite %vt : !k
+    }
+    gpu.return
+  }
+
+  // Group g waits at barrier 2 + g and passes to 2 + (1 - g).
+  // CHECK-LABEL: gpu.func @turns(
+  // CHECK: %[[GROUP:.*]] = arith.shrui %{{.*}}, %c7_i32
+  // CHECK: %[[OTHER:.*]] = arith.xori %[[GROUP]], %c1_i32
+  // CHECK: %[[THEIRS:.*]] = arith.addi %[[OTHER]], %c2_i32
+  // CHECK: scf.if
+  // CHECK: nvvm.barrier.arrive id = %[[THEIRS]] number_of_threads = %c256_i32
+  // CHECK: %[[OURS:.*]] = arith.addi %[[GROUP]], %c2_i32
+  // CHECK: nvvm.barrier id = %[[OURS]] number_of_threads = %c256_i32
+  // CHECK: nvvm.barrier.arrive id = %[[THEIRS]] number_of_threads = %c256_i32
+  gpu.func @turns() kernel attributes {attn.schedule = #schedule} {
+    tile.pass_turn first
+    tile.take_turn
+    tile.pass_turn
+    gpu.return
+  }
+}

@@ -1,0 +1,92 @@
+// RUN: attn-opt %s --pass-pipeline="builtin.module(gpu.module(gpu.func(tile-overlap-products,canonicalize)))" \
+// RUN:   | FileCheck %s
+
+#a = affine_map<(i, j, d) -> (i, d)>
+#rows = affine_map<(i, j, d) -> (j, d)>
+#columns = affine_map<(i, j, d) -> (d, j)>
+#c = affine_map<(i, j, d) -> (i, j)>
+#ij = affine_map<(i, j) -> (i, j)>
+!h = tensor<64x64xbf16>
+!f = tensor<64x64xf32>
+!r = !tile.ring<2 x tensor<64x64xbf16>>
+
+// The first step's scores before the loop, the last step's output after it; between
+// them the output of one step is started after the scores of the next. Keys
+// are released when the scores are there, values when the output is, and only
+// then are the weights rounded, into the registers that the product had read.
+// CHECK-LABEL: gpu.func @kernel(
+// CHECK-SAME: %[[Q:[^:]*]]: tensor<64x64xbf16>, %[[K:[^:]*]]: !tile.ring{{[^%]*}}%[[V:[^:]*]]: !tile.ring{{[^%]*}}%[[N:[^:]*]]: index
+// CHECK: tile.pass_turn first
+// CHECK: %[[ANY:.*]] = arith.cmpi sgt, %[[N]], %c0 : index
+// CHECK: scf.if %[[ANY]] -> (tensor<64x64xf32>) {
+// CHECK:   %[[K0:.*]] = tile.read %[[K]] at %c0_i32
+// CHECK:   %[[S0:.*]] = linalg.contract {{.*}}{tile.async} ins(%[[Q]], %[[K0]]
+// CHECK:   %[[W0:.*]] = tile.await %[[S0]] pending 0
+// CHECK:   tile.release %[[K]] at %c0_i32
+// CHECK:   %[[D0:.*]] = linalg.generic
+// CHECK:   %[[P0:.*]] = linalg.generic
+// CHECK-NOT: tile.read
+// CHECK:   %[[LOOP:.*]]:2 = scf.for %[[J:.*]] = %c1 to %[[N]] step %c1 iter_args(%[[D:.*]] = %[[D0]], %[[P:.*]] = %[[P0]])
+// CHECK:     %[[BEFORE:.*]] = arith.subi %[[J]], %c1 : index
+// CHECK:     %[[M:.*]] = arith.index_cast %[[BEFORE]] : index to i32
+// CHECK:     %[[VT:.*]] = tile.read %[[V]] at %[[M]]
+// CHECK:     %[[DIRTY:.*]] = tile.has_nonfinite %[[VT]]
+// CHECK:     %[[INIT:.*]] = scf.if %[[DIRTY]] -> (tensor<64x64xf32>) {
+// CHECK:       tile.add_nonfinite %[[P]], %[[VT]], %[[D]]
+// CHECK:     %[[KT:.*]] = tile.read %[[K]] at %[[NOW:.*]] :
+// CHECK:     tile.take_turn
+// CHECK:     %[[S:.*]] = linalg.contract {{.*}}{tile.async} ins(%[[Q]], %[[KT]]
+// CHECK:     %[[O:.*]] = linalg.contract {{.*}}{tile.async} ins(%[[P]], %[[VT]] {{.*}}outs(%[[INIT]]
+// CHECK:     tile.pass_turn
+// CHECK:     %[[SW:.*]] = tile.await %[[S]] pending 1
+// CHECK:     tile.release %[[K]] at %[[NOW]]
+// CHECK:     %[[OW:.*]] = tile.await %[[O]] pending 0
+// CHECK:     tile.release %[[V]] at %[[M]]
+// CHECK:     %[[DN:.*]] = linalg.generic {{.*}}ins(%[[OW]]
+// CHECK:     %[[PN:.*]] = linalg.generic {{.*}}ins(%[[SW]]
+// CHECK:     scf.yield %[[DN]], %[[PN]]
+// CHECK:   }
+// CHECK:   %[[LAST:.*]] = tile.read %[[V]]
+// CHECK:   tile.has_nonfinite %[[LAST]]
+// CHECK:   %[[OL:.*]] = linalg.contract {{.*}}{tile.async} ins(%[[LOOP]]#1, %[[LAST]]
+// CHECK:   tile.await %[[OL]] pending 0
+gpu.module @kernels {
+  gpu.func @kernel(%q: !h, %k: !r, %v: !r, %n: index) -> !f
+      attributes {attn.schedule = #attn.schedule<q = 128, kv = 64, warps = 8, producers = 4, pingpong = true>} {
+    %c0 = arith.constant 0 : index
+    %c1 = arith.constant 1 : index
+    %zero = arith.constant dense<0.0> : !f
+    %o = scf.for %j = %c0 to %n step %c1 iter_args(%acc = %zero) -> !f {
+      %position = arith.index_cast %j : index to i32
+      %kt = tile.read %k at %position : !r -> !h
+      %s = linalg.contract indexing_maps = [#a, #rows, #c] ins(%q, %kt : !h, !h) outs(%zero : !f) -> !f
+      tile.release %k at %position : !r
+      %vt = tile.read %v at %position : !r -> !h
+      %decayed = linalg.generic {indexing_maps = [#ij, #ij], iterator_types = ["parallel", "parallel"]}
+          ins(%acc : !f) outs(%zero : !f) {
+      ^bb0(%x: f32, %y: f32):
+        %z = arith.addf %x, %x : f32
+        linalg.yield %z : f32
+      } -> !f
+      %empty = arith.constant dense<0.0> : !h
+      %p = linalg.generic {indexing_maps = [#ij, #ij], iterator_types = ["parallel", "parallel"]}
+          ins(%s : !f) outs(%empty : !h) {
+      ^bb0(%x: f32, %y: bf16):
+        %z = arith.truncf %x : f32 to bf16
+        linalg.yield %z : bf16
+      } -> !h
+      %dirty = tile.has_nonfinite %vt : !h
+      %init = scf.if %dirty -> !f {
+        %added = tile.add_nonfinite %p, %vt, %decayed : !h, !h, !f
+        tile.clear_nonfinite %vt : !h
+        scf.yield %added : !f
+      } else {
+        scf.yield %decayed : !f
+      }
+      %next = linalg.contract indexing_maps = [#a, #columns, #c] ins(%p, %vt : !h, !h) outs(%init : !f) -> !f
+      tile.release %v at %position : !r
+      scf.yield %next : !f
+    }
+    gpu.return %o : !f
+  }
+}

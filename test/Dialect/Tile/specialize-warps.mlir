@@ -1,0 +1,74 @@
+// RUN: attn-opt %s --pass-pipeline="builtin.module(gpu.module(gpu.func(tile-specialize-warps,canonicalize)))" \
+// RUN:   --verify-roundtrip | FileCheck %s
+
+!m = memref<?x64xbf16, strided<[?, 1], offset: ?>>
+!t = tensor<64x64xbf16>
+
+// A ring for each load, behind the barriers, and a tensor map for each memory; both
+// loads of the loop share one, as their boxes are alike.
+// CHECK-LABEL: gpu.func @kernel(
+// CHECK-SAME: %[[Q:[^:]*]]: memref<{{[^%]*}}%[[K:[^:]*]]: memref<{{[^%]*}}%[[LIST:[^:]*]]: memref<?xi32>, %[[N:[^:]*]]: index,
+// CHECK-SAME: %[[QMAP:[^:]*]]: !llvm.ptr, %[[KMAP:[^:]*]]: !llvm.ptr)
+// CHECK-SAME: nvvm.minctasm = 1 : i32
+// CHECK-SAME: tile.shared_bytes = 34816 : i64
+// CHECK-SAME: tile.tensor_maps = array<i64: 0, 128, 1, 64>
+// CHECK-DAG: %[[QR:.*]] = tile.ring offset 1024 barriers 0 readers 8 : <1 x tensor<128x64xbf16>>
+// CHECK-DAG: %[[AR:.*]] = tile.ring offset 17408 barriers 16 readers 8 : <{{.*}} x tensor<64x64xbf16>>
+// CHECK-DAG: %[[BR:.*]] = tile.ring offset {{.*}} readers 8 : <{{.*}} x tensor<64x64xbf16>>
+// CHECK: nvvm.fence.mbarrier.init
+// CHECK-NEXT: gpu.barrier
+//
+// Those that compute: the first 256 threads.
+// CHECK: %[[COMPUTES:.*]] = arith.cmpi ult, %{{.*}}, %c256_i32 : i32
+// CHECK: scf.if %[[COMPUTES]] {
+// CHECK: nvvm.setmaxregister increase 240
+// CHECK: %[[QT:.*]] = tile.read %[[QR]] at %c0_i32
+// CHECK: scf.for %[[J:.*]] = %c1 to %[[N]] step %c1 {
+// CHECK:   %[[BEFORE:.*]] = arith.subi %[[J]], %c1 : index
+// CHECK:   %[[POSITION:.*]] = arith.index_cast %[[BEFORE]] : index to i32
+// CHECK:   %[[A:.*]] = tile.read %[[AR]] at %[[POSITION]]
+// CHECK:   tile.store %[[A]],
+// CHECK:   tile.release %[[AR]] at %[[POSITION]]
+// CHECK:   tile.store %[[QT]],
+// CHECK:   %[[B:.*]] = tile.read %[[BR]] at %[[POSITION]]
+// CHECK:   tile.store %[[B]],
+// CHECK:   tile.store %[[B]],
+// CHECK:   tile.release %[[BR]] at %[[POSITION]]
+// CHECK: }
+//
+// The one that copies: it reads the same list.
+// CHECK: } else {
+// CHECK: nvvm.setmaxregister decrease 24
+// CHECK: %[[ONE:.*]] = arith.cmpi eq, %{{.*}}, %c256_i32 : i32
+// CHECK: scf.if %[[ONE]] {
+// CHECK:   tile.fill %[[QR]] at %c0_i32 from %[[QMAP]][%c0]
+// CHECK:   scf.for %[[I:.*]] = %c1 to %[[N]] step %c1 {
+// CHECK-NOT: tile.store
+// CHECK:     %[[ENTRY:.*]] = memref.load %[[LIST]][%[[I]]]
+// CHECK:     %[[TILE:.*]] = arith.index_cast %[[ENTRY]]
+// CHECK:     %[[ROW:.*]] = arith.muli %[[TILE]], %c64 : index
+// CHECK:     tile.fill %[[AR]] at %{{.*}} from %[[KMAP]][%[[ROW]]]
+// CHECK:     tile.fill %[[BR]] at %{{.*}} from %[[KMAP]][%[[ROW]]]
+// CHECK-NOT: tile.store
+// CHECK: gpu.return
+gpu.module @kernels {
+  gpu.func @kernel(%q: !m, %k: !m, %list: memref<?xi32>, %n: index) kernel
+      attributes {attn.schedule = #attn.schedule<q = 128, kv = 64, warps = 8, producers = 4>} {
+    %c0 = arith.constant 0 : index
+    %c1 = arith.constant 1 : index
+    %c64 = arith.constant 64 : index
+    %qt = tile.load %q[%c0] : !m -> tensor<128x64xbf16>
+    scf.for %j = %c1 to %n step %c1 {
+      %entry = memref.load %list[%j] : memref<?xi32>
+      %tile = arith.index_cast %entry : i32 to index
+      %row = arith.muli %tile, %c64 : index
+      %a = tile.load %k[%row] : !m -> !t
+      tile.store %a, %q[%row] : !t, !m
+      tile.store %qt, %q[%row] : tensor<128x64xbf16>, !m
+      %b = tile.load %k[%row] : !m -> !t
+      tile.store %b, %q[%row] : !t, !m
+      tile.store %b, %q[%row] : !t, !m
+    }
+    gpu.return
+  }
+}
