@@ -1,4 +1,6 @@
-// The subcommands that read finished runs: compare and report.
+// compare and report.
+#include "Commands.h"
+
 #include "Compare.h"
 #include "HTML.h"
 #include "Journal.h"

@@ -2,7 +2,7 @@
 #include "Main.h"
 
 #include "CommandLine.h"
-#include "Compare.h"
+#include "Commands.h"
 #include "ConfigFile.h"
 #include "Interrupt.h"
 #include "Repeat.h"

@@ -58,7 +58,8 @@ Result<void> attn::bench::runCases(const Config &config,
                                    Device &device, Recorder &recorder) {
   Ceilings ceilings;
   if (recorder.outputs() && !recorder.isResumed())
-    ceilings = measureCeilings(device, config.types);
+    ceilings =
+        measureCeilings(device, config.types, ceilingSizes(device.target()));
   if (Result<void> begun = recorder.begin(ceilings); !begun)
     return begun;
   BackendOptions options;
