@@ -26,7 +26,8 @@ std::string attn::bench::describeCases(const std::vector<Case> &cases,
   return markdownTable({"attn_type", "dtype", "shape(B,Hq,M,Hkv,N,D)", "memory",
                         "estimated time", "remarks"},
                        rows) +
-         "\n" + std::to_string(cases.size()) + " cases, about " +
+         "\n" + std::to_string(cases.size()) +
+         (cases.size() == 1 ? " case, about " : " cases, about ") +
          formatDuration(total) + " (estimated)\n";
 }
 
