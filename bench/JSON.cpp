@@ -263,8 +263,9 @@ static Outcome outcomeFrom(const JSON &json) {
     return outcome;
   const JSON &inner = json.at("backward");
   Backward &backward = outcome.backward.emplace();
-  for (Backward::Check check : {Backward::Unchecked, Backward::Wrong,
-                                Backward::Passed, Backward::NotRun}) {
+  for (Backward::Check check :
+       {Backward::Unchecked, Backward::Wrong, Backward::Failed,
+        Backward::Passed, Backward::NotRun}) {
     backward.check = check;
     if (inner.at("status") == statusOf(outcome, Pass::Backward))
       break;

@@ -70,9 +70,10 @@ Result<void> attn::bench::runCases(const Config &config,
   options.torch = {config.maxAutotune, config.dynamic};
   std::vector<std::unique_ptr<Backend>> backends =
       createBackends(recorder.run().backends, device, options);
-  TimingOptions timing;
-  timing.hot = config.hot;
-  Runner runner(device, std::move(backends), timing);
+  RunnerOptions runnerOptions;
+  runnerOptions.timing.hot = config.hot;
+  runnerOptions.backward = config.backward;
+  Runner runner(device, std::move(backends), runnerOptions);
   Progress progress(expectedSeconds(cases, device, recorder, config.backward));
   runner.onStep = [&](const std::string &what) { progress.step(what); };
   for (size_t i = 0; i < cases.size() && !isInterrupted(); ++i) {
