@@ -12,7 +12,8 @@ namespace attn::bench {
 /// `compare`.
 int runCompare(const std::vector<std::string> &arguments);
 
-/// `attn-bench report RUN.json [FILE.html]`: writes the HTML report again.
+/// `attn-bench report RUN.json [FILE.html]`: writes the HTML report again, or
+/// that of an unfinished run from its journal.
 int runReport(const std::vector<std::string> &arguments);
 
 } // namespace attn::bench

@@ -393,3 +393,19 @@ attn::bench::rowFromLine(const std::string &line,
   return parse(line, nullptr,
                [&](const JSON &json) { return rowFrom(json, backends); });
 }
+
+Result<Results>
+attn::bench::resultsFromJournal(const std::vector<std::string> &lines) {
+  Results results;
+  Result<RunInfo> run = runFromLine(lines.empty() ? "" : lines[0]);
+  if (!run)
+    return Error{run.error()};
+  results.run = std::move(*run);
+  for (size_t i = 1; i < lines.size(); ++i) {
+    auto row = rowFromLine(lines[i], results.run.backends);
+    if (!row)
+      break;
+    results.rows.push_back(std::move(*row));
+  }
+  return results;
+}
