@@ -4,6 +4,7 @@
 #define ATTN_BENCH_BACKEND_H
 
 #include "Device.h"
+#include "Gradients.h"
 #include "Refusal.h"
 
 #include "attn/API/Attention.h"
@@ -42,6 +43,13 @@ public:
   /// Errors: as run(); "interrupted" after Ctrl-C.
   virtual Result<Turn> time(Device &, const TensorView &out,
                             const TurnOptions &);
+  /// Gets ready for the gradients of the prepared problem, the forward pass
+  /// included. `gradients` outlives the runs. nullopt: ready.
+  virtual std::optional<Refusal> prepareBackward(const Gradients &gradients);
+  /// Enqueues one backward pass, which writes all gradients.
+  virtual Result<void> runBackward();
+  /// One turn of backward passes.
+  virtual Result<Turn> timeBackward(Device &, const TurnOptions &);
   /// Frees what prepare() took.
   virtual void finish() {}
   /// Seconds that prepare() spent in compiling; 0 if it compiles nothing.

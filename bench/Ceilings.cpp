@@ -34,8 +34,7 @@ static TensorView squareView(void *data, ElementType type, int64_t n) {
   return view;
 }
 
-static double gemmOnGPU(Device &device, ElementType type) {
-  constexpr int64_t n = 8192;
+static double gemmOnGPU(Device &device, ElementType type, int64_t n) {
   Result<CublasAttention> cublas = CublasAttention::create(device.stream());
   int64_t bytes = n * n * byteWidth(type);
   Result<Buffer> a = Buffer::create(device, bytes),
@@ -58,8 +57,7 @@ static double gemmOnGPU(Device &device, ElementType type) {
   return seconds > 0 ? 2.0 * n * n * n / seconds : 0;
 }
 
-static double gemmOnCPU(Device &device) {
-  constexpr int64_t n = 1536;
+static double gemmOnCPU(Device &device, int64_t n) {
   Result<const BLAS *> blas = BLAS::get();
   if (!blas)
     return 0;
@@ -73,9 +71,7 @@ static double gemmOnCPU(Device &device) {
   return seconds > 0 ? 2.0 * n * n * n / seconds : 0;
 }
 
-static double copyRate(Device &device) {
-  bool cuda = device.target() == Target::CUDA;
-  int64_t bytes = int64_t(1) << (cuda ? 30 : 28);
+static double copyRate(Device &device, int64_t bytes) {
   Result<Buffer> from = Buffer::create(device, bytes),
                  to = Buffer::create(device, bytes);
   if (!from || !to || !device.fill(from->data(), 1, bytes) ||
@@ -86,8 +82,15 @@ static double copyRate(Device &device) {
   return seconds > 0 ? 2.0 * bytes / seconds : 0;
 }
 
+CeilingSizes attn::bench::ceilingSizes(Target target) {
+  if (target == Target::CUDA)
+    return {8192, int64_t(1) << 30};
+  return {1536, int64_t(1) << 28};
+}
+
 Ceilings attn::bench::measureCeilings(Device &device,
-                                      const std::vector<ElementType> &types) {
+                                      const std::vector<ElementType> &types,
+                                      const CeilingSizes &sizes) {
   Ceilings ceilings;
   bool cuda = device.target() == Target::CUDA;
   for (ElementType type : types) {
@@ -95,13 +98,13 @@ Ceilings attn::bench::measureCeilings(Device &device,
       return ceilings;
     double flops = 0;
     if (cuda)
-      flops = gemmOnGPU(device, type);
+      flops = gemmOnGPU(device, type, sizes.matrix);
     else if (type == ElementType::F32)
-      flops = gemmOnCPU(device);
+      flops = gemmOnCPU(device, sizes.matrix);
     if (flops > 0)
       ceilings.gemm[toString(type)] = flops;
   }
   if (!isInterrupted())
-    ceilings.copy = copyRate(device);
+    ceilings.copy = copyRate(device, sizes.copyBytes);
   return ceilings;
 }

@@ -7,10 +7,20 @@
 
 namespace attn::bench {
 
+/// How much is multiplied and copied.
+struct CeilingSizes {
+  int64_t matrix;    ///< rows and columns
+  int64_t copyBytes; ///< more than any cache holds
+};
+
+/// What keeps the target busy for milliseconds.
+CeilingSizes ceilingSizes(Target);
+
 /// Measures within about a second: the product of two large square matrices of
 /// each type (OpenBLAS, f32 only; cuBLAS), and a copy of a tensor that no cache
 /// holds. What cannot be measured is left out.
-Ceilings measureCeilings(Device &, const std::vector<ElementType> &types);
+Ceilings measureCeilings(Device &, const std::vector<ElementType> &types,
+                         const CeilingSizes &);
 
 } // namespace attn::bench
 

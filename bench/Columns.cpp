@@ -58,6 +58,7 @@ Columns::Columns(const std::vector<std::string> &backends,
       if (std::find(quantities.begin(), quantities.end(), quantity.name) ==
           quantities.end())
         quantities.push_back(quantity.name);
+    tera |= flopRate(row, 0, Pass::Forward).value_or(0) >= 1e12;
   }
 }
 
@@ -102,8 +103,8 @@ Cells Columns::tableHeader() const {
     for (size_t i = 1; i < backends.size(); ++i)
       cells.push_back("over " + backends[i]);
   }
-  cells.push_back("TB/s");
-  cells.push_back("TFLOP/s");
+  cells.push_back(tera ? "TB/s" : "GB/s");
+  cells.push_back(tera ? "TFLOP/s" : "GFLOP/s");
   cells.insert(cells.end(), quantities.begin(), quantities.end());
   cells.push_back("compile (ms)");
   cells.push_back("remarks");
@@ -122,8 +123,9 @@ Cells Columns::tableCells(const Row &row) const {
     for (size_t i = 1; i < backends.size(); ++i)
       cells.push_back(format("%.2fx", speedup(row, i, pass), 1, ""));
   }
-  cells.push_back(format("%.3g", bandwidth(row, 0), 1e-12, ""));
-  cells.push_back(format("%.4g", flopRate(row, 0, Pass::Forward), 1e-12, ""));
+  double scale = tera ? 1e-12 : 1e-9;
+  cells.push_back(format("%.3g", bandwidth(row, 0), scale, ""));
+  cells.push_back(format("%.4g", flopRate(row, 0, Pass::Forward), scale, ""));
   for (const std::string &name : quantities)
     cells.push_back(format("%.6g", quantityOf(row, name), 1, ""));
   double compile = row.outcomes[0].compileSeconds;

@@ -12,8 +12,8 @@ namespace attn::bench {
 
 class Columns {
 public:
-  /// `rows` decide whether there are columns of the backward pass and which
-  /// quantities have one.
+  /// `rows` decide whether there are columns of the backward pass, which
+  /// quantities have one, and the table's unit of rates.
   Columns(const std::vector<std::string> &backends,
           const std::vector<Row> &rows);
 
@@ -31,6 +31,7 @@ private:
   std::vector<std::string> backends;
   std::vector<std::string> quantities;
   bool withBackward = false;
+  bool tera = false; ///< the table's rates in T/s, not in G/s
 };
 
 /// The remarks of a row: its own, and each backend's.

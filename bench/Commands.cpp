@@ -1,4 +1,6 @@
-// The subcommands that read finished runs: compare and report.
+// compare and report.
+#include "Commands.h"
+
 #include "Compare.h"
 #include "HTML.h"
 #include "Journal.h"
@@ -6,6 +8,7 @@
 
 #include <cstdio>
 #include <cstdlib>
+#include <filesystem>
 
 using namespace attn;
 using namespace attn::bench;
@@ -21,7 +24,10 @@ static Result<Results> readResults(const std::string &path) {
   Result<std::string> text = readFile(path);
   if (!text)
     return errorAt(path, text.error());
-  Result<Results> results = resultsFromJSON(*text);
+  // The journal of an unfinished run does as well.
+  Result<Results> results = resultsFromJournal(wholeLines(*text));
+  if (!results)
+    results = resultsFromJSON(*text);
   if (!results)
     return errorAt(path, results.error());
   return results;
@@ -86,12 +92,10 @@ int attn::bench::runReport(const std::vector<std::string> &arguments) {
   Result<Results> results = readResults(arguments[0]);
   if (!results)
     return complain(results.error());
-  std::string path = arguments[0];
-  static const std::string extension = ".json";
-  if (path.size() > extension.size() &&
-      path.rfind(extension) == path.size() - extension.size())
-    path.resize(path.size() - extension.size());
-  path = arguments.size() == 2 ? arguments[1] : path + ".html";
+  std::filesystem::path path = arguments[0];
+  path.replace_extension(".html");
+  if (arguments.size() == 2)
+    path = arguments[1];
   if (Result<void> written = writeFile(path, reportHTML(*results)); !written)
     return complain("attn-bench: error: " + written.error());
   std::printf("%s\n", path.c_str());

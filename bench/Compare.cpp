@@ -82,6 +82,8 @@ public:
     return count(Verdict::Slower) || count(Verdict::Fault);
   }
   bool isEmpty() const { return lines.empty(); }
+  /// Whether one side left the cache warm and the other did not.
+  bool mixesHotAndCold() const { return mixed; }
 
 private:
   int count(Verdict verdict) const {
@@ -92,6 +94,7 @@ private:
   double threshold;
   std::vector<Cells> lines;
   std::map<Verdict, int> verdicts;
+  bool mixed = false;
 };
 } // namespace
 
@@ -113,6 +116,7 @@ void Comparer::compare(const Row &before, const Row &after,
   if (old && now) {
     verdict = judge(*old, *now, threshold);
     change = changeOf(*old, *now);
+    mixed |= old->hot != now->hot;
   } else if (old && isFaultIn(newOutcome, pass)) {
     verdict = Verdict::Fault;
   } else if (now && isFaultIn(oldOutcome, pass)) {
@@ -196,6 +200,8 @@ Comparison attn::bench::compareResults(const Results &before,
                       " (threshold " + format("%.3g%%", threshold * 100) +
                       ")\n";
   comparison.text += differences(before.run, after.run);
+  if (comparer.mixesHotAndCold())
+    comparison.text += "note: one of the runs is --hot, the other is not\n";
   if (unmatched)
     comparison.text += "note: " + std::to_string(unmatched) +
                        " cases are in one of the runs only\n";

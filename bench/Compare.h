@@ -42,14 +42,6 @@ struct Comparison {
 Comparison compareResults(const Results &before, const Results &after,
                           double threshold);
 
-/// `attn-bench compare A.json B.json [--threshold PERCENT]`: 0 if nothing is
-/// worse, 1 if something is, 2 for bad input. `arguments` are those after
-/// `compare`.
-int runCompare(const std::vector<std::string> &arguments);
-
-/// `attn-bench report RUN.json [FILE.html]`: writes the HTML report again.
-int runReport(const std::vector<std::string> &arguments);
-
 } // namespace attn::bench
 
 #endif // ATTN_BENCH_COMPARE_H

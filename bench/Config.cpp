@@ -275,10 +275,10 @@ Result<void> attn::bench::applySettings(Config &config,
 std::vector<std::string> attn::bench::missingFeatures(const Config &config) {
   std::vector<std::string> missing;
   if (config.backward)
-    missing.push_back("calculate_bwd: the backward pass is not there yet; only "
-                      "the forward pass is measured");
+    missing.push_back("calculate_bwd: compiled has no backward pass yet; those "
+                      "of the other backends are measured");
   if (config.maxAutotune)
-    missing.push_back("max_autotune: autotuning is not there yet; schedules "
-                      "are chosen by rule");
+    missing.push_back("max_autotune: compiled has no autotuning yet, and "
+                      "chooses its schedules by rule");
   return missing;
 }

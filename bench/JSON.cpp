@@ -263,8 +263,9 @@ static Outcome outcomeFrom(const JSON &json) {
     return outcome;
   const JSON &inner = json.at("backward");
   Backward &backward = outcome.backward.emplace();
-  for (Backward::Check check : {Backward::Unchecked, Backward::Wrong,
-                                Backward::Passed, Backward::NotRun}) {
+  for (Backward::Check check :
+       {Backward::Unchecked, Backward::Wrong, Backward::Failed,
+        Backward::Passed, Backward::NotRun}) {
     backward.check = check;
     if (inner.at("status") == statusOf(outcome, Pass::Backward))
       break;
@@ -391,4 +392,20 @@ attn::bench::rowFromLine(const std::string &line,
                          const std::vector<std::string> &backends) {
   return parse(line, nullptr,
                [&](const JSON &json) { return rowFrom(json, backends); });
+}
+
+Result<Results>
+attn::bench::resultsFromJournal(const std::vector<std::string> &lines) {
+  Results results;
+  Result<RunInfo> run = runFromLine(lines.empty() ? "" : lines[0]);
+  if (!run)
+    return Error{run.error()};
+  results.run = std::move(*run);
+  for (size_t i = 1; i < lines.size(); ++i) {
+    auto row = rowFromLine(lines[i], results.run.backends);
+    if (!row)
+      break;
+    results.rows.push_back(std::move(*row));
+  }
+  return results;
 }

@@ -27,6 +27,10 @@ std::string toEmbeddedJSON(const Results &);
 /// version of the format; a member that is missing or has another type.
 Result<Results> resultsFromJSON(const std::string &text);
 
+/// Reads a journal: what there is of an unfinished run. Errors: no journal.
+/// Lines from the first broken one on are left out.
+Result<Results> resultsFromJournal(const std::vector<std::string> &lines);
+
 /// Lines of a journal, without the line break.
 std::string toLine(const RunInfo &);
 std::string toLine(size_t index, const Row &,

@@ -70,16 +70,22 @@ Result<std::unique_ptr<Journal>> Journal::open(const std::string &path) {
   }
 }
 
+std::vector<std::string> attn::bench::wholeLines(const std::string &text) {
+  std::vector<std::string> lines;
+  size_t begin = 0;
+  for (size_t end; (end = text.find('\n', begin)) != std::string::npos;
+       begin = end + 1)
+    lines.push_back(text.substr(begin, end - begin));
+  return lines;
+}
+
 Journal::~Journal() { ::close(descriptor); }
 
 Result<void> Journal::read() {
   Result<std::string> text = readAll(descriptor, path);
   if (!text)
     return Error{text.error()};
-  size_t begin = 0;
-  for (size_t end; (end = text->find('\n', begin)) != std::string::npos;
-       begin = end + 1)
-    found.push_back(text->substr(begin, end - begin));
+  found = wholeLines(*text);
   return {};
 }
 

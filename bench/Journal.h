@@ -41,6 +41,9 @@ private:
   std::vector<std::string> found;
 };
 
+/// The lines of `text` that end with a line break.
+std::vector<std::string> wholeLines(const std::string &text);
+
 /// Writes a file as a whole: who reads it sees the old text or the new one.
 Result<void> writeFile(const std::string &path, const std::string &text);
 

@@ -2,7 +2,7 @@
 #include "Main.h"
 
 #include "CommandLine.h"
-#include "Compare.h"
+#include "Commands.h"
 #include "ConfigFile.h"
 #include "Interrupt.h"
 #include "Repeat.h"
@@ -45,6 +45,9 @@ static Result<Config> readConfig(const CommandLine &line) {
   }
   if (Result<void> applied = applySettings(config, line.settings); !applied)
     return Error{applied.error()};
+  if (config.decoding && config.backward)
+    return errorAt("attn-bench", "expects 'decoding' or 'calculate_bwd', got "
+                                 "both: there is no backward pass of decoding");
   if (config.savePath.text.empty() && !line.configPath.empty())
     config.savePath = {defaultSavePath(), "attn-bench"};
   return config;

@@ -14,9 +14,10 @@ namespace attn::bench {
 /// The verdict on a backend's gradients, and their time.
 struct Backward {
   enum Check {
-    NotRun,
+    NotRun, ///< it has none for this problem
     Passed,
     Wrong,
+    Failed,   ///< it should have worked
     Unchecked ///< timed, but the case is too large for the reference gradients
   } check = NotRun;
   Timing timing;                  ///< empty unless Passed or Unchecked

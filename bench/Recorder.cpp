@@ -44,24 +44,18 @@ Result<void> Recorder::checkWritable(const std::string &savePath) {
 
 /// Takes over the rows of an unfinished run, if it is the same run.
 Result<void> Recorder::readJournal() {
-  Result<RunInfo> old = runFromLine(journal->lines()[0]);
+  Result<Results> old = resultsFromJournal(journal->lines());
   if (!old)
     return Error{"cannot resume from '" + paths->journal + "': " + old.error()};
-  if (old->fingerprint != results.run.fingerprint)
+  if (old->run.fingerprint != results.run.fingerprint)
     return Error{"cannot resume from '" + paths->journal +
                  "': it has other cases, settings, another device or another "
                  "version of attn; its run was: " +
-                 old->commandLine};
-  results.run = std::move(*old);
-  size_t good = 1;
-  for (; good < journal->lines().size(); ++good) {
-    auto row = rowFromLine(journal->lines()[good], results.run.backends);
-    if (!row)
-      break; // What comes after a broken line is measured again.
-    results.rows.push_back(std::move(*row));
-  }
+                 old->run.commandLine};
+  results = std::move(*old);
   resumed = true;
-  return journal->keep(good);
+  // What comes after a broken line is measured again.
+  return journal->keep(1 + results.rows.size());
 }
 
 /// Takes over a finished run, if it is the same run.

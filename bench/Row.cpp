@@ -41,6 +41,8 @@ const char *attn::bench::statusOf(const Outcome &outcome, Pass pass) {
     return "timed";
   case Backward::Wrong:
     return "wrong";
+  case Backward::Failed:
+    return "failed";
   case Backward::Unchecked:
     return "unchecked";
   }
@@ -53,7 +55,8 @@ const Timing *attn::bench::timingOf(const Row &row, size_t backend, Pass pass) {
   if (pass == Pass::Forward && outcome.kind == Outcome::Timed)
     timing = &outcome.timing;
   if (pass == Pass::Backward && outcome.backward &&
-      outcome.backward->check != Backward::Wrong)
+      (outcome.backward->check == Backward::Passed ||
+       outcome.backward->check == Backward::Unchecked))
     timing = &outcome.backward->timing;
   return timing && !timing->samples.empty() ? timing : nullptr;
 }
@@ -66,7 +69,8 @@ bool attn::bench::hasBackward(const Row &row) {
 
 bool attn::bench::isFault(const Outcome &outcome) {
   return outcome.kind == Outcome::Wrong || outcome.kind == Outcome::Failed ||
-         (outcome.backward && outcome.backward->check == Backward::Wrong);
+         (outcome.backward && (outcome.backward->check == Backward::Wrong ||
+                               outcome.backward->check == Backward::Failed));
 }
 
 bool attn::bench::isFault(const Row &row) {

@@ -26,7 +26,8 @@ std::string attn::bench::describeCases(const std::vector<Case> &cases,
   return markdownTable({"attn_type", "dtype", "shape(B,Hq,M,Hkv,N,D)", "memory",
                         "estimated time", "remarks"},
                        rows) +
-         "\n" + std::to_string(cases.size()) + " cases, about " +
+         "\n" + std::to_string(cases.size()) +
+         (cases.size() == 1 ? " case, about " : " cases, about ") +
          formatDuration(total) + " (estimated)\n";
 }
 
@@ -58,7 +59,8 @@ Result<void> attn::bench::runCases(const Config &config,
                                    Device &device, Recorder &recorder) {
   Ceilings ceilings;
   if (recorder.outputs() && !recorder.isResumed())
-    ceilings = measureCeilings(device, config.types);
+    ceilings =
+        measureCeilings(device, config.types, ceilingSizes(device.target()));
   if (Result<void> begun = recorder.begin(ceilings); !begun)
     return begun;
   BackendOptions options;
@@ -68,9 +70,10 @@ Result<void> attn::bench::runCases(const Config &config,
   options.torch = {config.maxAutotune, config.dynamic};
   std::vector<std::unique_ptr<Backend>> backends =
       createBackends(recorder.run().backends, device, options);
-  TimingOptions timing;
-  timing.hot = config.hot;
-  Runner runner(device, std::move(backends), timing);
+  RunnerOptions runnerOptions;
+  runnerOptions.timing.hot = config.hot;
+  runnerOptions.backward = config.backward;
+  Runner runner(device, std::move(backends), runnerOptions);
   Progress progress(expectedSeconds(cases, device, recorder, config.backward));
   runner.onStep = [&](const std::string &what) { progress.step(what); };
   for (size_t i = 0; i < cases.size() && !isInterrupted(); ++i) {

@@ -5,6 +5,7 @@
 #include "Interrupt.h"
 #include "Nvml.h"
 #include "Registry.h"
+#include "Rounds.h"
 
 #include <algorithm>
 #include <chrono>
@@ -20,8 +21,8 @@ static bool isMath(const Backend &backend) {
 }
 
 Runner::Runner(Device &device, std::vector<std::unique_ptr<Backend>> all,
-               const TimingOptions &timing)
-    : device(device), timing(timing), backends(std::move(all)) {
+               const RunnerOptions &options)
+    : device(device), options(options), backends(std::move(all)) {
   bool hasMath = std::any_of(backends.begin(), backends.end(),
                              [](const auto &b) { return isMath(*b); });
   if (!hasMath)
@@ -141,46 +142,134 @@ void Runner::judge(Row &row, CaseData &data) {
   }
 }
 
-/// Round after round, until every backend has been sampled enough.
-void Runner::measure(Row &row, CaseData &data) {
-  std::vector<Sampler> samplers(backends.size(), Sampler(timing));
-  TurnOptions options;
-  options.hot = timing.hot;
-  for (bool more = true; more && !isInterrupted();) {
-    more = false;
-    for (size_t i = 0; i < backends.size() && !isInterrupted(); ++i) {
-      Outcome &outcome = row.outcomes[i];
-      if (outcome.kind != Outcome::Timed || !samplers[i].needsTurn())
-        continue;
-      onStep(std::string("timing ") + backends[i]->name());
-      Result<Turn> turn = backends[i]->time(device, data.out().view(), options);
-      if (turn) {
-        samplers[i].add(*turn);
-        more |= samplers[i].needsTurn();
-      } else if (!isInterrupted()) {
-        outcome.kind = Outcome::Failed;
-        outcome.reason = turn.error();
-      }
-    }
-  }
+/// Times the forward passes of the backends whose results are right.
+void Runner::measureForward(Row &row, CaseData &data) {
+  std::vector<Contestant> contestants;
+  std::vector<Outcome *> outcomes;
   for (size_t i = 0; i < backends.size(); ++i) {
-    Outcome &outcome = row.outcomes[i];
-    if (outcome.kind != Outcome::Timed)
+    if (row.outcomes[i].kind != Outcome::Timed)
       continue;
-    outcome.timing = samplers[i].result();
+    outcomes.push_back(&row.outcomes[i]);
+    contestants.push_back(
+        {[&, i](const TurnOptions &turn) {
+           onStep(std::string("timing ") + backends[i]->name());
+           return backends[i]->time(device, data.out().view(), turn);
+         },
+         {},
+         ""});
+  }
+  sampleInRounds(contestants, options.timing);
+  for (size_t i = 0; i < contestants.size(); ++i) {
+    Outcome &outcome = *outcomes[i];
+    if (!contestants[i].error.empty()) {
+      outcome.kind = Outcome::Failed;
+      outcome.reason = contestants[i].error;
+      continue;
+    }
+    outcome.timing = std::move(contestants[i].timing);
     outcome.seconds = outcome.timing.median();
     if (outcome.timing.samples.empty())
       outcome.kind = Outcome::Interrupted;
   }
 }
 
+/// Runs one backend's backward pass and compares what it gives.
+Backward Runner::checkBackward(Backend &backend, GradientData &data) {
+  Backward result;
+  result.check = Backward::Failed;
+  auto failed = [&](const std::string &reason) {
+    result.reason = reason;
+    return result;
+  };
+  if (std::optional<Refusal> refusal =
+          backend.prepareBackward(data.gradients())) {
+    if (refusal->kind != Refusal::Failed)
+      result.check = Backward::NotRun;
+    return failed(refusal->reason);
+  }
+  if (Result<void> poisoned = data.poison(); !poisoned)
+    return failed(poisoned.error());
+  if (Result<void> ran = backend.runBackward(); !ran)
+    return failed(ran.error());
+  if (Result<void> finished = device.synchronize(); !finished)
+    return failed(finished.error());
+  Result<GradientError> error = data.compare();
+  if (!error)
+    return failed(error.error());
+  result.check = Backward::Unchecked;
+  if (!data.reference().isThere())
+    return failed(data.reference().whyNot());
+  result.check = Backward::Passed;
+  result.maxError = error->error;
+  if (error->share <= 1) // False for a NaN.
+    return failed(data.reference().remark());
+  result.check = Backward::Wrong;
+  char text[160];
+  std::snprintf(text, sizeof(text), "%s: error %.2e exceeds %.2e", error->of,
+                error->error, error->bound);
+  return failed(text);
+}
+
+/// Checks and times the backward passes of the backends that have one.
+void Runner::measureBackward(Row &row, const Case &item, CaseData &data) {
+  std::string reason;
+  std::unique_ptr<GradientData> gradients;
+  if (item.sizes.queries == 1) {
+    reason = "decoding has no backward pass";
+  } else {
+    auto made =
+        GradientData::create(device, data.problem(), pools.get(item.type)[0]);
+    if (made)
+      gradients = std::move(*made);
+    else
+      reason = "no gradients: " + made.error();
+  }
+  std::vector<Contestant> contestants;
+  std::vector<Backward *> results;
+  for (size_t i = 0; i < backends.size() && !isInterrupted(); ++i) {
+    Outcome &outcome = row.outcomes[i];
+    if (outcome.kind != Outcome::Timed)
+      continue;
+    outcome.backward = Backward();
+    outcome.backward->reason = reason;
+    if (!gradients)
+      continue;
+    onStep(std::string("checking ") + backends[i]->name() + " backward");
+    outcome.backward = checkBackward(*backends[i], *gradients);
+    if (outcome.backward->check != Backward::Passed &&
+        outcome.backward->check != Backward::Unchecked)
+      continue;
+    results.push_back(&*outcome.backward);
+    contestants.push_back({[&, i](const TurnOptions &turn) {
+                             onStep(std::string("timing ") +
+                                    backends[i]->name() + " backward");
+                             return backends[i]->timeBackward(device, turn);
+                           },
+                           {},
+                           ""});
+  }
+  sampleInRounds(contestants, options.timing);
+  for (size_t i = 0; i < contestants.size(); ++i) {
+    results[i]->timing = std::move(contestants[i].timing);
+    if (contestants[i].error.empty())
+      continue;
+    results[i]->check = Backward::Failed;
+    results[i]->reason = contestants[i].error;
+  }
+  // They may still refer to the gradients.
+  for (std::unique_ptr<Backend> &backend : backends)
+    backend->finish();
+}
+
 /// Measures the backends that gave right results, and notes the clocks.
-void Runner::measureWatched(Row &row, CaseData &data) {
+void Runner::measure(Row &row, const Case &item, CaseData &data) {
   using Clock = std::chrono::steady_clock;
   Conditions &conditions = row.conditions;
   conditions.before = device.state();
   Clock::time_point start = Clock::now();
-  measure(row, data);
+  measureForward(row, data);
+  if (options.backward && !isInterrupted())
+    measureBackward(row, item, data);
   conditions.seconds =
       std::chrono::duration<double>(Clock::now() - start).count();
   conditions.after = device.state();
@@ -205,9 +294,10 @@ void Runner::countTiles(Row &row, Backend &backend, CaseData &data) {
   }
   if (!backend.makesLists())
     return;
-  TurnOptions options;
-  options.hot = timing.hot;
-  Result<Turn> turn = device.time([&] { return backend.makeLists(); }, options);
+  TurnOptions turnOptions;
+  turnOptions.hot = options.timing.hot;
+  Result<Turn> turn =
+      device.time([&] { return backend.makeLists(); }, turnOptions);
   if (!turn || turn->samples.empty())
     return;
   Timing lists;
@@ -240,7 +330,7 @@ Row Runner::run(const Case &asked) {
   for (size_t i = 0; i < backends.size() && !isInterrupted(); ++i)
     row.outcomes[i] = check(*backends[i], **data);
   judge(row, **data);
-  measureWatched(row, **data);
+  measure(row, item, **data);
   const ProblemSizes &s = item.sizes;
   row.allPairs = double(s.batch) * s.heads * s.queries * s.keys;
   row.flopsPerPair = 2.0 * (s.headDim + s.valueDim);

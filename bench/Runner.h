@@ -4,17 +4,23 @@
 #define ATTN_BENCH_RUNNER_H
 
 #include "CaseData.h"
+#include "GradientData.h"
 #include "ModText.h"
 #include "Row.h"
 #include "Work.h"
 
 namespace attn::bench {
 
+struct RunnerOptions {
+  TimingOptions timing;
+  bool backward = false; ///< whether backward passes are checked and timed
+};
+
 class Runner {
 public:
   /// The first backend is the one that the others are compared with.
   Runner(Device &device, std::vector<std::unique_ptr<Backend>> backends,
-         const TimingOptions &timing = {});
+         const RunnerOptions &options = {});
 
   /// Is told what runs now ("checking math", "timing math").
   std::function<void(const std::string &)> onStep = [](const std::string &) {};
@@ -32,12 +38,14 @@ private:
   Outcome check(Backend &, CaseData &);
   std::optional<double> mathError(const Row &, CaseData &);
   void judge(Row &, CaseData &);
-  void measure(Row &, CaseData &);
-  void measureWatched(Row &, CaseData &);
   void countTiles(Row &, Backend &, CaseData &);
+  void measure(Row &, const Case &, CaseData &);
+  void measureForward(Row &, CaseData &);
+  Backward checkBackward(Backend &, GradientData &);
+  void measureBackward(Row &, const Case &, CaseData &);
 
   Device &device;
-  TimingOptions timing;
+  RunnerOptions options;
   std::vector<std::unique_ptr<Backend>> backends;
   /// What errors are judged by where `math` is not among the backends.
   std::unique_ptr<Backend> yardstick;

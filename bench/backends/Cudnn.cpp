@@ -3,6 +3,7 @@
 // cuDNN and the CUDA runtime themselves are loaded at run time. Built where the
 // headers are found, else CudnnMissing.cpp stands in.
 #include "../Backend.h"
+#include "../FixedVariant.h"
 #include "../Tensors.h"
 
 #include <cudnn_frontend.h>
@@ -23,7 +24,17 @@ namespace {
 using FrontendTensor = std::shared_ptr<fe::graph::Tensor_attributes>;
 using FrontendGraph = std::shared_ptr<fe::graph::Graph>;
 
-enum TensorId : int64_t { kQuery = 1, kKey, kValue, kOut };
+enum TensorId : int64_t {
+  kQuery = 1,
+  kKey,
+  kValue,
+  kOut,
+  kStats,
+  kGradOut,
+  kGradQuery,
+  kGradKey,
+  kGradValue
+};
 
 /// The first of `names` that the loader finds.
 void *openFirst(std::initializer_list<const char *> names) {
@@ -62,51 +73,60 @@ Result<cudnnHandle_t> cudnnHandle(void *stream) {
 }
 
 /// Why cuDNN's attention has no such variant; empty if it has one.
-std::string patternRefusal(const Problem &problem) {
-  const std::string &pattern = problem.pattern;
+std::string variantRefusal(const Problem &problem,
+                           const FixedVariant &variant) {
   const ProblemSizes &sizes = problem.sizes;
-  if (pattern == "alibi" && (sizes.heads & (sizes.heads - 1)))
+  if (variant.alibi && (sizes.heads & (sizes.heads - 1)))
     return "cuDNN's ALiBi has other slopes where the number of heads is not a "
            "power of two";
   // cuDNN's own check says the same of s_q and s_kv; rows without keys are
   // not defined there.
-  if (pattern == "sliding_window" && sizes.queries > sizes.keys)
+  if (variant.window && sizes.queries > sizes.keys)
     return "cuDNN's sliding window needs as many keys as queries";
-  for (const char *known :
-       {"noop", "causal", "sliding_window", "alibi", "softcap"})
-    if (pattern == known)
-      return "";
-  return "cuDNN's attention has no such variant, only a bias matrix of queries "
-         "x keys";
+  if (variant.window && variant.softcap)
+    return "cuDNN takes no window beside a score modifier";
+  return "";
 }
 
-/// softcap: 50 * tanh(score / 50), then causal.
-FrontendTensor softcapped(FrontendGraph graph, FrontendTensor score) {
-  auto cap = std::make_shared<fe::graph::Tensor_attributes>(50.f);
-  fe::graph::attn::score_modifiers::Softcap softcap;
-  FrontendTensor capped = softcap.forward(graph, score, cap);
-  return fe::graph::attn::score_modifiers::causal_mask(graph, capped);
-}
-
-fe::graph::SDPA_attributes attributesOf(const Problem &problem) {
-  fe::graph::SDPA_attributes attributes;
-  attributes.set_name("attention")
-      .set_generate_stats(false)
-      .set_attn_scale(problem.scale);
-  const std::string &pattern = problem.pattern;
-  if (pattern == "softcap")
-    return attributes.set_score_mod(softcapped);
-  if (pattern == "noop")
-    return attributes;
+/// What the attributes of both passes have in common.
+template <typename Attributes>
+void describe(Attributes &attributes, const Problem &problem,
+              const FixedVariant &variant) {
+  attributes.set_name("attention").set_attn_scale(problem.scale);
+  if (variant.softcap || !variant.causal)
+    return;
   attributes.set_diagonal_alignment(fe::DiagonalAlignment_t::TOP_LEFT)
       .set_diagonal_band_right_bound(0);
-  // cuDNN keeps kv + bound > q: with 513, the 513 keys q - kv = 0..512.
-  if (pattern == "sliding_window")
-    attributes.set_diagonal_band_left_bound(513);
-  if (pattern == "alibi")
+  // cuDNN keeps kv + bound > q.
+  if (variant.window)
+    attributes.set_diagonal_band_left_bound(int(variant.window));
+  if (variant.alibi)
     attributes.set_alibi_mask(true);
-  return attributes;
 }
+
+/// cap * tanh(score / cap), then causal, as two functions on graphs: cuDNN
+/// takes no mask of its own beside a score modifier. The backward one needs
+/// what the forward one saved.
+struct SoftcapMod {
+  explicit SoftcapMod(const FixedVariant &variant)
+      : cap(float(variant.softcap)), causal(variant.causal) {}
+
+  FrontendTensor forward(FrontendGraph graph, FrontendTensor score) {
+    auto scalar = std::make_shared<fe::graph::Tensor_attributes>(cap);
+    FrontendTensor capped = softcap.forward(graph, score, scalar);
+    return causal ? fe::graph::attn::score_modifiers::causal_mask(graph, capped)
+                  : capped;
+  }
+  FrontendTensor backward(FrontendGraph graph, FrontendTensor gradient) {
+    auto scalar = std::make_shared<fe::graph::Tensor_attributes>(cap);
+    return softcap.backward(graph, gradient, scalar);
+  }
+
+private:
+  float cap;
+  bool causal;
+  fe::graph::attn::score_modifiers::Softcap softcap;
+};
 
 FrontendTensor input(fe::graph::Graph &graph, const char *name, TensorId id,
                      const TensorView &view) {
@@ -118,6 +138,24 @@ FrontendTensor input(fe::graph::Graph &graph, const char *name, TensorId id,
           .set_stride({view.strides[0], view.strides[1], view.strides[2], 1}));
 }
 
+/// A graph with its execution plan, and the memory that it works on.
+struct Plan {
+  FrontendGraph graph;
+  std::unordered_map<int64_t, void *> pack;
+  Buffer workspace;
+
+  Result<void> execute(cudnnHandle_t handle) {
+    try {
+      if (fe::error_t error = graph->execute(handle, pack, workspace.data());
+          error.is_bad())
+        return Error{"cuDNN: " + error.err_msg};
+      return {};
+    } catch (const std::exception &missing) {
+      return Error{std::string("cuDNN: ") + missing.what()};
+    }
+  }
+};
+
 class Cudnn final : public Backend {
 public:
   explicit Cudnn(Device &device) : device(device) {}
@@ -126,19 +164,27 @@ public:
   const char *name() const override { return "cudnn"; }
   std::optional<Refusal> prepare(const Problem &problem) override;
   Result<void> run(const TensorView &out) override;
+  std::optional<Refusal> prepareBackward(const Gradients &) override;
+  Result<void> runBackward() override { return backward.execute(handle); }
   void finish() override;
   double compileSeconds() const override { return seconds; }
 
 private:
-  std::optional<Refusal> plan(const std::array<int64_t, 3> &outStrides);
+  FrontendGraph newGraph() const;
+  std::array<FrontendTensor, 3> inputs(fe::graph::Graph &, Plan &) const;
+  std::optional<Refusal> build(Plan &plan, FrontendGraph graph);
+  std::optional<Refusal> planForward(Plan &plan, const TensorView &out,
+                                     void *stats);
+  std::optional<Refusal> planBackward(const TensorView &out, const Gradients &);
+  std::optional<Refusal> trainOnce(const Gradients &);
 
   Device &device;
   const Problem *problem = nullptr;
+  FixedVariant variant;
   cudnnHandle_t handle = nullptr;
-  FrontendGraph graph; ///< with its execution plan; null: nothing to run
+  Plan forward, backward;
   std::array<int64_t, 3> plannedStrides{}; ///< of the output
-  std::unordered_map<int64_t, void *> pack;
-  Buffer workspace;
+  Buffer trainedOut, stats;                ///< what the backward pass reads
   double seconds = 0;
 };
 
@@ -158,87 +204,200 @@ std::optional<Refusal> Cudnn::prepare(const Problem &next) {
   if (problem->type != ElementType::BF16 && problem->type != ElementType::F16)
     return Refusal{Refusal::Unsupported,
                    "cuDNN's attention takes bf16 and f16"};
-  if (std::string reason = patternRefusal(*problem); !reason.empty())
+  Result<FixedVariant> known = fixedVariantOf(*problem);
+  if (!known)
+    return Refusal{Refusal::Unsupported,
+                   "cuDNN's attention has " + known.error()};
+  variant = *known;
+  if (std::string reason = variantRefusal(*problem, variant); !reason.empty())
     return Refusal{Refusal::Unsupported, reason};
   if (sizes.queries == 0 || sizes.keys == 0)
     return Refusal{Refusal::Unsupported, "cuDNN takes no empty sequences"};
 
   // The output is most likely stored as the query is.
-  std::array<int64_t, 3> strides = problem->query.strides;
-  for (int64_t &stride : strides)
+  TensorView out = problem->query;
+  out.data = nullptr;
+  out.sizes[3] = sizes.valueDim;
+  for (int64_t &stride : out.strides)
     stride = stride / sizes.headDim * sizes.valueDim;
   try {
     Result<cudnnHandle_t> created = cudnnHandle(device.stream());
     if (!created)
       return Refusal{Refusal::Unavailable, created.error()};
     handle = *created;
-    return plan(strides);
+    plannedStrides = out.strides;
+    return planForward(forward, out, /*stats=*/nullptr);
   } catch (const std::exception &missing) { // a library or symbol is not there
     return Refusal{Refusal::Unavailable,
                    std::string("cuDNN: ") + missing.what()};
   }
 }
 
-/// Builds the graph for an output with these strides.
-std::optional<Refusal> Cudnn::plan(const std::array<int64_t, 3> &outStrides) {
-  auto start = std::chrono::steady_clock::now();
-  auto built = std::make_shared<fe::graph::Graph>();
-  built
+FrontendGraph Cudnn::newGraph() const {
+  auto graph = std::make_shared<fe::graph::Graph>();
+  graph
       ->set_io_data_type(problem->type == ElementType::BF16
                              ? fe::DataType_t::BFLOAT16
                              : fe::DataType_t::HALF)
       .set_intermediate_data_type(fe::DataType_t::FLOAT)
       .set_compute_data_type(fe::DataType_t::FLOAT);
-  auto [out, stats] = built->sdpa(
-      input(*built, "query", kQuery, problem->query),
-      input(*built, "key", kKey, problem->key),
-      input(*built, "value", kValue, problem->value), attributesOf(*problem));
-  const ProblemSizes &sizes = problem->sizes;
-  out->set_output(true)
-      .set_uid(kOut)
-      .set_dim({sizes.batch, sizes.heads, sizes.queries, sizes.valueDim})
-      .set_stride({outStrides[0], outStrides[1], outStrides[2], 1});
+  return graph;
+}
 
+std::array<FrontendTensor, 3> Cudnn::inputs(fe::graph::Graph &graph,
+                                            Plan &plan) const {
+  plan.pack = {{kQuery, problem->query.data},
+               {kKey, variant.key.data},
+               {kValue, variant.value.data}};
+  return {input(graph, "query", kQuery, problem->query),
+          input(graph, "key", kKey, variant.key),
+          input(graph, "value", kValue, variant.value)};
+}
+
+/// Chooses an execution plan for the graph, and adds both to `plan`.
+std::optional<Refusal> Cudnn::build(Plan &plan, FrontendGraph graph) {
+  auto start = std::chrono::steady_clock::now();
   int64_t bytes = 0;
-  if (fe::error_t error = built->build(handle, {fe::HeurMode_t::A});
+  if (fe::error_t error = graph->build(handle, {fe::HeurMode_t::A});
       error.is_bad())
     return refusalFor(error);
-  if (fe::error_t error = built->get_workspace_size(bytes); error.is_bad())
+  if (fe::error_t error = graph->get_workspace_size(bytes); error.is_bad())
     return refusalFor(error);
   Result<Buffer> allocated = Buffer::create(device, bytes);
   if (!allocated)
     return Refusal{Refusal::OutOfMemory, "workspace: " + allocated.error()};
-  workspace = std::move(*allocated);
-  graph = std::move(built);
-  plannedStrides = outStrides;
-  pack = {{kQuery, problem->query.data},
-          {kKey, problem->key.data},
-          {kValue, problem->value.data}};
+  plan.workspace = std::move(*allocated);
+  plan.graph = std::move(graph);
   seconds +=
       std::chrono::duration<double>(std::chrono::steady_clock::now() - start)
           .count();
   return std::nullopt;
 }
 
+static void shapeAs(FrontendTensor tensor, TensorId id,
+                    const TensorView &view) {
+  tensor->set_output(true)
+      .set_uid(id)
+      .set_dim({view.sizes.begin(), view.sizes.end()})
+      .set_stride({view.strides[0], view.strides[1], view.strides[2], 1});
+}
+
+/// The forward pass into an output with these strides; for training also into
+/// `stats`, the rows' LSE (f32, contiguous).
+std::optional<Refusal> Cudnn::planForward(Plan &plan, const TensorView &out,
+                                          void *rowStats) {
+  FrontendGraph graph = newGraph();
+  auto [query, key, value] = inputs(*graph, plan);
+  fe::graph::SDPA_attributes attributes;
+  describe(attributes, *problem, variant);
+  attributes.set_generate_stats(rowStats != nullptr);
+  if (variant.softcap)
+    attributes.set_score_mod([mod = std::make_shared<SoftcapMod>(variant)](
+                                 FrontendGraph in, FrontendTensor score) {
+      return mod->forward(in, score);
+    });
+  auto [result, saved] = graph->sdpa(query, key, value, attributes);
+  shapeAs(result, kOut, out);
+  plan.pack[kOut] = out.data;
+  if (rowStats) {
+    saved->set_output(true).set_uid(kStats).set_data_type(
+        fe::DataType_t::FLOAT);
+    plan.pack[kStats] = rowStats;
+  }
+  return build(plan, std::move(graph));
+}
+
 Result<void> Cudnn::run(const TensorView &out) {
-  try {
-    if (out.strides != plannedStrides)
-      if (std::optional<Refusal> refusal = plan(out.strides))
+  if (out.strides != plannedStrides) {
+    plannedStrides = out.strides;
+    try {
+      if (std::optional<Refusal> refusal = planForward(forward, out, nullptr))
         return Error{refusal->reason};
-    pack[kOut] = out.data;
-    if (fe::error_t error = graph->execute(handle, pack, workspace.data());
-        error.is_bad())
-      return Error{"cuDNN: " + error.err_msg};
-    return {};
+    } catch (const std::exception &missing) {
+      return Error{std::string("cuDNN: ") + missing.what()};
+    }
+  }
+  forward.pack[kOut] = out.data;
+  return forward.execute(handle);
+}
+
+std::optional<Refusal> Cudnn::planBackward(const TensorView &out,
+                                           const Gradients &gradients) {
+  const ProblemSizes &sizes = problem->sizes;
+  FrontendGraph graph = newGraph();
+  auto [query, key, value] = inputs(*graph, backward);
+  FrontendTensor rowStats = graph->tensor(
+      fe::graph::Tensor_attributes()
+          .set_name("stats")
+          .set_uid(kStats)
+          .set_dim({sizes.batch, sizes.heads, sizes.queries, 1})
+          .set_stride({sizes.heads * sizes.queries, sizes.queries, 1, 1})
+          .set_data_type(fe::DataType_t::FLOAT));
+  fe::graph::SDPA_backward_attributes attributes;
+  describe(attributes, *problem, variant);
+  if (variant.softcap) {
+    auto mod = std::make_shared<SoftcapMod>(variant);
+    attributes.set_score_mod([mod](FrontendGraph in, FrontendTensor score) {
+      return mod->forward(in, score);
+    });
+    attributes.set_score_mod_bprop(
+        [mod](FrontendGraph in, FrontendTensor gradient) {
+          return mod->backward(in, gradient);
+        });
+  }
+  auto [gradQuery, gradKey, gradValue] = graph->sdpa_backward(
+      query, key, value, input(*graph, "out", kOut, out),
+      input(*graph, "grad_out", kGradOut, gradients.out), rowStats, attributes);
+  shapeAs(gradQuery, kGradQuery, gradients.query);
+  shapeAs(gradKey, kGradKey, gradients.key);
+  shapeAs(gradValue, kGradValue, gradients.value);
+  backward.pack[kOut] = out.data;
+  backward.pack[kStats] = stats.data();
+  backward.pack[kGradOut] = gradients.out.data;
+  backward.pack[kGradQuery] = gradients.query.data;
+  backward.pack[kGradKey] = gradients.key.data;
+  backward.pack[kGradValue] = gradients.value.data;
+  return build(backward, std::move(graph));
+}
+
+/// A forward pass that saves what the backward pass reads.
+std::optional<Refusal> Cudnn::trainOnce(const Gradients &gradients) {
+  const ProblemSizes &sizes = problem->sizes;
+  int64_t rows = sizes.batch * sizes.heads * sizes.queries;
+  for (auto [buffer, bytes] :
+       {std::pair(&trainedOut,
+                  rows * sizes.valueDim * byteWidth(problem->type)),
+        std::pair(&stats, rows * int64_t(sizeof(float)))}) {
+    Result<Buffer> allocated = Buffer::create(device, bytes);
+    if (!allocated)
+      return Refusal{Refusal::OutOfMemory, allocated.error()};
+    *buffer = std::move(*allocated);
+  }
+  TensorView out = gradients.out;
+  out.data = trainedOut.data();
+  Plan training;
+  if (std::optional<Refusal> refusal = planForward(training, out, stats.data()))
+    return refusal;
+  if (Result<void> ran = training.execute(handle); !ran)
+    return Refusal{Refusal::Failed, ran.error()};
+  if (Result<void> finished = device.synchronize(); !finished)
+    return Refusal{Refusal::Failed, finished.error()};
+  return planBackward(out, gradients);
+}
+
+std::optional<Refusal> Cudnn::prepareBackward(const Gradients &gradients) {
+  try {
+    return trainOnce(gradients);
   } catch (const std::exception &missing) {
-    return Error{std::string("cuDNN: ") + missing.what()};
+    return Refusal{Refusal::Failed, std::string("cuDNN: ") + missing.what()};
   }
 }
 
 void Cudnn::finish() {
-  graph.reset();
-  pack.clear();
-  workspace = Buffer();
+  forward = Plan();
+  backward = Plan();
+  trainedOut = Buffer();
+  stats = Buffer();
   seconds = 0;
 }
 

@@ -21,8 +21,15 @@ public:
   const char *name() const override { return label.c_str(); }
   std::optional<Refusal> prepare(const Problem &) override;
   Result<void> run(const TensorView &out) override;
-  Result<Turn> time(Device &, const TensorView &out,
-                    const TurnOptions &) override;
+  Result<Turn> time(Device &, const TensorView &,
+                    const TurnOptions &turn) override {
+    return timePass("forward", turn);
+  }
+  std::optional<Refusal> prepareBackward(const Gradients &) override;
+  Result<void> runBackward() override;
+  Result<Turn> timeBackward(Device &, const TurnOptions &turn) override {
+    return timePass("backward", turn);
+  }
   void finish() override;
   double compileSeconds() const override { return seconds; }
   std::string remark() const override { return note; }
@@ -35,12 +42,14 @@ private:
   Result<json> preparation() const;
   json request(const char *operation) const;
   std::optional<Refusal> ask(json &request, json &answer);
+  Result<Turn> timePass(const char *direction, const TurnOptions &);
 
   std::string label;
   Device &device;
   TorchOptions options;
   std::shared_ptr<TorchWorker> worker;
   const Problem *problem = nullptr;
+  const Gradients *gradients = nullptr; ///< null: only forward is prepared
   int generation = 0; ///< of the worker that the problem is prepared in
   double seconds = 0;
   std::string note;
@@ -123,6 +132,7 @@ Result<json> Torch::preparation() const {
 
 std::optional<Refusal> Torch::prepare(const Problem &next) {
   problem = &next;
+  gradients = nullptr;
   generation = 0;
   seconds = 0;
   note.clear();
@@ -147,9 +157,14 @@ std::optional<Refusal> Torch::prepare(const Problem &next) {
 /// Asks for something about the prepared problem. Another backend may have
 /// brought the worker down since: then it is prepared again.
 std::optional<Refusal> Torch::ask(json &message, json &answer) {
-  if (!worker->isRunning() || generation != worker->generation())
+  if (!worker->isRunning() || generation != worker->generation()) {
+    const Gradients *wanted = gradients;
     if (std::optional<Refusal> refusal = prepare(*problem))
       return refusal;
+    if (wanted)
+      if (std::optional<Refusal> refusal = prepareBackward(*wanted))
+        return refusal;
+  }
   return worker->ask(message, answer);
 }
 
@@ -181,10 +196,42 @@ static std::optional<std::vector<double>> secondsAt(const json &answer,
   return seconds;
 }
 
-Result<Turn> Torch::time(Device &, const TensorView &,
-                         const TurnOptions &turn) {
+std::optional<Refusal> Torch::prepareBackward(const Gradients &wanted) {
+  if (Result<void> finished = device.synchronize(); !finished)
+    return Refusal{Refusal::Failed, finished.error()};
+  Result<json> out = tensorOf(wanted.out);
+  if (!out)
+    return Refusal{Refusal::Failed, out.error()};
+  json message = request("prepare_backward"), answer;
+  message["grad_out"] = *out;
+  if (std::optional<Refusal> refusal = ask(message, answer))
+    return refusal;
+  gradients = &wanted;
+  return std::nullopt;
+}
+
+Result<void> Torch::runBackward() {
+  if (Result<void> finished = device.synchronize(); !finished)
+    return finished;
+  json message = request("run_backward"), answer;
+  std::pair<const char *, const TensorView *> tensors[] = {
+      {"grad_query", &gradients->query},
+      {"grad_key", &gradients->key},
+      {"grad_value", &gradients->value}};
+  for (auto [name, view] : tensors) {
+    Result<json> tensor = tensorOf(*view);
+    if (!tensor)
+      return Error{tensor.error()};
+    message[name] = *tensor;
+  }
+  if (std::optional<Refusal> refusal = ask(message, answer))
+    return Error{refusal->reason};
+  return {};
+}
+
+Result<Turn> Torch::timePass(const char *direction, const TurnOptions &turn) {
   json message = request("time"), answer;
-  message["direction"] = "forward";
+  message["direction"] = direction;
   message["hot"] = turn.hot;
   message["flush_bytes"] = device.flushBytes();
   message["warmup_seconds"] = turn.warmupSeconds;
@@ -206,6 +253,7 @@ void Torch::finish() {
     (void)worker->ask(message, answer); // If it fails, a new one comes.
   }
   generation = 0;
+  gradients = nullptr;
 }
 
 } // namespace

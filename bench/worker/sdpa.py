@@ -10,7 +10,7 @@ import warnings
 
 import pattern as patterns
 from problem import Attention
-from refusal import first_line, unavailable, unsupported
+from refusal import Refusal, first_line, unavailable, unsupported
 
 
 def any_backend(problem):
@@ -90,7 +90,7 @@ def _first_that_runs(problem, context, keys, arguments):
     try:
         _try(problem, context, call_grouped)
         return Attention(call_grouped, context=context)
-    except RuntimeError:
+    except Refusal:
         pass
     return _repeated(problem, context, call)
 
@@ -109,10 +109,6 @@ def _repeated(problem, context, call):
     _try(problem, context, call_repeated)
     remark = "K and V were repeated for all heads beforehand"
     return Attention(call_repeated, remark, context)
-
-
-class NoKernel(RuntimeError):
-    """SDPA refuses: what it warns of tells why."""
 
 
 def _try(problem, context, call):
@@ -139,7 +135,9 @@ def _reason(caught):
         for text in texts
         if "not used because" not in text and "has been runtime disabled" not in text
     ]
-    return reasons[0] if reasons else "no kernel takes this problem"
+    if not reasons:
+        return "no kernel takes this problem"
+    return reasons[0] if len(reasons[0]) < 120 else reasons[0].split(". ")[0]
 
 
 def _nested(problem):

@@ -5,6 +5,7 @@ backend does: "fav2=crash flex=hang", "hello=no-torch"; the rest answers rightly
 FAKE_WORKER_LOG names a file that gets this process's id and each request's name.
 """
 
+import itertools
 import json
 import math
 import mmap
@@ -39,28 +40,61 @@ class Tensor:
         struct.pack_into(f"{len(values)}f", self.bytes, self.place(*index, 0), *values)
 
 
+def probabilities(request, query, key, b, h, q):
+    """The probabilities of one query, by the definition of noop and causal."""
+    group = query.sizes[1] // key.sizes[1]
+    last = request["query_offset"] + q
+    keys = key.sizes[2] if request["pattern"] == "noop" else last + 1
+    row = query.row(b, h, q)
+    scores = [
+        request["scale"] * sum(x * y for x, y in zip(row, key.row(b, h // group, kv)))
+        for kv in range(keys)
+    ]
+    weights = [math.exp(score - max(scores)) for score in scores]
+    return [weight / sum(weights) for weight in weights]
+
+
+def indices(tensor):
+    return itertools.product(*(range(size) for size in tensor.sizes[:3]))
+
+
 def attention(request, out):
     query, key, value = (Tensor(request[name]) for name in ("query", "key", "value"))
-    batch, heads, queries, _ = query.sizes
-    group = heads // key.sizes[1]
-    for b in range(batch):
-        for h in range(heads):
-            for q in range(queries):
-                last = request["query_offset"] + q
-                keys = key.sizes[2] if request["pattern"] == "noop" else last + 1
-                row = query.row(b, h, q)
-                scores = [
-                    request["scale"]
-                    * sum(x * y for x, y in zip(row, key.row(b, h // group, kv)))
-                    for kv in range(keys)
-                ]
-                weights = [math.exp(score - max(scores)) for score in scores]
-                total = sum(weights)
-                result = [0.0] * value.sizes[3]
-                for kv, weight in enumerate(weights):
-                    for d, x in enumerate(value.row(b, h // group, kv)):
-                        result[d] += weight / total * x
-                out.set_row((b, h, q), result)
+    group = query.sizes[1] // key.sizes[1]
+    for b, h, q in indices(query):
+        result = [0.0] * value.sizes[3]
+        for kv, p in enumerate(probabilities(request, query, key, b, h, q)):
+            for d, x in enumerate(value.row(b, h // group, kv)):
+                result[d] += p * x
+        out.set_row((b, h, q), result)
+
+
+def gradients(request, grad_out, grads):
+    """Writes the gradients, which a forward pass is not needed for."""
+    query, key, value = (Tensor(request[name]) for name in ("query", "key", "value"))
+    group = query.sizes[1] // key.sizes[1]
+    sums = [
+        {index: [0.0] * grad.sizes[3] for index in indices(grad)} for grad in grads
+    ]
+
+    def add(which, index, factor, row):
+        for d, x in enumerate(row):
+            sums[which][index][d] += factor * x
+
+    for b, h, q in indices(query):
+        ps = probabilities(request, query, key, b, h, q)
+        flow = grad_out.row(b, h, q)
+        rows = [(b, h // group, kv) for kv in range(len(ps))]
+        dps = [sum(x * y for x, y in zip(flow, value.row(*row))) for row in rows]
+        mean = sum(p * dp for p, dp in zip(ps, dps))
+        for row, p, dp in zip(rows, ps, dps):
+            ds = p * (dp - mean) * request["scale"]
+            add(0, (b, h, q), ds, key.row(*row))
+            add(1, row, ds, query.row(b, h, q))
+            add(2, row, p, flow)
+    for grad, values in zip(grads, sums):
+        for index, row in values.items():
+            grad.set_row(index, row)
 
 
 class Worker:
@@ -98,6 +132,25 @@ class Worker:
             row = list(out.row(0, 1, 2))
             row[3] += 0.01
             out.set_row((0, 1, 2), row)
+        return {"ok": True}
+
+    def prepare_backward(self, request):
+        if FAULTS.get(request["slot"]) == "no-backward":
+            return {"ok": False, "kind": "unsupported", "reason": "only forward"}
+        self.grad_out = Tensor(request["grad_out"])
+        return {"ok": True, "first_run": 0.25}
+
+    def run_backward(self, request):
+        names = ("grad_query", "grad_key", "grad_value")
+        grads = [Tensor(request[name]) for name in names]
+        gradients(self.prepared[request["slot"]], self.grad_out, grads)
+        fault = FAULTS.get(request["slot"])
+        if fault == "lie-backward":
+            row = list(grads[1].row(1, 0, 2))
+            row[3] *= 1.01
+            grads[1].set_row((1, 0, 2), row)
+        if fault == "crash-backward":
+            os.kill(os.getpid(), signal.SIGKILL)
         return {"ok": True}
 
     def time(self, request):

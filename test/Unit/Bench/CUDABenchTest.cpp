@@ -4,7 +4,9 @@
 // the host's; the softmax is a double that depends on the head and the
 // positions.
 #include "bench/Backend.h"
+#include "bench/Ceilings.h"
 #include "bench/Convert.h"
+#include "bench/Tensors.h"
 
 #include "../Doubles/FakeCUDADriver.h"
 
@@ -166,6 +168,31 @@ TEST_F(CUDABenchTest, AHotCacheIsNotFlushed) {
   ASSERT_TRUE(turn) << turn.error();
   EXPECT_EQ(fake.calls.find('F'), std::string::npos);
   EXPECT_NEAR(turn->samples[0], 4e-3, 1e-9);
+}
+
+TEST_F(CUDABenchTest, CopiesCountTwice) {
+  std::vector<char> from(1000, 'x'), to(1000);
+  Result<Buffer> a = Buffer::create(*device, 1000),
+                 b = Buffer::create(*device, 1000);
+  ASSERT_TRUE(a && b);
+  ASSERT_TRUE(device->copyIn(a->data(), from.data(), 1000));
+  ASSERT_TRUE(device->copy(b->data(), a->data(), 1000));
+  ASSERT_TRUE(device->copyOut(to.data(), b->data(), 1000));
+  EXPECT_EQ(to, from);
+
+  fake.calls.clear();
+  Ceilings ceilings =
+      measureCeilings(*device, {ElementType::BF16}, {16, int64_t(1) << 20});
+  // Read and written, in the fake copy's 0.5 ms, with nothing flushed between.
+  EXPECT_NEAR(ceilings.copy, 2 * 0x1p20 / 0.5e-3, 1);
+  EXPECT_NE(fake.calls.find("ECE"), std::string::npos);
+  EXPECT_EQ(fake.calls.find("CEF"), std::string::npos);
+}
+
+TEST_F(CUDABenchTest, CeilingsThatDoNotFitAreLeftOut) {
+  Ceilings ceilings =
+      measureCeilings(*device, {ElementType::F32}, {16, int64_t(1) << 40});
+  EXPECT_EQ(ceilings.copy, 0);
 }
 
 TEST_F(CUDABenchTest, TimingReportsFailures) {

@@ -109,6 +109,10 @@ TEST(Compare, UnlikeRunsAreSaidToBe) {
   Results before = runOf({"compiled"}, {timed(1e-3)});
   Results after = runOf({"compiled"}, {timed(1e-3)}, "(2,1,8,1,8,8)");
   after.run.device = "another";
+  EXPECT_FALSE(has(compareResults(before, before, 0.02).text, "--hot"));
+  Results hot = before;
+  hot.rows[0].second.outcomes[0].timing.hot = true;
+  EXPECT_TRUE(has(compareResults(before, hot, 0.02).text, "--hot"));
   std::string text = compareResults(before, after, 0.02).text;
   EXPECT_TRUE(has(text, "note: device: 'a device' before, 'another' after"));
   EXPECT_TRUE(has(text, "note: 2 cases are in one of the runs only")) << text;

@@ -61,7 +61,14 @@ TEST(Report, RatesAndSpeedups) {
   EXPECT_NE(text.find("| 50.00 "), std::string::npos) << text;
   EXPECT_NE(text.find("| 1000.0 "), std::string::npos) << text;
   // 1e6 pairs of 256 operations in 1 ms.
+  EXPECT_NE(text.find("| GFLOP/s "), std::string::npos) << text;
+  EXPECT_NE(text.find("| 256 "), std::string::npos) << text;
+  Row fast = row({timed(1e-4), timed(3e-3)});
+  text =
+      reportText({"compiled", "math"}, {row({timed(1e-3), timed(3e-3)}), fast});
+  EXPECT_NE(text.find("| TFLOP/s "), std::string::npos) << text;
   EXPECT_NE(text.find("| 0.256 "), std::string::npos) << text;
+  EXPECT_NE(text.find("| 2.56 "), std::string::npos) << text;
   EXPECT_NE(text.find("| 3.00x "), std::string::npos) << text;
 }
 

@@ -265,6 +265,8 @@ extern "C" Status cuMemcpyDtoDAsync_v2(DevicePointer to, DevicePointer from,
                                        size_t bytes, Stream) {
   std::memcpy(reinterpret_cast<void *>(to),
               reinterpret_cast<const void *>(from), bytes);
+  state.clockMilliseconds += state.kernelMilliseconds;
+  state.calls += 'C';
   return kSuccess;
 }
 extern "C" Status cuMemcpyDtoHAsync_v2(void *to, DevicePointer from,

@@ -10,11 +10,11 @@ namespace attn::cuda {
 struct FakeCUDA {
   size_t memoryBytes = size_t(64) << 20, usedBytes = 0;
   int loadedModules = 0, liveEvents = 0;
-  /// What one kernel adds to the clock that the events read.
+  /// What one kernel or copy adds to the clock that the events read.
   double kernelMilliseconds = 0.5, clockMilliseconds = 0;
   /// What synchronising calls return: a kernel that failed while it ran.
   int asyncStatus = 0;
-  /// One letter per call: F fill, E event, K kernel.
+  /// One letter per call: F fill, C copy, E event, K kernel.
   std::string calls;
   size_t lastFillBytes = 0;
 };
