@@ -292,8 +292,10 @@ void Runner::countTiles(Row &row, Backend &backend, CaseData &data) {
   } else {
     row.remark = tiles.error();
   }
-  if (!backend.makesLists())
+  if (!backend.makesLists()) {
+    row.quantities.push_back({"lists (us)", 0});
     return;
+  }
   TurnOptions turnOptions;
   turnOptions.hot = options.timing.hot;
   Result<Turn> turn =

@@ -16,7 +16,7 @@ KeyBounds attn::emitKeyBounds(ImplicitLocOpBuilder &b, MaskLogic &logic,
   Value lastKey = e.sub(context.keys, one);
   Box box{firstQuery, lastQuery, zero, lastKey};
 
-  KeyInterval may{context.keys, e.index(-1)}, must{zero, lastKey};
+  KeyInterval may, must{zero, lastKey};
   auto holds = [&](const Conjunction &all) {
     // What depends on no position.
     Value value = e.bit(true);
@@ -27,19 +27,22 @@ KeyBounds attn::emitKeyBounds(ImplicitLocOpBuilder &b, MaskLogic &logic,
       }
     return value;
   };
-  // Bounds that cross say that there is no key; one of them is enough.
-  bool fromFirst = llvm::all_of(logic.kept, startsAtFirstKey);
-  if (fromFirst)
-    may.low = zero;
   for (const Conjunction &all : logic.kept) {
+    // Everything is one run, also where there is no key.
+    if (all.empty()) {
+      may = {zero, lastKey};
+      continue;
+    }
     Zone zone(b, emitter, all, box);
+    Value exists = e.both(zone.isFeasible(), holds(all));
     Interval keys = zone.keys();
-    Value exists = all.empty() ? e.bit(true)
-                               : e.both(zone.isFeasible(), holds(all));
-    if (!fromFirst)
-      may.low = e.min(may.low, e.select(exists, keys.low, context.keys));
-    may.high = e.max(may.high, e.select(exists, keys.high, e.index(-1)));
+    Value low = e.select(exists, keys.low, context.keys);
+    Value high = e.select(exists, keys.high, e.index(-1));
+    may.low = may.low ? e.min(may.low, low) : low;
+    may.high = may.high ? e.max(may.high, high) : high;
   }
+  if (logic.kept.empty())
+    may = {zero, e.index(-1)};
   for (const Conjunction &all : logic.dropped) {
     Zone zone(b, emitter, all, box);
     Value exists = e.both(zone.isFeasible(), holds(all));
@@ -54,9 +57,5 @@ KeyBounds attn::emitKeyBounds(ImplicitLocOpBuilder &b, MaskLogic &logic,
   Value guards = emitter.guardsHold();
   may = {e.select(guards, may.low, zero), e.select(guards, may.high, lastKey)};
   must.high = e.select(guards, must.high, e.index(-1));
-  // An empty run has one form, so that its bounds mean nothing by accident.
-  Value someKept = e.atMost(must.low, must.high);
-  must = {e.select(someKept, must.low, context.keys),
-          e.select(someKept, must.high, e.index(-1))};
   return {may, must};
 }

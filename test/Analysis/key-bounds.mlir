@@ -227,7 +227,7 @@ func.func @unsigned(%q: !t, %k: !t, %v: !t) -> !t {
 // CHECK-LABEL: func.func @wraps(
 // CHECK: scf.for %[[J:.*]] = %c0 to %c16 step
 // CHECK-DAG: %[[T:.*]] = arith.index_cast %[[J]] : index to i32
-// CHECK-DAG: arith.cmpi slt, %[[T]], %c16_i32 : i32
+// CHECK-DAG: arith.cmpi slt, %[[T]], %c0_i32 : i32
 // CHECK-DAG: arith.cmpi sge, %[[T]], %c0_i32 : i32
 attn.mod @wraps_mod
   mask(%b: i32, %h: i32, %q: i32, %kv: i32) {
@@ -307,7 +307,7 @@ func.func @later(%q: !t, %k: !t, %v: !t) -> !t {
 // CHECK-LABEL: func.func @far(
 // CHECK: scf.for %[[J:.*]] = %c0 to %c3 step
 // CHECK-DAG: %[[T:.*]] = arith.index_cast %[[J]] : index to i32
-// CHECK-DAG: arith.cmpi slt, %[[T]], %c16_i32 : i32
+// CHECK-DAG: arith.cmpi slt, %[[T]], %c0_i32 : i32
 // CHECK-DAG: arith.cmpi sge, %[[T]], %c0_i32 : i32
 attn.mod @far_mod
   mask(%b: i32, %h: i32, %q: i32, %kv: i32) {

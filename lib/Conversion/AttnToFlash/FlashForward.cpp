@@ -13,6 +13,7 @@
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/IR/Matchers.h"
 #include "llvm/ADT/DenseMap.h"
 #include "llvm/Support/MathExtras.h"
 
@@ -119,19 +120,17 @@ private:
         b, arith::SubIOp::create(b, tiles, index(1)), task);
     firstQuery = arith::MulIOp::create(b, t, index(queryTile));
     KeyBounds bounds = keyBounds();
-    Value step = index(keyTile), one = index(1), zero = index(0);
+    Value step = index(keyTile), one = index(1);
     auto tileOf = [&](Value key) -> Value {
       return arith::FloorDivSIOp::create(b, key, step);
     };
-    Value nothing = arith::CmpIOp::create(b, arith::CmpIPredicate::sgt,
-                                          bounds.may.low, bounds.may.high);
-    firstVisit =
-        arith::SelectOp::create(b, nothing, zero, tileOf(bounds.may.low));
-    endOfVisits = arith::SelectOp::create(
-        b, nothing, zero,
-        arith::AddIOp::create(b, tileOf(bounds.may.high), one));
+    // Where nothing is kept, the last key is -1: no tile.
+    firstVisit = tileOf(bounds.may.low);
+    endOfVisits = arith::AddIOp::create(b, tileOf(bounds.may.high), one);
     // Tiles are counted in 32 bits, like positions: registers are dear.
-    fullLow = toI32(arith::CeilDivSIOp::create(b, bounds.must.low, step));
+    // A run of full tiles that starts at the first tile needs one bound.
+    if (!matchPattern(bounds.must.low, m_Zero()))
+      fullLow = toI32(arith::CeilDivSIOp::create(b, bounds.must.low, step));
     fullHigh = toI32(tileOf(arith::AddIOp::create(b, bounds.must.high, one)));
   }
 
@@ -165,11 +164,11 @@ private:
     wholeTiles = toI32(arith::DivUIOp::create(b, keys, index(keyTile)));
   }
 
-  /// The key tile of a visit, i32.
+  /// The key tile of a visit, an index.
   Value tileOfVisit(Value visit) {
     if (!operands.lists)
-      return toI32(visit);
-    return memref::LoadOp::create(b, operands.lists->tiles, visit);
+      return visit;
+    return toIndex(memref::LoadOp::create(b, operands.lists->tiles, visit));
   }
 
   /// i1: whether a visited tile has pairs to leave out, by the mask or by the
@@ -178,21 +177,23 @@ private:
     auto compare = [&](arith::CmpIPredicate predicate, Value x, Value y) {
       return arith::CmpIOp::create(b, predicate, x, y);
     };
+    tile = toI32(tile);
     if (operands.lists)
       return arith::OrIOp::create(
           b, compare(arith::CmpIPredicate::slt, visit, endOfPartials),
           compare(arith::CmpIPredicate::sge, tile, wholeTiles));
+    Value behind = compare(arith::CmpIPredicate::sge, tile, fullHigh);
+    if (!fullLow)
+      return behind;
     return arith::OrIOp::create(
-        b, compare(arith::CmpIPredicate::slt, tile, fullLow),
-        compare(arith::CmpIPredicate::sge, tile, fullHigh));
+        b, compare(arith::CmpIPredicate::slt, tile, fullLow), behind);
   }
 
   /// One visit of a key tile; returns the new maximum, weight sum and output.
   SmallVector<Value> buildStep(Value visit, Value maximum, Value sum,
                                Value output) {
     Value tile = tileOfVisit(visit);
-    Value firstKey = arith::MulIOp::create(
-        b, operands.lists ? toIndex(tile) : visit, index(keyTile));
+    Value firstKey = arith::MulIOp::create(b, tile, index(keyTile));
     Value keyValue = load(operands.key, keyHeadId, firstKey, keyTile, headDim);
     Value score = contract(queryTileValue, keyValue,
                            splat({queryTile, keyTile}, 0), /*transposed=*/true);
@@ -489,7 +490,7 @@ private:
   Value batchId, headId, keyHeadId, batchI32, headI32;
   Value firstQuery, queryTileValue;
   Value firstVisit, endOfVisits;   ///< index: tiles, or entries of a list
-  Value fullLow, fullHigh;         ///< i32; of a run
+  Value fullLow, fullHigh;         ///< i32; of a run; no low: from the first
   Value endOfPartials, wholeTiles; ///< index, i32; with lists
   llvm::DenseMap<Operation *, Value> uniformLoads;
 };

@@ -14,10 +14,10 @@
 // CHECK: scf.forall (%[[B:.*]], %[[H:.*]], %{{.*}}) in
 // CHECK:   %[[QT:.*]] = tile.load %[[Q]][%[[B]], %[[H]], %[[Q0:.*]]] : {{.*}} -> tensor<32x64xbf16>
 // CHECK:   scf.for %[[J:.*]] = %c0 to %{{.*}} step %c1
-// CHECK:     %[[T:.*]] = arith.index_cast %[[J]] : index to i32
 // CHECK:     %[[KV0:.*]] = arith.muli %[[J]], %c16 : index
 // CHECK:     %[[KT:.*]] = tile.load %[[K]][%[[B]], %{{.*}}, %[[KV0]]] : {{.*}} -> tensor<16x64xbf16>
 // CHECK:     %[[S:.*]] = linalg.contract {{.*}} ins(%[[QT]], %[[KT]] : {{.*}}) {{.*}} -> tensor<32x16xf32>
+// CHECK:     %[[T:.*]] = arith.index_cast %[[J]] : index to i32
 // CHECK:     arith.cmpi sge, %[[T]]
 // CHECK:     math.exp2
 // CHECK:     %[[VT:.*]] = tile.load %[[V]][%[[B]], %{{.*}}, %[[KV0]]] : {{.*}} -> tensor<16x80xbf16>
