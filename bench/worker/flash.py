@@ -139,7 +139,8 @@ def fakv(problem):
     import torch
 
     _, end = patterns.visible_keys(problem.pattern, problem.offset, problem.keys)
-    lengths = torch.full((problem.batch,), end, dtype=torch.int32, device="cuda")
+    device = problem.query.device
+    lengths = torch.full((problem.batch,), end, dtype=torch.int32, device=device)
     options = _options(problem)
     if problem.pattern.bias == "alibi":
         options["alibi_slopes"] = problem.captures["slopes"]
