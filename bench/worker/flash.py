@@ -14,13 +14,17 @@ from refusal import first_line, unavailable, unsupported
 
 
 def _package(name, title):
+    missing = f"{title} is not installed (package {name})"
     try:
-        return importlib.import_module(name)
+        package = importlib.import_module(name)
     except ImportError as error:
         reason = first_line(error)
         if f"No module named '{name}'" in reason:
-            reason = f"{title} is not installed (package {name})"
+            reason = missing
         raise unavailable(reason) from None
+    if not hasattr(package, "flash_attn_func"):
+        raise unavailable(missing)  # flash_attn.cute alone makes an empty flash_attn
+    return package
 
 
 def _refuse_common(problem, title):
