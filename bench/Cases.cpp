@@ -46,6 +46,7 @@ static Case makeCase(const Config &config, const LoadedMod &mod,
   Case item;
   item.mod = &mod;
   item.type = type;
+  item.backward = config.backward;
   if (kvSize)
     sizes.batch = batchOf(kvSize, sizes, type);
   if (config.decoding) {
@@ -98,14 +99,14 @@ double attn::bench::bytesNeeded(const Case &item, Target target) {
   double keyValue =
       double(s.batch) * s.kvHeads * s.keys * (s.headDim + s.valueDim);
   double scores = double(s.queries) * s.keys;
-  double tensors = (query + keyValue + out) * width;
+  double tensors = (query + keyValue + out) * width * (item.backward ? 2 : 1);
   if (target == Target::CUDA)
     return tensors + scores * sizeof(float);
   return tensors + out * (width + sizeof(float)) + scores * sizeof(double);
 }
 
 double attn::bench::secondsExpected(const Case &item, Target target,
-                                    size_t backends, bool backward) {
+                                    size_t backends) {
   const ProblemSizes &s = item.sizes;
   double flops =
       2.0 * s.batch * s.heads * s.queries * s.keys * (s.headDim + s.valueDim);
@@ -118,7 +119,7 @@ double attn::bench::secondsExpected(const Case &item, Target target,
   double least = cpu ? 1.0 : 0.2;
   double perBackend = run + std::max(least, std::min(64 * run, 1 + 4 * run));
   double reference = cpu ? 2.5 * run : 10 * run;
-  return 0.1 + reference + perBackend * backends * (backward ? 3.5 : 1);
+  return 0.1 + reference + perBackend * backends * (item.backward ? 3.5 : 1);
 }
 
 std::string attn::bench::formatBytes(double bytes) {

@@ -16,19 +16,21 @@ struct Case {
   std::string shape;  ///< (B,Hq,M,Hkv,N,D) as the configuration says it
   /// The position of the first query: the middle of the keys in decoding.
   int64_t queryOffset = 0;
-  std::string refusal; ///< why it cannot run; empty: it can
+  bool backward = false; ///< whether gradients are measured too
+  std::string refusal;   ///< why it cannot run; empty: it can
 };
 
 /// All cases in the seed's order: batch, heads, lengths, dimensions, patterns,
 /// types; the last one varies fastest. `mods` must outlive the cases.
 std::vector<Case> listCases(const Config &, const std::vector<LoadedMod> &mods);
 
-/// Memory that the case needs on its device: tensors, and one head's scores
-/// for the reference. On the CPU also the host's copies.
+/// Memory that the case needs on its device: tensors, as much again for their
+/// gradients, and one head's scores for the reference. On the CPU also the
+/// host's copies.
 double bytesNeeded(const Case &, Target);
 
 /// A rough guess of the time that the case takes with that many backends.
-double secondsExpected(const Case &, Target, size_t backends, bool backward);
+double secondsExpected(const Case &, Target, size_t backends);
 
 /// "512 MiB", "1.5 GiB".
 std::string formatBytes(double bytes);

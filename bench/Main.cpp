@@ -138,9 +138,7 @@ static int runConfig(const Config &config, const CommandLine &line, int argc,
   Target target = (*device)->target();
   std::printf("Device: %s\n\n", (*device)->description().c_str());
   if (line.dryRun) {
-    std::printf(
-        "%s",
-        describeCases(cases, target, backends.size(), config.backward).c_str());
+    std::printf("%s", describeCases(cases, target, backends.size()).c_str());
     return success;
   }
   std::vector<std::string> repeats = repeatCommands(config, cases, target);

@@ -3,6 +3,10 @@
 
 #include "Interrupt.h"
 
+#include <algorithm>
+#include <numeric>
+#include <random>
+
 using namespace attn;
 using namespace attn::bench;
 
@@ -12,11 +16,15 @@ void attn::bench::sampleInRounds(std::vector<Contestant> &contestants,
   std::vector<Sampler> samplers(count, Sampler(options));
   TurnOptions turnOptions;
   turnOptions.hot = options.hot;
-  bool more = true;
-  for (size_t round = 0; more && !isInterrupted(); ++round) {
+  std::vector<size_t> order(count);
+  std::iota(order.begin(), order.end(), 0);
+  std::mt19937 random(1);
+  for (bool more = true; more && !isInterrupted();) {
     more = false;
-    for (size_t place = 0; place < count && !isInterrupted(); ++place) {
-      size_t i = (round + place) % count;
+    std::shuffle(order.begin(), order.end(), random);
+    for (size_t i : order) {
+      if (isInterrupted())
+        break;
       if (!contestants[i].error.empty() || !samplers[i].needsTurn())
         continue;
       Result<Turn> turn = contestants[i].turn(turnOptions);

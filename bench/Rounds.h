@@ -18,8 +18,8 @@ struct Contestant {
 };
 
 /// Gives each contestant turns until it has been sampled enough, has failed, or
-/// Ctrl-C comes. Who comes first moves on by one in each round: a turn meets
-/// the clocks and temperature that the one before it left behind.
+/// Ctrl-C comes. Each round has another random order (the same in each run): a
+/// turn meets the clocks and temperature that the one before it left behind.
 void sampleInRounds(std::vector<Contestant> &contestants,
                     const TimingOptions &options);
 

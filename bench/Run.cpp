@@ -11,12 +11,11 @@ using namespace attn;
 using namespace attn::bench;
 
 std::string attn::bench::describeCases(const std::vector<Case> &cases,
-                                       Target target, size_t backends,
-                                       bool backward) {
+                                       Target target, size_t backends) {
   std::vector<Cells> rows;
   double total = 0;
   for (const Case &item : cases) {
-    double seconds = secondsExpected(item, target, backends, backward);
+    double seconds = secondsExpected(item, target, backends);
     bool runs = item.refusal.empty();
     total += runs ? seconds : 0;
     rows.push_back({item.mod->label, toString(item.type), item.shape,
@@ -34,15 +33,13 @@ std::string attn::bench::describeCases(const std::vector<Case> &cases,
 /// The time that each case still needs.
 static std::vector<double> expectedSeconds(const std::vector<Case> &cases,
                                            const Device &device,
-                                           const Recorder &recorder,
-                                           bool backward) {
+                                           const Recorder &recorder) {
   std::vector<double> seconds;
   for (size_t i = 0; i < cases.size(); ++i)
     seconds.push_back(recorder.has(i) || !cases[i].refusal.empty()
                           ? 0
                           : secondsExpected(cases[i], device.target(),
-                                            recorder.run().backends.size(),
-                                            backward));
+                                            recorder.run().backends.size()));
   return seconds;
 }
 
@@ -74,7 +71,7 @@ Result<void> attn::bench::runCases(const Config &config,
   runnerOptions.timing.hot = config.hot;
   runnerOptions.backward = config.backward;
   Runner runner(device, std::move(backends), runnerOptions);
-  Progress progress(expectedSeconds(cases, device, recorder, config.backward));
+  Progress progress(expectedSeconds(cases, device, recorder));
   runner.onStep = [&](const std::string &what) { progress.step(what); };
   for (size_t i = 0; i < cases.size() && !isInterrupted(); ++i) {
     if (recorder.has(i))

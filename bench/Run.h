@@ -14,8 +14,7 @@ Result<void> runCases(const Config &, const std::vector<Case> &,
                       Recorder &);
 
 /// What --dry-run prints: the cases, their memory and an estimate of the time.
-std::string describeCases(const std::vector<Case> &, Target, size_t backends,
-                          bool backward);
+std::string describeCases(const std::vector<Case> &, Target, size_t backends);
 
 } // namespace attn::bench
 

@@ -73,6 +73,8 @@ Outcome Runner::check(Backend &backend, CaseData &data) {
   outcome.kind = Outcome::Failed;
   auto failed = [&](const std::string &reason) {
     outcome.reason = reason;
+    if (isInterrupted() && outcome.kind == Outcome::Failed)
+      outcome.kind = Outcome::Interrupted; // what failed because of that
     return outcome;
   };
   if (std::optional<Refusal> refusal = backend.prepare(data.problem())) {
@@ -179,6 +181,8 @@ Backward Runner::checkBackward(Backend &backend, GradientData &data) {
   result.check = Backward::Failed;
   auto failed = [&](const std::string &reason) {
     result.reason = reason;
+    if (isInterrupted() && result.check == Backward::Failed)
+      result.check = Backward::NotRun; // what failed because of that
     return result;
   };
   if (std::optional<Refusal> refusal =

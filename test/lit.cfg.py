@@ -62,22 +62,26 @@ def has_tool(name):
     return shutil.which(name, path=config.environment["PATH"]) is not None
 
 
-def has_python_torch():
-    probe = "import torch, sys; sys.exit(not torch.cuda.is_available())"
-    return (
-        subprocess.run(
-            ["python3", "-c", probe], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-        ).returncode
-        == 0
-    )
+# The interpreter that tests of the PyTorch worker run with.
+python = os.environ.get("ATTN_PYTHON", "python3")
+config.substitutions.append(("%python", python))
+
+
+def has_torch():
+    probe = "import importlib.util as u, sys; sys.exit(not u.find_spec('torch'))"
+    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    try:
+        return subprocess.run([python, "-c", probe], **quiet).returncode == 0
+    except OSError:
+        return False
 
 
 if has_tool("ptxas"):
     config.available_features.add("ptxas")
 if lit_config.params.get("gpu"):
     config.available_features.add("gpu")
-    if has_python_torch():
-        config.available_features.add("python-torch")
+if has_torch():
+    config.available_features.add("torch")
 
 # Nothing here takes minutes: a test that hangs is a failure, not a hung suite.
 supported, _ = lit_config.maxIndividualTestTimeIsSupported

@@ -14,13 +14,17 @@ from refusal import first_line, unavailable, unsupported
 
 
 def _package(name, title):
+    missing = f"{title} is not installed (package {name})"
     try:
-        return importlib.import_module(name)
+        package = importlib.import_module(name)
     except ImportError as error:
         reason = first_line(error)
         if f"No module named '{name}'" in reason:
-            reason = f"{title} is not installed (package {name})"
+            reason = missing
         raise unavailable(reason) from None
+    if not hasattr(package, "flash_attn_func"):
+        raise unavailable(missing)  # flash_attn.cute alone makes an empty flash_attn
+    return package
 
 
 def _refuse_common(problem, title):
@@ -139,7 +143,8 @@ def fakv(problem):
     import torch
 
     _, end = patterns.visible_keys(problem.pattern, problem.offset, problem.keys)
-    lengths = torch.full((problem.batch,), end, dtype=torch.int32, device="cuda")
+    device = problem.query.device
+    lengths = torch.full((problem.batch,), end, dtype=torch.int32, device=device)
     options = _options(problem)
     if problem.pattern.bias == "alibi":
         options["alibi_slopes"] = problem.captures["slopes"]

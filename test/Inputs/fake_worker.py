@@ -112,6 +112,8 @@ class Worker:
         if fault == "crash":
             print("about to crash", file=sys.stderr, flush=True)
             os.kill(os.getpid(), signal.SIGSEGV)
+        if fault == "hang-prepare":
+            time.sleep(1000)
         if fault == "garbage":
             print("<html>Not Found</html>", flush=True)
             return None

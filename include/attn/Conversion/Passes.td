@@ -72,10 +72,11 @@ def FlashToGPUPass : Pass<"flash-to-gpu", "::mlir::ModuleOp"> {
   let description = [{
     Moves every kernel in flash form into a `gpu.module`: one block of the grid
     (x only, batch * heads * query tiles of them) for each iteration of its
-    `scf.forall`, with 32 threads for each warp of the schedule.
+    `scf.forall`, with 32 threads for each warp of the schedule. Heads whose keys and
+    values fit the L2 cache come together, the longest rows of all of them first.
   }];
   let dependentDialects = ["::mlir::gpu::GPUDialect", "::mlir::scf::SCFDialect",
-    "::mlir::arith::ArithDialect"];
+    "::mlir::arith::ArithDialect", "::mlir::memref::MemRefDialect"];
 }
 
 def TileToNVVMPass : Pass<"tile-to-nvvm", "::mlir::gpu::GPUFuncOp"> {

@@ -6,6 +6,7 @@
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/GPU/IR/GPUDialect.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/IR/ImplicitLocOpBuilder.h"
 
@@ -17,30 +18,96 @@ namespace mlir::attn {
 using namespace mlir;
 using namespace mlir::attn;
 
-/// Replaces the loop by its body for the iteration that the block's id names,
-/// the last dimension running fastest.
-static void mapToBlocks(scf::ForallOp forall) {
-  ImplicitLocOpBuilder b(forall.getLoc(), forall);
-  Value rest = gpu::BlockIdOp::create(b, gpu::Dimension::x);
-  SmallVector<Value> sizes = forall.getUpperBound(b), ids(sizes.size());
-  for (int i = sizes.size() - 1; i > 0; --i) {
-    ids[i] = arith::RemUIOp::create(b, rest, sizes[i]);
-    rest = arith::DivUIOp::create(b, rest, sizes[i]);
+namespace {
+
+/// Which task a block does: blocks start in the order of their ids.
+///
+/// Tasks are ordered by groups of heads whose keys and values fit a part of the L2
+/// cache together, and in a group by their place in the last dimension, which puts the
+/// longest first: the blocks that start last are short ones, and multiprocessors
+/// finish together. Numbers are i32: the launch has at most 2^31 tasks.
+class TaskOrder {
+public:
+  TaskOrder(scf::ForallOp forall, gpu::GPUFuncOp kernel)
+      : forall(forall), kernel(kernel), b(forall.getLoc(), forall) {
+    for (Value size : forall.getUpperBound(b))
+      sizes.push_back(i32(size));
   }
-  ids[0] = rest;
-  Block *body = forall.getBody();
-  body->getTerminator()->erase();
-  for (auto [variable, id] : llvm::zip(forall.getInductionVars(), ids))
-    variable.replaceAllUsesWith(id);
-  forall->getBlock()->getOperations().splice(forall->getIterator(),
-                                             body->getOperations());
-  forall.erase();
-}
+
+  /// Replaces the loop by its body for the block's task.
+  void mapToBlocks() {
+    Value task = i32(gpu::BlockIdOp::create(b, gpu::Dimension::x));
+    SmallVector<Value> ids = idsOf(task);
+    Block *body = forall.getBody();
+    body->getTerminator()->erase();
+    for (auto [variable, id] : llvm::zip(forall.getInductionVars(), ids))
+      variable.replaceAllUsesWith(id);
+    forall->getBlock()->getOperations().splice(forall->getIterator(),
+                                               body->getOperations());
+    forall.erase();
+  }
+
+private:
+  /// Batch, head and query tile of a task.
+  SmallVector<Value> idsOf(Value task) {
+    Value heads = mul(sizes[0], sizes[1]);
+    Value group = headsTogether(heads);
+    Value perGroup = mul(group, sizes[2]);
+    Value first = mul(div(task, perGroup), group);
+    Value size = arith::MinUIOp::create(b, group, sub(heads, first));
+    Value inGroup = rem(task, perGroup);
+    Value head = arith::AddIOp::create(b, first, rem(inGroup, size));
+    return {index(div(head, sizes[1])), index(rem(head, sizes[1])),
+            index(div(inGroup, size))};
+  }
+
+  /// How many query heads read so many keys and values; at least one, at most
+  /// all `heads`. In flash form keys and values are the second and third argument.
+  Value headsTogether(Value heads) {
+    constexpr int64_t cacheBytes = 8 << 20;
+    Value key = kernel.getArgument(1), value = kernel.getArgument(2);
+    auto keyType = cast<MemRefType>(key.getType());
+    int64_t rowBytes = (keyType.getShape().back() +
+                        cast<MemRefType>(value.getType()).getShape().back()) *
+                       keyType.getElementTypeBitWidth() / 8;
+    Value keys = i32(memref::DimOp::create(b, key, 2));
+    Value keyHeads = i32(memref::DimOp::create(b, key, 1));
+    Value fit = div(constant(cacheBytes / rowBytes), atLeastOne(keys));
+    Value sharing = div(sizes[1], atLeastOne(keyHeads));
+    Value together = mul(atLeastOne(fit), atLeastOne(sharing));
+    return atLeastOne(arith::MinUIOp::create(b, together, heads));
+  }
+
+  Value i32(Value x) {
+    return arith::IndexCastOp::create(b, b.getI32Type(), x);
+  }
+  Value index(Value x) {
+    return arith::IndexCastOp::create(b, b.getIndexType(), x);
+  }
+  Value constant(int64_t x) { return arith::ConstantIntOp::create(b, x, 32); }
+  Value atLeastOne(Value x) {
+    return arith::MaxUIOp::create(b, x, constant(1));
+  }
+  Value mul(Value x, Value y) { return arith::MulIOp::create(b, x, y); }
+  Value sub(Value x, Value y) { return arith::SubIOp::create(b, x, y); }
+  Value div(Value x, Value y) { return arith::DivUIOp::create(b, x, y); }
+  Value rem(Value x, Value y) { return arith::RemUIOp::create(b, x, y); }
+
+  scf::ForallOp forall;
+  gpu::GPUFuncOp kernel;
+  ImplicitLocOpBuilder b;
+  SmallVector<Value> sizes; ///< batches, heads, query tiles
+};
+
+} // namespace
 
 static LogicalResult convertKernel(func::FuncOp func) {
   auto schedule = func->getAttrOfType<ScheduleAttr>("attn.schedule");
   SmallVector<scf::ForallOp> loops(func.getOps<scf::ForallOp>());
-  if (!schedule || loops.size() != 1)
+  auto isTensor = [](Type type) { return isa<MemRefType>(type); };
+  if (!schedule || loops.size() != 1 || loops.front().getRank() != 3 ||
+      func.getNumArguments() < 3 ||
+      !llvm::all_of(func.getArgumentTypes().take_front(3), isTensor))
     return func.emitOpError()
            << "expects a kernel in flash form with a schedule";
 
@@ -67,7 +134,7 @@ static LogicalResult convertKernel(func::FuncOp func) {
   gpu::ReturnOp::create(builder, func.getLoc());
   terminator->erase();
   func.erase();
-  mapToBlocks(*kernel.getOps<scf::ForallOp>().begin());
+  TaskOrder(*kernel.getOps<scf::ForallOp>().begin(), kernel).mapToBlocks();
   return success();
 }
 

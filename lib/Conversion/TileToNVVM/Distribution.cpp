@@ -22,6 +22,15 @@ Distribution::Distribution(gpu::GPUFuncOp func, attn::ScheduleAttr schedule)
   quadColumn = arith::AndIOp::create(b, lane, i32(3));
   warpRow = arith::MulIOp::create(b, warp, i32(16 * blocks));
 
+  if (hasRoles) {
+    // All lanes hold the same number; a reduction says so to ptxas, which else
+    // moves descriptors to uniform registers between one wgmma and the next.
+    Value group = arith::ShRUIOp::create(b, thread, i32(7));
+    warpGroup = NVVM::ReduxOp::create(b, b.getI32Type(), group,
+                                      NVVM::ReduxKind::OR, i32(-1),
+                                      /*abs=*/false, /*nan=*/false);
+  }
+
   Value firstRow = arith::AddIOp::create(b, warpRow, quadRow);
   for (int64_t block = 0; block < blocks; ++block)
     for (int64_t half = 0; half < 2; ++half)
@@ -138,9 +147,6 @@ void Distribution::barrier() {
                             NVVM::BarrierReductionAttr(), Value());
 }
 
-Value Distribution::group() {
-  return arith::ShRUIOp::create(b, thread, i32(7));
-}
 
 Value Distribution::wordOf(Value tile, int64_t i) {
   auto known = words.find(tile);

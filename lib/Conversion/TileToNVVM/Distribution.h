@@ -45,6 +45,8 @@ public:
   Value thread, lane;    ///< i32
   Value quadRow, quadColumn; ///< i32: g and t
   Value warpRow;             ///< i32: the warp's first row
+  /// i32: which group of four warps this is, where warps have roles.
+  Value warpGroup;
 
   /// Tiles in registers, and tiles in shared memory (a memref).
   llvm::DenseMap<Value, Fragment> fragments;
@@ -95,8 +97,6 @@ public:
   Value alignedSharedMemory();
   /// All threads that compute meet.
   void barrier();
-  /// Which group of four warps this is, i32.
-  Value group();
   /// `pointer` plus a constant number of elements.
   Value advance(Value pointer, Type elementType, int64_t elements);
 

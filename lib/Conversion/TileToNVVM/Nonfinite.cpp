@@ -60,7 +60,7 @@ struct WordLoop {
 /// nvvm.barrier reduces over barrier 0 only.
 static Value anyOfGroup(Distribution &d, Value found) {
   ImplicitLocOpBuilder &b = d.b;
-  Value id = arith::AddIOp::create(b, d.group(), d.i32(groups));
+  Value id = arith::AddIOp::create(b, d.warpGroup, d.i32(groups));
   return LLVM::InlineAsmOp::create(
              b, b.getI32Type(), ValueRange{found, id},
              "{\n.reg .pred p, q;\nsetp.ne.u32 p, $1, 0;\n"

@@ -141,13 +141,13 @@ void tile::emitRelease(Distribution &d, ReleaseOp op) {
 
 void tile::emitTakeTurn(Distribution &d) {
   NVVM::BarrierOp::create(
-      d.b, TypeRange(), arith::AddIOp::create(d.b, d.group(), d.i32(turns)),
+      d.b, TypeRange(), arith::AddIOp::create(d.b, d.warpGroup, d.i32(turns)),
       d.i32(d.threads), NVVM::BarrierReductionAttr(), Value());
 }
 
 void tile::emitPassTurn(Distribution &d, PassTurnOp op) {
   ImplicitLocOpBuilder &b = d.b;
-  Value other = arith::XOrIOp::create(b, d.group(), d.i32(1));
+  Value other = arith::XOrIOp::create(b, d.warpGroup, d.i32(1));
   Value id = arith::AddIOp::create(b, other, d.i32(turns));
   auto pass = [&] {
     NVVM::BarrierArriveOp::create(b, id, d.i32(d.threads));

@@ -130,7 +130,7 @@ private:
 
   /// The group's 64 rows of the left tile.
   Value lhsDescriptor() {
-    Value rows = arith::MulIOp::create(b, d.group(),
+    Value rows = arith::MulIOp::create(b, d.warpGroup,
                                        d.i32(64 * chunkRowBytes));
     return descriptor(
         arith::AddIOp::create(b, d.ringTiles.lookup(p.lhs), rows), 16);

@@ -18,3 +18,14 @@ func.func @two_loops(%n: index)
   }
   return
 }
+
+// -----
+
+// Queries, keys and values come first.
+// expected-error @+1 {{'func.func' op expects a kernel in flash form with a schedule}}
+func.func @no_memory(%n: index)
+    attributes {attn.kernel, attn.schedule = #attn.schedule<q = 64, kv = 64>} {
+  scf.forall (%b, %h, %t) in (%n, %n, %n) {
+  }
+  return
+}

@@ -1,22 +1,42 @@
 // RUN: attn-opt %s --flash-to-gpu --verify-roundtrip | FileCheck %s
 
-// Block i of a grid of batch * heads * tiles does iteration i, whose last dimension
-// runs fastest. Two warps are 64 threads.
+// As many heads as read 8 MiB of keys and values of 2 x 256 bytes a row are a group;
+// within it, the first query tiles of all of them come first, then the second ones.
+// Two warps are 64 threads.
 // CHECK: module attributes {gpu.container_module}
 // CHECK: gpu.module @layer_module {
-// CHECK: gpu.func @layer(%[[OUT:.*]]: memref<?xf32>, %[[N:.*]]: index) kernel
+// CHECK: gpu.func @layer(%{{.*}}: memref<{{[^%]*}}%[[K:.*]]: memref<{{[^%]*}}%{{.*}}: memref<{{[^%]*}}%[[OUT:[^:]*]]: memref<?xf32>, %[[N:[^:]*]]: index) kernel
 // CHECK-SAME: attn.schedule = #attn.schedule<q = 32, kv = 16, warps = 2>
 // CHECK-SAME: known_block_size = array<i32: 64, 1, 1>
+// CHECK: %[[HEADS:.*]] = arith.index_cast %c4{{.*}} : index to i32
+// CHECK: %[[TILES:.*]] = arith.index_cast %[[N]] : index to i32
 // CHECK: %[[ID:.*]] = gpu.block_id x
-// CHECK: %[[T:.*]] = arith.remui %[[ID]], %[[N]] : index
-// CHECK: %[[REST:.*]] = arith.divui %[[ID]], %[[N]] : index
-// CHECK: %[[H:.*]] = arith.remui %[[REST]], %[[HEADS:.*]] : index
-// CHECK: %[[B:.*]] = arith.divui %[[REST]], %[[HEADS]] : index
+// CHECK: %[[TASK:.*]] = arith.index_cast %[[ID]] : index to i32
+// CHECK: %[[ALL:.*]] = arith.muli %{{.*}}, %[[HEADS]] : i32
+// CHECK: memref.dim %[[K]], %c2
+// CHECK: arith.constant 16384 : i32
+// CHECK: %[[FEW:.*]] = arith.minui %{{.*}}, %[[ALL]] : i32
+// CHECK: %[[GROUP:.*]] = arith.maxui %[[FEW]], %{{.*}} : i32
+// CHECK: %[[PER:.*]] = arith.muli %[[GROUP]], %[[TILES]] : i32
+// CHECK: %[[WHICH:.*]] = arith.divui %[[TASK]], %[[PER]] : i32
+// CHECK: %[[FIRST:.*]] = arith.muli %[[WHICH]], %[[GROUP]] : i32
+// CHECK: %[[LEFT:.*]] = arith.subi %[[ALL]], %[[FIRST]] : i32
+// CHECK: %[[SIZE:.*]] = arith.minui %[[GROUP]], %[[LEFT]] : i32
+// CHECK: %[[IN:.*]] = arith.remui %[[TASK]], %[[PER]] : i32
+// CHECK: %[[PLACE:.*]] = arith.remui %[[IN]], %[[SIZE]] : i32
+// CHECK: %[[HEAD:.*]] = arith.addi %[[FIRST]], %[[PLACE]] : i32
+// CHECK: %[[B32:.*]] = arith.divui %[[HEAD]], %[[HEADS]] : i32
+// CHECK: %[[B:.*]] = arith.index_cast %[[B32]]
+// CHECK: %[[H32:.*]] = arith.remui %[[HEAD]], %[[HEADS]] : i32
+// CHECK: %[[H:.*]] = arith.index_cast %[[H32]]
+// CHECK: %[[T32:.*]] = arith.divui %[[IN]], %[[SIZE]] : i32
+// CHECK: %[[T:.*]] = arith.index_cast %[[T32]]
 // CHECK-NOT: scf.forall
 // CHECK: %[[BH:.*]] = arith.addi %[[B]], %[[H]] : index
 // CHECK: arith.addi %[[BH]], %[[T]] : index
 // CHECK: gpu.return
-func.func @layer(%out: memref<?xf32>, %n: index)
+!m = memref<?x?x?x128xbf16>
+func.func @layer(%q: !m, %k: !m, %v: !m, %out: memref<?xf32>, %n: index)
     attributes {attn.kernel, attn.schedule = #attn.schedule<q = 32, kv = 16, warps = 2>} {
   %c4 = arith.constant 4 : index
   %zero = arith.constant 0.0 : f32
@@ -35,6 +55,16 @@ func.func @other(%out: memref<?xf32>, %n: index) {
   %zero = arith.constant 0.0 : f32
   scf.forall (%i) in (%n) {
     memref.store %zero, %out[%i] : memref<?xf32>
+  }
+  return
+}
+
+// Warps that copy are threads too.
+// CHECK: gpu.func @producers
+// CHECK-SAME: known_block_size = array<i32: 384, 1, 1>
+func.func @producers(%q: !m, %k: !m, %v: !m)
+    attributes {attn.kernel, attn.schedule = #attn.schedule<q = 128, kv = 16, warps = 8, producers = 4>} {
+  scf.forall (%b, %h, %t) in (2, 2, 2) {
   }
   return
 }

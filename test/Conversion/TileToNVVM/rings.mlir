@@ -108,7 +108,8 @@ gpu.module @kernels {
 
   // Group g waits at barrier 2 + g and passes to 2 + (1 - g).
   // CHECK-LABEL: gpu.func @turns(
-  // CHECK: %[[GROUP:.*]] = arith.shrui %{{.*}}, %c7_i32
+  // CHECK: %[[SHIFTED:.*]] = arith.shrui %{{.*}}, %c7_i32
+  // CHECK: %[[GROUP:.*]] = nvvm.redux.sync or %[[SHIFTED]],
   // CHECK: %[[OTHER:.*]] = arith.xori %[[GROUP]], %c1_i32
   // CHECK: %[[THEIRS:.*]] = arith.addi %[[OTHER]], %c2_i32
   // CHECK: scf.if

@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 using namespace attn;
 using namespace attn::bench;
 
@@ -26,15 +28,30 @@ Contestant contestant(std::string &log, char name, double seconds,
           ""};
 }
 
-TEST(Rounds, WhoComesFirstMovesOn) {
+/// The turns of a log, sorted within each round of `count`.
+std::string sortedRounds(std::string log, size_t count) {
+  for (size_t i = 0; i + count <= log.size(); i += count)
+    std::sort(log.begin() + i, log.begin() + i + count);
+  return log;
+}
+
+TEST(Rounds, EachRoundHasEveryoneInAnotherOrder) {
   std::string log;
-  std::vector<Contestant> all = {contestant(log, 'a', 1e-3),
-                                 contestant(log, 'b', 2e-3),
-                                 contestant(log, 'c', 3e-3)};
+  std::vector<Contestant> all;
+  for (char name : {'a', 'b', 'c', 'd', 'e'})
+    all.push_back(contestant(log, name, name * 1e-5));
   sampleInRounds(all, {});
-  EXPECT_EQ(log, "abcbcacab");
-  EXPECT_EQ(all[1].timing.median(), 2e-3);
+  EXPECT_EQ(sortedRounds(log, 5), "abcdeabcdeabcde");
+  EXPECT_NE(log.substr(0, 5), log.substr(5, 5));
+  EXPECT_NE(log.substr(5, 5), log.substr(10, 5));
+  EXPECT_EQ(all[1].timing.median(), 'b' * 1e-5);
   EXPECT_EQ(all[2].timing.stop, Stop::Precise);
+  // The same in each run.
+  std::string again;
+  for (size_t i = 0; i < all.size(); ++i)
+    all[i] = contestant(again, char('a' + i), 1e-3);
+  sampleInRounds(all, {});
+  EXPECT_EQ(again, log);
 }
 
 TEST(Rounds, OneThatIsNoisyGoesOnAlone) {
@@ -42,7 +59,7 @@ TEST(Rounds, OneThatIsNoisyGoesOnAlone) {
   std::vector<Contestant> all = {contestant(log, 'a', 1e-3),
                                  contestant(log, 'b', -1e-4)};
   sampleInRounds(all, {});
-  EXPECT_EQ(log.substr(0, 6), "abbaab");
+  EXPECT_EQ(sortedRounds(log, 2).substr(0, 6), "ababab");
   EXPECT_EQ(log.find('a', 6), std::string::npos);
   EXPECT_EQ(all[1].timing.stop, Stop::SampleLimit);
 }
@@ -52,7 +69,7 @@ TEST(Rounds, OneThatFailsIsLeftOut) {
   std::vector<Contestant> all = {contestant(log, 'a', 1e-3, /*failing=*/2),
                                  contestant(log, 'b', 1e-3)};
   sampleInRounds(all, {});
-  EXPECT_EQ(log, "abbab");
+  EXPECT_EQ(sortedRounds(log, 2), "ababb");
   EXPECT_EQ(all[0].error, "broken");
   EXPECT_EQ(all[1].timing.stop, Stop::Precise);
 }

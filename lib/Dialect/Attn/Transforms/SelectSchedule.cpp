@@ -61,13 +61,18 @@ static ScheduleAttr selectForSM80(AttentionOp op, bool aligned) {
 
 /// For sm_90a: groups of four warps with 64 rows each, and four that copy. The
 /// output and the scores of one step fill the registers that setmaxnreg leaves
-/// each thread; two stages of keys and values fill shared memory.
+/// each thread; the stages of keys and values fill shared memory. Three groups hide
+/// more of each other's softmax where the products are short (docs/performance.md
+/// compares the candidates).
 static ScheduleAttr selectForSM90a(AttentionOp op) {
   int64_t widest = std::max(op.getHeadDim(), op.getValueDim());
-  int64_t kv = widest <= 128 ? 128 : widest <= 192 ? 112 : 80;
-  return ScheduleAttr::get(op.getContext(), /*q=*/128, kv, /*warps=*/8,
-                           /*stages=*/widest <= 64 ? 3 : 2, /*aligned=*/true,
-                           /*producers=*/4, /*pingpong=*/widest <= 128);
+  bool narrow = widest <= 64;
+  int64_t q = narrow ? 192 : 128;
+  int64_t kv = narrow ? 96 : widest <= 128 ? 128 : widest <= 192 ? 112 : 80;
+  return ScheduleAttr::get(op.getContext(), q, kv, /*warps=*/q / 16,
+                           /*stages=*/narrow ? 3 : 2, /*aligned=*/true,
+                           /*producers=*/4,
+                           /*pingpong=*/!narrow && widest <= 128);
 }
 
 namespace {
