@@ -9,6 +9,8 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <chrono>
+#include <cstdio>
 #include <functional>
 #include <numeric>
 
@@ -349,6 +351,59 @@ TEST(TileLists, BelongToOneProblem) {
                          view(101), nullptr, nullptr, &*lists);
   ASSERT_FALSE(ran);
   EXPECT_EQ(ran.error(), "expects 'tiles' number of queries 101, got 100");
+}
+
+/// A mask of 2^40 pairs: its cost is that of its 2^26 tiles. The time goes into
+/// the report, as a property; of several runs the last, since the first loads
+/// code.
+TEST(TileLists, OfAMillionKeys) {
+  auto mod = loadPattern("document_mask");
+  ASSERT_TRUE(mod) << mod.error();
+  ProblemSizes sizes;
+  sizes.heads = 16;
+  sizes.queries = sizes.keys = 1 << 20;
+  Table documents(sizes.keys);
+  for (int64_t i = 0; i < sizes.keys; ++i)
+    documents[i] = static_cast<int32_t>(i / 33000);
+  DeviceTable onDevice(documents);
+  constexpr int64_t tile = 128;
+  auto finder = TileFinder::compile(*mod, selectedTarget(), tile, tile);
+  ASSERT_TRUE(finder) << finder.error();
+  TileLists lists;
+  double seconds = 0;
+  for (int run = 0; run < 3; ++run) {
+    auto start = std::chrono::steady_clock::now();
+    auto found = finder->find(sizes, onDevice.views, device().stream(), lists);
+    ASSERT_TRUE(found) << found.error();
+    lists = *found;
+    auto finished = device().synchronize();
+    ASSERT_TRUE(finished) << finished.error();
+    std::chrono::duration<double> time =
+        std::chrono::steady_clock::now() - start;
+    seconds = time.count();
+  }
+  std::printf("lists of 2^40 pairs: %.2f ms, %.1f MiB\n", seconds * 1e3,
+              lists.bytes() / 0x1p20);
+  RecordProperty("seconds", std::to_string(seconds));
+  EXPECT_LE(lists.bytes(), int64_t(256) << 20);
+
+  auto entries = finder->entries(lists, device().stream());
+  ASSERT_TRUE(entries) << entries.error();
+  for (int64_t row : {0, 1, 257, 258, 4000, 8191}) {
+    std::vector<int32_t> partial, full;
+    for (int64_t column = 0; column < sizes.keys / tile; ++column) {
+      // Documents are sorted: those of a tile are those of its ends.
+      int64_t q0 = row * tile, q1 = q0 + tile - 1;
+      int64_t kv0 = column * tile, kv1 = kv0 + tile - 1;
+      bool some = kv0 <= q1 && documents[kv1] >= documents[q0] &&
+                  documents[kv0] <= documents[q1];
+      bool all = kv1 <= q0 && documents[kv0] == documents[q1];
+      if (some)
+        (all ? full : partial).push_back(static_cast<int32_t>(column));
+    }
+    EXPECT_EQ(entries->partial[row], partial) << "row " << row;
+    EXPECT_EQ(entries->full[row], full) << "row " << row;
+  }
 }
 
 TEST(MaskAnalysis, SaysWhatItUnderstands) {
