@@ -14,8 +14,12 @@
 using namespace attn;
 
 Result<void> CUDACode::launch(int64_t blocks,
-                              const std::vector<void *> &parameters,
+                              const std::vector<void *> &given,
                               void *stream) const {
+  // The driver would read past the end of too few.
+  if (given.size() != parameters)
+    return Error{"expects " + std::to_string(parameters) +
+                 " kernel parameters, got " + std::to_string(given.size())};
   if (blocks == 0)
     return {};
   if (blocks > INT32_MAX)
@@ -26,7 +30,7 @@ Result<void> CUDACode::launch(int64_t blocks,
   shape.grid[0] = static_cast<unsigned>(blocks);
   shape.block[0] = threads;
   shape.sharedBytes = static_cast<unsigned>(sharedBytes);
-  return cuda::launch(function, shape, const_cast<void **>(parameters.data()),
+  return cuda::launch(function, shape, const_cast<void **>(given.data()),
                       static_cast<cuda::Stream>(stream));
 }
 
@@ -42,6 +46,7 @@ static CUDACode launchOf(mlir::LLVM::LLVMFuncOp function) {
   code.threads =
       function->getAttrOfType<mlir::DenseI32ArrayAttr>("gpu.known_block_size")
           .asArrayRef()[0];
+  code.parameters = function.getNumArguments();
   return code;
 }
 

@@ -19,12 +19,13 @@ struct CUDACode {
   cuda::Function function = nullptr;
   int64_t sharedBytes = 0;
   unsigned threads = 0; ///< of a block
+  size_t parameters = 0;
   /// For each tensor map at the end of the parameters, the number of the memory's
   /// parameter and the rows of a box.
   std::vector<int64_t> tensorMaps;
 
   /// Errors: the launch is rejected.
-  Result<void> launch(int64_t blocks, const std::vector<void *> &parameters,
+  Result<void> launch(int64_t blocks, const std::vector<void *> &given,
                       void *stream) const;
 };
 

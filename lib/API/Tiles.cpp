@@ -247,6 +247,8 @@ Result<TileLists> TileFinder::find(const ProblemSizes &sizes,
   if (Result<void> done = provide(*pimpl, lists->fixed, layout.bytes); !done)
     return Error{done.error()};
   layout.place(lists->fixed->data);
+  if (a.tiles.sizes.empty())
+    a.tiles.sizes = {0}; // Until they are counted.
 
   Result<void> done;
   if (pimpl->queryParts)

@@ -87,9 +87,12 @@ def TileToNVVMPass : Pass<"tile-to-nvvm", "::mlir::gpu::GPUFuncOp"> {
     rows of each 16 x 8 block. Products become ldmatrix and mma.sync (bf16, f16:
     m16n8k16; f32: three m16n8k8 tf32 products, which keep f32's accuracy),
     elementwise work is repeated for each element, row reductions finish with
-    shuffles within a quad, `tile.copy` becomes cp.async.
+    shuffles within a quad, `tile.copy` becomes cp.async. Products on tiles in rings
+    become wgmma, with the same layout in registers; rings become barriers with
+    transactions and bulk tensor copies.
 
-    Expects loads to be staged (`tile-stage-loads`).
+    Expects loads to be staged (`tile-stage-loads`) or tiles in rings
+    (`tile-specialize-warps`).
   }];
   let dependentDialects = ["::mlir::gpu::GPUDialect", "::mlir::NVVM::NVVMDialect",
     "::mlir::LLVM::LLVMDialect", "::mlir::scf::SCFDialect",

@@ -22,10 +22,11 @@ namespace {
 
 /// Which task a block does: blocks start in the order of their ids.
 ///
-/// Tasks are ordered by groups of heads whose keys and values fit a part of the L2
-/// cache together, and in a group by their place in the last dimension, which puts the
-/// longest first: the blocks that start last are short ones, and multiprocessors
-/// finish together. Numbers are i32: the launch has at most 2^31 tasks.
+/// Tasks are ordered by groups of heads whose keys and values fit a part of the
+/// L2 cache together, and in a group by their place in the last dimension,
+/// which puts the longest first: the blocks that start last are short ones, and
+/// multiprocessors finish together. Numbers are i32: the launch has at most
+/// 2^31 tasks.
 class TaskOrder {
 public:
   TaskOrder(scf::ForallOp forall, gpu::GPUFuncOp kernel)
@@ -62,7 +63,8 @@ private:
   }
 
   /// How many query heads read so many keys and values; at least one, at most
-  /// all `heads`. In flash form keys and values are the second and third argument.
+  /// all `heads`. In flash form keys and values are the second and third
+  /// argument.
   Value headsTogether(Value heads) {
     constexpr int64_t cacheBytes = 8 << 20;
     Value key = kernel.getArgument(1), value = kernel.getArgument(2);
@@ -112,8 +114,8 @@ static LogicalResult convertKernel(func::FuncOp func) {
            << "expects a kernel in flash form with a schedule";
 
   OpBuilder builder(func);
-  auto module = gpu::GPUModuleOp::create(
-      builder, func.getLoc(), (func.getName() + "_module").str());
+  auto module = gpu::GPUModuleOp::create(builder, func.getLoc(),
+                                         (func.getName() + "_module").str());
   builder.setInsertionPointToStart(&module.getBodyRegion().front());
   auto kernel = gpu::GPUFuncOp::create(builder, func.getLoc(), func.getName(),
                                        func.getFunctionType());
@@ -121,8 +123,8 @@ static LogicalResult convertKernel(func::FuncOp func) {
                   builder.getUnitAttr());
   kernel->setAttr("attn.schedule", schedule);
   kernel.setKnownBlockSizeAttr(builder.getDenseI32ArrayAttr(
-      {static_cast<int32_t>(
-           32 * (schedule.getWarps() + schedule.getProducers())),
+      {static_cast<int32_t>(32 *
+                            (schedule.getWarps() + schedule.getProducers())),
        1, 1}));
 
   Block &from = func.getBody().front(), &to = kernel.getBody().front();
@@ -151,9 +153,8 @@ struct FlashToGPU : attn::impl::FlashToGPUPassBase<FlashToGPU> {
       if (failed(convertKernel(kernel)))
         return signalPassFailure();
     if (!kernels.empty())
-      getOperation()->setAttr(
-          gpu::GPUDialect::getContainerModuleAttrName(),
-          UnitAttr::get(&getContext()));
+      getOperation()->setAttr(gpu::GPUDialect::getContainerModuleAttrName(),
+                              UnitAttr::get(&getContext()));
   }
 };
 } // namespace

@@ -1,5 +1,5 @@
-// Rings of tiles in shared memory: barriers, bulk tensor copies, and the turns of
-// the groups that compute.
+// Rings of tiles in shared memory: barriers, bulk tensor copies, and the turns
+// of the groups that compute.
 #include "Distribution.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -87,8 +87,8 @@ void tile::emitRing(Distribution &d, RingOp op) {
       arith::CmpIOp::create(b, arith::CmpIPredicate::eq, d.thread, d.i32(0));
   emitIf(b, first, [&] {
     for (int64_t i = 0; i < 2 * stages; ++i) {
-      Value barrier = d.pointerTo(
-          arith::AddIOp::create(b, ring.barriers, d.i32(8 * i)));
+      Value barrier =
+          d.pointerTo(arith::AddIOp::create(b, ring.barriers, d.i32(8 * i)));
       NVVM::MBarrierInitOp::create(
           b, barrier, d.i32(i < stages ? 1 : op.getReaders()), Value());
     }
@@ -111,10 +111,11 @@ void tile::emitFill(Distribution &d, FillOp op) {
         arith::IndexCastOp::create(b, b.getI32Type(), offset));
   for (int64_t chunk = 0; chunk < slot.chunks(); ++chunk) {
     coordinates[0] = d.i32(chunk * chunkColumns);
-    Value to = d.pointerTo(arith::AddIOp::create(
-        b, destination, d.i32(chunk * chunkBytes(tile))));
+    Value to = d.pointerTo(
+        arith::AddIOp::create(b, destination, d.i32(chunk * chunkBytes(tile))));
     NVVM::CpAsyncBulkTensorGlobalToSharedClusterOp::create(
-        b, to, op.getMap(), coordinates, arrived, /*im2colOffsets=*/ValueRange(),
+        b, to, op.getMap(), coordinates, arrived,
+        /*im2colOffsets=*/ValueRange(),
         /*multicastMask=*/Value(), /*l2CacheHint=*/Value(),
         NVVM::TMALoadMode::TILE, /*isCTAOnly=*/true, /*group=*/nullptr,
         /*predicate=*/Value());
@@ -131,8 +132,8 @@ void tile::emitRead(Distribution &d, ReadOp op) {
 void tile::emitRelease(Distribution &d, ReleaseOp op) {
   Slot slot(d, op.getRing(), op.getPosition());
   Value released = slot.released();
-  Value first = arith::CmpIOp::create(d.b, arith::CmpIPredicate::eq, d.lane,
-                                      d.i32(0));
+  Value first =
+      arith::CmpIOp::create(d.b, arith::CmpIPredicate::eq, d.lane, d.i32(0));
   emitIf(d.b, first, [&] {
     NVVM::MBarrierArriveOp::create(d.b, TypeRange(), released, Value(),
                                    NVVM::MemScopeKind::CTA, /*relaxed=*/false);
@@ -149,12 +150,9 @@ void tile::emitPassTurn(Distribution &d, PassTurnOp op) {
   ImplicitLocOpBuilder &b = d.b;
   Value other = arith::XOrIOp::create(b, d.warpGroup, d.i32(1));
   Value id = arith::AddIOp::create(b, other, d.i32(turns));
-  auto pass = [&] {
-    NVVM::BarrierArriveOp::create(b, id, d.i32(d.threads));
-  };
+  auto pass = [&] { NVVM::BarrierArriveOp::create(b, id, d.i32(d.threads)); };
   if (!op.getFirst())
     return pass();
-  emitIf(b,
-         arith::CmpIOp::create(b, arith::CmpIPredicate::eq, other, d.i32(0)),
+  emitIf(b, arith::CmpIOp::create(b, arith::CmpIPredicate::eq, other, d.i32(0)),
          pass);
 }

@@ -32,8 +32,7 @@ struct TensorMapsToNVVM
 
   void runOnOperation() override {
     for (auto func : getOperation().getOps<LLVM::LLVMFuncOp>()) {
-      auto shapes =
-          func->getAttrOfType<DenseI64ArrayAttr>("tile.tensor_maps");
+      auto shapes = func->getAttrOfType<DenseI64ArrayAttr>("tile.tensor_maps");
       if (!shapes)
         continue;
       unsigned count = shapes.size() / 2, arguments = func.getNumArguments();

@@ -1,9 +1,11 @@
-// Products on tiles in rings: wgmma.mma_async, four warps and 64 rows at a time.
+// Products on tiles in rings: wgmma.mma_async, four warps and 64 rows at a
+// time.
 //
 // A product is one piece of inline assembly: a fence, since its registers were
-// written by other instructions, one wgmma for each 16 of the depth, and the end of
-// the group. Nothing can come between them then. The accumulator's registers
-// are tied to the wait in the same way, so that nothing reads them before it.
+// written by other instructions, one wgmma for each 16 of the depth, and the
+// end of the group. Nothing can come between them then. The accumulator's
+// registers are tied to the wait in the same way, so that nothing reads them
+// before it.
 #include "Distribution.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -93,23 +95,22 @@ public:
     for (int64_t k = 0; k < p.depth; k += 16) {
       text += "setp.ne.b32 p, " +
               std::string(init.empty() && k == 0 ? "0" : "1") + ", 0;\n";
-      text += step("b", rhs, p.transposed ? depthOffset(p.rhs, k)
-                                          : k * chunkRowBytes);
+      text += step("b", rhs,
+                   p.transposed ? depthOffset(p.rhs, k) : k * chunkRowBytes);
       std::string left;
       if (lhsInRing) {
         text += step("a", lhs, depthOffset(p.lhs, k));
         left = "a";
       } else {
-        left = "{" +
-               llvm::join(ArrayRef<std::string>(lhsWords).slice(k / 4, 4),
-                          ", ") +
-               "}";
+        left =
+            "{" +
+            llvm::join(ArrayRef<std::string>(lhsWords).slice(k / 4, 4), ", ") +
+            "}";
       }
-      text += "wgmma.mma_async.sync.aligned.m64n" +
-              std::to_string(p.columns) + "k16.f32." + type + "." + type +
-              " " + assembly.resultList() + ", " + left + ", b, p, 1, 1" +
-              (lhsInRing ? ", 0" : "") + (p.transposed ? ", 0" : ", 1") +
-              ";\n";
+      text += "wgmma.mma_async.sync.aligned.m64n" + std::to_string(p.columns) +
+              "k16.f32." + type + "." + type + " " + assembly.resultList() +
+              ", " + left + ", b, p, 1, 1" + (lhsInRing ? ", 0" : "") +
+              (p.transposed ? ", 0" : ", 1") + ";\n";
     }
     return assembly.emit(text + "wgmma.commit_group.sync.aligned;\n}");
   }
@@ -130,10 +131,10 @@ private:
 
   /// The group's 64 rows of the left tile.
   Value lhsDescriptor() {
-    Value rows = arith::MulIOp::create(b, d.warpGroup,
-                                       d.i32(64 * chunkRowBytes));
-    return descriptor(
-        arith::AddIOp::create(b, d.ringTiles.lookup(p.lhs), rows), 16);
+    Value rows =
+        arith::MulIOp::create(b, d.warpGroup, d.i32(64 * chunkRowBytes));
+    return descriptor(arith::AddIOp::create(b, d.ringTiles.lookup(p.lhs), rows),
+                      16);
   }
 
   Value rhsDescriptor() {
@@ -143,9 +144,9 @@ private:
   }
 
   /// PTX ISA, "matrix descriptor": address, leading and stride offsets in 16
-  /// bytes, 128-byte swizzle. Eight rows follow eight rows after 1024 bytes; the
-  /// leading offset is from chunk to chunk where the columns of the result run
-  /// along the rows of the tile.
+  /// bytes, 128-byte swizzle. Eight rows follow eight rows after 1024 bytes;
+  /// the leading offset is from chunk to chunk where the columns of the result
+  /// run along the rows of the tile.
   Value descriptor(Value address, int64_t leadingBytes) {
     uint64_t fixed = uint64_t(1) << 62 | uint64_t(1024 / 16) << 32 |
                      uint64_t(leadingBytes / 16) << 16;

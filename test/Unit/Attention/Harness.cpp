@@ -20,6 +20,9 @@ Target attn::test::selectedTarget() { return chosenTarget; }
 
 void attn::test::selectTarget(Target target) { chosenTarget = target; }
 
+static bool portable = false;
+void attn::test::selectPortable() { portable = true; }
+
 bench::Device &attn::test::device() {
   static std::unique_ptr<bench::Device> instance = [] {
     if (chosenTarget == Target::CPU)
@@ -241,6 +244,7 @@ static Result<AttentionKernel> compile(const Case &c, const Mod &mod) {
   spec.valueDim = c.sizes.valueDim;
   spec.lse = c.lse;
   spec.schedule = c.schedule;
+  spec.portable = portable;
   return AttentionKernel::compile(mod, spec);
 }
 

@@ -40,6 +40,8 @@ struct Case {
 bench::Device &device();
 Target selectedTarget();
 void selectTarget(Target target);
+/// On a GPU: the kernels for every GPU, even where it has kernels of its own.
+void selectPortable();
 
 /// configs/mods/NAME.mlir of the package that the program is in, else of the
 /// source tree.

@@ -1,10 +1,12 @@
 // Starts the attention cases for one target: AttentionTests is for the CPU,
 // GPUAttentionTests for a GPU. Where the test suite does not ask for a GPU
-// (ATTN_TEST_GPU), the cases of the latter are skipped, and counted as such.
+// (ATTN_TEST_GPU), the cases of the latter are skipped, and counted as such. With
+// --portable a GPU runs the kernels that every GPU can run.
 #include "Harness.h"
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <cstring>
 
@@ -39,6 +41,10 @@ int main(int argc, char **argv) {
     return 1;
   }
   selectTarget(name == "cuda" ? Target::CUDA : Target::CPU);
+  if (std::any_of(argv, argv + argc, [](const char *argument) {
+        return std::strcmp(argument, "--portable") == 0;
+      }))
+    selectPortable();
   if (!target && name == "cuda" && !std::getenv("ATTN_TEST_GPU"))
     testing::UnitTest::GetInstance()->listeners().Append(new SkipAll);
   return RUN_ALL_TESTS();

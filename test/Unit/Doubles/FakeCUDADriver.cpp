@@ -152,7 +152,8 @@ extern "C" Status cuModuleLoadDataEx(ModuleHandle *module, const void *image,
   size_t at = 0;
   while ((at = ptx.find(".entry ", at)) != std::string::npos) {
     at += 7;
-    (*module)->kernels.insert(ptx.substr(at, ptx.find('\n', at) - at));
+    size_t end = ptx.find_first_of("(\n", at);
+    (*module)->kernels.insert(ptx.substr(at, end - at));
   }
   ++state.loadedModules;
   return kSuccess;

@@ -2,9 +2,9 @@
 // softmax does.
 //
 // A step consists of a score product, what turns scores into weights, and an
-// output product. The loop is turned by one step: after the scores of step j are
-// started, so is the output product of step j - 1, and the softmax of step j runs
-// beside it. Weights and the output that awaits its product are carried.
+// output product. The loop is turned by one step: after the scores of step j
+// are started, so is the output product of step j - 1, and the softmax of step
+// j runs beside it. Weights and the output that awaits its product are carried.
 #include "attn/Dialect/Attn/IR/AttnDialect.h"
 #include "attn/Dialect/Tile/IR/TileDialect.h"
 #include "attn/Dialect/Tile/Transforms/Passes.h"
@@ -36,11 +36,12 @@ public:
       return failure();
     if (pingpong)
       PassTurnOp::create(b, /*first=*/true);
-    Value any = arith::CmpIOp::create(b, arith::CmpIPredicate::slt,
-                                      loop.getLowerBound(),
-                                      loop.getUpperBound());
-    auto guard = scf::IfOp::create(b, loop.getResultTypes(), any,
-                                   /*addThenBlock=*/true, /*addElseBlock=*/true);
+    Value any =
+        arith::CmpIOp::create(b, arith::CmpIPredicate::slt,
+                              loop.getLowerBound(), loop.getUpperBound());
+    auto guard =
+        scf::IfOp::create(b, loop.getResultTypes(), any,
+                          /*addThenBlock=*/true, /*addElseBlock=*/true);
     b.setInsertionPointToStart(guard.elseBlock());
     scf::YieldOp::create(b, loop.getInitArgs());
     b.setInsertionPointToStart(guard.thenBlock());
@@ -53,8 +54,7 @@ public:
 private:
   //===--- the parts of a step --------------------------------------------===//
   LogicalResult findParts() {
-    SmallVector<linalg::ContractOp> products(
-        loop.getOps<linalg::ContractOp>());
+    SmallVector<linalg::ContractOp> products(loop.getOps<linalg::ContractOp>());
     if (products.size() != 2)
       return loop.emitOpError()
              << "expects two products in a step, got " << products.size();
@@ -129,7 +129,8 @@ private:
 
     SmallVector<Value> init = state(first);
     Value second = arith::AddIOp::create(b, low, step);
-    auto turned = scf::ForOp::create(b, second, loop.getUpperBound(), step, init);
+    auto turned =
+        scf::ForOp::create(b, second, loop.getUpperBound(), step, init);
     {
       OpBuilder::InsertionGuard guard(b);
       b.setInsertionPointToStart(turned.getBody());
@@ -169,8 +170,7 @@ private:
     await(started, 1, now, score);
     release(keys, now);
 
-    for (auto [argument, result] :
-         llvm::zip(loop.getRegionIterArgs(), results))
+    for (auto [argument, result] : llvm::zip(loop.getRegionIterArgs(), results))
       now.map(argument, result);
     bool awaited = false;
     for (Operation *op : middle) {
@@ -270,13 +270,13 @@ private:
     return old;
   }
 
-  /// The tile of the middle of a step that the output product is added to, maybe
-  /// after a branch.
+  /// The tile of the middle of a step that the output product is added to,
+  /// maybe after a branch.
   Value base() {
     Value init = output.getDpsInits()[0];
     while (auto branch = init.getDefiningOp<scf::IfOp>())
-      init = branch.elseYield().getOperand(
-          cast<OpResult>(init).getResultNumber());
+      init =
+          branch.elseYield().getOperand(cast<OpResult>(init).getResultNumber());
     return init;
   }
 

@@ -1,10 +1,11 @@
 // tile-specialize-warps: which warps copy and which compute, and the rings of
-// shared memory between them. The sibling of tile-stage-loads, in which all warps
-// do both.
+// shared memory between them. The sibling of tile-stage-loads, in which all
+// warps do both.
 //
 // The kernel from its first load on becomes the computing warps' branch. The
-// producer's branch holds the same loop over key tiles, but of it only what says
-// which tiles are loaded: both count the tiles, and meet at the ring's barriers.
+// producer's branch holds the same loop over key tiles, but of it only what
+// says which tiles are loaded: both count the tiles, and meet at the ring's
+// barriers.
 #include "attn/Dialect/Attn/IR/AttnDialect.h"
 #include "attn/Dialect/Tile/IR/TileDialect.h"
 #include "attn/Dialect/Tile/Transforms/Passes.h"
@@ -105,7 +106,8 @@ private:
     for (LoadOp load : loads) {
       auto tile = cast<RankedTensorType>(load.getType());
       auto type = RingType::get(b.getContext(), stages, tile);
-      rings[load] = RingOp::create(b, type, bytes, barriers, schedule.getWarps());
+      rings[load] =
+          RingOp::create(b, type, bytes, barriers, schedule.getWarps());
       barriers += 2 * 8 * stages;
       bytes += stages * tile.getDimSize(0) *
                llvm::alignTo(tile.getDimSize(1), 64) *
@@ -123,8 +125,7 @@ private:
       return map;
     mapShapes.append({static_cast<int64_t>(argument.getArgNumber()), rows});
     unsigned index = func.getNumArguments();
-    (void)func.insertArgument(index,
-                              LLVM::LLVMPointerType::get(b.getContext()),
+    (void)func.insertArgument(index, LLVM::LLVMPointerType::get(b.getContext()),
                               DictionaryAttr(), func.getLoc());
     return map = func.getArgument(index);
   }
@@ -134,9 +135,9 @@ private:
     Operation *first = before.empty() ? loop.getOperation() : before.front();
     Block *body = first->getBlock();
     b.setInsertionPoint(first);
-    Value computing = arith::CmpIOp::create(
-        b, arith::CmpIPredicate::ult, thread,
-        constant(32 * schedule.getWarps()));
+    Value computing =
+        arith::CmpIOp::create(b, arith::CmpIPredicate::ult, thread,
+                              constant(32 * schedule.getWarps()));
     auto roles = scf::IfOp::create(b, computing, /*withElseRegion=*/true);
     auto terminator = body->getTerminator()->getIterator();
     Block *consumer = roles.thenBlock();
@@ -148,9 +149,8 @@ private:
     b.setInsertionPointToStart(roles.elseBlock());
     if (shares)
       setRegisters(shares->producer, NVVM::SetMaxRegisterAction::decrease);
-    Value elected =
-        arith::CmpIOp::create(b, arith::CmpIPredicate::eq, thread,
-                              constant(32 * schedule.getWarps()));
+    Value elected = arith::CmpIOp::create(b, arith::CmpIPredicate::eq, thread,
+                                          constant(32 * schedule.getWarps()));
     auto one = scf::IfOp::create(b, elected, /*withElseRegion=*/false);
     b.setInsertionPointToStart(one.thenBlock());
     produce();
