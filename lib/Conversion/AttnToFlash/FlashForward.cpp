@@ -120,13 +120,17 @@ private:
         b, arith::SubIOp::create(b, tiles, index(1)), task);
     firstQuery = arith::MulIOp::create(b, t, index(queryTile));
     KeyBounds bounds = keyBounds();
-    Value step = index(keyTile), one = index(1);
+    Value step = index(keyTile), one = index(1), zero = index(0);
     auto tileOf = [&](Value key) -> Value {
       return arith::FloorDivSIOp::create(b, key, step);
     };
-    // Where nothing is kept, the last key is -1: no tile.
-    firstVisit = tileOf(bounds.may.low);
-    endOfVisits = arith::AddIOp::create(b, tileOf(bounds.may.high), one);
+    Value nothing = arith::CmpIOp::create(b, arith::CmpIPredicate::sgt,
+                                          bounds.may.low, bounds.may.high);
+    firstVisit =
+        arith::SelectOp::create(b, nothing, zero, tileOf(bounds.may.low));
+    endOfVisits = arith::SelectOp::create(
+        b, nothing, zero,
+        arith::AddIOp::create(b, tileOf(bounds.may.high), one));
     // Tiles are counted in 32 bits, like positions: registers are dear.
     // A run of full tiles that starts at the first tile needs one bound.
     if (!matchPattern(bounds.must.low, m_Zero()))

@@ -5,6 +5,7 @@
 #include "../Doubles/FakeCUDADriver.h"
 
 #include "attn/API/Attention.h"
+#include "attn/API/Tiles.h"
 
 #include <gtest/gtest.h>
 
@@ -107,4 +108,36 @@ TEST_F(CUDAKernelTest, EachLaunchTakesTheKernelThatItsMemoryAllows) {
   Result<void> misaligned = run(*kernel, memory, 65);
   ASSERT_TRUE(misaligned) << misaligned.error();
   EXPECT_EQ(memory[0], 6);
+}
+
+/// Every function that finds tiles is launched with as many parameters as it
+/// has; a real driver reads past the end of fewer.
+TEST_F(CUDAKernelTest, ListsOfTilesAreLaunchedWithAllParameters) {
+  Result<Mod> mod = Mod::fromSource(R"(
+attn.mod @documents(%table: tensor<?xi32>, %n: i32)
+  mask(%b: i32, %h: i32, %q: i32, %kv: i32) {
+    %i = attn.load %table[%q] : tensor<?xi32>
+    %j = attn.load %table[%kv] : tensor<?xi32>
+    %d = arith.subi %i, %j : i32
+    %keep = arith.cmpi eq, %d, %n : i32
+    attn.yield %keep : i1
+  }
+)",
+                                    "documents.mlir");
+  ASSERT_TRUE(mod) << mod.error();
+  Result<TileFinder> finder = TileFinder::compile(*mod, Target::CUDA, 64, 64);
+  ASSERT_TRUE(finder) << finder.error();
+  std::vector<int32_t> table(300);
+  int32_t n = 0;
+  std::vector<CaptureView> captures{{table.data(), {300}}, {&n, {}}};
+  ProblemSizes sizes;
+  sizes.queries = sizes.keys = 300;
+  Result<TileLists> lists = finder->find(sizes, captures);
+  ASSERT_TRUE(lists) << lists.error();
+  Result<TileLists> again = finder->find(sizes, captures, nullptr, *lists);
+  EXPECT_TRUE(again) << again.error();
+  Result<TileLists> transposed = finder->transpose(*lists);
+  EXPECT_TRUE(transposed) << transposed.error();
+  Result<int64_t> pairs = finder->countPairs(sizes, captures);
+  EXPECT_TRUE(pairs) << pairs.error();
 }
