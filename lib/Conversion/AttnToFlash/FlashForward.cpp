@@ -321,9 +321,16 @@ private:
           return arith::SelectOp::create(
               b, empty, f32(0), arith::MulFOp::create(b, in[0], factor));
         });
-    Value decay =
-        elementwise({old, shift}, old.getType(), [&](ValueRange in) -> Value {
-          return exponential(in[0], in[1], factor);
+    // Exactly 1 where the maximum stays: the rounding of `shift` must not be
+    // applied again with each tile.
+    Value decay = elementwise(
+        {old, maximum}, old.getType(), [&](ValueRange in) -> Value {
+          Value empty = arith::CmpFOp::create(b, arith::CmpFPredicate::OEQ,
+                                              in[1], f32(-INFINITY));
+          Value base = arith::SelectOp::create(b, empty, f32(0), in[1]);
+          Value growth = arith::SubFOp::create(b, in[0], base);
+          return math::Exp2Op::create(
+              b, arith::MulFOp::create(b, growth, factor));
         });
     return {maximum, shift, decay};
   }

@@ -200,10 +200,14 @@ void KernelEmitter::emitStep(Value m, Value k, Value n, VectorType type,
 
 void KernelEmitter::emitBlock(Value m, int64_t rows, Value n, int64_t columns) {
   auto type = VectorType::get(columns, b.getF32Type());
-  // From zero also where c is not: of many products added one after the other,
-  // each is rounded to its own size and not to that of their sum.
-  Value zero = arith::ConstantOp::create(b, loc, b.getZeroAttr(type));
-  SmallVector<Value> sums(rows, zero);
+  SmallVector<Value> sums;
+  for (int64_t i = 0; i < rows; ++i) {
+    if (product.fromZero)
+      sums.push_back(arith::ConstantOp::create(b, loc, b.getZeroAttr(type)));
+    else
+      sums.push_back(vector::LoadOp::create(b, loc, type, product.c,
+                                            ValueRange{offset(m, i), n}));
+  }
   // Two steps hide the loop's own work; more only lengthen compilation. The
   // exact path is rare.
   bool plain = product.zeroSafe == Product::None;
@@ -216,14 +220,9 @@ void KernelEmitter::emitBlock(Value m, int64_t rows, Value n, int64_t columns) {
           emitStep(m, offset(k, u), n, type, next);
         scf::YieldOp::create(b, loc, next);
       });
-  for (int64_t i = 0; i < rows; ++i) {
-    Value sum = loop.getResult(i);
-    SmallVector<Value> at{offset(m, i), n};
-    if (!product.fromZero)
-      sum = arith::AddFOp::create(
-          b, loc, vector::LoadOp::create(b, loc, type, product.c, at), sum);
-    vector::StoreOp::create(b, loc, sum, product.c, at);
-  }
+  for (int64_t i = 0; i < rows; ++i)
+    vector::StoreOp::create(b, loc, loop.getResult(i), product.c,
+                            ValueRange{offset(m, i), n});
 }
 
 namespace {

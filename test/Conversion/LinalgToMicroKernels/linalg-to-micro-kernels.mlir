@@ -9,19 +9,14 @@
 // CHECK-LABEL: func.func @product(
 // CHECK-SAME:    %[[A:.*]]: memref<7x5xf32>, %[[B:.*]]: memref<5x20xf32>, %[[C:.*]]: memref<7x20xf32>
 // CHECK:         scf.for %[[N:[a-z0-9_]+]] =
-// CHECK-NOT:       vector.load %[[C]]
+// CHECK-COUNT-6:   vector.load %[[C]][%{{.*}}, %[[N]]] : memref<7x20xf32>, vector<8xf32>
 // CHECK:           scf.for %[[K:[a-z0-9_]+]] = {{.*}} -> (vector<8xf32>, vector<8xf32>, vector<8xf32>, vector<8xf32>, vector<8xf32>, vector<8xf32>)
 // CHECK:             %[[ROW:.*]] = vector.load %[[B]][%[[K]], %[[N]]]
 // CHECK:             %[[X:.*]] = memref.load %[[A]][%{{.*}}, %[[K]]]
 // CHECK:             %[[V:.*]] = vector.broadcast %[[X]] : f32 to vector<8xf32>
 // CHECK:             vector.fma %[[V]], %[[ROW]], %{{.*}} : vector<8xf32>
 // CHECK:             scf.yield
-// A sum of products is added to c when it is complete, so that it is rounded to its
-// own size.
-// CHECK:           %[[OLD:.*]] = vector.load %[[C]][%{{.*}}, %[[N]]] : memref<7x20xf32>, vector<8xf32>
-// CHECK-NEXT:      %[[NEW:.*]] = arith.addf %[[OLD]], %{{.*}} : vector<8xf32>
-// CHECK-NEXT:      vector.store %[[NEW]], %[[C]]
-// CHECK-COUNT-5:   vector.store %{{.*}}, %[[C]]
+// CHECK-COUNT-6:   vector.store %{{.*}}, %[[C]]
 // CHECK:           scf.for {{.*}} iter_args(%{{.*}} = %{{.*}}) -> (vector<8xf32>) {
 // CHECK:         scf.for {{.*}} -> (vector<4xf32>, vector<4xf32>, vector<4xf32>, vector<4xf32>, vector<4xf32>, vector<4xf32>)
 // CHECK:         scf.for {{.*}} iter_args(%{{.*}} = %{{.*}}) -> (vector<4xf32>) {

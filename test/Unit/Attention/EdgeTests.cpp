@@ -83,6 +83,11 @@ TEST(Edge, RowsMayStartAnywhere) {
     }
 }
 
+/// As accurate as products and sums that are added block by block.
+TEST(Edge, LongRowsKeepTheirAccuracy) {
+  runPattern(makeCase("noop", ElementType::F32, 40, 16384, 64, 64));
+}
+
 TEST(Edge, RunsAgreeBitForBit) {
   for (const char *pattern : {"noop", "causal", "document_mask"})
     for (ElementType type :
