@@ -99,14 +99,10 @@ static Result<void> checkTiles(const TileLists &tiles,
     return mismatch("tiles", "number of queries", a.query.sizes[2], s.queries);
   if (s.keys != a.key.sizes[2])
     return mismatch("tiles", "number of keys", a.key.sizes[2], s.keys);
-  auto covers = [&](int64_t listed, int64_t wanted) {
-    return listed == 1 || listed == wanted;
-  };
-  const std::vector<int64_t> &listed = lists.arguments.order.sizes;
-  if (!covers(listed[0], a.query.sizes[0]))
-    return mismatch("tiles", "batch size", a.query.sizes[0], listed[0]);
-  if (!covers(listed[1], a.query.sizes[1]))
-    return mismatch("tiles", "number of heads", a.query.sizes[1], listed[1]);
+  if (lists.readsBatch && s.batch != a.query.sizes[0])
+    return mismatch("tiles", "batch size", a.query.sizes[0], s.batch);
+  if (lists.readsHead && s.heads != a.query.sizes[1])
+    return mismatch("tiles", "number of heads", a.query.sizes[1], s.heads);
   return {};
 }
 

@@ -26,8 +26,7 @@ int64_t TileLists::bytes() const {
   return pimpl->fixed->bytes + pimpl->entries->bytes;
 }
 
-//===--- analysis
-//-----------------------------------------------------------===//
+//===--- analysis ---------------------------------------------------------===//
 
 static mlir::attn::MaskLogic logicOf(const Mod &mod) {
   return mlir::attn::MaskLogic(mod.impl().standalone().getMask());
@@ -50,8 +49,7 @@ MaskAnalysis attn::analyzeMask(const Mod &mod) {
   return analysis;
 }
 
-//===--- compilation
-//--------------------------------------------------------===//
+//===--- compilation ------------------------------------------------------===//
 
 namespace {
 /// A group's name in attn-to-tile-lists and its functions, in the order of
@@ -144,8 +142,7 @@ double TileFinder::compileSeconds() const { return pimpl->compileSeconds; }
 int64_t TileFinder::queryTile() const { return pimpl->queryTile; }
 int64_t TileFinder::keyTile() const { return pimpl->keyTile; }
 
-//===--- memory
-//-------------------------------------------------------------===//
+//===--- memory -----------------------------------------------------------===//
 
 static int64_t ceilDiv(int64_t x, int64_t y) { return (x + y - 1) / y; }
 
@@ -227,6 +224,7 @@ Result<TileLists> TileFinder::find(const ProblemSizes &sizes,
                      : std::shared_ptr<TileLists::Impl>(reuse.share());
   lists->sizes = sizes;
   lists->queryTile = pimpl->queryTile, lists->keyTile = pimpl->keyTile;
+  lists->readsBatch = pimpl->readsBatch, lists->readsHead = pimpl->readsHead;
   TileArguments &a = lists->arguments;
   a.captures = &captures;
   a.queries = sizes.queries, a.keys = sizes.keys;
@@ -322,8 +320,7 @@ Result<const TileLists *> attn::listsFor(const TileFinder &finder,
   return &own;
 }
 
-//===--- on the host
-//--------------------------------------------------------===//
+//===--- on the host ------------------------------------------------------===//
 
 template <typename T>
 static Result<std::vector<T>> fetch(const TileFinder::Impl &finder,

@@ -64,6 +64,7 @@ struct TileLists::Impl {
   std::unique_ptr<TileMemory> fixed, entries;
   int64_t queryTile = 0, keyTile = 0;
   bool transposed = false;
+  bool readsBatch = false, readsHead = false; ///< of the mask
   std::shared_ptr<const Impl> source; ///< of transposed lists: their bits
 };
 

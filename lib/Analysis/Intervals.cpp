@@ -14,8 +14,7 @@
 using namespace mlir;
 using namespace mlir::attn;
 
-//===--- slices
-//-------------------------------------------------------------===//
+//===--- slices -----------------------------------------------------------===//
 
 Value SliceCloner::get(Value value) {
   if (Value clone = known.lookup(value))
@@ -46,8 +45,7 @@ Value SliceCloner::get(Value value) {
   return clone;
 }
 
-//===--- ranges for all positions
-//-------------------------------------------===//
+//===--- ranges for all positions -----------------------------------------===//
 
 /// What MLIR's inference knows of an integer without knowing any position.
 static ConstantIntRanges
@@ -79,8 +77,7 @@ staticRange(Value value, ProgramDependence &positions,
   return range;
 }
 
-//===--- operations with a rule
-//---------------------------------------------===//
+//===--- operations with a rule -------------------------------------------===//
 
 static std::optional<int64_t> constantOf(Value value) {
   APInt constant;
@@ -164,8 +161,7 @@ void attn::findParts(MaskLogic &logic, ArrayRef<Value> opaque) {
   }
 }
 
-//===--- evaluation
-//---------------------------------------------------------===//
+//===--- evaluation -------------------------------------------------------===//
 
 class IntervalEmitter::BoxEvaluator : Emission {
 public:
@@ -703,8 +699,7 @@ private:
   llvm::DenseMap<Value, ConstantIntRanges> staticRanges;
 };
 
-//===--- the emitter
-//--------------------------------------------------------===//
+//===--- the emitter ------------------------------------------------------===//
 
 IntervalEmitter::IntervalEmitter(ImplicitLocOpBuilder &builder,
                                  MaskLogic &logic, const MaskContext &context)

@@ -22,8 +22,7 @@ static constexpr size_t maxCases = 8;
 /// Coefficients and constants beyond this might overflow 64 bits.
 static constexpr int64_t maxCoefficient = int64_t(1) << 31;
 
-//===--- affine forms
-//-------------------------------------------------------===//
+//===--- affine forms -----------------------------------------------------===//
 
 bool AffineForm::isParallel(const AffineForm &other) const {
   return query == other.query && key == other.key && uniforms == other.uniforms;
@@ -75,8 +74,7 @@ bool attn::endsAtLastKey(const Conjunction &all) {
   return llvm::none_of(all, [](auto &l) { return l.form.key < 0; });
 }
 
-//===--- conjunctions
-//-------------------------------------------------------===//
+//===--- conjunctions -----------------------------------------------------===//
 
 /// form >= 0, divided by what its coefficients have in common.
 static Literal inequality(AffineForm form) {
@@ -227,8 +225,7 @@ static Disjunction joined(Disjunction all) {
   return all;
 }
 
-//===--- reading
-//------------------------------------------------------------===//
+//===--- reading ----------------------------------------------------------===//
 
 namespace {
 /// An integer that is `form` where `condition` holds.
@@ -522,8 +519,7 @@ std::optional<AffineForm> MaskLogic::affine(Value value) {
   return form;
 }
 
-//===--- what follows from the logic
-//----------------------------------------===//
+//===--- what follows from the logic --------------------------------------===//
 
 static bool isOneRun(const Disjunction &kept, const Disjunction &dropped) {
   return (kept.size() <= 1 || llvm::all_of(kept, startsAtFirstKey) ||
@@ -574,8 +570,7 @@ bool MaskLogic::readsHead() const {
   return result && positions->of(result) & HeadPosition;
 }
 
-//===--- printing
-//-----------------------------------------------------------===//
+//===--- printing ---------------------------------------------------------===//
 
 /// A name for a value that a user finds in the program.
 static void printValue(Value value, llvm::raw_ostream &os) {

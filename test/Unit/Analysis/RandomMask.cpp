@@ -141,8 +141,7 @@ MaskTree randomTree(std::mt19937 &random, MaskType type, int size) {
   return std::make_shared<const MaskNode>(node);
 }
 
-//===--- text
-//---------------------------------------------------------------===//
+//===--- text -------------------------------------------------------------===//
 
 class Writer {
 public:
@@ -237,8 +236,7 @@ private:
   int count = 0;
 };
 
-//===--- values
-//-------------------------------------------------------------===//
+//===--- values -----------------------------------------------------------===//
 
 struct Position {
   const MaskInputs &inputs;

@@ -406,6 +406,41 @@ TEST(TileLists, OfAMillionKeys) {
   }
 }
 
+/// A list of one batch or head is enough only where the mask does not read it.
+TEST(TileLists, CoverWhatTheMaskReads) {
+  DeviceTable table(tableOf(200, true));
+  auto memory = bench::Buffer::create(device(), 2 * 3 * 200 * 16 * 4);
+  ASSERT_TRUE(memory) << memory.error();
+  TensorView view;
+  view.data = memory->data();
+  view.sizes = {2, 3, 200, 16};
+  view.strides = {3 * 200 * 16, 200 * 16, 16};
+  auto run = [&](const char *name, int64_t batch, int64_t heads) {
+    auto *mask = std::find_if(std::begin(masks), std::end(masks), [&](auto &m) {
+      return m.name == std::string(name);
+    });
+    auto mod = modOf(*mask);
+    EXPECT_TRUE(mod) << mod.error();
+    KernelSpec spec;
+    spec.target = selectedTarget();
+    spec.headDim = spec.valueDim = 16;
+    auto kernel = AttentionKernel::compile(*mod, spec);
+    EXPECT_TRUE(kernel) << kernel.error();
+    ProblemSizes sizes = sizesOf(200, 200);
+    sizes.batch = batch, sizes.heads = heads;
+    auto lists = kernel->findTiles(sizes, table.views);
+    EXPECT_TRUE(lists) << lists.error();
+    auto ran = kernel->run(view, view, view, table.views, view, nullptr,
+                           device().stream(), &*lists);
+    EXPECT_TRUE(device().synchronize());
+    return ran ? std::string() : ran.error();
+  };
+  EXPECT_EQ(run("documents", 1, 1), "");
+  EXPECT_EQ(run("head_groups", 1, 1),
+            "expects 'tiles' number of heads 3, got 1");
+  EXPECT_EQ(run("head_groups", 1, 3), "");
+}
+
 TEST(MaskAnalysis, SaysWhatItUnderstands) {
   auto mod = modOf(masks[7]);
   ASSERT_TRUE(mod) << mod.error();
