@@ -18,8 +18,7 @@ using Wide = std::conditional_t<
     std::conditional_t<
         sizeof(T) == 4,
         std::conditional_t<std::is_signed_v<T>, int64_t, uint64_t>,
-        std::conditional_t<std::is_signed_v<T>, __int128,
-                           unsigned __int128>>>;
+        std::conditional_t<std::is_signed_v<T>, __int128, unsigned __int128>>>;
 
 // What each operation is, on one lane. Signed sums wrap.
 struct Add {
@@ -118,15 +117,13 @@ void shift(Warp &w, const Instruction &i, Mask mask) {
   forLanes(mask, [=](int l) { d[l] = Op::template of<T>(a[l], b[l]); });
 }
 
-template <typename T>
-void mulWide(Warp &w, const Instruction &i, Mask mask) {
+template <typename T> void mulWide(Warp &w, const Instruction &i, Mask mask) {
   auto *d = w.lanes<Wide<T>>(i.operands[0]);
   const T *a = w.lanes<T>(i.operands[1]), *b = w.lanes<T>(i.operands[2]);
   forLanes(mask, [=](int l) { d[l] = Wide<T>(a[l]) * Wide<T>(b[l]); });
 }
 
-template <typename T>
-void madWide(Warp &w, const Instruction &i, Mask mask) {
+template <typename T> void madWide(Warp &w, const Instruction &i, Mask mask) {
   auto *d = w.lanes<Wide<T>>(i.operands[0]);
   const T *a = w.lanes<T>(i.operands[1]), *b = w.lanes<T>(i.operands[2]);
   const auto *c = w.lanes<Wide<T>>(i.operands[3]);
@@ -167,8 +164,8 @@ void insertBits(Warp &w, const Instruction &i, Mask mask) {
   const uint32_t *from = w.lanes<uint32_t>(i.operands[3]),
                  *count = w.lanes<uint32_t>(i.operands[4]);
   forLanes(mask, [=](int l) {
-    T field = Shl::of<T>(Not::of(Shl::of<T>(T(-1), count[l] & 0xff)),
-                         from[l] & 0xff);
+    T field =
+        Shl::of<T>(Not::of(Shl::of<T>(T(-1), count[l] & 0xff)), from[l] & 0xff);
     d[l] = T((Shl::of<T>(a[l], from[l] & 0xff) & field) | (b[l] & ~field));
   });
 }
@@ -257,8 +254,7 @@ void funnel(Warp &w, const Instruction &i, Mask mask) {
   });
 }
 
-template <typename T>
-void select(Warp &w, const Instruction &i, Mask mask) {
+template <typename T> void select(Warp &w, const Instruction &i, Mask mask) {
   T *d = w.lanes<T>(i.operands[0]);
   const T *a = w.lanes<T>(i.operands[1]), *b = w.lanes<T>(i.operands[2]);
   Mask choice = w.bits(i.operands[3]);
@@ -359,19 +355,16 @@ template <typename F> Handler forInteger(const std::string &type, F f) {
 }
 
 template <typename Op> Handler binaryOf(const std::string &type) {
-  return forInteger(type, [](auto zero) -> Handler {
-    return binary<decltype(zero), Op>;
-  });
+  return forInteger(
+      type, [](auto zero) -> Handler { return binary<decltype(zero), Op>; });
 }
 template <typename Op> Handler unaryOf(const std::string &type) {
-  return forInteger(type, [](auto zero) -> Handler {
-    return unary<decltype(zero), Op>;
-  });
+  return forInteger(
+      type, [](auto zero) -> Handler { return unary<decltype(zero), Op>; });
 }
 template <typename Op> Handler shiftOf(const std::string &type) {
-  return forInteger(type, [](auto zero) -> Handler {
-    return shift<decltype(zero), Op>;
-  });
+  return forInteger(
+      type, [](auto zero) -> Handler { return shift<decltype(zero), Op>; });
 }
 
 template <typename T> Handler comparison(Relation relation) {
@@ -398,26 +391,27 @@ template <typename T> Handler comparison(Relation relation) {
 
 Handler decodeComparison(Decoder &d) {
   static const std::map<std::string, Relation> relations = {
-      {"eq", EQ},  {"ne", NE},  {"lt", LT},      {"le", LE},
-      {"gt", GT},  {"ge", GE},  {"equ", EQ},     {"neu", NE},
-      {"ltu", LT}, {"leu", LE}, {"gtu", GT},     {"geu", GE},
-      {"lo", LT},  {"ls", LE},  {"hi", GT},      {"hs", GE},
-      {"num", Number},          {"nan", NotNumber}};
+      {"eq", EQ},  {"ne", NE},      {"lt", LT},        {"le", LE},  {"gt", GT},
+      {"ge", GE},  {"equ", EQ},     {"neu", NE},       {"ltu", LT}, {"leu", LE},
+      {"gtu", GT}, {"geu", GE},     {"lo", LT},        {"ls", LE},  {"hi", GT},
+      {"hs", GE},  {"num", Number}, {"nan", NotNumber}};
   std::string type = d.type();
   auto relation = relations.find(d.parts[1]);
   if (relation == relations.end())
     return nullptr;
-  bool floating = type == "f32" || type == "f64" || type == "f16" ||
-                  type == "bf16";
+  bool floating =
+      type == "f32" || type == "f64" || type == "f16" || type == "bf16";
   unsigned bytes = bytesOf(type);
   d.pair(0, 0);
   d.value(1, bytes);
   d.value(2, bytes);
-  d.instruction.values[0] = d.has("and") ? 1 : d.has("or") ? 2 : d.has("xor") * 3;
+  d.instruction.values[0] = d.has("and")  ? 1
+                            : d.has("or") ? 2
+                                          : d.has("xor") * 3;
   if (d.instruction.values[0])
     d.predicate(3);
-  d.instruction.values[1] = floating && d.parts[1].size() == 3 &&
-                            d.parts[1].back() == 'u';
+  d.instruction.values[1] =
+      floating && d.parts[1].size() == 3 && d.parts[1].back() == 'u';
   d.instruction.values[2] = d.has("ftz");
   if (type == "f32")
     return comparison<float>(relation->second);
@@ -544,8 +538,8 @@ Handler attn::ptx::decodeArithmetic(Decoder &d) {
            : bytes == 4 ? select<uint32_t>
                         : select<uint64_t>;
   }
-  for (const char *bits : {"popc", "clz", "bfind", "brev", "bfe", "bfi",
-                           "lop3", "prmt", "shf"})
+  for (const char *bits :
+       {"popc", "clz", "bfind", "brev", "bfe", "bfi", "lop3", "prmt", "shf"})
     if (name == bits)
       return decodeBits(d);
   // From here on floats are another family's.

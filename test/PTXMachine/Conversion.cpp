@@ -19,8 +19,7 @@ double rounded(double x, int64_t how) {
                        : std::nearbyint(x);
 }
 
-template <typename T> constexpr bool isFloat =
-    !std::is_integral_v<T>;
+template <typename T> constexpr bool isFloat = !std::is_integral_v<T>;
 
 /// values: rounding, whether to flush, whether to an integral value, saturate.
 template <typename To, typename From>
@@ -88,8 +87,7 @@ void convert(Warp &w, const Instruction &i, Mask mask) {
 }
 
 /// Two floats to one register of two halves: the first is the upper one.
-template <typename Half>
-void pack(Warp &w, const Instruction &i, Mask mask) {
+template <typename Half> void pack(Warp &w, const Instruction &i, Mask mask) {
   auto *d = w.lanes<uint32_t>(i.operands[0]);
   const float *a = w.lanes<float>(i.operands[1]),
               *b = w.lanes<float>(i.operands[2]);
@@ -178,10 +176,12 @@ Handler decodeCvt(Decoder &d) {
           forLanes(m, [&](int l) { r[l] = converted<To>(int8_t(a[l]), i); });
         })
                         : Handler([](Warp &w, const Instruction &i, Mask m) {
-          const auto *a = w.lanes<uint16_t>(i.operands[1]);
-          To *r = w.lanes<To>(i.operands[0]);
-          forLanes(m, [&](int l) { r[l] = converted<To>(uint8_t(a[l]), i); });
-        });
+                            const auto *a = w.lanes<uint16_t>(i.operands[1]);
+                            To *r = w.lanes<To>(i.operands[0]);
+                            forLanes(m, [&](int l) {
+                              r[l] = converted<To>(uint8_t(a[l]), i);
+                            });
+                          });
       });
     return nullptr;
   }
@@ -200,9 +200,8 @@ void copyRow(Warp &w, const Instruction &i, Mask mask) {
     std::memmove(d, a, bytes * kLanes);
     return;
   }
-  forLanes(mask, [=](int l) {
-    std::memcpy(d + l * bytes, a + l * bytes, bytes);
-  });
+  forLanes(mask,
+           [=](int l) { std::memcpy(d + l * bytes, a + l * bytes, bytes); });
 }
 
 /// mov.b32 d, {a, b}: the first is the lowest.

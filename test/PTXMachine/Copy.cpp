@@ -20,8 +20,7 @@ void finish(Warp::Work &work) {
   work.clear();
 }
 
-void add(Warp &w, std::deque<Warp::Work> &groups,
-         std::function<void()> step) {
+void add(Warp &w, std::deque<Warp::Work> &groups, std::function<void()> step) {
   if (groups.empty())
     groups.emplace_back();
   if (w.block.late())
@@ -103,15 +102,14 @@ void forBox(const TensorMap &map, const int32_t *coordinates, uint64_t tile,
           for (int k = 0; k < 4; ++k) {
             int64_t at = coordinates[k] + index[k];
             inside &= at >= 0 && at < int64_t(map.sizes[k]);
-            address += uint64_t(at) * (k ? map.strides[k - 1]
-                                         : map.elementBytes);
+            address +=
+                uint64_t(at) * (k ? map.strides[k - 1] : map.elementBytes);
           }
           // A run may stick out over the end of the innermost dimension.
           int64_t left = int64_t(map.sizes[0]) - coordinates[0] - index[0];
-          unsigned bytes =
-              inside ? unsigned(std::min<int64_t>(left, perRun)) *
-                           map.elementBytes
-                     : 0;
+          unsigned bytes = inside ? unsigned(std::min<int64_t>(left, perRun)) *
+                                        map.elementBytes
+                                  : 0;
           f(swizzled(tile + uint64_t(run) * 16, map.swizzle), address, bytes);
           ++run;
         }
@@ -189,8 +187,7 @@ void initBarrier(Warp &w, const Instruction &i, Mask mask) {
     if (address % 8)
       throw Fault("an mbarrier at shared address " + std::to_string(address));
     TransactionBarrier barrier;
-    barrier.expected = barrier.pending =
-        w.lanes<uint32_t>(i.operands[1])[l];
+    barrier.expected = barrier.pending = w.lanes<uint32_t>(i.operands[1])[l];
     if (!barrier.expected)
       throw Fault("an mbarrier that expects nobody");
     w.block.transactions[uint32_t(address)] = barrier;

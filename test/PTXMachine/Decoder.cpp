@@ -35,8 +35,8 @@ uint64_t attn::ptx::addressOf(Warp &warp, const Operand &address, int lane) {
 
 void Decoder::split() {
   size_t start = 0;
-  for (size_t dot; (dot = statement.opcode.find('.', start)) !=
-                   std::string::npos;
+  for (size_t dot;
+       (dot = statement.opcode.find('.', start)) != std::string::npos;
        start = dot + 1)
     parts.push_back(statement.opcode.substr(start, dot - start));
   parts.push_back(statement.opcode.substr(start));
@@ -77,9 +77,8 @@ Operand Decoder::constant(int64_t value, unsigned bytes) {
   operand.kind = Operand::Row;
   operand.bytes = bytes;
   size_t before = code.rows.size();
-  operand.row = rowOf("=" + std::to_string(value) + ":" +
-                          std::to_string(bytes),
-                      bytes);
+  operand.row =
+      rowOf("=" + std::to_string(value) + ":" + std::to_string(bytes), bytes);
   if (code.rows.size() != before) {
     std::vector<char> row(bytes * kLanes);
     for (int lane = 0; lane < kLanes; ++lane)
@@ -94,8 +93,7 @@ Operand Decoder::resolveName(const Argument &argument, unsigned bytes) {
   for (int s = statement.scope; s >= 0; s = code.kernel.scopes[s].parent) {
     const Scope &scope = code.kernel.scopes[s];
     int width = 0;
-    if (auto found = scope.registers.find(name);
-        found != scope.registers.end())
+    if (auto found = scope.registers.find(name); found != scope.registers.end())
       width = found->second;
     size_t digits = name.find_last_not_of("0123456789") + 1;
     if (auto found = scope.families.find(name.substr(0, digits));
@@ -198,8 +196,7 @@ void Decoder::predicate(size_t i) {
     // A constant predicate is a register that nobody writes.
     operand.kind = Operand::Predicate;
     operand.negated = argument(i).value != 0;
-    auto [at, isNew] =
-        code.predicateNumbers.try_emplace("=0", code.predicates);
+    auto [at, isNew] = code.predicateNumbers.try_emplace("=0", code.predicates);
     code.predicates += isNew;
     operand.row = at->second;
   } else {
@@ -321,10 +318,9 @@ std::unique_ptr<Code> attn::ptx::decode(Kernel kernel) {
       instruction.guardNegated = statement.guardNegated;
       instruction.operands.clear();
     }
-    for (auto family :
-         {decodeControl, decodeArithmetic, decodeFloat, decodeConversion,
-          decodeMemory, decodeCollective, decodeCopy, decodeMatrix,
-          decodeWarpGroupProduct})
+    for (auto family : {decodeControl, decodeArithmetic, decodeFloat,
+                        decodeConversion, decodeMemory, decodeCollective,
+                        decodeCopy, decodeMatrix, decodeWarpGroupProduct})
       if (!instruction.run)
         instruction.run = family(d);
     if (!instruction.run)

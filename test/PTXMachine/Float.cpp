@@ -120,20 +120,18 @@ void binary(Warp &w, const Instruction &i, Mask mask) {
   T *d = w.lanes<T>(i.operands[0]);
   const T *a = w.lanes<T>(i.operands[1]), *b = w.lanes<T>(i.operands[2]);
   forLanes(mask, [=](int l) {
-    d[l] = Tr::store(Op::template of<typename Tr::Number>(Tr::load(a[l]),
-                                                          Tr::load(b[l])));
+    d[l] = Tr::store(
+        Op::template of<typename Tr::Number>(Tr::load(a[l]), Tr::load(b[l])));
   });
 }
 
-template <typename T>
-void fma(Warp &w, const Instruction &i, Mask mask) {
+template <typename T> void fma(Warp &w, const Instruction &i, Mask mask) {
   using Tr = Traits<T>;
   T *d = w.lanes<T>(i.operands[0]);
   const T *a = w.lanes<T>(i.operands[1]), *b = w.lanes<T>(i.operands[2]),
           *c = w.lanes<T>(i.operands[3]);
   forLanes(mask, [=](int l) {
-    d[l] = Tr::store(
-        std::fma(Tr::load(a[l]), Tr::load(b[l]), Tr::load(c[l])));
+    d[l] = Tr::store(std::fma(Tr::load(a[l]), Tr::load(b[l]), Tr::load(c[l])));
   });
 }
 
@@ -151,14 +149,12 @@ template <typename F> Handler forFloat(Decoder &d, F f) {
 }
 
 template <typename Op> Handler unaryOf(Decoder &d) {
-  return forFloat(d, [](auto zero) -> Handler {
-    return unary<decltype(zero), Op>;
-  });
+  return forFloat(
+      d, [](auto zero) -> Handler { return unary<decltype(zero), Op>; });
 }
 template <typename Op> Handler binaryOf(Decoder &d) {
-  return forFloat(d, [](auto zero) -> Handler {
-    return binary<decltype(zero), Op>;
-  });
+  return forFloat(
+      d, [](auto zero) -> Handler { return binary<decltype(zero), Op>; });
 }
 
 } // namespace
@@ -169,22 +165,29 @@ Handler attn::ptx::decodeFloat(Decoder &d) {
   bool floating = d.type()[0] == 'f' || d.type().rfind("bf", 0) == 0;
   using Choice = Handler (*)(Decoder &);
   static const std::map<std::string, Choice> choices = {
-      {"add", binaryOf<Add>},       {"sub", binaryOf<Sub>},
-      {"mul", binaryOf<Mul>},       {"div", binaryOf<Div>},
-      {"min", binaryOf<Min>},       {"max", binaryOf<Max>},
-      {"copysign", binaryOf<CopySign>}, {"neg", unaryOf<Neg>},
-      {"abs", unaryOf<Abs>},        {"ex2", unaryOf<Exp2>},
-      {"lg2", unaryOf<Log2>},       {"rcp", unaryOf<Reciprocal>},
-      {"sqrt", unaryOf<Sqrt>},      {"rsqrt", unaryOf<RSqrt>},
-      {"sin", unaryOf<Sin>},        {"cos", unaryOf<Cos>},
+      {"add", binaryOf<Add>},
+      {"sub", binaryOf<Sub>},
+      {"mul", binaryOf<Mul>},
+      {"div", binaryOf<Div>},
+      {"min", binaryOf<Min>},
+      {"max", binaryOf<Max>},
+      {"copysign", binaryOf<CopySign>},
+      {"neg", unaryOf<Neg>},
+      {"abs", unaryOf<Abs>},
+      {"ex2", unaryOf<Exp2>},
+      {"lg2", unaryOf<Log2>},
+      {"rcp", unaryOf<Reciprocal>},
+      {"sqrt", unaryOf<Sqrt>},
+      {"rsqrt", unaryOf<RSqrt>},
+      {"sin", unaryOf<Sin>},
+      {"cos", unaryOf<Cos>},
       {"tanh", unaryOf<Tanh>}};
   Handler handler = nullptr;
   if (!floating || bytes == 0)
     return nullptr;
   if (name == "fma" || (name == "mad" && d.has("rn")))
-    handler = forFloat(d, [](auto zero) -> Handler {
-      return fma<decltype(zero)>;
-    });
+    handler =
+        forFloat(d, [](auto zero) -> Handler { return fma<decltype(zero)>; });
   else if (d.has("NaN"))
     handler = name == "max"   ? binaryOf<WithNaN<Max>>(d)
               : name == "min" ? binaryOf<WithNaN<Min>>(d)

@@ -7,10 +7,9 @@
 
 using namespace attn::ptx;
 
-void attn::ptx::fault(const Instruction &instruction,
-                      const std::string &what) {
-  throw Fault("PTX line " + std::to_string(instruction.statement->line) +
-              ": " + what + " (" + instruction.statement->opcode + ")");
+void attn::ptx::fault(const Instruction &instruction, const std::string &what) {
+  throw Fault("PTX line " + std::to_string(instruction.statement->line) + ": " +
+              what + " (" + instruction.statement->opcode + ")");
 }
 
 Warp::Warp(Block &block, unsigned index)
@@ -30,8 +29,7 @@ Warp::Warp(Block &block, unsigned index)
         char axis = special.first.back();
         return axis == 'x' ? d.x : axis == 'y' ? d.y : d.z;
       };
-      Dim3 position{thread % block.size.x,
-                    thread / block.size.x % block.size.y,
+      Dim3 position{thread % block.size.x, thread / block.size.x % block.size.y,
                     thread / block.size.x / block.size.y};
       values[lane] = name.rfind("%tid.", 0) == 0      ? pick(position)
                      : name.rfind("%ntid.", 0) == 0   ? pick(block.size)
@@ -53,7 +51,8 @@ Warp::Warp(Block &block, unsigned index)
 //===----------------------------------------------------------------------===//
 
 char *Block::sharedAt(uint64_t address, uint64_t bytes) {
-  if (address < kSharedBase || address + bytes > kSharedBase + shared.size())
+  if (address < kSharedBase || address > kSharedBase + shared.size() ||
+      bytes > kSharedBase + shared.size() - address)
     throw Fault("shared address " + std::to_string(address) + " of " +
                 std::to_string(bytes) + " bytes is outside of the block's " +
                 std::to_string(shared.size()) + " bytes");
@@ -144,6 +143,10 @@ void Block::start(std::function<void()> work) {
 // Execution
 //===----------------------------------------------------------------------===//
 
+/// Of all warps of a block together: the longest kernels of the tests need a
+/// hundredth.
+static constexpr uint64_t kPatience = 1 << 28;
+
 /// Whether lanes that wait for bytes or arrivals may go on.
 void Block::wake(Group &group) {
   if (group.state == Group::AtTransaction &&
@@ -207,6 +210,9 @@ void Block::advance(Warp &warp, unsigned steps) {
     Group &group = warp.groups[warp.current];
     if (group.at >= code.instructions.size())
       throw Fault("a thread runs over the end of the kernel");
+    if (++executed > kPatience)
+      throw Fault("a block that does not end in " + std::to_string(kPatience) +
+                  " instructions");
     const Instruction &next = code.instructions[group.at];
     Mask mask = group.mask;
     if (next.guard >= 0)
@@ -236,8 +242,7 @@ void Block::deadlock() {
       bool before = group.state == Group::AtBarrier;
       const Instruction &at = code.instructions[group.at - (before ? 1 : 0)];
       text += "\n  warp " + std::to_string(warp->index) + ", PTX line " +
-              std::to_string(at.statement->line) + ": " +
-              at.statement->opcode;
+              std::to_string(at.statement->line) + ": " + at.statement->opcode;
       if (group.state == Group::AtTransaction) {
         const TransactionBarrier &barrier = transaction(group.address);
         text += ", shared address " + std::to_string(group.address) +
@@ -303,8 +308,8 @@ void attn::ptx::launch(const Code &code, Dim3 grid, Dim3 size,
         block.index = {x, y, z};
         // Tensor maps lie at multiples of 64 bytes.
         block.parameters.resize(code.kernel.parameterBytes + 64);
-        size_t shift = -reinterpret_cast<uintptr_t>(block.parameters.data()) &
-                       size_t(63);
+        size_t shift =
+            -reinterpret_cast<uintptr_t>(block.parameters.data()) & size_t(63);
         block.parameterBase = shift;
         for (size_t i = 0; i < code.kernel.parameterNames.size(); ++i) {
           const Variable &variable =

@@ -1,9 +1,9 @@
 // A GPU made of host memory, for tests: it runs the PTX that this project
-// generates, one block after the other, its warps in turns of random length, and
-// its copy engine and matrix unit at the worst moment that the program allows.
-// It finds what a GPU might hide: accesses outside allocations, reads of what was
-// never written (memory starts as NaN), waits that never end, barriers with
-// the wrong counts.
+// generates, one block after the other, its warps in turns of random length,
+// and its copy engine and matrix unit at the worst moment that the program
+// allows. It finds what a GPU might hide: accesses outside allocations, reads
+// of what was never written (memory starts as NaN), waits that never end,
+// barriers with the wrong counts.
 //
 // Registers are rows of 32 lanes in one file per warp. Immediate operands and
 // special registers have rows too, so that an instruction is a loop over rows.
@@ -33,11 +33,11 @@ using Handler = void (*)(Warp &, const Instruction &, Mask);
 struct Operand {
   enum Kind { Row, Predicate, Address, Vector, None };
   Kind kind = None;
-  uint32_t row = 0;     ///< byte offset in the file, or number of a predicate
-  uint32_t bytes = 0;   ///< of one lane
-  bool negated = false; ///< of a predicate
+  uint32_t row = 0;       ///< byte offset in the file, or number of a predicate
+  uint32_t bytes = 0;     ///< of one lane
+  bool negated = false;   ///< of a predicate
   bool parameter = false; ///< of an address: offset counts from the parameters
-  int64_t offset = 0;   ///< of an address
+  int64_t offset = 0;     ///< of an address
   std::vector<Operand> parts; ///< of a vector, or base and coordinates
 };
 
@@ -48,8 +48,8 @@ struct Instruction {
   /// All lanes that live (or those of the member mask) must arrive together.
   bool collective = false;
   Mask members = ~Mask(0);
-  uint32_t target = 0;              ///< of a branch
-  int64_t values[6] = {};           ///< whatever the handler needs to know
+  uint32_t target = 0;    ///< of a branch
+  int64_t values[6] = {}; ///< whatever the handler needs to know
   std::vector<Operand> operands;
   const Statement *statement = nullptr;
 };
@@ -104,9 +104,9 @@ struct Group {
   Mask mask = 0;
   uint32_t at = 0;
   State state = Ready;
-  int barrier = 0;            ///< AtBarrier
-  uint32_t address = 0;       ///< AtTransaction
-  bool parity = false;        ///< AtTransaction
+  int barrier = 0;      ///< AtBarrier
+  uint32_t address = 0; ///< AtTransaction
+  bool parity = false;  ///< AtTransaction
 };
 
 struct Warp {
@@ -117,8 +117,7 @@ struct Warp {
   }
   /// Bits of a predicate operand, `!` obeyed.
   Mask bits(const Operand &operand) const {
-    return operand.negated ? ~predicates[operand.row]
-                           : predicates[operand.row];
+    return operand.negated ? ~predicates[operand.row] : predicates[operand.row];
   }
   Mask live() const {
     Mask all = 0;
@@ -187,6 +186,8 @@ private:
   bool select(Warp &warp);
   void wake(Group &group);
   [[noreturn]] void deadlock();
+
+  uint64_t executed = 0;
 };
 
 /// The first byte of shared memory, as on a GPU: what lies before is the

@@ -24,9 +24,8 @@ void loadMatrix(Warp &w, const Instruction &i, Mask) {
     auto *d = w.lanes<uint32_t>(i.operands[0].parts[m]);
     for (int l = 0; l < kLanes; ++l) {
       int r = l / 4, c = l % 4 * 2;
-      d[l] = i.values[1]
-                 ? elements[c][r] | uint32_t(elements[c + 1][r]) << 16
-                 : elements[r][c] | uint32_t(elements[r][c + 1]) << 16;
+      d[l] = i.values[1] ? elements[c][r] | uint32_t(elements[c + 1][r]) << 16
+                         : elements[r][c] | uint32_t(elements[r][c + 1]) << 16;
     }
   }
 }
@@ -66,8 +65,7 @@ void accumulate(Warp &w, const Instruction &i, const float (&a)[16][kDepth],
     }
 }
 
-template <typename Half>
-void product16(Warp &w, const Instruction &i, Mask) {
+template <typename Half> void product16(Warp &w, const Instruction &i, Mask) {
   float a[16][16], b[16][8];
   auto half = [](uint32_t word, int which) -> float {
     return Half{uint16_t(word >> (16 * which))};
@@ -95,8 +93,7 @@ void product8(Warp &w, const Instruction &i, Mask) {
       a[g + word % 2 * 8][t + word / 2 * 4] =
           cut(w.lanes<uint32_t>(i.operands[1].parts[word])[l]);
     for (int word = 0; word < 2; ++word)
-      b[t + word * 4][g] =
-          cut(w.lanes<uint32_t>(i.operands[2].parts[word])[l]);
+      b[t + word * 4][g] = cut(w.lanes<uint32_t>(i.operands[2].parts[word])[l]);
   }
   accumulate<8>(w, i, a, b);
 }

@@ -25,8 +25,7 @@ void load(Warp &w, const Instruction &i, Mask mask) {
   const std::vector<Operand> &to = i.operands[0].parts;
   auto bytes = unsigned(i.values[1]);
   forLanes(mask, [&](int l) {
-    const char *from =
-        at(w, i, i.operands[1], l, bytes * unsigned(to.size()));
+    const char *from = at(w, i, i.operands[1], l, bytes * unsigned(to.size()));
     for (const Operand &part : to) {
       int64_t value = 0;
       std::memcpy(&value, from, bytes);
@@ -55,8 +54,7 @@ void store(Warp &w, const Instruction &i, Mask mask) {
 enum Update { AddUp, Minimum, Maximum, AllBits, AnyBits, Swap, CompareSwap };
 
 /// values[3] is the update. The old value goes to operand 0, if there is one.
-template <typename T>
-void atomic(Warp &w, const Instruction &i, Mask mask) {
+template <typename T> void atomic(Warp &w, const Instruction &i, Mask mask) {
   forLanes(mask, [&](int l) {
     char *place = at(w, i, i.operands[1], l, sizeof(T));
     T old, b = w.lanes<T>(i.operands[2])[l];
@@ -92,19 +90,19 @@ void atomic(Warp &w, const Instruction &i, Mask mask) {
 bool spaceOf(Decoder &d) {
   if (d.has("local") || d.has("const"))
     return false;
-  bool shared = std::any_of(d.parts.begin(), d.parts.end(),
-                            [](const std::string &part) {
-                              return part.rfind("shared", 0) == 0;
-                            });
+  bool shared =
+      std::any_of(d.parts.begin(), d.parts.end(), [](const std::string &part) {
+        return part.rfind("shared", 0) == 0;
+      });
   d.instruction.values[0] = shared ? Shared : Global;
   return true;
 }
 
 Handler decodeAtomic(Decoder &d) {
   static const std::map<std::string, Update> updates = {
-      {"add", AddUp},    {"inc", AddUp},  {"min", Minimum},
-      {"max", Maximum},  {"and", AllBits}, {"or", AnyBits},
-      {"exch", Swap},    {"cas", CompareSwap}};
+      {"add", AddUp},   {"inc", AddUp},      {"min", Minimum},
+      {"max", Maximum}, {"and", AllBits},    {"or", AnyBits},
+      {"exch", Swap},   {"cas", CompareSwap}};
   bool result = d.name() == "atom";
   auto update = updates.end();
   for (const std::string &part : d.parts)

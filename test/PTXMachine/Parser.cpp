@@ -165,8 +165,8 @@ private:
   }
 
   static void place(Variable &variable, int64_t &end) {
-    variable.offset = (end + variable.align - 1) / variable.align *
-                      variable.align;
+    variable.offset =
+        (end + variable.align - 1) / variable.align * variable.align;
     end = variable.offset + variable.bytes;
   }
 

@@ -102,16 +102,12 @@ void multiply(Warp &w, const Instruction &i, const Shape &shape, uint64_t left,
 void product(Warp &w, const Instruction &i, Mask mask) {
   if (mask != ~Mask(0))
     throw Fault("only some lanes start a product");
-  Shape shape{int(i.values[0]),
-              i.operands[1].kind == Operand::Vector,
-              bool(i.values[1] & 1),
-              bool(i.values[1] & 2),
-              bool(i.values[1] & 4),
-              bool(i.values[1] & 8),
+  Shape shape{int(i.values[0]),      i.operands[1].kind == Operand::Vector,
+              bool(i.values[1] & 1), bool(i.values[1] & 2),
+              bool(i.values[1] & 4), bool(i.values[1] & 8),
               bool(i.values[1] & 16)};
-  uint64_t left = shape.leftInRegisters
-                      ? 0
-                      : w.lanes<uint64_t>(i.operands[1])[0];
+  uint64_t left =
+      shape.leftInRegisters ? 0 : w.lanes<uint64_t>(i.operands[1])[0];
   uint64_t right = w.lanes<uint64_t>(i.operands[2])[0];
   bool accumulates = w.bits(i.operands[3]) & 1;
   auto work = [&w, &i, shape, left, right, accumulates] {

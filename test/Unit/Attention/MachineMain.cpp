@@ -18,6 +18,7 @@ int main(int argc, char **argv) {
   gpu->runsKernels = true;
   gpu->memoryBytes = size_t(4) << 30;
   selectTarget(Target::CUDA);
+  selectInterpreted();
   if (ATTN_TEST_PORTABLE || std::any_of(argv, argv + argc, [](const char *a) {
         return std::strcmp(a, "--portable") == 0;
       }))

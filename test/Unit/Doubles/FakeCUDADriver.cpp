@@ -2,8 +2,8 @@
 // run at once, events read a clock that only kernels and fills advance. With it
 // the code around a GPU (loading, error reports, the order of flush, events and
 // work) is tested on machines without one. "PTX" is a text: a line
-// `.entry NAME` makes a kernel, the word `syntax-error` makes the JIT refuse. With
-// `runsKernels` it is real PTX, and a launch runs it (test/PTXMachine).
+// `.entry NAME` makes a kernel, the word `syntax-error` makes the JIT refuse.
+// With `runsKernels` it is real PTX, and a launch runs it (test/PTXMachine).
 #include "FakeCUDADriver.h"
 
 #include "../../PTXMachine/Machine.h"
@@ -56,7 +56,33 @@ static bool isAllocated(uint64_t address, uint64_t bytes) {
   if (found == allocations.begin())
     return false;
   --found;
-  return address + bytes <= found->first + found->second;
+  uint64_t offset = address - found->first;
+  return offset <= found->second && bytes <= found->second - offset;
+}
+
+/// Takes the n-th statement with an opcode out of a kernel:
+/// ATTN_PTX_DROP=n:OPCODE shows whether a test notices that, say, a wait is
+/// missing.
+static void dropStatement(ptx::Kernel &kernel) {
+  const char *drop = std::getenv("ATTN_PTX_DROP");
+  if (!drop)
+    return;
+  char *opcode = nullptr;
+  long left = std::strtol(drop, &opcode, 10);
+  for (ptx::Statement &statement : kernel.statements)
+    if (statement.opcode == opcode + 1 && left-- == 0) {
+      std::fprintf(stderr, "without PTX line %d: %s\n", statement.line,
+                   statement.opcode.c_str());
+      // Labels keep their place; a wait that always succeeds is none.
+      bool waits = statement.opcode.rfind("mbarrier.try_wait", 0) == 0;
+      ptx::Argument yes;
+      yes.kind = ptx::Argument::Integer;
+      yes.value = 1;
+      statement.arguments.resize(waits ? 1 : 0);
+      if (waits)
+        statement.arguments.push_back(yes);
+      statement.opcode = waits ? "mov.pred" : "fence";
+    }
 }
 
 /// ATTN_PTX_SEED and ATTN_PTX_TIMING (eager, lazy or random) choose another
@@ -180,8 +206,10 @@ extern "C" Status cuModuleLoadDataEx(ModuleHandle *module, const void *image,
   auto loaded = std::make_unique<OpaqueModule>();
   if (state.runsKernels) {
     try {
-      for (auto &[name, kernel] : ptx::parse(ptx))
+      for (auto &[name, kernel] : ptx::parse(ptx)) {
+        dropStatement(kernel);
         loaded->codes[name] = ptx::decode(std::move(kernel));
+      }
     } catch (const ptx::Fault &fault) {
       log(kJitErrorLog, fault.what());
       return kInvalidPtx;
@@ -241,9 +269,8 @@ extern "C" Status cuOccupancyMaxActiveBlocksPerMultiprocessor(int *blocks,
   return kSuccess;
 }
 /// What a tool such as compute-sanitizer would print goes to standard error.
-static Status runKernel(const ptx::Code &code, ptx::Dim3 grid,
-                        ptx::Dim3 block, unsigned sharedBytes,
-                        void **parameters) {
+static Status runKernel(const ptx::Code &code, ptx::Dim3 grid, ptx::Dim3 block,
+                        unsigned sharedBytes, void **parameters) {
   ptx::Options options = machineOptions();
   std::map<std::string, uint64_t> counts;
   const char *countsFile = std::getenv("ATTN_PTX_COUNTS");
