@@ -28,10 +28,17 @@ constexpr double log2e = 1.4426950408889634;
 constexpr double ln2 = 0.6931471805599453;
 
 /// Whether a program must not be evaluated outside the tensors, even if its
-/// result is thrown away.
-bool needsPositionsInside(Region &program) {
+/// result is thrown away. `positions`: its arguments b, h, q and kv; what it
+/// reads at b and h alone is there for every tile.
+bool needsPositionsInside(Region &program, ValueRange positions) {
+  auto isUniform = [&](Value index) {
+    return index == positions[0] || index == positions[1];
+  };
   return program
-      .walk([](Operation *op) {
+      .walk([&](Operation *op) {
+        if (auto load = dyn_cast<LoadOp>(op);
+            load && llvm::all_of(load.getIndices(), isUniform))
+          return WalkResult::advance();
         return isSpeculatable(op) || op->getNumRegions() != 0 ||
                        op->hasTrait<OpTrait::IsTerminator>()
                    ? WalkResult::advance()
@@ -275,7 +282,8 @@ private:
       if (!hasScore())
         return s;
       Region &program = mod.getScore();
-      bool inside = needsPositionsInside(program);
+      bool inside = needsPositionsInside(
+          program, program.front().getArguments().take_back(4));
       return inlineProgram(b, b.getLoc(), program, operands.captures,
                            {s, batchI32, headI32,
                             position(0, firstQuery, lastQuery, inside),
@@ -292,7 +300,8 @@ private:
                                          toI32(lastKey));
       if (hasMask()) {
         Region &program = mod.getMask();
-        bool inside = needsPositionsInside(program);
+        bool inside = needsPositionsInside(
+            program, program.front().getArguments().take_back(4));
         Value kept = inlineProgram(b, b.getLoc(), program, operands.captures,
                                    {batchI32, headI32,
                                     position(0, firstQuery, lastQuery, inside),
@@ -323,14 +332,14 @@ private:
         });
     // Exactly 1 where the maximum stays: the rounding of `shift` must not be
     // applied again with each tile.
-    Value decay = elementwise(
-        {old, maximum}, old.getType(), [&](ValueRange in) -> Value {
+    Value decay =
+        elementwise({old, maximum}, old.getType(), [&](ValueRange in) -> Value {
           Value empty = arith::CmpFOp::create(b, arith::CmpFPredicate::OEQ,
                                               in[1], f32(-INFINITY));
           Value base = arith::SelectOp::create(b, empty, f32(0), in[1]);
           Value growth = arith::SubFOp::create(b, in[0], base);
-          return math::Exp2Op::create(
-              b, arith::MulFOp::create(b, growth, factor));
+          return math::Exp2Op::create(b,
+                                      arith::MulFOp::create(b, growth, factor));
         });
     return {maximum, shift, decay};
   }

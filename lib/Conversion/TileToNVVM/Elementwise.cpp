@@ -1,5 +1,6 @@
 // Elementwise work and row reductions on tiles in registers.
 #include "Distribution.h"
+#include "PositionBits.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/IR/IRMapping.h"
@@ -42,10 +43,12 @@ public:
   Elementwise(Distribution &d, linalg::GenericOp op)
       : d(d), b(d.b), op(op), body(*op.getBody()),
         type(cast<RankedTensorType>(op.getResultTypes().front())),
-        isRow(type.getRank() == 1),
-        columns(isRow ? 0 : type.getDimSize(1)) {}
+        isRow(type.getRank() == 1), columns(isRow ? 0 : type.getDimSize(1)),
+        bits(d, body, columns) {}
 
   Fragment emit() {
+    for (Value operand : body.getTerminator()->getOperands())
+      findNeeded(operand);
     Fragment result;
     for (int64_t i = 0, e = d.fragmentSize(type); i < e; ++i)
       result.push_back(emitElement(i));
@@ -53,6 +56,19 @@ public:
   }
 
 private:
+  /// Adds `value` and what it is made of, up to conditions that are known as
+  /// bits.
+  void findNeeded(Value value) {
+    Operation *definition = value.getDefiningOp();
+    if (!definition || definition->getBlock() != &body ||
+        !needed.insert(definition).second || (!isRow && bits.covers(value)))
+      return;
+    definition->walk([&](Operation *nested) {
+      for (Value operand : nested->getOperands())
+        findNeeded(operand);
+    });
+  }
+
   Value emitElement(int64_t i) {
     int64_t row = isRow ? i : d.rowIndexOf(i, columns);
     int64_t columnBlock = isRow ? 0 : i / 4 % (columns / 8), c = i % 2;
@@ -75,13 +91,21 @@ private:
     for (auto conversion : body.getOps<arith::SIToFPOp>())
       if (Value value = convertPosition(conversion, row, columnBlock, c))
         mapping.map(conversion.getResult(), value);
-    return cloneBody(b, body, mapping);
+    for (Operation &op : body.without_terminator())
+      if (needed.contains(&op) && !mapping.contains(op.getResult(0))) {
+        if (!isRow && bits.covers(op.getResult(0)))
+          mapping.map(op.getResult(0),
+                      bits.test(op.getResult(0), row, columnBlock, c));
+        else
+          b.clone(op, mapping);
+      }
+    return lookup(mapping, body.getTerminator()->getOperand(0));
   }
 
-  /// Integers become floats at an eighth of the rate of additions. The float of a
-  /// position is made once for the tile's first element of this thread, and the
-  /// others are a constant away: exact below 2^24, like the conversion itself,
-  /// and within its rounding error above.
+  /// Integers become floats at an eighth of the rate of additions. The float of
+  /// a position is made once for the tile's first element of this thread, and
+  /// the others are a constant away: exact below 2^24, like the conversion
+  /// itself, and within its rounding error above.
   Value convertPosition(arith::SIToFPOp conversion, int64_t row,
                         int64_t columnBlock, int64_t c) {
     std::optional<Slope> slope = slopeOf(conversion.getIn());
@@ -149,6 +173,8 @@ private:
   RankedTensorType type;
   bool isRow;
   int64_t columns;
+  PositionBits bits;
+  llvm::SmallPtrSet<Operation *, 16> needed;
   llvm::DenseMap<Operation *, Value> conversions;
 };
 
