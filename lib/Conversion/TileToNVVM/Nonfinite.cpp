@@ -56,29 +56,34 @@ struct WordLoop {
 
 } // namespace
 
-/// Whether `found`, an i32, is not zero in any thread of the group of four warps.
-/// nvvm.barrier reduces over barrier 0 only.
-static Value anyOfGroup(Distribution &d, Value found) {
+/// Whether `found`, an i1, is true in any of `threads` threads that meet at the
+/// barrier. nvvm.barrier reduces over barrier 0 only.
+static Value anyAtBarrier(Distribution &d, Value barrier, int64_t threads,
+                          Value found) {
   ImplicitLocOpBuilder &b = d.b;
-  Value id = arith::AddIOp::create(b, d.warpGroup, d.i32(groups));
-  return LLVM::InlineAsmOp::create(
-             b, b.getI32Type(), ValueRange{found, id},
-             "{\n.reg .pred p, q;\nsetp.ne.u32 p, $1, 0;\n"
-             "bar.red.or.pred q, $2, 128, p;\nselp.u32 $0, 1, 0, q;\n}",
-             "=r,r,r", /*has_side_effects=*/true, /*is_align_stack=*/false,
-             LLVM::TailCallKind::None, LLVM::AsmDialectAttr(), ArrayAttr())
-      .getResult(0);
+  Value number = arith::ExtUIOp::create(b, b.getI32Type(), found);
+  Value any =
+      LLVM::InlineAsmOp::create(
+          b, b.getI32Type(), ValueRange{number, barrier},
+          "{\n.reg .pred p, q;\nsetp.ne.u32 p, $1, 0;\n"
+          "bar.red.or.pred q, $2, " +
+              std::to_string(threads) + ", p;\nselp.u32 $0, 1, 0, q;\n}",
+          "=r,r,r", /*has_side_effects=*/true, /*is_align_stack=*/false,
+          LLVM::TailCallKind::None, LLVM::AsmDialectAttr(), ArrayAttr())
+          .getResult(0);
+  return arith::CmpIOp::create(b, arith::CmpIPredicate::ne, any, d.i32(0));
 }
 
-/// Each warp looks at the whole tile, 16 bytes a lane, so that no barrier is
-/// needed; where warps work in groups of four, each group does.
+/// The threads that come to the same product together share the work, 16 bytes
+/// each: the block's, or those of each group of four warps where the groups take
+/// turns.
 void tile::emitHasNonfinite(Distribution &d, HasNonfiniteOp op) {
   ImplicitLocOpBuilder &b = d.b;
   auto tile = cast<RankedTensorType>(op.getTile().getType());
   Type elementType = tile.getElementType();
   WordLoop words(tile.getDimSize(0), tile.getDimSize(1),
                  128 / tile.getElementTypeBitWidth());
-  int64_t together = d.hasRoles ? 128 : 32;
+  int64_t together = d.hasRoles ? 128 : d.threads;
   Value first = arith::IndexCastOp::create(
       b, b.getIndexType(),
       arith::AndIOp::create(b, d.thread, d.i32(together - 1)));
@@ -103,14 +108,10 @@ void tile::emitHasNonfinite(Distribution &d, HasNonfiniteOp op) {
                                       bits(d, wordBits(elementType).sign));
   Value found =
       arith::CmpIOp::create(b, arith::CmpIPredicate::ne, signs, d.i32(0));
-  if (!d.hasRoles) {
-    op.getResult().replaceAllUsesWith(NVVM::VoteSyncOp::create(
-        b, b.getI1Type(), d.i32(-1), found, NVVM::VoteSyncKind::any));
-    return;
-  }
-  Value any = anyOfGroup(d, arith::ExtUIOp::create(b, b.getI32Type(), found));
-  op.getResult().replaceAllUsesWith(arith::CmpIOp::create(
-      b, arith::CmpIPredicate::ne, any, d.i32(0)));
+  Value barrier =
+      d.hasRoles ? Value(arith::AddIOp::create(b, d.warpGroup, d.i32(groups)))
+                 : d.i32(0);
+  op.getResult().replaceAllUsesWith(anyAtBarrier(d, barrier, together, found));
 }
 
 void tile::emitClearNonfinite(Distribution &d, ClearNonfiniteOp op) {

@@ -102,6 +102,10 @@ static ptx::Options machineOptions() {
 }
 
 extern "C" Status cuInit(unsigned) {
+  if (std::getenv("ATTN_PTX_RUN")) {
+    state.runsKernels = true;
+    state.memoryBytes = size_t(4) << 30;
+  }
   if (const char *devices = std::getenv("FAKE_CUDA_DEVICES"))
     return std::atoi(devices) ? kSuccess : kNoDevice;
   return kSuccess;
