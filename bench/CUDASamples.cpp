@@ -127,19 +127,22 @@ Result<Turn> bench::takeCUDASamples(const cuda::Driver &cu, cuda::Stream queue,
   if (Result<void> ok = samples.events.create(); !ok)
     return Error{ok.error()};
 
+  // A batch lasts about 50 ms, so that the rule's limits are kept closely.
+  // Warming up in batches keeps the GPU as busy as sampling will: the power
+  // that it draws decides its clocks.
   TurnRule rule(options);
-  double each = 0; // wall-clock seconds of one flush and run
+  int perBatch = 1;
   while (rule.needsWarmup()) {
     auto start = Clock::now();
-    if (auto ignored = samples.batch(1); !ignored)
+    if (auto ignored = samples.batch(perBatch); !ignored)
       return Error{ignored.error()};
-    each = std::chrono::duration<double>(Clock::now() - start).count();
-    rule.addWarmup(each);
+    double seconds =
+        std::chrono::duration<double>(Clock::now() - start).count();
+    rule.addWarmup(seconds, perBatch);
+    perBatch = int(std::clamp<double>(
+        0.05 / (seconds / perBatch), 1,
+        std::min(options.samples, EventPairs::kMost)));
   }
-
-  // A batch lasts about 50 ms, so that the rule's limits are kept closely.
-  int perBatch = int(std::clamp<double>(
-      0.05 / each, 1, std::min(options.samples, EventPairs::kMost)));
   while (rule.needsSample()) {
     Result<std::vector<double>> taken = samples.batch(perBatch);
     if (!taken)

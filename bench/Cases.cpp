@@ -114,10 +114,10 @@ double attn::bench::secondsExpected(const Case &item, Target target,
   double rate =
       cpu ? 15e9 * coreCount() : (item.type == ElementType::F32 ? 2e13 : 2e14);
   double run = flops / rate;
-  // A checked run, and at least three rounds of a warm-up and up to 16 samples
+  // A checked run, and at least three rounds of a warm-up and up to 32 samples
   // (Timing.h). On a processor the noise usually takes all of the second.
-  double least = cpu ? 1.0 : 0.2;
-  double perBackend = run + std::max(least, std::min(64 * run, 1 + 4 * run));
+  double least = cpu ? 1.0 : 0.5;
+  double perBackend = run + std::max(least, std::min(96 * run, 1 + 4 * run));
   double reference = cpu ? 2.5 * run : 10 * run;
   return 0.1 + reference + perBackend * backends * (item.backward ? 3.5 : 1);
 }

@@ -42,6 +42,9 @@ public:
   /// around each run, with the L2 cache flushed before it. CPU: wall clock.
   virtual Result<Turn> time(const std::function<Result<void>()> &work,
                             const TurnOptions &) = 0;
+  /// How long work has to run before time() may be believed, when something
+  /// else ran before it.
+  virtual double warmupSeconds() const { return TurnOptions().warmupSeconds; }
   /// Bytes that time() overwrites to flush the cache; 0: it does not flush.
   virtual int64_t flushBytes() const { return 0; }
   /// The clocks now, where they can be read.

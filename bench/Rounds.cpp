@@ -16,6 +16,7 @@ void attn::bench::sampleInRounds(std::vector<Contestant> &contestants,
   std::vector<Sampler> samplers(count, Sampler(options));
   TurnOptions turnOptions;
   turnOptions.hot = options.hot;
+  turnOptions.warmupSeconds = options.warmupSeconds;
   std::vector<size_t> order(count);
   std::iota(order.begin(), order.end(), 0);
   std::mt19937 random(1);

@@ -23,6 +23,7 @@ static bool isMath(const Backend &backend) {
 Runner::Runner(Device &device, std::vector<std::unique_ptr<Backend>> all,
                const RunnerOptions &options)
     : device(device), options(options), backends(std::move(all)) {
+  this->options.timing.warmupSeconds = device.warmupSeconds();
   bool hasMath = std::any_of(backends.begin(), backends.end(),
                              [](const auto &b) { return isMath(*b); });
   if (!hasMath)

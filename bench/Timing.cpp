@@ -92,13 +92,13 @@ void Sampler::add(const Turn &turn) {
 }
 
 bool TurnRule::needsWarmup() const {
-  if (warmups && warmupTotal >= options.seconds / 4)
-    return false;
-  return warmups < 3 || warmupTotal < options.warmupSeconds;
+  if (!warmups || warmupTotal < options.warmupSeconds)
+    return true;
+  return warmups < 3 && warmupTotal < options.seconds / 4;
 }
 
-void TurnRule::addWarmup(double seconds) {
-  ++warmups;
+void TurnRule::addWarmup(double seconds, int count) {
+  warmups += count;
   warmupTotal += seconds;
 }
 

@@ -43,7 +43,7 @@ struct TurnOptions {
   bool hot = false;
   double warmupSeconds = 0.02; ///< and three calls, if they are short
   double seconds = 0.1;        ///< of samples; at least one is taken
-  int samples = 16;
+  int samples = 32;
   int launches = 4; ///< samples withLaunch, if runs are short
 };
 
@@ -55,6 +55,7 @@ struct TimingOptions {
   int maxSamples = 1000;
   double maxSeconds = 1.0; ///< of samples
   bool hot = false;
+  double warmupSeconds = 0.02; ///< of each turn
 };
 
 /// All that is known of one backend's time for one case and one direction.
@@ -92,14 +93,14 @@ private:
   double total = 0; ///< seconds of samples
 };
 
-/// Decides how many warm-up calls, samples and launches a turn takes. One that
-/// lasts longer than a quarter of TurnOptions::seconds is warmed up once.
+/// Decides how many warm-up calls, samples and launches a turn takes.
 class TurnRule {
 public:
   explicit TurnRule(const TurnOptions &options) : options(options) {}
 
   bool needsWarmup() const;
-  void addWarmup(double seconds);
+  /// `count` calls took `seconds` together.
+  void addWarmup(double seconds, int count = 1);
   bool needsSample() const;
   void addSample(double seconds);
   bool needsLaunch() const;

@@ -21,13 +21,12 @@ class Rule:
         self.samples, self.with_launch = [], []
 
     def needs_warmup(self):
-        if self.warmups and self.warmup_total >= self.options["seconds"] / 4:
-            return False
-        few = self.warmups < 3
-        return few or self.warmup_total < self.options["warmup_seconds"]
+        if not self.warmups or self.warmup_total < self.options["warmup_seconds"]:
+            return True
+        return self.warmups < 3 and self.warmup_total < self.options["seconds"] / 4
 
-    def add_warmup(self, seconds):
-        self.warmups += 1
+    def add_warmup(self, seconds, count=1):
+        self.warmups += count
         self.warmup_total += seconds
 
     def needs_sample(self):
@@ -91,16 +90,17 @@ def turn_on_gpu(run, options):
     _flush.prepare(options)
     torch.cuda.synchronize()
     enqueueing = 0.0  # seconds that the host takes for one sample
+    batch = 1
     while rule.needs_warmup():
         start = time.perf_counter()
-        _flush()
-        run()
-        enqueueing = time.perf_counter() - start
+        for _ in range(batch):
+            _flush()
+            run()
+        enqueueing = (time.perf_counter() - start) / batch
         torch.cuda.synchronize()
-        rule.add_warmup(time.perf_counter() - start)
-
-    each = max(rule.warmup_total / rule.warmups, 1e-6)
-    batch = max(1, min(options["samples"], int(0.05 / each)))
+        seconds = time.perf_counter() - start
+        rule.add_warmup(seconds, batch)
+        batch = max(1, min(options["samples"], int(0.05 * batch / seconds)))
     while rule.needs_sample():
         taken = batch_of_samples(run, batch, enqueueing)
         while taken and rule.needs_sample():

@@ -23,6 +23,10 @@ void attn::test::selectTarget(Target target) { chosenTarget = target; }
 static bool portable = false;
 void attn::test::selectPortable() { portable = true; }
 
+static bool onMachine = false;
+bool attn::test::interpreted() { return onMachine; }
+void attn::test::selectInterpreted() { onMachine = true; }
+
 bench::Device &attn::test::device() {
   static std::unique_ptr<bench::Device> instance = [] {
     if (chosenTarget == Target::CPU)

@@ -57,7 +57,7 @@ TEST(Rounds, EachRoundHasEveryoneInAnotherOrder) {
 TEST(Rounds, OneThatIsNoisyGoesOnAlone) {
   std::string log;
   std::vector<Contestant> all = {contestant(log, 'a', 1e-3),
-                                 contestant(log, 'b', -1e-4)};
+                                 contestant(log, 'b', -1e-5)};
   sampleInRounds(all, {});
   EXPECT_EQ(sortedRounds(log, 2).substr(0, 6), "ababab");
   EXPECT_EQ(log.find('a', 6), std::string::npos);
@@ -72,6 +72,20 @@ TEST(Rounds, OneThatFailsIsLeftOut) {
   EXPECT_EQ(sortedRounds(log, 2), "ababb");
   EXPECT_EQ(all[0].error, "broken");
   EXPECT_EQ(all[1].timing.stop, Stop::Precise);
+}
+
+TEST(Rounds, TurnsWarmUpAsLongAsTheDeviceNeeds) {
+  TurnOptions seen;
+  std::vector<Contestant> one = {{[&](const TurnOptions &turn) -> Result<Turn> {
+                                    seen = turn;
+                                    return Turn{{1e-3, 1e-3}, {}};
+                                  },
+                                  {},
+                                  ""}};
+  TimingOptions options;
+  options.warmupSeconds = 0.125;
+  sampleInRounds(one, options);
+  EXPECT_EQ(seen.warmupSeconds, 0.125);
 }
 
 TEST(Rounds, NobodyIsNoReasonToWait) {

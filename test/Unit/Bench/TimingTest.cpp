@@ -124,6 +124,22 @@ int countWarmups(double seconds, const TurnOptions &options) {
   return count;
 }
 
+TEST(TurnRule, ALongWarmupIsForAllButTheSlowest) {
+  TurnOptions options;
+  options.warmupSeconds = 0.1;
+  EXPECT_EQ(countWarmups(1e-3, options), 100);
+  EXPECT_EQ(countWarmups(0.03, options), 4);
+  EXPECT_EQ(countWarmups(0.2, options), 1);
+}
+
+TEST(TurnRule, WarmupsInBatches) {
+  TurnRule rule({});
+  rule.addWarmup(1e-3);
+  EXPECT_TRUE(rule.needsWarmup());
+  rule.addWarmup(0.019, 19);
+  EXPECT_FALSE(rule.needsWarmup());
+}
+
 int countLaunches(double seconds, const TurnOptions &options) {
   TurnRule rule(options);
   while (rule.needsSample())
@@ -135,7 +151,7 @@ int countLaunches(double seconds, const TurnOptions &options) {
 }
 
 TEST(TurnRule, FastRuns) {
-  EXPECT_EQ(countSamples(1e-5, {}), 16);
+  EXPECT_EQ(countSamples(1e-5, {}), 32);
   EXPECT_EQ(countWarmups(1e-3, {}), 20);
   EXPECT_EQ(countLaunches(1e-5, {}), 4);
 }
@@ -145,6 +161,7 @@ TEST(TurnRule, SlowRuns) {
   EXPECT_EQ(countSamples(5, {}), 1);
   EXPECT_EQ(countWarmups(0.03, {}), 1);
   EXPECT_EQ(countWarmups(0.01, {}), 3);
+  EXPECT_EQ(countWarmups(5, {}), 1);
   EXPECT_EQ(countLaunches(0.06, {}), 2);
   EXPECT_EQ(countLaunches(5, {}), 1);
 }
