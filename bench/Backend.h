@@ -59,8 +59,9 @@ public:
     int64_t query, key;
   };
   virtual std::optional<TileSize> tileSize() const { return std::nullopt; }
-  /// Whether prepare() made lists of the tiles to visit, which a user makes anew
-  /// when a captured tensor changes; and making them again, enqueued like a run.
+  /// Whether prepare() made lists of the tiles to visit, which a user makes
+  /// anew when a captured tensor changes; and making them again, enqueued like
+  /// a run.
   virtual bool makesLists() const { return false; }
   virtual Result<void> makeLists() { return {}; }
   /// What it computes with, once it is known, beyond the libraries which this
@@ -68,6 +69,9 @@ public:
   virtual std::string versions() const { return ""; }
   /// Something a reader of the row should know; usually empty.
   virtual std::string remark() const { return ""; }
+  /// What it took to make lists of tiles or a block mask, which is in no other
+  /// time; seconds.
+  virtual std::optional<double> listsSeconds() const { return std::nullopt; }
 };
 
 /// `schedule`: as KernelSpec::schedule.

@@ -35,8 +35,8 @@ public:
   Result<void> fill(void *memory, unsigned char byte, int64_t bytes) override;
   Result<Turn> time(const std::function<Result<void>()> &work,
                     const TurnOptions &options) override;
-  /// Under a power cap the driver takes 20 to 60 ms to give back the clocks that
-  /// the work before cost, or to take those that this work costs.
+  /// Under a power cap the driver takes 20 to 60 ms to give back the clocks
+  /// that the work before cost, or to take those that this work costs.
   double warmupSeconds() const override { return 0.1; }
   int64_t flushBytes() const override { return 2 * info.l2Bytes; }
   std::optional<DeviceState> state() const override { return nvml.state(); }

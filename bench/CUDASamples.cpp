@@ -139,9 +139,9 @@ Result<Turn> bench::takeCUDASamples(const cuda::Driver &cu, cuda::Stream queue,
     double seconds =
         std::chrono::duration<double>(Clock::now() - start).count();
     rule.addWarmup(seconds, perBatch);
-    perBatch = int(std::clamp<double>(
-        0.05 / (seconds / perBatch), 1,
-        std::min(options.samples, EventPairs::kMost)));
+    perBatch =
+        int(std::clamp<double>(0.05 / (seconds / perBatch), 1,
+                               std::min(options.samples, EventPairs::kMost)));
   }
   while (rule.needsSample()) {
     Result<std::vector<double>> taken = samples.batch(perBatch);

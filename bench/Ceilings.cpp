@@ -16,6 +16,7 @@ static double bestSeconds(Device &device,
                           const std::function<Result<void>()> &work) {
   TurnOptions options;
   options.hot = true;
+  options.seconds = 0.5; // on a processor others disturb
   options.launches = 0;
   Result<Turn> turn = device.time(work, options);
   if (!turn || turn->samples.empty())
@@ -93,14 +94,12 @@ Ceilings attn::bench::measureCeilings(Device &device,
                                       const CeilingSizes &sizes) {
   Ceilings ceilings;
   bool cuda = device.target() == Target::CUDA;
-  for (ElementType type : types) {
+  // A processor computes in f32, whatever the tensors are.
+  for (ElementType type : cuda ? types : std::vector{ElementType::F32}) {
     if (isInterrupted())
       return ceilings;
-    double flops = 0;
-    if (cuda)
-      flops = gemmOnGPU(device, type, sizes.matrix);
-    else if (type == ElementType::F32)
-      flops = gemmOnCPU(device, sizes.matrix);
+    double flops = cuda ? gemmOnGPU(device, type, sizes.matrix)
+                        : gemmOnCPU(device, sizes.matrix);
     if (flops > 0)
       ceilings.gemm[toString(type)] = flops;
   }

@@ -17,8 +17,8 @@ struct CeilingSizes {
 CeilingSizes ceilingSizes(Target);
 
 /// Measures within about a second: the product of two large square matrices of
-/// each type (OpenBLAS, f32 only; cuBLAS), and a copy of a tensor that no cache
-/// holds. What cannot be measured is left out.
+/// each type by cuBLAS (in f32 by OpenBLAS on a processor), and a copy of a
+/// tensor that no cache holds. What cannot be measured is left out.
 Ceilings measureCeilings(Device &, const std::vector<ElementType> &types,
                          const CeilingSizes &);
 

@@ -1,24 +1,13 @@
 // Headings and cells.
 #include "Columns.h"
 
+#include "Format.h"
+
 #include <algorithm>
 #include <cctype>
-#include <cstdio>
 
 using namespace attn;
 using namespace attn::bench;
-
-static std::string format(const char *pattern, double value) {
-  char text[64];
-  std::snprintf(text, sizeof(text), pattern, value);
-  return text;
-}
-
-/// A number, or `missing` where there is none.
-static std::string format(const char *pattern, std::optional<double> value,
-                          double scale, const char *missing) {
-  return value ? format(pattern, *value * scale) : missing;
-}
 
 static std::string prefixOf(Pass pass) {
   return pass == Pass::Forward ? "fwd_" : "bwd_";
@@ -60,6 +49,13 @@ Columns::Columns(const std::vector<std::string> &backends,
         quantities.push_back(quantity.name);
     tera |= flopRate(row, 0, Pass::Forward).value_or(0) >= 1e12;
   }
+  for (Pass pass : {Pass::Forward, Pass::Backward})
+    for (size_t i = 0; i < backends.size(); ++i)
+      if ((i == 0 && pass == Pass::Forward) ||
+          std::any_of(rows.begin(), rows.end(), [&](const Row &row) {
+            return !isRefusal(row.outcomes[i], pass);
+          }))
+        shown.insert({pass, i});
 }
 
 bool Columns::lacks(const Row &row) const {
@@ -71,6 +67,10 @@ bool Columns::lacks(const Row &row) const {
   return lacksQuantity || (hasBackward(row) && !withBackward);
 }
 
+bool Columns::isShown(size_t backend, Pass pass) const {
+  return shown.count({pass, backend});
+}
+
 std::vector<Pass> Columns::passes() const {
   std::vector<Pass> passes = {Pass::Forward};
   if (withBackward)
@@ -78,36 +78,55 @@ std::vector<Pass> Columns::passes() const {
   return passes;
 }
 
-std::string attn::bench::remarksOf(const Row &row,
-                                   const std::vector<std::string> &backends) {
-  std::string remarks = row.remark;
+std::vector<std::string> Columns::remarks(const Row &row,
+                                          bool withStatus) const {
+  std::vector<std::string> remarks;
   auto add = [&](const std::string &who, const std::string &what) {
     if (!what.empty())
-      remarks += (remarks.empty() ? "" : "; ") + who + ": " + what;
+      remarks.push_back(who.empty() ? what : who + ": " + what);
   };
+  auto status = [&](size_t i, Pass pass) {
+    const Outcome &outcome = row.outcomes[i];
+    bool needed = withStatus && !isShown(i, pass);
+    return needed ? std::string(" ") + statusOf(outcome, pass) : "";
+  };
+  add("", row.remark);
   for (size_t i = 0; i < backends.size(); ++i) {
     const Outcome &outcome = row.outcomes[i];
-    add(backends[i], outcome.reason);
+    add(backends[i] + status(i, Pass::Forward), outcome.reason);
     if (outcome.backward && outcome.backward->reason != outcome.reason)
-      add(backends[i] + " backward", outcome.backward->reason);
+      add(backends[i] + " backward" + status(i, Pass::Backward),
+          outcome.backward->reason);
   }
   add("clocks held down", row.conditions.throttled);
   return remarks;
 }
 
+std::vector<std::string> Columns::notes(const Row &row) const {
+  return remarks(row, /*withStatus=*/true);
+}
+
+static std::string joined(const std::vector<std::string> &texts) {
+  std::string all;
+  for (const std::string &text : texts)
+    all += (all.empty() ? "" : "; ") + text;
+  return all;
+}
+
 Cells Columns::tableHeader() const {
   Cells cells = {"attn_type", "dtype", "shape(B,Hq,M,Hkv,N,D)", "unmasked (%)"};
   for (Pass pass : passes()) {
-    for (const std::string &backend : backends)
-      cells.push_back(prefixOf(pass) + backend + " (us)");
+    for (size_t i = 0; i < backends.size(); ++i)
+      if (isShown(i, pass))
+        cells.push_back(prefixOf(pass) + backends[i] + " (us)");
     for (size_t i = 1; i < backends.size(); ++i)
-      cells.push_back("over " + backends[i]);
+      if (isShown(i, pass))
+        cells.push_back("over " + backends[i]);
   }
   cells.push_back(tera ? "TB/s" : "GB/s");
   cells.push_back(tera ? "TFLOP/s" : "GFLOP/s");
   cells.insert(cells.end(), quantities.begin(), quantities.end());
   cells.push_back("compile (ms)");
-  cells.push_back("remarks");
   return cells;
 }
 
@@ -117,11 +136,13 @@ Cells Columns::tableCells(const Row &row) const {
   for (Pass pass : passes()) {
     for (size_t i = 0; i < backends.size(); ++i) {
       const Timing *timing = timingOf(row, i, pass);
-      cells.push_back(timing ? format("%.1f", timing->median() * 1e6)
-                             : wordInTable(row.outcomes[i], pass));
+      if (isShown(i, pass))
+        cells.push_back(timing ? format("%.1f", timing->median() * 1e6)
+                               : wordInTable(row.outcomes[i], pass));
     }
     for (size_t i = 1; i < backends.size(); ++i)
-      cells.push_back(format("%.2fx", speedup(row, i, pass), 1, ""));
+      if (isShown(i, pass))
+        cells.push_back(format("%.2fx", speedup(row, i, pass), 1, ""));
   }
   double scale = tera ? 1e-12 : 1e-9;
   cells.push_back(format("%.3g", bandwidth(row, 0), scale, ""));
@@ -130,7 +151,6 @@ Cells Columns::tableCells(const Row &row) const {
     cells.push_back(format("%.6g", quantityOf(row, name), 1, ""));
   double compile = row.outcomes[0].compileSeconds;
   cells.push_back(compile > 0 ? format("%.0f", compile * 1e3) : "");
-  cells.push_back(remarksOf(row, backends));
   return cells;
 }
 
@@ -217,6 +237,6 @@ Cells Columns::csvCells(const Row &row) const {
   for (const std::string &name : quantities)
     cells.push_back(format("%.9g", quantityOf(row, name), 1, "nan"));
   cells.push_back(row.repeat);
-  cells.push_back(remarksOf(row, backends));
+  cells.push_back(joined(remarks(row, /*withStatus=*/false)));
   return cells;
 }

@@ -8,6 +8,8 @@
 #include "Row.h"
 #include "Table.h"
 
+#include <set>
+
 namespace attn::bench {
 
 class Columns {
@@ -17,25 +19,30 @@ public:
   Columns(const std::vector<std::string> &backends,
           const std::vector<Row> &rows);
 
+  /// The table has no columns for a backend that took no case.
   Cells tableHeader() const;
   Cells tableCells(const Row &) const;
   Cells csvHeader() const;
   Cells csvCells(const Row &) const;
+
+  /// What there is to say of a row beside the table: its own remark, and each
+  /// backend's, with the status of those that have no column.
+  std::vector<std::string> notes(const Row &) const;
 
   /// Whether the row has something that no column shows.
   bool lacks(const Row &) const;
 
 private:
   std::vector<Pass> passes() const;
+  bool isShown(size_t backend, Pass) const;
+  std::vector<std::string> remarks(const Row &, bool withStatus) const;
 
   std::vector<std::string> backends;
   std::vector<std::string> quantities;
+  std::set<std::pair<Pass, size_t>> shown; ///< which backends in the table
   bool withBackward = false;
   bool tera = false; ///< the table's rates in T/s, not in G/s
 };
-
-/// The remarks of a row: its own, and each backend's.
-std::string remarksOf(const Row &, const std::vector<std::string> &backends);
 
 } // namespace attn::bench
 

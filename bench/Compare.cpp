@@ -1,10 +1,10 @@
 // Verdicts by confidence intervals.
 #include "Compare.h"
 
+#include "Format.h"
 #include "Table.h"
 
 #include <algorithm>
-#include <cstdio>
 #include <map>
 
 using namespace attn;
@@ -52,12 +52,6 @@ Verdict attn::bench::judge(const Timing &before, const Timing &after,
   if (change.low >= 1 - threshold && change.high <= 1 + threshold)
     return Verdict::Same;
   return Verdict::Unsure;
-}
-
-static std::string format(const char *pattern, double value) {
-  char text[64];
-  std::snprintf(text, sizeof(text), pattern, value);
-  return text;
 }
 
 static std::string percent(double ratio) {

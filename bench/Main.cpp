@@ -48,6 +48,9 @@ static Result<Config> readConfig(const CommandLine &line) {
   if (config.decoding && config.backward)
     return errorAt("attn-bench", "expects 'decoding' or 'calculate_bwd', got "
                                  "both: there is no backward pass of decoding");
+  if (config.savePath.text.empty() && line.start == Start::Resume)
+    return errorAt("attn-bench", "expects --save-path with '--resume': the "
+                                 "files of the run that goes on");
   if (config.savePath.text.empty() && !line.configPath.empty())
     config.savePath = {defaultSavePath(), "attn-bench"};
   return config;
@@ -148,6 +151,11 @@ static int runConfig(const Config &config, const CommandLine &line, int argc,
       line.start);
   if (!recorder)
     return complain(recorder.error());
+  if (line.start == Start::Resume && !(*recorder)->isResumed())
+    std::fprintf(stderr,
+                 "attn-bench: note: there is no run to resume at '%s'; "
+                 "a new one starts\n",
+                 path.text.c_str());
   if ((*recorder)->isFinished()) {
     std::fprintf(stderr, "attn-bench: note: this run was finished before\n");
     return report(**recorder, {});

@@ -34,15 +34,26 @@ Progress::~Progress() {
     std::fprintf(stderr, "\r\x1b[K");
 }
 
-double Progress::secondsLeft(double elapsed, double expected, double left) {
+double Progress::paceOf(double elapsed, double expected) {
   // The estimate counts as five seconds of experience, so that the first case
   // does not decide alone.
   constexpr double trust = 5;
-  return left * (elapsed + trust) / (expected + trust);
+  return (elapsed + trust) / (expected + trust);
+}
+
+double Progress::secondsLeft(double pace, double current, double spent,
+                             double rest) {
+  return std::max(0.0, current * pace - spent) + rest * pace;
+}
+
+double Progress::now() const {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin)
+      .count();
 }
 
 void Progress::start(size_t i, const Case &item) {
   index = i;
+  began = now();
   name = item.mod->label + " " + toString(item.type) + " " + item.shape;
   print("");
 }
@@ -57,13 +68,13 @@ void Progress::finish() {
 void Progress::print(const std::string &what) const {
   if (!terminal)
     return;
-  double elapsed =
-      std::chrono::duration<double>(std::chrono::steady_clock::now() - begin)
-          .count();
-  std::string line =
-      "[" + std::to_string(index + 1) + "/" + std::to_string(expected.size()) +
-      "] " + formatDuration(secondsLeft(elapsed, expectedDone, expectedLeft)) +
-      " left" + (what.empty() ? "" : ", " + what) + ": " + name;
+  double current = expected[index];
+  double left = secondsLeft(paceOf(began, expectedDone), current, now() - began,
+                            expectedLeft - current);
+  std::string line = "[" + std::to_string(index + 1) + "/" +
+                     std::to_string(expected.size()) + "] " +
+                     formatDuration(left) + " left" +
+                     (what.empty() ? "" : ", " + what) + ": " + name;
   // A line that wraps could not be overwritten.
   winsize size = {};
   if (ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 1)

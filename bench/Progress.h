@@ -24,17 +24,25 @@ public:
   /// The case that began last has ended.
   void finish();
 
-  /// Seconds until all cases are done, given that `elapsed` were spent on cases
-  /// which were expected to take `expected`, and `left` are expected.
-  static double secondsLeft(double elapsed, double expected, double left);
+  /// What has been learnt about estimates: `elapsed` seconds were spent on
+  /// cases that were expected to take `expected`. Gives the factor between the
+  /// two.
+  static double paceOf(double elapsed, double expected);
+  /// Seconds until all cases are done, of which `current` are expected of the
+  /// one that has been running for `spent`, and `rest` of all after it.
+  static double secondsLeft(double pace, double current, double spent,
+                            double rest);
 
 private:
+  double now() const; ///< seconds since the construction
+
   void print(const std::string &what) const;
 
   std::vector<double> expected;
   size_t index = 0;
   std::string name;
   double expectedDone = 0, expectedLeft = 0;
+  double began = 0; ///< when the current case did
   std::chrono::steady_clock::time_point begin;
   bool terminal;
 };

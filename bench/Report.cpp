@@ -1,17 +1,14 @@
 // The table, its summary, and the CSV file.
 #include "Report.h"
 
+#include "Format.h"
+#include "Notes.h"
+
+#include <algorithm>
 #include <cmath>
-#include <cstdio>
 
 using namespace attn;
 using namespace attn::bench;
-
-static std::string format(const char *pattern, double value) {
-  char text[64];
-  std::snprintf(text, sizeof(text), pattern, value);
-  return text;
-}
 
 static std::string nameOf(const Row &row) {
   return row.pattern + " " + row.type + " " + row.shape;
@@ -77,13 +74,35 @@ static std::string faultText(const std::vector<Row> &rows) {
   return text.empty() ? "" : "\nCases with a fault, each by itself:\n" + text;
 }
 
+/// Drops the columns that no line has anything in.
+static void dropEmptyColumns(Cells &header, std::vector<Cells> &lines) {
+  for (size_t i = header.size(); i-- > 0;) {
+    if (lines.empty() ||
+        std::any_of(lines.begin(), lines.end(),
+                    [&](const Cells &line) { return !line[i].empty(); }))
+      continue;
+    header.erase(header.begin() + i);
+    for (Cells &line : lines)
+      line.erase(line.begin() + i);
+  }
+}
+
 std::string attn::bench::reportText(const std::vector<std::string> &backends,
                                     const std::vector<Row> &rows) {
   Columns columns(backends, rows);
-  std::vector<Cells> lines;
+  std::vector<std::vector<std::string>> remarks;
   for (const Row &row : rows)
-    lines.push_back(columns.tableCells(row));
-  return markdownTable(columns.tableHeader(), lines) +
+    remarks.push_back(columns.notes(row));
+  Notes notes(remarks);
+  Cells header = columns.tableHeader();
+  header.push_back("notes");
+  std::vector<Cells> lines;
+  for (size_t i = 0; i < rows.size(); ++i) {
+    lines.push_back(columns.tableCells(rows[i]));
+    lines.back().push_back(notes.cell(i));
+  }
+  dropEmptyColumns(header, lines);
+  return markdownTable(header, lines) + notes.text() +
          summaryText(backends, rows) + faultText(rows);
 }
 

@@ -78,6 +78,15 @@ bool attn::bench::isFault(const Row &row) {
                      [](const Outcome &outcome) { return isFault(outcome); });
 }
 
+bool attn::bench::isRefusal(const Outcome &outcome, Pass pass) {
+  if (pass == Pass::Backward)
+    return !outcome.backward || outcome.backward->check == Backward::NotRun;
+  return outcome.kind == Outcome::Unavailable ||
+         outcome.kind == Outcome::Unsupported ||
+         outcome.kind == Outcome::OutOfMemory ||
+         outcome.kind == Outcome::Skipped;
+}
+
 /// The backend's time, if it has one that a rate can be made of.
 static std::optional<double> timeOf(const Row &row, size_t backend, Pass pass) {
   const Timing *timing = timingOf(row, backend, pass);

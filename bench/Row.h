@@ -44,6 +44,9 @@ bool hasBackward(const Row &);
 bool isFault(const Outcome &);
 bool isFault(const Row &);
 
+/// Whether the backend did not take the case in this pass, which is no fault.
+bool isRefusal(const Outcome &, Pass);
+
 /// What became of one pass: "timed", "wrong", "out of memory", ...; backward
 /// also "unchecked", if timed without a reference, and "not run".
 const char *statusOf(const Outcome &, Pass);

@@ -351,6 +351,12 @@ Row Runner::run(const Case &asked) {
     for (size_t i = 0; i < backends.size(); ++i)
       if (row.outcomes[i].kind == Outcome::Timed)
         countTiles(row, *backends[i], **data);
+    for (size_t i = 0; i < backends.size(); ++i)
+      if (std::optional<double> lists = backends[i]->listsSeconds();
+          lists && row.outcomes[i].kind == Outcome::Timed)
+        row.quantities.push_back(
+            {std::string("lists_") + backends[i]->name() + " (us)",
+             *lists * 1e6});
   }
   for (std::unique_ptr<Backend> &backend : backends)
     backend->finish();

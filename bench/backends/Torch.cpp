@@ -33,6 +33,7 @@ public:
   void finish() override;
   double compileSeconds() const override { return seconds; }
   std::string remark() const override { return note; }
+  std::optional<double> listsSeconds() const override { return lists; }
   std::string versions() const override { return worker->versions(); }
 
 private:
@@ -53,6 +54,7 @@ private:
   int generation = 0; ///< of the worker that the problem is prepared in
   double seconds = 0;
   std::string note;
+  std::optional<double> lists;
 };
 
 Result<json> Torch::memoryOf(const void *data) const {
@@ -136,6 +138,7 @@ std::optional<Refusal> Torch::prepare(const Problem &next) {
   generation = 0;
   seconds = 0;
   note.clear();
+  lists.reset();
   // What was enqueued for the inputs is not ordered before the worker's work.
   if (Result<void> finished = device.synchronize(); !finished)
     return Refusal{Refusal::Failed, finished.error()};
@@ -151,6 +154,8 @@ std::optional<Refusal> Torch::prepare(const Problem &next) {
     seconds = answer["first_run"].get<double>();
   if (answer.contains("remark") && answer["remark"].is_string())
     note = answer["remark"].get<std::string>();
+  if (answer.contains("lists_seconds") && answer["lists_seconds"].is_number())
+    lists = answer["lists_seconds"].get<double>();
   return std::nullopt;
 }
 

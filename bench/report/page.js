@@ -66,7 +66,7 @@ function readCase(item) {
   const [batch, heads, queries, kvHeads, keys] = parts.map(Number);
   return {...item, batch, queries, keys, dim: parts[5], heads: `${heads},${kvHeads}`,
           length: queries === keys ? `${keys}` : `${queries},${keys}`,
-          unmasked: item.all_pairs ? item.unmasked_pairs / item.all_pairs : undefined};
+          unmasked: item.all_pairs && item.unmasked_pairs !== undefined ? item.unmasked_pairs / item.all_pairs : undefined};
 }
 
 const cases = results.cases.map(readCase);
@@ -76,6 +76,13 @@ const passes = cases.some(c => backends.some(b => c.backends[b].backward)) ?
 /** What a backend did in a pass; an empty object if it was not asked. */
 const outcome = (c, backend, pass) =>
   pass === 'forward' ? c.backends[backend] : c.backends[backend].backward ?? {};
+
+/** Whether a backend took any case; the tables have no columns for those that did not. */
+const refusals = ['unavailable', 'unsupported', 'out of memory', 'skipped', 'not run'];
+const isShown = (backend, pass) => (backend === first && pass === 'forward') || cases.some(c => {
+  const status = outcome(c, backend, pass).status;
+  return status && !refusals.includes(status);
+});
 
 const statusText = o => o.status === 'wrong' || o.status === 'failed' ?
   o.status.toUpperCase() : o.status ?? '';
@@ -258,7 +265,9 @@ function drawMap(chosen) {
 }
 
 function drawRoofline(chosen) {
-  const peak = run.ceilings.gemm_flops[chosen.dtype];
+  // A processor computes in f32, whatever the tensors are.
+  const peakType = run.target === 'cpu' ? 'f32' : chosen.dtype;
+  const peak = run.ceilings.gemm_flops[peakType];
   const copy = run.ceilings.copy_bytes_per_second;
   const selected = cases.filter(c => c.dtype === chosen.dtype && c.bytes_moved);
   const intensity = c => c.unmasked_pairs * c.flops_per_pair / c.bytes_moved;
@@ -266,7 +275,7 @@ function drawRoofline(chosen) {
   const xs = backends.flatMap(b => timed(b).map(intensity));
   byId('roofline-text').textContent = 'Operations for each byte that must move, against the rate. ' +
     'The roof is what this device did in this run: ' +
-    (peak ? `${withUnit(peak, flopUnit)} in a ${chosen.dtype} matrix product` : `no ${chosen.dtype} matrix product`) +
+    (peak ? `${withUnit(peak, flopUnit)} in a matrix product in ${peakType}` : `no matrix product in ${peakType}`) +
     (copy ? `, ${withUnit(copy, byteUnit)} in a copy.` : ', no copy.');
   if (!xs.length) {
     show('roofline', make('p', {class: 'empty'}, 'No case of this type has a time.'));
@@ -344,10 +353,20 @@ function drawTiles() {
     tile(count('out of memory') + count('skipped'), 'too large or skipped'));
   const notes = [];
   if (!results.complete) notes.push('This run was interrupted: some cases are missing.');
+  for (const b of backends.filter(b => !isShown(b, 'forward'))) notes.push(`${b} took no case: ${reasonsOf(b)}.`);
   const throttled = cases.filter(c => c.conditions.throttled).length;
   if (throttled) notes.push(`The clocks were held down during ${throttled} cases; their details say why.`);
   if (!window.Plotly) notes.push('The plots are missing: this attn-bench was built without plotly.js.');
   show('notes', ...notes.map(text => make('p', {}, text)));
+}
+
+/** Why a backend took no case, each reason once; the most frequent first. */
+function reasonsOf(backend) {
+  const texts = cases.map(c => outcome(c, backend, 'forward')).filter(o => o.reason)
+    .map(o => `${o.status}: ${o.reason}`);
+  const count = text => texts.filter(other => other === text).length;
+  const sorted = unique(texts).sort((a, b) => count(b) - count(a));
+  return sorted.slice(0, 3).join('; ') + (sorted.length > 3 ? '; and others' : '');
 }
 
 /** Average, geometric mean and extremes of the speed-ups over one backend. */
@@ -380,7 +399,7 @@ function caseColumns() {
      text: c => c.unmasked === undefined ? '' : `${(100 * c.unmasked).toFixed(1)}%`}];
   for (const pass of passes) {
     const prefix = passes.length > 1 ? (pass === 'forward' ? 'fwd ' : 'bwd ') : '';
-    for (const b of backends)
+    for (const b of backends.filter(b => isShown(b, pass)))
       columns.push({title: `${prefix}${b}`, number: true, key: c => outcome(c, b, pass).median_us ?? Infinity,
         text: c => time(outcome(c, b, pass).median_us) || statusText(outcome(c, b, pass)),
         class: c => ['wrong', 'failed'].includes(outcome(c, b, pass).status) ? 'fault' :

@@ -67,12 +67,16 @@ class Problem:
 
 class Attention:
     """A backend ready to run: `call(query, key, value)` gives the output.
-    `context` is entered around runs; `remark` is for the reader of the row."""
+    `context` is entered around runs; `remark` is for the reader of the row;
+    `lists_seconds` is what making a block mask took."""
 
-    def __init__(self, call, remark="", context=contextlib.nullcontext):
+    def __init__(
+        self, call, remark="", context=contextlib.nullcontext, lists_seconds=None
+    ):
         self.call = call
         self.remark = remark
         self.context = context
+        self.lists_seconds = lists_seconds
 
 
 class Prepared:
@@ -94,7 +98,11 @@ class Prepared:
         self.first_run = time.perf_counter() - start
 
     def description(self):
-        return {"first_run": self.first_run, "remark": self.attention.remark}
+        return {
+            "first_run": self.first_run,
+            "remark": self.attention.remark,
+            "lists_seconds": self.attention.lists_seconds,
+        }
 
     def synchronize(self):
         import torch

@@ -37,5 +37,7 @@ def refusal_for(error):
         return error
     if is_out_of_memory(error):
         return Refusal("out_of_memory", first_line(error))
+    if isinstance(error, NotImplementedError):
+        return unsupported(first_line(error) or "PyTorch has not implemented this")
     traceback.print_exception(error)
     return Refusal("failed", f"{type(error).__name__}: {first_line(error)}")

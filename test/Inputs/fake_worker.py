@@ -125,7 +125,12 @@ class Worker:
             reason = "CUDA error: an illegal memory access was encountered"
             return {"ok": False, "kind": "failed", "fatal": True, "reason": reason}
         self.prepared[request["slot"]] = request
-        return {"ok": True, "first_run": 0.25, "remark": "this is a remark"}
+        return {
+            "ok": True,
+            "first_run": 0.25,
+            "remark": "this is a remark",
+            "lists_seconds": 0.125 if request["slot"] == "flex" else None,
+        }
 
     def run(self, request):
         out = Tensor(request["out"])

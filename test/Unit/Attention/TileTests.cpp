@@ -382,8 +382,9 @@ TEST(TileLists, OfAMillionKeys) {
         std::chrono::steady_clock::now() - start;
     seconds = time.count();
   }
-  std::printf("lists of %lld keys: %.2f ms, %.1f MiB\n", static_cast<long long>(sizes.keys),
-              seconds * 1e3, lists.bytes() / 0x1p20);
+  std::printf("lists of %lld keys: %.2f ms, %.1f MiB\n",
+              static_cast<long long>(sizes.keys), seconds * 1e3,
+              lists.bytes() / 0x1p20);
   RecordProperty("seconds", std::to_string(seconds));
   EXPECT_LE(lists.bytes(), int64_t(256) << 20);
 

@@ -13,6 +13,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <dlfcn.h>
 #include <random>
 
 using namespace attn;
@@ -187,6 +188,20 @@ TEST_F(CUDABenchTest, CopiesCountTwice) {
   EXPECT_NEAR(ceilings.copy, 2 * 0x1p20 / 0.5e-3, 1);
   EXPECT_NE(fake.calls.find("ECE"), std::string::npos);
   EXPECT_EQ(fake.calls.find("CEF"), std::string::npos);
+}
+
+TEST_F(CUDABenchTest, MatrixProductsAreACeilingOfEachType) {
+  void *cublas = dlopen("libcublas.so.13", RTLD_NOW | RTLD_NOLOAD);
+  ASSERT_TRUE(cublas) << dlerror();
+  auto *clock = static_cast<double **>(dlsym(cublas, "fakeCublasClock"));
+  ASSERT_TRUE(clock) << dlerror();
+  *clock = &fake.clockMilliseconds;
+  Ceilings ceilings = measureCeilings(
+      *device, {ElementType::BF16, ElementType::F32}, {16, int64_t(1) << 20});
+  *clock = nullptr;
+  ASSERT_EQ(ceilings.gemm.size(), 2u);
+  for (const auto &[type, flops] : ceilings.gemm) // 16^3 products in 0.25 ms
+    EXPECT_NEAR(flops, 2 * 4096 / 0.25e-3, 1) << type;
 }
 
 TEST_F(CUDABenchTest, CeilingsThatDoNotFitAreLeftOut) {

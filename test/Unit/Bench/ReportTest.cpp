@@ -1,5 +1,6 @@
 // Rows to text: what a reader and a program see.
 #include "Report.h"
+#include "Notes.h"
 
 #include <gtest/gtest.h>
 
@@ -55,6 +56,15 @@ TEST(Table, CSVQuotes) {
 
 using Names = std::vector<std::string>;
 
+TEST(Notes, OnesForAllRowsHaveNoNumber) {
+  Notes notes({{"all", "one"}, {"two", "all"}, {"all", "two", "one"}});
+  EXPECT_EQ(notes.text(), "\nNotes:\n  all\n  1: one\n  2: two\n");
+  EXPECT_EQ(notes.cell(0), "1");
+  EXPECT_EQ(notes.cell(1), "2");
+  EXPECT_EQ(notes.cell(2), "1, 2");
+  EXPECT_EQ(Notes({{}, {}}).text(), "");
+}
+
 TEST(Report, RatesAndSpeedups) {
   std::string text =
       reportText({"compiled", "math"}, {row({timed(1e-3), timed(3e-3)})});
@@ -95,8 +105,22 @@ TEST(Report, RefusalsAreNoFaults) {
                       refused(Outcome::Unsupported, "no such bias")});
   EXPECT_FALSE(isFault(refusals));
   std::string text = reportText({"compiled", "math", "cudnn"}, {refusals});
-  EXPECT_NE(text.find("| out of memory "), std::string::npos);
-  EXPECT_NE(text.find("math: no room; cudnn: no such bias"), std::string::npos);
+  EXPECT_EQ(text.find("fwd_math"), std::string::npos) << text;
+  EXPECT_NE(text.find("\nNotes:\n  math out of memory: no room\n"
+                      "  cudnn unsupported: no such bias\n"),
+            std::string::npos)
+      << text;
+  Row other = row({timed(1e-3), timed(2e-3),
+                   refused(Outcome::Unsupported, "no such mask")});
+  text = reportText({"compiled", "math", "cudnn"}, {refusals, other});
+  EXPECT_NE(text.find("| out of memory "), std::string::npos) << text;
+  EXPECT_EQ(text.find("cudnn (us)"), std::string::npos) << text;
+  EXPECT_NE(text.find("| 1, 2 "), std::string::npos) << text;
+  EXPECT_NE(text.find("\nNotes:\n  1: math: no room\n"
+                      "  2: cudnn unsupported: no such bias\n"
+                      "  3: cudnn unsupported: no such mask\n"),
+            std::string::npos)
+      << text;
   EXPECT_TRUE(
       isFault(row({refused(Outcome::Failed, "launch"), timed(1), timed(1)})));
 }
@@ -106,8 +130,8 @@ TEST(Report, SummaryNamesTheExtremes) {
   fast.pattern = "window";
   Row idle = row({timed(1e-6), timed(1e-3)});
   idle.allPairs = 0;
-  std::string text = reportText(
-      {"compiled", "math"}, {row({timed(1e-3), timed(1e-3)}), fast, idle});
+  std::string text = reportText({"compiled", "math"},
+                                {row({timed(1e-3), timed(1e-3)}), fast, idle});
   EXPECT_NE(text.find("| math    | forward | 2     | 2.50x   | 2.00x   | 4.00x "
                       "| window f32 (1,2,3,4,5,6) | 1.00x | causal f32 "
                       "(1,2,3,4,5,6) |"),

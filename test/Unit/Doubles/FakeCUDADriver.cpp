@@ -91,6 +91,8 @@ static ptx::Options machineOptions() {
   ptx::Options options;
   if (const char *seed = std::getenv("ATTN_PTX_SEED"))
     options.seed = unsigned(std::atoi(seed));
+  static unsigned launches = 0;
+  options.seed += launches++; // no two runs in the same order
   if (const char *timing = std::getenv("ATTN_PTX_TIMING"))
     options.timing = *timing == 'e'   ? ptx::Timing::Eager
                      : *timing == 'l' ? ptx::Timing::Lazy
