@@ -51,7 +51,7 @@ void store(Warp &w, const Instruction &i, Mask mask) {
   });
 }
 
-enum Update { AddUp, Minimum, Maximum, AllBits, AnyBits, Swap, CompareSwap };
+enum Update { AddUp, Increment, Minimum, Maximum, AllBits, AnyBits, Swap, CompareSwap };
 
 /// values[3] is the update. The old value goes to operand 0, if there is one.
 template <typename T> void atomic(Warp &w, const Instruction &i, Mask mask) {
@@ -63,6 +63,9 @@ template <typename T> void atomic(Warp &w, const Instruction &i, Mask mask) {
     switch (i.values[3]) {
     case AddUp:
       next = T(uint64_t(old) + uint64_t(b));
+      break;
+    case Increment: // back to zero behind b
+      next = old >= b ? T(0) : T(old + 1);
       break;
     case Minimum:
       next = std::min(old, b);
@@ -100,13 +103,13 @@ bool spaceOf(Decoder &d) {
 
 Handler decodeAtomic(Decoder &d) {
   static const std::map<std::string, Update> updates = {
-      {"add", AddUp},   {"inc", AddUp},      {"min", Minimum},
+      {"add", AddUp},   {"inc", Increment},      {"min", Minimum},
       {"max", Maximum}, {"and", AllBits},    {"or", AnyBits},
       {"exch", Swap},   {"cas", CompareSwap}};
   bool result = d.name() == "atom";
   auto update = updates.end();
   for (const std::string &part : d.parts)
-    if (update == updates.end() && part != "inc")
+    if (update == updates.end())
       update = updates.find(part);
   if (update == updates.end() || !spaceOf(d))
     return nullptr;

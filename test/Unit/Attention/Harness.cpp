@@ -23,6 +23,20 @@ void attn::test::selectTarget(Target target) { chosenTarget = target; }
 static bool portable = false;
 void attn::test::selectPortable() { portable = true; }
 
+bool attn::test::runsSM90a() {
+  if (chosenTarget == Target::CPU || portable)
+    return false;
+  KernelSpec spec;
+  spec.target = Target::CUDA;
+  spec.type = ElementType::BF16;
+  device();
+  Result<Mod> mod = loadPattern("noop");
+  Result<AttentionKernel> kernel =
+      mod ? AttentionKernel::compile(*mod, spec) : Error{mod.error()};
+  return kernel &&
+         kernel->schedule().find("producers") != std::string::npos;
+}
+
 static bool onMachine = false;
 bool attn::test::interpreted() { return onMachine; }
 void attn::test::selectInterpreted() { onMachine = true; }

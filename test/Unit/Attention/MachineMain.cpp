@@ -14,6 +14,7 @@ int main(int argc, char **argv) {
   cuda::FakeCUDA *gpu = useFakeCUDA();
   gpu->runsKernels = true;
   gpu->memoryBytes = size_t(4) << 30;
+  gpu->multiprocessors = 3; // so that persistent blocks have many tasks
   selectTarget(Target::CUDA);
   selectInterpreted();
   if (ATTN_TEST_PORTABLE) {

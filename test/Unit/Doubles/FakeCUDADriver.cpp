@@ -157,10 +157,10 @@ extern "C" Status cuDeviceTotalMem_v2(size_t *bytes, Device) {
 }
 extern "C" Status cuDeviceGetAttribute(int *value, DeviceAttribute attribute,
                                        Device) {
-  static const std::map<DeviceAttribute, int> values = {
+  const std::map<DeviceAttribute, int> values = {
       {kComputeCapabilityMajor, 9},
       {kComputeCapabilityMinor, 0},
-      {kMultiprocessorCount, 132},
+      {kMultiprocessorCount, state.multiprocessors},
       {kL2CacheSize, 1 << 20},
       {kMaxSharedPerBlockOptin, 232448}};
   auto found = values.find(attribute);
