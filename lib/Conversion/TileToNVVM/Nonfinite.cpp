@@ -3,6 +3,7 @@
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/LLVMIR/NVVMDialect.h"
+#include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 
 using namespace mlir;
@@ -56,34 +57,57 @@ struct WordLoop {
 
 } // namespace
 
-/// Whether `found`, an i1, is true in any of `threads` threads that meet at the
-/// barrier. nvvm.barrier reduces over barrier 0 only.
-static Value anyAtBarrier(Distribution &d, Value barrier, int64_t threads,
-                          Value found) {
+/// Whether `found`, an i32, is not zero in any thread of the group of four
+/// warps. nvvm.barrier reduces over barrier 0 only.
+static Value anyOfGroup(Distribution &d, Value found) {
   ImplicitLocOpBuilder &b = d.b;
-  Value number = arith::ExtUIOp::create(b, b.getI32Type(), found);
-  Value any =
-      LLVM::InlineAsmOp::create(
-          b, b.getI32Type(), ValueRange{number, barrier},
-          "{\n.reg .pred p, q;\nsetp.ne.u32 p, $1, 0;\n"
-          "bar.red.or.pred q, $2, " +
-              std::to_string(threads) + ", p;\nselp.u32 $0, 1, 0, q;\n}",
-          "=r,r,r", /*has_side_effects=*/true, /*is_align_stack=*/false,
-          LLVM::TailCallKind::None, LLVM::AsmDialectAttr(), ArrayAttr())
-          .getResult(0);
-  return arith::CmpIOp::create(b, arith::CmpIPredicate::ne, any, d.i32(0));
+  Value id = arith::AddIOp::create(b, d.warpGroup, d.i32(groups));
+  return LLVM::InlineAsmOp::create(
+             b, b.getI32Type(), ValueRange{found, id},
+             "{\n.reg .pred p, q;\nsetp.ne.u32 p, $1, 0;\n"
+             "bar.red.or.pred q, $2, 128, p;\nselp.u32 $0, 1, 0, q;\n}",
+             "=r,r,r", /*has_side_effects=*/true, /*is_align_stack=*/false,
+             LLVM::TailCallKind::None, LLVM::AsmDialectAttr(), ArrayAttr())
+      .getResult(0);
 }
 
-/// The threads that come to the same product together share the work, 16 bytes
-/// each: the block's, or those of each group of four warps where the groups take
-/// turns.
+/// Of a tile in registers: each thread asks about its own elements. Zero times
+/// NaN or infinity is NaN, and four sums wait for each other less than one.
+static Value hasNonfiniteInRegisters(Distribution &d, const Fragment &tile) {
+  ImplicitLocOpBuilder &b = d.b;
+  SmallVector<Value> sums(std::min<size_t>(4, tile.size()), d.f32(0));
+  for (auto [i, element] : llvm::enumerate(tile)) {
+    Value &sum = sums[i % sums.size()];
+    sum = math::FmaOp::create(b, element, d.f32(0), sum);
+  }
+  Value all = sums.front();
+  for (Value sum : ArrayRef<Value>(sums).drop_front())
+    all = arith::AddFOp::create(b, all, sum);
+  Value found = arith::CmpFOp::create(b, arith::CmpFPredicate::UNO, all, all);
+  return NVVM::BarrierOp::create(
+             b, TypeRange(b.getI32Type()), Value(), Value(),
+             NVVM::BarrierReductionAttr::get(b.getContext(),
+                                             NVVM::BarrierReduction::OR),
+             arith::ExtUIOp::create(b, b.getI32Type(), found))
+      .getRes();
+}
+
+/// Each warp looks at the whole tile, 16 bytes a lane, so that no barrier is
+/// needed; where warps work in groups of four, each group does.
 void tile::emitHasNonfinite(Distribution &d, HasNonfiniteOp op) {
   ImplicitLocOpBuilder &b = d.b;
+  if (auto inRegisters = d.fragments.find(op.getTile());
+      inRegisters != d.fragments.end()) {
+    Value any = hasNonfiniteInRegisters(d, inRegisters->second);
+    op.getResult().replaceAllUsesWith(
+        arith::CmpIOp::create(b, arith::CmpIPredicate::ne, any, d.i32(0)));
+    return;
+  }
   auto tile = cast<RankedTensorType>(op.getTile().getType());
   Type elementType = tile.getElementType();
   WordLoop words(tile.getDimSize(0), tile.getDimSize(1),
                  128 / tile.getElementTypeBitWidth());
-  int64_t together = d.hasRoles ? 128 : d.threads;
+  int64_t together = d.hasRoles ? 128 : 32;
   Value first = arith::IndexCastOp::create(
       b, b.getIndexType(),
       arith::AndIOp::create(b, d.thread, d.i32(together - 1)));
@@ -99,19 +123,23 @@ void tile::emitHasNonfinite(Distribution &d, HasNonfiniteOp op) {
         for (int64_t k = 0; k < 4; ++k)
           any = arith::OrIOp::create(
               b, any,
-              nonfiniteSigns(d, elementType,
-                             LLVM::ExtractElementOp::create(b, loaded,
-                                                            d.i32(k))));
+              nonfiniteSigns(
+                  d, elementType,
+                  LLVM::ExtractElementOp::create(b, loaded, d.i32(k))));
         scf::YieldOp::create(b, any);
       });
   Value signs = arith::AndIOp::create(b, loop.getResult(0),
                                       bits(d, wordBits(elementType).sign));
   Value found =
       arith::CmpIOp::create(b, arith::CmpIPredicate::ne, signs, d.i32(0));
-  Value barrier =
-      d.hasRoles ? Value(arith::AddIOp::create(b, d.warpGroup, d.i32(groups)))
-                 : d.i32(0);
-  op.getResult().replaceAllUsesWith(anyAtBarrier(d, barrier, together, found));
+  if (!d.hasRoles) {
+    op.getResult().replaceAllUsesWith(NVVM::VoteSyncOp::create(
+        b, b.getI1Type(), d.i32(-1), found, NVVM::VoteSyncKind::any));
+    return;
+  }
+  Value any = anyOfGroup(d, arith::ExtUIOp::create(b, b.getI32Type(), found));
+  op.getResult().replaceAllUsesWith(
+      arith::CmpIOp::create(b, arith::CmpIPredicate::ne, any, d.i32(0)));
 }
 
 void tile::emitClearNonfinite(Distribution &d, ClearNonfiniteOp op) {
@@ -135,9 +163,8 @@ void tile::emitClearNonfinite(Distribution &d, ClearNonfiniteOp op) {
     Value pointer = words.pointer(d, op.getTile(), loop.getInductionVar());
     Value word = LLVM::LoadOp::create(b, b.getI32Type(), pointer);
     // A sign bit spread over its element: all ones where it is not finite.
-    Value signs = arith::AndIOp::create(
-        b, nonfiniteSigns(d, elementType, word),
-        bits(d, wordBits(elementType).sign));
+    Value signs = arith::AndIOp::create(b, nonfiniteSigns(d, elementType, word),
+                                        bits(d, wordBits(elementType).sign));
     int64_t width = type.getElementTypeBitWidth();
     Value low = arith::ShRUIOp::create(b, signs, d.i32(width - 1));
     Value spread = arith::SubIOp::create(
@@ -155,8 +182,9 @@ void tile::emitClearNonfinite(Distribution &d, ClearNonfiniteOp op) {
 
 namespace {
 
-/// One key at a time: its weights for the thread's rows, fetched from the thread
-/// of the quad that holds them, times those of its values which are not finite.
+/// One key at a time: its weights for the thread's rows, fetched from the
+/// thread of the quad that holds them, times those of its values which are not
+/// finite.
 class AddNonfinite {
 public:
   AddNonfinite(Distribution &d, AddNonfiniteOp op)
@@ -167,12 +195,12 @@ public:
   }
 
   Fragment emit(const Fragment &init) {
-    auto loop = scf::ForOp::create(b, d.index(0), d.index(keys), d.index(1),
-                                   init);
+    auto loop =
+        scf::ForOp::create(b, d.index(0), d.index(keys), d.index(1), init);
     OpBuilder::InsertionGuard guard(b);
     b.setInsertionPointToEnd(loop.getBody());
-    Value key = arith::IndexCastOp::create(b, b.getI32Type(),
-                                           loop.getInductionVar());
+    Value key =
+        arith::IndexCastOp::create(b, b.getI32Type(), loop.getInductionVar());
     SmallVector<Value> rowWeights;
     for (int64_t row = 0; row < 2 * d.blocks; ++row)
       rowWeights.push_back(weightOf(key, row));
@@ -193,8 +221,8 @@ private:
     Value own;
     for (int64_t k = 0; k < keys / 8; ++k) {
       Value word = wordOf(d.elementIndex(keys, row / 2, k, row % 2 * 2), odd);
-      Value here = arith::CmpIOp::create(b, arith::CmpIPredicate::eq, block,
-                                         d.i32(k));
+      Value here =
+          arith::CmpIOp::create(b, arith::CmpIPredicate::eq, block, d.i32(k));
       own = own ? Value(arith::SelectOp::create(b, here, word, own)) : word;
     }
     own = weightIn(own, odd);
@@ -225,17 +253,17 @@ private:
 
   void addColumn(Fragment &sums, ArrayRef<Value> rowWeights, Value key,
                  int64_t columnBlock, int64_t c) {
-    Value column = arith::IndexCastOp::create(b, b.getI32Type(),
-                                              d.column(columnBlock, c));
+    Value column =
+        arith::IndexCastOp::create(b, b.getI32Type(), d.column(columnBlock, c));
     Value value = extend(LLVM::LoadOp::create(
         b, elementType, d.tilePointer(values, key, column)));
     Value word = arith::BitcastOp::create(b, b.getI32Type(), value);
     Value nonfinite = arith::CmpIOp::create(
-        b, arith::CmpIPredicate::slt,
-        nonfiniteSigns(d, b.getF32Type(), word), d.i32(0));
+        b, arith::CmpIPredicate::slt, nonfiniteSigns(d, b.getF32Type(), word),
+        d.i32(0));
     for (auto [row, weight] : llvm::enumerate(rowWeights)) {
-      Value &sum = sums[d.elementIndex(columns, row / 2, columnBlock,
-                                       row % 2 * 2 + c)];
+      Value &sum =
+          sums[d.elementIndex(columns, row / 2, columnBlock, row % 2 * 2 + c)];
       Value counts = arith::AndIOp::create(
           b, nonfinite,
           arith::CmpFOp::create(b, arith::CmpFPredicate::UNE, weight,

@@ -7,6 +7,7 @@
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/LLVMIR/NVVMDialect.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
@@ -53,8 +54,8 @@ private:
       return convertLoop(loop);
     if (auto branch = dyn_cast<scf::IfOp>(op))
       return convertBranch(branch);
-    if (auto tasks = dyn_cast<scf::WhileOp>(op)) // It carries numbers.
-      return convertBlock(*tasks.getAfterBody());
+    if (auto loop = dyn_cast<scf::WhileOp>(op))
+      return convertWhile(loop);
     if (auto copy = dyn_cast<CopyOp>(op)) {
       emitCopy(d, copy);
     } else if (auto view = dyn_cast<ViewOp>(op)) {
@@ -120,8 +121,8 @@ private:
       return op.emitOpError() << "expects one value for all elements of a tile";
     Value scalar = arith::ConstantOp::create(
         d.b, cast<TypedAttr>(splat.getSplatValue<Attribute>()));
-    d.fragments[op.getResult()] = Fragment(
-        d.fragmentSize(cast<RankedTensorType>(op.getType())), scalar);
+    d.fragments[op.getResult()] =
+        Fragment(d.fragmentSize(cast<RankedTensorType>(op.getType())), scalar);
     return success();
   }
 
@@ -192,9 +193,9 @@ private:
   LogicalResult convertLoop(scf::ForOp loop) {
     if (llvm::none_of(loop.getResultTypes(), isTile))
       return convertBlock(*loop.getBody());
-    auto flat = scf::ForOp::create(d.b, loop.getLowerBound(),
-                                   loop.getUpperBound(), loop.getStep(),
-                                   flatten(loop.getInitArgs()));
+    auto flat =
+        scf::ForOp::create(d.b, loop.getLowerBound(), loop.getUpperBound(),
+                           loop.getStep(), flatten(loop.getInitArgs()));
     Block *from = loop.getBody(), *to = flat.getBody();
     loop.getInductionVar().replaceAllUsesWith(flat.getInductionVar());
     unflatten(loop.getRegionIterArgs(), flat.getRegionIterArgs());
@@ -217,7 +218,8 @@ private:
     auto flat = scf::IfOp::create(d.b, flattenTypes(branch.getResultTypes()),
                                   branch.getCondition(), /*addThenBlock=*/true,
                                   /*addElseBlock=*/true);
-    for (auto [from, to] : llvm::zip(branch->getRegions(), flat->getRegions())) {
+    for (auto [from, to] :
+         llvm::zip(branch->getRegions(), flat->getRegions())) {
       Block &block = to.front();
       block.getOperations().splice(block.end(), from.front().getOperations());
       if (failed(convertBody(block)))
@@ -225,6 +227,55 @@ private:
     }
     unflatten(branch.getResults(), flat.getResults());
     dead.push_back(branch);
+    return success();
+  }
+
+  /// `number`, and what follows from it, computed again in each attempt: LLVM would
+  /// keep it all in registers for an attempt that hardly ever comes.
+  Value recomputed(Value number) {
+    return LLVM::InlineAsmOp::create(
+               d.b, d.b.getI32Type(), ValueRange{number}, "mov.b32 $0, $1;",
+               "=r,r", /*has_side_effects=*/true, /*is_align_stack=*/false,
+               LLVM::TailCallKind::None, LLVM::AsmDialectAttr(), ArrayAttr())
+        .getResult(0);
+  }
+
+  /// A loop over tasks carries numbers; one over attempts results in tiles.
+  LogicalResult convertWhile(scf::WhileOp loop) {
+    if (llvm::none_of(loop.getResultTypes(), isTile))
+      return convertBlock(*loop.getAfterBody());
+    SmallVector<Type> types = flattenTypes(loop.getResultTypes());
+    auto flat = scf::WhileOp::create(d.b, types, loop.getInits());
+    Block *before = d.b.createBlock(
+        &flat.getBefore(), {}, loop.getInits().getTypes(),
+        SmallVector<Location>(loop.getInits().size(), loop.getLoc()));
+    Block *after =
+        d.b.createBlock(&flat.getAfter(), {}, types,
+                        SmallVector<Location>(types.size(), loop.getLoc()));
+    Block *from = loop.getBeforeBody();
+    for (auto [a, b] : llvm::zip(from->getArguments(), before->getArguments()))
+      a.replaceAllUsesWith(b);
+    before->getOperations().splice(before->end(), from->getOperations());
+    after->getOperations().splice(after->end(),
+                                  loop.getAfterBody()->getOperations());
+    auto condition = cast<scf::ConditionOp>(before->back());
+    d.b.setInsertionPointToStart(before);
+    Value outside = d.thread;
+    d.thread = recomputed(outside);
+    for (Operation &op :
+         llvm::make_early_inc_range(before->without_terminator())) {
+      d.b.setInsertionPoint(&op);
+      d.b.setLoc(op.getLoc());
+      if (failed(convert(&op)))
+        return failure();
+    }
+    d.thread = outside;
+    d.b.setInsertionPoint(condition);
+    scf::ConditionOp::create(d.b, condition.getCondition(),
+                             flatten(condition.getArgs()));
+    condition.erase();
+    unflatten(loop.getResults(), flat.getResults());
+    dead.push_back(loop);
     return success();
   }
 
@@ -249,8 +300,7 @@ private:
   SmallVector<Operation *> dead;
 };
 
-struct TileToNVVMDriver
-    : attn::impl::TileToNVVMPassBase<TileToNVVMDriver> {
+struct TileToNVVMDriver : attn::impl::TileToNVVMPassBase<TileToNVVMDriver> {
   using TileToNVVMPassBase::TileToNVVMPassBase;
 
   void runOnOperation() override {
@@ -260,8 +310,8 @@ struct TileToNVVMDriver
       return;
     if (schedule.getQ() % (16 * schedule.getWarps()) != 0) {
       func.emitOpError() << "expects 16 rows or a multiple for each of "
-                         << schedule.getWarps() << " warps, got a query tile of "
-                         << schedule.getQ();
+                         << schedule.getWarps()
+                         << " warps, got a query tile of " << schedule.getQ();
       return signalPassFailure();
     }
     if (failed(TileToNVVM(func, schedule).run()))

@@ -132,6 +132,37 @@ gpu.module @kernels {
     gpu.return
   }
 
+  // A tile in registers: each thread multiplies its own elements by zero, and any
+  // thread's NaN decides for all. The loop around results in eight numbers a thread,
+  // and starts from a thread's number that is new to LLVM each time.
+  // CHECK-LABEL: gpu.func @attempts(
+  // CHECK: scf.while (%{{.*}} = %false) : (i1) -> (f32, f32, f32, f32, f32, f32, f32, f32) {
+  // CHECK: llvm.inline_asm has_side_effects "mov.b32 $0, $1;", "=r,r" %{{.*}} : (i32) -> i32
+  // CHECK-COUNT-8: math.fma %{{.*}}, %cst
+  // CHECK: arith.cmpf uno
+  // CHECK: nvvm.barrier #nvvm.reduction<or>
+  // CHECK: scf.condition(%{{.*}}) {{.*}} : f32, f32, f32, f32, f32, f32, f32, f32
+  // CHECK: ^bb0(%{{[^ ]*}}: f32, {{.*}}):
+  // CHECK: scf.yield %true : i1
+  gpu.func @attempts(%a: !h, %o: !memory, %i: index) kernel attributes {attn.schedule = #schedule} {
+    %false = arith.constant false
+    %true = arith.constant true
+    %at = tile.view %a : !h -> !th
+    %zero = arith.constant dense<0.0> : !tf
+    %r = scf.while (%careful = %false) : (i1) -> !tf {
+      %x = linalg.contract indexing_maps = [#lhs, #rows, #out]
+        ins(%at, %at : !th, !th) outs(%zero : !tf) -> !tf
+      %harm = tile.has_nonfinite %x : !tf
+      %again = arith.cmpi ugt, %harm, %careful : i1
+      scf.condition(%again) %x : !tf
+    } do {
+    ^bb0(%unused: !tf):
+      scf.yield %true : i1
+    }
+    tile.store %r, %o[%i, %i] : !tf, !memory
+    gpu.return
+  }
+
   // CHECK-LABEL: gpu.func @add_nonfinite(
   // CHECK-NOT: nvvm.mma.sync
   // CHECK: nvvm.shfl.sync {{ *}}idx

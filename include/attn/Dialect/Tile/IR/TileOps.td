@@ -59,7 +59,9 @@ def Tile_HasNonfiniteOp : Tile_Op<"has_nonfinite", [Pure]> {
   let description = [{
     Asked about the values of a partial tile: where it holds, the product with
     the softmax weights takes the exact path (`tile.zero_safe`), in which a weight
-    of zero contributes nothing whatever the value is.
+    of zero contributes nothing whatever the value is. On a GPU the tile lies in
+    shared memory, or in the registers of all threads, which then must get here
+    together (`tile-retry-nonfinite`).
 
     Example: `%dirty = tile.has_nonfinite %vt : tensor<64x64xbf16>`
   }];

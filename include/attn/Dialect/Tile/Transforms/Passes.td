@@ -37,6 +37,23 @@ def TileSplitNonfinitePass : Pass<"tile-split-nonfinite", "::mlir::gpu::GPUFuncO
   let dependentDialects = ["::mlir::scf::SCFDialect", "::mlir::tile::TileDialect"];
 }
 
+def TileRetryNonfinitePass : Pass<"tile-retry-nonfinite", "::mlir::gpu::GPUFuncOp"> {
+  let summary = "Look for NaN and infinite values only after they have done harm";
+  let description = [{
+    Values are asked whether they are finite (`tile.has_nonfinite`) because a
+    weight of zero times NaN or infinity is NaN. That NaN stays in the output to the
+    end of the loop, so that it is enough to look at the output there, once: the loop
+    over tiles becomes an attempt without questions, followed, where the output is
+    not finite, by a careful one which asks. Copies into shared memory which
+    belong to the first tiles are part of the attempt.
+
+    Expects copies by all threads (`tile-stage-loads`), and products split by
+    `tile-split-nonfinite`.
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::scf::SCFDialect",
+    "::mlir::tile::TileDialect"];
+}
+
 def TileQueriesInnermostPass : Pass<"tile-queries-innermost", "::mlir::func::FuncOp"> {
   let summary = "Store score and output tiles with queries innermost";
   let description = [{

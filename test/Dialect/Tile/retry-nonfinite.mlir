@@ -1,0 +1,75 @@
+// RUN: attn-opt %s --allow-unregistered-dialect --pass-pipeline="builtin.module(gpu.module(gpu.func(tile-retry-nonfinite,canonicalize)))" \
+// RUN:   --verify-roundtrip | FileCheck %s
+
+!memory = memref<?x16xbf16, strided<[?, 1], offset: ?>>
+!shared = memref<16x24xbf16, #gpu.address_space<workgroup>>
+!h = tensor<16x16xbf16>
+!f = tensor<16x16xf32>
+!row = tensor<16xf32>
+
+gpu.module @kernels {
+  // The first attempt asks nothing in its loop; the copy of the loop's first tile is
+  // part of it, that of the queries is not. The output decides whether there is a
+  // second one, which asks.
+  // CHECK-LABEL: gpu.func @retry(
+  // CHECK-DAG: %[[FALSE:.*]] = arith.constant false
+  // CHECK-DAG: %[[TRUE:.*]] = arith.constant true
+  // CHECK: tile.copy {{.*}} to %[[Q:[^ ]*]] {async}
+  // CHECK: %[[R:.*]]:2 = scf.while (%[[CAREFUL:.*]] = %[[FALSE]]) : (i1) -> (tensor<16xf32>, tensor<16x16xf32>) {
+  // CHECK:   tile.copy {{.*}} to %[[V:[^ ]*]] {async}
+  // CHECK:   tile.view %[[Q]]
+  // CHECK:   %[[LOOP:.*]]:2 = scf.for
+  // CHECK:     %[[TILE:.*]] = tile.view %[[V]]
+  // CHECK:     %[[DIRTY:.*]] = scf.if %[[CAREFUL]] -> (i1) {
+  // CHECK:       %[[ASKED:.*]] = tile.has_nonfinite %[[TILE]]
+  // CHECK:       scf.yield %[[ASKED]]
+  // CHECK:     } else {
+  // CHECK:       scf.yield %[[FALSE]]
+  // CHECK:     }
+  // CHECK:     scf.if %[[DIRTY]]
+  // CHECK:     tile.copy {{.*}} to %[[V]]
+  // CHECK:   %[[CAREFREE:.*]] = arith.xori %[[CAREFUL]], %[[TRUE]]
+  // CHECK:   %[[HARM:.*]] = tile.has_nonfinite %[[LOOP]]#1
+  // CHECK:   %[[AGAIN:.*]] = arith.andi %[[CAREFREE]], %[[HARM]]
+  // CHECK:   scf.condition(%[[AGAIN]]) %[[LOOP]]#0, %[[LOOP]]#1
+  // CHECK: } do {
+  // CHECK:   scf.yield %[[TRUE]]
+  // CHECK: }
+  // CHECK: "use"(%[[R]]#0, %[[R]]#1)
+  gpu.func @retry(%m: !memory, %q: !shared, %v: !shared, %n: index, %l0: !row, %o0: !f) {
+    %c0 = arith.constant 0 : index
+    %c1 = arith.constant 1 : index
+    tile.copy %m[%c0] to %q {async} : !memory to !shared
+    tile.copy %m[%c0] to %v {async} : !memory to !shared
+    nvvm.cp.async.commit.group
+    %qt = tile.view %q : !shared -> !h
+    %r:2 = scf.for %j = %c0 to %n step %c1 iter_args(%l = %l0, %o = %o0) -> (!row, !f) {
+      %vt = tile.view %v : !shared -> !h
+      %dirty = tile.has_nonfinite %vt : !h
+      %init = scf.if %dirty -> !f {
+        %x = tile.add_nonfinite %qt, %vt, %o : !h, !h, !f
+        scf.yield %x : !f
+      } else {
+        scf.yield %o : !f
+      }
+      tile.copy %m[%j] to %v {async} : !memory to !shared
+      %next = "some"(%l) : (!row) -> !row
+      scf.yield %next, %init : !row, !f
+    }
+    "use"(%r#0, %r#1) : (!row, !f) -> ()
+    gpu.return
+  }
+
+  // CHECK-LABEL: gpu.func @nobody_asks(
+  // CHECK-NOT: scf.while
+  gpu.func @nobody_asks(%n: index, %o0: !f) {
+    %c0 = arith.constant 0 : index
+    %c1 = arith.constant 1 : index
+    %r = scf.for %j = %c0 to %n step %c1 iter_args(%o = %o0) -> !f {
+      %x = "some"(%o) : (!f) -> !f
+      scf.yield %x : !f
+    }
+    "use"(%r) : (!f) -> ()
+    gpu.return
+  }
+}
