@@ -9,6 +9,7 @@
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Pass/PassManager.h"
 
+#include <algorithm>
 #include <cstring>
 
 using namespace attn;
@@ -26,12 +27,66 @@ Result<void> CUDACode::launch(int64_t blocks,
     return Error{"expects at most 2147483647 query tiles over all batches and "
                  "heads, got " +
                  std::to_string(blocks)};
+  if (counters)
+    blocks = std::min(blocks, residentBlocks);
   cuda::LaunchShape shape;
   shape.grid[0] = static_cast<unsigned>(blocks);
   shape.block[0] = threads;
   shape.sharedBytes = static_cast<unsigned>(sharedBytes);
   return cuda::launch(function, shape, const_cast<void **>(given.data()),
                       static_cast<cuda::Stream>(stream));
+}
+
+Result<std::shared_ptr<TaskCounters>> TaskCounters::create() {
+  Result<const cuda::Driver *> driver = cuda::driver();
+  if (!driver)
+    return Error{driver.error()};
+  int64_t bytes = count * sizeof(uint32_t);
+  Result<cuda::Buffer> memory = cuda::Buffer::allocate(bytes);
+  if (!memory)
+    return Error{memory.error()};
+  Result<void> cleared = (*driver)->check(
+      (*driver)->memsetD8Async(memory->address(), 0, bytes, nullptr),
+      "cuMemsetD8Async");
+  if (cleared)
+    cleared = (*driver)->check((*driver)->streamSynchronize(nullptr),
+                               "cuStreamSynchronize");
+  if (!cleared)
+    return Error{cleared.error()};
+  auto counters = std::make_shared<TaskCounters>();
+  counters->memory = std::move(*memory);
+  return counters;
+}
+
+uint64_t TaskCounters::next() {
+  return memory.address() + turn++ % count * sizeof(uint32_t);
+}
+
+/// Gives a persistent kernel its counters, and as many blocks as fit the GPU at
+/// once.
+static Result<void> makePersistent(CUDACode &code) {
+  Result<cuda::Device> device = cuda::ensureContext();
+  if (!device)
+    return Error{device.error()};
+  Result<cuda::DeviceInfo> info = cuda::deviceInfo(*device);
+  if (!info)
+    return Error{info.error()};
+  Result<const cuda::Driver *> driver = cuda::driver();
+  int blocks = 0;
+  if (Result<void> known = (*driver)->check(
+          (*driver)->occupancyMaxActiveBlocksPerMultiprocessor(
+              &blocks, code.function, static_cast<int>(code.threads),
+              code.sharedBytes),
+          "cuOccupancyMaxActiveBlocksPerMultiprocessor");
+      !known)
+    return Error{known.error()};
+  code.residentBlocks =
+      static_cast<int64_t>(std::max(blocks, 1)) * info->multiprocessors;
+  Result<std::shared_ptr<TaskCounters>> counters = TaskCounters::create();
+  if (!counters)
+    return Error{counters.error()};
+  code.counters = *counters;
+  return {};
 }
 
 /// What a launch must know of a lowered kernel.
@@ -56,6 +111,7 @@ attn::loadCUDACode(const Mod &mod, mlir::ModuleOp module,
                    const char *target) {
   std::string ptx;
   std::vector<CUDACode> codes;
+  std::vector<bool> persistent;
   Result<void> lowered = mod.impl().collect("cannot be compiled", [&] {
     mlir::PassManager pm(module.getContext());
     mlir::attn::GPUPipelineOptions options;
@@ -66,9 +122,11 @@ attn::loadCUDACode(const Mod &mod, mlir::ModuleOp module,
       return mlir::failure();
     auto kernels = module.getOps<mlir::gpu::GPUModuleOp>();
     mlir::gpu::GPUModuleOp kernel = *kernels.begin();
-    for (const std::string &name : names)
-      codes.push_back(
-          launchOf(kernel.lookupSymbol<mlir::LLVM::LLVMFuncOp>(name)));
+    for (const std::string &name : names) {
+      auto function = kernel.lookupSymbol<mlir::LLVM::LLVMFuncOp>(name);
+      codes.push_back(launchOf(function));
+      persistent.push_back(function->hasAttr("tile.task_counter"));
+    }
     mlir::FailureOr<std::string> text =
         mlir::attn::emitPTX(kernel, mlir::attn::ptxOptionsFor(target));
     if (mlir::failed(text))
@@ -92,6 +150,9 @@ attn::loadCUDACode(const Mod &mod, mlir::ModuleOp module,
                                                          codes[i].sharedBytes);
         !fits)
       return Error{fits.error()};
+    if (persistent[i])
+      if (Result<void> made = makePersistent(codes[i]); !made)
+        return Error{made.error()};
   }
   return codes;
 }

@@ -7,11 +7,26 @@
 
 #include "mlir/IR/BuiltinOps.h"
 
+#include <atomic>
 #include <deque>
 #include <memory>
 #include <vector>
 
 namespace attn {
+
+/// What the blocks of persistent kernels draw their tasks from. A counter is zero
+/// between launches: the kernel leaves it so. Launches that overlap, on several
+/// streams, must not share one, so each takes the next in turn.
+class TaskCounters {
+public:
+  static Result<std::shared_ptr<TaskCounters>> create();
+  uint64_t next();
+
+private:
+  static constexpr unsigned count = 4096;
+  cuda::Buffer memory;
+  std::atomic<unsigned> turn{0};
+};
 
 /// One kernel, loaded into the context that was current.
 struct CUDACode {
@@ -23,8 +38,12 @@ struct CUDACode {
   /// For each tensor map at the end of the parameters, the number of the memory's
   /// parameter and the rows of a box.
   std::vector<int64_t> tensorMaps;
+  /// Of a persistent kernel; else null.
+  std::shared_ptr<TaskCounters> counters;
+  int64_t residentBlocks = 0; ///< of a persistent kernel, on the whole GPU
 
-  /// Errors: the launch is rejected.
+  /// Runs so many blocks, or those of a persistent kernel for so many tasks. Errors:
+  /// the launch is rejected.
   Result<void> launch(int64_t blocks, const std::vector<void *> &given,
                       void *stream) const;
 };
@@ -48,6 +67,7 @@ public:
   void add(const void *data, const std::vector<int64_t> &sizes);
   void addCapture(const CaptureInfo &info, const CaptureView &view);
   void addInteger(int64_t value) { addWord(static_cast<uint64_t>(value)); }
+  void addAddress(uint64_t address) { addWord(address); }
   void addFloat(float value);
   void add(const cuda::TensorMap &map);
 

@@ -105,9 +105,11 @@ struct CUDAKernel : public AttentionKernel::Impl {
 Result<std::vector<cuda::TensorMap>> tensorMapsOf(const Variant &variant,
                                                   const KernelArguments &a) {
   std::vector<cuda::TensorMap> maps;
+  // By the numbers of parameters: the output comes after the captures.
   const TensorView *views[] = {&a.query, &a.key, &a.value};
   for (size_t i = 0; i < variant.code.tensorMaps.size(); i += 2) {
-    const TensorView &view = *views[variant.code.tensorMaps[i]];
+    int64_t parameter = variant.code.tensorMaps[i];
+    const TensorView &view = parameter < 3 ? *views[parameter] : a.out;
     cuda::TensorMapShape shape;
     if (view.type == ElementType::F16)
       shape.type = cuda::kTensorMapF16;
@@ -167,6 +169,8 @@ CUDAKernel::launch(const Variant &variant, const KernelArguments &a,
          {&lists.order, &lists.firsts, &lists.counts, &lists.tiles})
       parameters.add(array->data, array->sizes);
   }
+  if (variant.code.counters)
+    parameters.addAddress(variant.code.counters->next());
   for (const cuda::TensorMap &map : maps)
     parameters.add(map);
   int64_t tiles =

@@ -1,12 +1,13 @@
 """Prints a mod file and a function that applies its mod to tensors of any length.
 
-usage: attention_of.py MOD.mlir TYPE HEAD_DIM
+usage: attention_of.py MOD.mlir TYPE HEAD_DIM [SCHEDULE]
 """
 
 import re
 import sys
 
-path, element, dim = sys.argv[1:]
+path, element, dim, *schedule = sys.argv[1:]
+attributes = f"{{schedule = {schedule[0]}}} " if schedule else ""
 with open(path) as file:
     source = file.read()
 
@@ -22,6 +23,6 @@ operands = ", ".join([tensor] * 3 + types)
 print(source)
 print(f"""
 func.func @attention(%q: {tensor}, %k: {tensor}, %v: {tensor}{signature}) -> {tensor} {{
-  %o = attn.attention %q, %k, %v mod @{name}{applied} : ({operands}) -> {tensor}
+  %o = attn.attention %q, %k, %v mod @{name}{applied} {attributes}: ({operands}) -> {tensor}
   return %o : {tensor}
 }}""")

@@ -5,7 +5,9 @@
 and behind it the number of each message (C7508 and the like) about matrix instructions that
 run one after the other.
 
-usage: spills_of.py MODS_DIRECTORY CHIP TYPE HEAD_DIM PATTERN...
+usage: spills_of.py MODS_DIRECTORY CHIP TYPE HEAD_DIM [SCHEDULE] PATTERN...
+
+A schedule (#attn.schedule<...>) instead of the chosen one is named behind the chip.
 """
 
 import os
@@ -16,6 +18,7 @@ import tempfile
 from concurrent.futures import ThreadPoolExecutor
 
 mods, chip, element, dim, *patterns = sys.argv[1:]
+schedule = [patterns.pop(0)] if patterns[0].startswith("#") else []
 generator = os.path.join(os.path.dirname(os.path.abspath(__file__)), "attention_of.py")
 
 
@@ -29,7 +32,7 @@ def run(command, text=None):
 
 def report(pattern):
     mod = os.path.join(mods, pattern + ".mlir")
-    source = run([sys.executable, generator, mod, element, dim])
+    source = run([sys.executable, generator, mod, element, dim, *schedule])
     pipeline, translate = "--attn-gpu-pipeline", []
     if chip == "sm_90a":
         pipeline += "=target=sm90a"
@@ -41,7 +44,7 @@ def report(pattern):
         file.flush()
         log = run(["ptxas", "-v", "-arch=" + chip, file.name, "-o", os.devnull])
     spills = re.findall(r"\d+ bytes stack frame.*|\bC75\d\d\b", log)
-    return "\n".join(f"{pattern} {element} {dim} {chip}: {line}" for line in spills or [log])
+    return "\n".join(" ".join([pattern, element, dim, chip, *schedule]) + f": {line}" for line in spills or [log])
 
 
 with ThreadPoolExecutor(os.cpu_count()) as pool:

@@ -74,9 +74,14 @@ def FlashToGPUPass : Pass<"flash-to-gpu", "::mlir::ModuleOp"> {
     (x only, batch * heads * query tiles of them) for each iteration of its
     `scf.forall`, with 32 threads for each warp of the schedule. Heads whose keys and
     values fit the L2 cache come together, the longest rows of all of them first.
+
+    With `persistent` in the schedule the blocks are at most as many, and each does
+    one task after another (`tile.tasks`): the kernel gets a pointer to their counter
+    as its last parameter, and the attribute `tile.task_counter`.
   }];
   let dependentDialects = ["::mlir::gpu::GPUDialect", "::mlir::scf::SCFDialect",
-    "::mlir::arith::ArithDialect", "::mlir::memref::MemRefDialect"];
+    "::mlir::arith::ArithDialect", "::mlir::LLVM::LLVMDialect",
+    "::mlir::memref::MemRefDialect", "::mlir::tile::TileDialect"];
 }
 
 def TileToNVVMPass : Pass<"tile-to-nvvm", "::mlir::gpu::GPUFuncOp"> {

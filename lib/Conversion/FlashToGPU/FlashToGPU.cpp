@@ -1,11 +1,13 @@
-// flash-to-gpu: a thread block for each task. The grid has one dimension, since
-// y and z end at 65535.
+// flash-to-gpu: a thread block for each task, or blocks that do many. The grid
+// has one dimension, since y and z end at 65535.
 #include "attn/Conversion/Passes.h"
 #include "attn/Dialect/Attn/IR/AttnDialect.h"
+#include "attn/Dialect/Tile/IR/TileDialect.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/GPU/IR/GPUDialect.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/IR/ImplicitLocOpBuilder.h"
@@ -20,7 +22,7 @@ using namespace mlir::attn;
 
 namespace {
 
-/// Which task a block does: blocks start in the order of their ids.
+/// Which task a block does, or does next: both are in the order of numbers.
 ///
 /// Tasks are ordered by groups of heads whose keys and values fit a part of the
 /// L2 cache together, and in a group by their place in the last dimension,
@@ -37,7 +39,29 @@ public:
 
   /// Replaces the loop by its body for the block's task.
   void mapToBlocks() {
-    Value task = i32(gpu::BlockIdOp::create(b, gpu::Dimension::x));
+    moveBody(i32(gpu::BlockIdOp::create(b, gpu::Dimension::x)));
+  }
+
+  /// Replaces the loop by one over the tasks that the block draws from a
+  /// counter, a new parameter.
+  void drawTasks() {
+    unsigned index = kernel.getNumArguments();
+    (void)kernel.insertArgument(index,
+                                LLVM::LLVMPointerType::get(b.getContext(), 1),
+                                DictionaryAttr(), kernel.getLoc());
+    kernel->setAttr("tile.task_counter", b.getUnitAttr());
+    Value count = mul(mul(sizes[0], sizes[1]), sizes[2]);
+    auto tasks = tile::TasksOp::create(b, count, kernel.getArgument(index));
+    Block *body = b.createBlock(&tasks.getBody(), {}, {b.getI32Type()},
+                                {kernel.getLoc()});
+    forall->moveBefore(body, body->end());
+    b.setInsertionPoint(forall);
+    moveBody(body->getArgument(0));
+  }
+
+private:
+  /// Puts the loop's body where the loop was, for `task`.
+  void moveBody(Value task) {
     SmallVector<Value> ids = idsOf(task);
     Block *body = forall.getBody();
     body->getTerminator()->erase();
@@ -48,7 +72,6 @@ public:
     forall.erase();
   }
 
-private:
   /// Batch, head and query tile of a task.
   SmallVector<Value> idsOf(Value task) {
     Value heads = mul(sizes[0], sizes[1]);
@@ -136,7 +159,11 @@ static LogicalResult convertKernel(func::FuncOp func) {
   gpu::ReturnOp::create(builder, func.getLoc());
   terminator->erase();
   func.erase();
-  TaskOrder(*kernel.getOps<scf::ForallOp>().begin(), kernel).mapToBlocks();
+  TaskOrder order(*kernel.getOps<scf::ForallOp>().begin(), kernel);
+  if (schedule.getPersistent())
+    order.drawTasks();
+  else
+    order.mapToBlocks();
   return success();
 }
 

@@ -1,8 +1,9 @@
-// Rings of tiles in shared memory: barriers, bulk tensor copies, and the turns
-// of the groups that compute.
+// Rings of tiles and numbers in shared memory: barriers, bulk tensor copies,
+// and the turns of the groups that compute.
 #include "Distribution.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/LLVMIR/NVVMDialect.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "llvm/Support/MathExtras.h"
@@ -31,7 +32,11 @@ public:
   int64_t chunks() {
     return llvm::divideCeil(type.getTile().getDimSize(1), chunkColumns);
   }
-  int64_t bytes() { return chunks() * chunkBytes(type.getTile()); }
+  int64_t bytes() {
+    return type.getTile().getRank() == 1
+               ? 8
+               : chunks() * chunkBytes(type.getTile());
+  }
 
   Value tile() {
     return add(ring.tiles, arith::MulIOp::create(b, stage, d.i32(bytes())));
@@ -128,16 +133,117 @@ void tile::emitRead(Distribution &d, ReadOp op) {
   d.ringTiles[op.getResult()] = slot.tile();
 }
 
-/// One lane speaks for its warp: the warp's products have ended for all of it.
+static void arrive(ImplicitLocOpBuilder &b, Value barrier) {
+  NVVM::MBarrierArriveOp::create(b, TypeRange(), barrier, Value(),
+                                 NVVM::MemScopeKind::CTA, /*relaxed=*/false);
+}
+
+/// Runs `body` in one lane, which speaks for its warp.
+static void inFirstLane(Distribution &d, llvm::function_ref<void()> body) {
+  emitIf(d.b,
+         arith::CmpIOp::create(d.b, arith::CmpIPredicate::eq, d.lane, d.i32(0)),
+         body);
+}
+
+/// The warp's products have ended for all of it.
 void tile::emitRelease(Distribution &d, ReleaseOp op) {
   Slot slot(d, op.getRing(), op.getPosition());
   Value released = slot.released();
-  Value first =
-      arith::CmpIOp::create(d.b, arith::CmpIPredicate::eq, d.lane, d.i32(0));
-  emitIf(d.b, first, [&] {
-    NVVM::MBarrierArriveOp::create(d.b, TypeRange(), released, Value(),
-                                   NVVM::MemScopeKind::CTA, /*relaxed=*/false);
+  inFirstLane(d, [&] { arrive(d.b, released); });
+}
+
+//===--- tasks ------------------------------------------------------------===//
+
+/// atom.inc goes back to zero behind count - 1, which is the last draw.
+void tile::emitDrawTask(Distribution &d, DrawTaskOp op) {
+  ImplicitLocOpBuilder &b = d.b;
+  Value last = arith::SubIOp::create(b, op.getCount(), d.i32(1));
+  Value drawn = LLVM::AtomicRMWOp::create(
+      b, LLVM::AtomicBinOp::uinc_wrap, op.getCounter(), last,
+      LLVM::AtomicOrdering::monotonic, "device");
+  Value blocks = arith::IndexCastOp::create(
+      b, b.getI32Type(), gpu::GridDimOp::create(b, gpu::Dimension::x));
+  Value task = arith::AddIOp::create(b, drawn, blocks);
+  Slot slot(d, op.getRing(), op.getPosition());
+  slot.waitForRelease();
+  LLVM::StoreOp::create(b, task, d.pointerTo(slot.tile()));
+  arrive(b, slot.arrived());
+  op.getTask().replaceAllUsesWith(task);
+}
+
+/// The reduction makes the warp meet, so that all of it has read the number
+/// before its place is released, and tells ptxas that all lanes hold the same.
+void tile::emitReceiveTask(Distribution &d, ReceiveTaskOp op) {
+  ImplicitLocOpBuilder &b = d.b;
+  Slot slot(d, op.getRing(), op.getPosition());
+  slot.waitForTile();
+  Value read =
+      LLVM::LoadOp::create(b, b.getI32Type(), d.pointerTo(slot.tile()));
+  Value task = NVVM::ReduxOp::create(b, b.getI32Type(), read,
+                                     NVVM::ReduxKind::OR, d.i32(-1),
+                                     /*abs=*/false, /*nan=*/false);
+  Value released = slot.released();
+  inFirstLane(d, [&] { arrive(b, released); });
+  op.getTask().replaceAllUsesWith(task);
+}
+
+//===--- output -----------------------------------------------------------===//
+
+/// A warp writes 16 rows by 16 columns at a time: the four matrices of stmatrix
+/// are what its accumulator holds of two blocks of 8 columns, and lane i has
+/// the address of row i mod 16, in the left block (lanes 0 to 15) or the right
+/// one.
+void tile::emitDrain(Distribution &d, DrainOp op) {
+  ImplicitLocOpBuilder &b = d.b;
+  RankedTensorType place = cast<RingType>(op.getRing().getType()).getTile();
+  int64_t columns =
+      cast<RankedTensorType>(op.getTile().getType()).getDimSize(1);
+  auto add = [&](Value x, Value y) -> Value {
+    return arith::AddIOp::create(b, x, y);
+  };
+  Slot slot(d, op.getRing(), op.getPosition());
+  Value rows = add(slot.tile(),
+                   arith::MulIOp::create(b, d.warpRow, d.i32(chunkRowBytes)));
+  Value row = arith::AndIOp::create(b, d.lane, d.i32(15));
+  Value own = add(rows, arith::MulIOp::create(b, row, d.i32(chunkRowBytes)));
+  Value piece =
+      arith::XOrIOp::create(b, arith::ShRUIOp::create(b, d.lane, d.i32(4)),
+                            arith::AndIOp::create(b, d.lane, d.i32(7)));
+  Fragment words = d.wordsOf(op.getTile());
+  for (int64_t block = 0; block < columns / 8; block += 2) {
+    Value at = arith::ShLIOp::create(
+        b, arith::XOrIOp::create(b, piece, d.i32(block % 8)), d.i32(4));
+    Value to = add(own, add(at, d.i32(block / 8 * chunkBytes(place))));
+    NVVM::StMatrixOp::create(
+        b, d.pointerTo(to), ArrayRef<Value>(words).slice(2 * block, 4),
+        NVVM::MMALayout::row,
+        NVVM::LdStMatrixShapeAttr::get(b.getContext(), 8, 8),
+        NVVM::LdStMatrixEltType::B16);
+  }
+  // What threads write, the copy engine reads.
+  NVVM::FenceProxyOp::create(
+      b, NVVM::ProxyKind::async_shared,
+      NVVM::SharedSpaceAttr::get(b.getContext(),
+                                 NVVM::SharedSpace::shared_cta));
+  NVVM::SyncWarpOp::create(b, d.i32(-1));
+  inFirstLane(d, [&] {
+    SmallVector<Value> coordinates{Value()};
+    for (Value offset : llvm::reverse(op.getOffsets()))
+      coordinates.push_back(
+          arith::IndexCastOp::create(b, b.getI32Type(), offset));
+    coordinates[1] = add(coordinates[1], d.warpRow);
+    for (int64_t chunk = 0; chunk * chunkColumns < columns; ++chunk) {
+      coordinates[0] = d.i32(chunk * chunkColumns);
+      Value from = d.pointerTo(add(rows, d.i32(chunk * chunkBytes(place))));
+      NVVM::CpAsyncBulkTensorSharedCTAToGlobalOp::create(
+          b, op.getMap(), from, coordinates, /*l2CacheHint=*/Value(),
+          NVVM::TMAStoreMode::TILE, /*predicate=*/Value());
+    }
+    NVVM::CpAsyncBulkCommitGroupOp::create(b);
+    NVVM::CpAsyncBulkWaitGroupOp::create(b, 0, /*read=*/b.getUnitAttr());
   });
+  // Nor may the others go on to release or write that memory.
+  NVVM::SyncWarpOp::create(b, d.i32(-1));
 }
 
 void tile::emitTakeTurn(Distribution &d) {

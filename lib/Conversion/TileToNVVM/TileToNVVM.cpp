@@ -53,6 +53,8 @@ private:
       return convertLoop(loop);
     if (auto branch = dyn_cast<scf::IfOp>(op))
       return convertBranch(branch);
+    if (auto tasks = dyn_cast<scf::WhileOp>(op)) // It carries numbers.
+      return convertBlock(*tasks.getAfterBody());
     if (auto copy = dyn_cast<CopyOp>(op)) {
       emitCopy(d, copy);
     } else if (auto view = dyn_cast<ViewOp>(op)) {
@@ -75,6 +77,12 @@ private:
       emitRead(d, read);
     } else if (auto release = dyn_cast<ReleaseOp>(op)) {
       emitRelease(d, release);
+    } else if (auto draw = dyn_cast<DrawTaskOp>(op)) {
+      emitDrawTask(d, draw);
+    } else if (auto receive = dyn_cast<ReceiveTaskOp>(op)) {
+      emitReceiveTask(d, receive);
+    } else if (auto drain = dyn_cast<DrainOp>(op)) {
+      emitDrain(d, drain);
     } else if (auto await = dyn_cast<AwaitOp>(op)) {
       emitAwait(d, await);
     } else if (isa<TakeTurnOp>(op)) {

@@ -68,3 +68,23 @@ func.func @producers(%q: !m, %k: !m, %v: !m)
   }
   return
 }
+
+// Blocks that stay: tasks have the same order, but their numbers come from a counter.
+// CHECK: gpu.func @persistent(
+// CHECK-SAME: %[[COUNTER:[^:]*]]: !llvm.ptr<1>) kernel
+// CHECK-SAME: tile.task_counter
+// CHECK-NOT: gpu.block_id
+// CHECK: tile.tasks %{{.*}} from %[[COUNTER]] {
+// CHECK-NEXT: ^bb0(%[[TASK:.*]]: i32):
+// CHECK: arith.divui %[[TASK]], %
+// CHECK: arith.remui %[[TASK]], %
+// CHECK: tile.load
+// CHECK: } : <1>
+// CHECK-NEXT: gpu.return
+func.func @persistent(%q: !m, %k: !m, %v: !m)
+    attributes {attn.kernel, attn.schedule = #attn.schedule<q = 128, kv = 16, warps = 8, producers = 4, persistent = true>} {
+  scf.forall (%b, %h, %t) in (2, 2, 2) {
+    %x = tile.load %q[%b, %h, %t] : !m -> tensor<128x128xbf16>
+  }
+  return
+}

@@ -123,4 +123,50 @@ gpu.module @kernels {
     tile.pass_turn
     gpu.return
   }
+
+  // A number is handed on like a tile: drawn in memory, put where it is read, by every lane before the
+  // warp's first one releases it.
+  // CHECK-LABEL: gpu.func @tasks(
+  // CHECK: %[[LAST:.*]] = arith.subi %[[COUNT:.*]], %c1_i32
+  // CHECK: %[[DRAWN:.*]] = llvm.atomicrmw uinc_wrap %{{.*}}, %[[LAST]] syncscope("device") monotonic
+  // CHECK: %[[BLOCKS:.*]] = arith.index_cast %{{.*}} : index to i32
+  // CHECK: %[[TASK:.*]] = arith.addi %[[DRAWN]], %[[BLOCKS]]
+  // CHECK: nvvm.mbarrier.try_wait.parity
+  // CHECK: llvm.store %[[TASK]], %{{.*}} : i32, !llvm.ptr<3>
+  // CHECK: nvvm.mbarrier.arrive %
+  // CHECK: nvvm.mbarrier.try_wait.parity
+  // CHECK: %[[READ:.*]] = llvm.load %{{.*}} : !llvm.ptr<3> -> i32
+  // CHECK: %[[ALL:.*]] = nvvm.redux.sync or %[[READ]]
+  // CHECK: scf.if
+  // CHECK: nvvm.mbarrier.arrive %
+  // CHECK: memref.store %[[ALL]]
+  gpu.func @tasks(%count: i32, %counter: !llvm.ptr<1>, %n: i32, %o: memref<i32>) kernel attributes {attn.schedule = #schedule} {
+    %r = tile.ring offset 512 barriers 0 readers 8 : !tile.ring<2 x tensor<1xi32>>
+    %next = tile.draw_task %count from %counter into %r at %n : !llvm.ptr<1>, !tile.ring<2 x tensor<1xi32>>
+    %task = tile.receive_task %r at %n : !tile.ring<2 x tensor<1xi32>>
+    memref.store %task, %o[] : memref<i32>
+    gpu.return
+  }
+
+  // 96 columns are six stores of 16 by 16, four of them in the first chunk; the copies start when the whole
+  // warp has written, and end before it goes on.
+  // CHECK-LABEL: gpu.func @drain(
+  // CHECK-COUNT-6: nvvm.stmatrix
+  // CHECK-NOT: nvvm.stmatrix
+  // CHECK: nvvm.fence.proxy {kind = #nvvm.proxy_kind<async.shared>, space = #nvvm.shared_space<cta>}
+  // CHECK-NEXT: nvvm.bar.warp.sync
+  // CHECK: scf.if
+  // CHECK: nvvm.cp.async.bulk.tensor.global.shared.cta %{{.*}}, %{{.*}}, box[%c0_i32,
+  // CHECK: nvvm.cp.async.bulk.tensor.global.shared.cta %{{.*}}, %{{.*}}, box[%c64_i32,
+  // CHECK-NOT: nvvm.cp.async.bulk.tensor
+  // CHECK: nvvm.cp.async.bulk.commit.group
+  // CHECK-NEXT: nvvm.cp.async.bulk.wait_group 0 {read}
+  // CHECK: nvvm.bar.warp.sync
+  // CHECK: gpu.return
+  gpu.func @drain(%n: i32, %map: !llvm.ptr, %i: index) kernel attributes {attn.schedule = #schedule} {
+    %t = arith.constant dense<1.0> : !t
+    %q = tile.ring offset 1024 barriers 0 readers 8 : !q
+    tile.drain %t through %q at %n to %map[%i, %i, %i] : !t, !q
+    gpu.return
+  }
 }

@@ -308,3 +308,21 @@ func.func @attention_c6(%q: tensor<1x1x4x8xf16>, %slopes: tensor<4xf32>) {
 // schedule_c5: two groups take turns.
 // expected-error @+1 {{expects 'pingpong' to go with producers and 8 warps}}
 #schedule = #attn.schedule<q = 64, kv = 64, warps = 4, producers = 4, pingpong = true>
+
+// -----
+
+// schedule_c6: only a producer draws tasks.
+// expected-error @+1 {{expects 'persistent', 'drain', 'queries' and 'blocks' to go with producers}}
+#schedule = #attn.schedule<q = 64, kv = 64, warps = 4, persistent = true>
+
+// -----
+
+// schedule_c6: a block with one task has one tile of queries.
+// expected-error @+1 {{expects 'queries' 1, or 2 where 'persistent', got 2}}
+#schedule = #attn.schedule<q = 64, kv = 64, warps = 4, producers = 4, queries = 2>
+
+// -----
+
+// schedule_c6: two blocks of more threads have too few registers.
+// expected-error @+1 {{expects 'blocks' 1, or 2 with 4 warps, got 2}}
+#schedule = #attn.schedule<q = 128, kv = 64, warps = 8, producers = 4, blocks = 2>

@@ -112,3 +112,36 @@ func.func @read_c1(%r: !tile.ring<1 x tensor<64x64xbf16>>, %n: i32) {
   %t = tile.read %r at %n : !tile.ring<1 x tensor<64x64xbf16>> -> tensor<64x32xbf16>
   return
 }
+
+// -----
+
+// ring_c2: one number, not many.
+// expected-error @+1 {{a multiple of 8, got 'tensor<2xi32>'}}
+func.func private @ring_c2(!tile.ring<1 x tensor<2xi32>>)
+
+// -----
+
+func.func @number_offset() {
+  // expected-error @+1 {{expects 'offset' to be a multiple of 8, got 4}}
+  %r = tile.ring offset 4 barriers 0 readers 4 : !tile.ring<1 x tensor<1xi32>>
+  return
+}
+
+// -----
+
+func.func @tasks(%count: i32, %counter: !llvm.ptr<1>) {
+  // expected-error @+1 {{expects a body with one argument, an i32}}
+  tile.tasks %count from %counter {
+  ^bb0(%task: index):
+  } : !llvm.ptr<1>
+  return
+}
+
+// -----
+
+// drain_c1: a wider tile needs more chunks of shared memory than there are.
+func.func @drain_c1(%t: tensor<64x96xbf16>, %q: !tile.ring<1 x tensor<64x64xbf16>>, %n: i32, %map: !llvm.ptr, %i: index) {
+  // expected-error @+1 {{expects a tile that fits the ring's 'tensor<64x64xbf16>', got 'tensor<64x96xbf16>'}}
+  tile.drain %t through %q at %n to %map[%i] : tensor<64x96xbf16>, !tile.ring<1 x tensor<64x64xbf16>>
+  return
+}

@@ -48,3 +48,26 @@ func.func @ring(%map: !llvm.ptr, %n: i32, %i: index, %product: tensor<64x64xf32>
   tile.pass_turn first
   return
 }
+
+// A block that does many tasks; what the producer draws and hands on, and an output that leaves
+// through a ring.
+// CHECK-LABEL: func.func @tasks
+// CHECK: tile.tasks %[[COUNT:.*]] from %[[COUNTER:.*]] {
+// CHECK: ^bb0(%[[TASK:.*]]: i32):
+// CHECK: arith.addi %[[TASK]], %[[TASK]]
+// CHECK: } : <1>
+// CHECK: %[[N:.*]] = tile.draw_task %[[COUNT]] from %[[COUNTER]] into %[[R:.*]] at %{{.*}} : <1>, <2 x tensor<1xi32>>
+// CHECK: tile.receive_task %[[R]] at %[[N]] : <2 x tensor<1xi32>>
+// CHECK: tile.drain %{{.*}} through %{{.*}} at %[[N]] to %{{.*}}[%{{.*}}, %{{.*}}, %{{.*}}] : tensor<64x64xbf16>, <1 x tensor<64x96xbf16>>
+func.func @tasks(%count: i32, %counter: !llvm.ptr<1>, %map: !llvm.ptr, %i: index, %t: tensor<64x64xbf16>) {
+  tile.tasks %count from %counter {
+  ^bb0(%task: i32):
+    %x = arith.addi %task, %task : i32
+  } : !llvm.ptr<1>
+  %r = tile.ring offset 512 barriers 16 readers 4 : !tile.ring<2 x tensor<1xi32>>
+  %q = tile.ring offset 1024 barriers 48 readers 4 : !tile.ring<1 x tensor<64x96xbf16>>
+  %n = tile.draw_task %count from %counter into %r at %count : !llvm.ptr<1>, !tile.ring<2 x tensor<1xi32>>
+  %m = tile.receive_task %r at %n : !tile.ring<2 x tensor<1xi32>>
+  tile.drain %t through %q at %n to %map[%i, %i, %i] : tensor<64x64xbf16>, !tile.ring<1 x tensor<64x96xbf16>>
+  return
+}

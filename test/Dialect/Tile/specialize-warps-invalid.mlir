@@ -68,3 +68,39 @@ gpu.module @kernels {
     gpu.return
   }
 }
+
+// -----
+
+#schedule = #attn.schedule<q = 128, kv = 64, warps = 8, producers = 4, drain = true>
+!m = memref<?x64xbf16>
+gpu.module @kernels {
+  // expected-error @+1 {{'gpu.func' op expects a query tile and an output that is an argument, to 'drain' the one through the other}}
+  gpu.func @no_output(%k: !m, %n: index) kernel attributes {attn.schedule = #schedule} {
+    %c0 = arith.constant 0 : index
+    %c1 = arith.constant 1 : index
+    scf.for %j = %c0 to %n step %c1 {
+      %kt = tile.load %k[%j] : !m -> tensor<64x64xbf16>
+    }
+    gpu.return
+  }
+}
+
+// -----
+
+#schedule = #attn.schedule<q = 128, kv = 64, warps = 8, producers = 4, drain = true>
+!m = memref<?x64xbf16>
+!wide = memref<?x128xbf16>
+gpu.module @kernels {
+  gpu.func @wide_output(%q: !m, %o: !wide, %n: index) kernel attributes {attn.schedule = #schedule} {
+    %c0 = arith.constant 0 : index
+    %c1 = arith.constant 1 : index
+    %t = arith.constant dense<0.0> : tensor<128x128xbf16>
+    %qt = tile.load %q[%c0] : !m -> tensor<128x64xbf16>
+    scf.for %j = %c0 to %n step %c1 {
+      %kt = tile.load %q[%j] : !m -> tensor<64x64xbf16>
+    }
+    // expected-error @+1 {{'tile.store' op expects a query tile at least as wide as the output to 'drain' it, got 'tensor<128x64xbf16>'}}
+    tile.store %t, %o[%c0] : tensor<128x128xbf16>, !wide
+    gpu.return
+  }
+}

@@ -23,6 +23,24 @@ void attn::test::selectTarget(Target target) { chosenTarget = target; }
 static bool portable = false;
 void attn::test::selectPortable() { portable = true; }
 
+bool attn::test::runsSM90a() {
+  if (chosenTarget == Target::CPU || portable)
+    return false;
+  KernelSpec spec;
+  spec.target = Target::CUDA;
+  spec.type = ElementType::BF16;
+  device();
+  Result<Mod> mod = loadPattern("noop");
+  Result<AttentionKernel> kernel =
+      mod ? AttentionKernel::compile(*mod, spec) : Error{mod.error()};
+  return kernel &&
+         kernel->schedule().find("producers") != std::string::npos;
+}
+
+static bool onMachine = false;
+bool attn::test::interpreted() { return onMachine; }
+void attn::test::selectInterpreted() { onMachine = true; }
+
 bench::Device &attn::test::device() {
   static std::unique_ptr<bench::Device> instance = [] {
     if (chosenTarget == Target::CPU)
@@ -61,8 +79,8 @@ std::string Case::name() const {
   if (layout == Layout::BSHD)
     text += "_bshd";
   if (rowPadding || offset)
-    text += "_pad" + std::to_string(rowPadding) + "from" +
-            std::to_string(offset);
+    text +=
+        "_pad" + std::to_string(rowPadding) + "from" + std::to_string(offset);
   return text;
 }
 
@@ -145,11 +163,10 @@ public:
                                              (channels + c.rowPadding)) *
                              byteWidth(c.type)) {
     int64_t row = channels + c.rowPadding;
-    strides = c.layout == Layout::BHSD
-                  ? std::array<int64_t, 3>{heads * length * row, length * row,
-                                           row}
-                  : std::array<int64_t, 3>{length * heads * row, row,
-                                           heads * row};
+    strides =
+        c.layout == Layout::BHSD
+            ? std::array<int64_t, 3>{heads * length * row, length * row, row}
+            : std::array<int64_t, 3>{length * heads * row, row, heads * row};
   }
   TensorView view() {
     return {static_cast<char *>(buffer.data()) + offset * byteWidth(type), type,
@@ -195,8 +212,8 @@ private:
       for (int64_t h = 0; h < sizes[1]; ++h)
         for (int64_t s = 0; s < sizes[2]; ++s)
           for (int64_t d = 0; d < sizes[3]; ++d)
-            body(i++, offset + b * strides[0] + h * strides[1] +
-                          s * strides[2] + d);
+            body(i++,
+                 offset + b * strides[0] + h * strides[1] + s * strides[2] + d);
   }
 
   std::array<int64_t, 4> sizes;
@@ -252,9 +269,8 @@ static Result<AttentionKernel> compile(const Case &c, const Mod &mod) {
 static double outBound(const Case &c, const Expected &expected) {
   // A product of f32 numbers on a matrix unit is three products of TF32
   // halves, which drop what is below 2^-22 of it.
-  double units = chosenTarget == Target::CUDA && c.type == ElementType::F32
-                     ? 16
-                     : 4;
+  double units =
+      chosenTarget == Target::CUDA && c.type == ElementType::F32 ? 16 : 4;
   double floor = units * bench::unitRoundoff(c.type) * largest(expected.out);
   return 2 * expected.roundedError + floor;
 }

@@ -42,6 +42,12 @@ Target selectedTarget();
 void selectTarget(Target target);
 /// On a GPU: the kernels for every GPU, even where it has kernels of its own.
 void selectPortable();
+/// Whether kernels for sm_90a run.
+bool runsSM90a();
+/// Kernels run on the PTX machine, thousands of times slower than on a GPU: what
+/// is about size is made smaller there.
+bool interpreted();
+void selectInterpreted();
 
 /// configs/mods/NAME.mlir of the package that the program is in, else of the
 /// source tree.

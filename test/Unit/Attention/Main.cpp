@@ -1,6 +1,7 @@
 // Starts the attention cases for one target: AttentionTests is for the CPU,
 // GPUAttentionTests for a GPU. Where the test suite does not ask for a GPU
-// (ATTN_TEST_GPU), the cases of the latter are skipped, and counted as such. With
+// (ATTN_TEST_GPU), the cases of the latter are skipped, and counted as such.
+// With
 // --portable a GPU runs the kernels that every GPU can run.
 #include "Harness.h"
 

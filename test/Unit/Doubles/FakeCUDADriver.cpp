@@ -3,7 +3,11 @@
 // the code around a GPU (loading, error reports, the order of flush, events and
 // work) is tested on machines without one. "PTX" is a text: a line
 // `.entry NAME` makes a kernel, the word `syntax-error` makes the JIT refuse.
+// With `runsKernels` it is real PTX, and a launch runs it (test/PTXMachine).
 #include "FakeCUDADriver.h"
+
+#include "../../PTXMachine/Machine.h"
+#include "../../PTXMachine/TensorMap.h"
 
 #include "attn/Runtime/CUDADriver.h"
 
@@ -24,9 +28,11 @@ namespace attn::cuda {
 struct OpaqueModule {
   std::set<std::string> kernels;
   std::map<std::string, OpaqueFunction *> functions;
+  std::map<std::string, std::unique_ptr<ptx::Code>> codes;
 };
 struct OpaqueFunction {
   std::map<FunctionAttribute, int> attributes;
+  const ptx::Code *code = nullptr;
 };
 struct OpaqueEvent {
   double milliseconds = 0;
@@ -43,6 +49,57 @@ constexpr Status kInvalidValue = 1, kNoDevice = 100, kInvalidPtx = 218,
 } // namespace
 
 extern "C" FakeCUDA *fakeCUDA() { return &state; }
+
+/// Whether all of the bytes lie in one allocation.
+static bool isAllocated(uint64_t address, uint64_t bytes) {
+  auto found = allocations.upper_bound(address);
+  if (found == allocations.begin())
+    return false;
+  --found;
+  uint64_t offset = address - found->first;
+  return offset <= found->second && bytes <= found->second - offset;
+}
+
+/// Takes the n-th statement with an opcode out of a kernel:
+/// ATTN_PTX_DROP=n:OPCODE shows whether a test notices that, say, a wait is
+/// missing.
+static void dropStatement(ptx::Kernel &kernel) {
+  const char *drop = std::getenv("ATTN_PTX_DROP");
+  if (!drop)
+    return;
+  char *opcode = nullptr;
+  long left = std::strtol(drop, &opcode, 10);
+  for (ptx::Statement &statement : kernel.statements)
+    if (statement.opcode == opcode + 1 && left-- == 0) {
+      std::fprintf(stderr, "without PTX line %d: %s\n", statement.line,
+                   statement.opcode.c_str());
+      // Labels keep their place; a wait that always succeeds is none.
+      bool waits = statement.opcode.rfind("mbarrier.try_wait", 0) == 0;
+      ptx::Argument yes;
+      yes.kind = ptx::Argument::Integer;
+      yes.value = 1;
+      statement.arguments.resize(waits ? 1 : 0);
+      if (waits)
+        statement.arguments.push_back(yes);
+      statement.opcode = waits ? "mov.pred" : "fence";
+    }
+}
+
+/// ATTN_PTX_SEED and ATTN_PTX_TIMING (eager, lazy or random) choose another
+/// order of things.
+static ptx::Options machineOptions() {
+  ptx::Options options;
+  if (const char *seed = std::getenv("ATTN_PTX_SEED"))
+    options.seed = unsigned(std::atoi(seed));
+  static unsigned launches = 0;
+  options.seed += launches++; // no two runs in the same order
+  if (const char *timing = std::getenv("ATTN_PTX_TIMING"))
+    options.timing = *timing == 'e'   ? ptx::Timing::Eager
+                     : *timing == 'l' ? ptx::Timing::Lazy
+                                      : ptx::Timing::Random;
+  options.accessible = isAllocated;
+  return options;
+}
 
 extern "C" Status cuInit(unsigned) {
   if (const char *devices = std::getenv("FAKE_CUDA_DEVICES"))
@@ -96,10 +153,10 @@ extern "C" Status cuDeviceTotalMem_v2(size_t *bytes, Device) {
 }
 extern "C" Status cuDeviceGetAttribute(int *value, DeviceAttribute attribute,
                                        Device) {
-  static const std::map<DeviceAttribute, int> values = {
+  const std::map<DeviceAttribute, int> values = {
       {kComputeCapabilityMajor, 9},
       {kComputeCapabilityMinor, 0},
-      {kMultiprocessorCount, 132},
+      {kMultiprocessorCount, state.multiprocessors},
       {kL2CacheSize, 1 << 20},
       {kMaxSharedPerBlockOptin, 232448}};
   auto found = values.find(attribute);
@@ -148,7 +205,19 @@ extern "C" Status cuModuleLoadDataEx(ModuleHandle *module, const void *image,
     return kInvalidPtx;
   }
   log(kJitInfoLog, "ptxas info : Used 40 registers\n");
-  *module = new OpaqueModule;
+  auto loaded = std::make_unique<OpaqueModule>();
+  if (state.runsKernels) {
+    try {
+      for (auto &[name, kernel] : ptx::parse(ptx)) {
+        dropStatement(kernel);
+        loaded->codes[name] = ptx::decode(std::move(kernel));
+      }
+    } catch (const ptx::Fault &fault) {
+      log(kJitErrorLog, fault.what());
+      return kInvalidPtx;
+    }
+  }
+  *module = loaded.release();
   size_t at = 0;
   while ((at = ptx.find(".entry ", at)) != std::string::npos) {
     at += 7;
@@ -178,6 +247,10 @@ extern "C" Status cuModuleGetFunction(Function *function, ModuleHandle module,
                                 {kSharedBytes, 1024},
                                 {kMaxThreadsPerBlock, 256},
                                 {kMaxDynamicSharedBytes, 48 << 10}}};
+  if (auto code = module->codes.find(name); code != module->codes.end()) {
+    found->code = code->second.get();
+    found->attributes[kMaxThreadsPerBlock] = found->code->kernel.maxThreads;
+  }
   *function = found;
   return kSuccess;
 }
@@ -197,8 +270,33 @@ extern "C" Status cuOccupancyMaxActiveBlocksPerMultiprocessor(int *blocks,
   *blocks = 2;
   return kSuccess;
 }
-extern "C" Status cuLaunchKernel(Function function, unsigned gridX, unsigned,
-                                 unsigned, unsigned blockX, unsigned blockY,
+/// What a tool such as compute-sanitizer would print goes to standard error.
+static Status runKernel(const ptx::Code &code, ptx::Dim3 grid, ptx::Dim3 block,
+                        unsigned sharedBytes, void **parameters) {
+  ptx::Options options = machineOptions();
+  std::map<std::string, uint64_t> counts;
+  const char *countsFile = std::getenv("ATTN_PTX_COUNTS");
+  if (countsFile)
+    options.counts = &counts;
+  try {
+    ptx::launch(code, grid, block, sharedBytes, parameters, options);
+  } catch (const ptx::Fault &fault) {
+    std::fprintf(stderr, "kernel '%s': %s\n", code.kernel.name.c_str(),
+                 fault.what());
+    state.asyncStatus = 700;
+  }
+  if (std::FILE *file = countsFile ? std::fopen(countsFile, "a") : nullptr) {
+    for (const auto &[opcode, count] : counts)
+      std::fprintf(file, "%s %s %llu\n", code.kernel.name.c_str(),
+                   opcode.c_str(), static_cast<unsigned long long>(count));
+    std::fclose(file);
+  }
+  return kSuccess;
+}
+
+extern "C" Status cuLaunchKernel(Function function, unsigned gridX,
+                                 unsigned gridY, unsigned gridZ,
+                                 unsigned blockX, unsigned blockY,
                                  unsigned blockZ, unsigned sharedBytes, Stream,
                                  void **parameters, void **) {
   if (gridX == 0 ||
@@ -208,6 +306,9 @@ extern "C" Status cuLaunchKernel(Function function, unsigned gridX, unsigned,
     return kInvalidValue;
   state.clockMilliseconds += state.kernelMilliseconds;
   state.calls += 'K';
+  if (function->code)
+    return runKernel(*function->code, {gridX, gridY, gridZ},
+                     {blockX, blockY, blockZ}, sharedBytes, parameters);
   if (parameters && parameters[0]) // each kernel stores the grid's width
     **static_cast<int **>(parameters[0]) = int(gridX);
   return kSuccess;
@@ -220,6 +321,8 @@ extern "C" Status cuMemAlloc_v2(DevicePointer *pointer, size_t bytes) {
     return kOutOfMemory;
   *pointer = reinterpret_cast<DevicePointer>(
       std::aligned_alloc(256, (bytes + 255) / 256 * 256));
+  // NaN of every type, so that a read of what nobody wrote is seen.
+  std::memset(reinterpret_cast<void *>(*pointer), 0xff, bytes);
   allocations[*pointer] = bytes;
   state.usedBytes += bytes;
   return kSuccess;
@@ -284,20 +387,36 @@ extern "C" Status cuMemsetD8Async(DevicePointer to, unsigned char value,
   return kSuccess;
 }
 
-/// Keeps the tensor's address and sizes, as a test can see them.
+/// What the driver checks: the programming guide's rules for tiled maps.
 extern "C" Status cuTensorMapEncodeTiled(
     TensorMap *map, TensorMapDataType type, unsigned rank, void *address,
     const TensorMapSize *sizes, const TensorMapSize *strides,
     const unsigned *box, const unsigned *, TensorMapInterleave,
     TensorMapSwizzle swizzle, TensorMapL2Promotion, TensorMapFill) {
-  if (rank != 4 || swizzle != kTensorMapSwizzle128 || box[1] > 256)
+  bool sixteenBits = type == kTensorMapF16 || type == kTensorMapBF16;
+  if (rank != 4 || swizzle != kTensorMapSwizzle128 || !sixteenBits ||
+      reinterpret_cast<uintptr_t>(address) % 16 || box[0] * 2 > 128)
     return kInvalidValue;
+  ptx::TensorMap made = {};
+  made.magic = ptx::TensorMap::kMagic;
+  made.rank = uint16_t(rank);
+  made.elementBytes = 2;
+  made.address = reinterpret_cast<uintptr_t>(address);
+  made.swizzle = unsigned(swizzle);
+  for (unsigned i = 0; i < rank; ++i) {
+    if (sizes[i] == 0 || sizes[i] > uint64_t(1) << 32 || box[i] == 0 ||
+        box[i] > 256)
+      return kInvalidValue;
+    made.sizes[i] = sizes[i];
+    made.box[i] = uint16_t(box[i]);
+  }
+  for (unsigned i = 0; i + 1 < rank; ++i) {
+    if (strides[i] % 16 || strides[i] >= uint64_t(1) << 40)
+      return kInvalidValue;
+    made.strides[i] = strides[i];
+  }
   *map = {};
-  map->opaque[0] = reinterpret_cast<uintptr_t>(address);
-  map->opaque[1] = static_cast<unsigned long>(type);
-  map->opaque[2] = box[1];
-  std::copy(sizes, sizes + 4, map->opaque + 4);
-  std::copy(strides, strides + 3, map->opaque + 8);
+  std::memcpy(map, &made, sizeof(made));
   return kSuccess;
 }
 

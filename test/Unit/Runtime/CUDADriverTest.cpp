@@ -2,10 +2,12 @@
 // a user reads on a machine that has no driver or no GPU.
 #include "attn/Runtime/CUDADriver.h"
 
+#include "../../PTXMachine/TensorMap.h"
 #include "../Doubles/FakeCUDADriver.h"
 
 #include <gtest/gtest.h>
 
+#include <cstring>
 #include <cstdlib>
 #include <dlfcn.h>
 #include <thread>
@@ -99,7 +101,7 @@ TEST_F(CUDADriverTest, DeviceInfo) {
 }
 
 TEST_F(CUDADriverTest, TensorMapOfAStridedTensor) {
-  int memory = 0;
+  alignas(16) int memory = 0;
   TensorMapShape shape;
   shape.type = kTensorMapF16;
   shape.address = &memory;
@@ -109,19 +111,24 @@ TEST_F(CUDADriverTest, TensorMapOfAStridedTensor) {
   std::copy(strides, strides + 3, shape.strides);
   Result<TensorMap> map = encodeTensorMap(shape, 128);
   ASSERT_TRUE(map) << map.error();
-  EXPECT_EQ(map->opaque[0], reinterpret_cast<uintptr_t>(&memory));
-  EXPECT_EQ(map->opaque[1], 6u);
-  EXPECT_EQ(map->opaque[2], 128u);
-  EXPECT_EQ(map->opaque[5], 100u);
-  EXPECT_EQ(map->opaque[8], 512u);
-  EXPECT_EQ(map->opaque[9], 128u);
-  EXPECT_EQ(map->opaque[10], 16u);
+  auto made = [&] {
+    ptx::TensorMap result;
+    std::memcpy(&result, map->opaque, sizeof(result));
+    return result;
+  };
+  EXPECT_EQ(made().address, reinterpret_cast<uintptr_t>(&memory));
+  EXPECT_EQ(made().elementBytes, 2);
+  EXPECT_EQ(made().box[1], 128);
+  EXPECT_EQ(made().sizes[1], 100u);
+  EXPECT_EQ(made().strides[0], 512u);
+  EXPECT_EQ(made().strides[1], 128u);
+  EXPECT_EQ(made().strides[2], 16u);
 
   // A dimension of no elements counts as one: nothing of it is read.
   shape.sizes[1] = 0;
   map = encodeTensorMap(shape, 128);
   ASSERT_TRUE(map) << map.error();
-  EXPECT_EQ(map->opaque[5], 1u);
+  EXPECT_EQ(made().sizes[1], 1u);
 }
 
 TEST_F(CUDADriverTest, TensorMapErrors) {

@@ -28,7 +28,9 @@ void AttnDialect::initialize() {
 LogicalResult ScheduleAttr::verify(function_ref<InFlightDiagnostic()> emitError,
                                    int64_t q, int64_t kv, int64_t warps,
                                    int64_t stages, bool aligned,
-                                   int64_t producers, bool pingpong) {
+                                   int64_t producers, bool pingpong,
+                                   bool persistent, int64_t queries, bool drain,
+                                   int64_t blocks) {
   // C1
   for (auto [name, size] : {std::pair("q", q), std::pair("kv", kv)})
     if (size < 16 || size > 1024 || size % 16 != 0)
@@ -48,11 +50,23 @@ LogicalResult ScheduleAttr::verify(function_ref<InFlightDiagnostic()> emitError,
   if (producers != 0 && producers != 4)
     return emitError() << "expects 'producers' 0 or 4, got " << producers;
   if (producers && (warps % 4 != 0 || q != 16 * warps || !aligned))
-    return emitError() << "expects 'producers' to go with aligned memory, 'warps' "
-                          "a multiple of 4 and 16 rows for each, got "
-                       << warps << " warps and " << q << " rows";
+    return emitError()
+           << "expects 'producers' to go with aligned memory, 'warps' "
+              "a multiple of 4 and 16 rows for each, got "
+           << warps << " warps and " << q << " rows";
   // C5
   if (pingpong && (!producers || warps != 8))
     return emitError() << "expects 'pingpong' to go with producers and 8 warps";
+  // C6
+  if (!producers && (persistent || drain || queries != 1 || blocks != 1))
+    return emitError()
+           << "expects 'persistent', 'drain', 'queries' and 'blocks' "
+              "to go with producers";
+  if (queries < 1 || queries > (persistent ? 2 : 1))
+    return emitError() << "expects 'queries' 1, or 2 where 'persistent', got "
+                       << queries;
+  if (blocks < 1 || blocks > (warps == 4 ? 2 : 1))
+    return emitError() << "expects 'blocks' 1, or 2 with 4 warps, got "
+                       << blocks;
   return success();
 }

@@ -6,6 +6,7 @@
 #include "mlir/IR/Builders.h"
 #include "mlir/IR/DialectImplementation.h"
 #include "llvm/ADT/TypeSwitch.h"
+#include "llvm/Support/MathExtras.h"
 
 using namespace mlir;
 using namespace mlir::tile;
@@ -34,10 +35,10 @@ static LogicalResult verifyTransfer(Operation *op, MemRefType memory,
                                     RankedTensorType tile, size_t offsets) {
   int64_t wanted = memory.getRank() - (tile.getRank() == 1 ? 0 : 1);
   if (static_cast<int64_t>(offsets) != wanted)
-    return op->emitOpError() << "expects " << wanted
-                             << " offsets for memory of rank "
-                             << memory.getRank() << " and a tile of rank "
-                             << tile.getRank() << ", got " << offsets;
+    return op->emitOpError()
+           << "expects " << wanted << " offsets for memory of rank "
+           << memory.getRank() << " and a tile of rank " << tile.getRank()
+           << ", got " << offsets;
   if (memory.getElementType() != tile.getElementType())
     return op->emitOpError() << "expects a tile of " << memory.getElementType()
                              << ", got " << tile.getElementType();
@@ -88,6 +89,9 @@ LogicalResult RingType::verify(function_ref<InFlightDiagnostic()> emitError,
   if (stages < 1)
     return emitError() << "expects at least one stage, got " << stages;
   // C2
+  if (tile.getRank() == 1 && tile.hasStaticShape() &&
+      tile.getNumElements() == 1 && tile.getElementType().isInteger(32))
+    return success();
   if (tile.getRank() != 2 || !tile.hasStaticShape() ||
       tile.getElementTypeBitWidth() != 16 || tile.getDimSize(0) > 256 ||
       tile.getDimSize(0) % 8 != 0)
@@ -98,9 +102,11 @@ LogicalResult RingType::verify(function_ref<InFlightDiagnostic()> emitError,
 }
 
 LogicalResult RingOp::verify() {
-  if (getOffset() % 1024 != 0)
-    return emitOpError() << "expects 'offset' to be a multiple of 1024, got "
-                         << getOffset();
+  int64_t alignment =
+      cast<RingType>(getType()).getTile().getRank() == 2 ? 1024 : 8;
+  if (getOffset() % alignment != 0)
+    return emitOpError() << "expects 'offset' to be a multiple of " << alignment
+                         << ", got " << getOffset();
   if (getBarriers() % 8 != 0)
     return emitOpError() << "expects 'barriers' to be a multiple of 8, got "
                          << getBarriers();
@@ -113,5 +119,27 @@ LogicalResult ReadOp::verify() {
   if (getType() != tile)
     return emitOpError() << "expects the ring's tile " << tile << ", got "
                          << getType();
+  return success();
+}
+
+LogicalResult TasksOp::verify() {
+  Block &body = getBody().front();
+  if (body.getNumArguments() != 1 ||
+      !body.getArgument(0).getType().isInteger(32))
+    return emitOpError() << "expects a body with one argument, an i32";
+  return success();
+}
+
+LogicalResult DrainOp::verify() {
+  // C1
+  auto place = cast<RingType>(getRing().getType()).getTile();
+  auto tile = cast<RankedTensorType>(getTile().getType());
+  auto chunks = [](RankedTensorType type) {
+    return llvm::divideCeil(type.getDimSize(1), 64);
+  };
+  if (place.getRank() != 2 || tile.getRank() != 2 ||
+      tile.getDimSize(0) != place.getDimSize(0) || chunks(tile) > chunks(place))
+    return emitOpError() << "expects a tile that fits the ring's " << place
+                         << ", got " << tile;
   return success();
 }

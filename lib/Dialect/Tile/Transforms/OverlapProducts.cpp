@@ -35,7 +35,7 @@ public:
     if (failed(findParts()))
       return failure();
     if (pingpong)
-      PassTurnOp::create(b, /*first=*/true);
+      passFirstTurn();
     Value any =
         arith::CmpIOp::create(b, arith::CmpIPredicate::slt,
                               loop.getLowerBound(), loop.getUpperBound());
@@ -52,6 +52,15 @@ public:
   }
 
 private:
+  /// The last turn of a task's loop is taken in the next one's: the first one
+  /// is passed once.
+  void passFirstTurn() {
+    OpBuilder::InsertionGuard guard(b);
+    if (auto tasks = loop->getParentOfType<scf::WhileOp>())
+      b.setInsertionPoint(tasks);
+    PassTurnOp::create(b, /*first=*/true);
+  }
+
   //===--- the parts of a step --------------------------------------------===//
   LogicalResult findParts() {
     SmallVector<linalg::ContractOp> products(loop.getOps<linalg::ContractOp>());

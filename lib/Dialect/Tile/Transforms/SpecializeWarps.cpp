@@ -5,7 +5,9 @@
 // The kernel from its first load on becomes the computing warps' branch. The
 // producer's branch holds the same loop over key tiles, but of it only what
 // says which tiles are loaded: both count the tiles, and meet at the ring's
-// barriers.
+// barriers. Where a block does many tasks (tile.tasks) each role has a loop
+// over them; the producer draws their numbers and hands them on through a ring,
+// and is ahead of the others across the end of a task.
 #include "attn/Dialect/Attn/IR/AttnDialect.h"
 #include "attn/Dialect/Tile/IR/TileDialect.h"
 #include "attn/Dialect/Tile/Transforms/Passes.h"
@@ -34,6 +36,10 @@ namespace {
 /// The part of shared memory before the tiles, for barriers; and what swizzled
 /// tiles are aligned to.
 constexpr int64_t barrierBytes = 1024;
+/// Where in it the numbers of tasks are, and how many.
+constexpr int64_t taskOffset = 512, taskStages = 2;
+/// Rows that a warp stores at once.
+constexpr int64_t drainRows = 16;
 
 /// Registers of one thread that copies or computes, so that all threads of a
 /// multiprocessor together hold its 65536: they start with equal shares.
@@ -41,10 +47,13 @@ struct RegisterShares {
   int32_t producer, consumer;
 };
 
-std::optional<RegisterShares> registerShares(int64_t warps) {
-  switch (warps) {
-  case 8:
-    return RegisterShares{24, 240};
+std::optional<RegisterShares> registerShares(attn::ScheduleAttr schedule) {
+  if (schedule.getBlocks() == 2)
+    return RegisterShares{40, 216};
+  switch (schedule.getWarps()) {
+  case 8: // Which task is next takes registers, too.
+    return schedule.getPersistent() ? RegisterShares{32, 232}
+                                    : RegisterShares{24, 240};
   case 12:
     return RegisterShares{32, 160};
   default: // With one group everybody has enough from the start.
@@ -63,22 +72,32 @@ public:
     b.setInsertionPointToStart(&func.getBody().front());
     Value thread = arith::IndexCastOp::create(
         b, b.getI32Type(), gpu::ThreadIdOp::create(b, gpu::Dimension::x));
-    createRings(before, /*stages=*/1);
+    createRings(before, schedule.getQueries());
     createRings(inLoop, schedule.getStages());
+    if (tasks)
+      taskRing =
+          createRing(RingType::get(b.getContext(), taskStages,
+                                   RankedTensorType::get({1}, b.getI32Type())),
+                     taskOffset);
+    if (schedule.getDrain() && failed(drainOutput()))
+      return failure();
     NVVM::FenceMbarrierInitOp::create(b);
     gpu::BarrierOp::create(b);
     func->setAttr("tile.shared_bytes",
                   b.getI64IntegerAttr(bytes + barrierBytes));
     func->setAttr("tile.tensor_maps", b.getDenseI64ArrayAttr(mapShapes));
     func->setAttr(NVVM::NVVMDialect::getMinctasmAttrName(),
-                  b.getI32IntegerAttr(1));
+                  b.getI32IntegerAttr(schedule.getBlocks()));
     splitRoles(thread);
     return success();
   }
 
 private:
   LogicalResult findLoads() {
-    for (Operation &op : func.getBody().front()) {
+    body = &func.getBody().front();
+    for (auto op : func.getOps<TasksOp>())
+      tasks = op, body = &op.getBody().front();
+    for (Operation &op : *body) {
       if (auto load = dyn_cast<LoadOp>(op))
         before.push_back(load);
       if (auto candidate = dyn_cast<scf::ForOp>(op);
@@ -93,33 +112,40 @@ private:
     if (!matchPattern(loop.getStep(), m_One()))
       return loop.emitOpError() << "expects a step of 1";
     llvm::append_range(inLoop, loop.getOps<LoadOp>());
-    for (LoadOp load : llvm::concat<LoadOp>(before, inLoop)) {
-      auto argument = dyn_cast<BlockArgument>(load.getSource());
-      if (!argument || argument.getOwner() != &func.getBody().front())
+    for (LoadOp load : llvm::concat<LoadOp>(before, inLoop))
+      if (!isArgument(load.getSource()))
         return load.emitOpError() << "expects memory that is an argument";
-    }
     return success();
+  }
+
+  bool isArgument(Value memory) {
+    auto argument = dyn_cast<BlockArgument>(memory);
+    return argument && argument.getOwner() == &func.getBody().front();
   }
 
   //===--- rings and tensor maps ------------------------------------------===//
   void createRings(ArrayRef<LoadOp> loads, int64_t stages) {
     for (LoadOp load : loads) {
       auto tile = cast<RankedTensorType>(load.getType());
-      auto type = RingType::get(b.getContext(), stages, tile);
       rings[load] =
-          RingOp::create(b, type, bytes, barriers, schedule.getWarps());
-      barriers += 2 * 8 * stages;
+          createRing(RingType::get(b.getContext(), stages, tile), bytes);
       bytes += stages * tile.getDimSize(0) *
                llvm::alignTo(tile.getDimSize(1), 64) *
                tile.getElementTypeBitWidth() / 8;
-      maps[load] = mapOf(load);
+      maps[load] = mapOf(load.getSource(), tile.getDimSize(0));
     }
   }
 
-  /// The tensor map of a load's memory: a parameter that the launch fills.
-  Value mapOf(LoadOp load) {
-    auto argument = cast<BlockArgument>(load.getSource());
-    int64_t rows = cast<RankedTensorType>(load.getType()).getDimSize(0);
+  Value createRing(RingType type, int64_t offset) {
+    Value ring = RingOp::create(b, type, offset, barriers, schedule.getWarps());
+    barriers += 2 * 8 * type.getStages();
+    return ring;
+  }
+
+  /// A tensor map of `memory` with boxes of `rows`: a parameter that the launch
+  /// fills.
+  Value mapOf(Value memory, int64_t rows) {
+    auto argument = cast<BlockArgument>(memory);
     Value &map = mapOfBox[{argument.getArgNumber(), rows}];
     if (map)
       return map;
@@ -130,21 +156,45 @@ private:
     return map = func.getArgument(index);
   }
 
+  /// The output goes where the first of the tiles before the loop was.
+  LogicalResult drainOutput() {
+    for (auto store : body->getOps<StoreOp>())
+      if (cast<RankedTensorType>(store.getTile().getType()).getRank() == 2)
+        output = store;
+    if (!output || before.empty() || !isArgument(output.getDest()))
+      return func.emitOpError()
+             << "expects a query tile and an output that is an argument, to "
+                "'drain' the one through the other";
+    auto width = [](Value tile) {
+      return llvm::alignTo(cast<RankedTensorType>(tile.getType()).getDimSize(1),
+                           64);
+    };
+    if (width(output.getTile()) > width(before.front()))
+      return output.emitOpError() << "expects a query tile at least as wide as "
+                                     "the output to 'drain' "
+                                     "it, got "
+                                  << before.front().getType();
+    outputMap = mapOf(output.getDest(), drainRows);
+    return success();
+  }
+
   //===--- roles ----------------------------------------------------------===//
   void splitRoles(Value thread) {
-    Operation *first = before.empty() ? loop.getOperation() : before.front();
-    Block *body = first->getBlock();
+    Operation *first = tasks            ? tasks.getOperation()
+                       : before.empty() ? loop.getOperation()
+                                        : before.front();
+    Block *entry = first->getBlock();
     b.setInsertionPoint(first);
     Value computing =
         arith::CmpIOp::create(b, arith::CmpIPredicate::ult, thread,
                               constant(32 * schedule.getWarps()));
     auto roles = scf::IfOp::create(b, computing, /*withElseRegion=*/true);
-    auto terminator = body->getTerminator()->getIterator();
+    auto terminator = entry->getTerminator()->getIterator();
     Block *consumer = roles.thenBlock();
-    consumer->getOperations().splice(consumer->begin(), body->getOperations(),
+    consumer->getOperations().splice(consumer->begin(), entry->getOperations(),
                                      first->getIterator(), terminator);
     moved = &roles.getThenRegion();
-    std::optional<RegisterShares> shares = registerShares(schedule.getWarps());
+    std::optional<RegisterShares> shares = registerShares(schedule);
 
     b.setInsertionPointToStart(roles.elseBlock());
     if (shares)
@@ -165,19 +215,72 @@ private:
     NVVM::SetMaxRegisterOp::create(b, count, action);
   }
 
+  /// How far a role has come when a task starts: i32 numbers.
+  struct Progress {
+    Value task;  ///< its number
+    Value tasks; ///< done before it: the position of its tile of queries
+    Value steps; ///< key tiles before it
+  };
+
+  /// A loop over the block's tasks; `body` does one, and returns the next one's
+  /// number and the key tiles of this one.
+  void
+  forEachTask(llvm::function_ref<std::pair<Value, Value>(Progress)> doTask) {
+    Type i32 = b.getI32Type();
+    Value first = arith::IndexCastOp::create(
+        b, i32, gpu::BlockIdOp::create(b, gpu::Dimension::x));
+    Value zero = constant(0);
+    auto all = scf::WhileOp::create(
+        b, TypeRange{i32, i32, i32}, ValueRange{first, zero, zero},
+        [&](OpBuilder &nested, Location loc, ValueRange state) {
+          Value left =
+              arith::CmpIOp::create(nested, loc, arith::CmpIPredicate::ult,
+                                    state[0], tasks.getCount());
+          scf::ConditionOp::create(nested, loc, left, state);
+        },
+        [](OpBuilder &, Location, ValueRange) {});
+    Block *one = all.getAfterBody();
+    b.setInsertionPointToEnd(one);
+    auto [next, steps] =
+        doTask({one->getArgument(0), one->getArgument(1), one->getArgument(2)});
+    scf::YieldOp::create(b,
+                         ValueRange{next, add(one->getArgument(1), constant(1)),
+                                    add(one->getArgument(2), steps)});
+  }
+
   void produce() {
+    if (!tasks)
+      return (void)produceTask({Value(), constant(0), Value()});
+    forEachTask([&](Progress progress) -> std::pair<Value, Value> {
+      Value steps = produceTask(progress);
+      Value next =
+          DrawTaskOp::create(b, b.getI32Type(), tasks.getCount(),
+                             tasks.getCounter(), taskRing, progress.tasks);
+      return {next, steps};
+    });
+  }
+
+  /// Starts the copies of one task; returns how many key tiles it has.
+  Value produceTask(Progress progress) {
     IRMapping mapping;
+    if (tasks)
+      mapping.map(body->getArgument(0), progress.task);
     for (LoadOp load : before)
-      fill(load, constant(0), mapping);
+      fill(load, progress.tasks, mapping);
     Value low = materialize(loop.getLowerBound(), mapping);
     Value high = materialize(loop.getUpperBound(), mapping);
     Value step = materialize(loop.getStep(), mapping);
     auto copies = scf::ForOp::create(b, low, high, step);
-    b.setInsertionPointToStart(copies.getBody());
-    mapping.map(loop.getInductionVar(), copies.getInductionVar());
-    Value position = positionOf(copies.getInductionVar(), low);
-    for (LoadOp load : inLoop)
-      fill(load, position, mapping);
+    {
+      OpBuilder::InsertionGuard guard(b);
+      b.setInsertionPointToStart(copies.getBody());
+      mapping.map(loop.getInductionVar(), copies.getInductionVar());
+      Value position =
+          positionOf(copies.getInductionVar(), low, progress.steps);
+      for (LoadOp load : inLoop)
+        fill(load, position, mapping);
+    }
+    return positionOf(high, low, Value());
   }
 
   void fill(LoadOp load, Value position, IRMapping &mapping) {
@@ -205,12 +308,45 @@ private:
   }
 
   void consume() {
+    if (!tasks)
+      return (void)consumeTask({Value(), constant(0), Value()});
+    forEachTask([&](Progress progress) -> std::pair<Value, Value> {
+      Block *one = b.getInsertionBlock();
+      body->getArgument(0).replaceAllUsesWith(progress.task);
+      // All lanes agree; see Distribution on what that is for.
+      progress.steps = NVVM::ReduxOp::create(b, b.getI32Type(), progress.steps,
+                                             NVVM::ReduxKind::OR, constant(-1),
+                                             /*abs=*/false, /*nan=*/false);
+      one->getOperations().splice(one->end(), body->getOperations());
+      Value steps = consumeTask(progress);
+      b.setInsertionPointToEnd(one);
+      Value next =
+          ReceiveTaskOp::create(b, b.getI32Type(), taskRing, progress.tasks);
+      tasks.erase();
+      return {next, steps};
+    });
+  }
+
+  /// Makes the body of a task, which lies in its place, the computing warps'.
+  Value consumeTask(Progress progress) {
     for (LoadOp load : before) {
+      Operation *last = lastReader(load);
+      Value ring = rings[load];
       b.setInsertionPoint(load);
-      replaceByRead(load, constant(0));
+      replaceByRead(load, progress.tasks);
+      if (output && load == before.front()) {
+        b.setInsertionPoint(output);
+        last = DrainOp::create(b, output.getTile(), ring, progress.tasks,
+                               outputMap, output.getOffsets());
+        output.erase();
+      }
+      b.setInsertionPointAfter(last);
+      if (tasks)
+        ReleaseOp::create(b, ring, progress.tasks);
     }
     b.setInsertionPointToStart(loop.getBody());
-    Value position = positionOf(loop.getInductionVar(), loop.getLowerBound());
+    Value position = positionOf(loop.getInductionVar(), loop.getLowerBound(),
+                                progress.steps);
     for (LoadOp load : inLoop) {
       Operation *last = lastReader(load);
       b.setInsertionPoint(load);
@@ -219,6 +355,8 @@ private:
       b.setInsertionPointAfter(last);
       ReleaseOp::create(b, ring, position);
     }
+    b.setInsertionPointAfter(loop);
+    return positionOf(loop.getUpperBound(), loop.getLowerBound(), Value());
   }
 
   void replaceByRead(LoadOp load, Value position) {
@@ -227,24 +365,27 @@ private:
     load.erase();
   }
 
-  /// The last operation of the loop's body that reads the tile, itself or in a
+  /// The last operation of the load's block that reads the tile, itself or in a
   /// region.
   Operation *lastReader(LoadOp load) {
     Operation *last = load;
     for (Operation *user : load->getUsers()) {
-      Operation *ancestor = loop.getBody()->findAncestorOpInBlock(*user);
+      Operation *ancestor = load->getBlock()->findAncestorOpInBlock(*user);
       if (last->isBeforeInBlock(ancestor))
         last = ancestor;
     }
     return last;
   }
 
-  /// How many tiles the loop visited before iteration `j`, i32.
-  Value positionOf(Value j, Value low) {
-    return arith::IndexCastOp::create(b, b.getI32Type(),
-                                      arith::SubIOp::create(b, j, low));
+  /// How many tiles were visited before iteration `j` of the loop from `low`,
+  /// i32, `earlier` (or none) of them by earlier tasks.
+  Value positionOf(Value j, Value low, Value earlier) {
+    Value position = arith::IndexCastOp::create(
+        b, b.getI32Type(), arith::SubIOp::create(b, j, low));
+    return earlier ? add(position, earlier) : position;
   }
 
+  Value add(Value x, Value y) { return arith::AddIOp::create(b, x, y); }
   Value constant(int64_t value) {
     return arith::ConstantIntOp::create(b, value, 32);
   }
@@ -252,7 +393,11 @@ private:
   gpu::GPUFuncOp func;
   attn::ScheduleAttr schedule;
   ImplicitLocOpBuilder b;
+  TasksOp tasks;         ///< null: one task for each block
+  Block *body = nullptr; ///< of a task
   scf::ForOp loop;
+  StoreOp output; ///< null unless it is drained
+  Value outputMap, taskRing;
   SmallVector<LoadOp> before, inLoop;
   llvm::DenseMap<Operation *, Value> rings, maps;
   llvm::DenseMap<std::pair<unsigned, int64_t>, Value> mapOfBox;

@@ -23,6 +23,14 @@ def Attn_ScheduleAttr : AttrDef<Attn_Dialect, "Schedule"> {
       and compute.
     - `pingpong`: groups of four warps take turns at the matrix unit, so that
       the softmax of one runs during the products of another.
+    - `persistent`: a block does one task after another, drawn from a counter in
+      memory, and copies for the next one while it ends the last; otherwise there
+      is a block for each task.
+    - `queries`: how many query tiles shared memory holds; with 2 a persistent
+      block copies the next one early.
+    - `drain`: the output leaves through the query tile's shared memory by the
+      copy engine, rather than from registers.
+    - `blocks`: how many blocks a multiprocessor must have registers for.
 
     Constraints:
     - C1: `q` and `kv` are multiples of 16 from 16 to 1024.
@@ -31,6 +39,9 @@ def Attn_ScheduleAttr : AttrDef<Attn_Dialect, "Schedule"> {
     - C4: `producers` is 0 or 4; with 4, `warps` is a multiple of 4, each of them
       has 16 rows, and memory is `aligned`.
     - C5: `pingpong` needs producers and 8 warps.
+    - C6: `persistent`, `drain`, `queries` and `blocks` other than 1 need producers;
+      `queries` is 1 or 2, and 2 only where `persistent`; `blocks` is 1 or 2, and 2
+      only with 4 warps.
 
     Examples: `#attn.schedule<q = 128, kv = 64, warps = 4>`,
     `#attn.schedule<q = 128, kv = 128, warps = 8, stages = 2, producers = 4, pingpong = true>`
@@ -40,7 +51,18 @@ def Attn_ScheduleAttr : AttrDef<Attn_Dialect, "Schedule"> {
     DefaultValuedParameter<"int64_t", "1">:$stages,
     DefaultValuedParameter<"bool", "true">:$aligned,
     DefaultValuedParameter<"int64_t", "0">:$producers,
-    DefaultValuedParameter<"bool", "false">:$pingpong);
+    DefaultValuedParameter<"bool", "false">:$pingpong,
+    DefaultValuedParameter<"bool", "false">:$persistent,
+    DefaultValuedParameter<"int64_t", "1">:$queries,
+    DefaultValuedParameter<"bool", "false">:$drain,
+    DefaultValuedParameter<"int64_t", "1">:$blocks);
+  // A block for each task, output from registers.
+  let builders = [AttrBuilder<(ins "int64_t":$q, "int64_t":$kv, "int64_t":$warps,
+      "int64_t":$stages, "bool":$aligned, "int64_t":$producers, "bool":$pingpong), [{
+    return $_get($_ctxt, q, kv, warps, stages, aligned, producers, pingpong,
+                 /*persistent=*/false, /*queries=*/int64_t(1), /*drain=*/false,
+                 /*blocks=*/int64_t(1));
+  }]>];
   let assemblyFormat = "`<` struct(params) `>`";
   let genVerifyDecl = 1;
 }

@@ -269,4 +269,89 @@ def Tile_PassTurnOp : Tile_Op<"pass_turn", [MemoryEffects<[MemWrite]>]> {
   let assemblyFormat = "(`first` $first^)? attr-dict";
 }
 
+//===--- GPU: blocks that do many tasks --------------------------------------//
+
+def Tile_TasksOp : Tile_Op<"tasks", [SingleBlock, NoTerminator]> {
+  let summary = "the block does its share of the tasks 0 to count - 1";
+  let description = [{
+    Runs the body for one task after another: first for the number of the block,
+    then for tasks that it draws, in ascending order, from `counter`, which all
+    blocks share. There must not be more blocks than tasks. The counter is zero
+    before the kernel starts, and again when it has ended: each task is drawn
+    once, or started with, and each block draws once in vain, so that there are as
+    many draws as tasks, after which the counter wraps.
+
+    Example:
+
+    ```mlir
+    tile.tasks %count from %counter {
+    ^bb0(%task: i32):
+      ...
+    } : !llvm.ptr<1>
+    ```
+  }];
+  let arguments = (ins I32:$count, LLVM_PointerInAddressSpace<1>:$counter);
+  let regions = (region SizedRegion<1>:$body);
+  let assemblyFormat = "$count `from` $counter $body attr-dict `:` type($counter)";
+  let hasVerifier = 1;
+}
+
+def Tile_DrawTaskOp : Tile_Op<"draw_task", [MemoryEffects<[MemRead, MemWrite]>]> {
+  let summary = "one thread draws the block's next task and hands it on";
+  let description = [{
+    The number becomes the position'th of the ring. `count` or more: there is no task
+    left.
+
+    Example: `%next = tile.draw_task %count from %counter into %ring at %n : !llvm.ptr<1>, !tile.ring<2 x tensor<1xi32>>`
+  }];
+  let arguments = (ins I32:$count, LLVM_PointerInAddressSpace<1>:$counter, Tile_Ring:$ring,
+                       I32:$position);
+  let results = (outs I32:$task);
+  let assemblyFormat = [{
+    $count `from` $counter `into` $ring `at` $position attr-dict
+    `:` type($counter) `,` type($ring)
+  }];
+}
+
+def Tile_ReceiveTaskOp : Tile_Op<"receive_task", [MemoryEffects<[MemRead, MemWrite]>]> {
+  let summary = "waits for the position'th number of a ring, and releases it";
+  let description = [{
+    By whole warps: all threads get the same number.
+
+    Example: `%next = tile.receive_task %ring at %n : !tile.ring<2 x tensor<1xi32>>`
+  }];
+  let arguments = (ins Tile_Ring:$ring, I32:$position);
+  let results = (outs I32:$task);
+  let assemblyFormat = "$ring `at` $position attr-dict `:` type($ring)";
+}
+
+def Tile_DrainOp : Tile_Op<"drain", [MemoryEffects<[MemRead, MemWrite]>]> {
+  let summary = "a tile in registers to memory, through shared memory";
+  let description = [{
+    The inverse of `tile.fill`: each warp writes its 16 rows to the place of the
+    position'th tile of the ring, which it must not read any more, and one of its
+    lanes starts their copy to where `map` and the offsets say. What sticks out of the
+    memory is dropped. Ends when the copy engine has read shared memory.
+
+    `map` has boxes of 16 rows by 64 channels.
+
+    Example:
+
+    ```mlir
+    tile.drain %t through %q at %n to %map[%b, %h, %row]
+      : tensor<128x128xbf16>, !tile.ring<1 x tensor<128x128xbf16>>
+    ```
+
+    Constraints:
+    - C1: as many rows as the ring's tile, and no more chunks of 64 columns.
+  }];
+  let arguments = (ins Tile_StaticTile:$tile, Tile_Ring:$ring, I32:$position,
+                       LLVM_PointerInAddressSpace<0>:$map, Variadic<Index>:$offsets);
+  let assemblyFormat = [{
+    $tile `through` $ring `at` $position `to` $map `[` $offsets `]` attr-dict
+    `:` type($tile) `,` type($ring)
+  }];
+  let hasVerifier = 1;
+}
+
 #endif // TILE_OPS_TD

@@ -6,7 +6,7 @@ include "mlir/IR/AttrTypeBase.td"
 
 def Tile_Ring : TypeDef<Tile_Dialect, "Ring"> {
   let mnemonic = "ring";
-  let summary = "tiles in shared memory that warps hand to each other";
+  let summary = "tiles or numbers in shared memory that warps hand to each other";
   let description = [{
     `stages` tiles and their barriers. Producer and readers count the tiles that
     pass through: tile number n is at stage n mod `stages`.
@@ -16,7 +16,7 @@ def Tile_Ring : TypeDef<Tile_Dialect, "Ring"> {
     Constraints:
     - C1: at least one stage.
     - C2: a matrix of static shape with 16-bit elements, at most 256 rows of them, a
-      multiple of 8.
+      multiple of 8; or one number, `tensor<1xi32>`.
   }];
   let parameters = (ins "int64_t":$stages, "::mlir::RankedTensorType":$tile);
   let assemblyFormat = "`<` $stages `x` $tile `>`";

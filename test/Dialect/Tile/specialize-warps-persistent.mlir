@@ -1,0 +1,66 @@
+// RUN: attn-opt %s --pass-pipeline="builtin.module(gpu.module(gpu.func(tile-specialize-warps,canonicalize)))" \
+// RUN:   --verify-roundtrip | FileCheck %s
+
+!m = memref<?x64xbf16, strided<[?, 1], offset: ?>>
+!t = tensor<64x64xbf16>
+
+// Each role has a loop over the block's tasks: it begins with that of the block's number, and ends with
+// a number that is too large. Both count tasks (for the tile of queries) and key tiles over all of them.
+// CHECK-LABEL: gpu.func @kernel(
+// CHECK-SAME: tile.tensor_maps = array<i64: 0, 128, 1, 64, 2, 16>
+// CHECK-DAG: %[[QR:.*]] = tile.ring offset 1024 barriers 0 readers 8 : <2 x tensor<128x64xbf16>>
+// CHECK-DAG: %[[KR:.*]] = tile.ring offset 33792 barriers 32 readers 8 : <{{.*}} x tensor<64x64xbf16>>
+// CHECK-DAG: %[[TR:.*]] = tile.ring offset 512 barriers {{.*}} readers 8 : <2 x tensor<1xi32>>
+//
+// CHECK: nvvm.setmaxregister increase 232
+// CHECK: %[[BLOCK:.*]] = gpu.block_id x
+// CHECK: %[[FIRST:.*]] = arith.index_cast %[[BLOCK]]
+// CHECK: scf.while (%[[T0:.*]] = %[[FIRST]], %{{.*}} = %c0_i32, %{{.*}} = %c0_i32)
+// CHECK:   arith.cmpi ult, %[[T0]], %[[COUNT:.*]] : i32
+// CHECK: } do {
+// CHECK: ^bb0(%[[TASK:.*]]: i32, %[[N:.*]]: i32, %[[BEFORE:.*]]: i32):
+// CHECK:   %[[BASE:.*]] = nvvm.redux.sync or %[[BEFORE]]
+// CHECK:   %[[HIGH:.*]] = arith.index_cast %[[TASK]] : i32 to index
+// CHECK:   %[[QT:.*]] = tile.read %[[QR]] at %[[N]]
+// CHECK:   scf.for %[[J:.*]] = %c0 to %[[HIGH]]
+// CHECK:     %[[IN:.*]] = arith.index_cast %[[J]]
+// CHECK:     %[[POSITION:.*]] = arith.addi %[[IN]], %[[BASE]]
+// CHECK:     tile.read %[[KR]] at %[[POSITION]]
+// CHECK:     tile.release %[[KR]] at %[[POSITION]]
+//          The queries' place takes the output, then it is free.
+// CHECK:   tile.drain %[[QT]] through %[[QR]] at %[[N]] to %{{.*}}[%[[HIGH]]]
+// CHECK:   tile.release %[[QR]] at %[[N]]
+// CHECK:   %[[NEXT:.*]] = tile.receive_task %[[TR]] at %[[N]]
+// CHECK:   %[[DONE:.*]] = arith.addi %[[N]], %c1_i32
+// CHECK:   %[[STEPS:.*]] = arith.addi %[[BEFORE]], %
+// CHECK:   scf.yield %[[NEXT]], %[[DONE]], %[[STEPS]]
+//
+// CHECK: nvvm.setmaxregister decrease 32
+// CHECK: scf.while
+// CHECK: ^bb0(%[[TASK:.*]]: i32, %[[N:.*]]: i32, %[[BASE:.*]]: i32):
+// CHECK-NOT: nvvm.redux
+// CHECK:   tile.fill %[[QR]] at %[[N]]
+// CHECK:   scf.for
+// CHECK:     tile.fill %[[KR]] at %
+// CHECK:   %[[NEXT:.*]] = tile.draw_task %[[COUNT]] from %{{.*}} into %[[TR]] at %[[N]]
+// CHECK:   scf.yield %[[NEXT]],
+// CHECK: gpu.return
+gpu.module @kernels {
+  gpu.func @kernel(%q: !m, %k: !m, %o: !m, %count: i32, %counter: !llvm.ptr<1>) kernel
+      attributes {attn.schedule = #attn.schedule<q = 128, kv = 64, warps = 8, stages = 2, producers = 4,
+                                                 persistent = true, queries = 2, drain = true>} {
+    %c0 = arith.constant 0 : index
+    %c1 = arith.constant 1 : index
+    tile.tasks %count from %counter {
+    ^bb0(%task: i32):
+      %high = arith.index_cast %task : i32 to index
+      %qt = tile.load %q[%high] : !m -> tensor<128x64xbf16>
+      scf.for %j = %c0 to %high step %c1 {
+        %kt = tile.load %k[%j] : !m -> !t
+        tile.store %kt, %q[%j] : !t, !m
+      }
+      tile.store %qt, %o[%high] : tensor<128x64xbf16>, !m
+    } : !llvm.ptr<1>
+    gpu.return
+  }
+}

@@ -1,0 +1,201 @@
+// Arithmetic on floats and the special functions.
+#include "Decoder.h"
+#include "Numbers.h"
+
+#include <algorithm>
+
+using namespace attn::ptx;
+
+namespace {
+
+// One lane each; templates, so that f32 and f64 share them.
+struct Add {
+  template <typename T> static T of(T a, T b) { return a + b; }
+};
+struct Sub {
+  template <typename T> static T of(T a, T b) { return a - b; }
+};
+struct Mul {
+  template <typename T> static T of(T a, T b) { return a * b; }
+};
+struct Div {
+  template <typename T> static T of(T a, T b) { return a / b; }
+};
+struct Min { // a number wins over NaN, -0 is less than +0
+  template <typename T> static T of(T a, T b) {
+    if (std::isnan(a))
+      return b;
+    if (std::isnan(b))
+      return a;
+    return a < b || (a == b && std::signbit(a)) ? a : b;
+  }
+};
+struct Max {
+  template <typename T> static T of(T a, T b) {
+    if (std::isnan(a))
+      return b;
+    if (std::isnan(b))
+      return a;
+    return a > b || (a == b && !std::signbit(a)) ? a : b;
+  }
+};
+template <typename Op> struct WithNaN {
+  template <typename T> static T of(T a, T b) {
+    return std::isnan(a) || std::isnan(b) ? T(NAN) : Op::of(a, b);
+  }
+};
+struct CopySign { // of the first to the second
+  template <typename T> static T of(T a, T b) { return std::copysign(b, a); }
+};
+struct Neg {
+  template <typename T> static T of(T a) { return -a; }
+};
+struct Abs {
+  template <typename T> static T of(T a) { return std::fabs(a); }
+};
+struct Exp2 {
+  template <typename T> static T of(T a) { return T(std::exp2(double(a))); }
+};
+struct Log2 {
+  template <typename T> static T of(T a) { return T(std::log2(double(a))); }
+};
+struct Reciprocal {
+  template <typename T> static T of(T a) { return T(1) / a; }
+};
+struct Sqrt {
+  template <typename T> static T of(T a) { return std::sqrt(a); }
+};
+struct RSqrt {
+  template <typename T> static T of(T a) { return T(1 / std::sqrt(double(a))); }
+};
+struct Sin {
+  template <typename T> static T of(T a) { return T(std::sin(double(a))); }
+};
+struct Cos {
+  template <typename T> static T of(T a) { return T(std::cos(double(a))); }
+};
+struct Tanh {
+  template <typename T> static T of(T a) { return T(std::tanh(double(a))); }
+};
+
+/// How a type lies in its row, and what is computed with.
+template <typename T> struct Traits {
+  using Number = T;
+  static T load(T x) { return x; }
+  static T store(T x) { return x; }
+};
+template <> struct Traits<Float16> {
+  using Number = float;
+  static float load(Float16 x) { return x; }
+  static Float16 store(float x) { return Float16::round(x); }
+};
+template <> struct Traits<BFloat16> {
+  using Number = float;
+  static float load(BFloat16 x) { return x; }
+  static BFloat16 store(float x) { return BFloat16::round(x); }
+};
+/// f32 whose subnormal numbers are zero, in and out.
+struct Flushed {
+  float value;
+};
+template <> struct Traits<Flushed> {
+  using Number = float;
+  static float load(Flushed x) { return flush(x.value); }
+  static Flushed store(float x) { return {flush(x)}; }
+};
+
+template <typename T, typename Op>
+void unary(Warp &w, const Instruction &i, Mask mask) {
+  using Tr = Traits<T>;
+  T *d = w.lanes<T>(i.operands[0]);
+  const T *a = w.lanes<T>(i.operands[1]);
+  forLanes(mask, [=](int l) {
+    d[l] = Tr::store(Op::template of<typename Tr::Number>(Tr::load(a[l])));
+  });
+}
+
+template <typename T, typename Op>
+void binary(Warp &w, const Instruction &i, Mask mask) {
+  using Tr = Traits<T>;
+  T *d = w.lanes<T>(i.operands[0]);
+  const T *a = w.lanes<T>(i.operands[1]), *b = w.lanes<T>(i.operands[2]);
+  forLanes(mask, [=](int l) {
+    d[l] = Tr::store(
+        Op::template of<typename Tr::Number>(Tr::load(a[l]), Tr::load(b[l])));
+  });
+}
+
+template <typename T> void fma(Warp &w, const Instruction &i, Mask mask) {
+  using Tr = Traits<T>;
+  T *d = w.lanes<T>(i.operands[0]);
+  const T *a = w.lanes<T>(i.operands[1]), *b = w.lanes<T>(i.operands[2]),
+          *c = w.lanes<T>(i.operands[3]);
+  forLanes(mask, [=](int l) {
+    d[l] = Tr::store(std::fma(Tr::load(a[l]), Tr::load(b[l]), Tr::load(c[l])));
+  });
+}
+
+template <typename F> Handler forFloat(Decoder &d, F f) {
+  const std::string &type = d.type();
+  if (type == "f32")
+    return d.has("ftz") ? f(Flushed()) : f(float());
+  if (type == "f64")
+    return f(double());
+  if (type == "f16")
+    return f(Float16());
+  if (type == "bf16")
+    return f(BFloat16());
+  return nullptr;
+}
+
+template <typename Op> Handler unaryOf(Decoder &d) {
+  return forFloat(
+      d, [](auto zero) -> Handler { return unary<decltype(zero), Op>; });
+}
+template <typename Op> Handler binaryOf(Decoder &d) {
+  return forFloat(
+      d, [](auto zero) -> Handler { return binary<decltype(zero), Op>; });
+}
+
+} // namespace
+
+Handler attn::ptx::decodeFloat(Decoder &d) {
+  const std::string &name = d.name();
+  unsigned bytes = bytesOf(d.type());
+  bool floating = d.type()[0] == 'f' || d.type().rfind("bf", 0) == 0;
+  using Choice = Handler (*)(Decoder &);
+  static const std::map<std::string, Choice> choices = {
+      {"add", binaryOf<Add>},
+      {"sub", binaryOf<Sub>},
+      {"mul", binaryOf<Mul>},
+      {"div", binaryOf<Div>},
+      {"min", binaryOf<Min>},
+      {"max", binaryOf<Max>},
+      {"copysign", binaryOf<CopySign>},
+      {"neg", unaryOf<Neg>},
+      {"abs", unaryOf<Abs>},
+      {"ex2", unaryOf<Exp2>},
+      {"lg2", unaryOf<Log2>},
+      {"rcp", unaryOf<Reciprocal>},
+      {"sqrt", unaryOf<Sqrt>},
+      {"rsqrt", unaryOf<RSqrt>},
+      {"sin", unaryOf<Sin>},
+      {"cos", unaryOf<Cos>},
+      {"tanh", unaryOf<Tanh>}};
+  Handler handler = nullptr;
+  if (!floating || bytes == 0)
+    return nullptr;
+  if (name == "fma" || (name == "mad" && d.has("rn")))
+    handler =
+        forFloat(d, [](auto zero) -> Handler { return fma<decltype(zero)>; });
+  else if (d.has("NaN"))
+    handler = name == "max"   ? binaryOf<WithNaN<Max>>(d)
+              : name == "min" ? binaryOf<WithNaN<Min>>(d)
+                              : nullptr;
+  else if (auto found = choices.find(name); found != choices.end())
+    handler = found->second(d);
+  if (handler)
+    for (size_t i = 0; i < d.arguments(); ++i)
+      d.value(i, bytes);
+  return handler;
+}

@@ -1,0 +1,28 @@
+// Starts the attention cases for a GPU of host memory: test/PTXMachine runs the
+// very PTX that a GPU would get. ATTN_TEST_PORTABLE: the kernels that every GPU
+// can run.
+#include "../Doubles/FakeCUDADriver.h"
+#include "Harness.h"
+
+#include <gtest/gtest.h>
+
+using namespace attn;
+using namespace attn::test;
+
+int main(int argc, char **argv) {
+  testing::InitGoogleTest(&argc, argv);
+  cuda::FakeCUDA *gpu = useFakeCUDA();
+  gpu->runsKernels = true;
+  gpu->memoryBytes = size_t(4) << 30;
+  gpu->multiprocessors = 3; // so that persistent blocks have many tasks
+  selectTarget(Target::CUDA);
+  selectInterpreted();
+  if (ATTN_TEST_PORTABLE) {
+    selectPortable();
+    // Kernels for f32 and for lists of tiles are the same without it.
+    if (testing::GTEST_FLAG(filter) == "*")
+      testing::GTEST_FLAG(filter) =
+          "-*_f32_*:Mistakes.*:TileLists.*:MaskAnalysis.*:Masks/*";
+  }
+  return RUN_ALL_TESTS();
+}

@@ -1,0 +1,102 @@
+// The schedules for sm_90a that nothing chooses by itself, and what they add:
+// blocks that do many tasks, tasks without keys, output through shared memory.
+#include "Harness.h"
+
+#include <gtest/gtest.h>
+
+using namespace attn;
+using namespace attn::test;
+
+namespace {
+
+struct Shape {
+  const char *pattern;
+  ProblemSizes sizes;
+};
+
+/// Less and more tasks than blocks, tiles that stick out, channels that do,
+/// rows without keys, short tasks behind long ones.
+constexpr Shape shapes[] = {
+    {"noop", {1, 1, 1, 1, 300, 64, 64, 1}},
+    {"noop", {2, 2, 2, 400, 200, 64, 64, 1}},
+    {"causal", {1, 4, 2, 450, 450, 64, 64, 1}},
+    {"sliding_window", {1, 1, 1, 1000, 1000, 64, 64, 1}},
+    {"document_mask", {1, 2, 2, 300, 400, 64, 64, 1}},
+    {"alibi", {1, 2, 2, 203, 113, 64, 56, 1}},
+    {"softcap", {1, 3, 1, 500, 0, 64, 64, 1}},
+};
+
+class Schedules : public testing::TestWithParam<const char *> {
+protected:
+  void SetUp() override {
+    static const bool runs = runsSM90a();
+    if (!runs)
+      GTEST_SKIP() << "no kernels for sm_90a";
+  }
+
+  void run(Case c) {
+    c.schedule = GetParam();
+    // The same counters and barriers once more.
+    c.runs = 2;
+    SCOPED_TRACE(c.name());
+    runPattern(c);
+  }
+};
+
+TEST_P(Schedules, AllShapes) {
+  for (const Shape &shape : shapes) {
+    Case c;
+    c.pattern = shape.pattern;
+    c.type = ElementType::BF16;
+    c.sizes = shape.sizes;
+    run(c);
+  }
+}
+
+// What the copy engine stores goes where strides say.
+TEST_P(Schedules, StridedMemory) {
+  Case c;
+  c.pattern = "causal";
+  c.type = ElementType::F16;
+  c.sizes = {1, 4, 2, 333, 350, 64, 64, 1};
+  c.layout = Layout::BSHD;
+  c.rowPadding = 16, c.offset = 8;
+  run(c);
+}
+
+constexpr const char *schedules[] = {
+    "#attn.schedule<q = 128, kv = 64, warps = 8, stages = 2, producers = 4, "
+    "pingpong = true, drain = true>",
+    "#attn.schedule<q = 128, kv = 64, warps = 8, stages = 2, producers = 4, "
+    "pingpong = true, persistent = true>",
+    "#attn.schedule<q = 128, kv = 64, warps = 8, stages = 2, producers = 4, "
+    "pingpong = true, persistent = true, queries = 2, drain = true>",
+    "#attn.schedule<q = 192, kv = 96, warps = 12, stages = 3, producers = 4, "
+    "persistent = true, queries = 2, drain = true>",
+    "#attn.schedule<q = 64, kv = 128, warps = 4, stages = 2, producers = 4, "
+    "persistent = true, drain = true>",
+    "#attn.schedule<q = 64, kv = 64, warps = 4, stages = 2, producers = 4, "
+    "blocks = 2>",
+};
+
+INSTANTIATE_TEST_SUITE_P(SM90a, Schedules, testing::ValuesIn(schedules));
+
+} // namespace
+
+// Wide heads: a chunk of shared memory for each 64 channels.
+TEST(ScheduleWidths, OutputOfManyChunks) {
+  if (!runsSM90a())
+    GTEST_SKIP() << "no kernels for sm_90a";
+  for (auto [headDim, valueDim] :
+       {std::pair<int64_t, int64_t>(128, 128), {192, 128}, {256, 256}}) {
+    Case c;
+    c.pattern = "causal";
+    c.type = ElementType::BF16;
+    c.sizes = {1, 2, 2, 300, 310, headDim, valueDim, 1};
+    c.schedule = "#attn.schedule<q = 128, kv = 80, warps = 8, stages = 2, "
+                 "producers = 4, persistent = true, drain = true>";
+    c.runs = 2;
+    SCOPED_TRACE(c.name());
+    runPattern(c);
+  }
+}
