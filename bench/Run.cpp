@@ -80,8 +80,7 @@ Result<void> attn::bench::runCases(const Config &config,
     progress.start(i, cases[i]);
     Row row = runner.run(cases[i]);
     describe(row, cases[i], repeats[i]);
-    if (Result<void> added = recorder.add(i, std::move(row), isInterrupted());
-        !added)
+    if (Result<void> added = recorder.add(i, row, isInterrupted()); !added)
       return added;
     progress.finish();
   }
