@@ -221,6 +221,7 @@ the file. '--key=value' works too.
                        is a GPU, else cpu)
   --schedule TEXT      what compiled takes instead of choosing itself, such as
                        '#attn.schedule<q = 128, kv = 64, warps = 4>'
+  --exact              tanh and division of mods at f32's accuracy on a GPU
   --save-path FILE     CSV file, written row by row; beside it lie a .json with
                        everything and a .html for a browser (default: with
                        --config benchmark_results_DATE.csv, else none)

@@ -62,6 +62,7 @@ Result<void> attn::bench::runCases(const Config &config,
     return begun;
   BackendOptions options;
   options.schedule = config.schedule;
+  options.exact = config.exact;
   options.python = config.python;
   options.workerTimeout = static_cast<double>(config.workerTimeout);
   options.torch = {config.maxAutotune, config.dynamic};
