@@ -85,6 +85,8 @@ if lit_config.params.get("gpu"):
     config.available_features.add("gpu")
 if has_torch():
     config.available_features.add("torch")
+if has_tool("chromium"):
+    config.available_features.add("chromium")
 
 # Nothing here takes minutes: a test that hangs is a failure, not a hung suite.
 supported, _ = lit_config.maxIndividualTestTimeIsSupported
