@@ -74,8 +74,9 @@ public:
   virtual std::optional<double> listsSeconds() const { return std::nullopt; }
 };
 
-/// `schedule`: as KernelSpec::schedule.
-std::unique_ptr<Backend> createCompiled(Device &, const std::string &schedule);
+/// `schedule`, `exact`: as in KernelSpec.
+std::unique_ptr<Backend> createCompiled(Device &, const std::string &schedule,
+                                        bool exact);
 /// OpenBLAS or cuBLAS GEMMs around a softmax with the mods applied.
 std::unique_ptr<Backend> createMathCPU(Device &);
 std::unique_ptr<Backend> createMathCUDA(Device &);

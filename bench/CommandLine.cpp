@@ -107,6 +107,11 @@ static Result<std::pair<int64_t, int64_t>> tileOf(const std::string &text) {
       static_cast<size_t>(length) != text.size())
     return errorAt(tool,
                    "expects '--tile' as QUERIES,KEYS, got '" + text + "'");
+  for (long long size : {query, key})
+    if (size < 16 || size > 1024 || size % 16)
+      return errorAt(tool, "expects sizes of '--tile' that are multiples of 16 "
+                           "from 16 to 1024, got '" +
+                               text + "'");
   return std::pair<int64_t, int64_t>(query, key);
 }
 
@@ -216,6 +221,7 @@ the file. '--key=value' works too.
                        is a GPU, else cpu)
   --schedule TEXT      what compiled takes instead of choosing itself, such as
                        '#attn.schedule<q = 128, kv = 64, warps = 4>'
+  --exact              tanh and division of mods at f32's accuracy on a GPU
   --save-path FILE     CSV file, written row by row; beside it lie a .json with
                        everything and a .html for a browser (default: with
                        --config benchmark_results_DATE.csv, else none)

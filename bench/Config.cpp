@@ -228,6 +228,8 @@ static const std::vector<Key> &keyTable() {
        [](Config &c, const Setting &s) { return readBool(c.maxAutotune, s); }},
       {"decoding", true,
        [](Config &c, const Setting &s) { return readBool(c.decoding, s); }},
+      {"exact", true,
+       [](Config &c, const Setting &s) { return readBool(c.exact, s); }},
       {"hot", true,
        [](Config &c, const Setting &s) { return readBool(c.hot, s); }},
       {"throughput", true,

@@ -35,6 +35,7 @@ struct Config {
   int64_t workerTimeout = 300; ///< seconds that one answer of it may take
   bool hot = false;            ///< samples may find their inputs in the cache
   Word savePath;
+  bool exact = false; ///< for `compiled`, as KernelSpec::exact
   /// For `compiled`, as `#attn.schedule<...>`; empty: chosen for each case.
   std::string schedule;
   std::optional<Target> target;

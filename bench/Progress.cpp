@@ -2,6 +2,7 @@
 #include "Progress.h"
 
 #include <algorithm>
+#include <cmath>
 #include <cstdio>
 #include <sys/ioctl.h>
 #include <unistd.h>
@@ -11,7 +12,7 @@ using namespace attn::bench;
 
 std::string attn::bench::formatDuration(double seconds) {
   char text[64];
-  long long minutes = static_cast<long long>(seconds / 60 + 0.5);
+  long long minutes = std::llround(seconds / 60);
   if (seconds < 100)
     std::snprintf(text, sizeof(text), "%.0f s", seconds);
   else if (minutes < 120)

@@ -139,7 +139,7 @@ Result<void> Recorder::appendToCSV() const {
   return {};
 }
 
-Result<void> Recorder::add(size_t index, Row row, bool interrupted) {
+Result<void> Recorder::add(size_t index, const Row &row, bool interrupted) {
   std::string line = toLine(index, row, results.run.backends);
   // What is shown now is what a resumed run would show, to the last digit.
   auto kept = rowFromLine(line, results.run.backends);

@@ -48,7 +48,7 @@ public:
   /// Starts the files. Called once, before the first add().
   Result<void> begin(const Ceilings &);
   /// Keeps a row. `interrupted`: not for good; --resume measures it again.
-  Result<void> add(size_t index, Row row, bool interrupted);
+  Result<void> add(size_t index, const Row &row, bool interrupted);
   /// Adds to the run's description, or replaces what it said.
   void setFact(const std::string &name, const std::string &value);
   /// Writes the JSON file and the report. `complete`: every case was measured.

@@ -48,7 +48,8 @@ attn::bench::createBackends(const std::vector<std::string> &names,
   std::vector<std::unique_ptr<Backend>> backends;
   for (const std::string &name : names) {
     if (name == "compiled")
-      backends.push_back(createCompiled(device, options.schedule));
+      backends.push_back(
+          createCompiled(device, options.schedule, options.exact));
     else if (name == "math")
       backends.push_back(cuda ? createMathCUDA(device) : createMathCPU(device));
     else if (name == "cudnn" && cuda)

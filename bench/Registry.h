@@ -10,6 +10,7 @@ namespace attn::bench {
 /// What a configuration says to backends.
 struct BackendOptions {
   std::string schedule;           ///< for `compiled`, as KernelSpec::schedule
+  bool exact = false;             ///< the same, as KernelSpec::exact
   std::string python = "python3"; ///< the interpreter of the PyTorch worker
   /// How long one answer of the worker may take; FlexAttention's tuning is the
   /// longest.

@@ -56,6 +56,7 @@ static std::string commonFlags(const Config &config, Target target) {
   add(config.dynamic, " --dynamic");
   add(config.maxAutotune, " --max-autotune");
   add(config.hot, " --hot");
+  add(config.exact, " --exact");
   if (config.python != Config().python)
     flags += " --python " + shellQuoted(config.python);
   if (config.workerTimeout != Config().workerTimeout)

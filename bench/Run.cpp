@@ -62,6 +62,7 @@ Result<void> attn::bench::runCases(const Config &config,
     return begun;
   BackendOptions options;
   options.schedule = config.schedule;
+  options.exact = config.exact;
   options.python = config.python;
   options.workerTimeout = static_cast<double>(config.workerTimeout);
   options.torch = {config.maxAutotune, config.dynamic};
@@ -79,8 +80,7 @@ Result<void> attn::bench::runCases(const Config &config,
     progress.start(i, cases[i]);
     Row row = runner.run(cases[i]);
     describe(row, cases[i], repeats[i]);
-    if (Result<void> added = recorder.add(i, std::move(row), isInterrupted());
-        !added)
+    if (Result<void> added = recorder.add(i, row, isInterrupted()); !added)
       return added;
     progress.finish();
   }

@@ -13,8 +13,8 @@ namespace attn::bench {
 class Buffer {
 public:
   Buffer() = default;
-  Buffer(Buffer &&other) { *this = std::move(other); }
-  Buffer &operator=(Buffer &&other) {
+  Buffer(Buffer &&other) noexcept { *this = std::move(other); }
+  Buffer &operator=(Buffer &&other) noexcept {
     std::swap(device, other.device);
     std::swap(memory, other.memory);
     return *this;

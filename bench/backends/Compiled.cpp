@@ -13,8 +13,8 @@ using namespace attn::bench;
 namespace {
 class Compiled final : public Backend {
 public:
-  Compiled(Device &device, const std::string &schedule)
-      : device(device), schedule(schedule) {}
+  Compiled(Device &device, const std::string &schedule, bool exact)
+      : device(device), schedule(schedule), exact(exact) {}
   const char *name() const override { return "compiled"; }
 
   std::optional<Refusal> prepare(const Problem &newProblem) override {
@@ -74,6 +74,7 @@ private:
     spec.scale = problem->scale;
     spec.aligned = isAligned();
     spec.schedule = schedule;
+    spec.exact = exact;
     return AttentionKernel::compile(*problem->mod, spec);
   }
 
@@ -86,6 +87,7 @@ private:
 
   Device &device;
   std::string schedule;
+  bool exact;
   const Problem *problem = nullptr;
   const AttentionKernel *kernel = nullptr;
   TileLists lists;
@@ -94,6 +96,7 @@ private:
 } // namespace
 
 std::unique_ptr<Backend>
-attn::bench::createCompiled(Device &device, const std::string &schedule) {
-  return std::make_unique<Compiled>(device, schedule);
+attn::bench::createCompiled(Device &device, const std::string &schedule,
+                            bool exact) {
+  return std::make_unique<Compiled>(device, schedule, exact);
 }

@@ -111,13 +111,15 @@ struct SoftcapMod {
   explicit SoftcapMod(const FixedVariant &variant)
       : cap(float(variant.softcap)), causal(variant.causal) {}
 
-  FrontendTensor forward(FrontendGraph graph, FrontendTensor score) {
+  FrontendTensor forward(const FrontendGraph &graph,
+                         const FrontendTensor &score) {
     auto scalar = std::make_shared<fe::graph::Tensor_attributes>(cap);
     FrontendTensor capped = softcap.forward(graph, score, scalar);
     return causal ? fe::graph::attn::score_modifiers::causal_mask(graph, capped)
                   : capped;
   }
-  FrontendTensor backward(FrontendGraph graph, FrontendTensor gradient) {
+  FrontendTensor backward(const FrontendGraph &graph,
+                          const FrontendTensor &gradient) {
     auto scalar = std::make_shared<fe::graph::Tensor_attributes>(cap);
     return softcap.backward(graph, gradient, scalar);
   }
@@ -172,7 +174,7 @@ public:
 private:
   FrontendGraph newGraph() const;
   std::array<FrontendTensor, 3> inputs(fe::graph::Graph &, Plan &) const;
-  std::optional<Refusal> build(Plan &plan, FrontendGraph graph);
+  std::optional<Refusal> build(Plan &plan, const FrontendGraph &graph);
   std::optional<Refusal> planForward(Plan &plan, const TensorView &out,
                                      void *stats);
   std::optional<Refusal> planBackward(const TensorView &out, const Gradients &);
@@ -189,7 +191,7 @@ private:
 };
 
 /// cuDNN says of most things that it cannot do so when it is asked for a plan.
-Refusal refusalFor(fe::error_t error) {
+Refusal refusalFor(const fe::error_t &error) {
   bool broken = error.code == fe::error_code_t::CUDA_API_FAILED ||
                 error.code == fe::error_code_t::HANDLE_ERROR ||
                 error.code == fe::error_code_t::INVALID_CUDA_DEVICE;
@@ -255,7 +257,7 @@ std::array<FrontendTensor, 3> Cudnn::inputs(fe::graph::Graph &graph,
 }
 
 /// Chooses an execution plan for the graph, and adds both to `plan`.
-std::optional<Refusal> Cudnn::build(Plan &plan, FrontendGraph graph) {
+std::optional<Refusal> Cudnn::build(Plan &plan, const FrontendGraph &graph) {
   auto start = std::chrono::steady_clock::now();
   int64_t bytes = 0;
   if (fe::error_t error = graph->build(handle, {fe::HeurMode_t::A});
@@ -274,7 +276,7 @@ std::optional<Refusal> Cudnn::build(Plan &plan, FrontendGraph graph) {
   return std::nullopt;
 }
 
-static void shapeAs(FrontendTensor tensor, TensorId id,
+static void shapeAs(const FrontendTensor &tensor, TensorId id,
                     const TensorView &view) {
   tensor->set_output(true)
       .set_uid(id)
@@ -292,10 +294,11 @@ std::optional<Refusal> Cudnn::planForward(Plan &plan, const TensorView &out,
   describe(attributes, *problem, variant);
   attributes.set_generate_stats(rowStats != nullptr);
   if (variant.softcap)
-    attributes.set_score_mod([mod = std::make_shared<SoftcapMod>(variant)](
-                                 FrontendGraph in, FrontendTensor score) {
-      return mod->forward(in, score);
-    });
+    attributes.set_score_mod(
+        [mod = std::make_shared<SoftcapMod>(variant)](
+            const FrontendGraph &in, const FrontendTensor &score) {
+          return mod->forward(in, score);
+        });
   auto [result, saved] = graph->sdpa(query, key, value, attributes);
   shapeAs(result, kOut, out);
   plan.pack[kOut] = out.data;
@@ -337,11 +340,12 @@ std::optional<Refusal> Cudnn::planBackward(const TensorView &out,
   describe(attributes, *problem, variant);
   if (variant.softcap) {
     auto mod = std::make_shared<SoftcapMod>(variant);
-    attributes.set_score_mod([mod](FrontendGraph in, FrontendTensor score) {
-      return mod->forward(in, score);
-    });
+    attributes.set_score_mod(
+        [mod](const FrontendGraph &in, const FrontendTensor &score) {
+          return mod->forward(in, score);
+        });
     attributes.set_score_mod_bprop(
-        [mod](FrontendGraph in, FrontendTensor gradient) {
+        [mod](const FrontendGraph &in, const FrontendTensor &gradient) {
           return mod->backward(in, gradient);
         });
   }

@@ -6,6 +6,7 @@ differ, only what comes to the same is run.
 """
 
 import importlib
+import inspect
 
 import pattern as patterns
 import sdpa
@@ -94,6 +95,14 @@ def _first(result):
     return result[0] if isinstance(result, tuple) else result
 
 
+def _check_options(function, options):
+    """Older releases know fewer parameters: softcap came with 2.6, for one."""
+    known = inspect.signature(function).parameters
+    for name in options:
+        if name not in known:
+            raise unsupported(f"the installed {function.__name__} takes no '{name}'")
+
+
 def _dense_or_packed(problem, package, options):
     if problem.pattern.documents:
         return _packed(problem, package, options)
@@ -102,6 +111,7 @@ def _dense_or_packed(problem, package, options):
         # The query is aligned to the last key: cut off what comes after it.
         first, end = patterns.visible_keys(problem.pattern, problem.offset, end)
     run = package.flash_attn_func
+    _check_options(run, options)
 
     def call(query, key, value):
         out = run(
@@ -148,9 +158,11 @@ def fakv(problem):
     options = _options(problem)
     if problem.pattern.bias == "alibi":
         options["alibi_slopes"] = problem.captures["slopes"]
+    run = package.flash_attn_with_kvcache
+    _check_options(run, options)
 
     def call(query, key, value):
-        out = package.flash_attn_with_kvcache(
+        out = run(
             query.transpose(1, 2),
             key.transpose(1, 2),
             value.transpose(1, 2),

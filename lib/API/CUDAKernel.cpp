@@ -1,8 +1,10 @@
 // Attention on NVIDIA GPUs: PTX by the pipeline for this GPU, the driver's JIT.
 //
-// A kernel has variants, each compiled when it is first needed: one with the tensor
-// copies and matrix instructions of sm_90a, and those for every GPU, for memory whose
-// rows are aligned or not. What a launch's memory allows says which one runs.
+// A kernel has variants, each compiled when it is first needed: those with the
+// tensor copies and matrix instructions of sm_90a, one of them for problems
+// that would leave multiprocessors idle, and those for every GPU, for memory
+// whose rows are aligned or not. What a launch's memory allows, and its
+// lengths, say which one runs.
 #include "CUDACode.h"
 #include "KernelImpl.h"
 #include "KernelModule.h"
@@ -20,7 +22,7 @@ using namespace attn;
 
 namespace {
 
-enum class Path { SM90a, Aligned, Any };
+enum class Path { SM90a, SM90aFewTasks, Aligned, Any };
 
 /// The code for one kind of memory.
 struct Variant {
@@ -32,9 +34,9 @@ struct Variant {
 };
 
 Result<Variant> compileVariant(const Mod &mod, const KernelSpec &spec,
-                               const char *target) {
+                               const char *target, bool fewTasks) {
   std::unique_lock<std::mutex> lock(mod.impl().mutex);
-  Result<KernelModule> kernel = buildKernelModule(mod, spec, target);
+  Result<KernelModule> kernel = buildKernelModule(mod, spec, target, fewTasks);
   if (!kernel)
     return Error{kernel.error()};
   Variant variant;
@@ -49,7 +51,7 @@ Result<Variant> compileVariant(const Mod &mod, const KernelSpec &spec,
     return Error{lowered.error()};
   Result<std::vector<CUDACode>> code =
       loadCUDACode(mod, *kernel->module, {KernelModule::function},
-                   /*exact=*/spec.type == ElementType::F32, target);
+                   spec.exact || spec.type == ElementType::F32, target);
   if (!code)
     return Error{code.error()};
   variant.code = code->front();
@@ -92,13 +94,23 @@ struct CUDAKernel : public AttentionKernel::Impl {
 
   Result<void> run(const KernelArguments &arguments) const override;
   Result<const Variant *> variantFor(Path path) const;
+  /// Whether tiles of 64 queries all run at once. Lists are for the tiles of
+  /// the kernel, and a schedule that was given stays.
+  bool hasFewTasks(const TensorView &query) const {
+    constexpr int64_t rows = 64;
+    return !finder && spec.schedule.empty() &&
+           query.sizes[0] * query.sizes[1] *
+                   ((query.sizes[2] + rows - 1) / rows) <=
+               multiprocessors;
+  }
   Result<void> launch(const Variant &variant, const KernelArguments &arguments,
                       const std::vector<cuda::TensorMap> &maps) const;
 
   Mod mod;
   Path best = Path::Any;
+  int64_t multiprocessors = 0;
   mutable std::mutex mutex;
-  mutable std::optional<Variant> variants[3];
+  mutable std::optional<Variant> variants[4];
 };
 
 /// The tensor maps of a launch. Errors: what the copy engine does not take.
@@ -138,8 +150,9 @@ Result<const Variant *> CUDAKernel::variantFor(Path path) const {
     other.aligned = path != Path::Any;
     if (best == Path::SM90a && path != best)
       other.schedule.clear();
-    Result<Variant> compiled =
-        compileVariant(mod, other, path == Path::SM90a ? "sm90a" : "sm80");
+    bool few = path == Path::SM90aFewTasks;
+    Result<Variant> compiled = compileVariant(
+        mod, other, few || path == Path::SM90a ? "sm90a" : "sm80", few);
     if (!compiled)
       return Error{compiled.error()};
     variant = std::move(*compiled);
@@ -157,8 +170,8 @@ CUDAKernel::launch(const Variant &variant, const KernelArguments &a,
     parameters.addCapture(captures[i], a.captures[i]);
   parameters.add(a.out);
   if (spec.lse)
-    parameters.add(a.lse, {a.query.sizes[0], a.query.sizes[1],
-                           a.query.sizes[2]});
+    parameters.add(a.lse,
+                   {a.query.sizes[0], a.query.sizes[1], a.query.sizes[2]});
   TileLists own;
   if (variant.finder) {
     Result<const TileLists *> found = listsFor(*variant.finder, a, own);
@@ -185,7 +198,8 @@ Result<void> CUDAKernel::run(const KernelArguments &a) const {
   bool aligned = spec.aligned && isAligned(a.query) && isAligned(a.key) &&
                  isAligned(a.value) && isAligned(a.out);
   if (aligned && best == Path::SM90a) {
-    Result<const Variant *> variant = variantFor(best);
+    Result<const Variant *> variant =
+        variantFor(hasFewTasks(a.query) ? Path::SM90aFewTasks : best);
     if (!variant)
       return Error{variant.error()};
     Result<std::vector<cuda::TensorMap>> maps = tensorMapsOf(**variant, a);
@@ -220,8 +234,8 @@ static Result<Path> choosePath(const Mod &mod, const KernelSpec &spec,
                    "do not start at multiples of 16 bytes"};
     return Path::SM90a;
   }
-  bool fits = *sm90a && !spec.portable && spec.aligned &&
-              spec.type != ElementType::F32;
+  bool fits =
+      *sm90a && !spec.portable && spec.aligned && spec.type != ElementType::F32;
   return fits ? Path::SM90a : portable;
 }
 
@@ -238,6 +252,10 @@ AttentionImpl attn::createCUDAKernel(const Mod &mod, const KernelSpec &spec) {
   if (!path)
     return Error{path.error()};
   impl->best = *path;
+  Result<cuda::DeviceInfo> info = cuda::deviceInfo(*device);
+  if (!info)
+    return Error{info.error()};
+  impl->multiprocessors = info->multiprocessors;
   Result<const Variant *> variant = impl->variantFor(*path);
   if (!variant)
     return Error{variant.error()};

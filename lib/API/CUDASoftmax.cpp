@@ -205,13 +205,9 @@ OwningOpRef<ModuleOp> buildModule(const api::Mod &mod,
       index,       index,
       f32};
   mlir::attn::ModOp entry = mod.impl().standalone();
-  for (Attribute capture : entry.getCaptureTypes()) {
-    Type type = cast<TypeAttr>(capture).getValue();
-    if (auto tensor = dyn_cast<RankedTensorType>(type))
-      type = MemRefType::get(SmallVector<int64_t>(tensor.getRank(), dynamic),
-                             tensor.getElementType());
-    types.push_back(type);
-  }
+  for (Attribute capture : entry.getCaptureTypes())
+    types.push_back(
+        mlir::attn::contiguousMemoryType(cast<TypeAttr>(capture).getValue()));
   auto func = gpu::GPUFuncOp::create(builder, loc, kernelName,
                                      builder.getFunctionType(types, {}));
   func->setAttr(gpu::GPUDialect::getKernelFuncAttrName(),

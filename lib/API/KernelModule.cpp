@@ -107,7 +107,8 @@ static Result<void> checkSpec(const KernelSpec &spec) {
 
 Result<KernelModule> attn::buildKernelModule(const Mod &mod,
                                              const KernelSpec &spec,
-                                             const char *target) {
+                                             const char *target,
+                                             bool fewTasks) {
   if (Result<void> fine = checkSpec(spec); !fine)
     return Error{fine.error()};
   Result<ScheduleAttr> schedule =
@@ -133,6 +134,7 @@ Result<KernelModule> attn::buildKernelModule(const Mod &mod,
     mlir::attn::AttnSelectSchedulePassOptions options;
     options.target = target;
     options.aligned = spec.aligned;
+    options.fewTasks = fewTasks;
     pm.addPass(mlir::attn::createAttnSelectSchedulePass(options));
     return pm.run(*result.module);
   });

@@ -31,7 +31,8 @@ struct KernelModule {
 /// Errors: dimensions that attention does not take; a schedule that does not
 /// parse.
 Result<KernelModule> buildKernelModule(const Mod &mod, const KernelSpec &spec,
-                                       const char *target);
+                                       const char *target,
+                                       bool fewTasks = false);
 
 /// Whether the schedule `text` gives copies to warps of their own. Errors: it does
 /// not parse.

@@ -194,13 +194,9 @@ OwningOpRef<ModuleOp> buildSoftmaxModule(const Mod &mod, ElementType scoreType,
       i32,
       score};
   mlir::attn::ModOp entry = mod.impl().standalone();
-  for (Attribute capture : entry.getCaptureTypes()) {
-    Type type = cast<TypeAttr>(capture).getValue();
-    if (auto tensor = dyn_cast<RankedTensorType>(type))
-      type = MemRefType::get(SmallVector<int64_t>(tensor.getRank(), dynamic),
-                             tensor.getElementType());
-    types.push_back(type);
-  }
+  for (Attribute capture : entry.getCaptureTypes())
+    types.push_back(
+        mlir::attn::contiguousMemoryType(cast<TypeAttr>(capture).getValue()));
   builder.setInsertionPointToEnd(module->getBody());
   auto function = func::FuncOp::create(builder, loc, "softmax_row",
                                        builder.getFunctionType(types, {}));

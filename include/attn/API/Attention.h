@@ -122,6 +122,9 @@ struct KernelSpec {
   bool aligned = true;
   /// CUDA: the kernel for every GPU, even where there is one for this GPU.
   bool portable = false;
+  /// CUDA: tanh and division of mods at f32's accuracy also where tensors are bf16
+  /// or f16, whose rounding hides the hardware's approximations; f32 always is.
+  bool exact = false;
 };
 
 class TileLists; // attn/API/Tiles.h

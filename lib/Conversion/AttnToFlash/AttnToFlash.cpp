@@ -6,6 +6,7 @@
 #include "attn/Conversion/Passes.h"
 #include "attn/Conversion/TileLists.h"
 #include "attn/Dialect/Attn/IR/AttnDialect.h"
+#include "attn/Dialect/Attn/IR/ModProgram.h"
 #include "attn/Dialect/Tile/IR/TileDialect.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -24,16 +25,12 @@ namespace mlir::attn {
 using namespace mlir;
 using namespace mlir::attn;
 
-/// How the kernel sees a tensor: sizes and strides at run time, but for the
-/// channel dimension of a rank 4 tensor, which is static and contiguous. A
-/// captured tensor and LSE are contiguous.
-static Type memoryType(Type type, bool strided) {
-  auto tensor = dyn_cast<RankedTensorType>(type);
-  if (!tensor)
-    return type;
+/// How the kernel sees query, key, value and output: sizes and strides at run
+/// time, but for the channel dimension, which is static and contiguous. (A
+/// captured tensor and LSE are contiguous.)
+static Type stridedMemoryType(Type type) {
+  auto tensor = cast<RankedTensorType>(type);
   SmallVector<int64_t> shape(tensor.getRank(), ShapedType::kDynamic);
-  if (!strided)
-    return MemRefType::get(shape, tensor.getElementType());
   shape.back() = tensor.getShape().back();
   SmallVector<int64_t> strides(tensor.getRank(), ShapedType::kDynamic);
   strides.back() = 1;
@@ -87,12 +84,12 @@ static void convertFunction(AttentionOp op, bool roundProbabilities) {
   auto func = cast<func::FuncOp>(op->getParentOp());
   SmallVector<Type> inputs;
   for (Value operand : {op.getQuery(), op.getKey(), op.getValue()})
-    inputs.push_back(memoryType(operand.getType(), /*strided=*/true));
+    inputs.push_back(stridedMemoryType(operand.getType()));
   for (Value capture : op.getCaptures())
-    inputs.push_back(memoryType(capture.getType(), /*strided=*/false));
-  inputs.push_back(memoryType(op.getOut().getType(), /*strided=*/true));
+    inputs.push_back(contiguousMemoryType(capture.getType()));
+  inputs.push_back(stridedMemoryType(op.getOut().getType()));
   if (op.getLse())
-    inputs.push_back(memoryType(op.getLse().getType(), /*strided=*/false));
+    inputs.push_back(contiguousMemoryType(op.getLse().getType()));
   size_t firstList = inputs.size();
   if (!logic.hasOneRun)
     llvm::append_range(inputs, tileListTypes(op.getContext()));

@@ -4,6 +4,7 @@
 
 #include "attn/Conversion/Passes.h"
 #include "attn/Dialect/Attn/IR/AttnDialect.h"
+#include "attn/Dialect/Attn/IR/ModProgram.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
@@ -19,14 +20,6 @@ namespace mlir::attn {
 
 using namespace mlir;
 using namespace mlir::attn;
-
-static Type memoryType(Type type) {
-  auto tensor = dyn_cast<RankedTensorType>(type);
-  if (!tensor)
-    return type;
-  SmallVector<int64_t> shape(tensor.getRank(), ShapedType::kDynamic);
-  return MemRefType::get(shape, tensor.getElementType());
-}
 
 using Build = void (*)(ModuleOp, Team &, const TileFinderSpec &);
 
@@ -49,7 +42,7 @@ static LogicalResult convert(AttentionOp op, bool warps, Build build) {
                       op.getSchedule()->getQ(),
                       op.getSchedule()->getKv()};
   for (Value capture : op.getCaptures())
-    spec.captures.push_back(memoryType(capture.getType()));
+    spec.captures.push_back(contiguousMemoryType(capture.getType()));
   std::unique_ptr<Team> team =
       warps ? createWarp(op.getLoc()) : createThread(op.getLoc());
   build(func->getParentOfType<ModuleOp>(), *team, spec);

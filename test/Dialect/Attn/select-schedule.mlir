@@ -2,6 +2,7 @@
 // RUN: attn-opt %s --attn-select-schedule="target=sm80" | FileCheck %s --check-prefixes=CHECK,SM80
 // RUN: attn-opt %s --attn-select-schedule="target=sm80 aligned=false" | FileCheck %s --check-prefix=UNALIGNED
 // RUN: attn-opt %s --attn-select-schedule="target=sm90a" | FileCheck %s --check-prefix=SM90A
+// RUN: attn-opt %s --attn-select-schedule="target=sm90a few-tasks=true" | FileCheck %s --check-prefix=FEW
 // RUN: not attn-opt %s --attn-select-schedule="target=sm79" 2>&1 | FileCheck %s --check-prefix=TARGET
 
 // TARGET: error: expects 'target' cpu, sm80 or sm90a, got 'sm79'
@@ -22,6 +23,8 @@
 // SM80: attn.attention {{.*}}schedule = #attn.schedule<q = {{[0-9]+}}, kv = {{[0-9]+}}, warps = {{[0-9]+}}{{.*}}>
 // SM90A-COUNT-3: attn.attention {{.*}}schedule = #attn.schedule<{{.*}}producers = 4{{.*}}>
 // UNALIGNED-COUNT-3: aligned = false
+// Few tasks are as small as a group of four warps allows.
+// FEW-COUNT-3: attn.attention {{.*}}schedule = #attn.schedule<q = 64, {{.*}}warps = 4, {{.*}}producers = 4>
 func.func @selects(%a: !q64, %b: !q256, %c: !f32) -> (!q64, !q256, !f32) {
   %x = attn.attention %a, %a, %a : (!q64, !q64, !q64) -> !q64
   %y = attn.attention %b, %b, %b : (!q256, !q256, !q256) -> !q256

@@ -24,17 +24,19 @@ static bool portable = false;
 void attn::test::selectPortable() { portable = true; }
 
 bool attn::test::runsSM90a() {
-  if (chosenTarget == Target::CPU || portable)
-    return false;
-  KernelSpec spec;
-  spec.target = Target::CUDA;
-  spec.type = ElementType::BF16;
-  device();
-  Result<Mod> mod = loadPattern("noop");
-  Result<AttentionKernel> kernel =
-      mod ? AttentionKernel::compile(*mod, spec) : Error{mod.error()};
-  return kernel &&
-         kernel->schedule().find("producers") != std::string::npos;
+  static const bool runs = [] {
+    if (chosenTarget == Target::CPU || portable)
+      return false;
+    KernelSpec spec;
+    spec.target = Target::CUDA;
+    spec.type = ElementType::BF16;
+    device();
+    Result<Mod> mod = loadPattern("noop");
+    Result<AttentionKernel> kernel =
+        mod ? AttentionKernel::compile(*mod, spec) : Error{mod.error()};
+    return kernel && kernel->schedule().find("producers") != std::string::npos;
+  }();
+  return runs;
 }
 
 static bool onMachine = false;

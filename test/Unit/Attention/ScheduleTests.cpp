@@ -29,8 +29,7 @@ constexpr Shape shapes[] = {
 class Schedules : public testing::TestWithParam<const char *> {
 protected:
   void SetUp() override {
-    static const bool runs = runsSM90a();
-    if (!runs)
+    if (!runsSM90a())
       GTEST_SKIP() << "no kernels for sm_90a";
   }
 
@@ -82,6 +81,23 @@ constexpr const char *schedules[] = {
 INSTANTIATE_TEST_SUITE_P(SM90a, Schedules, testing::ValuesIn(schedules));
 
 } // namespace
+
+// Where tiles of 64 queries all run at once, every launch takes them: on the
+// PTX machine three do, a GPU has more.
+TEST(ScheduleLengths, FewTasks) {
+  if (!runsSM90a())
+    GTEST_SKIP() << "no kernels for sm_90a";
+  for (auto [pattern, headDim] : {std::pair<const char *, int64_t>("alibi", 64),
+                                  {"causal", 128},
+                                  {"sliding_window", 256}}) {
+    Case c;
+    c.pattern = pattern;
+    c.type = ElementType::BF16;
+    c.sizes = {1, 1, 1, 150, 333, headDim, headDim, 1};
+    SCOPED_TRACE(c.name());
+    runPattern(c);
+  }
+}
 
 // Wide heads: a chunk of shared memory for each 64 channels.
 TEST(ScheduleWidths, OutputOfManyChunks) {

@@ -1,5 +1,6 @@
 // The text of attn.mod and the rules of its programs.
 #include "attn/Dialect/Attn/IR/AttnDialect.h"
+#include "attn/Dialect/Attn/IR/ModProgram.h"
 
 #include "mlir/IR/Builders.h"
 #include "mlir/Interfaces/FunctionInterfaces.h"
@@ -372,10 +373,8 @@ static bool appliesItself(ModOp start, SymbolTableCollection &symbols) {
 static LogicalResult verifyDataFunction(ModOp op, unsigned i,
                                         FlatSymbolRefAttr symbol,
                                         SymbolTableCollection &symbols) {
-  auto tensor = cast<RankedTensorType>(
-      cast<TypeAttr>(op.getCaptureTypes()[i]).getValue());
-  SmallVector<int64_t> sizes(tensor.getRank(), ShapedType::kDynamic);
-  SmallVector<Type> inputs{MemRefType::get(sizes, tensor.getElementType())};
+  SmallVector<Type> inputs{contiguousMemoryType(
+      cast<TypeAttr>(op.getCaptureTypes()[i]).getValue())};
   inputs.append(6, IndexType::get(op.getContext()));
   auto wanted = FunctionType::get(op.getContext(), inputs, {});
   auto function =

@@ -154,6 +154,14 @@ Value mlir::attn::inlineProgram(OpBuilder &builder, Location loc,
       .clone(program, captures, args);
 }
 
+Type mlir::attn::contiguousMemoryType(Type type) {
+  auto tensor = dyn_cast<RankedTensorType>(type);
+  if (!tensor)
+    return type;
+  SmallVector<int64_t> shape(tensor.getRank(), ShapedType::kDynamic);
+  return MemRefType::get(shape, tensor.getElementType());
+}
+
 Value mlir::attn::loadFromMemory(OpBuilder &builder, LoadOp load,
                                  ValueRange indices, Value table) {
   Location loc = load.getLoc();

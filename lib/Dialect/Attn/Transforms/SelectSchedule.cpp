@@ -63,10 +63,16 @@ static ScheduleAttr selectForSM80(AttentionOp op, bool aligned) {
 /// output and the scores of one step fill the registers that setmaxnreg leaves
 /// each thread; the stages of keys and values fill shared memory. Three groups hide
 /// more of each other's softmax where the products are short (docs/performance.md
-/// compares the candidates).
-static ScheduleAttr selectForSM90a(AttentionOp op) {
+/// compares the candidates). With few tasks, each is as small as can be.
+static ScheduleAttr selectForSM90a(AttentionOp op, bool fewTasks) {
   int64_t widest = std::max(op.getHeadDim(), op.getValueDim());
   bool narrow = widest <= 64;
+  if (fewTasks)
+    return ScheduleAttr::get(op.getContext(), /*q=*/64,
+                             widest <= 128 ? 128 : widest <= 192 ? 112 : 80,
+                             /*warps=*/4, /*stages=*/widest <= 128 ? 3 : 2,
+                             /*aligned=*/true, /*producers=*/4,
+                             /*pingpong=*/false);
   int64_t q = narrow ? 192 : 128;
   int64_t kv = narrow ? 96 : widest <= 128 ? 128 : widest <= 192 ? 112 : 80;
   return ScheduleAttr::get(op.getContext(), q, kv, /*warps=*/q / 16,
@@ -90,7 +96,7 @@ struct AttnSelectSchedulePass
       if (!op.getSchedule())
         op.setScheduleAttr(target == "cpu"    ? selectForCPU(op, aligned)
                            : target == "sm80" ? selectForSM80(op, aligned)
-                                              : selectForSM90a(op));
+                                              : selectForSM90a(op, fewTasks));
     });
   }
 };

@@ -31,6 +31,10 @@ Value inlineProgram(OpBuilder &builder, Location loc, Region &program,
                     ValueRange captures, ValueRange args, LowerLoadFn lowerLoad,
                     ProgramOptions options = {});
 
+/// What a tensor is in a kernel's memory unless it is strided: contiguous, its
+/// sizes known at run time. Captured tensors are; other types are their own.
+Type contiguousMemoryType(Type type);
+
 /// A LowerLoadFn for tables that are memrefs. An index that is an argument of the
 /// program is inside (the sizes are checked beforehand); one that is computed is
 /// clamped, so that no program reads other memory.

@@ -38,7 +38,9 @@ def AttnSelectSchedulePass : Pass<"attn-select-schedule", "::mlir::ModuleOp"> {
   let options = [
     Option<"target", "target", "std::string", "\"cpu\"", "cpu, sm80 or sm90a">,
     Option<"aligned", "aligned", "bool", "true",
-           "whether rows start at multiples of 16 bytes">
+           "whether rows start at multiples of 16 bytes">,
+    Option<"fewTasks", "few-tasks", "bool", "false",
+           "whether a GPU has more multiprocessors than there are query tiles">
   ];
 }
 
