@@ -107,6 +107,11 @@ static Result<std::pair<int64_t, int64_t>> tileOf(const std::string &text) {
       static_cast<size_t>(length) != text.size())
     return errorAt(tool,
                    "expects '--tile' as QUERIES,KEYS, got '" + text + "'");
+  for (long long size : {query, key})
+    if (size < 16 || size > 1024 || size % 16)
+      return errorAt(tool, "expects sizes of '--tile' that are multiples of 16 "
+                           "from 16 to 1024, got '" +
+                               text + "'");
   return std::pair<int64_t, int64_t>(query, key);
 }
 

@@ -4,6 +4,9 @@
 
 #include <yaml-cpp/yaml.h>
 
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
 #include <fstream>
 #include <sstream>
 
@@ -69,9 +72,14 @@ static Result<std::vector<Setting>> readRoot(const std::string &path,
 Result<std::vector<Setting>>
 attn::bench::readConfigFile(const std::string &path) {
   std::ifstream file(path);
+  if (!file)
+    return errorAt(path,
+                   std::string("cannot be read: ") + std::strerror(errno));
+  std::error_code code;
+  if (std::filesystem::is_directory(path, code))
+    return errorAt(path, "cannot be read: it is a folder");
   std::stringstream text;
-  if (!file || !(text << file.rdbuf()))
-    return errorAt(path, "cannot be read");
+  text << file.rdbuf(); // fails on an empty file, which is no error
   try {
     std::vector<YAML::Node> documents = YAML::LoadAll(text.str());
     if (documents.size() > 1)

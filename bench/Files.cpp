@@ -43,7 +43,7 @@ static std::string nameOf(const fs::path &file) {
 Result<std::string> attn::bench::findConfig(const std::string &word) {
   std::error_code code;
   fs::path path(word);
-  if (fs::exists(path, code) || path.has_parent_path() || path.has_extension())
+  if (fs::exists(path, code) || path.has_parent_path())
     return word;
   std::vector<std::string> known;
   for (const fs::path &directory : configDirectories())
@@ -51,10 +51,14 @@ Result<std::string> attn::bench::findConfig(const std::string &word) {
       for (const auto &entry : fs::directory_iterator(folder, code)) {
         if (entry.path().extension() != ".yaml")
           continue;
-        known.push_back(nameOf(entry.path()));
-        if (known.back() == word)
-          return entry.path().string();
+        const fs::path &file = entry.path();
+        known.push_back(nameOf(file));
+        if (known.back() == word || file.stem() == word ||
+            file.filename() == word)
+          return file.string();
       }
+  if (path.has_extension())
+    return word; // which then cannot be read
   std::sort(known.begin(), known.end());
   known.erase(std::unique(known.begin(), known.end()), known.end());
   return errorAt("attn-bench", unknownName("configuration", word, known));

@@ -35,6 +35,9 @@ config.environment["FILECHECK_OPTS"] = "--enable-var-scope --dump-input-filter=e
 config.substitutions.append(("%configs", os.path.join(config.attn_source_dir, "configs")))
 config.substitutions.append(("%source", config.attn_source_dir))
 config.substitutions.append(("%build", config.attn_build_dir))
+# LD_PRELOAD=%fake_gpu gives a program a GPU of the host's (test/PTXMachine).
+fake_gpu = os.path.join(config.attn_build_dir, "test", "Unit", "Doubles", "libFakeGPU.so")
+config.substitutions.append(("%fake_gpu", fake_gpu))
 # Runs the function `main` of linalg on tensors: attn-opt FILE %linalg_to_llvm | %run_main
 linalg_to_llvm = [
     "--convert-elementwise-to-linalg",
@@ -82,6 +85,8 @@ if lit_config.params.get("gpu"):
     config.available_features.add("gpu")
 if has_torch():
     config.available_features.add("torch")
+if has_tool("chromium"):
+    config.available_features.add("chromium")
 
 # Nothing here takes minutes: a test that hangs is a failure, not a hung suite.
 supported, _ = lit_config.maxIndividualTestTimeIsSupported

@@ -65,11 +65,14 @@ function readCase(item) {
   const parts = item.shape.slice(1, -1).split(',');
   const [batch, heads, queries, kvHeads, keys] = parts.map(Number);
   return {...item, batch, queries, keys, dim: parts[5], heads: `${heads},${kvHeads}`,
-          length: queries === keys ? `${keys}` : `${queries},${keys}`,
+          length: queries === keys || queries === 1 ? `${keys}` : `${queries} x ${keys}`,
           unmasked: item.all_pairs && item.unmasked_pairs !== undefined ? item.unmasked_pairs / item.all_pairs : undefined};
 }
 
 const cases = results.cases.map(readCase);
+/** What a length is: that of both, or of decoding's keys. */
+const decoding = cases.length > 0 && cases.every(c => c.queries === 1);
+const lengthTitle = decoding ? 'keys' : cases.some(c => c.queries !== c.keys) ? 'queries x keys' : 'length';
 const passes = cases.some(c => backends.some(b => c.backends[b].backward)) ?
   ['forward', 'backward'] : ['forward'];
 
@@ -219,7 +222,7 @@ function drawThroughput(chosen) {
       title: {text: pattern, font: {size: 14}, x: 0.02, xanchor: 'left'},
       margin: {l: 56, r: 12, t: 34, b: 44},
       xaxis: {...ruled, type: 'category', categoryorder: 'array', categoryarray: lengths,
-              range: [-0.3, lengths.length - 0.7], title: {text: 'length', standoff: 6}},
+              range: [-0.3, lengths.length - 0.7], title: {text: lengthTitle, standoff: 6}},
       yaxis: {...ruled, title: {text: chosen.measure, standoff: 6},
               ...(chosen.measure.startsWith('time') ? logarithmic(smallest / 1.5, largest * 1.5) : {range: [0, largest * 1.08]})},
     }, /*buttons=*/ false);
@@ -259,7 +262,7 @@ function drawMap(chosen) {
   }], {
     height,
     margin: {l: 12, r: 12, t: 30, b: 50},
-    xaxis: {type: 'category', side: 'bottom', title: {text: 'length', standoff: 6}, showgrid: false},
+    xaxis: {type: 'category', side: 'bottom', title: {text: lengthTitle, standoff: 6}, showgrid: false},
     yaxis: {type: 'category', automargin: true, autorange: 'reversed', showgrid: false},
   });
 }
@@ -311,7 +314,6 @@ function drawRoofline(chosen) {
 function drawPlots() {
   for (const section of document.querySelectorAll('.plots')) section.hidden = !window.Plotly || !cases.length;
   if (!window.Plotly || !cases.length) return;
-  const decoding = cases.every(c => c.queries === 1);
   const pass = {name: 'pass', label: 'pass', values: passes};
   choices('throughput-choice', [
     {name: 'measure', label: 'show', values: Object.keys(measures), initial: decoding ? byteUnit.name : flopUnit.name},
