@@ -189,7 +189,8 @@ def main():
     worker = Worker()
     for line in sys.stdin:
         request = json.loads(line)
-        log(f"{request['op']} {request.get('slot', '')}")
+        flags = [name for name in ("max_autotune", "dynamic") if request.get(name)]
+        log(" ".join([request["op"], request.get("slot", "")] + flags))
         answer = getattr(worker, request["op"])(request)
         if answer is not None:
             print(json.dumps({"id": request["id"], **answer}), flush=True)

@@ -135,6 +135,26 @@ template <typename T> void fma(Warp &w, const Instruction &i, Mask mask) {
   });
 }
 
+/// Two numbers in a word.
+template <typename T> void fmaPair(Warp &w, const Instruction &i, Mask mask) {
+  uint32_t *d = w.lanes<uint32_t>(i.operands[0]);
+  const uint32_t *a = w.lanes<uint32_t>(i.operands[1]),
+                 *b = w.lanes<uint32_t>(i.operands[2]),
+                 *c = w.lanes<uint32_t>(i.operands[3]);
+  using Tr = Traits<T>;
+  forLanes(mask, [=](int l) {
+    uint32_t pair = 0;
+    for (int shift : {0, 16}) {
+      auto half = [&](uint32_t word) {
+        return Tr::load(T{uint16_t(word >> shift)});
+      };
+      T result = Tr::store(std::fma(half(a[l]), half(b[l]), half(c[l])));
+      pair |= uint32_t(result.bits) << shift;
+    }
+    d[l] = pair;
+  });
+}
+
 template <typename F> Handler forFloat(Decoder &d, F f) {
   const std::string &type = d.type();
   if (type == "f32")
@@ -185,7 +205,11 @@ Handler attn::ptx::decodeFloat(Decoder &d) {
   Handler handler = nullptr;
   if (!floating || bytes == 0)
     return nullptr;
-  if (name == "fma" || (name == "mad" && d.has("rn")))
+  if (name == "fma" && d.type() == "bf16x2")
+    handler = fmaPair<BFloat16>;
+  else if (name == "fma" && d.type() == "f16x2")
+    handler = fmaPair<Float16>;
+  else if (name == "fma" || (name == "mad" && d.has("rn")))
     handler =
         forFloat(d, [](auto zero) -> Handler { return fma<decltype(zero)>; });
   else if (d.has("NaN"))

@@ -5,6 +5,7 @@
 #include "mlir/Dialect/LLVMIR/NVVMDialect.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
+#include "llvm/Support/MathExtras.h"
 
 using namespace mlir;
 using namespace mlir::tile;
@@ -57,23 +58,73 @@ struct WordLoop {
 
 } // namespace
 
-/// Whether `found`, an i32, is not zero in any thread of the group of four
-/// warps. nvvm.barrier reduces over barrier 0 only.
+/// Whether `found`, an i1, holds in any thread of the group of four warps.
+/// nvvm.barrier reduces over barrier 0 only.
 static Value anyOfGroup(Distribution &d, Value found) {
   ImplicitLocOpBuilder &b = d.b;
+  Value bit = arith::ExtUIOp::create(b, b.getI32Type(), found);
   Value id = arith::AddIOp::create(b, d.warpGroup, d.i32(groups));
-  return LLVM::InlineAsmOp::create(
-             b, b.getI32Type(), ValueRange{found, id},
-             "{\n.reg .pred p, q;\nsetp.ne.u32 p, $1, 0;\n"
-             "bar.red.or.pred q, $2, 128, p;\nselp.u32 $0, 1, 0, q;\n}",
-             "=r,r,r", /*has_side_effects=*/true, /*is_align_stack=*/false,
-             LLVM::TailCallKind::None, LLVM::AsmDialectAttr(), ArrayAttr())
-      .getResult(0);
+  Value any = LLVM::InlineAsmOp::create(
+                  b, b.getI32Type(), ValueRange{bit, id},
+                  "{\n.reg .pred p, q;\nsetp.ne.u32 p, $1, 0;\n"
+                  "bar.red.or.pred q, $2, 128, p;\nselp.u32 $0, 1, 0, q;\n}",
+                  "=r,r,r", /*has_side_effects=*/true,
+                  /*is_align_stack=*/false, LLVM::TailCallKind::None,
+                  LLVM::AsmDialectAttr(), ArrayAttr())
+                  .getResult(0);
+  return arith::CmpIOp::create(b, arith::CmpIPredicate::ne, any, d.i32(0));
 }
 
-/// Of a tile in registers: each thread asks about its own elements. Zero times
-/// NaN or infinity is NaN, and four sums wait for each other less than one.
-static Value hasNonfiniteInRegisters(Distribution &d, const Fragment &tile) {
+static Value loadPiece(Distribution &d, Value pointer) {
+  return LLVM::LoadOp::create(d.b, VectorType::get({4}, d.b.getI32Type()),
+                              pointer, /*alignment=*/16);
+}
+
+static Value wordOfPiece(Distribution &d, Value piece, int64_t k) {
+  return LLVM::ExtractElementOp::create(d.b, piece, d.i32(k));
+}
+
+/// In a ring: each group of four warps looks at all of the tile, in whatever order
+/// it lies; what its columns leave of a chunk is zero. Times zero, a value that is
+/// not finite is NaN and every other one is zero: one instruction for each
+/// word, and four sums, so that they need not wait for each other.
+static Value findInRing(Distribution &d, Value tile) {
+  ImplicitLocOpBuilder &b = d.b;
+  auto type = cast<RankedTensorType>(tile.getType());
+  constexpr int64_t threads = 128, pieceBytes = 16;
+  Value thread = arith::AndIOp::create(b, d.thread, d.i32(threads - 1));
+  Value first = d.pointerTo(arith::AddIOp::create(
+      b, d.ringTiles.lookup(tile),
+      arith::MulIOp::create(b, thread, d.i32(pieceBytes))));
+  int64_t bytes = llvm::divideCeil(type.getDimSize(1), chunkColumns) *
+                  chunkBytes(type);
+  std::string sum = std::string("fma.rn.") +
+                    (type.getElementType().isF16() ? "f16x2" : "bf16x2") +
+                    " $0, $1, $2, $3;";
+  SmallVector<Value, 4> sums(4, d.i32(0));
+  for (int64_t at = 0; at < bytes; at += threads * pieceBytes) {
+    Value piece = loadPiece(d, d.advance(first, b.getI8Type(), at));
+    for (int64_t k = 0; k < 4; ++k)
+      sums[k] = LLVM::InlineAsmOp::create(
+                    b, b.getI32Type(),
+                    ValueRange{wordOfPiece(d, piece, k), d.i32(0), sums[k]},
+                    sum, "=r,r,r,r", /*has_side_effects=*/false,
+                    /*is_align_stack=*/false, LLVM::TailCallKind::None,
+                    LLVM::AsmDialectAttr(), ArrayAttr())
+                    .getResult(0);
+  }
+  Value all = sums[0];
+  for (int64_t k = 1; k < 4; ++k)
+    all = arith::OrIOp::create(b, all, sums[k]);
+  uint32_t signs = wordBits(type.getElementType()).sign; // of zeros
+  all = arith::AndIOp::create(b, all, bits(d, ~signs));
+  return anyOfGroup(
+      d, arith::CmpIOp::create(b, arith::CmpIPredicate::ne, all, d.i32(0)));
+}
+
+/// In registers: each thread asks about its own elements. Zero times NaN or
+/// infinity is NaN, and four sums need not wait for each other.
+static Value findInRegisters(Distribution &d, const Fragment &tile) {
   ImplicitLocOpBuilder &b = d.b;
   SmallVector<Value> sums(std::min<size_t>(4, tile.size()), d.f32(0));
   for (auto [i, element] : llvm::enumerate(tile)) {
@@ -84,62 +135,53 @@ static Value hasNonfiniteInRegisters(Distribution &d, const Fragment &tile) {
   for (Value sum : ArrayRef<Value>(sums).drop_front())
     all = arith::AddFOp::create(b, all, sum);
   Value found = arith::CmpFOp::create(b, arith::CmpFPredicate::UNO, all, all);
-  return NVVM::BarrierOp::create(
-             b, TypeRange(b.getI32Type()), Value(), Value(),
-             NVVM::BarrierReductionAttr::get(b.getContext(),
-                                             NVVM::BarrierReduction::OR),
-             arith::ExtUIOp::create(b, b.getI32Type(), found))
-      .getRes();
+  Value any = NVVM::BarrierOp::create(
+                  b, TypeRange(b.getI32Type()), Value(), Value(),
+                  NVVM::BarrierReductionAttr::get(b.getContext(),
+                                                  NVVM::BarrierReduction::OR),
+                  arith::ExtUIOp::create(b, b.getI32Type(), found))
+                  .getRes();
+  return arith::CmpIOp::create(b, arith::CmpIPredicate::ne, any, d.i32(0));
 }
 
 /// Each warp looks at the whole tile, 16 bytes a lane, so that no barrier is
-/// needed; where warps work in groups of four, each group does.
-void tile::emitHasNonfinite(Distribution &d, HasNonfiniteOp op) {
+/// needed, nor registers, of which there are none left.
+static Value findInTile(Distribution &d, Value tile) {
   ImplicitLocOpBuilder &b = d.b;
-  if (auto inRegisters = d.fragments.find(op.getTile());
-      inRegisters != d.fragments.end()) {
-    Value any = hasNonfiniteInRegisters(d, inRegisters->second);
-    op.getResult().replaceAllUsesWith(
-        arith::CmpIOp::create(b, arith::CmpIPredicate::ne, any, d.i32(0)));
-    return;
-  }
-  auto tile = cast<RankedTensorType>(op.getTile().getType());
-  Type elementType = tile.getElementType();
-  WordLoop words(tile.getDimSize(0), tile.getDimSize(1),
-                 128 / tile.getElementTypeBitWidth());
-  int64_t together = d.hasRoles ? 128 : 32;
+  auto type = cast<RankedTensorType>(tile.getType());
+  Type elementType = type.getElementType();
+  WordLoop words(type.getDimSize(0), type.getDimSize(1),
+                 128 / type.getElementTypeBitWidth());
   Value first = arith::IndexCastOp::create(
-      b, b.getIndexType(),
-      arith::AndIOp::create(b, d.thread, d.i32(together - 1)));
+      b, b.getIndexType(), arith::AndIOp::create(b, d.thread, d.i32(31)));
   auto loop = scf::ForOp::create(
-      b, first, d.index(words.total), d.index(together), ValueRange{d.i32(0)},
+      b, first, d.index(words.total), d.index(32), ValueRange{d.i32(0)},
       [&](OpBuilder &nested, Location, Value i, ValueRange found) {
         OpBuilder::InsertionGuard guard(b);
         b.setInsertionPointToEnd(nested.getInsertionBlock());
-        Value loaded = LLVM::LoadOp::create(
-            b, VectorType::get({4}, b.getI32Type()),
-            words.pointer(d, op.getTile(), i), /*alignment=*/16);
+        Value piece = loadPiece(d, words.pointer(d, tile, i));
         Value any = found[0];
         for (int64_t k = 0; k < 4; ++k)
           any = arith::OrIOp::create(
-              b, any,
-              nonfiniteSigns(
-                  d, elementType,
-                  LLVM::ExtractElementOp::create(b, loaded, d.i32(k))));
+              b, any, nonfiniteSigns(d, elementType, wordOfPiece(d, piece, k)));
         scf::YieldOp::create(b, any);
       });
   Value signs = arith::AndIOp::create(b, loop.getResult(0),
                                       bits(d, wordBits(elementType).sign));
-  Value found =
-      arith::CmpIOp::create(b, arith::CmpIPredicate::ne, signs, d.i32(0));
-  if (!d.hasRoles) {
-    op.getResult().replaceAllUsesWith(NVVM::VoteSyncOp::create(
-        b, b.getI1Type(), d.i32(-1), found, NVVM::VoteSyncKind::any));
-    return;
-  }
-  Value any = anyOfGroup(d, arith::ExtUIOp::create(b, b.getI32Type(), found));
+  return NVVM::VoteSyncOp::create(
+      b, b.getI1Type(), d.i32(-1),
+      arith::CmpIOp::create(b, arith::CmpIPredicate::ne, signs, d.i32(0)),
+      NVVM::VoteSyncKind::any);
+}
+
+void tile::emitHasNonfinite(Distribution &d, HasNonfiniteOp op) {
+  Value tile = op.getTile();
+  auto inRegisters = d.fragments.find(tile);
   op.getResult().replaceAllUsesWith(
-      arith::CmpIOp::create(b, arith::CmpIPredicate::ne, any, d.i32(0)));
+      inRegisters != d.fragments.end()
+          ? findInRegisters(d, inRegisters->second)
+      : d.ringTiles.count(tile) ? findInRing(d, tile)
+                                : findInTile(d, tile));
 }
 
 void tile::emitClearNonfinite(Distribution &d, ClearNonfiniteOp op) {

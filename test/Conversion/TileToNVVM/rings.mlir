@@ -91,6 +91,9 @@ gpu.module @kernels {
   // Each group looks at the whole tile, and tells its warps; clearing it needs all that
   // compute, and is seen by wgmma.
   // CHECK-LABEL: gpu.func @nonfinite(
+  // 32 rows of two chunks are 4 times 16 bytes for each thread of a group, whatever they mean.
+  // CHECK-COUNT-16: llvm.inline_asm "fma.rn.bf16x2 $0, $1, $2, $3;"
+  // CHECK-NOT: fma.rn
   // CHECK: bar.red.or.pred
   // CHECK: nvvm.barrier id = %c1_i32 number_of_threads = %c256_i32
   // CHECK: llvm.store

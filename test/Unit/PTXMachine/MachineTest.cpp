@@ -6,6 +6,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <numeric>
 
 using namespace attn::ptx;
@@ -73,6 +74,47 @@ TEST(PTXMachine, AtomicSumsAndOldValues) {
             "");
   EXPECT_EQ(counter[0], 5u + 64);
   EXPECT_EQ(out[31], 5u + 62);
+}
+
+// Each old value once, and back to zero behind the last.
+TEST(PTXMachine, AtomicIncrementsWrap) {
+  std::vector<uint32_t> out(40, 7), counter(1, 0);
+  Launch run;
+  run.threads = 40;
+  run.a = run.memory(out);
+  run.b = run.memory(counter);
+  ASSERT_EQ(run(kOwnWord + "ld.param.b64 %d5, [b];\n"
+                           "atom.global.inc.u32 %r4, [%d5], 39;\n"
+                           "st.global.b32 [%d4], %r4;"),
+            "");
+  std::sort(out.begin(), out.end());
+  std::vector<uint32_t> expected(out.size());
+  std::iota(expected.begin(), expected.end(), 0);
+  EXPECT_EQ(out, expected);
+  EXPECT_EQ(counter[0], 0u);
+}
+
+// 2 * 3 + 0.5 and inf * 0 + 0; then 2 * 3 + 0.5 and 1 * 0 + 0.
+TEST(PTXMachine, PairsOf16BitsAreMultipliedAndAdded) {
+  std::vector<uint32_t> out(2, 0);
+  Launch run;
+  run.threads = 1;
+  run.a = run.memory(out);
+  ASSERT_EQ(run("ld.param.b64 %d0, [a];\n"
+                "mov.b32 %r0, 0x7f804000;\n"
+                "mov.b32 %r1, 0x00004040;\n"
+                "mov.b32 %r2, 0x00003f00;\n"
+                "fma.rn.bf16x2 %r3, %r0, %r1, %r2;\n"
+                "st.global.b32 [%d0], %r3;\n"
+                "mov.b32 %r0, 0x3c004000;\n"
+                "mov.b32 %r1, 0x00004200;\n"
+                "mov.b32 %r2, 0x00003800;\n"
+                "fma.rn.f16x2 %r3, %r0, %r1, %r2;\n"
+                "st.global.b32 [%d0+4], %r3;"),
+            "");
+  EXPECT_EQ(out[0] & 0xffff, 0x40d0u); // 6.5
+  EXPECT_GT(out[0] >> 16 & 0x7fff, 0x7f80u);
+  EXPECT_EQ(out[1], 0x00004680u);
 }
 
 TEST(PTXMachine, ABarrierOrdersSharedMemory) {
