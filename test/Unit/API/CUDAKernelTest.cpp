@@ -20,6 +20,18 @@ protected:
   CUDAKernelTest() { useFakeCUDA(); }
 };
 
+/// A GPU of so few multiprocessors that tasks are many, while this lives.
+class ManyTasks {
+public:
+  explicit ManyTasks(int multiprocessors) {
+    useFakeCUDA()->multiprocessors = multiprocessors;
+  }
+  ~ManyTasks() { useFakeCUDA()->multiprocessors = before; }
+
+private:
+  int before = useFakeCUDA()->multiprocessors;
+};
+
 Mod plainMod() {
   Result<Mod> mod = Mod::fromSource("attn.mod @noop", "noop.mlir");
   EXPECT_TRUE(mod) << mod.error();
@@ -95,6 +107,7 @@ TEST_F(CUDAKernelTest, AHandWrittenScheduleDecides) {
 }
 
 TEST_F(CUDAKernelTest, EachLaunchTakesTheKernelThatItsMemoryAllows) {
+  ManyTasks manyTasks(3);
   Result<AttentionKernel> kernel =
       AttentionKernel::compile(plainMod(), specOf(ElementType::BF16));
   ASSERT_TRUE(kernel) << kernel.error();
@@ -108,6 +121,18 @@ TEST_F(CUDAKernelTest, EachLaunchTakesTheKernelThatItsMemoryAllows) {
   Result<void> misaligned = run(*kernel, memory, 65);
   ASSERT_TRUE(misaligned) << misaligned.error();
   EXPECT_EQ(memory[0], 6);
+}
+
+/// Ten tiles of 64 rows run at once on 132 multiprocessors, not on three; their
+/// kernel has 256 threads, which the fake GPU takes.
+TEST_F(CUDAKernelTest, FewTasksGetSmallTiles) {
+  Result<AttentionKernel> kernel =
+      AttentionKernel::compile(plainMod(), specOf(ElementType::BF16));
+  ASSERT_TRUE(kernel) << kernel.error();
+  std::vector<uint16_t> memory;
+  Result<void> few = run(*kernel, memory, 64);
+  ASSERT_TRUE(few) << few.error();
+  EXPECT_EQ(memory[0], 10);
 }
 
 /// Every function that finds tiles is launched with as many parameters as it
