@@ -244,8 +244,6 @@ Handler decodeMove(Decoder &d) {
   }
   if (d.argument(0).kind == Argument::Vector) {
     unsigned part = bytes / unsigned(d.argument(0).parts.size());
-    Operand parts;
-    parts.kind = Operand::Vector;
     d.vector(0, part);
     d.value(1, bytes);
     return unpackRow;
