@@ -18,11 +18,8 @@ else()
   add_compile_options(-fpch-preprocess)
 endif()
 
-find_program(ATTN_LINKER NAMES mold ld.lld lld)
-if(ATTN_LINKER MATCHES mold)
-  # Debian 12's mold begins RELRO at thread-local data, which may lie in a page
-  # of its own that is not mapped: such a program does not start.
-  add_link_options(-fuse-ld=mold -Wl,-z,norelro)
-elseif(ATTN_LINKER)
+# Not mold: Debian 12's did not end, once in a while, on two busy cores.
+find_program(ATTN_LINKER NAMES ld.lld)
+if(ATTN_LINKER)
   add_link_options(-fuse-ld=lld)
 endif()
