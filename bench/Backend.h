@@ -74,8 +74,10 @@ public:
   virtual std::optional<double> listsSeconds() const { return std::nullopt; }
 };
 
-/// `schedule`, `exact`: as in KernelSpec.
-std::unique_ptr<Backend> createCompiled(Device &, const std::string &schedule,
+/// `schedule`: as KernelSpec::schedule, or `auto`; `named`: a reader has to be
+/// told which one it is. `exact`: as KernelSpec::exact.
+std::unique_ptr<Backend> createCompiled(const std::string &name, Device &,
+                                        const std::string &schedule, bool named,
                                         bool exact);
 /// OpenBLAS or cuBLAS GEMMs around a softmax with the mods applied.
 std::unique_ptr<Backend> createMathCPU(Device &);

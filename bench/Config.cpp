@@ -163,6 +163,20 @@ static Result<void> readSavePath(Config &config, const Setting &setting) {
   return {};
 }
 
+/// Anything but the word is parsed, by the compiler, when a kernel is made.
+static Result<void> readSchedules(Config &config, const Setting &setting) {
+  config.schedules.clear();
+  for (const Word &word : setting.values) {
+    const std::string prefix = "#attn.schedule<";
+    if (word.text != autoSchedule && word.text.rfind(prefix, 0) != 0)
+      return errorAt(word.where, "expects a schedule as '" + prefix +
+                                     "...>' or '" + autoSchedule + "', got '" +
+                                     word.text + "'");
+    config.schedules.push_back(word.text);
+  }
+  return {};
+}
+
 static Result<void> readText(std::string &to, const Setting &setting) {
   if (Result<void> one = expectOne(setting); !one)
     return one;
@@ -205,8 +219,7 @@ static const std::vector<Key> &keyTable() {
          return readIntegers(c.kvSizes, s, "cache size in MiB", maxKVSize);
        }},
       {"save_path", false, readSavePath},
-      {"schedule", false,
-       [](Config &c, const Setting &s) { return readText(c.schedule, s); }},
+      {"schedule", false, readSchedules},
       {"worker_timeout", false,
        [](Config &c, const Setting &s) {
          if (Result<void> one = expectOne(s); !one)
@@ -242,6 +255,14 @@ static const Key *findKey(const std::string &name) {
     if (key.name == name)
       return &key;
   return nullptr;
+}
+
+std::vector<std::string> attn::bench::backendNames(const Config &config) {
+  std::vector<std::string> names = {"compiled"};
+  for (size_t i = 1; i < config.schedules.size(); ++i)
+    names.push_back("compiled_" + std::to_string(i + 1));
+  names.insert(names.end(), config.backends.begin(), config.backends.end());
+  return names;
 }
 
 const std::vector<std::string> &attn::bench::settingKeys() {

@@ -14,6 +14,9 @@ struct SizePair {
   int64_t first, second;
 };
 
+/// The schedule that stands for the compiler's own choice.
+inline constexpr char autoSchedule[] = "auto";
+
 /// The axes and switches of a run. Defaults are those of the seed, except that
 /// the backend is `math`: `efficient` is not there.
 struct Config {
@@ -24,7 +27,7 @@ struct Config {
   std::vector<Word> mods{
       {"noop", ""}, {"causal", ""}, {"alibi", ""}, {"sliding_window", ""}};
   std::vector<ElementType> types{ElementType::BF16};
-  /// Without `compiled`, which always runs.
+  /// Without `compiled`, which always runs: backendNames() has all.
   std::vector<std::string> backends{"math"};
   /// Size of K and V together in MiB, which then decides the batch size.
   std::vector<int64_t> kvSizes;
@@ -36,8 +39,9 @@ struct Config {
   bool hot = false;            ///< samples may find their inputs in the cache
   Word savePath;
   bool exact = false; ///< for `compiled`, as KernelSpec::exact
-  /// For `compiled`, as `#attn.schedule<...>`; empty: chosen for each case.
-  std::string schedule;
+  /// What `compiled` takes, as `#attn.schedule<...>` or `auto` (chosen for each
+  /// case). Each after the first is raced as a backend of its own.
+  std::vector<std::string> schedules{autoSchedule};
   std::optional<Target> target;
 };
 
@@ -45,6 +49,9 @@ struct Config {
 /// its place and the nearest valid name; sizes out of range; query heads that
 /// are no multiple of key-value heads.
 Result<void> applySettings(Config &, const std::vector<Setting> &);
+
+/// `compiled`, `compiled_2`, ... for each schedule, then the peers.
+std::vector<std::string> backendNames(const Config &);
 
 /// Every key, as in YAML.
 const std::vector<std::string> &settingKeys();

@@ -134,9 +134,7 @@ static int runConfig(const Config &config, const CommandLine &line, int argc,
 
   for (const std::string &missing : missingFeatures(config))
     std::fprintf(stderr, "attn-bench: note: %s\n", missing.c_str());
-  std::vector<std::string> backends = {"compiled"};
-  backends.insert(backends.end(), config.backends.begin(),
-                  config.backends.end());
+  std::vector<std::string> backends = backendNames(config);
   std::vector<Case> cases = listCases(config, *mods);
   Target target = (*device)->target();
   std::printf("Device: %s\n\n", (*device)->description().c_str());

@@ -46,10 +46,12 @@ attn::bench::createBackends(const std::vector<std::string> &names,
     return createTorch(name, device, options.torch, worker);
   };
   std::vector<std::unique_ptr<Backend>> backends;
+  size_t compiled = 0;
   for (const std::string &name : names) {
-    if (name == "compiled")
+    if (name.rfind("compiled", 0) == 0)
       backends.push_back(
-          createCompiled(device, options.schedule, options.exact));
+          createCompiled(name, device, options.schedules[compiled++],
+                         options.schedules.size() > 1, options.exact));
     else if (name == "math")
       backends.push_back(cuda ? createMathCUDA(device) : createMathCPU(device));
     else if (name == "cudnn" && cuda)

@@ -61,8 +61,11 @@ static std::string commonFlags(const Config &config, Target target) {
     flags += " --python " + shellQuoted(config.python);
   if (config.workerTimeout != Config().workerTimeout)
     flags += " --worker-timeout " + std::to_string(config.workerTimeout);
-  if (!config.schedule.empty())
-    flags += " --schedule " + shellQuoted(config.schedule);
+  if (config.schedules != Config().schedules)
+    flags += " --schedule";
+  for (const std::string &schedule : config.schedules)
+    if (config.schedules != Config().schedules)
+      flags += " " + shellQuoted(schedule);
   return flags;
 }
 

@@ -61,7 +61,7 @@ Result<void> attn::bench::runCases(const Config &config,
   if (Result<void> begun = recorder.begin(ceilings); !begun)
     return begun;
   BackendOptions options;
-  options.schedule = config.schedule;
+  options.schedules = config.schedules;
   options.exact = config.exact;
   options.python = config.python;
   options.workerTimeout = static_cast<double>(config.workerTimeout);

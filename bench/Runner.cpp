@@ -348,9 +348,12 @@ Row Runner::run(const Case &asked) {
       row.pairs = static_cast<double>(*pairs);
     else
       row.remark = pairs.error();
-    for (size_t i = 0; i < backends.size(); ++i)
-      if (row.outcomes[i].kind == Outcome::Timed)
-        countTiles(row, *backends[i], **data);
+    auto compiled = std::find_if(
+        backends.begin(), backends.end(),
+        [](const auto &backend) { return backend->tileSize().has_value(); });
+    if (compiled != backends.end() &&
+        row.outcomes[compiled - backends.begin()].kind == Outcome::Timed)
+      countTiles(row, **compiled, **data);
     for (size_t i = 0; i < backends.size(); ++i)
       if (std::optional<double> lists = backends[i]->listsSeconds();
           lists && row.outcomes[i].kind == Outcome::Timed)

@@ -1,6 +1,7 @@
 // The project's own kernel: one for each mod, type and dimensions, whatever the
 // lengths.
 #include "../Backend.h"
+#include "../Config.h"
 
 #include "attn/API/Tiles.h"
 
@@ -13,9 +14,11 @@ using namespace attn::bench;
 namespace {
 class Compiled final : public Backend {
 public:
-  Compiled(Device &device, const std::string &schedule, bool exact)
-      : device(device), schedule(schedule), exact(exact) {}
-  const char *name() const override { return "compiled"; }
+  Compiled(const std::string &label, Device &device,
+           const std::string &schedule, bool named, bool exact)
+      : label(label), device(device), schedule(schedule), named(named),
+        exact(exact) {}
+  const char *name() const override { return label.c_str(); }
 
   std::optional<Refusal> prepare(const Problem &newProblem) override {
     problem = &newProblem;
@@ -57,6 +60,7 @@ public:
     return {};
   }
 
+  std::string remark() const override { return named ? schedule : ""; }
   double compileSeconds() const override {
     return kernel ? kernel->compileSeconds() : 0;
   }
@@ -73,7 +77,8 @@ private:
     spec.valueDim = problem->sizes.valueDim;
     spec.scale = problem->scale;
     spec.aligned = isAligned();
-    spec.schedule = schedule;
+    if (schedule != autoSchedule)
+      spec.schedule = schedule;
     spec.exact = exact;
     return AttentionKernel::compile(*problem->mod, spec);
   }
@@ -85,9 +90,10 @@ private:
            problem->sizes.valueDim * width % 16 == 0;
   }
 
+  std::string label;
   Device &device;
   std::string schedule;
-  bool exact;
+  bool named, exact;
   const Problem *problem = nullptr;
   const AttentionKernel *kernel = nullptr;
   TileLists lists;
@@ -96,7 +102,8 @@ private:
 } // namespace
 
 std::unique_ptr<Backend>
-attn::bench::createCompiled(Device &device, const std::string &schedule,
+attn::bench::createCompiled(const std::string &name, Device &device,
+                            const std::string &schedule, bool named,
                             bool exact) {
-  return std::make_unique<Compiled>(device, schedule, exact);
+  return std::make_unique<Compiled>(name, device, schedule, named, exact);
 }
