@@ -145,9 +145,10 @@ Fragment emitProduct16(Distribution &d, const Product &product, Fragment init);
 Fragment emitProductF32(Distribution &d, const Product &product, Fragment init);
 /// Starts it; `init` is empty where the product starts from zero.
 Fragment startProduct(Distribution &d, const Product &product, Fragment init);
-/// Waits until at most `pending` later products are unfinished.
-Fragment awaitProduct(Distribution &d, const Fragment &product,
-                      int64_t pending);
+/// Waits until at most `pending` later products are unfinished, once `after` (a
+/// row vector, or nothing) is there.
+Fragment awaitProduct(Distribution &d, const Fragment &product, int64_t pending,
+                      const Fragment &after = {});
 
 /// Numbers of the barriers that groups of warps meet at; 0 is the whole block's.
 enum NamedBarrier : int32_t {
@@ -155,6 +156,9 @@ enum NamedBarrier : int32_t {
   turns = 2,          ///< and 3: the turns of two groups
   groups = 4,         ///< and following: within one group
 };
+
+/// Bytes into the part of shared memory that holds barriers: a word for nobody.
+constexpr int64_t unusedOffset = 1020;
 
 /// The swizzled layout of tiles in a ring: see tile.ring.
 constexpr int64_t chunkColumns = 64, chunkRowBytes = 128;

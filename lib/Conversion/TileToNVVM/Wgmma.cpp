@@ -35,7 +35,10 @@ public:
 
   /// Its name in the text.
   std::string input(Value value) {
-    constraints.push_back(value.getType().isInteger(64) ? "l" : "r");
+    Type type = value.getType();
+    constraints.push_back(type.isF32()          ? "f"
+                          : type.isInteger(64) ? "l"
+                                               : "r");
     operands.push_back(value);
     return "$" + std::to_string(next++);
   }
@@ -169,16 +172,39 @@ Fragment tile::startProduct(Distribution &d, const Product &product,
   return ProductStart(d, product).emit(init);
 }
 
+/// ptxas knows no operands of a wait and schedules it as early as it can, before a
+/// softmax that is meant to run beside the product. It keeps the order of waits
+/// and stores, so a store that never happens (no sum of weights is 2^127), but
+/// whose condition needs `after`, holds the wait back. It has to be volatile.
+static std::string storeNever(Distribution &d, Assembly &assembly,
+                              const Fragment &after) {
+  Value sum = after.front();
+  for (Value element : llvm::drop_begin(after))
+    sum = arith::AddFOp::create(d.b, sum, element);
+  Value address = arith::AddIOp::create(d.b, d.alignedSharedMemory(),
+                                        d.i32(unusedOffset));
+  std::string value = assembly.input(sum), to = assembly.input(address);
+  return "{\n.reg .pred p;\nsetp.eq.f32 p, " + value +
+         ", 0f7F000000;\n@p st.volatile.shared.f32 [" + to + "], " + value +
+         ";\n}\n";
+}
+
 Fragment tile::awaitProduct(Distribution &d, const Fragment &product,
-                            int64_t pending) {
+                            int64_t pending, const Fragment &after) {
   Assembly assembly(d, product.size());
   for (auto [i, value] : llvm::enumerate(product))
     assembly.tie(value, i);
-  return assembly.emit("wgmma.wait_group.sync.aligned " +
+  std::string text;
+  if (!after.empty())
+    text = storeNever(d, assembly, after);
+  return assembly.emit(text + "wgmma.wait_group.sync.aligned " +
                        std::to_string(pending) + ";");
 }
 
 void tile::emitAwait(Distribution &d, AwaitOp op) {
+  Fragment after;
+  if (op.getAfter())
+    after = d.fragments.lookup(op.getAfter());
   d.fragments[op.getResult()] = awaitProduct(
-      d, d.fragments.find(op.getProduct())->second, op.getPending());
+      d, d.fragments.find(op.getProduct())->second, op.getPending(), after);
 }

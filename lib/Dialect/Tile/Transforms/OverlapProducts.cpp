@@ -184,7 +184,7 @@ private:
     bool awaited = false;
     for (Operation *op : middle) {
       if (!awaited && (reads(op, outputArgument()) || roundsWeights(op))) {
-        now.map(outputArgument(), await(product, 0));
+        now.map(outputArgument(), await(product, 0, lastRowVector(now)));
         release(values, before);
         awaited = true;
       }
@@ -194,6 +194,22 @@ private:
   }
 
   Value outputArgument() { return loop.getRegionIterArgs()[outputIndex]; }
+
+  /// Of what has been cloned and is carried, the row vector that was made last;
+  /// null if there is none. It is the sum of the weights, which needs all of
+  /// the softmax.
+  Value lastRowVector(IRMapping &mapping) {
+    Operation *last = nullptr;
+    for (Value operand : body()->getTerminator()->getOperands()) {
+      auto type = dyn_cast<RankedTensorType>(operand.getType());
+      Operation *definition = operand.getDefiningOp();
+      if (type && type.getRank() == 1 && mapping.contains(operand) &&
+          llvm::is_contained(middle, definition) &&
+          (!last || last->isBeforeInBlock(definition)))
+        last = definition;
+    }
+    return last ? mapping.lookup(last->getResult(0)) : Value();
+  }
 
   static bool reads(Operation *op, Value value) {
     return llvm::is_contained(op->getOperands(), value);
@@ -233,8 +249,8 @@ private:
     clone(definition, mapping);
   }
 
-  Value await(Value product, int64_t pending) {
-    return AwaitOp::create(b, product.getType(), product, pending);
+  Value await(Value product, int64_t pending, Value after = Value()) {
+    return AwaitOp::create(b, product.getType(), product, pending, after);
   }
 
   void await(Value product, int64_t pending, IRMapping &mapping,

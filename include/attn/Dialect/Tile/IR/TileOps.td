@@ -243,12 +243,20 @@ def Tile_AwaitOp : Tile_Op<"await", [AllTypesMatch<["product", "result"]>,
     A `linalg.contract` with the attribute `tile.async` only starts a product. Its
     result, and whatever it reads, must be left alone until this operation, which
     waits until at most `pending` products that were started later are unfinished.
+    The wait does not begin before the row vector `after` is there: so an assembler
+    that moves waits forward does not move this one over what is meant to run beside
+    the product.
 
-    Example: `%s1 = tile.await %s pending 1 : tensor<128x128xf32>`
+    Examples: `%s1 = tile.await %s pending 1 : tensor<128x128xf32>`,
+    `%o1 = tile.await %o pending 0 after %sums : tensor<128xf32> : tensor<128x64xf32>`
   }];
-  let arguments = (ins Tile_StaticTile:$product, I64Attr:$pending);
+  let arguments = (ins Tile_StaticTile:$product, I64Attr:$pending,
+                       Optional<Tile_StaticTile>:$after);
   let results = (outs Tile_StaticTile:$result);
-  let assemblyFormat = "$product `pending` $pending attr-dict `:` type($product)";
+  let assemblyFormat = [{
+    $product `pending` $pending (`after` $after^ `:` type($after))?
+    attr-dict `:` type($product)
+  }];
 }
 
 def Tile_TakeTurnOp : Tile_Op<"take_turn", [MemoryEffects<[MemWrite]>]> {
