@@ -221,6 +221,8 @@ private:
 
     Value value = load(operands.value, keyHeadId, firstKey, keyTile, valueDim);
     Value decayed = times(output, decay);
+    if (schedule.getProducers())
+      decayed.getDefiningOp()->setAttr("tile.skip_ones", b.getUnitAttr());
     if (roundProbabilities && !elementType.isF32())
       weights = truncate(weights);
     Value dirty = either(
@@ -320,8 +322,26 @@ private:
     Value decay;   ///< what the earlier weights are multiplied by
   };
 
+  /// The greatest score so far, or the old one while it is not much smaller:
+  /// weights then reach 2^8 instead of 1, which no type here minds, and in nearly
+  /// all steps the output is not rescaled. (The idea is FlashAttention-4's.)
+  Value lazyMaximum(Value maximum, Value old) {
+    constexpr float mostGrowth = 8; // of the exponent
+    return elementwise({maximum, old}, old.getType(), [&](ValueRange in) {
+      Value growth = arith::MulFOp::create(
+          b, arith::SubFOp::create(b, in[0], in[1]), f32(exponentFactor));
+      // False for the first tile, whose old maximum is -inf.
+      Value isSmall = arith::CmpFOp::create(b, arith::CmpFPredicate::OLE,
+                                            growth, f32(mostGrowth));
+      return arith::SelectOp::create(b, isSmall, in[1], in[0]).getResult();
+    });
+  }
+
   RowMaximum newRowMaximum(Value score, Value old) {
     Value maximum = reduceRows<arith::MaxNumFOp>(score, old);
+    // Only those with roles are short of instructions.
+    if (schedule.getProducers())
+      maximum = lazyMaximum(maximum, old);
     Value factor = f32(exponentFactor);
     Value shift =
         elementwise({maximum}, maximum.getType(), [&](ValueRange in) -> Value {

@@ -239,7 +239,9 @@ private:
   }
 
   /// Evaluates the pairs of a tile, row by row, until one is kept and one is
-  /// dropped; sets its bits in the words {kept, dropped}.
+  /// dropped; sets its bits in the words {kept, dropped}. Rows are taken from both
+  /// ends inwards: where a document begins inside of the tile, the first row and
+  /// the last one differ, and neither the rows nor the keys between need a look.
   SmallVector<Value> searchTile(Value batch, Value head, Value row, Value tile,
                                 Value bit, ValueRange words) {
     auto [firstQuery, endOfQueries] = queriesOf(row);
@@ -249,22 +251,32 @@ private:
       return arith::TruncIOp::create(b, b.getI1Type(), shifted);
     };
     Value start = add(firstKey, team.lane);
+    Value rows = sub(endOfQueries, firstQuery);
+    Value lastQuery = sub(endOfQueries, index(1));
+    auto rowOf = [&, firstQuery = firstQuery](Value number) {
+      Value half = arith::ShRUIOp::create(b, number, index(1));
+      Value isOdd = arith::CmpIOp::create(
+          b, arith::CmpIPredicate::ne,
+          arith::AndIOp::create(b, number, index(1)), index(0));
+      return select(isOdd, sub(lastQuery, half), add(firstQuery, half));
+    };
     auto search = scf::WhileOp::create(
         b, TypeRange{b.getIndexType(), b.getI1Type(), b.getI1Type()},
-        ValueRange{firstQuery, isSet(words[0]), isSet(words[1])},
-        [&, end = endOfQueries](OpBuilder &nested, Location, ValueRange state) {
+        ValueRange{index(0), isSet(words[0]), isSet(words[1])},
+        [&](OpBuilder &nested, Location, ValueRange state) {
           inside(nested, [&] {
             Value more =
-                both(less(state[0], end), negation(both(state[1], state[2])));
+                both(less(state[0], rows), negation(both(state[1], state[2])));
             scf::ConditionOp::create(b, more, state);
           });
         },
         [&, end = endOfKeys](OpBuilder &nested, Location, ValueRange state) {
           inside(nested, [&] {
+            Value query = rowOf(state[0]);
             auto seen = loop(
                 start, end, team.width, {state[1], state[2]},
                 [&](Value key, ValueRange seen) {
-                  Value keep = evaluate(batch, head, state[0], key);
+                  Value keep = evaluate(batch, head, query, key);
                   return SmallVector<Value>{either(seen[0], keep),
                                             either(seen[1], negation(keep))};
                 });

@@ -3,6 +3,8 @@
 #include "PositionBits.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/LLVMIR/NVVMDialect.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/IR/IRMapping.h"
 
 #include <cstdlib>
@@ -180,6 +182,30 @@ private:
 
 } // namespace
 
+/// Of a tile times a row vector, which is left as it is where all factors of the
+/// warp are one.
+static Fragment emitUnlessOnes(Distribution &d, linalg::GenericOp op) {
+  ImplicitLocOpBuilder &b = d.b;
+  Value other = arith::ConstantIntOp::create(b, 0, 1);
+  for (Value factor : d.fragments.lookup(op.getInputs()[1]))
+    other = arith::OrIOp::create(
+        b, other,
+        arith::CmpFOp::create(b, arith::CmpFPredicate::UNE, factor, d.f32(1)));
+  Value any = NVVM::VoteSyncOp::create(b, b.getI1Type(), d.i32(-1), other,
+                                       NVVM::VoteSyncKind::any);
+  const Fragment plain = d.fragments.lookup(op.getInputs()[0]);
+  auto branch = scf::IfOp::create(b, ValueRange(plain).getTypes(), any,
+                                  /*addThenBlock=*/true, /*addElseBlock=*/true);
+  {
+    OpBuilder::InsertionGuard guard(b);
+    b.setInsertionPointToStart(branch.thenBlock());
+    scf::YieldOp::create(b, Elementwise(d, op).emit());
+    b.setInsertionPointToStart(branch.elseBlock());
+    scf::YieldOp::create(b, plain);
+  }
+  return llvm::to_vector_of<Value>(branch.getResults());
+}
+
 LogicalResult tile::emitElementwise(Distribution &d, linalg::GenericOp op) {
   auto type = dyn_cast<RankedTensorType>(op.getResultTypes().front());
   if (!type || op.getNumResults() != 1 || op.getNumReductionLoops() != 0)
@@ -190,7 +216,9 @@ LogicalResult tile::emitElementwise(Distribution &d, linalg::GenericOp op) {
   });
   if (nested.wasInterrupted())
     return op.emitOpError() << "expects positions outside nested regions";
-  d.fragments[op.getResult(0)] = Elementwise(d, op).emit();
+  d.fragments[op.getResult(0)] = op->hasAttr("tile.skip_ones")
+                                     ? emitUnlessOnes(d, op)
+                                     : Elementwise(d, op).emit();
   return success();
 }
 
