@@ -21,7 +21,7 @@
 // SM80: attn.attention {{.*}}schedule = #attn.schedule<q = {{[0-9]+}}, kv = {{[0-9]+}}, warps = {{[0-9]+}}{{.*}}>
 // SM80: attn.attention {{.*}}schedule = #attn.schedule<q = {{[0-9]+}}, kv = {{[0-9]+}}, warps = {{[0-9]+}}{{.*}}>
 // SM80: attn.attention {{.*}}schedule = #attn.schedule<q = {{[0-9]+}}, kv = {{[0-9]+}}, warps = {{[0-9]+}}{{.*}}>
-// SM90A-COUNT-3: attn.attention {{.*}}schedule = #attn.schedule<{{.*}}producers = 4{{.*}}>
+// SM90A-COUNT-3: attn.attention {{.*}}schedule = #attn.schedule<{{.*}}producers = 4{{.*}}persistent = true, {{.*}}drain = true>
 // UNALIGNED-COUNT-3: aligned = false
 // Few tasks are as small as a group of four warps allows.
 // FEW-COUNT-3: attn.attention {{.*}}schedule = #attn.schedule<q = 64, {{.*}}warps = 4, {{.*}}producers = 4>

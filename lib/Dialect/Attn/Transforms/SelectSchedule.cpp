@@ -61,9 +61,11 @@ static ScheduleAttr selectForSM80(AttentionOp op, bool aligned) {
 
 /// For sm_90a: groups of four warps with 64 rows each, and four that copy. The
 /// output and the scores of one step fill the registers that setmaxnreg leaves
-/// each thread; the stages of keys and values fill shared memory. Three groups hide
-/// more of each other's softmax where the products are short (docs/performance.md
-/// compares the candidates). With few tasks, each is as small as can be.
+/// each thread; the stages of keys and values fill shared memory, with a second
+/// query tile where there is room. Three groups hide more of each other's softmax
+/// where the products are short (docs/performance.md compares the candidates). The
+/// output drains through the query tile where that is as wide. With few tasks, each
+/// is as small as can be, and there is no next one.
 static ScheduleAttr selectForSM90a(AttentionOp op, bool fewTasks) {
   int64_t widest = std::max(op.getHeadDim(), op.getValueDim());
   bool narrow = widest <= 64;
@@ -74,11 +76,15 @@ static ScheduleAttr selectForSM90a(AttentionOp op, bool fewTasks) {
                              /*aligned=*/true, /*producers=*/4,
                              /*pingpong=*/false);
   int64_t q = narrow ? 192 : 128;
-  int64_t kv = narrow ? 96 : widest <= 128 ? 128 : widest <= 192 ? 112 : 80;
+  int64_t kv = widest <= 128 ? 128 : widest <= 192 ? 112 : 80;
   return ScheduleAttr::get(op.getContext(), q, kv, /*warps=*/q / 16,
                            /*stages=*/narrow ? 3 : 2, /*aligned=*/true,
                            /*producers=*/4,
-                           /*pingpong=*/!narrow && widest <= 128);
+                           /*pingpong=*/!narrow && widest <= 128,
+                           /*persistent=*/true,
+                           /*queries=*/widest <= 128 ? 2 : 1,
+                           /*drain=*/op.getValueDim() <= op.getHeadDim(),
+                           /*blocks=*/1);
 }
 
 namespace {
