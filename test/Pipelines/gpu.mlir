@@ -46,7 +46,7 @@ func.func @layer(%q: !t, %k: !t, %v: !t) -> !t {
 // SM90A-NOT: {{func\.func|attn\.mod|tile\.[a-z_]+ |linalg\.|scf\.|memref\.|math\.|unrealized_conversion_cast}}
 // SM90A: llvm.func @layer(
 // SM90A-SAME: nvvm.grid_constant
-// SM90A-SAME: tile.tensor_maps = array<i64: 0, {{[0-9]+}}, 1, {{[0-9]+}}, 2, {{[0-9]+}}>
+// SM90A-SAME: tile.tensor_maps = array<i64: 0, {{[0-9]+}}, 1, {{[0-9]+}}, 2, {{[0-9]+}}, 3, 16>
 // SM90A-NOT: {{func\.func|attn\.mod|tile\.[a-z_]+ |linalg\.|scf\.|memref\.|math\.|unrealized_conversion_cast}}
 // SM90A: nvvm.setmaxregister increase
 // SM90A: wgmma.mma_async
