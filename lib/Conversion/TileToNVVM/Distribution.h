@@ -123,6 +123,7 @@ void emitAddNonfinite(Distribution &d, AddNonfiniteOp op);
 void emitClearNonfinite(Distribution &d, ClearNonfiniteOp op);
 void emitRing(Distribution &d, RingOp op);
 void emitFill(Distribution &d, FillOp op);
+void emitPeek(Distribution &d, PeekOp op);
 void emitRead(Distribution &d, ReadOp op);
 void emitRelease(Distribution &d, ReleaseOp op);
 void emitDrawTask(Distribution &d, DrawTaskOp op);

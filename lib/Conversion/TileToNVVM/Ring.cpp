@@ -52,6 +52,11 @@ public:
   }
 
   void waitForTile() { wait(arrived(), parity); }
+  Value isThere() {
+    return NVVM::MBarrierTestWaitOp::create(
+        b, b.getI1Type(), arrived(), parity, NVVM::MemScopeKind::CTA,
+        /*relaxed=*/false);
+  }
   /// The first round finds every stage free.
   void waitForRelease() {
     wait(released(), arith::XOrIOp::create(b, parity, d.i32(1)));
@@ -129,8 +134,19 @@ void tile::emitFill(Distribution &d, FillOp op) {
 
 void tile::emitRead(Distribution &d, ReadOp op) {
   Slot slot(d, op.getRing(), op.getPosition());
-  slot.waitForTile();
+  if (Value arrived = op.getArrived())
+    emitIf(d.b,
+           arith::XOrIOp::create(d.b, arrived,
+                                 arith::ConstantIntOp::create(d.b, 1, 1)),
+           [&] { slot.waitForTile(); });
+  else
+    slot.waitForTile();
   d.ringTiles[op.getResult()] = slot.tile();
+}
+
+void tile::emitPeek(Distribution &d, PeekOp op) {
+  op.getArrived().replaceAllUsesWith(
+      Slot(d, op.getRing(), op.getPosition()).isThere());
 }
 
 static void arrive(ImplicitLocOpBuilder &b, Value barrier) {

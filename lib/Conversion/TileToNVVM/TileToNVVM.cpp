@@ -74,6 +74,8 @@ private:
       emitRing(d, ring);
     } else if (auto fill = dyn_cast<FillOp>(op)) {
       emitFill(d, fill);
+    } else if (auto peek = dyn_cast<PeekOp>(op)) {
+      emitPeek(d, peek);
     } else if (auto read = dyn_cast<ReadOp>(op)) {
       emitRead(d, read);
     } else if (auto release = dyn_cast<ReleaseOp>(op)) {

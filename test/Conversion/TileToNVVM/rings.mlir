@@ -68,6 +68,64 @@ gpu.module @kernels {
     gpu.return
   }
 
+  // A tile that had arrived when it was asked for is not waited for.
+  // CHECK-LABEL: gpu.func @peek(
+  // CHECK: %[[ARRIVED:.*]] = nvvm.mbarrier.test.wait %{{.*}}, %[[PARITY:.*]] : !llvm.ptr<3>, i32 -> i1
+  // CHECK: %[[LATE:.*]] = arith.xori %[[ARRIVED]], %true
+  // CHECK: scf.if %[[LATE]] {
+  // CHECK-NEXT: nvvm.mbarrier.try_wait.parity
+  // CHECK-NOT: nvvm.mbarrier.try_wait.parity
+  // CHECK: gpu.return
+  gpu.func @peek(%n: i32, %o: !memory, %i: index) kernel attributes {attn.schedule = #schedule} {
+    %zero = arith.constant dense<0.0> : !s
+    %q = tile.ring offset 1024 barriers 0 readers 8 : !q
+    %arrived = tile.peek %q at %n : !q
+    %qt = tile.read %q at %n unless %arrived : !q -> !t
+    tile.release %q at %n : !q
+    gpu.return
+  }
+
+  // The wait stands behind a store that never happens, whose condition needs the sums.
+  // CHECK-LABEL: gpu.func @after(
+  // CHECK: llvm.inline_asm {{.*}}setp.eq.f32 p, $32, 0f7F000000;{{.*}}@p st.volatile.shared.f32 [$33], $32;{{.*}}wgmma.wait_group.sync.aligned 0;
+  gpu.func @after(%o: !memory, %i: index) kernel attributes {attn.schedule = #schedule} {
+    %s = arith.constant dense<1.0> : !s
+    %sums = arith.constant dense<1.0> : tensor<128xf32>
+    %w = tile.await %s pending 0 after %sums : tensor<128xf32> : !s
+    tile.store %w, %o[%i, %i] : !s, !memory
+    gpu.return
+  }
+
+  // Factors of one are not multiplied by.
+  // CHECK-LABEL: gpu.func @unless_ones(
+  // CHECK: arith.cmpf une
+  // CHECK: %[[ANY:.*]] = nvvm.vote.sync any
+  // CHECK: scf.if %[[ANY]]
+  // CHECK: arith.mulf
+  // CHECK: } else {
+  // CHECK-NOT: arith.mulf
+  gpu.func @unless_ones(%o: !memory, %i: index) kernel attributes {attn.schedule = #schedule} {
+    %s = arith.constant dense<2.0> : !s
+    %empty = tensor.empty() : tensor<128xf32>
+    %factors = linalg.generic {indexing_maps = [affine_map<(i) -> (i)>], iterator_types = ["parallel"]}
+        outs(%empty : tensor<128xf32>) {
+    ^bb0(%y: f32):
+      %row = linalg.index 0 : index
+      %number = arith.index_cast %row : index to i32
+      %f = arith.sitofp %number : i32 to f32
+      linalg.yield %f : f32
+    } -> tensor<128xf32>
+    %w = linalg.generic {indexing_maps = [affine_map<(i, j) -> (i, j)>, affine_map<(i, j) -> (i)>, affine_map<(i, j) -> (i, j)>],
+        iterator_types = ["parallel", "parallel"]} ins(%s, %factors : !s, tensor<128xf32>) outs(%s : !s)
+        attrs = {tile.skip_ones} {
+    ^bb0(%x: f32, %f: f32, %y: f32):
+      %z = arith.mulf %x, %f : f32
+      linalg.yield %z : f32
+    } -> !s
+    tile.store %w, %o[%i, %i] : !s, !memory
+    gpu.return
+  }
+
   // The output: weights are registers, sums go on, values are transposed on the way; what
   // is not asynchronous is awaited at once.
   // CHECK-LABEL: gpu.func @output(

@@ -30,19 +30,25 @@ func.func @vector(%m: memref<?x?x?xf32>, %b: index, %h: index, %q0: index) {
 // CHECK: %[[R:.*]] = tile.ring offset 1024 barriers 16 readers 4 : <2 x tensor<64x64xbf16>>
 // CHECK: tile.fill %[[R]] at %[[N:.*]] from %{{.*}}[%{{.*}}, %{{.*}}, %{{.*}}] : <2 x tensor<64x64xbf16>>
 // CHECK: tile.take_turn
+// CHECK: %[[ARRIVED:.*]] = tile.peek %[[R]] at %[[N]] : <2 x tensor<64x64xbf16>>
+// CHECK: tile.read %[[R]] at %[[N]] unless %[[ARRIVED]] : <2 x tensor<64x64xbf16>> -> tensor<64x64xbf16>
 // CHECK: %[[T:.*]] = tile.read %[[R]] at %[[N]] : <2 x tensor<64x64xbf16>> -> tensor<64x64xbf16>
 // CHECK: tile.pass_turn
 // CHECK: tile.await %{{.*}} pending 1 : tensor<64x64xf32>
+// CHECK: tile.await %{{.*}} pending 0 after %{{.*}} : tensor<64xf32> : tensor<64x64xf32>
 // CHECK: tile.release %[[R]] at %[[N]] : <2 x tensor<64x64xbf16>>
 // CHECK: tile.clear_nonfinite %[[T]] : tensor<64x64xbf16>
 // CHECK: tile.pass_turn first
-func.func @ring(%map: !llvm.ptr, %n: i32, %i: index, %product: tensor<64x64xf32>) {
+func.func @ring(%map: !llvm.ptr, %n: i32, %i: index, %product: tensor<64x64xf32>, %sums: tensor<64xf32>) {
   %r = tile.ring offset 1024 barriers 16 readers 4 : !tile.ring<2 x tensor<64x64xbf16>>
   tile.fill %r at %n from %map[%i, %i, %i] : !tile.ring<2 x tensor<64x64xbf16>>
   tile.take_turn
+  %arrived = tile.peek %r at %n : !tile.ring<2 x tensor<64x64xbf16>>
+  %t0 = tile.read %r at %n unless %arrived : !tile.ring<2 x tensor<64x64xbf16>> -> tensor<64x64xbf16>
   %t = tile.read %r at %n : !tile.ring<2 x tensor<64x64xbf16>> -> tensor<64x64xbf16>
   tile.pass_turn
   %s = tile.await %product pending 1 : tensor<64x64xf32>
+  %s0 = tile.await %product pending 0 after %sums : tensor<64xf32> : tensor<64x64xf32>
   tile.release %r at %n : !tile.ring<2 x tensor<64x64xbf16>>
   tile.clear_nonfinite %t : tensor<64x64xbf16>
   tile.pass_turn first

@@ -26,14 +26,16 @@
 // CHECK:   %[[D0:.*]] = linalg.generic
 // CHECK:   %[[P0:.*]] = linalg.generic
 // CHECK-NOT: tile.read
-// CHECK:   %[[LOOP:.*]]:2 = scf.for %[[J:.*]] = %c1 to %[[N]] step %c1 iter_args(%[[D:.*]] = %[[D0]], %[[P:.*]] = %[[P0]])
+// CHECK:   %[[KA0:.*]] = tile.peek %[[K]] at %c1_i32
+// CHECK:   %[[VA0:.*]] = tile.peek %[[V]] at %c0_i32
+// CHECK:   %[[LOOP:.*]]:4 = scf.for %[[J:.*]] = %c1 to %[[N]] step %c1 iter_args(%[[D:.*]] = %[[D0]], %[[P:.*]] = %[[P0]], %[[KA:.*]] = %[[KA0]], %[[VA:.*]] = %[[VA0]])
 // CHECK:     %[[BEFORE:.*]] = arith.subi %[[J]], %c1 : index
 // CHECK:     %[[M:.*]] = arith.index_cast %[[BEFORE]] : index to i32
-// CHECK:     %[[VT:.*]] = tile.read %[[V]] at %[[M]]
+// CHECK:     %[[VT:.*]] = tile.read %[[V]] at %[[M]] unless %[[VA]]
 // CHECK:     %[[DIRTY:.*]] = tile.has_nonfinite %[[VT]]
 // CHECK:     %[[INIT:.*]] = scf.if %[[DIRTY]] -> (tensor<64x64xf32>) {
 // CHECK:       tile.add_nonfinite %[[P]], %[[VT]], %[[D]]
-// CHECK:     %[[KT:.*]] = tile.read %[[K]] at %[[NOW:.*]] :
+// CHECK:     %[[KT:.*]] = tile.read %[[K]] at %[[NOW:.*]] unless %[[KA]]
 // CHECK:     tile.take_turn
 // CHECK:     %[[S:.*]] = linalg.contract {{.*}}{tile.async} ins(%[[Q]], %[[KT]]
 // CHECK:     %[[O:.*]] = linalg.contract {{.*}}{tile.async} ins(%[[P]], %[[VT]] {{.*}}outs(%[[INIT]]
@@ -42,11 +44,15 @@
 // CHECK:     tile.release %[[K]] at %[[NOW]]
 // CHECK:     %[[OW:.*]] = tile.await %[[O]] pending 0
 // CHECK:     tile.release %[[V]] at %[[M]]
+// CHECK:     %[[NEXT:.*]] = arith.addi %[[J]], %c1 : index
+// CHECK:     %[[NEXT32:.*]] = arith.index_cast %[[NEXT]] : index to i32
+// CHECK:     %[[KN:.*]] = tile.peek %[[K]] at %[[NEXT32]]
+// CHECK:     %[[VN:.*]] = tile.peek %[[V]] at %[[NOW]]
 // CHECK:     %[[DN:.*]] = linalg.generic {{.*}}ins(%[[OW]]
 // CHECK:     %[[PN:.*]] = linalg.generic {{.*}}ins(%[[SW]]
-// CHECK:     scf.yield %[[DN]], %[[PN]]
+// CHECK:     scf.yield %[[DN]], %[[PN]], %[[KN]], %[[VN]]
 // CHECK:   }
-// CHECK:   %[[LAST:.*]] = tile.read %[[V]]
+// CHECK:   %[[LAST:.*]] = tile.read %[[V]] at %{{.*}} unless %[[LOOP]]#3
 // CHECK:   tile.has_nonfinite %[[LAST]]
 // CHECK:   %[[OL:.*]] = linalg.contract {{.*}}{tile.async} ins(%[[LOOP]]#1, %[[LAST]]
 // CHECK:   tile.await %[[OL]] pending 0
@@ -86,6 +92,42 @@ gpu.module @kernels {
       %next = linalg.contract indexing_maps = [#a, #columns, #c] ins(%p, %vt : !h, !h) outs(%init : !f) -> !f
       tile.release %v at %position : !r
       scf.yield %next : !f
+    }
+    gpu.return %o : !f
+  }
+
+  // The output product is awaited behind the row vector that is made last.
+  // CHECK-LABEL: gpu.func @sums(
+  // CHECK: scf.for
+  // CHECK: %[[S:.*]] = tile.await %{{.*}} pending 1
+  // CHECK: %[[SUMS:.*]] = linalg.reduce ins(%[[S]]
+  // CHECK: tile.await %{{.*}} pending 0 after %[[SUMS]] : tensor<64xf32>
+  gpu.func @sums(%q: !h, %k: !r, %v: !r, %n: index) -> !f
+      attributes {attn.schedule = #attn.schedule<q = 64, kv = 64, warps = 4, producers = 4>} {
+    %c0 = arith.constant 0 : index
+    %c1 = arith.constant 1 : index
+    %zero = arith.constant dense<0.0> : !f
+    %none = arith.constant dense<0.0> : tensor<64xf32>
+    %empty = arith.constant dense<0.0> : !h
+    %o, %l = scf.for %j = %c0 to %n step %c1 iter_args(%acc = %zero, %sum = %none) -> (!f, tensor<64xf32>) {
+      %position = arith.index_cast %j : index to i32
+      %kt = tile.read %k at %position : !r -> !h
+      %s = linalg.contract indexing_maps = [#a, #rows, #c] ins(%q, %kt : !h, !h) outs(%zero : !f) -> !f
+      tile.release %k at %position : !r
+      %sums = linalg.reduce ins(%s : !f) outs(%sum : tensor<64xf32>) dimensions = [1] (%x: f32, %y: f32) {
+        %z = arith.addf %x, %y : f32
+        linalg.yield %z : f32
+      }
+      %vt = tile.read %v at %position : !r -> !h
+      %p = linalg.generic {indexing_maps = [#ij, #ij], iterator_types = ["parallel", "parallel"]}
+          ins(%s : !f) outs(%empty : !h) {
+      ^bb0(%x: f32, %y: bf16):
+        %z = arith.truncf %x : f32 to bf16
+        linalg.yield %z : bf16
+      } -> !h
+      %next = linalg.contract indexing_maps = [#a, #columns, #c] ins(%p, %vt : !h, !h) outs(%acc : !f) -> !f
+      tile.release %v at %position : !r
+      scf.yield %next, %sums : !f, tensor<64xf32>
     }
     gpu.return %o : !f
   }

@@ -4,7 +4,8 @@
 // A step consists of a score product, what turns scores into weights, and an
 // output product. The loop is turned by one step: after the scores of step j
 // are started, so is the output product of step j - 1, and the softmax of step
-// j runs beside it. Weights and the output that awaits its product are carried.
+// j runs beside it. Weights and the output that awaits its product are carried, and
+// so is whether the next step's tiles have arrived, which a step asks at its end.
 #include "attn/Dialect/Attn/IR/AttnDialect.h"
 #include "attn/Dialect/Tile/IR/TileDialect.h"
 #include "attn/Dialect/Tile/Transforms/Passes.h"
@@ -136,6 +137,7 @@ private:
     for (Operation *op : middle)
       clone(op, first);
 
+    peekNext(first, low);
     SmallVector<Value> init = state(first);
     Value second = arith::AddIOp::create(b, low, step);
     auto turned =
@@ -146,6 +148,7 @@ private:
       scf::YieldOp::create(b, buildStep(turned));
     }
 
+    valuesArrived = turned.getResults().back();
     IRMapping last;
     last.map(loop.getInductionVar(),
              arith::SubIOp::create(b, loop.getUpperBound(), step));
@@ -161,6 +164,8 @@ private:
   /// Step j of the loop, with the output product of step j - 1.
   SmallVector<Value> buildStep(scf::ForOp turned) {
     Value j = turned.getInductionVar();
+    valuesArrived = turned.getRegionIterArgs().back();
+    keysArrived = turned.getRegionIterArgs().drop_back().back();
     IRMapping before, now;
     before.map(loop.getInductionVar(),
                arith::SubIOp::create(b, j, turned.getStep()));
@@ -170,6 +175,7 @@ private:
       if (!isReleaseOf(*op, values) && op != output.getOperation())
         clone(op, before);
     clone(keys, now);
+    keysArrived = valuesArrived = Value();
     if (pingpong)
       TakeTurnOp::create(b);
     Value started = startScore(now);
@@ -186,6 +192,7 @@ private:
       if (!awaited && (reads(op, outputArgument()) || roundsWeights(op))) {
         now.map(outputArgument(), await(product, 0, lastRowVector(now)));
         release(values, before);
+        peekNext(now, j);
         awaited = true;
       }
       clone(op, now);
@@ -234,6 +241,9 @@ private:
         materialize(operand, mapping);
     });
     Operation *copy = b.clone(*op, mapping);
+    if (auto read = dyn_cast<ReadOp>(copy))
+      if (Value arrived = op == keys ? keysArrived : valuesArrived)
+        read.getArrivedMutable().assign(arrived);
     if (async)
       copy->setAttr("tile.async", b.getUnitAttr());
     return copy->getNumResults() ? Value(copy->getResult(0)) : Value();
@@ -258,6 +268,21 @@ private:
     mapping.map(original->getResult(0), await(product, pending));
   }
 
+  /// Asks whether the keys of the step after `j`, which `mapping` is of, and the
+  /// values of `j` are there. Behind the last step nobody uses the first answer.
+  void peekNext(IRMapping &mapping, Value j) {
+    IRMapping next;
+    next.map(loop.getInductionVar(), arith::AddIOp::create(b, j, loop.getStep()));
+    keysArrived = peek(keys, next);
+    valuesArrived = peek(values, mapping);
+  }
+
+  Value peek(ReadOp read, IRMapping &mapping) {
+    materialize(read.getPosition(), mapping);
+    return PeekOp::create(b, b.getI1Type(), read.getRing(),
+                          mapping.lookupOrDefault(read.getPosition()));
+  }
+
   void release(ReadOp read, IRMapping &mapping) {
     materialize(read.getPosition(), mapping);
     ReleaseOp::create(b, read.getRing(),
@@ -266,7 +291,8 @@ private:
 
   //===--- what the loop carries ------------------------------------------===//
   // The old results in their order, though the output is carried as what its
-  // product is added to; then the other tiles that the product reads.
+  // product is added to; then the other tiles that the product reads; then
+  // whether the next keys and values have arrived.
   SmallVector<Value> state(IRMapping &mapping) {
     auto yield = cast<scf::YieldOp>(body()->getTerminator());
     SmallVector<Value> values;
@@ -276,6 +302,7 @@ private:
     for (Value tile : carried)
       if (tile != base())
         values.push_back(mapping.lookup(tile));
+    values.append({keysArrived, valuesArrived});
     return values;
   }
 
@@ -313,6 +340,8 @@ private:
   unsigned outputIndex = 0;
   SmallVector<Operation *> middle, late;
   llvm::SetVector<Value> carried;
+  /// What the last peek said; null where a read has to wait in any case.
+  Value keysArrived, valuesArrived;
 };
 
 struct TileOverlapProducts

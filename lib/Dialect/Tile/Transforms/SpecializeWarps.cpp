@@ -360,7 +360,8 @@ private:
   }
 
   void replaceByRead(LoadOp load, Value position) {
-    auto read = ReadOp::create(b, load.getType(), rings[load], position);
+    auto read = ReadOp::create(b, load.getType(), rings[load], position,
+                               /*arrived=*/Value());
     load.replaceAllUsesWith(read.getResult());
     load.erase();
   }

@@ -212,17 +212,35 @@ def Tile_FillOp : Tile_Op<"fill", [MemoryEffects<[MemRead, MemWrite]>]> {
 def Tile_ReadOp : Tile_Op<"read", [MemoryEffects<[MemRead]>]> {
   let summary = "waits for the position'th tile of a ring";
   let description = [{
-    The tile stays in shared memory; it is valid until `tile.release`.
+    The tile stays in shared memory; it is valid until `tile.release`. Where
+    `arrived`, which `tile.peek` gave, is true, there is no wait.
 
-    Example: `%t = tile.read %k at %n : !tile.ring<2 x tensor<128x128xbf16>> -> tensor<128x128xbf16>`
+    Examples: `%t = tile.read %k at %n : !tile.ring<2 x tensor<128x128xbf16>> -> tensor<128x128xbf16>`,
+    `%t = tile.read %k at %n unless %arrived : !tile.ring<2 x tensor<128x128xbf16>> -> tensor<128x128xbf16>`
 
     Constraints:
     - C1: the result is the ring's tile.
   }];
-  let arguments = (ins Tile_Ring:$ring, I32:$position);
+  let arguments = (ins Tile_Ring:$ring, I32:$position, Optional<I1>:$arrived);
   let results = (outs Tile_StaticTile:$result);
-  let assemblyFormat = "$ring `at` $position attr-dict `:` type($ring) `->` type($result)";
+  let assemblyFormat = [{
+    $ring `at` $position (`unless` $arrived^)? attr-dict
+    `:` type($ring) `->` type($result)
+  }];
   let hasVerifier = 1;
+}
+
+def Tile_PeekOp : Tile_Op<"peek", [MemoryEffects<[MemRead, MemWrite]>]> {
+  let summary = "whether the position'th tile of a ring has arrived";
+  let description = [{
+    Asked some time before `tile.read`, the answer is there when it is needed. False
+    only costs a wait. The tile before it in the same place must have been read.
+
+    Example: `%arrived = tile.peek %k at %n : !tile.ring<2 x tensor<128x128xbf16>>`
+  }];
+  let arguments = (ins Tile_Ring:$ring, I32:$position);
+  let results = (outs I1:$arrived);
+  let assemblyFormat = "$ring `at` $position attr-dict `:` type($ring)";
 }
 
 def Tile_ReleaseOp : Tile_Op<"release", [MemoryEffects<[MemWrite]>]> {
