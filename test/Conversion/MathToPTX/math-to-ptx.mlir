@@ -48,7 +48,10 @@ gpu.module @kernels {
   // CHECK: llvm.inline_asm {{.*}}"tanh.approx.f32 $0, $1;"
   // EXACT-LABEL: gpu.func @tanh(
   // EXACT-NOT: tanh
-  // EXACT: "llvm.fma"
+  // EXACT: "llvm.nvvm.ex2.approx.ftz.f32"
+  // EXACT: "llvm.nvvm.rcp.approx.ftz.f"
+  // EXACT-COUNT-4: "llvm.fma"
+  // EXACT: arith.select
   // EXACT: gpu.return
   gpu.func @tanh(%x: f32, %m: memref<f32>) {
     %y = math.tanh %x : f32
@@ -56,17 +59,42 @@ gpu.module @kernels {
     gpu.return
   }
 
-  // A constant divisor is inverted; `exact` keeps the division.
+  // A constant divisor is inverted, and `exact` adds what the product lacks; other quotients
+  // it keeps.
   // CHECK-LABEL: gpu.func @quotients(
   // CHECK: %[[FIFTH:.*]] = arith.constant 2.000000e-01 : f32
   // CHECK: arith.mulf %{{.*}}, %[[FIFTH]] : f32
   // CHECK: llvm.call_intrinsic "llvm.nvvm.div.full"
   // EXACT-LABEL: gpu.func @quotients(
-  // EXACT-COUNT-2: arith.divf
+  // EXACT-NOT: arith.divf
+  // EXACT: %[[INVERSE:.*]] = arith.constant 2.000000e-01 : f32
+  // EXACT: %[[QUOTIENT:.*]] = arith.mulf %{{.*}}, %[[INVERSE]] : f32
+  // EXACT: %[[REST:.*]] = llvm.call_intrinsic "llvm.fma"(%[[QUOTIENT]], %{{.*}}, %{{.*}})
+  // EXACT: arith.cmpf ord, %[[REST]], %[[REST]]
+  // EXACT: %[[SUM:.*]] = llvm.call_intrinsic "llvm.fma"(%[[REST]], %[[INVERSE]], %[[QUOTIENT]])
+  // EXACT: arith.select %{{.*}}, %[[SUM]], %[[QUOTIENT]]
+  // EXACT: arith.divf
   gpu.func @quotients(%x: f32, %z: f32, %m: memref<f32>) {
     %five = arith.constant 5.0 : f32
     %y = arith.divf %x, %five : f32
     %w = arith.divf %y, %z : f32
+    memref.store %w, %m[] : memref<f32>
+    gpu.return
+  }
+
+  // Constant factors are one, but not with `exact`.
+  // CHECK-LABEL: gpu.func @factors(
+  // CHECK: %[[SIX:.*]] = arith.constant 6.000000e+00 : f32
+  // CHECK: arith.mulf %{{.*}}, %[[SIX]] : f32
+  // CHECK-NOT: arith.mulf
+  // CHECK: gpu.return
+  // EXACT-LABEL: gpu.func @factors(
+  // EXACT-COUNT-2: arith.mulf
+  gpu.func @factors(%x: f32, %m: memref<f32>) {
+    %two = arith.constant 2.0 : f32
+    %three = arith.constant 3.0 : f32
+    %y = arith.mulf %x, %two : f32
+    %w = arith.mulf %y, %three : f32
     memref.store %w, %m[] : memref<f32>
     gpu.return
   }
