@@ -44,20 +44,27 @@ def _compiled_block_mask():
     return torch.compile(create_block_mask)
 
 
+def _is_mask_compiled(problem):
+    """On a GPU, unless the mask reads a tensor: PyTorch 2.11 then compiled
+    create_block_mask for over 100 s without an end."""
+    return problem.device == "cuda" and not problem.pattern.documents
+
+
 def _block_mask(problem, mask_mod):
-    """The block mask, and the fewest seconds that making it took once compiled."""
+    """The block mask, and the fewest seconds that making it took."""
     import torch
     from torch.nn.attention.flex_attention import create_block_mask
 
-    compiled = problem.device == "cuda"
+    compiled = _is_mask_compiled(problem)
     make = _compiled_block_mask() if compiled else create_block_mask
     seconds = []
-    for _ in range(4 if compiled else 1):
-        if compiled:
+    on_gpu = problem.device == "cuda"
+    for _ in range(4 if on_gpu else 1):
+        if on_gpu:
             torch.cuda.synchronize()
         start = time.perf_counter()
         mask = make(mask_mod, None, None, problem.queries, problem.keys, problem.device)
-        if compiled:
+        if on_gpu:
             torch.cuda.synchronize()
         seconds.append(time.perf_counter() - start)
     return mask, min(seconds[1:] or seconds)
@@ -72,6 +79,9 @@ def _attention(problem, kernel_options):
     mask, seconds = None, 0.0
     if mask_mod is not None:
         mask, seconds = _block_mask(problem, mask_mod)
+    remark = ""
+    if mask is not None and problem.device == "cuda" and not _is_mask_compiled(problem):
+        remark = "the block mask was made without torch.compile, which does not end for it"
     options = dict(kernel_options)
 
     def call(query, key, value):
@@ -86,4 +96,4 @@ def _attention(problem, kernel_options):
             kernel_options=options or None,
         )
 
-    return Attention(call, lists_seconds=seconds)
+    return Attention(call, remark, lists_seconds=seconds)
