@@ -38,6 +38,8 @@ void attn::buildGPUTilePipeline(OpPassManager &manager,
                        : tile::createTileStageLoadsPass());
   kernel.addPass(tile::createTileSplitNonfinitePass());
   kernel.addPass(tile::createTileDeferRowSumsPass());
+  if (roles)
+    kernel.addPass(tile::createTileKeepMaximumPass());
   kernel.addPass(roles ? tile::createTileOverlapProductsPass()
                        : tile::createTileRetryNonfinitePass());
   kernel.addPass(createTileToNVVMPass());

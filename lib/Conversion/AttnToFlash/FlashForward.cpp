@@ -326,15 +326,17 @@ private:
   /// weights then reach 2^8 instead of 1, which no type here minds, and in nearly
   /// all steps the output is not rescaled. (The idea is FlashAttention-4's.)
   Value lazyMaximum(Value maximum, Value old) {
-    constexpr float mostGrowth = 8; // of the exponent
-    return elementwise({maximum, old}, old.getType(), [&](ValueRange in) {
-      Value growth = arith::MulFOp::create(
-          b, arith::SubFOp::create(b, in[0], in[1]), f32(exponentFactor));
-      // False for the first tile, whose old maximum is -inf.
-      Value isSmall = arith::CmpFOp::create(b, arith::CmpFPredicate::OLE,
-                                            growth, f32(mostGrowth));
-      return arith::SelectOp::create(b, isSmall, in[1], in[0]).getResult();
-    });
+    const float slack = 8 / exponentFactor;
+    Value lazy = elementwise(
+        {maximum, old}, old.getType(), [&](ValueRange in) -> Value {
+          // False for the first tile, whose old maximum is -inf.
+          Value isSmall = arith::CmpFOp::create(
+              b, arith::CmpFPredicate::OLE, in[0],
+              arith::AddFOp::create(b, in[1], f32(slack)));
+          return arith::SelectOp::create(b, isSmall, in[1], in[0]);
+        });
+    lazy.getDefiningOp()->setAttr("tile.slack", b.getF32FloatAttr(slack));
+    return lazy;
   }
 
   RowMaximum newRowMaximum(Value score, Value old) {
@@ -361,6 +363,7 @@ private:
           return math::Exp2Op::create(b,
                                       arith::MulFOp::create(b, growth, factor));
         });
+    decay.getDefiningOp()->setAttr("tile.one_if_kept", b.getUnitAttr());
     return {maximum, shift, decay};
   }
 

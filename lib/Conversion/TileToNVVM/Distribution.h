@@ -116,6 +116,7 @@ void emitView(Distribution &d, ViewOp op);
 LogicalResult emitContract(Distribution &d, linalg::ContractOp op);
 LogicalResult emitElementwise(Distribution &d, linalg::GenericOp op);
 void emitReduce(Distribution &d, linalg::ReduceOp op);
+void emitAnyAbove(Distribution &d, AnyAboveOp op);
 void emitCombineThreads(Distribution &d, CombineThreadsOp op);
 void emitStore(Distribution &d, StoreOp op);
 void emitHasNonfinite(Distribution &d, HasNonfiniteOp op);

@@ -7,7 +7,9 @@
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/IR/IRMapping.h"
 
+#include <array>
 #include <cstdlib>
+#include <limits>
 
 using namespace mlir;
 using namespace mlir::tile;
@@ -182,30 +184,6 @@ private:
 
 } // namespace
 
-/// Of a tile times a row vector, which is left as it is where all factors of the
-/// warp are one.
-static Fragment emitUnlessOnes(Distribution &d, linalg::GenericOp op) {
-  ImplicitLocOpBuilder &b = d.b;
-  Value other = arith::ConstantIntOp::create(b, 0, 1);
-  for (Value factor : d.fragments.lookup(op.getInputs()[1]))
-    other = arith::OrIOp::create(
-        b, other,
-        arith::CmpFOp::create(b, arith::CmpFPredicate::UNE, factor, d.f32(1)));
-  Value any = NVVM::VoteSyncOp::create(b, b.getI1Type(), d.i32(-1), other,
-                                       NVVM::VoteSyncKind::any);
-  const Fragment plain = d.fragments.lookup(op.getInputs()[0]);
-  auto branch = scf::IfOp::create(b, ValueRange(plain).getTypes(), any,
-                                  /*addThenBlock=*/true, /*addElseBlock=*/true);
-  {
-    OpBuilder::InsertionGuard guard(b);
-    b.setInsertionPointToStart(branch.thenBlock());
-    scf::YieldOp::create(b, Elementwise(d, op).emit());
-    b.setInsertionPointToStart(branch.elseBlock());
-    scf::YieldOp::create(b, plain);
-  }
-  return llvm::to_vector_of<Value>(branch.getResults());
-}
-
 LogicalResult tile::emitElementwise(Distribution &d, linalg::GenericOp op) {
   auto type = dyn_cast<RankedTensorType>(op.getResultTypes().front());
   if (!type || op.getNumResults() != 1 || op.getNumReductionLoops() != 0)
@@ -216,9 +194,7 @@ LogicalResult tile::emitElementwise(Distribution &d, linalg::GenericOp op) {
   });
   if (nested.wasInterrupted())
     return op.emitOpError() << "expects positions outside nested regions";
-  d.fragments[op.getResult(0)] = op->hasAttr("tile.skip_ones")
-                                     ? emitUnlessOnes(d, op)
-                                     : Elementwise(d, op).emit();
+  d.fragments[op.getResult(0)] = Elementwise(d, op).emit();
   return success();
 }
 
@@ -256,6 +232,45 @@ void tile::emitReduce(Distribution &d, linalg::ReduceOp op) {
     result.push_back(combine(total, init[row]));
   }
   d.fragments[op->getResult(0)] = result;
+}
+
+/// Floats above zero are in the order of their bits, whatever the sign of others;
+/// and the GPU has a maximum of three integers, but only of two floats. A bound
+/// below zero is exceeded by the bits of all.
+void tile::emitAnyAbove(Distribution &d, AnyAboveOp op) {
+  ImplicitLocOpBuilder &b = d.b;
+  int64_t columns = cast<RankedTensorType>(op.getTile().getType()).getDimSize(1);
+  auto bitsOf = [&](Value x) -> Value {
+    return arith::BitcastOp::create(b, b.getI32Type(), x);
+  };
+  const Fragment bounds = d.fragments.lookup(op.getBounds());
+  // Several chains, for short ones.
+  constexpr size_t chains = 2;
+  SmallVector<std::array<Value, chains>> greatest(bounds.size());
+  SmallVector<size_t> seen(bounds.size());
+  for (auto [i, element] : llvm::enumerate(d.fragments.lookup(op.getTile()))) {
+    int64_t row = d.rowIndexOf(i, columns);
+    Value &sofar = greatest[row][seen[row]++ / 2 % chains];
+    Value bits = bitsOf(element);
+    sofar = sofar ? arith::MaxSIOp::create(b, sofar, bits) : bits;
+  }
+  Value any;
+  for (auto [bound, chain] : llvm::zip(bounds, greatest)) {
+    Value bits = bitsOf(bound);
+    Value isNegative =
+        arith::CmpIOp::create(b, arith::CmpIPredicate::slt, bits, d.i32(0));
+    bits = arith::SelectOp::create(
+        b, isNegative, d.i32(std::numeric_limits<int32_t>::min()), bits);
+    for (Value element : chain) {
+      if (!element)
+        continue;
+      Value above =
+          arith::CmpIOp::create(b, arith::CmpIPredicate::sgt, element, bits);
+      any = any ? arith::OrIOp::create(b, any, above) : above;
+    }
+  }
+  op.getResult().replaceAllUsesWith(NVVM::VoteSyncOp::create(
+      b, b.getI1Type(), d.i32(-1), any, NVVM::VoteSyncKind::any));
 }
 
 void tile::emitCombineThreads(Distribution &d, CombineThreadsOp op) {

@@ -64,6 +64,8 @@ private:
       emitStore(d, store);
     } else if (auto test = dyn_cast<HasNonfiniteOp>(op)) {
       emitHasNonfinite(d, test);
+    } else if (auto any = dyn_cast<AnyAboveOp>(op)) {
+      emitAnyAbove(d, any);
     } else if (auto combine = dyn_cast<CombineThreadsOp>(op)) {
       emitCombineThreads(d, combine);
     } else if (auto add = dyn_cast<AddNonfiniteOp>(op)) {

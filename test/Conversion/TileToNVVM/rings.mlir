@@ -96,33 +96,40 @@ gpu.module @kernels {
     gpu.return
   }
 
-  // Factors of one are not multiplied by.
-  // CHECK-LABEL: gpu.func @unless_ones(
-  // CHECK: arith.cmpf une
-  // CHECK: %[[ANY:.*]] = nvvm.vote.sync any
-  // CHECK: scf.if %[[ANY]]
-  // CHECK: arith.mulf
-  // CHECK: } else {
-  // CHECK-NOT: arith.mulf
-  gpu.func @unless_ones(%o: !memory, %i: index) kernel attributes {attn.schedule = #schedule} {
-    %s = arith.constant dense<2.0> : !s
-    %empty = tensor.empty() : tensor<128xf32>
-    %factors = linalg.generic {indexing_maps = [affine_map<(i) -> (i)>], iterator_types = ["parallel"]}
-        outs(%empty : tensor<128xf32>) {
+  // Of each row the bits of its scores, in two chains of maxima, against those of its bound,
+  // or the least integer where that is below zero; one answer for the warp.
+  // CHECK-LABEL: gpu.func @any_above(
+  // CHECK-COUNT-12: arith.maxsi
+  // CHECK-NOT: arith.maxsi
+  // CHECK: %[[NEGATIVE:.*]] = arith.cmpi slt, %[[BOUND:.*]], %c0_i32 : i32
+  // CHECK: arith.select %[[NEGATIVE]], %c-2147483648_i32, %[[BOUND]] : i32
+  // CHECK-COUNT-4: arith.cmpi sgt
+  // CHECK: nvvm.vote.sync any
+  gpu.func @any_above(%o: !memory, %i: index) kernel attributes {attn.schedule = #schedule} {
+    %empty = tensor.empty() : !s
+    %s = linalg.generic {indexing_maps = [affine_map<(i, j) -> (i, j)>], iterator_types = ["parallel", "parallel"]}
+        outs(%empty : !s) {
+    ^bb0(%y: f32):
+      %row = linalg.index 0 : index
+      %column = linalg.index 1 : index
+      %product = arith.muli %row, %column : index
+      %number = arith.index_cast %product : index to i32
+      %f = arith.sitofp %number : i32 to f32
+      linalg.yield %f : f32
+    } -> !s
+    %none = tensor.empty() : tensor<128xf32>
+    %bounds = linalg.generic {indexing_maps = [affine_map<(i) -> (i)>], iterator_types = ["parallel"]}
+        outs(%none : tensor<128xf32>) {
     ^bb0(%y: f32):
       %row = linalg.index 0 : index
       %number = arith.index_cast %row : index to i32
       %f = arith.sitofp %number : i32 to f32
       linalg.yield %f : f32
     } -> tensor<128xf32>
-    %w = linalg.generic {indexing_maps = [affine_map<(i, j) -> (i, j)>, affine_map<(i, j) -> (i)>, affine_map<(i, j) -> (i, j)>],
-        iterator_types = ["parallel", "parallel"]} ins(%s, %factors : !s, tensor<128xf32>) outs(%s : !s)
-        attrs = {tile.skip_ones} {
-    ^bb0(%x: f32, %f: f32, %y: f32):
-      %z = arith.mulf %x, %f : f32
-      linalg.yield %z : f32
-    } -> !s
-    tile.store %w, %o[%i, %i] : !s, !memory
+    %any = tile.any_above %s, %bounds : !s, tensor<128xf32>
+    scf.if %any {
+      tile.store %s, %o[%i, %i] : !s, !memory
+    }
     gpu.return
   }
 

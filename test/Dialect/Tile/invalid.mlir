@@ -145,3 +145,12 @@ func.func @drain_c1(%t: tensor<64x96xbf16>, %q: !tile.ring<1 x tensor<64x64xbf16
   tile.drain %t through %q at %n to %map[%i] : tensor<64x96xbf16>, !tile.ring<1 x tensor<64x64xbf16>>
   return
 }
+
+// -----
+
+// any_above C1
+func.func @bounds(%scores: tensor<128x64xf32>, %bounds: tensor<64xf32>) {
+  // expected-error @+1 {{expects a bound for each row of 'tensor<128x64xf32>', got 'tensor<64xf32>'}}
+  %any = tile.any_above %scores, %bounds : tensor<128x64xf32>, tensor<64xf32>
+  return
+}

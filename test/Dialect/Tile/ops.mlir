@@ -55,6 +55,13 @@ func.func @ring(%map: !llvm.ptr, %n: i32, %i: index, %product: tensor<64x64xf32>
   return
 }
 
+// CHECK-LABEL: func.func @above
+// CHECK: tile.any_above %{{.*}}, %{{.*}} : tensor<128x64xf32>, tensor<128xf32>
+func.func @above(%scores: tensor<128x64xf32>, %bounds: tensor<128xf32>) -> i1 {
+  %any = tile.any_above %scores, %bounds : tensor<128x64xf32>, tensor<128xf32>
+  return %any : i1
+}
+
 // A block that does many tasks; what the producer draws and hands on, and an output that leaves
 // through a ring.
 // CHECK-LABEL: func.func @tasks

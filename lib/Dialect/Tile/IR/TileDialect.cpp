@@ -83,6 +83,17 @@ LogicalResult ViewOp::verify() {
   return success();
 }
 
+LogicalResult AnyAboveOp::verify() {
+  // C1
+  auto tile = cast<RankedTensorType>(getTile().getType());
+  auto bounds = cast<RankedTensorType>(getBounds().getType());
+  if (tile.getRank() != 2 || bounds.getRank() != 1 ||
+      tile.getDimSize(0) != bounds.getDimSize(0))
+    return emitOpError() << "expects a bound for each row of " << tile
+                         << ", got " << bounds;
+  return success();
+}
+
 LogicalResult RingType::verify(function_ref<InFlightDiagnostic()> emitError,
                                int64_t stages, RankedTensorType tile) {
   // C1

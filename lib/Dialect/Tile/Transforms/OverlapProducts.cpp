@@ -218,8 +218,11 @@ private:
     return last ? mapping.lookup(last->getResult(0)) : Value();
   }
 
+  /// Whether `op` uses `value`, itself or in a region.
   static bool reads(Operation *op, Value value) {
-    return llvm::is_contained(op->getOperands(), value);
+    return llvm::any_of(value.getUsers(), [&](Operation *user) {
+      return op->isAncestor(user);
+    });
   }
 
   /// The weights of the step before are in use until its product has ended.
@@ -326,7 +329,9 @@ private:
   /// maybe after a branch.
   Value base() {
     Value init = output.getDpsInits()[0];
-    while (auto branch = init.getDefiningOp<scf::IfOp>())
+    for (auto branch = init.getDefiningOp<scf::IfOp>();
+         branch && llvm::is_contained(late, branch.getOperation());
+         branch = init.getDefiningOp<scf::IfOp>())
       init =
           branch.elseYield().getOperand(cast<OpResult>(init).getResultNumber());
     return init;

@@ -134,6 +134,26 @@ def Tile_CombineThreadsOp : Tile_Op<"combine_threads", [Pure,
   let assemblyFormat = "$partial attr-dict `:` type($partial)";
 }
 
+def Tile_AnyAboveOp : Tile_Op<"any_above", [Pure]> {
+  let summary = "whether an element of this warp's rows exceeds its row's bound";
+  let description = [{
+    Each warp has its own answer, and must do what is right whatever the others' are.
+    It may be yes where no element exceeds, and is where a bound is below zero; NaN
+    need not count.
+
+    Example: `%any = tile.any_above %scores, %bounds : tensor<128x64xf32>`
+
+    Constraints:
+    - C1: a bound for each row.
+  }];
+  let arguments = (ins Tile_StaticTile:$tile, Tile_StaticTile:$bounds);
+  let results = (outs I1:$result);
+  let assemblyFormat = [{
+    $tile `,` $bounds attr-dict `:` type($tile) `,` type($bounds)
+  }];
+  let hasVerifier = 1;
+}
+
 def Tile_AddNonfiniteOp : Tile_Op<"add_nonfinite", [AllTypesMatch<["init", "result"]>]> {
   let summary = "the part of a product which NaN and infinite values make";
   let description = [{

@@ -101,6 +101,22 @@ def TileDeferRowSumsPass : Pass<"tile-defer-row-sums", "::mlir::gpu::GPUFuncOp">
   let dependentDialects = ["::mlir::tile::TileDialect"];
 }
 
+def TileKeepMaximumPass : Pass<"tile-keep-maximum", "::mlir::gpu::GPUFuncOp"> {
+  let summary = "Look for a new maximum only where one is";
+  let description = [{
+    An operation marked `tile.slack` keeps a row's old maximum unless the new one
+    exceeds it by more than that. Whether any does needs no reduction over a row
+    (`tile.any_above`): the reduction, the slack and what is computed for
+    each row from them go into a branch for warps in which one does, and in the
+    others the old maximum stands. What is marked `tile.one_if_kept` is one there, and
+    tiles that are multiplied by it (`tile.skip_ones`) are left alone.
+
+    Each warp branches on its own.
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::scf::SCFDialect",
+    "::mlir::tensor::TensorDialect", "::mlir::tile::TileDialect"];
+}
+
 def TileSpecializeWarpsPass : Pass<"tile-specialize-warps", "::mlir::gpu::GPUFuncOp"> {
   let summary = "Give the copies of tiles to warps of their own";
   let description = [{

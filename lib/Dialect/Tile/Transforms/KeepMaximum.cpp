@@ -1,0 +1,187 @@
+// tile-keep-maximum: see its description in Passes.td.
+#include "attn/Dialect/Tile/IR/TileDialect.h"
+#include "attn/Dialect/Tile/Transforms/Passes.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/GPU/IR/GPUDialect.h"
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/IR/IRMapping.h"
+#include "mlir/IR/ImplicitLocOpBuilder.h"
+#include "llvm/ADT/SetVector.h"
+
+namespace mlir::tile {
+#define GEN_PASS_DEF_TILEKEEPMAXIMUMPASS
+#include "attn/Dialect/Tile/Transforms/Passes.h.inc"
+} // namespace mlir::tile
+
+using namespace mlir;
+using namespace mlir::tile;
+
+namespace {
+
+class KeptMaximum {
+public:
+  KeptMaximum(linalg::GenericOp lazy, linalg::ReduceOp reduce)
+      : lazy(lazy), reduce(reduce), old(lazy.getInputs()[1]),
+        b(lazy.getLoc(), reduce) {}
+
+  void run() {
+    collectRowWork();
+    b.setInsertionPoint(lazy);
+    Value grows = AnyAboveOp::create(b, b.getI1Type(), reduce.getInputs()[0],
+                                     mostThatKeeps());
+    SmallVector<Value> results = usedElsewhere();
+    auto branch = scf::IfOp::create(b, ValueRange(results).getTypes(), grows,
+                                    /*addThenBlock=*/true,
+                                    /*addElseBlock=*/true);
+    IRMapping grown, kept;
+    b.setInsertionPointToStart(branch.thenBlock());
+    b.clone(*reduce, grown);
+    for (Operation *op : rowWork)
+      b.clone(*op, grown);
+    yield(results, grown);
+    b.setInsertionPointToStart(branch.elseBlock());
+    kept.map(lazy.getResult(0), old);
+    for (Operation *op : rowWork.getArrayRef().drop_front())
+      if (op->hasAttr("tile.one_if_kept"))
+        kept.map(op->getResult(0), ones(op->getResult(0).getType()));
+      else
+        b.clone(*op, kept);
+    yield(results, kept);
+
+    skipMultiplications(grows);
+    for (auto [result, value] : llvm::zip(results, branch.getResults()))
+      result.replaceUsesWithIf(value, [&](OpOperand &use) {
+        return !rowWork.contains(use.getOwner());
+      });
+    for (Operation *op : llvm::reverse(rowWork))
+      op->erase();
+    reduce.erase();
+  }
+
+private:
+  /// The slack, and what depends on it and on no tile but row vectors that are
+  /// there before it.
+  void collectRowWork() {
+    rowWork.insert(lazy);
+    for (Operation *op = lazy->getNextNode(); op; op = op->getNextNode()) {
+      auto generic = dyn_cast<linalg::GenericOp>(op);
+      if (generic && generic.getNumResults() == 1 &&
+          isRowVector(generic.getResult(0)) &&
+          llvm::any_of(generic.getInputs(), dependsOnSlack) &&
+          llvm::all_of(generic.getInputs(), [&](Value input) {
+            return dependsOnSlack(input) || isThereBefore(input);
+          }))
+        rowWork.insert(op);
+    }
+  }
+
+  static bool isRowVector(Value value) {
+    auto type = dyn_cast<RankedTensorType>(value.getType());
+    return type && type.getRank() == 1;
+  }
+
+  bool isThereBefore(Value value) {
+    Operation *definition = value.getDefiningOp();
+    return !definition || definition->getBlock() != lazy->getBlock() ||
+           definition->isBeforeInBlock(lazy);
+  }
+
+  /// The old maximum and the slack: what a row's greatest score may be.
+  Value mostThatKeeps() {
+    auto slack = lazy->getAttrOfType<FloatAttr>("tile.slack");
+    auto type = cast<RankedTensorType>(old.getType());
+    Value empty = tensor::EmptyOp::create(b, type.getShape(), type.getElementType());
+    AffineMap rows = b.getMultiDimIdentityMap(1);
+    return linalg::GenericOp::create(
+               b, type, old, empty, ArrayRef<AffineMap>{rows, rows},
+               utils::IteratorType::parallel,
+               [&](OpBuilder &nested, Location loc, ValueRange in) {
+                 Value constant = arith::ConstantOp::create(nested, loc, slack);
+                 Value sum =
+                     arith::AddFOp::create(nested, loc, in[0], constant);
+                 linalg::YieldOp::create(nested, loc, sum);
+               })
+        .getResult(0);
+  }
+
+  SmallVector<Value> usedElsewhere() {
+    SmallVector<Value> results;
+    for (Operation *op : rowWork)
+      if (llvm::any_of(op->getUsers(), [&](Operation *user) {
+            return !rowWork.contains(user);
+          }))
+        results.push_back(op->getResult(0));
+    return results;
+  }
+
+  void yield(ValueRange results, IRMapping &mapping) {
+    SmallVector<Value> values;
+    for (Value result : results)
+      values.push_back(mapping.lookup(result));
+    scf::YieldOp::create(b, values);
+  }
+
+  Value ones(Type type) {
+    auto tile = cast<RankedTensorType>(type);
+    return arith::ConstantOp::create(
+        b, DenseElementsAttr::get(tile, b.getF32FloatAttr(1)));
+  }
+
+  void skipMultiplications(Value grows) {
+    SmallVector<linalg::GenericOp> products;
+    for (Operation *op : rowWork)
+      for (Operation *user : op->getUsers())
+        if (user->hasAttr("tile.skip_ones"))
+          products.push_back(cast<linalg::GenericOp>(user));
+    for (linalg::GenericOp product : products) {
+      b.setInsertionPoint(product);
+      Value plain = product.getInputs()[0];
+      auto branch =
+          scf::IfOp::create(b, product.getResultTypes(), grows,
+                            /*addThenBlock=*/true, /*addElseBlock=*/true);
+      product->getResult(0).replaceAllUsesWith(branch.getResult(0));
+      b.setInsertionPointToStart(branch.elseBlock());
+      scf::YieldOp::create(b, plain);
+      b.setInsertionPointToStart(branch.thenBlock());
+      auto yield = scf::YieldOp::create(b, product->getResults());
+      product->moveBefore(yield);
+    }
+  }
+
+  linalg::GenericOp lazy;
+  linalg::ReduceOp reduce;
+  Value old;
+  ImplicitLocOpBuilder b;
+  llvm::SetVector<Operation *> rowWork;
+  std::function<bool(Value)> dependsOnSlack = [this](Value value) {
+    return value.getDefiningOp() && rowWork.contains(value.getDefiningOp());
+  };
+};
+
+struct TileKeepMaximum
+    : tile::impl::TileKeepMaximumPassBase<TileKeepMaximum> {
+  using TileKeepMaximumPassBase::TileKeepMaximumPassBase;
+
+  void runOnOperation() override {
+    SmallVector<linalg::GenericOp> marked;
+    getOperation().walk([&](linalg::GenericOp op) {
+      if (op->hasAttr("tile.slack"))
+        marked.push_back(op);
+    });
+    for (linalg::GenericOp lazy : marked) {
+      auto reduce = lazy.getInputs()[0].getDefiningOp<linalg::ReduceOp>();
+      if (lazy.getNumDpsInputs() != 2 || !reduce || !reduce->hasOneUse() ||
+          reduce.getInits()[0] != lazy.getInputs()[1]) {
+        lazy.emitOpError() << "expects a maximum that nothing else uses, which "
+                              "starts at the old one, and the old one";
+        return signalPassFailure();
+      }
+      KeptMaximum(lazy, reduce).run();
+    }
+  }
+};
+
+} // namespace
