@@ -14,7 +14,8 @@
 
 using namespace mlir;
 
-/// Whether warps have roles: the family of passes around tensor copies and wgmma.
+/// Whether warps have roles: the family of passes around tensor copies and
+/// wgmma.
 static bool hasRoles(const attn::GPUPipelineOptions &options) {
   return options.target == "sm90a";
 }
@@ -43,7 +44,9 @@ void attn::buildGPUTilePipeline(OpPassManager &manager,
   kernel.addPass(roles ? tile::createTileOverlapProductsPass()
                        : tile::createTileRetryNonfinitePass());
   kernel.addPass(createTileToNVVMPass());
-  kernel.addPass(createCanonicalizerPass());
+  // From the bottom up: the other way, loops that carry hundreds of registers
+  // take twenty times as long.
+  kernel.addPass(createCanonicalizerPass(GreedyRewriteConfig()));
   kernel.addPass(createCSEPass());
 }
 
