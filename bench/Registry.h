@@ -9,9 +9,10 @@ namespace attn::bench {
 
 /// What a configuration says to backends.
 struct BackendOptions {
-  /// For `compiled`, `compiled_2` and so on: as KernelSpec::schedule, or `auto`.
+  /// For `compiled`, `compiled_2` and so on: as KernelSpec::schedule, or
+  /// `auto`.
   std::vector<std::string> schedules;
-  bool exact = false; ///< for all of these, as KernelSpec::exact
+  bool exact = false;             ///< for all of these, as KernelSpec::exact
   std::string python = "python3"; ///< the interpreter of the PyTorch worker
   /// How long one answer of the worker may take; FlexAttention's tuning is the
   /// longest.

@@ -348,9 +348,10 @@ Row Runner::run(const Case &asked) {
       row.pairs = static_cast<double>(*pairs);
     else
       row.remark = pairs.error();
-    auto compiled = std::find_if(
-        backends.begin(), backends.end(),
-        [](const auto &backend) { return backend->tileSize().has_value(); });
+    auto compiled =
+        std::find_if(backends.begin(), backends.end(), [](const auto &backend) {
+          return backend->tileSize().has_value();
+        });
     if (compiled != backends.end() &&
         row.outcomes[compiled - backends.begin()].kind == Outcome::Timed)
       countTiles(row, **compiled, **data);

@@ -51,8 +51,8 @@ Result<void> AttentionKernel::run(const TensorView &query,
                                   const std::vector<CaptureView> &captures,
                                   const TensorView &out, float *lse,
                                   void *stream, const TileLists *tiles) const {
-  KernelArguments arguments{query,  key,     value, captures, out, lse,
-                            stream, nullptr};
+  KernelArguments arguments{query, key, value,  captures,
+                            out,   lse, stream, nullptr};
   if (pimpl->finder)
     arguments.tiles = tiles;
   if (Result<void> fine = checkArguments(*pimpl, arguments); !fine)

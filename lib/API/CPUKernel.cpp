@@ -93,8 +93,8 @@ AttentionImpl attn::createCPUKernel(const Mod &mod, const KernelSpec &spec) {
   impl->queryTile = kernel->queryTile, impl->keyTile = kernel->keyTile;
   if (kernel->needsLists) {
     lock.unlock();
-    Result<TileFinder> finder = TileFinder::compile(
-        mod, Target::CPU, impl->queryTile, impl->keyTile);
+    Result<TileFinder> finder =
+        TileFinder::compile(mod, Target::CPU, impl->queryTile, impl->keyTile);
     if (!finder)
       return Error{finder.error()};
     impl->finder = std::move(*finder);

@@ -14,8 +14,7 @@
 
 using namespace attn;
 
-Result<void> CUDACode::launch(int64_t blocks,
-                              const std::vector<void *> &given,
+Result<void> CUDACode::launch(int64_t blocks, const std::vector<void *> &given,
                               void *stream) const {
   // The driver would read past the end of too few.
   if (given.size() != parameters)

@@ -14,9 +14,9 @@
 
 namespace attn {
 
-/// What the blocks of persistent kernels draw their tasks from. A counter is zero
-/// between launches: the kernel leaves it so. Launches that overlap, on several
-/// streams, must not share one, so each takes the next in turn.
+/// What the blocks of persistent kernels draw their tasks from. A counter is
+/// zero between launches: the kernel leaves it so. Launches that overlap, on
+/// several streams, must not share one, so each takes the next in turn.
 class TaskCounters {
 public:
   static Result<std::shared_ptr<TaskCounters>> create();
@@ -35,22 +35,22 @@ struct CUDACode {
   int64_t sharedBytes = 0;
   unsigned threads = 0; ///< of a block
   size_t parameters = 0;
-  /// For each tensor map at the end of the parameters, the number of the memory's
-  /// parameter and the rows of a box.
+  /// For each tensor map at the end of the parameters, the number of the
+  /// memory's parameter and the rows of a box.
   std::vector<int64_t> tensorMaps;
   /// Of a persistent kernel; else null.
   std::shared_ptr<TaskCounters> counters;
   int64_t residentBlocks = 0; ///< of a persistent kernel, on the whole GPU
 
-  /// Runs so many blocks, or those of a persistent kernel for so many tasks. Errors:
-  /// the launch is rejected.
+  /// Runs so many blocks, or those of a persistent kernel for so many tasks.
+  /// Errors: the launch is rejected.
   Result<void> launch(int64_t blocks, const std::vector<void *> &given,
                       void *stream) const;
 };
 
-/// Lowers the one gpu.module of `module` to PTX and loads the kernels `names`. The
-/// caller holds the mod's mutex; diagnostics go through the mod. `exact`: as in
-/// math-to-ptx. `target`: as in attn-gpu-pipeline.
+/// Lowers the one gpu.module of `module` to PTX and loads the kernels `names`.
+/// The caller holds the mod's mutex; diagnostics go through the mod. `exact`:
+/// as in math-to-ptx. `target`: as in attn-gpu-pipeline.
 Result<std::vector<CUDACode>>
 loadCUDACode(const Mod &mod, mlir::ModuleOp module,
              const std::vector<std::string> &names, bool exact,

@@ -29,8 +29,8 @@ struct AttentionKernel::Impl {
   std::optional<TileFinder> finder; ///< if it needs lists of tiles
 };
 
-/// The lists that a run reads: those which it is given if they are for the tiles
-/// of `finder`, else such as are found for this run alone, into `own`.
+/// The lists that a run reads: those which it is given if they are for the
+/// tiles of `finder`, else such as are found for this run alone, into `own`.
 Result<const TileLists *> listsFor(const TileFinder &finder,
                                    const KernelArguments &arguments,
                                    TileLists &own);

@@ -34,8 +34,8 @@ Result<KernelModule> buildKernelModule(const Mod &mod, const KernelSpec &spec,
                                        const char *target,
                                        bool fewTasks = false);
 
-/// Whether the schedule `text` gives copies to warps of their own. Errors: it does
-/// not parse.
+/// Whether the schedule `text` gives copies to warps of their own. Errors: it
+/// does not parse.
 Result<bool> scheduleHasProducers(const Mod &mod, const std::string &text);
 
 } // namespace attn

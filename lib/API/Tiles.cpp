@@ -280,8 +280,7 @@ Result<TileLists> TileFinder::transpose(const TileLists &lists,
   // The functions take captures of the right kind, which these do not read.
   std::vector<CaptureView> none;
   for (const CaptureInfo &info : pimpl->captures)
-    none.push_back({a.total.data,
-                    std::vector<int64_t>(info.rank, 0)});
+    none.push_back({a.total.data, std::vector<int64_t>(info.rank, 0)});
   static const int64_t zero = 0;
   for (CaptureView &view : none)
     if (view.sizes.empty())

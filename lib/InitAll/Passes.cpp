@@ -2,7 +2,6 @@
 // (AttnPasses.cpp), and the upstream ones that are of use between them.
 #include "attn/InitAll.h"
 
-
 #include "mlir/Conversion/Passes.h"
 #include "mlir/Dialect/Affine/Transforms/Passes.h"
 #include "mlir/Dialect/Arith/Transforms/Passes.h"

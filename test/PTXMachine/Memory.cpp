@@ -51,7 +51,16 @@ void store(Warp &w, const Instruction &i, Mask mask) {
   });
 }
 
-enum Update { AddUp, Increment, Minimum, Maximum, AllBits, AnyBits, Swap, CompareSwap };
+enum Update {
+  AddUp,
+  Increment,
+  Minimum,
+  Maximum,
+  AllBits,
+  AnyBits,
+  Swap,
+  CompareSwap
+};
 
 /// values[3] is the update. The old value goes to operand 0, if there is one.
 template <typename T> void atomic(Warp &w, const Instruction &i, Mask mask) {
@@ -103,7 +112,7 @@ bool spaceOf(Decoder &d) {
 
 Handler decodeAtomic(Decoder &d) {
   static const std::map<std::string, Update> updates = {
-      {"add", AddUp},   {"inc", Increment},      {"min", Minimum},
+      {"add", AddUp},   {"inc", Increment},  {"min", Minimum},
       {"max", Maximum}, {"and", AllBits},    {"or", AnyBits},
       {"exch", Swap},   {"cas", CompareSwap}};
   bool result = d.name() == "atom";

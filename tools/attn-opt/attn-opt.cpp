@@ -1,5 +1,6 @@
-// attn-opt: runs any pass or pipeline of the compiler on IR of any level, so that
-// every step can be looked at and tested by itself. Conventions of mlir-opt.
+// attn-opt: runs any pass or pipeline of the compiler on IR of any level, so
+// that every step can be looked at and tested by itself. Conventions of
+// mlir-opt.
 #include "attn/InitAll.h"
 
 #include "mlir/IR/DialectRegistry.h"

@@ -3,10 +3,10 @@
 // so that a user needs none of them to build against attn.
 //
 // The semantics (what O and LSE are, what a mod sees) are those of the design:
-//   s = scale * dot(Q[b,h,q,:], K[b,h/(Hq/Hkv),kv,:]),  t = score_mod(s,b,h,q,kv)
-//   p = softmax of t over { kv : mask_mod(b,h,q,kv) },  O = p V,
-//   LSE = log sum exp t (natural logarithm); a row with an empty mask gives
-//   O = 0 and LSE = -inf.
+//   s = scale * dot(Q[b,h,q,:], K[b,h/(Hq/Hkv),kv,:]),  t =
+//   score_mod(s,b,h,q,kv) p = softmax of t over { kv : mask_mod(b,h,q,kv) },  O
+//   = p V, LSE = log sum exp t (natural logarithm); a row with an empty mask
+//   gives O = 0 and LSE = -inf.
 #ifndef ATTN_API_ATTENTION_H
 #define ATTN_API_ATTENTION_H
 
@@ -116,14 +116,15 @@ struct KernelSpec {
   ElementType type = ElementType::F32; ///< of Q, K, V and O
   int64_t headDim = 64, valueDim = 64;
   bool lse = false;
-  std::optional<float> scale;      ///< 1/sqrt(headDim) if absent
-  std::string schedule;            ///< `#attn.schedule<...>`; empty: chosen
+  std::optional<float> scale; ///< 1/sqrt(headDim) if absent
+  std::string schedule;       ///< `#attn.schedule<...>`; empty: chosen
   /// CUDA: whether every row of Q, K, V and O starts at a multiple of 16 bytes.
   bool aligned = true;
   /// CUDA: the kernel for every GPU, even where there is one for this GPU.
   bool portable = false;
-  /// CUDA: tanh and division of mods at f32's accuracy also where tensors are bf16
-  /// or f16, whose rounding hides the hardware's approximations; f32 always is.
+  /// CUDA: tanh and division of mods at f32's accuracy also where tensors are
+  /// bf16 or f16, whose rounding hides the hardware's approximations; f32
+  /// always is.
   bool exact = false;
 };
 
@@ -151,8 +152,8 @@ public:
   /// which they are.
   bool needsTileLists() const;
   /// Makes the lists (TileFinder::find). To be kept until the lengths or a
-  /// captured tensor that the mask reads change; of `sizes` batch, heads, queries
-  /// and keys count. Errors: the kernel needs none.
+  /// captured tensor that the mask reads change; of `sizes` batch, heads,
+  /// queries and keys count. Errors: the kernel needs none.
   Result<TileLists> findTiles(const ProblemSizes &sizes,
                               const std::vector<CaptureView> &captures,
                               void *stream = nullptr) const;
@@ -187,8 +188,8 @@ public:
   /// same memory if the types have the same width. s = scale * score.
   /// lse: [count][queries] of scoreType, or null. CPU: on all cores.
   Result<void> run(const void *scores, void *probabilities, void *lse,
-                   int64_t first, int64_t count, int64_t heads,
-                   int64_t queries, int64_t keys, double scale,
+                   int64_t first, int64_t count, int64_t heads, int64_t queries,
+                   int64_t keys, double scale,
                    const std::vector<CaptureView> &captures,
                    void *stream = nullptr) const;
 

@@ -24,11 +24,26 @@ public:
   Result(Error error) : failure(std::move(error)) {}
 
   explicit operator bool() const { return value.has_value(); }
-  T &operator*() { assert(value); return *value; }
-  const T &operator*() const { assert(value); return *value; }
-  T *operator->() { assert(value); return &*value; }
-  const T *operator->() const { assert(value); return &*value; }
-  const std::string &error() const { assert(!value); return failure.message; }
+  T &operator*() {
+    assert(value);
+    return *value;
+  }
+  const T &operator*() const {
+    assert(value);
+    return *value;
+  }
+  T *operator->() {
+    assert(value);
+    return &*value;
+  }
+  const T *operator->() const {
+    assert(value);
+    return &*value;
+  }
+  const std::string &error() const {
+    assert(!value);
+    return failure.message;
+  }
 
 private:
   std::optional<T> value;
@@ -42,7 +57,10 @@ public:
   Result(Error error) : failure(std::move(error)) {}
 
   explicit operator bool() const { return !failure; }
-  const std::string &error() const { assert(failure); return failure->message; }
+  const std::string &error() const {
+    assert(failure);
+    return failure->message;
+  }
 
 private:
   std::optional<Error> failure;

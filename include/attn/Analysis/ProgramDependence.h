@@ -39,9 +39,9 @@ public:
     return (of(value) & (QueryPosition | KeyPosition)) == KeyPosition;
   }
 
-  /// Whether `value` can be computed for every position, by straight-line code and
-  /// without doing what the program would not do: what a branch guards must be
-  /// free of undefined behaviour.
+  /// Whether `value` can be computed for every position, by straight-line code
+  /// and without doing what the program would not do: what a branch guards must
+  /// be free of undefined behaviour.
   bool canHoist(Value value);
 
   Value batch, head, query, key;

@@ -2,15 +2,16 @@
 // writes and kernels with `attn.tiles = "lists"` read.
 //
 // The first two dimensions are the batches and heads that the mask tells apart:
-// 1 for what it does not read. `row` counts query tiles (in transposed lists, key
-// tiles).
+// 1 for what it does not read. `row` counts query tiles (in transposed lists,
+// key tiles).
 //
 //   order  memref<?x?x?xi32>    [batch][head][i]: the row with the i-th most
 //                               entries; of equals, the last first
 //   firsts memref<?x?x?xi64>    [batch][head][row]: its first entry in `tiles`
 //   counts memref<?x?x?x2xi32>  [batch][head][row]: partial tiles, full tiles
 //   tiles  memref<?xi32>        key tiles of all rows: of one row first the
-//                               partial ones, then the full ones, each ascending
+//                               partial ones, then the full ones, each
+//                               ascending
 //
 // `tiles` has at least one entry more than are listed: a kernel may read one
 // entry past a row.
@@ -31,15 +32,17 @@ inline SmallVector<Type> tileListTypes(MLIRContext *context) {
           MemRefType::get({dynamic}, i32)};
 }
 
-/// The functions that attn-to-tile-lists makes of `@layer`, in the order in which
-/// they run. All take the same arguments:
+/// The functions that attn-to-tile-lists makes of `@layer`, in the order in
+/// which they run. All take the same arguments:
 ///
 ///   captures...
 ///   queries, keys index
 ///   queryParts    memref<?x?x?x?x2xi32> [part][batch][head][query tile]: the
-///   keyParts      least and greatest value of each part (MaskLogic::parts) on a
+///   keyParts      least and greatest value of each part (MaskLogic::parts) on
+///   a
 ///                 tile, floats by their bits; [..][key tile]
-///   kept, full    memref<?x?x?x?xi32>   [batch][head][query tile][key tile / 32]:
+///   kept, full    memref<?x?x?x?xi32>   [batch][head][query tile][key tile /
+///   32]:
 ///                 a bit for each tile, whether some pair is kept, and whether
 ///                 all are
 ///   order, firsts, counts, tiles         as above
@@ -52,8 +55,8 @@ constexpr const char *queryParts = "_query_parts";
 constexpr const char *keyParts = "_key_parts";
 /// One task for each word of `kept`.
 constexpr const char *classify = "_classify";
-/// Tasks: [batch][head][row]. `count` writes counts and firsts, `fill` order and
-/// tiles.
+/// Tasks: [batch][head][row]. `count` writes counts and firsts, `fill` order
+/// and tiles.
 constexpr const char *count = "_count";
 constexpr const char *fill = "_fill";
 // For transposed lists, from the bits of others: rows are key tiles.

@@ -16,10 +16,9 @@ struct GPUPipelineOptions : PassPipelineOptions<GPUPipelineOptions> {
       llvm::cl::desc("sm80: every GPU since; sm90a: tensor copies, warps with "
                      "roles and wgmma"),
       llvm::cl::init("sm80")};
-  Option<bool> aligned{
-      *this, "aligned",
-      llvm::cl::desc("rows start at multiples of 16 bytes"),
-      llvm::cl::init(true)};
+  Option<bool> aligned{*this, "aligned",
+                       llvm::cl::desc("rows start at multiples of 16 bytes"),
+                       llvm::cl::init(true)};
   Option<bool> exact{
       *this, "exact",
       llvm::cl::desc("f32 accuracy: IEEE division, no tanh.approx"),

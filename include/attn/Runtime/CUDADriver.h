@@ -131,8 +131,8 @@ struct LaunchShape {
 Result<void> launch(Function function, const LaunchShape &shape,
                     void **parameters, Stream stream);
 
-/// A tensor whose innermost dimension, of stride 1, comes first; `strides` are in
-/// elements, of the other dimensions.
+/// A tensor whose innermost dimension, of stride 1, comes first; `strides` are
+/// in elements, of the other dimensions.
 struct TensorMapShape {
   TensorMapDataType type = kTensorMapBF16; ///< of 2 bytes
   void *address = nullptr;
@@ -141,8 +141,9 @@ struct TensorMapShape {
 };
 
 /// A map that copies `rows` of 64 channels at a time, 128 bytes each with their
-/// 16-byte pieces swizzled, and zeros where the tensor has ended. Errors: what the
-/// copy engine does not take, such as strides that are not multiples of 16 bytes.
+/// 16-byte pieces swizzled, and zeros where the tensor has ended. Errors: what
+/// the copy engine does not take, such as strides that are not multiples of 16
+/// bytes.
 Result<TensorMap> encodeTensorMap(const TensorMapShape &shape, int64_t rows);
 
 /// Code loaded into the context that was current; unloaded with the object,

@@ -323,12 +323,13 @@ private:
   };
 
   /// The greatest score so far, or the old one while it is not much smaller:
-  /// weights then reach 2^8 instead of 1, which no type here minds, and in nearly
-  /// all steps the output is not rescaled. (The idea is FlashAttention-4's.)
+  /// weights then reach 2^8 instead of 1, which no type here minds, and in
+  /// nearly all steps the output is not rescaled. (The idea is
+  /// FlashAttention-4's.)
   Value lazyMaximum(Value maximum, Value old) {
     const float slack = 8 / exponentFactor;
-    Value lazy = elementwise(
-        {maximum, old}, old.getType(), [&](ValueRange in) -> Value {
+    Value lazy =
+        elementwise({maximum, old}, old.getType(), [&](ValueRange in) -> Value {
           // False for the first tile, whose old maximum is -inf.
           Value isSmall = arith::CmpFOp::create(
               b, arith::CmpFPredicate::OLE, in[0],

@@ -239,9 +239,10 @@ private:
   }
 
   /// Evaluates the pairs of a tile, row by row, until one is kept and one is
-  /// dropped; sets its bits in the words {kept, dropped}. Rows are taken from both
-  /// ends inwards: where a document begins inside of the tile, the first row and
-  /// the last one differ, and neither the rows nor the keys between need a look.
+  /// dropped; sets its bits in the words {kept, dropped}. Rows are taken from
+  /// both ends inwards: where a document begins inside of the tile, the first
+  /// row and the last one differ, and neither the rows nor the keys between
+  /// need a look.
   SmallVector<Value> searchTile(Value batch, Value head, Value row, Value tile,
                                 Value bit, ValueRange words) {
     auto [firstQuery, endOfQueries] = queriesOf(row);
@@ -273,13 +274,13 @@ private:
         [&, end = endOfKeys](OpBuilder &nested, Location, ValueRange state) {
           inside(nested, [&] {
             Value query = rowOf(state[0]);
-            auto seen = loop(
-                start, end, team.width, {state[1], state[2]},
-                [&](Value key, ValueRange seen) {
-                  Value keep = evaluate(batch, head, query, key);
-                  return SmallVector<Value>{either(seen[0], keep),
-                                            either(seen[1], negation(keep))};
-                });
+            auto seen = loop(start, end, team.width, {state[1], state[2]},
+                             [&](Value key, ValueRange seen) {
+                               Value keep = evaluate(batch, head, query, key);
+                               return SmallVector<Value>{
+                                   either(seen[0], keep),
+                                   either(seen[1], negation(keep))};
+                             });
             scf::YieldOp::create(b, ValueRange{add(state[0], index(1)),
                                                team.any(seen[0]),
                                                team.any(seen[1])});

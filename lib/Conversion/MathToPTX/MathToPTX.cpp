@@ -32,8 +32,8 @@ Value constant(ImplicitLocOpBuilder &b, double value) {
 
 /// One f32 instruction with one operand.
 Value intrinsic(ImplicitLocOpBuilder &b, StringRef name, Value x) {
-  return LLVM::CallIntrinsicOp::create(b, b.getF32Type(),
-                                       b.getStringAttr(name), ValueRange{x})
+  return LLVM::CallIntrinsicOp::create(b, b.getF32Type(), b.getStringAttr(name),
+                                       ValueRange{x})
       .getResult(0);
 }
 
@@ -64,14 +64,13 @@ Value fma(ImplicitLocOpBuilder &b, Value x, Value y, Value z) {
 }
 
 /// Within 3 units in f32's last place. Near zero x + x^3 P(x^2), where P is a
-/// minimax polynomial of degree 3 for |x| < 0.55 (error 2^-24.7 before rounding);
-/// elsewhere 1 - 2 / (e^2|x| + 1).
+/// minimax polynomial of degree 3 for |x| < 0.55 (error 2^-24.7 before
+/// rounding); elsewhere 1 - 2 / (e^2|x| + 1).
 Value accurateTanh(ImplicitLocOpBuilder &b, Value x) {
   Value size = math::AbsFOp::create(b, x);
   Value power = exp2(b, scaled(b, size, 2 * log2e));
-  Value inverse =
-      intrinsic(b, "llvm.nvvm.rcp.approx.ftz.f",
-                arith::AddFOp::create(b, power, constant(b, 1)));
+  Value inverse = intrinsic(b, "llvm.nvvm.rcp.approx.ftz.f",
+                            arith::AddFOp::create(b, power, constant(b, 1)));
   Value far = math::CopySignOp::create(
       b, fma(b, inverse, constant(b, -2), constant(b, 1)), x);
   Value square = arith::MulFOp::create(b, x, x);
@@ -119,8 +118,8 @@ template <typename Op> struct ToIntrinsic : OpRewritePattern<Op> {
   StringRef name;
 };
 
-/// x / c as x * (1 / c), other quotients as div.full (2 units in the last place)
-/// instead of a loop-free but long IEEE division.
+/// x / c as x * (1 / c), other quotients as div.full (2 units in the last
+/// place) instead of a loop-free but long IEEE division.
 struct ApproximateDivision : OpRewritePattern<arith::DivFOp> {
   using OpRewritePattern::OpRewritePattern;
 
@@ -165,9 +164,9 @@ struct FoldFactors : OpRewritePattern<arith::MulFOp> {
   }
 };
 
-/// x / c, rounded as IEEE division rounds it but in rare cases of one unit in the
-/// last place: the product with 1 / c, and what it lacks. There is nothing to
-/// add to infinity.
+/// x / c, rounded as IEEE division rounds it but in rare cases of one unit in
+/// the last place: the product with 1 / c, and what it lacks. There is nothing
+/// to add to infinity.
 struct AccurateDivisionByConstant : OpRewritePattern<arith::DivFOp> {
   using OpRewritePattern::OpRewritePattern;
 
@@ -185,8 +184,8 @@ struct AccurateDivisionByConstant : OpRewritePattern<arith::DivFOp> {
     Value x = op.getLhs(), inverse = constant(b, 1.0 / c);
     Value quotient = arith::MulFOp::create(b, x, inverse);
     Value rest = fma(b, quotient, constant(b, -c), x);
-    Value isNumber = arith::CmpFOp::create(b, arith::CmpFPredicate::ORD, rest,
-                                           rest);
+    Value isNumber =
+        arith::CmpFOp::create(b, arith::CmpFPredicate::ORD, rest, rest);
     rewriter.replaceOpWithNewOp<arith::SelectOp>(
         op, isNumber, fma(b, rest, inverse, quotient), quotient);
     return success();
@@ -211,15 +210,15 @@ void populate(RewritePatternSet &patterns, bool exact) {
   else
     patterns.add<ApproximateDivision, FoldFactors>(context);
   patterns.add<UnaryToPTX<math::Exp2Op>>(context, exp2);
-  patterns.add<UnaryToPTX<math::ExpOp>>(
-      context, [](ImplicitLocOpBuilder &b, Value x) {
-        return exp2(b, scaled(b, x, log2e));
-      });
+  patterns.add<UnaryToPTX<math::ExpOp>>(context,
+                                        [](ImplicitLocOpBuilder &b, Value x) {
+                                          return exp2(b, scaled(b, x, log2e));
+                                        });
   patterns.add<UnaryToPTX<math::Log2Op>>(context, log2);
-  patterns.add<UnaryToPTX<math::LogOp>>(
-      context, [](ImplicitLocOpBuilder &b, Value x) {
-        return scaled(b, log2(b, x), ln2);
-      });
+  patterns.add<UnaryToPTX<math::LogOp>>(context,
+                                        [](ImplicitLocOpBuilder &b, Value x) {
+                                          return scaled(b, log2(b, x), ln2);
+                                        });
   patterns.add<UnaryToPTX<math::SqrtOp>>(
       context, [](ImplicitLocOpBuilder &b, Value x) {
         return intrinsic(b, "llvm.nvvm.sqrt.rn.f", x);

@@ -39,8 +39,7 @@ public:
         Value linear = arith::AddIOp::create(b, d.thread, d.i32(first));
         Value row = arith::DivUIOp::create(b, linear, d.i32(perRow));
         Value channel = arith::MulIOp::create(
-            b, arith::RemUIOp::create(b, linear, d.i32(perRow)),
-            d.i32(chunk));
+            b, arith::RemUIOp::create(b, linear, d.i32(perRow)), d.i32(chunk));
         guarded(linear, total, total - first < d.threads, [&] {
           copyChunk(row, channel, columns, globalPointer(row, channel),
                     d.sharedPointer(op.getDest(), row, channel));
@@ -54,13 +53,12 @@ public:
         dest.getDimSize(1) - 16 / (dest.getElementTypeBitWidth() / 8);
     int64_t total = dest.getDimSize(0) * columns;
     Value one = d.index(d.threads), upper = d.index(total);
-    Value lower =
-        arith::IndexCastOp::create(b, b.getIndexType(), d.thread);
+    Value lower = arith::IndexCastOp::create(b, b.getIndexType(), d.thread);
     auto loop = scf::ForOp::create(b, lower, upper, one);
     OpBuilder::InsertionGuard guard(b);
     b.setInsertionPoint(loop.getBody()->getTerminator());
-    Value linear = arith::IndexCastOp::create(b, b.getI32Type(),
-                                              loop.getInductionVar());
+    Value linear =
+        arith::IndexCastOp::create(b, b.getI32Type(), loop.getInductionVar());
     Value row = arith::DivUIOp::create(b, linear, d.i32(columns));
     Value channel = arith::RemUIOp::create(b, linear, d.i32(columns));
     Value exists = arith::AndIOp::create(
@@ -77,8 +75,8 @@ public:
           scf::YieldOp::create(b, element);
         },
         [&](OpBuilder &, Location) {
-          Value zero = arith::ConstantOp::create(
-              b, b.getZeroAttr(source.elementType));
+          Value zero =
+              arith::ConstantOp::create(b, b.getZeroAttr(source.elementType));
           scf::YieldOp::create(b, zero);
         });
     LLVM::StoreOp::create(b, read.getResult(0),
@@ -87,8 +85,9 @@ public:
 
 private:
   /// The block copies whole rows at a time, so that each thread walks down one
-  /// column of chunks. Pointers advance from chunk to chunk: computed one by one
-  /// they would all be hoisted out of the key loop, into registers it needs.
+  /// column of chunks. Pointers advance from chunk to chunk: computed one by
+  /// one they would all be hoisted out of the key loop, into registers it
+  /// needs.
   void emitRowsAtATime(int64_t chunk, int64_t columns) {
     int64_t perRow = columns / chunk, rows = dest.getDimSize(0);
     int64_t rowsAtATime = d.threads / perRow;
@@ -98,17 +97,16 @@ private:
     Value from = globalPointer(row, channel);
     Value to = d.sharedPointer(op.getDest(), row, channel);
     Value step = arith::MulIOp::create(
-        b, source.stride,
-        arith::ConstantIntOp::create(b, rowsAtATime, 64));
+        b, source.stride, arith::ConstantIntOp::create(b, rowsAtATime, 64));
     for (int64_t first = 0; first < rows; first += rowsAtATime) {
       if (first > 0)
         from = LLVM::GEPOp::create(b, from.getType(), source.elementType, from,
                                    ValueRange{step});
       Value here = arith::AddIOp::create(b, row, d.i32(first));
       guarded(here, rows, rows - first < rowsAtATime, [&] {
-        copyChunk(here, channel, columns, from,
-                  d.advance(to, source.elementType,
-                            first * dest.getDimSize(1)));
+        copyChunk(
+            here, channel, columns, from,
+            d.advance(to, source.elementType, first * dest.getDimSize(1)));
       });
     }
   }
@@ -142,10 +140,10 @@ private:
     Value address = toI64(
         memref::ExtractAlignedPointerAsIndexOp::create(b, op.getSource()));
     auto pointer = LLVM::LLVMPointerType::get(b.getContext(), 1);
-    Value base = LLVM::GEPOp::create(
-        b, pointer, type.getElementType(),
-        LLVM::IntToPtrOp::create(b, pointer, address),
-        ValueRange{toI64(offset)});
+    Value base =
+        LLVM::GEPOp::create(b, pointer, type.getElementType(),
+                            LLVM::IntToPtrOp::create(b, pointer, address),
+                            ValueRange{toI64(offset)});
     return {base, toI64(metadata.getStrides()[rowDim]),
             arith::IndexCastOp::create(b, b.getI32Type(), left),
             type.getShape().back(), type.getElementType()};

@@ -11,8 +11,7 @@ using namespace mlir::tile;
 
 Distribution::Distribution(gpu::GPUFuncOp func, attn::ScheduleAttr schedule)
     : b(func.getLoc(), &func.getBody().front(), func.getBody().front().begin()),
-      threads(32 * schedule.getWarps()),
-      hasRoles(schedule.getProducers() != 0),
+      threads(32 * schedule.getWarps()), hasRoles(schedule.getProducers() != 0),
       blocks(schedule.getQ() / (16 * schedule.getWarps())) {
   thread = arith::IndexCastOp::create(
       b, b.getI32Type(), gpu::ThreadIdOp::create(b, gpu::Dimension::x));
@@ -101,7 +100,8 @@ Value Distribution::pointerTo(Value address) {
       b, LLVM::LLVMPointerType::get(b.getContext(), 3), address);
 }
 
-/// Row r of a chunk starts 128 r bytes into it; its 16-byte pieces change places.
+/// Row r of a chunk starts 128 r bytes into it; its 16-byte pieces change
+/// places.
 Value Distribution::tilePointer(Value tile, Value row, Value column) {
   auto inRing = ringTiles.find(tile);
   if (inRing == ringTiles.end())
@@ -115,9 +115,9 @@ Value Distribution::tilePointer(Value tile, Value row, Value column) {
   };
   Value chunk = arith::DivUIOp::create(b, column, i32(chunkColumns));
   Value inChunk = arith::RemUIOp::create(b, column, i32(chunkColumns));
-  Value piece = arith::XOrIOp::create(
-      b, arith::ShRUIOp::create(b, inChunk, i32(3)),
-      arith::AndIOp::create(b, row, i32(7)));
+  Value piece =
+      arith::XOrIOp::create(b, arith::ShRUIOp::create(b, inChunk, i32(3)),
+                            arith::AndIOp::create(b, row, i32(7)));
   Value inPiece = arith::AndIOp::create(b, inChunk, i32(7));
   Value offset = add(times(chunk, chunkBytes(type)), times(row, chunkRowBytes));
   offset = add(offset, add(times(piece, 16), times(inPiece, 2)));
@@ -147,7 +147,6 @@ void Distribution::barrier() {
                             NVVM::BarrierReductionAttr(), Value());
 }
 
-
 Value Distribution::wordOf(Value tile, int64_t i) {
   auto known = words.find(tile);
   if (known != words.end())
@@ -155,8 +154,8 @@ Value Distribution::wordOf(Value tile, int64_t i) {
   const Fragment &elements = fragments.find(tile)->second;
   Value pair = vector::FromElementsOp::create(
       b,
-      VectorType::get(
-          {2}, cast<RankedTensorType>(tile.getType()).getElementType()),
+      VectorType::get({2},
+                      cast<RankedTensorType>(tile.getType()).getElementType()),
       ValueRange{elements[2 * i], elements[2 * i + 1]});
   return LLVM::BitcastOp::create(b, b.getI32Type(), pair);
 }

@@ -2,11 +2,12 @@
 //
 // The rows of every tile in registers are the queries of the block: warp w owns
 // rows w * 16 * blocks .. of them, in `blocks` runs of 16. Within 16 rows by 8
-// columns a thread owns the elements of mma.sync's accumulator: rows g and g + 8,
-// columns 2t and 2t + 1, where g = lane / 4 and t = lane % 4. A row vector is held
-// by all four threads of a quad. A packed pair of accumulator columns is also what
-// mma.sync takes as its left operand, so that the softmax weights never leave the
-// registers. wgmma's accumulator is the same, with groups of four warps for 64 rows
+// columns a thread owns the elements of mma.sync's accumulator: rows g and g +
+// 8, columns 2t and 2t + 1, where g = lane / 4 and t = lane % 4. A row vector
+// is held by all four threads of a quad. A packed pair of accumulator columns
+// is also what mma.sync takes as its left operand, so that the softmax weights
+// never leave the registers. wgmma's accumulator is the same, with groups of
+// four warps for 64 rows
 // (`blocks` is 1 then); warps that only copy come after those that compute.
 #ifndef ATTN_CONVERSION_TILETONVVM_DISTRIBUTION_H
 #define ATTN_CONVERSION_TILETONVVM_DISTRIBUTION_H
@@ -30,8 +31,8 @@ struct Ring {
   Value tiles, barriers;
 };
 
-/// A left operand in registers: for each depth step and each run of 16 rows, four
-/// 32-bit registers.
+/// A left operand in registers: for each depth step and each run of 16 rows,
+/// four 32-bit registers.
 using OperandRegisters = SmallVector<SmallVector<SmallVector<Value>>>;
 
 class Distribution {
@@ -39,10 +40,10 @@ public:
   Distribution(gpu::GPUFuncOp func, attn::ScheduleAttr schedule);
 
   ImplicitLocOpBuilder b;
-  const int64_t threads; ///< of the block that compute
-  const bool hasRoles;   ///< whether others only copy
-  const int64_t blocks;  ///< runs of 16 rows that a warp owns
-  Value thread, lane;    ///< i32
+  const int64_t threads;     ///< of the block that compute
+  const bool hasRoles;       ///< whether others only copy
+  const int64_t blocks;      ///< runs of 16 rows that a warp owns
+  Value thread, lane;        ///< i32
   Value quadRow, quadColumn; ///< i32: g and t
   Value warpRow;             ///< i32: the warp's first row
   /// i32: which group of four warps this is, where warps have roles.
@@ -93,7 +94,8 @@ public:
   Value tilePointer(Value tile, Value row, Value column);
   /// An i32 address in shared memory as a pointer.
   Value pointerTo(Value address);
-  /// The first address of dynamic shared memory that swizzled tiles may start at.
+  /// The first address of dynamic shared memory that swizzled tiles may start
+  /// at.
   Value alignedSharedMemory();
   /// All threads that compute meet.
   void barrier();
@@ -152,7 +154,8 @@ Fragment startProduct(Distribution &d, const Product &product, Fragment init);
 Fragment awaitProduct(Distribution &d, const Fragment &product, int64_t pending,
                       const Fragment &after = {});
 
-/// Numbers of the barriers that groups of warps meet at; 0 is the whole block's.
+/// Numbers of the barriers that groups of warps meet at; 0 is the whole
+/// block's.
 enum NamedBarrier : int32_t {
   computingWarps = 1, ///< all that compute
   turns = 2,          ///< and 3: the turns of two groups

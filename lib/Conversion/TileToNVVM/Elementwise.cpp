@@ -234,12 +234,13 @@ void tile::emitReduce(Distribution &d, linalg::ReduceOp op) {
   d.fragments[op->getResult(0)] = result;
 }
 
-/// Floats above zero are in the order of their bits, whatever the sign of others;
-/// and the GPU has a maximum of three integers, but only of two floats. A bound
-/// below zero is exceeded by the bits of all.
+/// Floats above zero are in the order of their bits, whatever the sign of
+/// others; and the GPU has a maximum of three integers, but only of two floats.
+/// A bound below zero is exceeded by the bits of all.
 void tile::emitAnyAbove(Distribution &d, AnyAboveOp op) {
   ImplicitLocOpBuilder &b = d.b;
-  int64_t columns = cast<RankedTensorType>(op.getTile().getType()).getDimSize(1);
+  int64_t columns =
+      cast<RankedTensorType>(op.getTile().getType()).getDimSize(1);
   auto bitsOf = [&](Value x) -> Value {
     return arith::BitcastOp::create(b, b.getI32Type(), x);
   };

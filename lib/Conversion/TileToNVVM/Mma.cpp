@@ -37,9 +37,9 @@ LogicalResult tile::emitContract(Distribution &d, linalg::ContractOp op) {
   if (!inRing && !d.shared.count(product.rhs))
     return op.emitOpError() << "expects its right operand in shared memory";
   if (lhsType.getElementType() != product.elementType)
-    return op.emitOpError() << "expects operands of one element type, got "
-                            << lhsType.getElementType() << " and "
-                            << product.elementType;
+    return op.emitOpError()
+           << "expects operands of one element type, got "
+           << lhsType.getElementType() << " and " << product.elementType;
   if (product.depth % 16 || product.columns % 16)
     return op.emitOpError() << "expects multiples of 16 columns and products";
   Fragment init = d.fragments.lookup(op.getDpsInits()[0]);
@@ -67,12 +67,12 @@ Registers loadMatrices(Distribution &d, Value base, Type elementType,
                        int64_t offset, NVVM::MMALayout layout) {
   ImplicitLocOpBuilder &b = d.b;
   Type i32 = b.getI32Type();
-  auto type = LLVM::LLVMStructType::getLiteral(b.getContext(),
-                                               {i32, i32, i32, i32});
+  auto type =
+      LLVM::LLVMStructType::getLiteral(b.getContext(), {i32, i32, i32, i32});
   auto shape = NVVM::LdStMatrixShapeAttr::get(b.getContext(), 8, 8);
-  Value loaded = NVVM::LdMatrixOp::create(
-      b, type, d.advance(base, elementType, offset), 4, layout, shape,
-      NVVM::LdStMatrixEltType::B16);
+  Value loaded =
+      NVVM::LdMatrixOp::create(b, type, d.advance(base, elementType, offset), 4,
+                               layout, shape, NVVM::LdStMatrixEltType::B16);
   Registers registers;
   for (int64_t i = 0; i < 4; ++i)
     registers.push_back(LLVM::ExtractValueOp::create(b, loaded, i));
@@ -112,8 +112,8 @@ public:
       : d(d), b(d.b), p(p), columns(p.columns), isF16(p.elementType.isF16()) {
     Value rhs = d.shared.lookup(p.rhs);
     rhsStride = cast<MemRefType>(rhs.getType()).getDimSize(1);
-    // Each lane names a row of one of the four 8 x 8 matrices of an ldmatrix.x4:
-    // bits 3 and 4 of the lane say which matrix.
+    // Each lane names a row of one of the four 8 x 8 matrices of an
+    // ldmatrix.x4: bits 3 and 4 of the lane say which matrix.
     Value low = arith::AndIOp::create(b, d.lane, d.i32(7));
     Value third = arith::AndIOp::create(b, d.lane, d.i32(8));
     Value fourth = arith::ShRUIOp::create(
@@ -158,8 +158,7 @@ private:
     for (int64_t columnBlock : {k / 8, k / 8 + 1})
       for (int64_t half : {0, 1})
         registers.push_back(d.wordOf(
-            p.lhs,
-            d.elementIndex(p.depth, block, columnBlock, 2 * half) / 2));
+            p.lhs, d.elementIndex(p.depth, block, columnBlock, 2 * half) / 2));
     return registers;
   }
 
@@ -196,8 +195,7 @@ private:
         b,
         LLVM::LLVMStructType::getLiteral(b.getContext(), {f32, f32, f32, f32}),
         operands(lhs), operands(rhs), accumulator, ArrayRef<int64_t>{16, 8, 16},
-        std::nullopt, std::nullopt,
-        std::array<NVVM::MMATypes, 2>{type, type},
+        std::nullopt, std::nullopt, std::array<NVVM::MMATypes, 2>{type, type},
         std::array<NVVM::MMALayout, 2>{NVVM::MMALayout::row,
                                        NVVM::MMALayout::col});
     Registers registers;

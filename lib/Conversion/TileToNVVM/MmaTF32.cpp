@@ -1,6 +1,7 @@
-// Products on f32 tiles with f32 accuracy from tf32 matrix units: each operand is
-// split into two tf32 values, x = high + low, and high*high, high*low and low*high
-// are summed in f32 (the 3xTF32 scheme; low*low is below f32's rounding).
+// Products on f32 tiles with f32 accuracy from tf32 matrix units: each operand
+// is split into two tf32 values, x = high + low, and high*high, high*low and
+// low*high are summed in f32 (the 3xTF32 scheme; low*low is below f32's
+// rounding).
 //
 // mma.sync m16n8k8 takes columns t and t + 4 of the left operand where the
 // accumulator holds columns 2t and 2t + 1. Which of the eight summed indices is
@@ -46,8 +47,9 @@ public:
         lhs->second, arith::AddIOp::create(b, d.warpRow, d.quadRow), pair);
   }
 
-  /// The matrix unit truncates when it accumulates, which adds up over long sums.
-  /// So runs of products start at zero, and are added by rounding additions.
+  /// The matrix unit truncates when it accumulates, which adds up over long
+  /// sums. So runs of products start at zero, and are added by rounding
+  /// additions.
   Fragment emit(Fragment accumulator) {
     constexpr int64_t run = 32;
     for (int64_t k = 0; k < p.depth; k += run) {
@@ -89,9 +91,9 @@ private:
                                 d.advance(base, b.getF32Type(), offset));
   }
 
-  /// High is x rounded to tf32's ten mantissa bits, low is the rest (of which the
-  /// matrix unit drops the last bits). NaN and infinity stay whole in high: a
-  /// rest would turn infinity into NaN.
+  /// High is x rounded to tf32's ten mantissa bits, low is the rest (of which
+  /// the matrix unit drops the last bits). NaN and infinity stay whole in high:
+  /// a rest would turn infinity into NaN.
   Split split(Value x) {
     Value bits = arith::BitcastOp::create(b, b.getI32Type(), x);
     Value exponent = arith::AndIOp::create(b, bits, d.i32(0x7f800000));
@@ -117,10 +119,10 @@ private:
   }
 
   /// Adds the products of the steps in `lhs` for 8 columns.
-  void addRun(Fragment &accumulator,
-              ArrayRef<SmallVector<SplitOperand>> lhs, int64_t k, int64_t n) {
-    SmallVector<SmallVector<Value>> sums(
-        d.blocks, SmallVector<Value>(4, d.f32(0)));
+  void addRun(Fragment &accumulator, ArrayRef<SmallVector<SplitOperand>> lhs,
+              int64_t k, int64_t n) {
+    SmallVector<SmallVector<Value>> sums(d.blocks,
+                                         SmallVector<Value>(4, d.f32(0)));
     for (auto [step, blocks] : llvm::enumerate(lhs)) {
       SplitOperand rhs = split(loadRhs(k + 8 * step, n));
       for (auto [block, operand] : llvm::enumerate(blocks)) {
@@ -132,8 +134,7 @@ private:
     }
     for (int64_t block = 0; block < d.blocks; ++block)
       for (int64_t e = 0; e < 4; ++e) {
-        Value &element =
-            accumulator[d.elementIndex(columns, block, n / 8, e)];
+        Value &element = accumulator[d.elementIndex(columns, block, n / 8, e)];
         element = arith::AddFOp::create(b, element, sums[block][e]);
       }
   }

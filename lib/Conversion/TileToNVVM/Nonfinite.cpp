@@ -84,10 +84,10 @@ static Value wordOfPiece(Distribution &d, Value piece, int64_t k) {
   return LLVM::ExtractElementOp::create(d.b, piece, d.i32(k));
 }
 
-/// In a ring: each group of four warps looks at all of the tile, in whatever order
-/// it lies; what its columns leave of a chunk is zero. Times zero, a value that is
-/// not finite is NaN and every other one is zero: one instruction for each
-/// word, and four sums, so that they need not wait for each other.
+/// In a ring: each group of four warps looks at all of the tile, in whatever
+/// order it lies; what its columns leave of a chunk is zero. Times zero, a
+/// value that is not finite is NaN and every other one is zero: one instruction
+/// for each word, and four sums, so that they need not wait for each other.
 static Value findInRing(Distribution &d, Value tile) {
   ImplicitLocOpBuilder &b = d.b;
   auto type = cast<RankedTensorType>(tile.getType());
@@ -96,8 +96,8 @@ static Value findInRing(Distribution &d, Value tile) {
   Value first = d.pointerTo(arith::AddIOp::create(
       b, d.ringTiles.lookup(tile),
       arith::MulIOp::create(b, thread, d.i32(pieceBytes))));
-  int64_t bytes = llvm::divideCeil(type.getDimSize(1), chunkColumns) *
-                  chunkBytes(type);
+  int64_t bytes =
+      llvm::divideCeil(type.getDimSize(1), chunkColumns) * chunkBytes(type);
   std::string sum = std::string("fma.rn.") +
                     (type.getElementType().isF16() ? "f16x2" : "bf16x2") +
                     " $0, $1, $2, $3;";
@@ -135,12 +135,12 @@ static Value findInRegisters(Distribution &d, const Fragment &tile) {
   for (Value sum : ArrayRef<Value>(sums).drop_front())
     all = arith::AddFOp::create(b, all, sum);
   Value found = arith::CmpFOp::create(b, arith::CmpFPredicate::UNO, all, all);
-  Value any = NVVM::BarrierOp::create(
-                  b, TypeRange(b.getI32Type()), Value(), Value(),
-                  NVVM::BarrierReductionAttr::get(b.getContext(),
-                                                  NVVM::BarrierReduction::OR),
-                  arith::ExtUIOp::create(b, b.getI32Type(), found))
-                  .getRes();
+  Value any =
+      NVVM::BarrierOp::create(b, TypeRange(b.getI32Type()), Value(), Value(),
+                              NVVM::BarrierReductionAttr::get(
+                                  b.getContext(), NVVM::BarrierReduction::OR),
+                              arith::ExtUIOp::create(b, b.getI32Type(), found))
+          .getRes();
   return arith::CmpIOp::create(b, arith::CmpIPredicate::ne, any, d.i32(0));
 }
 
@@ -178,10 +178,9 @@ void tile::emitHasNonfinite(Distribution &d, HasNonfiniteOp op) {
   Value tile = op.getTile();
   auto inRegisters = d.fragments.find(tile);
   op.getResult().replaceAllUsesWith(
-      inRegisters != d.fragments.end()
-          ? findInRegisters(d, inRegisters->second)
-      : d.ringTiles.count(tile) ? findInRing(d, tile)
-                                : findInTile(d, tile));
+      inRegisters != d.fragments.end() ? findInRegisters(d, inRegisters->second)
+      : d.ringTiles.count(tile)        ? findInRing(d, tile)
+                                       : findInTile(d, tile));
 }
 
 void tile::emitClearNonfinite(Distribution &d, ClearNonfiniteOp op) {

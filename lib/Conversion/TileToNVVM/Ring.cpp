@@ -53,9 +53,9 @@ public:
 
   void waitForTile() { wait(arrived(), parity); }
   Value isThere() {
-    return NVVM::MBarrierTestWaitOp::create(
-        b, b.getI1Type(), arrived(), parity, NVVM::MemScopeKind::CTA,
-        /*relaxed=*/false);
+    return NVVM::MBarrierTestWaitOp::create(b, b.getI1Type(), arrived(), parity,
+                                            NVVM::MemScopeKind::CTA,
+                                            /*relaxed=*/false);
   }
   /// The first round finds every stage free.
   void waitForRelease() {

@@ -35,10 +35,9 @@ static SmallVector<Value> rowPosition(Distribution &d, ValueRange offsets,
 static void storeRows(Distribution &d, StoreOp op) {
   ImplicitLocOpBuilder &b = d.b;
   Value size = memref::DimOp::create(
-      b, op.getDest(),
-      cast<MemRefType>(op.getDest().getType()).getRank() - 1);
-  Value first = arith::CmpIOp::create(b, arith::CmpIPredicate::eq,
-                                      d.quadColumn, d.i32(0));
+      b, op.getDest(), cast<MemRefType>(op.getDest().getType()).getRank() - 1);
+  Value first = arith::CmpIOp::create(b, arith::CmpIPredicate::eq, d.quadColumn,
+                                      d.i32(0));
   for (auto [i, value] : llvm::enumerate(d.fragments.lookup(op.getTile()))) {
     SmallVector<Value> position = rowPosition(d, op.getOffsets(), d.row(i));
     Value inside =
@@ -56,9 +55,11 @@ static void storeMatrix(Distribution &d, StoreOp op) {
   auto memory = cast<MemRefType>(op.getDest().getType());
   int64_t rowDim = memory.getRank() - 2;
   int64_t channels = memory.getShape().back();
-  int64_t columns = cast<RankedTensorType>(op.getTile().getType()).getDimSize(1);
-  auto schedule = op->getParentOfType<gpu::GPUFuncOp>()
-                      ->getAttrOfType<attn::ScheduleAttr>("attn.schedule");
+  int64_t columns =
+      cast<RankedTensorType>(op.getTile().getType()).getDimSize(1);
+  auto schedule =
+      op->getParentOfType<gpu::GPUFuncOp>()->getAttrOfType<attn::ScheduleAttr>(
+          "attn.schedule");
   bool pairs = schedule.getAligned() && channels % 2 == 0;
   Fragment elements = d.fragments.lookup(op.getTile());
   Value size = memref::DimOp::create(b, op.getDest(), rowDim);
@@ -75,9 +76,9 @@ static void storeMatrix(Distribution &d, StoreOp op) {
           b, VectorType::get({2}, memory.getElementType()),
           ValueRange{low, high});
       position.push_back(d.column(columnBlock, 0));
-      vector::StoreOp::create(
-          b, pair, op.getDest(), position, /*nontemporal=*/false,
-          llvm::Align(memory.getElementTypeBitWidth() / 4));
+      vector::StoreOp::create(b, pair, op.getDest(), position,
+                              /*nontemporal=*/false,
+                              llvm::Align(memory.getElementTypeBitWidth() / 4));
       return;
     }
     for (auto [c, value] : llvm::enumerate(ValueRange{low, high})) {

@@ -5,9 +5,9 @@
 #include "attn/Conversion/Passes.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/LLVMIR/NVVMDialect.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
-#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
@@ -234,8 +234,8 @@ private:
     return success();
   }
 
-  /// `number`, and what follows from it, computed again in each attempt: LLVM would
-  /// keep it all in registers for an attempt that hardly ever comes.
+  /// `number`, and what follows from it, computed again in each attempt: LLVM
+  /// would keep it all in registers for an attempt that hardly ever comes.
   Value recomputed(Value number) {
     return LLVM::InlineAsmOp::create(
                d.b, d.b.getI32Type(), ValueRange{number}, "mov.b32 $0, $1;",

@@ -36,9 +36,7 @@ public:
   /// Its name in the text.
   std::string input(Value value) {
     Type type = value.getType();
-    constraints.push_back(type.isF32()          ? "f"
-                          : type.isInteger(64) ? "l"
-                                               : "r");
+    constraints.push_back(type.isF32() ? "f" : type.isInteger(64) ? "l" : "r");
     operands.push_back(value);
     return "$" + std::to_string(next++);
   }
@@ -172,17 +170,18 @@ Fragment tile::startProduct(Distribution &d, const Product &product,
   return ProductStart(d, product).emit(init);
 }
 
-/// ptxas knows no operands of a wait and schedules it as early as it can, before a
-/// softmax that is meant to run beside the product. It keeps the order of waits
-/// and stores, so a store that never happens (no sum of weights is 2^127), but
-/// whose condition needs `after`, holds the wait back. It has to be volatile.
+/// ptxas knows no operands of a wait and schedules it as early as it can,
+/// before a softmax that is meant to run beside the product. It keeps the order
+/// of waits and stores, so a store that never happens (no sum of weights is
+/// 2^127), but whose condition needs `after`, holds the wait back. It has to be
+/// volatile.
 static std::string storeNever(Distribution &d, Assembly &assembly,
                               const Fragment &after) {
   Value sum = after.front();
   for (Value element : llvm::drop_begin(after))
     sum = arith::AddFOp::create(d.b, sum, element);
-  Value address = arith::AddIOp::create(d.b, d.alignedSharedMemory(),
-                                        d.i32(unusedOffset));
+  Value address =
+      arith::AddIOp::create(d.b, d.alignedSharedMemory(), d.i32(unusedOffset));
   std::string value = assembly.input(sum), to = assembly.input(address);
   return "{\n.reg .pred p;\nsetp.eq.f32 p, " + value +
          ", 0f7F000000;\n@p st.volatile.shared.f32 [" + to + "], " + value +

@@ -44,8 +44,8 @@ void selectTarget(Target target);
 void selectPortable();
 /// Whether kernels for sm_90a run.
 bool runsSM90a();
-/// Kernels run on the PTX machine, thousands of times slower than on a GPU: what
-/// is about size is made smaller there.
+/// Kernels run on the PTX machine, thousands of times slower than on a GPU:
+/// what is about size is made smaller there.
 bool interpreted();
 void selectInterpreted();
 

@@ -11,8 +11,8 @@ struct FakeCUDA {
   size_t memoryBytes = size_t(64) << 20, usedBytes = 0;
   int multiprocessors = 132;
   int loadedModules = 0, liveEvents = 0;
-  /// Whether kernels are run, by the PTX machine; otherwise a launch only stores
-  /// the grid's width where its first parameter points.
+  /// Whether kernels are run, by the PTX machine; otherwise a launch only
+  /// stores the grid's width where its first parameter points.
   bool runsKernels = false;
   /// What one kernel or copy adds to the clock that the events read.
   double kernelMilliseconds = 0.5, clockMilliseconds = 0;

@@ -373,8 +373,8 @@ static bool appliesItself(ModOp start, SymbolTableCollection &symbols) {
 static LogicalResult verifyDataFunction(ModOp op, unsigned i,
                                         FlatSymbolRefAttr symbol,
                                         SymbolTableCollection &symbols) {
-  SmallVector<Type> inputs{contiguousMemoryType(
-      cast<TypeAttr>(op.getCaptureTypes()[i]).getValue())};
+  SmallVector<Type> inputs{
+      contiguousMemoryType(cast<TypeAttr>(op.getCaptureTypes()[i]).getValue())};
   inputs.append(6, IndexType::get(op.getContext()));
   auto wanted = FunctionType::get(op.getContext(), inputs, {});
   auto function =

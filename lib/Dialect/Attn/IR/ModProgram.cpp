@@ -170,8 +170,8 @@ Value mlir::attn::loadFromMemory(OpBuilder &builder, LoadOp load,
   };
   SmallVector<Value> positions;
   for (auto [i, index] : llvm::enumerate(indices)) {
-    Value position = arith::IndexCastOp::create(builder, loc,
-                                                builder.getIndexType(), index);
+    Value position =
+        arith::IndexCastOp::create(builder, loc, builder.getIndexType(), index);
     if (!isa<BlockArgument>(load.getIndices()[i])) {
       Value last = arith::SubIOp::create(
           builder, loc, memref::DimOp::create(builder, loc, table, i),

@@ -21,8 +21,8 @@ static ScheduleAttr selectForCPU(AttentionOp op, bool aligned) {
                            /*pingpong=*/false);
 }
 
-/// Whether a program reads a table at the query or the key, so that each row and
-/// column of a tile needs registers for what it reads.
+/// Whether a program reads a table at the query or the key, so that each row
+/// and column of a tile needs registers for what it reads.
 static bool readsTablesByPosition(ModOp mod) {
   auto reads = [&](Region &program, unsigned leading) {
     if (program.empty())
@@ -45,9 +45,9 @@ static bool readsTablesByPosition(ModOp mod) {
                  reads(mod.getMask(), mod.getNumCaptures()));
 }
 
-/// For sm_80 and newer: 255 registers a thread hold the output, the scores of one
-/// step and what moves them, without a spill (docs/performance.md compares the
-/// candidates). Two blocks of four warps fill a multiprocessor.
+/// For sm_80 and newer: 255 registers a thread hold the output, the scores of
+/// one step and what moves them, without a spill (docs/performance.md compares
+/// the candidates). Two blocks of four warps fill a multiprocessor.
 static ScheduleAttr selectForSM80(AttentionOp op, bool aligned) {
   int64_t widest = std::max(op.getHeadDim(), op.getValueDim());
   int64_t q = widest <= 128 ? 128 : 64, kv = widest <= 64 ? 112 : 64;
@@ -62,16 +62,18 @@ static ScheduleAttr selectForSM80(AttentionOp op, bool aligned) {
 /// For sm_90a: groups of four warps with 64 rows each, and four that copy. The
 /// output and the scores of one step fill the registers that setmaxnreg leaves
 /// each thread; the stages of keys and values fill shared memory, with a second
-/// query tile where there is room. Three groups hide more of each other's softmax
-/// where the products are short (docs/performance.md compares the candidates). The
-/// output drains through the query tile where that is as wide. With few tasks, each
-/// is as small as can be, and there is no next one.
+/// query tile where there is room. Three groups hide more of each other's
+/// softmax where the products are short (docs/performance.md compares the
+/// candidates). The output drains through the query tile where that is as wide.
+/// With few tasks, each is as small as can be, and there is no next one.
 static ScheduleAttr selectForSM90a(AttentionOp op, bool fewTasks) {
   int64_t widest = std::max(op.getHeadDim(), op.getValueDim());
   bool narrow = widest <= 64;
   if (fewTasks)
     return ScheduleAttr::get(op.getContext(), /*q=*/64,
-                             widest <= 128 ? 128 : widest <= 192 ? 112 : 80,
+                             widest <= 128   ? 128
+                             : widest <= 192 ? 112
+                                             : 80,
                              /*warps=*/4, /*stages=*/widest <= 128 ? 3 : 2,
                              /*aligned=*/true, /*producers=*/4,
                              /*pingpong=*/false);

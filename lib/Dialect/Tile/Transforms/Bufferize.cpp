@@ -29,7 +29,8 @@ using namespace mlir;
 /// Buffers of tiles start at cache lines.
 static constexpr int64_t bufferAlignment = 64;
 
-/// What the buffers of one task may take of a thread's stack (8 MiB by default).
+/// What the buffers of one task may take of a thread's stack (8 MiB by
+/// default).
 static constexpr int64_t maxStackBytes = int64_t(4) << 20;
 
 /// A tile of one value, next to the operation that wants it.

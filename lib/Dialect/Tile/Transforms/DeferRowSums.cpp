@@ -16,8 +16,8 @@ namespace mlir::tile {
 using namespace mlir;
 using namespace mlir::tile;
 
-/// Whether `generic` multiplies `vector`, which nothing else in it uses, element
-/// by element with something that does not depend on it.
+/// Whether `generic` multiplies `vector`, which nothing else in it uses,
+/// element by element with something that does not depend on it.
 static bool isMultipleOf(linalg::GenericOp generic, Value vector) {
   if (generic.getNumDpsInputs() != 2 || generic.getNumReductionLoops() != 0 ||
       llvm::count(generic.getInputs(), vector) != 1)
@@ -66,9 +66,8 @@ struct TileDeferRowSums
         builder.setInsertionPointAfter(loop);
         sum->setAttr("tile.within_thread", builder.getUnitAttr());
         Value partial = loop.getResult(i);
-        Value total =
-            CombineThreadsOp::create(builder, sum.getLoc(), partial.getType(),
-                                     partial);
+        Value total = CombineThreadsOp::create(builder, sum.getLoc(),
+                                               partial.getType(), partial);
         partial.replaceAllUsesExcept(total, total.getDefiningOp());
       }
     });

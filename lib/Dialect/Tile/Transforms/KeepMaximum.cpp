@@ -93,7 +93,8 @@ private:
   Value mostThatKeeps() {
     auto slack = lazy->getAttrOfType<FloatAttr>("tile.slack");
     auto type = cast<RankedTensorType>(old.getType());
-    Value empty = tensor::EmptyOp::create(b, type.getShape(), type.getElementType());
+    Value empty =
+        tensor::EmptyOp::create(b, type.getShape(), type.getElementType());
     AffineMap rows = b.getMultiDimIdentityMap(1);
     return linalg::GenericOp::create(
                b, type, old, empty, ArrayRef<AffineMap>{rows, rows},
@@ -161,8 +162,7 @@ private:
   };
 };
 
-struct TileKeepMaximum
-    : tile::impl::TileKeepMaximumPassBase<TileKeepMaximum> {
+struct TileKeepMaximum : tile::impl::TileKeepMaximumPassBase<TileKeepMaximum> {
   using TileKeepMaximumPassBase::TileKeepMaximumPassBase;
 
   void runOnOperation() override {

@@ -4,8 +4,9 @@
 // A step consists of a score product, what turns scores into weights, and an
 // output product. The loop is turned by one step: after the scores of step j
 // are started, so is the output product of step j - 1, and the softmax of step
-// j runs beside it. Weights and the output that awaits its product are carried, and
-// so is whether the next step's tiles have arrived, which a step asks at its end.
+// j runs beside it. Weights and the output that awaits its product are carried,
+// and so is whether the next step's tiles have arrived, which a step asks at
+// its end.
 #include "attn/Dialect/Attn/IR/AttnDialect.h"
 #include "attn/Dialect/Tile/IR/TileDialect.h"
 #include "attn/Dialect/Tile/Transforms/Passes.h"
@@ -220,9 +221,8 @@ private:
 
   /// Whether `op` uses `value`, itself or in a region.
   static bool reads(Operation *op, Value value) {
-    return llvm::any_of(value.getUsers(), [&](Operation *user) {
-      return op->isAncestor(user);
-    });
+    return llvm::any_of(value.getUsers(),
+                        [&](Operation *user) { return op->isAncestor(user); });
   }
 
   /// The weights of the step before are in use until its product has ended.
@@ -271,11 +271,13 @@ private:
     mapping.map(original->getResult(0), await(product, pending));
   }
 
-  /// Asks whether the keys of the step after `j`, which `mapping` is of, and the
-  /// values of `j` are there. Behind the last step nobody uses the first answer.
+  /// Asks whether the keys of the step after `j`, which `mapping` is of, and
+  /// the values of `j` are there. Behind the last step nobody uses the first
+  /// answer.
   void peekNext(IRMapping &mapping, Value j) {
     IRMapping next;
-    next.map(loop.getInductionVar(), arith::AddIOp::create(b, j, loop.getStep()));
+    next.map(loop.getInductionVar(),
+             arith::AddIOp::create(b, j, loop.getStep()));
     keysArrived = peek(keys, next);
     valuesArrived = peek(values, mapping);
   }

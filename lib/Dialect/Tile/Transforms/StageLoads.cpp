@@ -87,8 +87,8 @@ private:
   }
 
   Value allocate(RankedTensorType tile) {
-    auto space = gpu::AddressSpaceAttr::get(
-        b.getContext(), gpu::AddressSpace::Workgroup);
+    auto space = gpu::AddressSpaceAttr::get(b.getContext(),
+                                            gpu::AddressSpace::Workgroup);
     if (!sharedMemory)
       sharedMemory = gpu::DynamicSharedMemoryOp::create(
           b, MemRefType::get({ShapedType::kDynamic}, b.getI8Type(),
@@ -107,8 +107,8 @@ private:
     int64_t threads = 32 * schedule.getWarps();
     return type.getElementTypeBitWidth() == 16 &&
            type.getNumElements() * type.getElementTypeBitWidth() / 32 /
-               threads <=
-           maxOperandRegisters;
+                   threads <=
+               maxOperandRegisters;
   }
 
   //===--- copies ---------------------------------------------------------===//
@@ -164,8 +164,8 @@ private:
         copyOfIteration(loads[i + 1], buffers[i + 1], loop,
                         loop.getInductionVar());
       } else {
-        Value next = arith::AddIOp::create(b, loop.getInductionVar(),
-                                           loop.getStep());
+        Value next =
+            arith::AddIOp::create(b, loop.getInductionVar(), loop.getStep());
         Value more = arith::CmpIOp::create(b, arith::CmpIPredicate::slt, next,
                                            loop.getUpperBound());
         auto ifMore = scf::IfOp::create(b, more, /*withElseRegion=*/false);

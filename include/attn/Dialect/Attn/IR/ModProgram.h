@@ -25,8 +25,8 @@ struct ProgramOptions {
 /// (ModOp::standsAlone), at the insertion point of `builder`. `captures` stand
 /// for the captured values (tables may be of any type that `lowerLoad` can
 /// read), `args` for the arguments after them. Returns what the program yields:
-/// an i1, or an f32 (f64 with ProgramOptions::f64). Clones keep their locations;
-/// `loc` is that of what is added.
+/// an i1, or an f32 (f64 with ProgramOptions::f64). Clones keep their
+/// locations; `loc` is that of what is added.
 Value inlineProgram(OpBuilder &builder, Location loc, Region &program,
                     ValueRange captures, ValueRange args, LowerLoadFn lowerLoad,
                     ProgramOptions options = {});
@@ -35,9 +35,9 @@ Value inlineProgram(OpBuilder &builder, Location loc, Region &program,
 /// sizes known at run time. Captured tensors are; other types are their own.
 Type contiguousMemoryType(Type type);
 
-/// A LowerLoadFn for tables that are memrefs. An index that is an argument of the
-/// program is inside (the sizes are checked beforehand); one that is computed is
-/// clamped, so that no program reads other memory.
+/// A LowerLoadFn for tables that are memrefs. An index that is an argument of
+/// the program is inside (the sizes are checked beforehand); one that is
+/// computed is clamped, so that no program reads other memory.
 Value loadFromMemory(OpBuilder &builder, LoadOp load, ValueRange indices,
                      Value table);
 
