@@ -2,9 +2,9 @@
 //
 // A kernel has variants, each compiled when it is first needed: those with the
 // tensor copies and matrix instructions of sm_90a, one of them for problems
-// that would leave multiprocessors idle, and those for every GPU, for memory
-// whose rows are aligned or not. What a launch's memory allows, and its
-// lengths, say which one runs.
+// that would leave multiprocessors idle and one for short rows, and those for
+// every GPU, for memory whose rows are aligned or not. What a launch's memory
+// allows, and its lengths, say which one runs.
 #include "CUDACode.h"
 #include "KernelImpl.h"
 #include "KernelModule.h"
@@ -22,7 +22,15 @@ using namespace attn;
 
 namespace {
 
-enum class Path { SM90a, SM90aFewTasks, Aligned, Any };
+enum class Path { SM90a, SM90aFewTasks, SM90aShortRows, Aligned, Any };
+constexpr size_t pathCount = 5;
+
+mlir::attn::ProblemKind problemOf(Path path) {
+  using mlir::attn::ProblemKind;
+  return path == Path::SM90aFewTasks    ? ProblemKind::FewTasks
+         : path == Path::SM90aShortRows ? ProblemKind::ShortRows
+                                        : ProblemKind::Any;
+}
 
 /// The code for one kind of memory.
 struct Variant {
@@ -34,9 +42,10 @@ struct Variant {
 };
 
 Result<Variant> compileVariant(const Mod &mod, const KernelSpec &spec,
-                               const char *target, bool fewTasks) {
+                               const char *target,
+                               mlir::attn::ProblemKind problem) {
   std::unique_lock<std::mutex> lock(mod.impl().mutex);
-  Result<KernelModule> kernel = buildKernelModule(mod, spec, target, fewTasks);
+  Result<KernelModule> kernel = buildKernelModule(mod, spec, target, problem);
   if (!kernel)
     return Error{kernel.error()};
   Variant variant;
@@ -94,15 +103,7 @@ struct CUDAKernel : public AttentionKernel::Impl {
 
   Result<void> run(const KernelArguments &arguments) const override;
   Result<const Variant *> variantFor(Path path) const;
-  /// Whether tiles of 64 queries all run at once. Lists are for the tiles of
-  /// the kernel, and a schedule that was given stays.
-  bool hasFewTasks(const TensorView &query) const {
-    constexpr int64_t rows = 64;
-    return !finder && spec.schedule.empty() &&
-           query.sizes[0] * query.sizes[1] *
-                   ((query.sizes[2] + rows - 1) / rows) <=
-               multiprocessors;
-  }
+  Path sm90aPathFor(const KernelArguments &arguments) const;
   Result<void> launch(const Variant &variant, const KernelArguments &arguments,
                       const std::vector<cuda::TensorMap> &maps) const;
 
@@ -110,7 +111,7 @@ struct CUDAKernel : public AttentionKernel::Impl {
   Path best = Path::Any;
   int64_t multiprocessors = 0;
   mutable std::mutex mutex;
-  mutable std::optional<Variant> variants[4];
+  mutable std::optional<Variant> variants[pathCount];
 };
 
 /// The tensor maps of a launch. Errors: what the copy engine does not take.
@@ -150,14 +151,29 @@ Result<const Variant *> CUDAKernel::variantFor(Path path) const {
     other.aligned = path != Path::Any;
     if (best == Path::SM90a && path != best)
       other.schedule.clear();
-    bool few = path == Path::SM90aFewTasks;
     Result<Variant> compiled = compileVariant(
-        mod, other, few || path == Path::SM90a ? "sm90a" : "sm80", few);
+        mod, other, path < Path::Aligned ? "sm90a" : "sm80", problemOf(path));
     if (!compiled)
       return Error{compiled.error()};
     variant = std::move(*compiled);
   }
   return &*variant;
+}
+
+/// Tiles of 64 queries that all run at once are few tasks; rows up to 1024 keys
+/// are short (docs/performance.md). Lists are for the tiles of the first
+/// kernel, and a schedule that was given stays.
+Path CUDAKernel::sm90aPathFor(const KernelArguments &a) const {
+  constexpr int64_t rows = 64, shortRow = 1024;
+  if (finder || !spec.schedule.empty())
+    return Path::SM90a;
+  if (a.query.sizes[0] * a.query.sizes[1] *
+          ((a.query.sizes[2] + rows - 1) / rows) <=
+      multiprocessors)
+    return Path::SM90aFewTasks;
+  bool hasKernel = std::max(spec.headDim, spec.valueDim) <= 128;
+  return hasKernel && a.key.sizes[2] <= shortRow ? Path::SM90aShortRows
+                                                 : Path::SM90a;
 }
 
 Result<void>
@@ -198,8 +214,7 @@ Result<void> CUDAKernel::run(const KernelArguments &a) const {
   bool aligned = spec.aligned && isAligned(a.query) && isAligned(a.key) &&
                  isAligned(a.value) && isAligned(a.out);
   if (aligned && best == Path::SM90a) {
-    Result<const Variant *> variant =
-        variantFor(hasFewTasks(a.query) ? Path::SM90aFewTasks : best);
+    Result<const Variant *> variant = variantFor(sm90aPathFor(a));
     if (!variant)
       return Error{variant.error()};
     Result<std::vector<cuda::TensorMap>> maps = tensorMapsOf(**variant, a);

@@ -108,7 +108,7 @@ static Result<void> checkSpec(const KernelSpec &spec) {
 Result<KernelModule> attn::buildKernelModule(const Mod &mod,
                                              const KernelSpec &spec,
                                              const char *target,
-                                             bool fewTasks) {
+                                             mlir::attn::ProblemKind problem) {
   if (Result<void> fine = checkSpec(spec); !fine)
     return Error{fine.error()};
   Result<ScheduleAttr> schedule =
@@ -134,7 +134,7 @@ Result<KernelModule> attn::buildKernelModule(const Mod &mod,
     mlir::attn::AttnSelectSchedulePassOptions options;
     options.target = target;
     options.aligned = spec.aligned;
-    options.fewTasks = fewTasks;
+    options.problem = problem;
     pm.addPass(mlir::attn::createAttnSelectSchedulePass(options));
     return pm.run(*result.module);
   });

@@ -3,6 +3,7 @@
 #define ATTN_LIB_API_KERNELMODULE_H
 
 #include "attn/API/Attention.h"
+#include "attn/Dialect/Attn/Transforms/Passes.h"
 
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/IR/OwningOpRef.h"
@@ -30,9 +31,9 @@ struct KernelModule {
 /// attn-select-schedule if `spec` has none. The caller holds the mod's mutex.
 /// Errors: dimensions that attention does not take; a schedule that does not
 /// parse.
-Result<KernelModule> buildKernelModule(const Mod &mod, const KernelSpec &spec,
-                                       const char *target,
-                                       bool fewTasks = false);
+Result<KernelModule> buildKernelModule(
+    const Mod &mod, const KernelSpec &spec, const char *target,
+    mlir::attn::ProblemKind problem = mlir::attn::ProblemKind::Any);
 
 /// Whether the schedule `text` gives copies to warps of their own. Errors: it
 /// does not parse.

@@ -4,6 +4,7 @@
 #include "attn/Dialect/Attn/IR/AttnDialect.h"
 #include "attn/Dialect/Tile/IR/TileDialect.h"
 
+#include "mlir/Analysis/SliceAnalysis.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/GPU/IR/GPUDialect.h"
@@ -27,8 +28,9 @@ namespace {
 /// Tasks are ordered by groups of heads whose keys and values fit a part of the
 /// L2 cache together, and in a group by their place in the last dimension,
 /// which puts the longest first: the blocks that start last are short ones, and
-/// multiprocessors finish together. Numbers are i32: the launch has at most
-/// 2^31 tasks.
+/// multiprocessors finish together. Where tasks are drawn and all are as long,
+/// groups are as small as can be: the heads that read the same keys. Numbers
+/// are i32: the launch has at most 2^31 tasks.
 class TaskOrder {
 public:
   TaskOrder(scf::ForallOp forall, gpu::GPUFuncOp kernel)
@@ -50,6 +52,7 @@ public:
                                 LLVM::LLVMPointerType::get(b.getContext(), 1),
                                 DictionaryAttr(), kernel.getLoc());
     kernel->setAttr("tile.task_counter", b.getUnitAttr());
+    equalLengths = haveEqualLengths();
     Value count = mul(mul(sizes[0], sizes[1]), sizes[2]);
     auto tasks = tile::TasksOp::create(b, count, kernel.getArgument(index));
     Block *body = b.createBlock(&tasks.getBody(), {}, {b.getI32Type()},
@@ -70,6 +73,20 @@ private:
     forall->getBlock()->getOperations().splice(forall->getIterator(),
                                                body->getOperations());
     forall.erase();
+  }
+
+  /// Whether all query tiles of a head visit as many key tiles.
+  bool haveEqualLengths() {
+    SetVector<Operation *> dependent;
+    getForwardSlice(forall.getInductionVars()[2], &dependent);
+    return llvm::all_of(forall.getOps<scf::ForOp>(), [&](scf::ForOp loop) {
+      return llvm::none_of(
+          loop->getOperands().take_front(loop.getNumControlOperands()),
+          [&](Value bound) {
+            return bound.getDefiningOp() &&
+                   dependent.contains(bound.getDefiningOp());
+          });
+    });
   }
 
   /// Batch, head and query tile of a task.
@@ -97,7 +114,9 @@ private:
                        keyType.getElementTypeBitWidth() / 8;
     Value keys = i32(memref::DimOp::create(b, key, 2));
     Value keyHeads = i32(memref::DimOp::create(b, key, 1));
-    Value fit = div(constant(cacheBytes / rowBytes), atLeastOne(keys));
+    Value fit = equalLengths
+                    ? constant(1)
+                    : div(constant(cacheBytes / rowBytes), atLeastOne(keys));
     Value sharing = div(sizes[1], atLeastOne(keyHeads));
     Value together = mul(atLeastOne(fit), atLeastOne(sharing));
     return atLeastOne(arith::MinUIOp::create(b, together, heads));
@@ -122,6 +141,7 @@ private:
   gpu::GPUFuncOp kernel;
   ImplicitLocOpBuilder b;
   SmallVector<Value> sizes; ///< batches, heads, query tiles
+  bool equalLengths = false;
 };
 
 } // namespace

@@ -132,6 +132,7 @@ void emitRelease(Distribution &d, ReleaseOp op);
 void emitDrawTask(Distribution &d, DrawTaskOp op);
 void emitReceiveTask(Distribution &d, ReceiveTaskOp op);
 void emitDrain(Distribution &d, DrainOp op);
+void emitAwaitDrain(Distribution &d);
 void emitAwait(Distribution &d, AwaitOp op);
 void emitTakeTurn(Distribution &d);
 void emitPassTurn(Distribution &d, PassTurnOp op);

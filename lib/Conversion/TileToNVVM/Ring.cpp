@@ -256,10 +256,16 @@ void tile::emitDrain(Distribution &d, DrainOp op) {
           NVVM::TMAStoreMode::TILE, /*predicate=*/Value());
     }
     NVVM::CpAsyncBulkCommitGroupOp::create(b);
-    NVVM::CpAsyncBulkWaitGroupOp::create(b, 0, /*read=*/b.getUnitAttr());
+  });
+}
+
+void tile::emitAwaitDrain(Distribution &d) {
+  // The lane that started the copies.
+  inFirstLane(d, [&] {
+    NVVM::CpAsyncBulkWaitGroupOp::create(d.b, 0, /*read=*/d.b.getUnitAttr());
   });
   // Nor may the others go on to release or write that memory.
-  NVVM::SyncWarpOp::create(b, d.i32(-1));
+  NVVM::SyncWarpOp::create(d.b, d.i32(-1));
 }
 
 void tile::emitTakeTurn(Distribution &d) {

@@ -88,6 +88,8 @@ private:
       emitReceiveTask(d, receive);
     } else if (auto drain = dyn_cast<DrainOp>(op)) {
       emitDrain(d, drain);
+    } else if (isa<AwaitDrainOp>(op)) {
+      emitAwaitDrain(d);
     } else if (auto await = dyn_cast<AwaitOp>(op)) {
       emitAwait(d, await);
     } else if (isa<TakeTurnOp>(op)) {

@@ -39,11 +39,32 @@
 func.func @layer(%q: !m, %k: !m, %v: !m, %out: memref<?xf32>, %n: index)
     attributes {attn.kernel, attn.schedule = #attn.schedule<q = 32, kv = 16, warps = 2>} {
   %c4 = arith.constant 4 : index
+  %c1 = arith.constant 1 : index
   %zero = arith.constant 0.0 : f32
   scf.forall (%b, %h, %t) in (2, %c4, %n) {
     %bh = arith.addi %b, %h : index
     %i = arith.addi %bh, %t : index
-    memref.store %zero, %out[%i] : memref<?xf32>
+    scf.for %j = %c4 to %i step %c1 {
+      memref.store %zero, %out[%j] : memref<?xf32>
+    }
+  }
+  return
+}
+
+// Where tasks are drawn and all query tiles visit as many key tiles, a group is the heads that read the
+// same keys.
+// CHECK: gpu.func @equal(
+// CHECK-NOT: arith.constant 16384
+// CHECK: gpu.return
+func.func @equal(%q: !m, %k: !m, %v: !m, %out: memref<?xf32>, %n: index)
+    attributes {attn.kernel, attn.schedule = #attn.schedule<q = 128, kv = 16, warps = 8, producers = 4, persistent = true>} {
+  %c1 = arith.constant 1 : index
+  %c4 = arith.constant 4 : index
+  %zero = arith.constant 0.0 : f32
+  scf.forall (%b, %h, %t) in (2, %c4, %n) {
+    scf.for %j = %c4 to %n step %c1 {
+      memref.store %zero, %out[%t] : memref<?xf32>
+    }
   }
   return
 }

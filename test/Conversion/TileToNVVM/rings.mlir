@@ -217,7 +217,7 @@ gpu.module @kernels {
   }
 
   // 96 columns are six stores of 16 by 16, four of them in the first chunk; the copies start when the whole
-  // warp has written, and end before it goes on.
+  // warp has written, and one lane awaits them for it.
   // CHECK-LABEL: gpu.func @drain(
   // CHECK-COUNT-6: nvvm.stmatrix
   // CHECK-NOT: nvvm.stmatrix
@@ -228,6 +228,7 @@ gpu.module @kernels {
   // CHECK: nvvm.cp.async.bulk.tensor.global.shared.cta %{{.*}}, %{{.*}}, box[%c64_i32,
   // CHECK-NOT: nvvm.cp.async.bulk.tensor
   // CHECK: nvvm.cp.async.bulk.commit.group
+  // CHECK: scf.if
   // CHECK-NEXT: nvvm.cp.async.bulk.wait_group 0 {read}
   // CHECK: nvvm.bar.warp.sync
   // CHECK: gpu.return
@@ -235,6 +236,7 @@ gpu.module @kernels {
     %t = arith.constant dense<1.0> : !t
     %q = tile.ring offset 1024 barriers 0 readers 8 : !q
     tile.drain %t through %q at %n to %map[%i, %i, %i] : !t, !q
+    tile.await_drain
     gpu.return
   }
 }

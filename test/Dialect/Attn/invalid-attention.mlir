@@ -317,6 +317,12 @@ func.func @attention_c6(%q: tensor<1x1x4x8xf16>, %slopes: tensor<4xf32>) {
 
 // -----
 
+// schedule_c7: without a place for the next queries there is nothing to be early for.
+// expected-error @+1 {{expects 'eager' to go with 2 'queries'}}
+#schedule = #attn.schedule<q = 128, kv = 64, warps = 8, producers = 4, persistent = true, eager = true>
+
+// -----
+
 // schedule_c6: a block with one task has one tile of queries.
 // expected-error @+1 {{expects 'queries' 1, or 2 where 'persistent', got 2}}
 #schedule = #attn.schedule<q = 64, kv = 64, warps = 4, producers = 4, queries = 2>

@@ -2,7 +2,8 @@
 // RUN: attn-opt %s --attn-select-schedule="target=sm80" | FileCheck %s --check-prefixes=CHECK,SM80
 // RUN: attn-opt %s --attn-select-schedule="target=sm80 aligned=false" | FileCheck %s --check-prefix=UNALIGNED
 // RUN: attn-opt %s --attn-select-schedule="target=sm90a" | FileCheck %s --check-prefix=SM90A
-// RUN: attn-opt %s --attn-select-schedule="target=sm90a few-tasks=true" | FileCheck %s --check-prefix=FEW
+// RUN: attn-opt %s --attn-select-schedule="target=sm90a problem=few-tasks" | FileCheck %s --check-prefix=FEW
+// RUN: attn-opt %s --attn-select-schedule="target=sm90a problem=short-rows" | FileCheck %s --check-prefix=SHORT
 // RUN: not attn-opt %s --attn-select-schedule="target=sm79" 2>&1 | FileCheck %s --check-prefix=TARGET
 
 // TARGET: error: expects 'target' cpu, sm80 or sm90a, got 'sm79'
@@ -25,11 +26,28 @@
 // UNALIGNED-COUNT-3: aligned = false
 // Few tasks are as small as a group of four warps allows.
 // FEW-COUNT-3: attn.attention {{.*}}schedule = #attn.schedule<q = 64, {{.*}}warps = 4, {{.*}}producers = 4>
+// Where rows are short, copies are ahead, if shared memory has a place for two query tiles.
+// SHORT: attn.attention {{.*}}queries = 2, drain = true, eager = true>
+// SHORT-NEXT: attn.attention {{.*}}persistent = true, drain = true>
+// Tiles of queries are smaller where a mask drops what is outside of them, too.
+// SHORT-LABEL: func.func @masked
+// SHORT: attn.attention {{.*}}q = 128, {{.*}}pingpong = true
 func.func @selects(%a: !q64, %b: !q256, %c: !f32) -> (!q64, !q256, !f32) {
   %x = attn.attention %a, %a, %a : (!q64, !q64, !q64) -> !q64
   %y = attn.attention %b, %b, %b : (!q256, !q256, !q256) -> !q256
   %z = attn.attention %c, %c, %c : (!f32, !f32, !f32) -> !f32
   return %x, %y, %z : !q64, !q256, !f32
+}
+
+attn.mod @causal
+  mask(%b: i32, %h: i32, %q: i32, %kv: i32) {
+    %keep = arith.cmpi sge, %q, %kv : i32
+    attn.yield %keep : i1
+  }
+
+func.func @masked(%a: !q64) -> !q64 {
+  %x = attn.attention %a, %a, %a mod @causal : (!q64, !q64, !q64) -> !q64
+  return %x : !q64
 }
 
 // A schedule written by hand is kept.

@@ -72,6 +72,7 @@ func.func @above(%scores: tensor<128x64xf32>, %bounds: tensor<128xf32>) -> i1 {
 // CHECK: %[[N:.*]] = tile.draw_task %[[COUNT]] from %[[COUNTER]] into %[[R:.*]] at %{{.*}} : <1>, <2 x tensor<1xi32>>
 // CHECK: tile.receive_task %[[R]] at %[[N]] : <2 x tensor<1xi32>>
 // CHECK: tile.drain %{{.*}} through %{{.*}} at %[[N]] to %{{.*}}[%{{.*}}, %{{.*}}, %{{.*}}] : tensor<64x64xbf16>, <1 x tensor<64x96xbf16>>
+// CHECK: tile.await_drain
 func.func @tasks(%count: i32, %counter: !llvm.ptr<1>, %map: !llvm.ptr, %i: index, %t: tensor<64x64xbf16>) {
   tile.tasks %count from %counter {
   ^bb0(%task: i32):
@@ -82,5 +83,6 @@ func.func @tasks(%count: i32, %counter: !llvm.ptr<1>, %map: !llvm.ptr, %i: index
   %n = tile.draw_task %count from %counter into %r at %count : !llvm.ptr<1>, !tile.ring<2 x tensor<1xi32>>
   %m = tile.receive_task %r at %n : !tile.ring<2 x tensor<1xi32>>
   tile.drain %t through %q at %n to %map[%i, %i, %i] : tensor<64x64xbf16>, !tile.ring<1 x tensor<64x96xbf16>>
+  tile.await_drain
   return
 }

@@ -29,13 +29,14 @@
 // CHECK:     tile.release %[[KR]] at %[[POSITION]]
 //          The queries' place takes the output, then it is free.
 // CHECK:   tile.drain %[[QT]] through %[[QR]] at %[[N]] to %{{.*}}[%[[HIGH]]]
+// CHECK:   tile.await_drain
 // CHECK:   tile.release %[[QR]] at %[[N]]
 // CHECK:   %[[NEXT:.*]] = tile.receive_task %[[TR]] at %[[N]]
 // CHECK:   %[[DONE:.*]] = arith.addi %[[N]], %c1_i32
 // CHECK:   %[[STEPS:.*]] = arith.addi %[[BEFORE]], %
 // CHECK:   scf.yield %[[NEXT]], %[[DONE]], %[[STEPS]]
 //
-// CHECK: nvvm.setmaxregister decrease 32
+// CHECK: nvvm.setmaxregister decrease 40
 // CHECK: scf.while
 // CHECK: ^bb0(%[[TASK:.*]]: i32, %[[N:.*]]: i32, %[[BASE:.*]]: i32):
 // CHECK-NOT: nvvm.redux

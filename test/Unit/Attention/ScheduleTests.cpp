@@ -70,6 +70,11 @@ constexpr const char *schedules[] = {
     "pingpong = true, persistent = true>",
     "#attn.schedule<q = 128, kv = 64, warps = 8, stages = 2, producers = 4, "
     "pingpong = true, persistent = true, queries = 2, drain = true>",
+    "#attn.schedule<q = 128, kv = 64, warps = 8, stages = 2, producers = 4, "
+    "pingpong = true, persistent = true, queries = 2, drain = true, "
+    "eager = true>",
+    "#attn.schedule<q = 64, kv = 64, warps = 4, stages = 2, producers = 4, "
+    "persistent = true, queries = 2, eager = true>",
     "#attn.schedule<q = 192, kv = 96, warps = 12, stages = 3, producers = 4, "
     "persistent = true, queries = 2, drain = true>",
     "#attn.schedule<q = 64, kv = 128, warps = 4, stages = 2, producers = 4, "

@@ -30,7 +30,7 @@ LogicalResult ScheduleAttr::verify(function_ref<InFlightDiagnostic()> emitError,
                                    int64_t stages, bool aligned,
                                    int64_t producers, bool pingpong,
                                    bool persistent, int64_t queries, bool drain,
-                                   int64_t blocks) {
+                                   int64_t blocks, bool eager) {
   // C1
   for (auto [name, size] : {std::pair("q", q), std::pair("kv", kv)})
     if (size < 16 || size > 1024 || size % 16 != 0)
@@ -68,5 +68,8 @@ LogicalResult ScheduleAttr::verify(function_ref<InFlightDiagnostic()> emitError,
   if (blocks < 1 || blocks > (warps == 4 ? 2 : 1))
     return emitError() << "expects 'blocks' 1, or 2 with 4 warps, got "
                        << blocks;
+  // C7
+  if (eager && queries != 2)
+    return emitError() << "expects 'eager' to go with 2 'queries'";
   return success();
 }

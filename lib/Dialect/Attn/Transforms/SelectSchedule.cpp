@@ -65,11 +65,12 @@ static ScheduleAttr selectForSM80(AttentionOp op, bool aligned) {
 /// query tile where there is room. Three groups hide more of each other's
 /// softmax where the products are short (docs/performance.md compares the
 /// candidates). The output drains through the query tile where that is as wide.
-/// With few tasks, each is as small as can be, and there is no next one.
-static ScheduleAttr selectForSM90a(AttentionOp op, bool fewTasks) {
+/// With few tasks, each is as small as can be, and there is no next one. With
+/// short rows, what is ahead is the next task more than the next step.
+static ScheduleAttr selectForSM90a(AttentionOp op, ProblemKind problem) {
   int64_t widest = std::max(op.getHeadDim(), op.getValueDim());
   bool narrow = widest <= 64;
-  if (fewTasks)
+  if (problem == ProblemKind::FewTasks)
     return ScheduleAttr::get(op.getContext(), /*q=*/64,
                              widest <= 128   ? 128
                              : widest <= 192 ? 112
@@ -77,19 +78,28 @@ static ScheduleAttr selectForSM90a(AttentionOp op, bool fewTasks) {
                              /*warps=*/4, /*stages=*/widest <= 128 ? 3 : 2,
                              /*aligned=*/true, /*producers=*/4,
                              /*pingpong=*/false);
-  int64_t q = narrow ? 192 : 128;
+  // Tiles of 192 queries leave more of a short row out, and see more that a
+  // mask drops, than three groups gain.
+  ModOp mod = op.lookupMod();
+  bool shortRows = problem == ProblemKind::ShortRows && widest <= 128;
+  bool threeGroups = narrow && !(shortRows && mod && mod.hasMask());
+  int64_t q = threeGroups ? 192 : 128;
   int64_t kv = widest <= 128 ? 128 : widest <= 192 ? 112 : 80;
   // Three groups have 160 registers a thread: what a mod reads needs some.
-  if (narrow && readsTablesByPosition(op.lookupMod()))
+  if (threeGroups && readsTablesByPosition(mod))
     kv = 112;
   return ScheduleAttr::get(op.getContext(), q, kv, /*warps=*/q / 16,
-                           /*stages=*/narrow ? 3 : 2, /*aligned=*/true,
-                           /*producers=*/4,
-                           /*pingpong=*/!narrow && widest <= 128,
+                           /*stages=*/
+                               threeGroups ? 3
+                           : narrow        ? 4
+                                           : 2,
+                           /*aligned=*/true, /*producers=*/4,
+                           /*pingpong=*/!threeGroups && widest <= 128,
                            /*persistent=*/true,
                            /*queries=*/widest <= 128 ? 2 : 1,
                            /*drain=*/op.getValueDim() <= op.getHeadDim(),
-                           /*blocks=*/1);
+                           /*blocks=*/1,
+                           /*eager=*/shortRows && (threeGroups || !narrow));
 }
 
 namespace {
@@ -107,7 +117,7 @@ struct AttnSelectSchedulePass
       if (!op.getSchedule())
         op.setScheduleAttr(target == "cpu"    ? selectForCPU(op, aligned)
                            : target == "sm80" ? selectForSM80(op, aligned)
-                                              : selectForSM90a(op, fewTasks));
+                                              : selectForSM90a(op, problem));
     });
   }
 };

@@ -52,7 +52,7 @@ std::optional<RegisterShares> registerShares(attn::ScheduleAttr schedule) {
     return RegisterShares{40, 216};
   switch (schedule.getWarps()) {
   case 8: // Which task is next takes registers, too.
-    return schedule.getPersistent() ? RegisterShares{32, 232}
+    return schedule.getPersistent() ? RegisterShares{40, 232}
                                     : RegisterShares{24, 240};
   case 12:
     return RegisterShares{32, 160};
@@ -73,7 +73,10 @@ public:
     Value thread = arith::IndexCastOp::create(
         b, b.getI32Type(), gpu::ThreadIdOp::create(b, gpu::Dimension::x));
     createRings(before, schedule.getQueries());
-    createRings(inLoop, schedule.getStages());
+    ArrayRef<LoadOp> keys = ArrayRef<LoadOp>(inLoop).take_front(),
+                     values = ArrayRef<LoadOp>(inLoop).drop_front();
+    createRings(keys, schedule.getStages());
+    createRings(values, schedule.getStages() + (schedule.getEager() ? 1 : 0));
     if (tasks)
       taskRing =
           createRing(RingType::get(b.getContext(), taskStages,
@@ -224,7 +227,7 @@ private:
 
   /// A loop over the block's tasks; `body` does one, and returns the next one's
   /// number and the key tiles of this one.
-  void
+  scf::WhileOp
   forEachTask(llvm::function_ref<std::pair<Value, Value>(Progress)> doTask) {
     Type i32 = b.getI32Type();
     Value first = arith::IndexCastOp::create(
@@ -246,6 +249,7 @@ private:
     scf::YieldOp::create(b,
                          ValueRange{next, add(one->getArgument(1), constant(1)),
                                     add(one->getArgument(2), steps)});
+    return all;
   }
 
   void produce() {
@@ -270,15 +274,31 @@ private:
     Value low = materialize(loop.getLowerBound(), mapping);
     Value high = materialize(loop.getUpperBound(), mapping);
     Value step = materialize(loop.getStep(), mapping);
+    auto fillAt = [&](ArrayRef<LoadOp> loads, Value j, IRMapping mapping) {
+      mapping.map(loop.getInductionVar(), j);
+      for (LoadOp load : loads)
+        fill(load, positionOf(j, low, progress.steps), mapping);
+    };
+    // The keys of a step are needed before the values of the step before.
+    auto fillIfAny = [&](ArrayRef<LoadOp> loads, Value j) {
+      if (loads.empty())
+        return;
+      Value any = arith::CmpIOp::create(b, arith::CmpIPredicate::slt, j, high);
+      auto branch = scf::IfOp::create(b, any, /*withElseRegion=*/false);
+      OpBuilder::InsertionGuard guard(b);
+      b.setInsertionPoint(branch.thenYield());
+      fillAt(loads, j, mapping);
+    };
+    ArrayRef<LoadOp> all(inLoop);
+    ArrayRef<LoadOp> early = all.take_front(schedule.getEager() ? 1 : 0);
+    fillIfAny(early, low);
     auto copies = scf::ForOp::create(b, low, high, step);
     {
       OpBuilder::InsertionGuard guard(b);
       b.setInsertionPointToStart(copies.getBody());
-      mapping.map(loop.getInductionVar(), copies.getInductionVar());
-      Value position =
-          positionOf(copies.getInductionVar(), low, progress.steps);
-      for (LoadOp load : inLoop)
-        fill(load, position, mapping);
+      Value j = copies.getInductionVar();
+      fillIfAny(early, arith::AddIOp::create(b, j, step));
+      fillAt(all.drop_front(early.size()), j, mapping);
     }
     return positionOf(high, low, Value());
   }
@@ -310,7 +330,7 @@ private:
   void consume() {
     if (!tasks)
       return (void)consumeTask({Value(), constant(0), Value()});
-    forEachTask([&](Progress progress) -> std::pair<Value, Value> {
+    auto all = forEachTask([&](Progress progress) -> std::pair<Value, Value> {
       Block *one = b.getInsertionBlock();
       body->getArgument(0).replaceAllUsesWith(progress.task);
       // All lanes agree; see Distribution on what that is for.
@@ -325,7 +345,15 @@ private:
       tasks.erase();
       return {next, steps};
     });
+    if (drainsLate()) {
+      b.setInsertionPointAfter(all);
+      AwaitDrainOp::create(b);
+    }
   }
+
+  /// Whether a tile's output leaves while the next tile is begun, which has
+  /// another place.
+  bool drainsLate() { return output && schedule.getEager(); }
 
   /// Makes the body of a task, which lies in its place, the computing warps'.
   Value consumeTask(Progress progress) {
@@ -336,9 +364,15 @@ private:
       replaceByRead(load, progress.tasks);
       if (output && load == before.front()) {
         b.setInsertionPoint(output);
-        last = DrainOp::create(b, output.getTile(), ring, progress.tasks,
-                               outputMap, output.getOffsets());
+        DrainOp::create(b, output.getTile(), ring, progress.tasks, outputMap,
+                        output.getOffsets());
+        if (!drainsLate())
+          last = AwaitDrainOp::create(b);
         output.erase();
+        if (drainsLate()) {
+          releaseDrained(ring, progress.tasks);
+          continue;
+        }
       }
       b.setInsertionPointAfter(last);
       if (tasks)
@@ -357,6 +391,18 @@ private:
     }
     b.setInsertionPointAfter(loop);
     return positionOf(loop.getUpperBound(), loop.getLowerBound(), Value());
+  }
+
+  /// Before the loop of a task: the place of the tile before.
+  void releaseDrained(Value ring, Value position) {
+    b.setInsertionPoint(loop);
+    Value any = arith::CmpIOp::create(b, arith::CmpIPredicate::ne, position,
+                                      constant(0));
+    auto branch = scf::IfOp::create(b, any, /*withElseRegion=*/false);
+    OpBuilder::InsertionGuard guard(b);
+    b.setInsertionPoint(branch.thenYield());
+    AwaitDrainOp::create(b);
+    ReleaseOp::create(b, ring, arith::SubIOp::create(b, position, constant(1)));
   }
 
   void replaceByRead(LoadOp load, Value position) {

@@ -31,6 +31,9 @@ def Attn_ScheduleAttr : AttrDef<Attn_Dialect, "Schedule"> {
     - `drain`: the output leaves through the query tile's shared memory by the
       copy engine, rather than from registers.
     - `blocks`: how many blocks a multiprocessor must have registers for.
+    - `eager`: copies are as far ahead as can be, for tasks of few key tiles: keys of
+      a step come before the values of the step before, one more tile of values
+      has a place, and the output drains while the next task begins.
 
     Constraints:
     - C1: `q` and `kv` are multiples of 16 from 16 to 1024.
@@ -42,6 +45,7 @@ def Attn_ScheduleAttr : AttrDef<Attn_Dialect, "Schedule"> {
     - C6: `persistent`, `drain`, `queries` and `blocks` other than 1 need producers;
       `queries` is 1 or 2, and 2 only where `persistent`; `blocks` is 1 or 2, and 2
       only with 4 warps.
+    - C7: `eager` needs `queries` 2.
 
     Examples: `#attn.schedule<q = 128, kv = 64, warps = 4>`,
     `#attn.schedule<q = 128, kv = 128, warps = 8, stages = 2, producers = 4, pingpong = true>`
@@ -55,13 +59,14 @@ def Attn_ScheduleAttr : AttrDef<Attn_Dialect, "Schedule"> {
     DefaultValuedParameter<"bool", "false">:$persistent,
     DefaultValuedParameter<"int64_t", "1">:$queries,
     DefaultValuedParameter<"bool", "false">:$drain,
-    DefaultValuedParameter<"int64_t", "1">:$blocks);
+    DefaultValuedParameter<"int64_t", "1">:$blocks,
+    DefaultValuedParameter<"bool", "false">:$eager);
   // A block for each task, output from registers.
   let builders = [AttrBuilder<(ins "int64_t":$q, "int64_t":$kv, "int64_t":$warps,
       "int64_t":$stages, "bool":$aligned, "int64_t":$producers, "bool":$pingpong), [{
     return $_get($_ctxt, q, kv, warps, stages, aligned, producers, pingpong,
                  /*persistent=*/false, /*queries=*/int64_t(1), /*drain=*/false,
-                 /*blocks=*/int64_t(1));
+                 /*blocks=*/int64_t(1), /*eager=*/false);
   }]>];
   let assemblyFormat = "`<` struct(params) `>`";
   let genVerifyDecl = 1;

@@ -6,6 +6,13 @@
 
 namespace mlir::attn {
 
+/// What is known of the problems that a kernel is for.
+enum class ProblemKind {
+  Any,
+  FewTasks,  ///< a GPU has more multiprocessors than there are query tiles
+  ShortRows, ///< few key tiles for each query tile
+};
+
 #define GEN_PASS_DECL
 #define GEN_PASS_REGISTRATION
 #include "attn/Dialect/Attn/Transforms/Passes.h.inc"

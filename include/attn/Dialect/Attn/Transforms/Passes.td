@@ -39,8 +39,13 @@ def AttnSelectSchedulePass : Pass<"attn-select-schedule", "::mlir::ModuleOp"> {
     Option<"target", "target", "std::string", "\"cpu\"", "cpu, sm80 or sm90a">,
     Option<"aligned", "aligned", "bool", "true",
            "whether rows start at multiples of 16 bytes">,
-    Option<"fewTasks", "few-tasks", "bool", "false",
-           "whether a GPU has more multiprocessors than there are query tiles">
+    Option<"problem", "problem", "ProblemKind", "ProblemKind::Any",
+           "what the schedule is for", [{::llvm::cl::values(
+             clEnumValN(ProblemKind::Any, "any", "any problem"),
+             clEnumValN(ProblemKind::FewTasks, "few-tasks",
+                        "fewer query tiles than multiprocessors"),
+             clEnumValN(ProblemKind::ShortRows, "short-rows",
+                        "few key tiles for each query tile"))}]>
   ];
 }
 

@@ -379,7 +379,7 @@ def Tile_DrainOp : Tile_Op<"drain", [MemoryEffects<[MemRead, MemWrite]>]> {
     The inverse of `tile.fill`: each warp writes its 16 rows to the place of the
     position'th tile of the ring, which it must not read any more, and one of its
     lanes starts their copy to where `map` and the offsets say. What sticks out of the
-    memory is dropped. Ends when the copy engine has read shared memory.
+    memory is dropped. The place may not be released before `tile.await_drain`.
 
     `map` has boxes of 16 rows by 64 channels.
 
@@ -400,6 +400,16 @@ def Tile_DrainOp : Tile_Op<"drain", [MemoryEffects<[MemRead, MemWrite]>]> {
     `:` type($tile) `,` type($ring)
   }];
   let hasVerifier = 1;
+}
+
+def Tile_AwaitDrainOp : Tile_Op<"await_drain", [MemoryEffects<[MemRead, MemWrite]>]> {
+  let summary = "waits until the copy engine has read what the warp drained";
+  let description = [{
+    It has not necessarily written it to memory. Must also come before a block ends.
+
+    Example: `tile.await_drain`
+  }];
+  let assemblyFormat = "attr-dict";
 }
 
 #endif // TILE_OPS_TD
