@@ -86,7 +86,8 @@ public:
   /// for tests and tools. Waits.
   struct Entries {
     std::vector<int32_t> order; ///< [batch][head][place]
-    /// [batch][head][row]: partial tiles, then full tiles.
+    /// [batch][head][row]: partial tiles, then full tiles, both in ascending
+    /// order: kernels expect the one that sticks out over the end last.
     std::vector<std::vector<int32_t>> partial, full;
   };
   Result<Entries> entries(const TileLists &lists, void *stream = nullptr) const;

@@ -172,7 +172,26 @@ private:
     endOfPartials = arith::AddIOp::create(b, firstVisit, partials);
     endOfVisits = arith::AddIOp::create(b, endOfPartials,
                                         entry(lists.counts, {t, index(1)}));
-    wholeTiles = toI32(arith::DivUIOp::create(b, keys, index(keyTile)));
+    endOfWholes = arith::SubIOp::create(b, endOfVisits, lastSticksOut());
+  }
+
+  /// index: 1 if the tile listed last, whose number is the greatest of the full
+  /// ones, sticks out over the end of the keys, else 0.
+  Value lastSticksOut() {
+    Value any = arith::CmpIOp::create(b, arith::CmpIPredicate::slt,
+                                      endOfPartials, endOfVisits);
+    return either(
+        any,
+        [&] {
+          Value last =
+              tileOfVisit(arith::SubIOp::create(b, endOfVisits, index(1)));
+          Value end = arith::MulIOp::create(
+              b, arith::AddIOp::create(b, last, index(1)), index(keyTile));
+          Value out =
+              arith::CmpIOp::create(b, arith::CmpIPredicate::sgt, end, keys);
+          return arith::SelectOp::create(b, out, index(1), index(0));
+        },
+        [&] { return index(0); });
   }
 
   /// The key tile of a visit, an index.
@@ -188,11 +207,11 @@ private:
     auto compare = [&](arith::CmpIPredicate predicate, Value x, Value y) {
       return arith::CmpIOp::create(b, predicate, x, y);
     };
-    tile = toI32(tile);
     if (operands.lists)
       return arith::OrIOp::create(
           b, compare(arith::CmpIPredicate::slt, visit, endOfPartials),
-          compare(arith::CmpIPredicate::sge, tile, wholeTiles));
+          compare(arith::CmpIPredicate::sge, visit, endOfWholes));
+    tile = toI32(tile);
     Value behind = compare(arith::CmpIPredicate::sge, tile, fullHigh);
     if (!fullLow)
       return behind;
@@ -533,9 +552,9 @@ private:
   Value batch, heads, queries, keys, headsPerKeyHead, lastQuery, lastKey;
   Value batchId, headId, keyHeadId, batchI32, headI32;
   Value firstQuery, queryTileValue;
-  Value firstVisit, endOfVisits;   ///< index: tiles, or entries of a list
-  Value fullLow, fullHigh;         ///< i32; of a run; no low: from the first
-  Value endOfPartials, wholeTiles; ///< index, i32; with lists
+  Value firstVisit, endOfVisits;    ///< index: tiles, or entries of a list
+  Value fullLow, fullHigh;          ///< i32; of a run; no low: from the first
+  Value endOfPartials, endOfWholes; ///< index; with lists
   llvm::DenseMap<Operation *, Value> uniformLoads;
 };
 

@@ -23,12 +23,17 @@
 // CHECK:   %[[PARTIAL:.*]] = arith.addi %[[FIRST]], %{{.*}} : index
 // CHECK:   memref.load %[[COUNTS]][%c0, %[[H]], %[[T]], %c1]
 // CHECK:   %[[END:.*]] = arith.addi %[[PARTIAL]], %{{.*}} : index
-// CHECK:   %[[WHOLE:.*]] = arith.divui %{{.*}}, %c16 : index
-// CHECK:   %[[WHOLE32:.*]] = arith.index_cast %[[WHOLE]]
+// Of full tiles only the last one may stick out over the end.
+// CHECK:   %[[FULL:.*]] = arith.cmpi slt, %[[PARTIAL]], %[[END]] : index
+// CHECK:   %[[OUT:.*]] = scf.if %[[FULL]] -> (index) {
+// CHECK:     %[[LAST:.*]] = arith.subi %[[END]], %c1
+// CHECK:     memref.load %[[TILES]][%[[LAST]]]
+// CHECK:     arith.cmpi sgt
+// CHECK:   %[[WHOLE:.*]] = arith.subi %[[END]], %[[OUT]] : index
 // CHECK:   scf.for %[[VISIT:.*]] = %[[FIRST]] to %[[END]] step %c1
 // CHECK:     %[[J:.*]] = memref.load %[[TILES]][%[[VISIT]]]
 // CHECK-DAG: arith.cmpi slt, %[[VISIT]], %[[PARTIAL]] : index
-// CHECK-DAG: arith.cmpi sge, %[[J]], %[[WHOLE32]] : i32
+// CHECK-DAG: arith.cmpi sge, %[[VISIT]], %[[WHOLE]] : index
 attn.mod @documents_mod(%ids: tensor<?xi32>)
   mask(%b: i32, %h: i32, %q: i32, %kv: i32) {
     %x = arith.addi %q, %h : i32

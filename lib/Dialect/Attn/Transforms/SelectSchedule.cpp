@@ -90,9 +90,9 @@ static ScheduleAttr selectForSM90a(AttentionOp op, ProblemKind problem) {
     kv = 112;
   return ScheduleAttr::get(op.getContext(), q, kv, /*warps=*/q / 16,
                            /*stages=*/
-                               threeGroups ? 3
-                           : narrow        ? 4
-                                           : 2,
+                           threeGroups ? 3
+                           : narrow    ? 4
+                                       : 2,
                            /*aligned=*/true, /*producers=*/4,
                            /*pingpong=*/!threeGroups && widest <= 128,
                            /*persistent=*/true,
