@@ -52,16 +52,16 @@ bool hasRoles(const KernelSpec &spec) {
          kernel->schedule().find("producers = 4") != std::string::npos;
 }
 
-/// Runs on tensors of 1 batch, 2 heads, 300 positions and 64 channels in one
-/// buffer, rows `stride` elements apart.
+/// Runs on tensors of 1 batch, 2 heads, `length` positions and 64 channels in
+/// one buffer, rows `stride` elements apart.
 Result<void> run(const AttentionKernel &kernel, std::vector<uint16_t> &memory,
-                 int64_t stride) {
-  memory.resize(2 * 300 * stride);
+                 int64_t stride, int64_t length = 300) {
+  memory.resize(2 * length * stride);
   TensorView view;
   view.data = memory.data();
   view.type = ElementType::BF16;
-  view.sizes = {1, 2, 300, 64};
-  view.strides = {2 * 300 * stride, 300 * stride, stride};
+  view.sizes = {1, 2, length, 64};
+  view.strides = {2 * length * stride, length * stride, stride};
   return kernel.run(view, view, view, {}, view);
 }
 
@@ -133,6 +133,33 @@ TEST_F(CUDAKernelTest, FewTasksGetSmallTiles) {
   Result<void> few = run(*kernel, memory, 64);
   ASSERT_TRUE(few) << few.error();
   EXPECT_EQ(memory[0], 10);
+}
+
+/// Up to 1024 keys are a short row: with a mask, tiles of 128 queries, by 384
+/// threads; longer rows take 192 by 512. The fake GPU refuses both, and says which.
+TEST_F(CUDAKernelTest, ShortRowsWithAMaskGetSmallerTiles) {
+  ManyTasks manyTasks(3);
+  Result<Mod> mod = Mod::fromSource(R"(
+attn.mod @causal
+  mask(%b: i32, %h: i32, %q: i32, %kv: i32) {
+    %keep = arith.cmpi sge, %q, %kv : i32
+    attn.yield %keep : i1
+  }
+)",
+                                    "causal.mlir");
+  ASSERT_TRUE(mod) << mod.error();
+  Result<AttentionKernel> kernel =
+      AttentionKernel::compile(*mod, specOf(ElementType::BF16));
+  ASSERT_TRUE(kernel) << kernel.error();
+  std::vector<uint16_t> memory;
+  for (auto [length, block] :
+       {std::pair<int64_t, const char *>(1024, "block 384x1x1"),
+        {1025, "block 512x1x1"}}) {
+    Result<void> refused = run(*kernel, memory, 64, length);
+    ASSERT_FALSE(refused);
+    EXPECT_NE(refused.error().find(block), std::string::npos)
+        << length << ": " << refused.error();
+  }
 }
 
 /// Every function that finds tiles is launched with as many parameters as it

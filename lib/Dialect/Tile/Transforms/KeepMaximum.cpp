@@ -66,6 +66,9 @@ private:
   /// there before it.
   void collectRowWork() {
     rowWork.insert(lazy);
+    auto dependsOnSlack = [&](Value value) {
+      return rowWork.contains(value.getDefiningOp());
+    };
     for (Operation *op = lazy->getNextNode(); op; op = op->getNextNode()) {
       auto generic = dyn_cast<linalg::GenericOp>(op);
       if (generic && generic.getNumResults() == 1 &&
@@ -157,9 +160,6 @@ private:
   Value old;
   ImplicitLocOpBuilder b;
   llvm::SetVector<Operation *> rowWork;
-  std::function<bool(Value)> dependsOnSlack = [this](Value value) {
-    return value.getDefiningOp() && rowWork.contains(value.getDefiningOp());
-  };
 };
 
 struct TileKeepMaximum : tile::impl::TileKeepMaximumPassBase<TileKeepMaximum> {
