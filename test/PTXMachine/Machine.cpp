@@ -288,11 +288,14 @@ void Block::run() {
   // A GPU ends a block when its copies have ended.
   for (std::function<void()> &work : engine)
     work();
+  // Not so of those that read shared memory, which the next block gets.
   for (std::unique_ptr<Warp> &warp : warps)
     for (auto &lane : warp->bulkStores)
       for (Warp::Work &group : lane)
-        for (std::function<void()> &work : group)
-          work();
+        if (!group.empty())
+          throw Fault(
+              "a block ends before the copy engine has read what warp " +
+              std::to_string(warp->index) + " stores");
 }
 
 void attn::ptx::launch(const Code &code, Dim3 grid, Dim3 size,

@@ -136,7 +136,8 @@ TEST_F(CUDAKernelTest, FewTasksGetSmallTiles) {
 }
 
 /// Up to 1024 keys are a short row: with a mask, tiles of 128 queries, by 384
-/// threads; longer rows take 192 by 512. The fake GPU refuses both, and says which.
+/// threads; longer rows take 192 by 512. The fake GPU refuses both, and says
+/// which.
 TEST_F(CUDAKernelTest, ShortRowsWithAMaskGetSmallerTiles) {
   ManyTasks manyTasks(3);
   Result<Mod> mod = Mod::fromSource(R"(

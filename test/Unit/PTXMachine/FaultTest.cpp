@@ -1,7 +1,11 @@
 // What the machine refuses, and how it says so.
+#include "../../PTXMachine/TensorMap.h"
 #include "Kernel.h"
 
 #include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cstring>
 
 using namespace attn::ptx;
 
@@ -69,6 +73,37 @@ TEST(PTXMachineFaults, BarriersUsedWrongly) {
                   "mbarrier.arrive.shared.b64 %d1, [%d0], %r2;"),
               "expects 1 arrivals for each phase and gets more");
   expectFault(run("bar.sync 1, 40;"), "barrier 1 for 40 threads");
+}
+
+TEST(PTXMachineFaults, StoresThatNobodyAwaits) {
+  std::vector<uint16_t> out(64 * 8);
+  Launch run;
+  run.sharedBytes = 4096;
+  attn::ptx::TensorMap map = {};
+  map.magic = TensorMap::kMagic;
+  map.rank = 4;
+  map.elementBytes = 2;
+  map.address = run.memory(out);
+  uint64_t sizes[] = {64, 8, 1, 1}, strides[] = {128, 1024, 1024};
+  uint16_t box[] = {64, 8, 1, 1};
+  std::copy(sizes, sizes + 4, map.sizes);
+  std::copy(strides, strides + 3, map.strides);
+  std::copy(box, box + 4, map.box);
+  map.swizzle = 3;
+  std::memcpy(run.map.data(), &map, sizeof(map));
+  const std::string store =
+      "mov.b64 %d5, m;\ncvta.param.u64 %d5, %d5;\n"
+      "mov.b32 %r11, 2048;\nmov.b32 %r12, 0;\n"
+      "mov.u32 %r0, %tid.x;\nsetp.ne.b32 %p1, %r0, 0;\n"
+      "@%p1 bra $end;\n"
+      "cp.async.bulk.tensor.4d.global.shared::cta.tile.bulk_group "
+      "[%d5, {%r12, %r12, %r12, %r12}], [%r11];\n"
+      "cp.async.bulk.commit_group;\n";
+  run.timing = Timing::Lazy;
+  expectFault(
+      run(store + "$end:\n"),
+      "a block ends before the copy engine has read what warp 0 stores");
+  EXPECT_EQ(run(store + "cp.async.bulk.wait_group.read 0;\n$end:\n"), "");
 }
 
 TEST(PTXMachineFaults, LanesThatDoNotMeet) {
