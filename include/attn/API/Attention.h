@@ -3,10 +3,16 @@
 // so that a user needs none of them to build against attn.
 //
 // The semantics (what O and LSE are, what a mod sees) are those of the design:
-//   s = scale * dot(Q[b,h,q,:], K[b,h/(Hq/Hkv),kv,:]),  t =
-//   score_mod(s,b,h,q,kv) p = softmax of t over { kv : mask_mod(b,h,q,kv) },  O
-//   = p V, LSE = log sum exp t (natural logarithm); a row with an empty mask
-//   gives O = 0 and LSE = -inf.
+//
+//   s = scale * dot(Q[b,h,q,:], K[b,h/(Hq/Hkv),kv,:])
+//
+//   t = score_mod(s,b,h,q,kv)
+//
+//   p = softmax of t over { kv : mask_mod(b,h,q,kv) }
+//
+//   O = p V,  LSE = log sum exp t (natural logarithm)
+//
+// A row with an empty mask gives O = 0 and LSE = -inf.
 #ifndef ATTN_API_ATTENTION_H
 #define ATTN_API_ATTENTION_H
 

@@ -14,10 +14,12 @@ struct KeyInterval {
 };
 
 /// `may`: exactly the keys that the mask keeps for some query of the run; up to
-/// -1 if there is none. `must`: exactly the keys that the mask keeps for every
-/// query of the run. Both lie within [0, keys). Where the program's arithmetic
-/// would wrap, which is tested at run time, `may` is everything and `must` is
-/// nothing.
+/// -1 if there is none.
+///
+/// `must`: exactly the keys that the mask keeps for every query of the run.
+///
+/// Both lie within [0, keys). Where the program's arithmetic would wrap, which
+/// is tested at run time, `may` is everything and `must` is nothing.
 struct KeyBounds {
   KeyInterval may, must;
 };

@@ -10,7 +10,7 @@
 //   firsts memref<?x?x?xi64>    [batch][head][row]: its first entry in `tiles`
 //   counts memref<?x?x?x2xi32>  [batch][head][row]: partial tiles, full tiles
 //   tiles  memref<?xi32>        key tiles of all rows: of one row first the
-//                               partial ones, then the full ones, each
+//                               partial ones, then the full ones, both
 //                               ascending
 //
 // `tiles` has at least one entry more than are listed: a kernel may read one
@@ -38,13 +38,12 @@ inline SmallVector<Type> tileListTypes(MLIRContext *context) {
 ///   captures...
 ///   queries, keys index
 ///   queryParts    memref<?x?x?x?x2xi32> [part][batch][head][query tile]: the
-///   keyParts      least and greatest value of each part (MaskLogic::parts) on
-///   a
-///                 tile, floats by their bits; [..][key tile]
-///   kept, full    memref<?x?x?x?xi32>   [batch][head][query tile][key tile /
-///   32]:
-///                 a bit for each tile, whether some pair is kept, and whether
-///                 all are
+///                 least and greatest value of each part (MaskLogic::parts)
+///                 on a tile, floats by their bits
+///   keyParts      the same for [..][key tile]
+///   kept, full    memref<?x?x?x?xi32> [batch][head][query tile][word]: in a
+///                 word a bit for each of 32 key tiles, whether some pair is
+///                 kept, and whether all are
 ///   order, firsts, counts, tiles         as above
 ///   total         memref<?xi64>         the sum of the counts; zero before
 ///   pairs         memref<?x?x?xi64>     [batch][head][query tile]: pairs kept

@@ -1,11 +1,7 @@
 // What the machine refuses, and how it says so.
-#include "../../PTXMachine/TensorMap.h"
 #include "Kernel.h"
 
 #include <gtest/gtest.h>
-
-#include <algorithm>
-#include <cstring>
 
 using namespace attn::ptx;
 
@@ -79,18 +75,7 @@ TEST(PTXMachineFaults, StoresThatNobodyAwaits) {
   std::vector<uint16_t> out(64 * 8);
   Launch run;
   run.sharedBytes = 4096;
-  attn::ptx::TensorMap map = {};
-  map.magic = TensorMap::kMagic;
-  map.rank = 4;
-  map.elementBytes = 2;
-  map.address = run.memory(out);
-  uint64_t sizes[] = {64, 8, 1, 1}, strides[] = {128, 1024, 1024};
-  uint16_t box[] = {64, 8, 1, 1};
-  std::copy(sizes, sizes + 4, map.sizes);
-  std::copy(strides, strides + 3, map.strides);
-  std::copy(box, box + 4, map.box);
-  map.swizzle = 3;
-  std::memcpy(run.map.data(), &map, sizeof(map));
+  run.mapRows(run.memory(out), 8);
   const std::string store =
       "mov.b64 %d5, m;\ncvta.param.u64 %d5, %d5;\n"
       "mov.b32 %r11, 2048;\nmov.b32 %r12, 0;\n"

@@ -3,7 +3,10 @@
 #define ATTN_TEST_UNIT_PTXMACHINE_KERNEL_H
 
 #include "../../PTXMachine/Machine.h"
+#include "../../PTXMachine/TensorMap.h"
 
+#include <algorithm>
+#include <cstring>
 #include <string>
 #include <vector>
 
@@ -34,6 +37,23 @@ struct Launch {
     auto address = reinterpret_cast<uint64_t>(values.data());
     allocations.emplace_back(address, values.size() * sizeof(T));
     return address;
+  }
+
+  /// Makes m the map of `rows` rows of 64 halves, with swizzled boxes of 8.
+  void mapRows(uint64_t address, uint64_t rows) {
+    TensorMap tensor = {};
+    tensor.magic = TensorMap::kMagic;
+    tensor.rank = 4;
+    tensor.elementBytes = 2;
+    tensor.address = address;
+    uint64_t sizes[] = {64, rows, 1, 1},
+             strides[] = {128, 128 * rows, 128 * rows};
+    uint16_t box[] = {64, 8, 1, 1};
+    std::copy(sizes, sizes + 4, tensor.sizes);
+    std::copy(strides, strides + 3, tensor.strides);
+    std::copy(box, box + 4, tensor.box);
+    tensor.swizzle = 3;
+    std::memcpy(map.data(), &tensor, sizeof(tensor));
   }
 
   /// Empty, or what the machine has to say.

@@ -179,18 +179,7 @@ TEST(PTXMachine, TensorCopiesClipSwizzleAndCount) {
   Launch run;
   run.threads = 32;
   run.sharedBytes = 2048 + 1024;
-  attn::ptx::TensorMap map = {};
-  map.magic = TensorMap::kMagic;
-  map.rank = 4;
-  map.elementBytes = 2;
-  map.address = run.memory(in);
-  uint64_t sizes[] = {64, 5, 1, 1}, strides[] = {128, 640, 640};
-  uint16_t box[] = {64, 8, 1, 1};
-  std::copy(sizes, sizes + 4, map.sizes);
-  std::copy(strides, strides + 3, map.strides);
-  std::copy(box, box + 4, map.box);
-  map.swizzle = 3;
-  std::memcpy(run.map.data(), &map, sizeof(map));
+  run.mapRows(run.memory(in), 5);
   run.a = run.memory(out);
   for (Timing timing : timings()) {
     run.timing = timing;
