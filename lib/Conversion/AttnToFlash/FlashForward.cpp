@@ -28,23 +28,25 @@ constexpr double log2e = 1.4426950408889634;
 constexpr double ln2 = 0.6931471805599453;
 
 /// Whether a program must not be evaluated outside the tensors, even if its
-/// result is thrown away. `positions`: its arguments b, h, q and kv; what it
-/// reads at b and h alone is there for every tile.
-bool needsPositionsInside(Region &program, ValueRange positions) {
-  auto isUniform = [&](Value index) {
-    return index == positions[0] || index == positions[1];
-  };
+/// result is thrown away. What it reads does not count: loads see to their
+/// indices themselves.
+bool needsPositionsInside(Region &program) {
   return program
       .walk([&](Operation *op) {
-        if (auto load = dyn_cast<LoadOp>(op);
-            load && llvm::all_of(load.getIndices(), isUniform))
-          return WalkResult::advance();
-        return isSpeculatable(op) || op->getNumRegions() != 0 ||
+        return isa<LoadOp>(op) || isSpeculatable(op) ||
+                       op->getNumRegions() != 0 ||
                        op->hasTrait<OpTrait::IsTerminator>()
                    ? WalkResult::advance()
                    : WalkResult::interrupt();
       })
       .wasInterrupted();
+}
+
+/// Whether a program reads a table at the key's position, its last argument.
+bool readsAtKeys(Region &program) {
+  Value key = program.front().getArguments().back();
+  return llvm::any_of(key.getUsers(),
+                      [](Operation *user) { return isa<LoadOp>(user); });
 }
 
 class FlashForward {
@@ -78,6 +80,12 @@ public:
   }
 
 private:
+  /// What a load of a program reads for each row of the tile.
+  struct RowLoad {
+    LoadOp load;
+    Value values;
+  };
+
   bool hasScore() { return mod && mod.hasScore(); }
   bool hasMask() { return mod && mod.hasMask(); }
 
@@ -105,6 +113,11 @@ private:
 
     queryTileValue =
         load(operands.query, headId, firstQuery, queryTile, headDim);
+    // Warps that copy as well have no register to keep these in.
+    if (mod && schedule.getProducers()) {
+      readRows(mod.getScore());
+      readRows(mod.getMask());
+    }
     Value minusInfinity = splat({queryTile}, -INFINITY);
     Value noWeight = splat({queryTile}, 0);
     Value noOutput = splat({queryTile, valueDim}, 0);
@@ -265,72 +278,171 @@ private:
   }
 
   //===--- mods -----------------------------------------------------------===//
-  /// What a program reads at the batch or the head is read once, before the
-  /// loop, unless a branch guards it.
-  auto lowerLoad() {
-    return [this](OpBuilder &builder, LoadOp load, ValueRange indices,
-                  Value table) -> Value {
-      bool uniform = llvm::all_of(indices, [&](Value index) {
-        return index == batchI32 || index == headI32;
+  /// What a program reads at the query, and maybe the batch and the head, is
+  /// read for each row of the tile, before the loop, unless a branch guards it.
+  void readRows(Region &program) {
+    if (program.empty())
+      return;
+    auto arguments = program.front().getArguments().take_back(4);
+    for (auto op : program.getOps<LoadOp>()) {
+      auto isArgument = [&](Value index, unsigned end) {
+        return llvm::is_contained(arguments.take_front(end), index);
+      };
+      auto indices = op.getIndices();
+      if (!llvm::is_contained(indices, arguments[2]) ||
+          !llvm::all_of(indices, [&](Value i) { return isArgument(i, 3); }))
+        continue;
+      auto type = RankedTensorType::get({queryTile}, op.getType());
+      Value row = elementwise({}, type, [&](ValueRange) {
+        Value query = clamp(position(0, firstQuery), lastQuery);
+        SmallVector<Value> at;
+        for (Value index : indices)
+          at.push_back(index == arguments[0]   ? batchI32
+                       : index == arguments[1] ? headI32
+                                               : query);
+        return loadFromMemory(b, op, at, tableOf(op));
       });
-      if (!uniform || !isa<ModOp>(load->getParentOp()))
-        return loadFromMemory(builder, load, indices, table);
-      Value &value = uniformLoads[load];
-      if (!value) {
-        OpBuilder::InsertionGuard guard(builder);
-        builder.setInsertionPointAfterValue(headI32);
-        value = loadFromMemory(builder, load, indices, table);
-      }
-      return value;
-    };
+      rowLoads[&program].push_back({op, row});
+    }
   }
 
-  /// Row i or column i of the tile as a position, i32. `inside` clamps it to
-  /// the tensor, for programs that may not be evaluated elsewhere.
-  Value position(int64_t dim, Value first, Value last, bool inside) {
+  /// The captured memory that a load of a program reads.
+  Value tableOf(LoadOp op) {
+    return operands.captures[cast<BlockArgument>(op.getTable()).getArgNumber()];
+  }
+
+  /// A program's result for each element of a tile of scores, as `build` makes
+  /// it from the element and a function that evaluates the program.
+  /// `wholeTile`: all of the tile's keys are inside the tensor. Else, what is
+  /// read at a key has its index clamped.
+  using Evaluate = llvm::function_ref<Value(ValueRange leading)>;
+  Value evaluateOnTile(Region &program, Value score, Value firstKey,
+                       bool wholeTile,
+                       llvm::function_ref<Value(Value, Evaluate)> build) {
+    ArrayRef<RowLoad> rows = rowLoads[&program];
+    SmallVector<Value> inputs{score};
+    for (const RowLoad &row : rows)
+      inputs.push_back(row.values);
+    return elementwise(inputs, score.getType(), [&](ValueRange in) {
+      return build(in[0], [&](ValueRange leading) {
+        return evaluate(program, leading, rows, in.drop_front(), firstKey,
+                        wholeTile);
+      });
+    });
+  }
+
+  /// A program for one element of the tile. `leading`: its arguments before the
+  /// positions; `ofRow`: what `rows` read for the element's row.
+  Value evaluate(Region &program, ValueRange leading, ArrayRef<RowLoad> rows,
+                 ValueRange ofRow, Value firstKey, bool wholeTile) {
+    bool inside = needsPositionsInside(program);
+    Value query = position(0, firstQuery), key = position(1, firstKey);
+    auto clampedQuery = [&] { return clamp(query, lastQuery); };
+    auto clampedKey = [&] { return wholeTile ? key : clamp(key, lastKey); };
+    SmallVector<Value> arguments(leading);
+    arguments.append({batchI32, headI32, inside ? clampedQuery() : query,
+                      inside ? clampedKey() : key});
+    auto lowerLoad = [&](OpBuilder &builder, LoadOp load, ValueRange indices,
+                         Value table) -> Value {
+      for (auto [row, value] : llvm::zip(rows, ofRow))
+        if (row.load == load)
+          return value;
+      if (isReadOnce(load, indices))
+        return readOnce(builder, load, indices, table);
+      SmallVector<Value> clamped;
+      for (Value index : indices)
+        clamped.push_back(index == query ? clampedQuery()
+                          : index == key ? clampedKey()
+                                         : index);
+      return loadFromMemory(builder, load, clamped, table);
+    };
+    return inlineProgram(b, b.getLoc(), program, operands.captures, arguments,
+                         lowerLoad);
+  }
+
+  /// What a program reads at the batch or the head is read once, before the
+  /// loop, unless a branch guards it.
+  bool isReadOnce(LoadOp load, ValueRange indices) {
+    return isa<ModOp>(load->getParentOp()) &&
+           llvm::all_of(indices, [&](Value index) {
+             return index == batchI32 || index == headI32;
+           });
+  }
+
+  Value readOnce(OpBuilder &builder, LoadOp load, ValueRange indices,
+                 Value table) {
+    Value &value = uniformLoads[load];
+    if (!value) {
+      OpBuilder::InsertionGuard guard(builder);
+      builder.setInsertionPointAfterValue(headI32);
+      value = loadFromMemory(builder, load, indices, table);
+    }
+    return value;
+  }
+
+  /// Row i or column i of the tile as a position, i32.
+  Value position(int64_t dim, Value first) {
     Value i = arith::IndexCastOp::create(b, b.getI32Type(),
                                          linalg::IndexOp::create(b, dim));
-    Value p = arith::AddIOp::create(b, toI32(first), i);
-    return inside ? Value(arith::MinSIOp::create(b, p, toI32(last))) : p;
+    return arith::AddIOp::create(b, toI32(first), i);
+  }
+
+  Value clamp(Value position, Value last) {
+    return arith::MinSIOp::create(b, position, toI32(last));
+  }
+
+  /// The result of `build`, which reads tables at the tile's keys or not; those
+  /// that do are built twice, for tiles that are whole and for others.
+  Value forWholeTileOrNot(Region &program, Value firstKey,
+                          llvm::function_ref<Value(bool wholeTile)> build) {
+    if (!readsAtKeys(program))
+      return build(false);
+    Value end = arith::AddIOp::create(b, firstKey, index(keyTile));
+    Value whole =
+        arith::CmpIOp::create(b, arith::CmpIPredicate::sle, end, keys);
+    return either(
+        whole, [&] { return build(true); }, [&] { return build(false); });
   }
 
   Value applyScore(Value score, Value firstKey) {
     float scale = op.getScaleValue();
     if (!hasScore() && (scaleInExponent || scale == 1.0f))
       return score;
-    Value result = elementwise({score}, score.getType(), [&](ValueRange in) {
-      Value s = arith::MulFOp::create(b, in[0], f32(scale));
-      if (!hasScore())
-        return s;
-      Region &program = mod.getScore();
-      bool inside = needsPositionsInside(
-          program, program.front().getArguments().take_back(4));
-      return inlineProgram(b, b.getLoc(), program, operands.captures,
-                           {s, batchI32, headI32,
-                            position(0, firstQuery, lastQuery, inside),
-                            position(1, firstKey, lastKey, inside)},
-                           lowerLoad());
+    auto scaled = [&](Value s) -> Value {
+      return arith::MulFOp::create(b, s, f32(scale));
+    };
+    if (!hasScore())
+      return elementwise({score}, score.getType(),
+                         [&](ValueRange in) { return scaled(in[0]); });
+    Region &program = mod.getScore();
+    return forWholeTileOrNot(program, firstKey, [&](bool wholeTile) {
+      return evaluateOnTile(
+          program, score, firstKey, wholeTile,
+          [&](Value s, Evaluate evaluate) { return evaluate(scaled(s)); });
     });
-    return result;
   }
 
   Value applyMask(Value score, Value firstKey) {
-    return elementwise({score}, score.getType(), [&](ValueRange in) -> Value {
-      Value key = position(1, firstKey, lastKey, /*inside=*/false);
-      Value keep = arith::CmpIOp::create(b, arith::CmpIPredicate::sle, key,
-                                         toI32(lastKey));
-      if (hasMask()) {
-        Region &program = mod.getMask();
-        bool inside = needsPositionsInside(
-            program, program.front().getArguments().take_back(4));
-        Value kept = inlineProgram(b, b.getLoc(), program, operands.captures,
-                                   {batchI32, headI32,
-                                    position(0, firstQuery, lastQuery, inside),
-                                    position(1, firstKey, lastKey, inside)},
-                                   lowerLoad());
-        keep = arith::AndIOp::create(b, keep, kept);
-      }
-      return arith::SelectOp::create(b, keep, in[0], f32(-INFINITY));
+    auto select = [&](Value keep, Value s) -> Value {
+      return arith::SelectOp::create(b, keep, s, f32(-INFINITY));
+    };
+    auto isKey = [&]() -> Value {
+      return arith::CmpIOp::create(b, arith::CmpIPredicate::sle,
+                                   position(1, firstKey), toI32(lastKey));
+    };
+    if (!hasMask())
+      return elementwise({score}, score.getType(),
+                         [&](ValueRange in) { return select(isKey(), in[0]); });
+    Region &program = mod.getMask();
+    return forWholeTileOrNot(program, firstKey, [&](bool wholeTile) {
+      return evaluateOnTile(
+          program, score, firstKey, wholeTile,
+          [&](Value s, Evaluate evaluate) -> Value {
+            if (wholeTile)
+              return select(evaluate({}), s);
+            Value inside = isKey();
+            return select(arith::AndIOp::create(b, inside, evaluate({})), s);
+          });
     });
   }
 
@@ -556,6 +668,7 @@ private:
   Value fullLow, fullHigh;          ///< i32; of a run; no low: from the first
   Value endOfPartials, endOfWholes; ///< index; with lists
   llvm::DenseMap<Operation *, Value> uniformLoads;
+  llvm::DenseMap<Region *, SmallVector<RowLoad>> rowLoads;
 };
 
 } // namespace

@@ -41,14 +41,20 @@ func.func @plain(%q: tensor<?x?x?x64xbf16>, %k: tensor<?x?x?x64xbf16>, %v: tenso
 
 !t = tensor<?x?x?x64xf32>
 
-// A score program is run on scaled scores, at positions inside the tensors: a table
-// is never read past its end. A captured tensor follows the three inputs.
+// A score program is run on scaled scores, and never reads a table past its end: where the tile sticks out
+// over the keys, the index is clamped, and where it does not, neighbours are read from one address. A captured
+// tensor follows the three inputs.
 // CHECK-LABEL: func.func @score(
 // CHECK-SAME: %{{[a-z0-9]+}}: memref<?x?x?x64xf32, {{.*}}>, %{{[a-z0-9]+}}: memref<?x?x?x64xf32, {{.*}}>, %{{[a-z0-9]+}}: memref<?x?x?x64xf32, {{.*}}>, %[[T:[a-z0-9]+]]: memref<?xf32>, %{{[a-z0-9]+}}: memref<?x?x?x64xf32, {{.*}}>)
 // CHECK: %[[LAST:.*]] = arith.subi %{{.*}}, %c1 : index
 // CHECK: scf.for
-// CHECK:   arith.minsi
-// CHECK:   memref.load %[[T]]
+// CHECK:   %[[WHOLE:.*]] = arith.cmpi sle, %{{.*}}, %{{.*}} : index
+// CHECK:   scf.if %[[WHOLE]]
+// CHECK-NOT: arith.minsi
+// CHECK:     memref.load %[[T]]
+// CHECK:   } else {
+// CHECK:     arith.minsi
+// CHECK:     memref.load %[[T]]
 // CHECK-NOT: attn.mod
 attn.mod @bias(%table: tensor<?xf32>)
   score(%s: f32, %b: i32, %h: i32, %q: i32, %kv: i32) {
