@@ -282,6 +282,10 @@ static void trap(Warp &, const Instruction &, Mask) { throw Fault("trap"); }
 
 static void nothing(Warp &, const Instruction &, Mask) {}
 
+static void setRegisters(Warp &warp, const Instruction &instruction, Mask) {
+  warp.registers = instruction.values[0];
+}
+
 static Handler decodeControl(Decoder &d) {
   const std::string &name = d.name();
   if (name == "bra") {
@@ -294,9 +298,13 @@ static Handler decodeControl(Decoder &d) {
     return trap;
   // They order what this machine does in order anyway; the copy engine's late
   // reads and writes are what its own waits are checked by.
-  if (name == "fence" || name == "membar" || name == "setmaxnreg" ||
-      name == "prefetch" || name == "griddepcontrol" || name == "nanosleep")
+  if (name == "fence" || name == "membar" || name == "prefetch" ||
+      name == "griddepcontrol" || name == "nanosleep")
     return nothing;
+  if (name == "setmaxnreg") {
+    d.instruction.values[0] = d.statement.arguments.at(0).value;
+    return setRegisters;
+  }
   return nullptr;
 }
 

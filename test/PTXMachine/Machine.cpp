@@ -285,6 +285,7 @@ void Block::run() {
       deadlock();
     advance(*ready[random() % ready.size()], 1 + random() % 400);
   }
+  checkRegisters();
   // A GPU ends a block when its copies have ended.
   for (std::function<void()> &work : engine)
     work();
@@ -296,6 +297,28 @@ void Block::run() {
           throw Fault(
               "a block ends before the copy engine has read what warp " +
               std::to_string(warp->index) + " stores");
+}
+
+int64_t Block::registersAtStart() const {
+  constexpr int64_t ofMultiprocessor = 65536, granularity = 8;
+  int64_t share = ofMultiprocessor /
+                  (code.kernel.blocksPerMultiprocessor * int64_t(threads()));
+  return share / granularity * granularity;
+}
+
+/// Warps that take more registers than others leave wait for them for ever on a
+/// GPU.
+void Block::checkRegisters() const {
+  int64_t all = registersAtStart() * threads(), taken = 0;
+  bool any = false;
+  for (const std::unique_ptr<Warp> &warp : warps) {
+    any |= warp->registers != 0;
+    taken += kLanes * (warp->registers ? warp->registers : registersAtStart());
+  }
+  if (any && taken > all)
+    throw Fault("a block's warps take " + std::to_string(taken) +
+                " registers (setmaxnreg), of " + std::to_string(all) +
+                " that it has");
 }
 
 void attn::ptx::launch(const Code &code, Dim3 grid, Dim3 size,

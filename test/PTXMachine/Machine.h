@@ -135,6 +135,8 @@ struct Warp {
   std::vector<Mask> predicates;
   std::vector<Group> groups;
   size_t current = 0; ///< index of the group that runs
+  /// Registers of each thread; what setmaxnreg says last.
+  int64_t registers = 0;
 
   /// Started and not awaited: groups of work, oldest first; the last one is
   /// still open.
@@ -167,6 +169,9 @@ struct Block {
   Warp::Work engine;
 
   unsigned threads() const { return unsigned(size.count()); }
+  /// Registers that each thread has at the start: as many as let as many blocks
+  /// run as the kernel wants.
+  int64_t registersAtStart() const;
   void run();
 
   /// Host addresses of what a lane reads or writes; Fault if it may not.
@@ -186,6 +191,7 @@ private:
   bool select(Warp &warp);
   void wake(Group &group);
   [[noreturn]] void deadlock();
+  void checkRegisters() const;
 
   uint64_t executed = 0;
 };

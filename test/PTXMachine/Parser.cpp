@@ -127,7 +127,9 @@ private:
         first *= integer();
       if (directive == ".maxntid" || directive == ".reqntid")
         kernel.maxThreads = int(first);
-      else if (directive != ".minnctapersm" && directive != ".maxnreg")
+      else if (directive == ".minnctapersm")
+        kernel.blocksPerMultiprocessor = int(first);
+      else if (directive != ".maxnreg")
         fail("unknown directive '" + directive + "'");
     }
     kernel.scopes.emplace_back();

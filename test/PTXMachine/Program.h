@@ -66,6 +66,7 @@ struct Kernel {
   int64_t parameterBytes = 0;
   int64_t sharedBytes = 0; ///< of variables whose size is written
   int maxThreads = 1024;
+  int blocksPerMultiprocessor = 1; ///< at least
   std::vector<Scope> scopes;
   std::vector<Statement> statements;
 };

@@ -91,6 +91,18 @@ TEST(PTXMachineFaults, StoresThatNobodyAwaits) {
   EXPECT_EQ(run(store + "cp.async.bulk.wait_group.read 0;\n$end:\n"), "");
 }
 
+TEST(PTXMachineFaults, MoreRegistersThanThereAre) {
+  Launch run;
+  run.threads = 384; // 168 registers each
+  const std::string shares = "mov.u32 %r0, %tid.x;\n"
+                             "setp.ge.u32 %p0, %r0, 256;\n@%p0 bra $other;\n"
+                             "setmaxnreg.inc.sync.aligned.u32 240;\nret;\n"
+                             "$other:\nsetmaxnreg.dec.sync.aligned.u32 ";
+  EXPECT_EQ(run(shares + "24;"), "");
+  expectFault(run(shares + "32;"),
+              "a block's warps take 65536 registers (setmaxnreg), of 64512");
+}
+
 TEST(PTXMachineFaults, LanesThatDoNotMeet) {
   Launch run;
   expectFault(run("mov.u32 %r0, %tid.x;\nsetp.lt.u32 %p0, %r0, 16;\n"

@@ -17,7 +17,7 @@ namespace attn::ptx {
 inline std::string kernelText(const std::string &body) {
   return ".version 8.6\n.target sm_90a\n.address_size 64\n"
          ".visible .entry k(.param .u64 a, .param .u64 b, .param .u64 c, "
-         ".param .align 64 .b8 m[128])\n.maxntid 128, 1, 1\n{\n"
+         ".param .align 64 .b8 m[128])\n.maxntid 512, 1, 1\n{\n"
          ".reg .pred %p<8>;\n.reg .b16 %h<8>;\n.reg .b32 %r<64>;\n"
          ".reg .b64 %d<16>;\n.shared .align 16 .b8 memory;\n" +
          body + "\nret;\n}\n";
