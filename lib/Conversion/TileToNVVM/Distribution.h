@@ -8,7 +8,7 @@
 // is also what mma.sync takes as its left operand, so that the softmax weights
 // never leave the registers. wgmma's accumulator is the same, with groups of
 // four warps for 64 rows
-// (`blocks` is 1 then); warps that only copy come after those that compute.
+// (`blocks` is 1 then); warps that do not compute come after those that do.
 #ifndef ATTN_CONVERSION_TILETONVVM_DISTRIBUTION_H
 #define ATTN_CONVERSION_TILETONVVM_DISTRIBUTION_H
 
@@ -41,7 +41,7 @@ public:
 
   ImplicitLocOpBuilder b;
   const int64_t threads;     ///< of the block that compute
-  const bool hasRoles;       ///< whether others only copy
+  const bool hasRoles;       ///< whether others copy
   const int64_t blocks;      ///< runs of 16 rows that a warp owns
   Value thread, lane;        ///< i32
   Value quadRow, quadColumn; ///< i32: g and t
@@ -112,6 +112,9 @@ private:
   llvm::DenseMap<int64_t, Value> rows, columns;
 };
 
+/// One warp looks at all of a tile in a ring; i1, the same in all lanes.
+Value findNonfinite(Distribution &d, Value tile);
+
 /// One operation each; the results are recorded in the distribution.
 void emitCopy(Distribution &d, CopyOp op);
 void emitView(Distribution &d, ViewOp op);
@@ -129,6 +132,8 @@ void emitFill(Distribution &d, FillOp op);
 void emitPeek(Distribution &d, PeekOp op);
 void emitRead(Distribution &d, ReadOp op);
 void emitRelease(Distribution &d, ReleaseOp op);
+void emitInspect(Distribution &d, InspectOp op);
+void emitInspected(Distribution &d, InspectedOp op);
 void emitDrawTask(Distribution &d, DrawTaskOp op);
 void emitReceiveTask(Distribution &d, ReceiveTaskOp op);
 void emitDrain(Distribution &d, DrainOp op);
@@ -160,7 +165,6 @@ Fragment awaitProduct(Distribution &d, const Fragment &product, int64_t pending,
 enum NamedBarrier : int32_t {
   computingWarps = 1, ///< all that compute
   turns = 2,          ///< and 3: the turns of two groups
-  groups = 4,         ///< and following: within one group
 };
 
 /// Bytes into the part of shared memory that holds barriers: a word for nobody.

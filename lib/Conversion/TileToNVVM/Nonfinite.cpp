@@ -58,23 +58,6 @@ struct WordLoop {
 
 } // namespace
 
-/// Whether `found`, an i1, holds in any thread of the group of four warps.
-/// nvvm.barrier reduces over barrier 0 only.
-static Value anyOfGroup(Distribution &d, Value found) {
-  ImplicitLocOpBuilder &b = d.b;
-  Value bit = arith::ExtUIOp::create(b, b.getI32Type(), found);
-  Value id = arith::AddIOp::create(b, d.warpGroup, d.i32(groups));
-  Value any = LLVM::InlineAsmOp::create(
-                  b, b.getI32Type(), ValueRange{bit, id},
-                  "{\n.reg .pred p, q;\nsetp.ne.u32 p, $1, 0;\n"
-                  "bar.red.or.pred q, $2, 128, p;\nselp.u32 $0, 1, 0, q;\n}",
-                  "=r,r,r", /*has_side_effects=*/true,
-                  /*is_align_stack=*/false, LLVM::TailCallKind::None,
-                  LLVM::AsmDialectAttr(), ArrayAttr())
-                  .getResult(0);
-  return arith::CmpIOp::create(b, arith::CmpIPredicate::ne, any, d.i32(0));
-}
-
 static Value loadPiece(Distribution &d, Value pointer) {
   return LLVM::LoadOp::create(d.b, VectorType::get({4}, d.b.getI32Type()),
                               pointer, /*alignment=*/16);
@@ -84,42 +67,55 @@ static Value wordOfPiece(Distribution &d, Value piece, int64_t k) {
   return LLVM::ExtractElementOp::create(d.b, piece, d.i32(k));
 }
 
-/// In a ring: each group of four warps looks at all of the tile, in whatever
-/// order it lies; what its columns leave of a chunk is zero. Times zero, a
-/// value that is not finite is NaN and every other one is zero: one instruction
-/// for each word, and four sums, so that they need not wait for each other.
-static Value findInRing(Distribution &d, Value tile) {
+/// In whatever order the tile lies; what its columns leave of a chunk is zero.
+/// Times zero, a value that is not finite is NaN and every other one is zero:
+/// one instruction for each word, and four sums, so that they need not wait for
+/// each other.
+Value tile::findNonfinite(Distribution &d, Value tile) {
   ImplicitLocOpBuilder &b = d.b;
   auto type = cast<RankedTensorType>(tile.getType());
-  constexpr int64_t threads = 128, pieceBytes = 16;
-  Value thread = arith::AndIOp::create(b, d.thread, d.i32(threads - 1));
-  Value first = d.pointerTo(arith::AddIOp::create(
-      b, d.ringTiles.lookup(tile),
-      arith::MulIOp::create(b, thread, d.i32(pieceBytes))));
+  constexpr int64_t pieceBytes = 16, unroll = 4,
+                    stepBytes = 32 * pieceBytes * unroll;
   int64_t bytes =
       llvm::divideCeil(type.getDimSize(1), chunkColumns) * chunkBytes(type);
+  Value first = arith::AddIOp::create(
+      b, d.ringTiles.lookup(tile),
+      arith::MulIOp::create(b, d.lane, d.i32(pieceBytes)));
   std::string sum = std::string("fma.rn.") +
                     (type.getElementType().isF16() ? "f16x2" : "bf16x2") +
                     " $0, $1, $2, $3;";
-  SmallVector<Value, 4> sums(4, d.i32(0));
-  for (int64_t at = 0; at < bytes; at += threads * pieceBytes) {
-    Value piece = loadPiece(d, d.advance(first, b.getI8Type(), at));
-    for (int64_t k = 0; k < 4; ++k)
-      sums[k] = LLVM::InlineAsmOp::create(
+  SmallVector<Value, 4> zeros(4, d.i32(0));
+  auto loop = scf::ForOp::create(
+      b, d.i32(0), d.i32(bytes), d.i32(stepBytes), zeros,
+      [&](OpBuilder &nested, Location, Value at, ValueRange found) {
+        OpBuilder::InsertionGuard guard(b);
+        b.setInsertionPointToEnd(nested.getInsertionBlock());
+        Value pointer = d.pointerTo(arith::AddIOp::create(b, first, at));
+        SmallVector<Value, 4> sums(found);
+        for (int64_t i = 0; i < unroll; ++i) {
+          Value piece = loadPiece(
+              d, d.advance(pointer, b.getI8Type(), i * 32 * pieceBytes));
+          for (int64_t k = 0; k < 4; ++k)
+            sums[k] =
+                LLVM::InlineAsmOp::create(
                     b, b.getI32Type(),
                     ValueRange{wordOfPiece(d, piece, k), d.i32(0), sums[k]},
                     sum, "=r,r,r,r", /*has_side_effects=*/false,
                     /*is_align_stack=*/false, LLVM::TailCallKind::None,
                     LLVM::AsmDialectAttr(), ArrayAttr())
                     .getResult(0);
-  }
-  Value all = sums[0];
+        }
+        scf::YieldOp::create(b, sums);
+      });
+  Value all = loop.getResult(0);
   for (int64_t k = 1; k < 4; ++k)
-    all = arith::OrIOp::create(b, all, sums[k]);
+    all = arith::OrIOp::create(b, all, loop.getResult(k));
   uint32_t signs = wordBits(type.getElementType()).sign; // of zeros
   all = arith::AndIOp::create(b, all, bits(d, ~signs));
-  return anyOfGroup(
-      d, arith::CmpIOp::create(b, arith::CmpIPredicate::ne, all, d.i32(0)));
+  return NVVM::VoteSyncOp::create(
+      b, b.getI1Type(), d.i32(-1),
+      arith::CmpIOp::create(b, arith::CmpIPredicate::ne, all, d.i32(0)),
+      NVVM::VoteSyncKind::any);
 }
 
 /// In registers: each thread asks about its own elements. Zero times NaN or
@@ -179,7 +175,7 @@ void tile::emitHasNonfinite(Distribution &d, HasNonfiniteOp op) {
   auto inRegisters = d.fragments.find(tile);
   op.getResult().replaceAllUsesWith(
       inRegisters != d.fragments.end() ? findInRegisters(d, inRegisters->second)
-      : d.ringTiles.count(tile)        ? findInRing(d, tile)
+      : d.ringTiles.count(tile)        ? findNonfinite(d, tile)
                                        : findInTile(d, tile));
 }
 

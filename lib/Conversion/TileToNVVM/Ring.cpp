@@ -168,6 +168,41 @@ void tile::emitRelease(Distribution &d, ReleaseOp op) {
   inFirstLane(d, [&] { arrive(d.b, released); });
 }
 
+//===--- answers ---------------------------------------------------------===//
+
+void tile::emitInspect(Distribution &d, InspectOp op) {
+  ImplicitLocOpBuilder &b = d.b;
+  Slot slot(d, op.getAnswers(), op.getPosition());
+  auto look = scf::IfOp::create(
+      b, op.getCondition(),
+      [&](OpBuilder &nested, Location loc) {
+        OpBuilder::InsertionGuard guard(b);
+        b.setInsertionPointToEnd(nested.getInsertionBlock());
+        scf::YieldOp::create(b, findNonfinite(d, op.getTile()));
+      },
+      [&](OpBuilder &nested, Location loc) {
+        scf::YieldOp::create(
+            nested, loc,
+            arith::ConstantIntOp::create(nested, loc, 0, 1).getResult());
+      });
+  Value answer = arith::ExtUIOp::create(b, b.getI32Type(), look.getResult(0));
+  Value place = d.pointerTo(slot.tile()), given = slot.arrived();
+  inFirstLane(d, [&] {
+    LLVM::StoreOp::create(b, answer, place);
+    arrive(b, given);
+  });
+}
+
+void tile::emitInspected(Distribution &d, InspectedOp op) {
+  ImplicitLocOpBuilder &b = d.b;
+  Slot slot(d, op.getAnswers(), op.getPosition());
+  slot.waitForTile();
+  Value answer =
+      LLVM::LoadOp::create(b, b.getI32Type(), d.pointerTo(slot.tile()));
+  op.getResult().replaceAllUsesWith(
+      arith::CmpIOp::create(b, arith::CmpIPredicate::ne, answer, d.i32(0)));
+}
+
 //===--- tasks ------------------------------------------------------------===//
 
 /// atom.inc goes back to zero behind count - 1, which is the last draw.

@@ -64,6 +64,10 @@ private:
       emitStore(d, store);
     } else if (auto test = dyn_cast<HasNonfiniteOp>(op)) {
       emitHasNonfinite(d, test);
+    } else if (auto inspect = dyn_cast<InspectOp>(op)) {
+      emitInspect(d, inspect);
+    } else if (auto inspected = dyn_cast<InspectedOp>(op)) {
+      emitInspected(d, inspected);
     } else if (auto any = dyn_cast<AnyAboveOp>(op)) {
       emitAnyAbove(d, any);
     } else if (auto combine = dyn_cast<CombineThreadsOp>(op)) {

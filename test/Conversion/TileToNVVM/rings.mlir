@@ -153,13 +153,13 @@ gpu.module @kernels {
     gpu.return
   }
 
-  // Each group looks at the whole tile, and tells its warps; clearing it needs all that
-  // compute, and is seen by wgmma.
+  // Each warp looks at the whole tile; clearing it needs all that compute, and is seen by wgmma.
   // CHECK-LABEL: gpu.func @nonfinite(
-  // 32 rows of two chunks are 4 times 16 bytes for each thread of a group, whatever they mean.
+  // 32 rows of two chunks are four times 2048 bytes, whatever they mean.
+  // CHECK: scf.for %{{.*}} = %c0_i32{{.*}} to %c8192_i32{{.*}} step %c2048_i32
   // CHECK-COUNT-16: llvm.inline_asm "fma.rn.bf16x2 $0, $1, $2, $3;"
   // CHECK-NOT: fma.rn
-  // CHECK: bar.red.or.pred
+  // CHECK: nvvm.vote.sync any
   // CHECK: nvvm.barrier id = %c1_i32 number_of_threads = %c256_i32
   // CHECK: llvm.store
   // CHECK: nvvm.fence.proxy
@@ -213,6 +213,38 @@ gpu.module @kernels {
     %next = tile.draw_task %count from %counter into %r at %n : !llvm.ptr<1>, !tile.ring<2 x tensor<1xi32>>
     %task = tile.receive_task %r at %n : !tile.ring<2 x tensor<1xi32>>
     memref.store %task, %o[] : memref<i32>
+    gpu.return
+  }
+
+  // One warp looks, where it is asked to, at 2048 bytes at a time; its first lane answers for it. Others
+  // wait for the answer, and keep nobody waiting.
+  // CHECK-LABEL: gpu.func @inspect(
+  // CHECK-SAME: %{{.*}}: i32, %[[ASKED:.*]]: i1, %{{.*}}: memref<i1>)
+  // CHECK: nvvm.mbarrier.try_wait.parity
+  // CHECK: %[[FOUND:.*]] = scf.if %[[ASKED]] -> (i1) {
+  // CHECK:   scf.for %{{.*}} = %c0_i32{{.*}} to %c16384_i32{{.*}} step %c2048_i32
+  // CHECK-COUNT-16: fma.rn.bf16x2
+  // CHECK-NOT: fma.rn.bf16x2
+  // CHECK:   %[[ANY:.*]] = nvvm.vote.sync any
+  // CHECK:   scf.yield %[[ANY]] : i1
+  // CHECK: } else {
+  // CHECK:   scf.yield %false
+  // CHECK: %[[ANSWER:.*]] = arith.extui %[[FOUND]]
+  // CHECK: scf.if
+  // CHECK:   llvm.store %[[ANSWER]], %{{.*}} : i32, !llvm.ptr<3>
+  // CHECK:   nvvm.mbarrier.arrive %
+  // CHECK: nvvm.mbarrier.try_wait.parity
+  // CHECK: %[[READ:.*]] = llvm.load %{{.*}} : !llvm.ptr<3> -> i32
+  // CHECK-NOT: nvvm.mbarrier.arrive
+  // CHECK: %[[DIRTY:.*]] = arith.cmpi ne, %[[READ]], %c0_i32
+  // CHECK: memref.store %[[DIRTY]]
+  gpu.func @inspect(%n: i32, %asked: i1, %o: memref<i1>) kernel attributes {attn.schedule = #schedule} {
+    %r = tile.ring offset 1024 barriers 0 readers 9 : !tile.ring<2 x tensor<128x64xbf16>>
+    %a = tile.ring offset 528 barriers 32 readers 8 : !tile.ring<2 x tensor<1xi32>>
+    %t = tile.read %r at %n : !tile.ring<2 x tensor<128x64xbf16>> -> tensor<128x64xbf16>
+    tile.inspect %t if %asked into %a at %n : tensor<128x64xbf16>, !tile.ring<2 x tensor<1xi32>>
+    %dirty = tile.inspected %t in %a at %n : tensor<128x64xbf16>, !tile.ring<2 x tensor<1xi32>>
+    memref.store %dirty, %o[] : memref<i1>
     gpu.return
   }
 

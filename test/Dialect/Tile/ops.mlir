@@ -62,6 +62,19 @@ func.func @above(%scores: tensor<128x64xf32>, %bounds: tensor<128xf32>) -> i1 {
   return %any : i1
 }
 
+// What a warp without other work says about a tile, and who asks.
+// CHECK-LABEL: func.func @inspect
+// CHECK: tile.inspect %[[T:.*]] if %{{.*}} into %[[A:.*]] at %[[N:.*]] : tensor<64x64xbf16>, <2 x tensor<1xi32>>
+// CHECK: tile.inspected %[[T]] in %[[A]] at %[[N]] : tensor<64x64xbf16>, <2 x tensor<1xi32>>
+func.func @inspect(%n: i32, %partial: i1) -> i1 {
+  %r = tile.ring offset 1024 barriers 0 readers 5 : !tile.ring<2 x tensor<64x64xbf16>>
+  %a = tile.ring offset 528 barriers 32 readers 4 : !tile.ring<2 x tensor<1xi32>>
+  %t = tile.read %r at %n : !tile.ring<2 x tensor<64x64xbf16>> -> tensor<64x64xbf16>
+  tile.inspect %t if %partial into %a at %n : tensor<64x64xbf16>, !tile.ring<2 x tensor<1xi32>>
+  %dirty = tile.inspected %t in %a at %n : tensor<64x64xbf16>, !tile.ring<2 x tensor<1xi32>>
+  return %dirty : i1
+}
+
 // A block that does many tasks; what the producer draws and hands on, and an output that leaves
 // through a ring.
 // CHECK-LABEL: func.func @tasks

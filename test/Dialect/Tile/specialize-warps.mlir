@@ -21,7 +21,7 @@
 // Those that compute: the first 256 threads.
 // CHECK: %[[COMPUTES:.*]] = arith.cmpi ult, %{{.*}}, %c256_i32 : i32
 // CHECK: scf.if %[[COMPUTES]] {
-// CHECK: nvvm.setmaxregister increase 240
+// CHECK: nvvm.setmaxregister increase 232
 // CHECK: %[[QT:.*]] = tile.read %[[QR]] at %c0_i32
 // CHECK: scf.for %[[J:.*]] = %c1 to %[[N]] step %c1 {
 // CHECK:   %[[BEFORE:.*]] = arith.subi %[[J]], %c1 : index
@@ -38,7 +38,7 @@
 //
 // The one that copies: it reads the same list.
 // CHECK: } else {
-// CHECK: nvvm.setmaxregister decrease 24
+// CHECK: nvvm.setmaxregister decrease 40
 // CHECK: %[[ONE:.*]] = arith.cmpi eq, %{{.*}}, %c256_i32 : i32
 // CHECK: scf.if %[[ONE]] {
 // CHECK:   tile.fill %[[QR]] at %c0_i32 from %[[QMAP]][%c0]

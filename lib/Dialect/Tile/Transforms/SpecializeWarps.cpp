@@ -38,27 +38,32 @@ namespace {
 constexpr int64_t barrierBytes = 1024;
 /// Where in it the numbers of tasks are, and how many.
 constexpr int64_t taskOffset = 512, taskStages = 2;
+/// Where in it the answers about tiles of values are.
+constexpr int64_t answerOffset = 528;
 /// Rows that a warp stores at once.
 constexpr int64_t drainRows = 16;
 
-/// Registers of one thread that copies or computes, so that all threads of a
-/// multiprocessor together hold its 65536: they start with equal shares.
+/// Registers of one thread that copies or inspects, and of one that computes.
 struct RegisterShares {
   int32_t producer, consumer;
 };
 
+/// All threads of a multiprocessor start with equal shares of its registers;
+/// what some give up, the others may take, and no more: they would wait for it
+/// forever. With one group everybody has enough from the start.
 std::optional<RegisterShares> registerShares(attn::ScheduleAttr schedule) {
-  if (schedule.getBlocks() == 2)
-    return RegisterShares{40, 216};
-  switch (schedule.getWarps()) {
-  case 8: // Which task is next takes registers, too.
-    return schedule.getPersistent() ? RegisterShares{40, 232}
-                                    : RegisterShares{24, 240};
-  case 12:
-    return RegisterShares{32, 160};
-  default: // With one group everybody has enough from the start.
+  constexpr int64_t all = 65536, granularity = 8, producers = 128;
+  const int64_t computing = 32 * schedule.getWarps();
+  if (schedule.getWarps() == 4 && schedule.getBlocks() == 1)
     return std::nullopt;
-  }
+  int64_t threads = computing + producers;
+  int64_t share =
+      llvm::alignDown(all / (schedule.getBlocks() * threads), granularity);
+  int64_t producer = schedule.getWarps() == 12 ? 32 : 40;
+  int64_t left = share * threads - producer * producers;
+  return RegisterShares{
+      static_cast<int32_t>(producer),
+      static_cast<int32_t>(llvm::alignDown(left / computing, granularity))};
 }
 
 class WarpSpecializer {
@@ -73,15 +78,22 @@ public:
     Value thread = arith::IndexCastOp::create(
         b, b.getI32Type(), gpu::ThreadIdOp::create(b, gpu::Dimension::x));
     createRings(before, schedule.getQueries());
+    findQuestion();
     ArrayRef<LoadOp> keys = ArrayRef<LoadOp>(inLoop).take_front(),
                      values = ArrayRef<LoadOp>(inLoop).drop_front();
     createRings(keys, schedule.getStages());
     createRings(values, schedule.getStages() + (schedule.getEager() ? 1 : 0));
+    auto number = RankedTensorType::get({1}, b.getI32Type());
     if (tasks)
       taskRing =
-          createRing(RingType::get(b.getContext(), taskStages,
-                                   RankedTensorType::get({1}, b.getI32Type())),
-                     taskOffset);
+          createRing(RingType::get(b.getContext(), taskStages, number),
+                     taskOffset, schedule.getWarps() + (question ? 1 : 0));
+    if (question) {
+      auto inspected = cast<RingType>(rings[inspectedLoad()].getType());
+      answers = createRing(
+          RingType::get(b.getContext(), inspected.getStages(), number),
+          answerOffset, schedule.getWarps());
+    }
     if (schedule.getDrain() && failed(drainOutput()))
       return failure();
     NVVM::FenceMbarrierInitOp::create(b);
@@ -121,6 +133,19 @@ private:
     return success();
   }
 
+  /// Whether values are finite is a question that a warp without other work can
+  /// answer, for all who compute.
+  void findQuestion() {
+    loop.walk([&](HasNonfiniteOp op) {
+      auto load = op.getTile().getDefiningOp<LoadOp>();
+      if (load &&
+          llvm::is_contained(ArrayRef<LoadOp>(inLoop).drop_front(), load))
+        question = op;
+    });
+  }
+
+  LoadOp inspectedLoad() { return question.getTile().getDefiningOp<LoadOp>(); }
+
   bool isArgument(Value memory) {
     auto argument = dyn_cast<BlockArgument>(memory);
     return argument && argument.getOwner() == &func.getBody().front();
@@ -130,8 +155,9 @@ private:
   void createRings(ArrayRef<LoadOp> loads, int64_t stages) {
     for (LoadOp load : loads) {
       auto tile = cast<RankedTensorType>(load.getType());
-      rings[load] =
-          createRing(RingType::get(b.getContext(), stages, tile), bytes);
+      bool inspects = question && load == inspectedLoad();
+      rings[load] = createRing(RingType::get(b.getContext(), stages, tile),
+                               bytes, schedule.getWarps() + (inspects ? 1 : 0));
       bytes += stages * tile.getDimSize(0) *
                llvm::alignTo(tile.getDimSize(1), 64) *
                tile.getElementTypeBitWidth() / 8;
@@ -139,8 +165,8 @@ private:
     }
   }
 
-  Value createRing(RingType type, int64_t offset) {
-    Value ring = RingOp::create(b, type, offset, barriers, schedule.getWarps());
+  Value createRing(RingType type, int64_t offset, int64_t readers) {
+    Value ring = RingOp::create(b, type, offset, barriers, readers);
     barriers += 2 * 8 * type.getStages();
     return ring;
   }
@@ -204,9 +230,13 @@ private:
       setRegisters(shares->producer, NVVM::SetMaxRegisterAction::decrease);
     Value elected = arith::CmpIOp::create(b, arith::CmpIPredicate::eq, thread,
                                           constant(32 * schedule.getWarps()));
-    auto one = scf::IfOp::create(b, elected, /*withElseRegion=*/false);
+    auto one = scf::IfOp::create(b, elected, /*withElseRegion=*/!!question);
     b.setInsertionPointToStart(one.thenBlock());
     produce();
+    if (question) {
+      b.setInsertionPointToStart(one.elseBlock());
+      inspect(thread);
+    }
 
     b.setInsertionPointToStart(consumer);
     if (shares)
@@ -303,6 +333,52 @@ private:
     return positionOf(high, low, Value());
   }
 
+  /// In the warp behind the producer's: answers the question for each tile, and
+  /// reads it so like those who compute.
+  void inspect(Value thread) {
+    Value warp = arith::ShRUIOp::create(b, thread, constant(5));
+    Value inspects = arith::CmpIOp::create(b, arith::CmpIPredicate::eq, warp,
+                                           constant(schedule.getWarps() + 1));
+    auto branch = scf::IfOp::create(b, inspects, /*withElseRegion=*/false);
+    b.setInsertionPointToStart(branch.thenBlock());
+    if (!tasks)
+      return (void)inspectTask({Value(), constant(0), Value()});
+    forEachTask([&](Progress progress) -> std::pair<Value, Value> {
+      Value steps = inspectTask(progress);
+      Value next =
+          ReceiveTaskOp::create(b, b.getI32Type(), taskRing, progress.tasks);
+      return {next, steps};
+    });
+  }
+
+  /// Returns how many key tiles the task has.
+  Value inspectTask(Progress progress) {
+    IRMapping mapping;
+    if (tasks)
+      mapping.map(body->getArgument(0), progress.task);
+    Value low = materialize(loop.getLowerBound(), mapping);
+    Value high = materialize(loop.getUpperBound(), mapping);
+    auto visits =
+        scf::ForOp::create(b, low, high, materialize(loop.getStep(), mapping));
+    {
+      OpBuilder::InsertionGuard guard(b);
+      b.setInsertionPointToStart(visits.getBody());
+      Value j = visits.getInductionVar();
+      mapping.map(loop.getInductionVar(), j);
+      Value position = positionOf(j, low, progress.steps);
+      Value ring = rings[inspectedLoad()];
+      auto tile =
+          ReadOp::create(b, question.getTile().getType(), ring, position,
+                         /*arrived=*/Value());
+      auto branch = dyn_cast<scf::IfOp>(question->getParentOp());
+      Value asked = branch ? materialize(branch.getCondition(), mapping)
+                           : Value(arith::ConstantIntOp::create(b, 1, 1));
+      InspectOp::create(b, tile, asked, answers, position);
+      ReleaseOp::create(b, ring, position);
+    }
+    return positionOf(high, low, Value());
+  }
+
   void fill(LoadOp load, Value position, IRMapping &mapping) {
     SmallVector<Value> offsets;
     for (Value offset : load.getOffsets())
@@ -383,9 +459,18 @@ private:
                                 progress.steps);
     for (LoadOp load : inLoop) {
       Operation *last = lastReader(load);
+      bool inspected = question && load == inspectedLoad();
       b.setInsertionPoint(load);
       Value ring = rings[load];
       replaceByRead(load, position);
+      if (inspected) {
+        b.setInsertionPoint(question);
+        question.replaceAllUsesWith(InspectedOp::create(b, b.getI1Type(),
+                                                        question.getTile(),
+                                                        answers, position)
+                                        .getResult());
+        question.erase();
+      }
       b.setInsertionPointAfter(last);
       ReleaseOp::create(b, ring, position);
     }
@@ -443,8 +528,9 @@ private:
   TasksOp tasks;         ///< null: one task for each block
   Block *body = nullptr; ///< of a task
   scf::ForOp loop;
-  StoreOp output; ///< null unless it is drained
-  Value outputMap, taskRing;
+  StoreOp output;          ///< null unless it is drained
+  HasNonfiniteOp question; ///< about values; null: nobody asks
+  Value outputMap, taskRing, answers;
   SmallVector<LoadOp> before, inLoop;
   llvm::DenseMap<Operation *, Value> rings, maps;
   llvm::DenseMap<std::pair<unsigned, int64_t>, Value> mapOfBox;

@@ -19,8 +19,8 @@ def Attn_ScheduleAttr : AttrDef<Attn_Dialect, "Schedule"> {
       where all warps copy.
     - `aligned`: rows start at multiples of 16 bytes, so that asynchronous
       16-byte copies may be used.
-    - `producers`: warps beside `warps` which only copy tiles. 0: all warps copy
-      and compute.
+    - `producers`: warps beside `warps` which copy tiles and inspect them for values
+      that are not finite. 0: all warps copy and compute.
     - `pingpong`: groups of four warps take turns at the matrix unit, so that
       the softmax of one runs during the products of another.
     - `persistent`: a block does one task after another, drawn from a counter in

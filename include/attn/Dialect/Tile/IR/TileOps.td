@@ -317,6 +317,43 @@ def Tile_PassTurnOp : Tile_Op<"pass_turn", [MemoryEffects<[MemWrite]>]> {
   let assemblyFormat = "(`first` $first^)? attr-dict";
 }
 
+def Tile_InspectOp : Tile_Op<"inspect", [MemoryEffects<[MemRead, MemWrite]>]> {
+  let summary = "one warp answers whether a tile of a ring has NaN or infinite elements";
+  let description = [{
+    Where `condition` is false it does not look, and the answer is no. The answer becomes
+    the position'th of a ring that has as many stages as the tile's. Nobody releases
+    it: it stays until the tile's place is filled anew and inspected, which needs the
+    tile to be released by all who read it, and they have read the answer before.
+
+    Example:
+
+    ```mlir
+    tile.inspect %v if %partial into %answers at %n
+      : tensor<128x128xbf16>, !tile.ring<2 x tensor<1xi32>>
+    ```
+  }];
+  let arguments = (ins Tile_StaticTile:$tile, I1:$condition, Tile_Ring:$answers, I32:$position);
+  let assemblyFormat = [{
+    $tile `if` $condition `into` $answers `at` $position attr-dict
+    `:` type($tile) `,` type($answers)
+  }];
+}
+
+def Tile_InspectedOp : Tile_Op<"inspected", [MemoryEffects<[MemRead]>]> {
+  let summary = "waits for the answer about a tile of a ring that tile.inspect gives";
+  let description = [{
+    What `tile.has_nonfinite` would say. The tile is named for the order only: the answer
+    must be read before the tile is released.
+
+    Example: `%dirty = tile.inspected %v in %answers at %n : tensor<128x128xbf16>, !tile.ring<2 x tensor<1xi32>>`
+  }];
+  let arguments = (ins Tile_StaticTile:$tile, Tile_Ring:$answers, I32:$position);
+  let results = (outs I1:$result);
+  let assemblyFormat = [{
+    $tile `in` $answers `at` $position attr-dict `:` type($tile) `,` type($answers)
+  }];
+}
+
 //===--- GPU: blocks that do many tasks --------------------------------------//
 
 def Tile_TasksOp : Tile_Op<"tasks", [SingleBlock, NoTerminator]> {

@@ -1,0 +1,67 @@
+// RUN: attn-opt %s --pass-pipeline="builtin.module(gpu.module(gpu.func(tile-specialize-warps,canonicalize)))" \
+// RUN:   --verify-roundtrip | FileCheck %s
+
+!m = memref<?x64xbf16, strided<[?, 1], offset: ?>>
+!t = tensor<64x64xbf16>
+
+// Where values are asked about, a warp of its own answers: it reads the tiles of values and the numbers of
+// tasks like the eight that compute, and looks at tiles where those would have.
+// CHECK-LABEL: gpu.func @kernel(
+// CHECK-DAG: %[[KR:.*]] = tile.ring offset {{.*}} readers 8 : <1 x tensor<64x64xbf16>>
+// CHECK-DAG: %[[VR:.*]] = tile.ring offset {{.*}} readers 9 : <1 x tensor<64x64xbf16>>
+// CHECK-DAG: %[[TR:.*]] = tile.ring offset 512 barriers {{.*}} readers 9 : <2 x tensor<1xi32>>
+// CHECK-DAG: %[[AR:.*]] = tile.ring offset 528 barriers {{.*}} readers 8 : <1 x tensor<1xi32>>
+//
+// CHECK: nvvm.setmaxregister increase
+// CHECK: scf.for %[[J:.*]] = %c0
+// CHECK:   %[[PARTIAL:.*]] = arith.cmpi sgt, %[[J]], %c1
+// CHECK:   %[[V:.*]] = tile.read %[[VR]] at %[[P:.*]] :
+// CHECK:   scf.if %[[PARTIAL]] -> (i1) {
+// CHECK-NEXT: %[[DIRTY:.*]] = tile.inspected %[[V]] in %[[AR]] at %[[P]]
+// CHECK-NEXT: scf.yield %[[DIRTY]]
+// CHECK-NOT: tile.has_nonfinite
+//
+// CHECK: nvvm.setmaxregister decrease
+// CHECK: scf.if
+// CHECK: tile.draw_task
+// CHECK: } else {
+// CHECK: %[[WARP:.*]] = arith.shrui %{{.*}}, %c5_i32
+// CHECK: %[[INSPECTS:.*]] = arith.cmpi eq, %[[WARP]], %c9_i32
+// CHECK: scf.if %[[INSPECTS]] {
+// CHECK:   scf.while
+// CHECK:   scf.for %[[J:.*]] = %c0
+// CHECK:     %[[V:.*]] = tile.read %[[VR]] at %[[P:.*]] :
+// CHECK:     %[[PARTIAL:.*]] = arith.cmpi sgt, %[[J]], %c1
+// CHECK:     tile.inspect %[[V]] if %[[PARTIAL]] into %[[AR]] at %[[P]]
+// CHECK:     tile.release %[[VR]] at %[[P]]
+// CHECK:   tile.receive_task %[[TR]]
+gpu.module @kernels {
+  gpu.func @kernel(%q: !m, %k: !m, %v: !m, %count: i32, %counter: !llvm.ptr<1>) kernel
+      attributes {attn.schedule = #attn.schedule<q = 128, kv = 64, warps = 8, producers = 4, persistent = true>} {
+    %c0 = arith.constant 0 : index
+    %c1 = arith.constant 1 : index
+    %false = arith.constant false
+    tile.tasks %count from %counter {
+    ^bb0(%task: i32):
+      %high = arith.index_cast %task : i32 to index
+      %qt = tile.load %q[%high] : !m -> tensor<128x64xbf16>
+      tile.store %qt, %q[%high] : tensor<128x64xbf16>, !m
+      scf.for %j = %c0 to %high step %c1 {
+        %kt = tile.load %k[%j] : !m -> !t
+        tile.store %kt, %q[%j] : !t, !m
+        %partial = arith.cmpi sgt, %j, %c1 : index
+        %vt = tile.load %v[%j] : !m -> !t
+        %dirty = scf.if %partial -> i1 {
+          %x = tile.has_nonfinite %vt : !t
+          scf.yield %x : i1
+        } else {
+          scf.yield %false : i1
+        }
+        scf.if %dirty {
+          tile.store %vt, %q[%j] : !t, !m
+        }
+      }
+    } : !llvm.ptr<1>
+    gpu.return
+  }
+}
