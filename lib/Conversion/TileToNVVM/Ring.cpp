@@ -13,6 +13,9 @@ using namespace mlir::tile;
 
 namespace {
 
+/// A number of any type has a word of its own.
+constexpr int64_t numberBytes = 8;
+
 /// Where the position'th tile of a ring lies.
 class Slot {
 public:
@@ -34,7 +37,7 @@ public:
   }
   int64_t bytes() {
     return type.getTile().getRank() == 1
-               ? 8
+               ? numberBytes * type.getTile().getDimSize(0)
                : chunks() * chunkBytes(type.getTile());
   }
 
@@ -161,10 +164,13 @@ static void inFirstLane(Distribution &d, llvm::function_ref<void()> body) {
          body);
 }
 
-/// The warp's products have ended for all of it.
+/// The warp's products have ended for all of it; numbers every lane reads when
+/// it likes.
 void tile::emitRelease(Distribution &d, ReleaseOp op) {
   Slot slot(d, op.getRing(), op.getPosition());
   Value released = slot.released();
+  if (cast<RingType>(op.getRing().getType()).getTile().getRank() == 1)
+    NVVM::SyncWarpOp::create(d.b, d.i32(-1));
   inFirstLane(d, [&] { arrive(d.b, released); });
 }
 
@@ -214,28 +220,54 @@ void tile::emitDrawTask(Distribution &d, DrawTaskOp op) {
       LLVM::AtomicOrdering::monotonic, "device");
   Value blocks = arith::IndexCastOp::create(
       b, b.getI32Type(), gpu::GridDimOp::create(b, gpu::Dimension::x));
-  Value task = arith::AddIOp::create(b, drawn, blocks);
-  Slot slot(d, op.getRing(), op.getPosition());
-  slot.waitForRelease();
-  LLVM::StoreOp::create(b, task, d.pointerTo(slot.tile()));
-  arrive(b, slot.arrived());
-  op.getTask().replaceAllUsesWith(task);
+  op.getTask().replaceAllUsesWith(arith::AddIOp::create(b, drawn, blocks));
 }
 
-/// The reduction makes the warp meet, so that all of it has read the number
-/// before its place is released, and tells ptxas that all lanes hold the same.
+/// The i'th number of a slot.
+static Value pointerToNumber(Distribution &d, Slot &slot, int64_t i) {
+  return d.advance(d.pointerTo(slot.tile()), d.b.getI8Type(), numberBytes * i);
+}
+
+void tile::emitSendTask(Distribution &d, SendTaskOp op) {
+  ImplicitLocOpBuilder &b = d.b;
+  Slot slot(d, op.getRing(), op.getPosition());
+  slot.waitForRelease();
+  LLVM::StoreOp::create(b, op.getTask(), pointerToNumber(d, slot, 0));
+  for (auto [i, number] : llvm::enumerate(op.getNumbers())) {
+    Value stored =
+        number.getType().isIndex()
+            ? Value(arith::IndexCastOp::create(b, b.getI64Type(), number))
+            : number;
+    LLVM::StoreOp::create(b, stored, pointerToNumber(d, slot, i + 1));
+  }
+  arrive(b, slot.arrived());
+}
+
+/// The reduction tells ptxas that all lanes hold the same.
 void tile::emitReceiveTask(Distribution &d, ReceiveTaskOp op) {
   ImplicitLocOpBuilder &b = d.b;
   Slot slot(d, op.getRing(), op.getPosition());
   slot.waitForTile();
-  Value read =
-      LLVM::LoadOp::create(b, b.getI32Type(), d.pointerTo(slot.tile()));
-  Value task = NVVM::ReduxOp::create(b, b.getI32Type(), read,
-                                     NVVM::ReduxKind::OR, d.i32(-1),
-                                     /*abs=*/false, /*nan=*/false);
-  Value released = slot.released();
-  inFirstLane(d, [&] { arrive(b, released); });
-  op.getTask().replaceAllUsesWith(task);
+  Value task =
+      LLVM::LoadOp::create(b, b.getI32Type(), pointerToNumber(d, slot, 0));
+  op.getTask().replaceAllUsesWith(NVVM::ReduxOp::create(
+      b, b.getI32Type(), task, NVVM::ReduxKind::OR, d.i32(-1),
+      /*abs=*/false, /*nan=*/false));
+}
+
+void tile::emitTaskNumber(Distribution &d, TaskNumberOp op) {
+  ImplicitLocOpBuilder &b = d.b;
+  Slot slot(d, op.getRing(), op.getPosition());
+  Value place = pointerToNumber(d, slot, op.getIndex());
+  Type type = op.getNumber().getType();
+  auto read = [&](Type stored) -> Value {
+    return LLVM::LoadOp::create(b, stored, place, /*alignment=*/0,
+                                /*isVolatile=*/true);
+  };
+  op.getNumber().replaceAllUsesWith(
+      type.isIndex()
+          ? Value(arith::IndexCastOp::create(b, type, read(b.getI64Type())))
+          : read(type));
 }
 
 //===--- output -----------------------------------------------------------===//

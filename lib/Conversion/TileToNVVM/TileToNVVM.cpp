@@ -88,8 +88,12 @@ private:
       emitRelease(d, release);
     } else if (auto draw = dyn_cast<DrawTaskOp>(op)) {
       emitDrawTask(d, draw);
+    } else if (auto send = dyn_cast<SendTaskOp>(op)) {
+      emitSendTask(d, send);
     } else if (auto receive = dyn_cast<ReceiveTaskOp>(op)) {
       emitReceiveTask(d, receive);
+    } else if (auto number = dyn_cast<TaskNumberOp>(op)) {
+      emitTaskNumber(d, number);
     } else if (auto drain = dyn_cast<DrainOp>(op)) {
       emitDrain(d, drain);
     } else if (isa<AwaitDrainOp>(op)) {
@@ -253,7 +257,10 @@ private:
   /// A loop over tasks carries numbers; one over attempts results in tiles.
   LogicalResult convertWhile(scf::WhileOp loop) {
     if (llvm::none_of(loop.getResultTypes(), isTile))
-      return convertBlock(*loop.getAfterBody());
+      return failed(convertBlock(*loop.getBeforeBody())) ||
+                     failed(convertBlock(*loop.getAfterBody()))
+                 ? failure()
+                 : success();
     SmallVector<Type> types = flattenTypes(loop.getResultTypes());
     auto flat = scf::WhileOp::create(d.b, types, loop.getInits());
     Block *before = d.b.createBlock(

@@ -192,8 +192,8 @@ gpu.module @kernels {
     gpu.return
   }
 
-  // A number is handed on like a tile: drawn in memory, put where it is read, by every lane before the
-  // warp's first one releases it.
+  // A task is drawn in memory, and handed on like a tile with what follows from it: a word each, which every
+  // lane reads before the warp's first one releases them.
   // CHECK-LABEL: gpu.func @tasks(
   // CHECK: %[[LAST:.*]] = arith.subi %[[COUNT:.*]], %c1_i32
   // CHECK: %[[DRAWN:.*]] = llvm.atomicrmw uinc_wrap %{{.*}}, %[[LAST]] syncscope("device") monotonic
@@ -201,18 +201,35 @@ gpu.module @kernels {
   // CHECK: %[[TASK:.*]] = arith.addi %[[DRAWN]], %[[BLOCKS]]
   // CHECK: nvvm.mbarrier.try_wait.parity
   // CHECK: llvm.store %[[TASK]], %{{.*}} : i32, !llvm.ptr<3>
+  // CHECK: %[[WORD:.*]] = arith.index_cast %[[I:.*]] : index to i64
+  // CHECK: %[[SECOND:.*]] = llvm.getelementptr %{{.*}}[8]
+  // CHECK: llvm.store %[[WORD]], %[[SECOND]] : i64, !llvm.ptr<3>
+  // CHECK: %[[THIRD:.*]] = llvm.getelementptr %{{.*}}[16]
+  // CHECK: llvm.store %{{.*}}, %[[THIRD]] : f32, !llvm.ptr<3>
   // CHECK: nvvm.mbarrier.arrive %
   // CHECK: nvvm.mbarrier.try_wait.parity
   // CHECK: %[[READ:.*]] = llvm.load %{{.*}} : !llvm.ptr<3> -> i32
   // CHECK: %[[ALL:.*]] = nvvm.redux.sync or %[[READ]]
-  // CHECK: scf.if
+  // CHECK: %[[READ_WORD:.*]] = llvm.load volatile %{{.*}} : !llvm.ptr<3> -> i64
+  // CHECK: %[[READ_I:.*]] = arith.index_cast %[[READ_WORD]] : i64 to index
+  // CHECK: %[[READ_X:.*]] = llvm.load volatile %{{.*}} : !llvm.ptr<3> -> f32
+  // CHECK: nvvm.bar.warp.sync
+  // CHECK-NEXT: arith.cmpi
+  // CHECK-NEXT: scf.if
   // CHECK: nvvm.mbarrier.arrive %
-  // CHECK: memref.store %[[ALL]]
-  gpu.func @tasks(%count: i32, %counter: !llvm.ptr<1>, %n: i32, %o: memref<i32>) kernel attributes {attn.schedule = #schedule} {
-    %r = tile.ring offset 512 barriers 0 readers 8 : !tile.ring<2 x tensor<1xi32>>
-    %next = tile.draw_task %count from %counter into %r at %n : !llvm.ptr<1>, !tile.ring<2 x tensor<1xi32>>
-    %task = tile.receive_task %r at %n : !tile.ring<2 x tensor<1xi32>>
-    memref.store %task, %o[] : memref<i32>
+  // CHECK: memref.store %[[ALL]], %{{.*}}[%[[READ_I]]]
+  // CHECK: memref.store %[[READ_X]]
+  gpu.func @tasks(%count: i32, %counter: !llvm.ptr<1>, %n: i32, %i: index, %x: f32, %o: memref<?xi32>, %p: memref<f32>)
+      kernel attributes {attn.schedule = #schedule} {
+    %r = tile.ring offset 592 barriers 0 readers 8 : !tile.ring<2 x tensor<3xi64>>
+    %next = tile.draw_task %count from %counter : !llvm.ptr<1>
+    tile.send_task %next with %i, %x : index, f32 into %r at %n : !tile.ring<2 x tensor<3xi64>>
+    %task = tile.receive_task %r at %n : !tile.ring<2 x tensor<3xi64>>
+    %j = tile.task_number 1 of %r at %n : !tile.ring<2 x tensor<3xi64>> -> index
+    %y = tile.task_number 2 of %r at %n : !tile.ring<2 x tensor<3xi64>> -> f32
+    tile.release %r at %n : !tile.ring<2 x tensor<3xi64>>
+    memref.store %task, %o[%j] : memref<?xi32>
+    memref.store %y, %p[] : memref<f32>
     gpu.return
   }
 
@@ -240,10 +257,10 @@ gpu.module @kernels {
   // CHECK: memref.store %[[DIRTY]]
   gpu.func @inspect(%n: i32, %asked: i1, %o: memref<i1>) kernel attributes {attn.schedule = #schedule} {
     %r = tile.ring offset 1024 barriers 0 readers 9 : !tile.ring<2 x tensor<128x64xbf16>>
-    %a = tile.ring offset 528 barriers 32 readers 8 : !tile.ring<2 x tensor<1xi32>>
+    %a = tile.ring offset 512 barriers 32 readers 8 : !tile.ring<2 x tensor<1xi64>>
     %t = tile.read %r at %n : !tile.ring<2 x tensor<128x64xbf16>> -> tensor<128x64xbf16>
-    tile.inspect %t if %asked into %a at %n : tensor<128x64xbf16>, !tile.ring<2 x tensor<1xi32>>
-    %dirty = tile.inspected %t in %a at %n : tensor<128x64xbf16>, !tile.ring<2 x tensor<1xi32>>
+    tile.inspect %t if %asked into %a at %n : tensor<128x64xbf16>, !tile.ring<2 x tensor<1xi64>>
+    %dirty = tile.inspected %t in %a at %n : tensor<128x64xbf16>, !tile.ring<2 x tensor<1xi64>>
     memref.store %dirty, %o[] : memref<i1>
     gpu.return
   }

@@ -115,7 +115,7 @@ func.func @read_c1(%r: !tile.ring<1 x tensor<64x64xbf16>>, %n: i32) {
 
 // -----
 
-// ring_c2: one number, not many.
+// ring_c2: a word of 64 bits for each number.
 // expected-error @+1 {{a multiple of 8, got 'tensor<2xi32>'}}
 func.func private @ring_c2(!tile.ring<1 x tensor<2xi32>>)
 
@@ -123,7 +123,7 @@ func.func private @ring_c2(!tile.ring<1 x tensor<2xi32>>)
 
 func.func @number_offset() {
   // expected-error @+1 {{expects 'offset' to be a multiple of 8, got 4}}
-  %r = tile.ring offset 4 barriers 0 readers 4 : !tile.ring<1 x tensor<1xi32>>
+  %r = tile.ring offset 4 barriers 0 readers 4 : !tile.ring<1 x tensor<1xi64>>
   return
 }
 
@@ -134,6 +134,46 @@ func.func @tasks(%count: i32, %counter: !llvm.ptr<1>) {
   tile.tasks %count from %counter {
   ^bb0(%task: index):
   } : !llvm.ptr<1>
+  return
+}
+
+// -----
+
+func.func @send_too_many(%r: !tile.ring<2 x tensor<1xi64>>, %n: i32) {
+  // expected-error @+1 {{expects a ring for 2 numbers, got 'tensor<1xi64>'}}
+  tile.send_task %n with %n : i32 into %r at %n : !tile.ring<2 x tensor<1xi64>>
+  return
+}
+
+// -----
+
+func.func @receive_from_tiles(%r: !tile.ring<2 x tensor<64x64xbf16>>, %n: i32) {
+  // expected-error @+1 {{expects a ring for 1 numbers, got 'tensor<64x64xbf16>'}}
+  %task = tile.receive_task %r at %n : !tile.ring<2 x tensor<64x64xbf16>>
+  return
+}
+
+// -----
+
+func.func @number_wide(%r: !tile.ring<2 x tensor<2xi64>>, %n: i32) {
+  // expected-error @+1 {{expects numbers of at most 64 bits, got 'i128'}}
+  %x = tile.task_number 1 of %r at %n : !tile.ring<2 x tensor<2xi64>> -> i128
+  return
+}
+
+// -----
+
+func.func @number_zero(%r: !tile.ring<2 x tensor<2xi64>>, %n: i32) {
+  // expected-error @+1 {{expects an index of at least 1}}
+  %x = tile.task_number 0 of %r at %n : !tile.ring<2 x tensor<2xi64>> -> i32
+  return
+}
+
+// -----
+
+func.func @number_beyond(%r: !tile.ring<2 x tensor<2xi64>>, %n: i32) {
+  // expected-error @+1 {{expects a ring for 3 numbers, got 'tensor<2xi64>'}}
+  %x = tile.task_number 2 of %r at %n : !tile.ring<2 x tensor<2xi64>> -> i32
   return
 }
 

@@ -64,37 +64,43 @@ func.func @above(%scores: tensor<128x64xf32>, %bounds: tensor<128xf32>) -> i1 {
 
 // What a warp without other work says about a tile, and who asks.
 // CHECK-LABEL: func.func @inspect
-// CHECK: tile.inspect %[[T:.*]] if %{{.*}} into %[[A:.*]] at %[[N:.*]] : tensor<64x64xbf16>, <2 x tensor<1xi32>>
-// CHECK: tile.inspected %[[T]] in %[[A]] at %[[N]] : tensor<64x64xbf16>, <2 x tensor<1xi32>>
+// CHECK: tile.inspect %[[T:.*]] if %{{.*}} into %[[A:.*]] at %[[N:.*]] : tensor<64x64xbf16>, <2 x tensor<1xi64>>
+// CHECK: tile.inspected %[[T]] in %[[A]] at %[[N]] : tensor<64x64xbf16>, <2 x tensor<1xi64>>
 func.func @inspect(%n: i32, %partial: i1) -> i1 {
   %r = tile.ring offset 1024 barriers 0 readers 5 : !tile.ring<2 x tensor<64x64xbf16>>
-  %a = tile.ring offset 528 barriers 32 readers 4 : !tile.ring<2 x tensor<1xi32>>
+  %a = tile.ring offset 512 barriers 32 readers 4 : !tile.ring<2 x tensor<1xi64>>
   %t = tile.read %r at %n : !tile.ring<2 x tensor<64x64xbf16>> -> tensor<64x64xbf16>
-  tile.inspect %t if %partial into %a at %n : tensor<64x64xbf16>, !tile.ring<2 x tensor<1xi32>>
-  %dirty = tile.inspected %t in %a at %n : tensor<64x64xbf16>, !tile.ring<2 x tensor<1xi32>>
+  tile.inspect %t if %partial into %a at %n : tensor<64x64xbf16>, !tile.ring<2 x tensor<1xi64>>
+  %dirty = tile.inspected %t in %a at %n : tensor<64x64xbf16>, !tile.ring<2 x tensor<1xi64>>
   return %dirty : i1
 }
 
-// A block that does many tasks; what the producer draws and hands on, and an output that leaves
+// A block that does many tasks; one that is drawn and handed on with what follows from it, and an output that leaves
 // through a ring.
 // CHECK-LABEL: func.func @tasks
 // CHECK: tile.tasks %[[COUNT:.*]] from %[[COUNTER:.*]] {
 // CHECK: ^bb0(%[[TASK:.*]]: i32):
 // CHECK: arith.addi %[[TASK]], %[[TASK]]
 // CHECK: } : <1>
-// CHECK: %[[N:.*]] = tile.draw_task %[[COUNT]] from %[[COUNTER]] into %[[R:.*]] at %{{.*}} : <1>, <2 x tensor<1xi32>>
-// CHECK: tile.receive_task %[[R]] at %[[N]] : <2 x tensor<1xi32>>
+// CHECK: %[[N:.*]] = tile.draw_task %[[COUNT]] from %[[COUNTER]] : <1>
+// CHECK: tile.send_task %[[N]] into %[[R:.*]] at %[[COUNT]] : <2 x tensor<3xi64>>
+// CHECK: tile.send_task %[[N]] with %{{.*}}, %{{.*}} : index, f32 into %[[R]] at %[[N]] : <2 x tensor<3xi64>>
+// CHECK: tile.receive_task %[[R]] at %[[N]] : <2 x tensor<3xi64>>
+// CHECK: tile.task_number 2 of %[[R]] at %[[N]] : <2 x tensor<3xi64>> -> f32
 // CHECK: tile.drain %{{.*}} through %{{.*}} at %[[N]] to %{{.*}}[%{{.*}}, %{{.*}}, %{{.*}}] : tensor<64x64xbf16>, <1 x tensor<64x96xbf16>>
 // CHECK: tile.await_drain
-func.func @tasks(%count: i32, %counter: !llvm.ptr<1>, %map: !llvm.ptr, %i: index, %t: tensor<64x64xbf16>) {
+func.func @tasks(%count: i32, %counter: !llvm.ptr<1>, %map: !llvm.ptr, %i: index, %t: tensor<64x64xbf16>, %x: f32) {
   tile.tasks %count from %counter {
   ^bb0(%task: i32):
-    %x = arith.addi %task, %task : i32
+    %twice = arith.addi %task, %task : i32
   } : !llvm.ptr<1>
-  %r = tile.ring offset 512 barriers 16 readers 4 : !tile.ring<2 x tensor<1xi32>>
+  %r = tile.ring offset 592 barriers 16 readers 4 : !tile.ring<2 x tensor<3xi64>>
   %q = tile.ring offset 1024 barriers 48 readers 4 : !tile.ring<1 x tensor<64x96xbf16>>
-  %n = tile.draw_task %count from %counter into %r at %count : !llvm.ptr<1>, !tile.ring<2 x tensor<1xi32>>
-  %m = tile.receive_task %r at %n : !tile.ring<2 x tensor<1xi32>>
+  %n = tile.draw_task %count from %counter : !llvm.ptr<1>
+  tile.send_task %n into %r at %count : !tile.ring<2 x tensor<3xi64>>
+  tile.send_task %n with %i, %x : index, f32 into %r at %n : !tile.ring<2 x tensor<3xi64>>
+  %m = tile.receive_task %r at %n : !tile.ring<2 x tensor<3xi64>>
+  %y = tile.task_number 2 of %r at %n : !tile.ring<2 x tensor<3xi64>> -> f32
   tile.drain %t through %q at %n to %map[%i, %i, %i] : tensor<64x64xbf16>, !tile.ring<1 x tensor<64x96xbf16>>
   tile.await_drain
   return

@@ -14,14 +14,17 @@
 // them the output of one step is started after the scores of the next. Keys
 // are released when the scores are there, values when the output is, and only
 // then are the weights rounded, into the registers that the product had read.
+// A group has its turn until its scores are there; the products before and after the loop take turns too.
 // CHECK-LABEL: gpu.func @kernel(
 // CHECK-SAME: %[[Q:[^:]*]]: tensor<64x64xbf16>, %[[K:[^:]*]]: !tile.ring{{[^%]*}}%[[V:[^:]*]]: !tile.ring{{[^%]*}}%[[N:[^:]*]]: index
 // CHECK: tile.pass_turn first
 // CHECK: %[[ANY:.*]] = arith.cmpi sgt, %[[N]], %c0 : index
 // CHECK: scf.if %[[ANY]] -> (tensor<64x64xf32>) {
 // CHECK:   %[[K0:.*]] = tile.read %[[K]] at %c0_i32
+// CHECK:   tile.take_turn
 // CHECK:   %[[S0:.*]] = linalg.contract {{.*}}{tile.async} ins(%[[Q]], %[[K0]]
 // CHECK:   %[[W0:.*]] = tile.await %[[S0]] pending 0
+// CHECK:   tile.pass_turn
 // CHECK:   tile.release %[[K]] at %c0_i32
 // CHECK:   %[[D0:.*]] = linalg.generic
 // CHECK:   %[[P0:.*]] = linalg.generic
@@ -39,8 +42,8 @@
 // CHECK:     tile.take_turn
 // CHECK:     %[[S:.*]] = linalg.contract {{.*}}{tile.async} ins(%[[Q]], %[[KT]]
 // CHECK:     %[[O:.*]] = linalg.contract {{.*}}{tile.async} ins(%[[P]], %[[VT]] {{.*}}outs(%[[INIT]]
-// CHECK:     tile.pass_turn
 // CHECK:     %[[SW:.*]] = tile.await %[[S]] pending 1
+// CHECK:     tile.pass_turn
 // CHECK:     tile.release %[[K]] at %[[NOW]]
 // CHECK:     %[[OW:.*]] = tile.await %[[O]] pending 0
 // CHECK:     tile.release %[[V]] at %[[M]]
@@ -54,8 +57,10 @@
 // CHECK:   }
 // CHECK:   %[[LAST:.*]] = tile.read %[[V]] at %{{.*}} unless %[[LOOP]]#3
 // CHECK:   tile.has_nonfinite %[[LAST]]
+// CHECK:   tile.take_turn
 // CHECK:   %[[OL:.*]] = linalg.contract {{.*}}{tile.async} ins(%[[LOOP]]#1, %[[LAST]]
 // CHECK:   tile.await %[[OL]] pending 0
+// CHECK:   tile.pass_turn
 gpu.module @kernels {
   gpu.func @kernel(%q: !h, %k: !r, %v: !r, %n: index) -> !f
       attributes {attn.schedule = #attn.schedule<q = 128, kv = 64, warps = 8, producers = 4, pingpong = true>} {

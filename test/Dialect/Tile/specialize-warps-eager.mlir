@@ -10,6 +10,7 @@
 // CHECK-DAG: %[[KR:.*]] = tile.ring offset 33792 {{.*}} : <2 x tensor<64x64xbf16>>
 // CHECK-DAG: %[[VR:.*]] = tile.ring offset 50176 {{.*}} : <3 x tensor<64x64xbf16>>
 // CHECK: scf.while
+// CHECK:   tile.receive_task
 // CHECK: ^bb0(%[[TASK:.*]]: i32, %[[N:.*]]: i32, %{{.*}}: i32):
 // CHECK:   tile.read %[[QR]] at %[[N]]
 // CHECK:   %[[ANY:.*]] = arith.cmpi ne, %[[N]], %c0_i32
@@ -21,8 +22,7 @@
 // CHECK:   scf.for
 // CHECK:   tile.drain %{{.*}} through %[[QR]] at %[[N]]
 // CHECK-NOT: tile.await_drain
-// CHECK-NOT: tile.release
-// CHECK:   tile.receive_task
+// CHECK-NOT: tile.release %[[QR]]
 // CHECK:   scf.yield
 // CHECK: tile.await_drain
 //

@@ -9,8 +9,8 @@
 // CHECK-LABEL: gpu.func @kernel(
 // CHECK-DAG: %[[KR:.*]] = tile.ring offset {{.*}} readers 8 : <1 x tensor<64x64xbf16>>
 // CHECK-DAG: %[[VR:.*]] = tile.ring offset {{.*}} readers 9 : <1 x tensor<64x64xbf16>>
-// CHECK-DAG: %[[TR:.*]] = tile.ring offset 512 barriers {{.*}} readers 9 : <2 x tensor<1xi32>>
-// CHECK-DAG: %[[AR:.*]] = tile.ring offset 528 barriers {{.*}} readers 8 : <1 x tensor<1xi32>>
+// CHECK-DAG: %[[TR:.*]] = tile.ring offset 592 barriers {{.*}} readers 9 : <2 x tensor<1xi64>>
+// CHECK-DAG: %[[AR:.*]] = tile.ring offset 512 barriers {{.*}} readers 8 : <1 x tensor<1xi64>>
 //
 // CHECK: nvvm.setmaxregister increase
 // CHECK: scf.for %[[J:.*]] = %c0
@@ -23,18 +23,19 @@
 //
 // CHECK: nvvm.setmaxregister decrease
 // CHECK: scf.if
-// CHECK: tile.draw_task
+// CHECK: tile.send_task
 // CHECK: } else {
 // CHECK: %[[WARP:.*]] = arith.shrui %{{.*}}, %c5_i32
 // CHECK: %[[INSPECTS:.*]] = arith.cmpi eq, %[[WARP]], %c9_i32
 // CHECK: scf.if %[[INSPECTS]] {
 // CHECK:   scf.while
+// CHECK:   tile.receive_task %[[TR]]
 // CHECK:   scf.for %[[J:.*]] = %c0
 // CHECK:     %[[V:.*]] = tile.read %[[VR]] at %[[P:.*]] :
 // CHECK:     %[[PARTIAL:.*]] = arith.cmpi sgt, %[[J]], %c1
 // CHECK:     tile.inspect %[[V]] if %[[PARTIAL]] into %[[AR]] at %[[P]]
 // CHECK:     tile.release %[[VR]] at %[[P]]
-// CHECK:   tile.receive_task %[[TR]]
+// CHECK:   tile.release %[[TR]]
 gpu.module @kernels {
   gpu.func @kernel(%q: !m, %k: !m, %v: !m, %count: i32, %counter: !llvm.ptr<1>) kernel
       attributes {attn.schedule = #attn.schedule<q = 128, kv = 64, warps = 8, producers = 4, persistent = true>} {

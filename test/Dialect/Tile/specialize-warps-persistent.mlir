@@ -4,19 +4,20 @@
 !m = memref<?x64xbf16, strided<[?, 1], offset: ?>>
 !t = tensor<64x64xbf16>
 
-// Each role has a loop over the block's tasks: it begins with that of the block's number, and ends with
-// a number that is too large. Both count tasks (for the tile of queries) and key tiles over all of them.
+// The producer has a loop over the block's tasks: it begins with that of the block's number, ends with a
+// number that is too large, and hands each on before its copies. Whoever computes has a loop that receives
+// them. All count tasks (for the tile of queries) and key tiles over all of them.
 // CHECK-LABEL: gpu.func @kernel(
 // CHECK-SAME: tile.tensor_maps = array<i64: 0, 128, 1, 64, 2, 16>
 // CHECK-DAG: %[[QR:.*]] = tile.ring offset 1024 barriers 0 readers 8 : <2 x tensor<128x64xbf16>>
 // CHECK-DAG: %[[KR:.*]] = tile.ring offset 33792 barriers 32 readers 8 : <{{.*}} x tensor<64x64xbf16>>
-// CHECK-DAG: %[[TR:.*]] = tile.ring offset 512 barriers {{.*}} readers 8 : <2 x tensor<1xi32>>
+// CHECK-DAG: %[[TR:.*]] = tile.ring offset 592 barriers {{.*}} readers 8 : <2 x tensor<1xi64>>
 //
 // CHECK: nvvm.setmaxregister increase 232
-// CHECK: %[[BLOCK:.*]] = gpu.block_id x
-// CHECK: %[[FIRST:.*]] = arith.index_cast %[[BLOCK]]
-// CHECK: scf.while (%[[T0:.*]] = %[[FIRST]], %{{.*}} = %c0_i32, %{{.*}} = %c0_i32)
-// CHECK:   arith.cmpi ult, %[[T0]], %[[COUNT:.*]] : i32
+// CHECK: scf.while (%[[N0:.*]] = %c0_i32, %[[BEFORE0:.*]] = %c0_i32)
+// CHECK:   %[[RECEIVED:.*]] = tile.receive_task %[[TR]] at %[[N0]]
+// CHECK:   %[[LEFT:.*]] = arith.cmpi ult, %[[RECEIVED]], %[[COUNT:.*]] : i32
+// CHECK:   scf.condition(%[[LEFT]]) %[[RECEIVED]], %[[N0]], %[[BEFORE0]]
 // CHECK: } do {
 // CHECK: ^bb0(%[[TASK:.*]]: i32, %[[N:.*]]: i32, %[[BEFORE:.*]]: i32):
 // CHECK:   %[[BASE:.*]] = nvvm.redux.sync or %[[BEFORE]]
@@ -31,20 +32,25 @@
 // CHECK:   tile.drain %[[QT]] through %[[QR]] at %[[N]] to %{{.*}}[%[[HIGH]]]
 // CHECK:   tile.await_drain
 // CHECK:   tile.release %[[QR]] at %[[N]]
-// CHECK:   %[[NEXT:.*]] = tile.receive_task %[[TR]] at %[[N]]
+// CHECK:   tile.release %[[TR]] at %[[N]]
 // CHECK:   %[[DONE:.*]] = arith.addi %[[N]], %c1_i32
 // CHECK:   %[[STEPS:.*]] = arith.addi %[[BEFORE]], %
-// CHECK:   scf.yield %[[NEXT]], %[[DONE]], %[[STEPS]]
+// CHECK:   scf.yield %[[DONE]], %[[STEPS]]
 //
 // CHECK: nvvm.setmaxregister decrease 40
-// CHECK: scf.while
+// CHECK: %[[BLOCK:.*]] = gpu.block_id x
+// CHECK: %[[FIRST:.*]] = arith.index_cast %[[BLOCK]]
+// CHECK: %[[ALL:.*]]:3 = scf.while (%[[T0:.*]] = %[[FIRST]], %{{.*}} = %c0_i32, %{{.*}} = %c0_i32)
+// CHECK:   arith.cmpi ult, %[[T0]], %[[COUNT]] : i32
 // CHECK: ^bb0(%[[TASK:.*]]: i32, %[[N:.*]]: i32, %[[BASE:.*]]: i32):
 // CHECK-NOT: nvvm.redux
+// CHECK:   tile.send_task %[[TASK]] into %[[TR]] at %[[N]]
 // CHECK:   tile.fill %[[QR]] at %[[N]]
 // CHECK:   scf.for
 // CHECK:     tile.fill %[[KR]] at %
-// CHECK:   %[[NEXT:.*]] = tile.draw_task %[[COUNT]] from %{{.*}} into %[[TR]] at %[[N]]
+// CHECK:   %[[NEXT:.*]] = tile.draw_task %[[COUNT]] from %
 // CHECK:   scf.yield %[[NEXT]],
+// CHECK: tile.send_task %[[ALL]]#0 into %[[TR]] at %[[ALL]]#1
 // CHECK: gpu.return
 gpu.module @kernels {
   gpu.func @kernel(%q: !m, %k: !m, %o: !m, %count: i32, %counter: !llvm.ptr<1>) kernel

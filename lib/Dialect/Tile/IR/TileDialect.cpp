@@ -101,7 +101,7 @@ LogicalResult RingType::verify(function_ref<InFlightDiagnostic()> emitError,
     return emitError() << "expects at least one stage, got " << stages;
   // C2
   if (tile.getRank() == 1 && tile.hasStaticShape() &&
-      tile.getNumElements() == 1 && tile.getElementType().isInteger(32))
+      tile.getElementType().isInteger(64))
     return success();
   if (tile.getRank() != 2 || !tile.hasStaticShape() ||
       tile.getElementTypeBitWidth() != 16 || tile.getDimSize(0) > 256 ||
@@ -139,6 +139,37 @@ LogicalResult TasksOp::verify() {
       !body.getArgument(0).getType().isInteger(32))
     return emitOpError() << "expects a body with one argument, an i32";
   return success();
+}
+
+/// A task's number and those that follow from it, in a ring.
+static LogicalResult verifyNumbers(Operation *op, RingType ring,
+                                   TypeRange numbers) {
+  RankedTensorType place = ring.getTile();
+  int64_t count = numbers.size() + 1;
+  if (place.getRank() != 1 || place.getDimSize(0) < count)
+    return op->emitOpError()
+           << "expects a ring for " << count << " numbers, got " << place;
+  for (Type number : numbers)
+    if (!number.isIndex() && number.getIntOrFloatBitWidth() > 64)
+      return op->emitOpError()
+             << "expects numbers of at most 64 bits, got " << number;
+  return success();
+}
+
+LogicalResult SendTaskOp::verify() {
+  return verifyNumbers(*this, cast<RingType>(getRing().getType()),
+                       getNumbers().getTypes());
+}
+
+LogicalResult ReceiveTaskOp::verify() {
+  return verifyNumbers(*this, cast<RingType>(getRing().getType()), {});
+}
+
+LogicalResult TaskNumberOp::verify() {
+  if (getIndex() < 1)
+    return emitOpError() << "expects an index of at least 1";
+  return verifyNumbers(*this, cast<RingType>(getRing().getType()),
+                       SmallVector<Type>(getIndex(), getNumber().getType()));
 }
 
 LogicalResult DrainOp::verify() {

@@ -133,7 +133,10 @@ private:
     IRMapping first;
     first.map(loop.getInductionVar(), low);
     first.map(loop.getRegionIterArgs(), loop.getInitArgs());
-    await(startScore(first), 0, first, score);
+    clone(keys, first);
+    takeTurn();
+    await(clone(score, first, /*async=*/true), 0, first, score);
+    passTurn();
     release(keys, first);
     for (Operation *op : middle)
       clone(op, first);
@@ -157,7 +160,9 @@ private:
     for (Operation *op : late)
       if (!isReleaseOf(*op, values) && op != output.getOperation())
         clone(op, last);
+    takeTurn();
     results[outputIndex] = await(clone(output, last, /*async=*/true), 0);
+    passTurn();
     release(values, last);
     return results;
   }
@@ -177,13 +182,11 @@ private:
         clone(op, before);
     clone(keys, now);
     keysArrived = valuesArrived = Value();
-    if (pingpong)
-      TakeTurnOp::create(b);
-    Value started = startScore(now);
+    takeTurn();
+    Value started = clone(score, now, /*async=*/true);
     Value product = clone(output, before, /*async=*/true);
-    if (pingpong)
-      PassTurnOp::create(b, /*first=*/false);
     await(started, 1, now, score);
+    passTurn();
     release(keys, now);
 
     for (auto [argument, result] : llvm::zip(loop.getRegionIterArgs(), results))
@@ -230,12 +233,23 @@ private:
     return output.getDpsInputs()[0].getDefiningOp() == op;
   }
 
-  //===--- cloning --------------------------------------------------------===//
-  Value startScore(IRMapping &mapping) {
-    clone(keys, mapping);
-    return clone(score, mapping, /*async=*/true);
+  //===--- turns ----------------------------------------------------------===//
+  /// A group has its turn until its scores are there, and so starts its softmax
+  /// a score product ahead of the other one: were the turn passed when products
+  /// are only started, the exponentials of both groups would meet. The products
+  /// before and after the loop take turns too, or a task would end with the
+  /// groups in step.
+  void takeTurn() {
+    if (pingpong)
+      TakeTurnOp::create(b);
   }
 
+  void passTurn() {
+    if (pingpong)
+      PassTurnOp::create(b, /*first=*/false);
+  }
+
+  //===--- cloning --------------------------------------------------------===//
   Value clone(Operation *op, IRMapping &mapping, bool async = false) {
     if (op->getNumResults() == 1 && mapping.contains(op->getResult(0)))
       return mapping.lookup(op->getResult(0));

@@ -6,8 +6,11 @@
 // producer's branch holds the same loop over key tiles, but of it only what
 // says which tiles are loaded: both count the tiles, and meet at the ring's
 // barriers. Where a block does many tasks (tile.tasks) each role has a loop
-// over them; the producer draws their numbers and hands them on through a ring,
-// and is ahead of the others across the end of a task.
+// over them; the producer draws their numbers, finds what follows from them
+// and hands that on through a ring. It is ahead of the others across the end of
+// a task.
+#include "TaskNumbers.h"
+
 #include "attn/Dialect/Attn/IR/AttnDialect.h"
 #include "attn/Dialect/Tile/IR/TileDialect.h"
 #include "attn/Dialect/Tile/Transforms/Passes.h"
@@ -36,10 +39,11 @@ namespace {
 /// The part of shared memory before the tiles, for barriers; and what swizzled
 /// tiles are aligned to.
 constexpr int64_t barrierBytes = 1024;
-/// Where in it the numbers of tasks are, and how many.
-constexpr int64_t taskOffset = 512, taskStages = 2;
-/// Where in it the answers about tiles of values are.
-constexpr int64_t answerOffset = 528;
+/// Where in it the answers about tiles of values are, and where tasks are, how
+/// many, and how many numbers of each. The last word is nobody's.
+constexpr int64_t answerOffset = 512, taskOffset = 592, taskStages = 2,
+                  taskNumbers = 26;
+static_assert(taskOffset + taskStages * taskNumbers * 8 < barrierBytes - 4);
 /// Rows that a warp stores at once.
 constexpr int64_t drainRows = 16;
 
@@ -83,16 +87,23 @@ public:
                      values = ArrayRef<LoadOp>(inLoop).drop_front();
     createRings(keys, schedule.getStages());
     createRings(values, schedule.getStages() + (schedule.getEager() ? 1 : 0));
-    auto number = RankedTensorType::get({1}, b.getI32Type());
-    if (tasks)
+    auto ringOfNumbers = [&](int64_t stages, int64_t numbers) {
+      return RingType::get(b.getContext(), stages,
+                           RankedTensorType::get({numbers}, b.getI64Type()));
+    };
+    if (tasks) {
+      // Beside three groups the producer has too few registers to compute for
+      // others.
+      numbers =
+          numbersOfTask(*body, schedule.getWarps() == 12 ? 0 : taskNumbers - 1);
       taskRing =
-          createRing(RingType::get(b.getContext(), taskStages, number),
-                     taskOffset, schedule.getWarps() + (question ? 1 : 0));
+          createRing(ringOfNumbers(taskStages, numbers.size() + 1), taskOffset,
+                     schedule.getWarps() + (question ? 1 : 0));
+    }
     if (question) {
       auto inspected = cast<RingType>(rings[inspectedLoad()].getType());
-      answers = createRing(
-          RingType::get(b.getContext(), inspected.getStages(), number),
-          answerOffset, schedule.getWarps());
+      answers = createRing(ringOfNumbers(inspected.getStages(), 1),
+                           answerOffset, schedule.getWarps());
     }
     if (schedule.getDrain() && failed(drainOutput()))
       return failure();
@@ -255,50 +266,93 @@ private:
     Value steps; ///< key tiles before it
   };
 
-  /// A loop over the block's tasks; `body` does one, and returns the next one's
-  /// number and the key tiles of this one.
-  scf::WhileOp
-  forEachTask(llvm::function_ref<std::pair<Value, Value>(Progress)> doTask) {
-    Type i32 = b.getI32Type();
-    Value first = arith::IndexCastOp::create(
-        b, i32, gpu::BlockIdOp::create(b, gpu::Dimension::x));
-    Value zero = constant(0);
-    auto all = scf::WhileOp::create(
-        b, TypeRange{i32, i32, i32}, ValueRange{first, zero, zero},
-        [&](OpBuilder &nested, Location loc, ValueRange state) {
-          Value left =
-              arith::CmpIOp::create(nested, loc, arith::CmpIPredicate::ult,
-                                    state[0], tasks.getCount());
-          scf::ConditionOp::create(nested, loc, left, state);
-        },
-        [](OpBuilder &, Location, ValueRange) {});
-    Block *one = all.getAfterBody();
-    b.setInsertionPointToEnd(one);
-    auto [next, steps] =
-        doTask({one->getArgument(0), one->getArgument(1), one->getArgument(2)});
-    scf::YieldOp::create(b,
-                         ValueRange{next, add(one->getArgument(1), constant(1)),
-                                    add(one->getArgument(2), steps)});
-    return all;
+  Value isTask(Value number) {
+    return arith::CmpIOp::create(b, arith::CmpIPredicate::ult, number,
+                                 tasks.getCount());
   }
 
+  /// Draws the block's tasks and hands them on, the number behind the last one
+  /// as well.
   void produce() {
     if (!tasks)
       return (void)produceTask({Value(), constant(0), Value()});
-    forEachTask([&](Progress progress) -> std::pair<Value, Value> {
-      Value steps = produceTask(progress);
-      Value next =
-          DrawTaskOp::create(b, b.getI32Type(), tasks.getCount(),
-                             tasks.getCounter(), taskRing, progress.tasks);
-      return {next, steps};
+    Type i32 = b.getI32Type();
+    Value first = arith::IndexCastOp::create(
+        b, i32, gpu::BlockIdOp::create(b, gpu::Dimension::x));
+    auto all =
+        scf::WhileOp::create(b, TypeRange{i32, i32, i32},
+                             ValueRange{first, constant(0), constant(0)});
+    inBlock(b.createBlock(&all.getBefore(), {}, {i32, i32, i32}, locations(3)),
+            [&](ValueRange state) {
+              scf::ConditionOp::create(b, isTask(state[0]), state);
+            });
+    inBlock(
+        b.createBlock(&all.getAfter(), {}, {i32, i32, i32}, locations(3)),
+        [&](ValueRange state) {
+          Value steps = produceTask({state[0], state[1], state[2]});
+          Value next =
+              DrawTaskOp::create(b, i32, tasks.getCount(), tasks.getCounter());
+          scf::YieldOp::create(b, ValueRange{next, add(state[1], constant(1)),
+                                             add(state[2], steps)});
+        });
+    b.setInsertionPointAfter(all);
+    SendTaskOp::create(b, all.getResult(0), ValueRange(), taskRing,
+                       all.getResult(1));
+  }
+
+  /// A loop over the block's tasks as the producer hands them on; `doTask` does
+  /// one, and returns how many key tiles it has.
+  void forEachTask(llvm::function_ref<Value(Progress)> doTask) {
+    Type i32 = b.getI32Type();
+    auto all = scf::WhileOp::create(b, TypeRange{i32, i32, i32},
+                                    ValueRange{constant(0), constant(0)});
+    inBlock(b.createBlock(&all.getBefore(), {}, {i32, i32}, locations(2)),
+            [&](ValueRange state) {
+              Value task = ReceiveTaskOp::create(b, i32, taskRing, state[0]);
+              scf::ConditionOp::create(b, isTask(task),
+                                       ValueRange{task, state[0], state[1]});
+            });
+    Block *one =
+        b.createBlock(&all.getAfter(), {}, {i32, i32, i32}, locations(3));
+    inBlock(one, [&](ValueRange state) {
+      Value steps = doTask({state[0], state[1], state[2]});
+      b.setInsertionPointToEnd(one);
+      ReleaseOp::create(b, taskRing, state[1]);
+      scf::YieldOp::create(
+          b, ValueRange{add(state[1], constant(1)), add(state[2], steps)});
     });
+    b.setInsertionPointAfter(all);
+  }
+
+  /// Reads what follows from the task that was received as the position'th.
+  void readNumbers(Value position, IRMapping &mapping) {
+    for (auto [i, number] : llvm::enumerate(numbers))
+      mapping.map(number, TaskNumberOp::create(b, number.getType(), i + 1,
+                                               taskRing, position)
+                              .getResult());
+  }
+
+  SmallVector<Location> locations(size_t count) {
+    return SmallVector<Location>(count, b.getLoc());
+  }
+
+  void inBlock(Block *block, llvm::function_ref<void(ValueRange)> build) {
+    OpBuilder::InsertionGuard guard(b);
+    b.setInsertionPointToEnd(block);
+    SmallVector<Value> arguments(block->getArguments());
+    build(arguments);
   }
 
   /// Starts the copies of one task; returns how many key tiles it has.
   Value produceTask(Progress progress) {
     IRMapping mapping;
-    if (tasks)
+    if (tasks) {
       mapping.map(body->getArgument(0), progress.task);
+      SmallVector<Value> found;
+      for (Value number : numbers)
+        found.push_back(materialize(number, mapping));
+      SendTaskOp::create(b, progress.task, found, taskRing, progress.tasks);
+    }
     for (LoadOp load : before)
       fill(load, progress.tasks, mapping);
     Value low = materialize(loop.getLowerBound(), mapping);
@@ -343,19 +397,16 @@ private:
     b.setInsertionPointToStart(branch.thenBlock());
     if (!tasks)
       return (void)inspectTask({Value(), constant(0), Value()});
-    forEachTask([&](Progress progress) -> std::pair<Value, Value> {
-      Value steps = inspectTask(progress);
-      Value next =
-          ReceiveTaskOp::create(b, b.getI32Type(), taskRing, progress.tasks);
-      return {next, steps};
-    });
+    forEachTask([&](Progress progress) { return inspectTask(progress); });
   }
 
   /// Returns how many key tiles the task has.
   Value inspectTask(Progress progress) {
     IRMapping mapping;
-    if (tasks)
+    if (tasks) {
       mapping.map(body->getArgument(0), progress.task);
+      readNumbers(progress.tasks, mapping);
+    }
     Value low = materialize(loop.getLowerBound(), mapping);
     Value high = materialize(loop.getUpperBound(), mapping);
     auto visits =
@@ -406,25 +457,58 @@ private:
   void consume() {
     if (!tasks)
       return (void)consumeTask({Value(), constant(0), Value()});
-    auto all = forEachTask([&](Progress progress) -> std::pair<Value, Value> {
+    forEachTask([&](Progress progress) {
       Block *one = b.getInsertionBlock();
       body->getArgument(0).replaceAllUsesWith(progress.task);
+      useReceivedNumbers(progress.tasks);
       // All lanes agree; see Distribution on what that is for.
       progress.steps = NVVM::ReduxOp::create(b, b.getI32Type(), progress.steps,
                                              NVVM::ReduxKind::OR, constant(-1),
                                              /*abs=*/false, /*nan=*/false);
       one->getOperations().splice(one->end(), body->getOperations());
       Value steps = consumeTask(progress);
-      b.setInsertionPointToEnd(one);
-      Value next =
-          ReceiveTaskOp::create(b, b.getI32Type(), taskRing, progress.tasks);
       tasks.erase();
-      return {next, steps};
+      return steps;
     });
-    if (drainsLate()) {
-      b.setInsertionPointAfter(all);
+    if (drainsLate())
       AwaitDrainOp::create(b);
-    }
+  }
+
+  /// What follows from the task is read where it begins and, so as not to
+  /// occupy registers meanwhile, again behind its loop.
+  void useReceivedNumbers(Value position) {
+    OpBuilder::InsertionGuard guard(b);
+    IRMapping first, again;
+    b.setInsertionPointAfter(loop);
+    Operation *behind = loop->getNextNode();
+    readNumbers(position, again);
+    for (Operation *op = behind; op; op = op->getNextNode())
+      op->walk([&](Operation *nested) {
+        for (OpOperand &operand : nested->getOpOperands())
+          operand.set(readAgain(operand.get(), again));
+      });
+    b.setInsertionPointToStart(body);
+    readNumbers(position, first);
+    for (Value number : numbers)
+      number.replaceAllUsesWith(first.lookup(number));
+    for (Operation &op : llvm::make_early_inc_range(llvm::reverse(*body)))
+      if (isOpTriviallyDead(&op))
+        op.erase();
+  }
+
+  /// `value`, if it is one of the numbers but for casts, from what was read.
+  Value readAgain(Value value, IRMapping &read) {
+    if (Value known = read.lookupOrNull(value))
+      return known;
+    auto cast = value.getDefiningOp<arith::IndexCastOp>();
+    if (!cast || cast->getBlock() != body || !cast->isBeforeInBlock(loop))
+      return value;
+    Value from = readAgain(cast.getIn(), read);
+    if (from == cast.getIn())
+      return value;
+    Value again = arith::IndexCastOp::create(b, cast.getType(), from);
+    read.map(value, again);
+    return again;
   }
 
   /// Whether a tile's output leaves while the next tile is begun, which has
@@ -531,6 +615,7 @@ private:
   StoreOp output;          ///< null unless it is drained
   HasNonfiniteOp question; ///< about values; null: nobody asks
   Value outputMap, taskRing, answers;
+  SmallVector<Value> numbers; ///< that follow from a task's
   SmallVector<LoadOp> before, inLoop;
   llvm::DenseMap<Operation *, Value> rings, maps;
   llvm::DenseMap<std::pair<unsigned, int64_t>, Value> mapOfBox;

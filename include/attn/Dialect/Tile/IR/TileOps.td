@@ -13,6 +13,9 @@ def Tile_StaticTile : Type<And<[RankedTensorOf<[AnyType]>.predicate,
     CPred<"::llvm::cast<::mlir::RankedTensorType>($_self).hasStaticShape()">]>,
     "tensor of static shape", "::mlir::RankedTensorType">;
 
+def Tile_Number : AnyTypeOf<[AnySignlessInteger, AnyFloat, Index],
+    "integer, index or floating-point number of at most 64 bits">;
+
 def Tile_LoadOp : Tile_Op<"load"> {
   let summary = "a tile of memory as a tensor, zero outside the memory";
   let description = [{
@@ -264,9 +267,9 @@ def Tile_PeekOp : Tile_Op<"peek", [MemoryEffects<[MemRead, MemWrite]>]> {
 }
 
 def Tile_ReleaseOp : Tile_Op<"release", [MemoryEffects<[MemWrite]>]> {
-  let summary = "this warp has read the position'th tile of a ring for the last time";
+  let summary = "this warp has read the position'th element of a ring for the last time";
   let description = [{
-    Products that read it must have ended (`tile.await`).
+    Products that read a tile must have ended (`tile.await`).
 
     Example: `tile.release %k at %n : !tile.ring<2 x tensor<128x128xbf16>>`
   }];
@@ -382,32 +385,61 @@ def Tile_TasksOp : Tile_Op<"tasks", [SingleBlock, NoTerminator]> {
 }
 
 def Tile_DrawTaskOp : Tile_Op<"draw_task", [MemoryEffects<[MemRead, MemWrite]>]> {
-  let summary = "one thread draws the block's next task and hands it on";
+  let summary = "one thread draws the block's next task";
   let description = [{
-    The number becomes the position'th of the ring. `count` or more: there is no task
-    left.
+    `count` or more: there is no task left.
 
-    Example: `%next = tile.draw_task %count from %counter into %ring at %n : !llvm.ptr<1>, !tile.ring<2 x tensor<1xi32>>`
+    Example: `%next = tile.draw_task %count from %counter : !llvm.ptr<1>`
   }];
-  let arguments = (ins I32:$count, LLVM_PointerInAddressSpace<1>:$counter, Tile_Ring:$ring,
-                       I32:$position);
+  let arguments = (ins I32:$count, LLVM_PointerInAddressSpace<1>:$counter);
   let results = (outs I32:$task);
-  let assemblyFormat = [{
-    $count `from` $counter `into` $ring `at` $position attr-dict
-    `:` type($counter) `,` type($ring)
+  let assemblyFormat = "$count `from` $counter attr-dict `:` type($counter)";
+}
+
+def Tile_SendTaskOp : Tile_Op<"send_task", [MemoryEffects<[MemWrite]>]> {
+  let summary = "one thread hands a task on: its number and numbers that follow from it";
+  let description = [{
+    They become the position'th element of the ring, once that is released. What is not
+    sent is undefined there: nobody asks what follows from a task that is none.
+
+    Example: `tile.send_task %task with %row, %batch : index, i32 into %ring at %n : !tile.ring<2 x tensor<3xi64>>`
   }];
+  let arguments = (ins I32:$task, Variadic<Tile_Number>:$numbers, Tile_Ring:$ring,
+                       I32:$position);
+  let assemblyFormat = [{
+    $task (`with` $numbers^ `:` type($numbers))? `into` $ring `at` $position attr-dict
+    `:` type($ring)
+  }];
+  let hasVerifier = 1;
 }
 
 def Tile_ReceiveTaskOp : Tile_Op<"receive_task", [MemoryEffects<[MemRead, MemWrite]>]> {
-  let summary = "waits for the position'th number of a ring, and releases it";
+  let summary = "waits for the position'th task of a ring";
   let description = [{
-    By whole warps: all threads get the same number.
+    By whole warps: all threads get the same number. Those that follow from it can then
+    be read (`tile.task_number`), until `tile.release`.
 
-    Example: `%next = tile.receive_task %ring at %n : !tile.ring<2 x tensor<1xi32>>`
+    Example: `%task = tile.receive_task %ring at %n : !tile.ring<2 x tensor<3xi64>>`
   }];
   let arguments = (ins Tile_Ring:$ring, I32:$position);
   let results = (outs I32:$task);
   let assemblyFormat = "$ring `at` $position attr-dict `:` type($ring)";
+  let hasVerifier = 1;
+}
+
+def Tile_TaskNumberOp : Tile_Op<"task_number", [MemoryEffects<[MemRead]>]> {
+  let summary = "what follows from a task that was received: one number that was sent with it";
+  let description = [{
+    `index` counts from 1, as `tile.send_task` lists them; the type is the one sent.
+
+    Example: `%batch = tile.task_number 2 of %ring at %n : !tile.ring<2 x tensor<3xi64>> -> i32`
+  }];
+  let arguments = (ins I64Attr:$index, Tile_Ring:$ring, I32:$position);
+  let results = (outs Tile_Number:$number);
+  let assemblyFormat = [{
+    $index `of` $ring `at` $position attr-dict `:` type($ring) `->` type($number)
+  }];
+  let hasVerifier = 1;
 }
 
 def Tile_DrainOp : Tile_Op<"drain", [MemoryEffects<[MemRead, MemWrite]>]> {

@@ -16,7 +16,7 @@ def Tile_Ring : TypeDef<Tile_Dialect, "Ring"> {
     Constraints:
     - C1: at least one stage.
     - C2: a matrix of static shape with 16-bit elements, at most 256 rows of them, a
-      multiple of 8; or one number, `tensor<1xi32>`.
+      multiple of 8; or numbers, a word of 64 bits for each: `tensor<3xi64>`.
   }];
   let parameters = (ins "int64_t":$stages, "::mlir::RankedTensorType":$tile);
   let assemblyFormat = "`<` $stages `x` $tile `>`";
