@@ -1,7 +1,7 @@
 // Attention on NVIDIA GPUs: PTX by the pipeline for this GPU, the driver's JIT.
 //
 // A kernel has variants, each compiled when it is first needed: those with the
-// tensor copies and matrix instructions of sm_90a, one of them for problems
+// tensor copies and matrix instructions of sm_90a, two of them for problems
 // that would leave multiprocessors idle and one for short rows, and those for
 // every GPU, for memory whose rows are aligned or not. What a launch's memory
 // allows, and its lengths, say which one runs.
@@ -15,6 +15,8 @@
 
 #include "mlir/Pass/PassManager.h"
 
+#include "llvm/Support/MathExtras.h"
+
 #include <mutex>
 #include <optional>
 
@@ -22,12 +24,20 @@ using namespace attn;
 
 namespace {
 
-enum class Path { SM90a, SM90aFewTasks, SM90aShortRows, Aligned, Any };
-constexpr size_t pathCount = 5;
+enum class Path {
+  SM90a,
+  SM90aFewTasks,
+  SM90aFewRounds,
+  SM90aShortRows,
+  Aligned,
+  Any
+};
+constexpr size_t pathCount = 6;
 
 mlir::attn::ProblemKind problemOf(Path path) {
   using mlir::attn::ProblemKind;
   return path == Path::SM90aFewTasks    ? ProblemKind::FewTasks
+         : path == Path::SM90aFewRounds ? ProblemKind::FewRounds
          : path == Path::SM90aShortRows ? ProblemKind::ShortRows
                                         : ProblemKind::Any;
 }
@@ -103,6 +113,7 @@ struct CUDAKernel : public AttentionKernel::Impl {
 
   Result<void> run(const KernelArguments &arguments) const override;
   Result<const Variant *> variantFor(Path path) const;
+  int64_t busiestRows(const KernelArguments &arguments, int64_t rows) const;
   Path sm90aPathFor(const KernelArguments &arguments) const;
   Result<void> launch(const Variant &variant, const KernelArguments &arguments,
                       const std::vector<cuda::TensorMap> &maps) const;
@@ -160,20 +171,29 @@ Result<const Variant *> CUDAKernel::variantFor(Path path) const {
   return &*variant;
 }
 
-/// Tiles of 64 queries that all run at once are few tasks; rows up to 1024 keys
-/// are short (docs/performance.md). Lists are for the tiles of the first
-/// kernel, and a schedule that was given stays.
+/// Rows that a multiprocessor computes if the tasks of a launch are tiles of
+/// `rows` queries, as many for each as for the busiest.
+int64_t CUDAKernel::busiestRows(const KernelArguments &a, int64_t rows) const {
+  int64_t tasks = a.query.sizes[0] * a.query.sizes[1] *
+                  llvm::divideCeil(a.query.sizes[2], rows);
+  return llvm::divideCeil(tasks, multiprocessors) * rows;
+}
+
+/// Tiles of 64 queries that all run at once are few tasks. Up to 64 channels,
+/// two groups of 64 rows take 1.25 times as long for a row as three, and yet
+/// may have done first. Which rows are short depends on their width
+/// (docs/performance.md). Lists are for the tiles of the first kernel, and
+/// a schedule that was given stays.
 Path CUDAKernel::sm90aPathFor(const KernelArguments &a) const {
-  constexpr int64_t rows = 64, shortRow = 1024;
   if (finder || !spec.schedule.empty())
     return Path::SM90a;
-  if (a.query.sizes[0] * a.query.sizes[1] *
-          ((a.query.sizes[2] + rows - 1) / rows) <=
-      multiprocessors)
+  if (busiestRows(a, 64) == 64)
     return Path::SM90aFewTasks;
-  bool hasKernel = std::max(spec.headDim, spec.valueDim) <= 128;
-  return hasKernel && a.key.sizes[2] <= shortRow ? Path::SM90aShortRows
-                                                 : Path::SM90a;
+  int64_t widest = std::max(spec.headDim, spec.valueDim);
+  if (widest <= 64 && 5 * busiestRows(a, 128) < 4 * busiestRows(a, 192))
+    return Path::SM90aFewRounds;
+  int64_t shortRow = widest <= 128 ? 1024 : widest <= 192 ? 2048 : 512;
+  return a.key.sizes[2] <= shortRow ? Path::SM90aShortRows : Path::SM90a;
 }
 
 Result<void>

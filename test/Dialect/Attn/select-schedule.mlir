@@ -4,6 +4,7 @@
 // RUN: attn-opt %s --attn-select-schedule="target=sm90a" | FileCheck %s --check-prefix=SM90A
 // RUN: attn-opt %s --attn-select-schedule="target=sm90a problem=few-tasks" | FileCheck %s --check-prefix=FEW
 // RUN: attn-opt %s --attn-select-schedule="target=sm90a problem=short-rows" | FileCheck %s --check-prefix=SHORT
+// RUN: attn-opt %s --attn-select-schedule="target=sm90a problem=few-rounds" | FileCheck %s --check-prefix=ROUNDS
 // RUN: not attn-opt %s --attn-select-schedule="target=sm79" 2>&1 | FileCheck %s --check-prefix=TARGET
 
 // TARGET: error: expects 'target' cpu, sm80 or sm90a, got 'sm79'
@@ -28,7 +29,9 @@
 // FEW-COUNT-3: attn.attention {{.*}}schedule = #attn.schedule<q = 64, {{.*}}warps = 4, {{.*}}producers = 4>
 // Where rows are short, copies are ahead, if shared memory has a place for two query tiles.
 // SHORT: attn.attention {{.*}}queries = 2, drain = true, eager = true>
-// SHORT-NEXT: attn.attention {{.*}}persistent = true, drain = true>
+// SHORT-NEXT: attn.attention {{.*}}kv = 64, {{.*}}persistent = true, drain = true>
+// With few rounds of tasks, two groups instead of three.
+// ROUNDS: attn.attention {{.*}}q = 128, {{.*}}warps = 8, {{.*}}pingpong = true
 // Tiles of queries are smaller where a mask drops what is outside of them, too.
 // SHORT-LABEL: func.func @masked
 // SHORT: attn.attention {{.*}}q = 128, {{.*}}pingpong = true
@@ -48,6 +51,19 @@ attn.mod @causal
 func.func @masked(%a: !q64) -> !q64 {
   %x = attn.attention %a, %a, %a mod @causal : (!q64, !q64, !q64) -> !q64
   return %x : !q64
+}
+
+// Wide heads make room for a second query tile: always where values are wide, too, else in short rows.
+// SM90A-LABEL: func.func @wide
+// SM90A: attn.attention {{.*}}queries = 2, drain = true>
+// SM90A: attn.attention {{.*}}pingpong = true, persistent = true, drain = true>
+// SHORT-LABEL: func.func @wide
+// SHORT-COUNT-2: attn.attention {{.*}}pingpong = true, persistent = true, queries = 2, drain = true, eager = true>
+func.func @wide(%a: tensor<1x1x?x192xbf16>, %v: tensor<1x1x?x128xbf16>)
+    -> (tensor<1x1x?x192xbf16>, tensor<1x1x?x128xbf16>) {
+  %x = attn.attention %a, %a, %a : (tensor<1x1x?x192xbf16>, tensor<1x1x?x192xbf16>, tensor<1x1x?x192xbf16>) -> tensor<1x1x?x192xbf16>
+  %y = attn.attention %a, %a, %v : (tensor<1x1x?x192xbf16>, tensor<1x1x?x192xbf16>, tensor<1x1x?x128xbf16>) -> tensor<1x1x?x128xbf16>
+  return %x, %y : tensor<1x1x?x192xbf16>, tensor<1x1x?x128xbf16>
 }
 
 // A schedule written by hand is kept.

@@ -107,7 +107,7 @@ TEST_F(CUDAKernelTest, AHandWrittenScheduleDecides) {
 }
 
 TEST_F(CUDAKernelTest, EachLaunchTakesTheKernelThatItsMemoryAllows) {
-  ManyTasks manyTasks(3);
+  ManyTasks manyTasks(1);
   Result<AttentionKernel> kernel =
       AttentionKernel::compile(plainMod(), specOf(ElementType::BF16));
   ASSERT_TRUE(kernel) << kernel.error();
@@ -133,6 +133,25 @@ TEST_F(CUDAKernelTest, FewTasksGetSmallTiles) {
   Result<void> few = run(*kernel, memory, 64);
   ASSERT_TRUE(few) << few.error();
   EXPECT_EQ(memory[0], 10);
+}
+
+/// 18 multiprocessors do 18 tiles of 128 rows at once, by 384 threads, sooner
+/// than 12 of them tiles of 192, by 512; three have six of those to do or four
+/// of these. The fake GPU refuses both, and says which.
+TEST_F(CUDAKernelTest, FewRoundsOfTasksGetSmallerTiles) {
+  for (auto [multiprocessors, block] :
+       {std::pair<int, const char *>(18, "block 384x1x1"),
+        {3, "block 512x1x1"}}) {
+    ManyTasks manyTasks(multiprocessors);
+    Result<AttentionKernel> kernel =
+        AttentionKernel::compile(plainMod(), specOf(ElementType::BF16));
+    ASSERT_TRUE(kernel) << kernel.error();
+    std::vector<uint16_t> memory;
+    Result<void> refused = run(*kernel, memory, 64, 1025);
+    ASSERT_FALSE(refused);
+    EXPECT_NE(refused.error().find(block), std::string::npos)
+        << multiprocessors << ": " << refused.error();
+  }
 }
 
 /// Up to 1024 keys are a short row: with a mask, tiles of 128 queries, by 384

@@ -66,7 +66,9 @@ static ScheduleAttr selectForSM80(AttentionOp op, bool aligned) {
 /// softmax where the products are short (docs/performance.md compares the
 /// candidates). The output drains through the query tile where that is as wide.
 /// With few tasks, each is as small as can be, and there is no next one. With
-/// short rows, what is ahead is the next task more than the next step.
+/// few rounds of tasks, two groups leave less of the GPU idle than three. With
+/// short rows, what is ahead is the next task more than the next step, so that
+/// smaller key tiles make room for its queries and values.
 static ScheduleAttr selectForSM90a(AttentionOp op, ProblemKind problem) {
   int64_t widest = std::max(op.getHeadDim(), op.getValueDim());
   bool narrow = widest <= 64;
@@ -81,10 +83,19 @@ static ScheduleAttr selectForSM90a(AttentionOp op, ProblemKind problem) {
   // Tiles of 192 queries leave more of a short row out, and see more that a
   // mask drops, than three groups gain.
   ModOp mod = op.lookupMod();
-  bool shortRows = problem == ProblemKind::ShortRows && widest <= 128;
-  bool threeGroups = narrow && !(shortRows && mod && mod.hasMask());
+  bool shortRows = problem == ProblemKind::ShortRows;
+  bool threeGroups = narrow && problem != ProblemKind::FewRounds &&
+                     !(shortRows && mod && mod.hasMask());
+  bool eager = shortRows && widest <= 192 && (threeGroups || !narrow);
   int64_t q = threeGroups ? 192 : 128;
-  int64_t kv = widest <= 128 ? 128 : widest <= 192 ? 112 : 80;
+  int64_t kv = widest <= 128   ? 128
+               : widest <= 192 ? 112
+               : shortRows     ? 64 // divides 512
+                               : 80;
+  bool wideValues = op.getValueDim() > 128;
+  bool twoQueries = widest <= 128;
+  if (widest > 128 && widest <= 192 && (eager || wideValues))
+    kv = eager && wideValues ? 64 : 80, twoQueries = true;
   // Three groups have 160 registers a thread: what a mod reads needs some.
   if (threeGroups && readsTablesByPosition(mod))
     kv = 112;
@@ -94,12 +105,11 @@ static ScheduleAttr selectForSM90a(AttentionOp op, ProblemKind problem) {
                            : narrow    ? 4
                                        : 2,
                            /*aligned=*/true, /*producers=*/4,
-                           /*pingpong=*/!threeGroups && widest <= 128,
+                           /*pingpong=*/!threeGroups,
                            /*persistent=*/true,
-                           /*queries=*/widest <= 128 ? 2 : 1,
+                           /*queries=*/twoQueries ? 2 : 1,
                            /*drain=*/op.getValueDim() <= op.getHeadDim(),
-                           /*blocks=*/1,
-                           /*eager=*/shortRows && (threeGroups || !narrow));
+                           /*blocks=*/1, eager);
 }
 
 namespace {

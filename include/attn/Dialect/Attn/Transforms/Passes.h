@@ -10,6 +10,7 @@ namespace mlir::attn {
 enum class ProblemKind {
   Any,
   FewTasks,  ///< a GPU has more multiprocessors than there are query tiles
+  FewRounds, ///< so few tasks for each multiprocessor that the last ones count
   ShortRows, ///< few key tiles for each query tile
 };
 

@@ -44,6 +44,8 @@ def AttnSelectSchedulePass : Pass<"attn-select-schedule", "::mlir::ModuleOp"> {
              clEnumValN(ProblemKind::Any, "any", "any problem"),
              clEnumValN(ProblemKind::FewTasks, "few-tasks",
                         "fewer query tiles than multiprocessors"),
+             clEnumValN(ProblemKind::FewRounds, "few-rounds",
+                        "few query tiles for each multiprocessor"),
              clEnumValN(ProblemKind::ShortRows, "short-rows",
                         "few key tiles for each query tile"))}]>
   ];
