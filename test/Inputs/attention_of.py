@@ -1,6 +1,6 @@
 """Prints a mod file and a function that applies its mod to tensors of any length.
 
-usage: attention_of.py MOD.mlir TYPE HEAD_DIM [SCHEDULE]
+usage: attention_of.py MOD.mlir TYPE HEAD_DIM[,VALUE_DIM] [SCHEDULE]
 """
 
 import re
@@ -16,13 +16,13 @@ name, captures = re.findall(r"^attn\.mod @(\w+)\s*(?:\((.*?)\))?", source, re.S 
 types = re.findall(r"%\w+\s*:\s*(tensor<[^>]*>|\w+)", captures)
 arguments = [f"%c{i}" for i in range(len(types))]
 applied = f"({', '.join(arguments)})" if types else ""
-tensor = f"tensor<?x?x?x{dim}x{element}>"
+query, value = (f"tensor<?x?x?x{d}x{element}>" for d in (dim.split(",") * 2)[:2])
 signature = "".join(f", {a}: {t}" for a, t in zip(arguments, types))
-operands = ", ".join([tensor] * 3 + types)
+operands = ", ".join([query, query, value] + types)
 
 print(source)
 print(f"""
-func.func @attention(%q: {tensor}, %k: {tensor}, %v: {tensor}{signature}) -> {tensor} {{
-  %o = attn.attention %q, %k, %v mod @{name}{applied} {attributes}: ({operands}) -> {tensor}
-  return %o : {tensor}
+func.func @attention(%q: {query}, %k: {query}, %v: {value}{signature}) -> {value} {{
+  %o = attn.attention %q, %k, %v mod @{name}{applied} {attributes}: ({operands}) -> {value}
+  return %o : {value}
 }}""")

@@ -5,7 +5,7 @@
 and behind it the number of each message (C7508 and the like) about matrix instructions that
 run one after the other.
 
-usage: spills_of.py MODS_DIRECTORY CHIP TYPE HEAD_DIM [SCHEDULE] PATTERN...
+usage: spills_of.py MODS_DIRECTORY CHIP TYPE HEAD_DIM[,VALUE_DIM] [SCHEDULE] PATTERN...
 
 A schedule (#attn.schedule<...>) instead of the chosen one is named behind the chip.
 """

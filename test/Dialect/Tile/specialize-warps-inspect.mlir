@@ -24,6 +24,7 @@
 // CHECK: nvvm.setmaxregister decrease
 // CHECK: scf.if
 // CHECK: tile.send_task
+// CHECK: tile.draw_task
 // CHECK: } else {
 // CHECK: %[[WARP:.*]] = arith.shrui %{{.*}}, %c5_i32
 // CHECK: %[[INSPECTS:.*]] = arith.cmpi eq, %[[WARP]], %c9_i32

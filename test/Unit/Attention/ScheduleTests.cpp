@@ -108,14 +108,23 @@ TEST(ScheduleLengths, FewTasks) {
 TEST(ScheduleWidths, OutputOfManyChunks) {
   if (!runsSM90a())
     GTEST_SKIP() << "no kernels for sm_90a";
-  for (auto [headDim, valueDim] :
-       {std::pair<int64_t, int64_t>(128, 128), {192, 128}, {256, 256}}) {
+  struct Widths {
+    int64_t head, value;
+    const char *more; ///< what the schedules for long rows have besides
+  };
+  for (auto [headDim, valueDim, more] :
+       {Widths{128, 128, ""},
+        {192, 128, ""},
+        {192, 192, ", pingpong = true, queries = 2"},
+        {256, 256, ", pingpong = true"}}) {
     Case c;
     c.pattern = "causal";
     c.type = ElementType::BF16;
     c.sizes = {1, 2, 2, 300, 310, headDim, valueDim, 1};
-    c.schedule = "#attn.schedule<q = 128, kv = 80, warps = 8, stages = 2, "
-                 "producers = 4, persistent = true, drain = true>";
+    c.schedule =
+        std::string("#attn.schedule<q = 128, kv = 80, warps = 8, stages = 2, "
+                    "producers = 4, persistent = true, drain = true") +
+        more + ">";
     c.runs = 2;
     SCOPED_TRACE(c.name());
     runPattern(c);

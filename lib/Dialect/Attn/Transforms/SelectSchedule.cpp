@@ -92,6 +92,7 @@ static ScheduleAttr selectForSM90a(AttentionOp op, ProblemKind problem) {
                : widest <= 192 ? 112
                : shortRows     ? 64 // divides 512
                                : 80;
+  // Up to 192 channels, smaller key tiles leave room for a second query tile.
   bool wideValues = op.getValueDim() > 128;
   bool twoQueries = widest <= 128;
   if (widest > 128 && widest <= 192 && (eager || wideValues))

@@ -10,7 +10,8 @@ namespace mlir::tile {
 
 /// The numbers that follow from the argument of a task's body, and of which the
 /// rest of the body uses more than that argument: whoever has them need not
-/// compute what they come from. At most `most` of them: those that are used
+/// compute what they come from. A body is of tiles: no number in it depends on
+/// the thread. At most `most` of them: those that are used
 /// first.
 SmallVector<Value> numbersOfTask(Block &body, size_t most);
 
