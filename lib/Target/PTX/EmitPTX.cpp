@@ -1,6 +1,8 @@
 // See EmitPTX.h.
 #include "attn/Target/PTX/EmitPTX.h"
 
+#include "WidenToggles.h"
+
 #include "mlir/Dialect/GPU/IR/GPUDialect.h"
 #include "mlir/Target/LLVMIR/ModuleTranslation.h"
 #include "llvm/IR/InstIterator.h"
@@ -63,6 +65,7 @@ static void optimize(llvm::Module &module, llvm::TargetMachine &machine) {
   builder.crossRegisterProxies(loops, functions, callGraph, modules);
   builder.buildPerModuleDefaultPipeline(llvm::OptimizationLevel::O3)
       .run(module, modules);
+  attn::widenToggles(module);
 }
 
 attn::PTXOptions attn::ptxOptionsFor(llvm::StringRef target) {

@@ -1,10 +1,6 @@
-// The tiles that compiled code finds, against brute force: their classes, the
-// lists, the transposed lists, the number of pairs.
-#include "Harness.h"
-
-#include "Tensors.h"
-
-#include "attn/API/Tiles.h"
+// Tile lists: masks that are composed of others against brute force, and how
+// lists are used.
+#include "TileHarness.h"
 
 #include <gtest/gtest.h>
 
@@ -18,9 +14,6 @@ using namespace attn;
 using namespace attn::test;
 
 namespace {
-
-using Table = std::vector<int32_t>;
-using Keep = std::function<bool(int64_t b, int64_t h, int64_t q, int64_t kv)>;
 
 /// The masks that programs are composed of.
 constexpr const char *helpers = R"(
@@ -145,110 +138,6 @@ Table tableOf(int64_t length, bool sorted) {
   return table;
 }
 
-TileClass classOf(const Keep &keep, const ProblemSizes &s, int64_t b, int64_t h,
-                  int64_t row, int64_t column, int64_t tile) {
-  bool some = false, all = true;
-  for (int64_t q = row * tile; q < std::min((row + 1) * tile, s.queries); ++q)
-    for (int64_t kv = column * tile; kv < std::min((column + 1) * tile, s.keys);
-         ++kv)
-      (keep(b, h, q, kv) ? some : all) = keep(b, h, q, kv);
-  return !some ? TileClass::Empty : all ? TileClass::Full : TileClass::Partial;
-}
-
-/// The rows of the lists against the map; `transposed` swaps rows and columns.
-void expectLists(const TileFinder::Entries &lists, const TileMap &map,
-                 bool transposed) {
-  int64_t rows = transposed ? map.columns : map.rows;
-  int64_t columns = transposed ? map.rows : map.columns;
-  for (int64_t b = 0; b < map.batches; ++b)
-    for (int64_t h = 0; h < map.heads; ++h) {
-      int64_t first = (b * map.heads + h) * rows;
-      std::vector<int32_t> seen(rows);
-      size_t last = SIZE_MAX;
-      for (int64_t row = 0; row < rows; ++row) {
-        std::vector<int32_t> partial, full;
-        for (int64_t column = 0; column < columns; ++column) {
-          TileClass found = transposed ? map.at(b, h, column, row)
-                                       : map.at(b, h, row, column);
-          if (found != TileClass::Empty)
-            (found == TileClass::Full ? full : partial).push_back(column);
-        }
-        EXPECT_EQ(lists.partial[first + row], partial) << "row " << row;
-        EXPECT_EQ(lists.full[first + row], full) << "row " << row;
-        int32_t placed = lists.order[first + row];
-        ASSERT_TRUE(0 <= placed && placed < rows);
-        ++seen[placed];
-        size_t visits = lists.partial[first + placed].size() +
-                        lists.full[first + placed].size();
-        EXPECT_LE(visits, last) << "place " << row;
-        last = visits;
-      }
-      EXPECT_EQ(seen, std::vector<int32_t>(rows, 1));
-    }
-}
-
-void expectTiles(const Result<TileFinder> &finder, const Keep &keep,
-                 const ProblemSizes &sizes,
-                 const std::vector<CaptureView> &captures, int64_t tile) {
-  ASSERT_TRUE(finder) << finder.error();
-  auto lists = finder->find(sizes, captures);
-  ASSERT_TRUE(lists) << lists.error();
-  auto map = finder->map(*lists);
-  ASSERT_TRUE(map) << map.error();
-  ASSERT_EQ(map->rows, (sizes.queries + tile - 1) / tile);
-  ASSERT_EQ(map->columns, (sizes.keys + tile - 1) / tile);
-  for (int64_t b = 0; b < map->batches; ++b)
-    for (int64_t h = 0; h < map->heads; ++h)
-      for (int64_t row = 0; row < map->rows; ++row)
-        for (int64_t column = 0; column < map->columns; ++column)
-          ASSERT_EQ(
-              static_cast<int>(map->at(b, h, row, column)),
-              static_cast<int>(classOf(keep, sizes, b, h, row, column, tile)))
-              << "tile " << row << ", " << column << " of batch " << b
-              << ", head " << h;
-
-  auto entries = finder->entries(*lists);
-  ASSERT_TRUE(entries) << entries.error();
-  expectLists(*entries, *map, /*transposed=*/false);
-  auto transposed = finder->transpose(*lists);
-  ASSERT_TRUE(transposed) << transposed.error();
-  auto columns = finder->entries(*transposed);
-  ASSERT_TRUE(columns) << columns.error();
-  expectLists(*columns, *map, /*transposed=*/true);
-
-  int64_t pairs = 0;
-  for (int64_t b = 0; b < sizes.batch; ++b)
-    for (int64_t h = 0; h < sizes.heads; ++h)
-      for (int64_t q = 0; q < sizes.queries; ++q)
-        for (int64_t kv = 0; kv < sizes.keys; ++kv)
-          pairs += keep(b, h, q, kv);
-  auto counted = finder->countPairs(sizes, captures);
-  ASSERT_TRUE(counted) << counted.error();
-  EXPECT_EQ(*counted, pairs);
-}
-
-/// A table in the device's memory.
-struct DeviceTable {
-  explicit DeviceTable(const Table &table) {
-    int64_t bytes = table.size() * sizeof(int32_t);
-    auto made = bench::Buffer::create(device(), bytes);
-    EXPECT_TRUE(made) << made.error();
-    buffer = std::move(*made);
-    auto copied = device().copyIn(buffer.data(), table.data(), bytes);
-    EXPECT_TRUE(copied) << copied.error();
-    views = {{buffer.data(), {static_cast<int64_t>(table.size())}}};
-  }
-  bench::Buffer buffer;
-  std::vector<CaptureView> views;
-};
-
-ProblemSizes sizesOf(int64_t queries, int64_t keys) {
-  ProblemSizes sizes;
-  sizes.batch = 2, sizes.heads = 3;
-  sizes.queries = queries, sizes.keys = keys;
-  return sizes;
-}
-
 class Tiles : public testing::TestWithParam<Mask> {};
 
 TEST_P(Tiles, EqualBruteForce) {
@@ -262,7 +151,7 @@ TEST_P(Tiles, EqualBruteForce) {
       Keep keep = [&](int64_t b, int64_t h, int64_t q, int64_t kv) {
         return GetParam().keep(table, b, h, q, kv);
       };
-      expectTiles(finder, keep, sizesOf(641, 701), onDevice.views, tile);
+      expectTiles(finder, keep, sizesOf(641, 701), onDevice.views);
     }
   }
 }
@@ -283,7 +172,7 @@ TEST_P(Tiles, OddLengths) {
                                {5, 0},
                                {64, 128},
                                {65, 129}})
-    expectTiles(finder, keep, sizesOf(queries, keys), onDevice.views, 64);
+    expectTiles(finder, keep, sizesOf(queries, keys), onDevice.views);
 }
 
 INSTANTIATE_TEST_SUITE_P(Masks, Tiles, testing::ValuesIn(masks),
