@@ -35,9 +35,9 @@ struct CPUTileCode final : TileCode {
       arguments.push_back(captures[i].rank
                               ? (descriptor++)->address()
                               : const_cast<void *>((*a.captures)[i].data));
-    int64_t lengths[] = {a.queries, a.keys};
-    arguments.push_back(&lengths[0]);
-    arguments.push_back(&lengths[1]);
+    int64_t numbers[] = {a.queries, a.keys, a.searchers};
+    for (int64_t &number : numbers)
+      arguments.push_back(&number);
     while (descriptor != descriptors.end())
       arguments.push_back((descriptor++)->address());
     Jit::Function function = jit->function(number);
@@ -72,6 +72,7 @@ struct CPUTileFinder final : TileFinder::Impl {
     std::memset(data, 0, bytes);
     return {};
   }
+  int64_t searchersOf(int64_t) const override { return 1; }
   Result<void> copyToHost(void *to, const void *from, int64_t bytes,
                           void *) const override {
     std::memcpy(to, from, bytes);

@@ -21,8 +21,8 @@ struct CUDATileCode final : TileCode {
     CUDAParameters parameters;
     for (unsigned i : usedCaptures)
       parameters.addCapture(captures[i], (*a.captures)[i]);
-    parameters.addInteger(a.queries);
-    parameters.addInteger(a.keys);
+    for (int64_t number : {a.queries, a.keys, a.searchers})
+      parameters.addInteger(number);
     for (const TileArray *array : a.arrays())
       parameters.add(array->data, array->sizes);
     const CUDACode &code = codes[number];
@@ -56,6 +56,16 @@ struct CUDATileFinder final : TileFinder::Impl {
         (*driver)->memsetD8Async(reinterpret_cast<cuda::DevicePointer>(data), 0,
                                  bytes, static_cast<cuda::Stream>(stream)),
         "cuMemsetD8Async");
+  }
+
+  /// Enough to fill a large GPU with warps: those that share a word decide
+  /// again what its logic decides, which costs less than to wait.
+  int64_t searchersOf(int64_t words) const override {
+    constexpr int64_t warps = 1 << 14;
+    int64_t searchers = 32;
+    while (searchers > 1 && words * searchers > warps)
+      searchers /= 2;
+    return searchers;
   }
 
   Result<void> copyToHost(void *to, const void *from, int64_t bytes,

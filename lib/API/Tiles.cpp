@@ -4,7 +4,7 @@
 #include "KernelImpl.h"
 #include "KernelModule.h"
 #include "ModImpl.h"
-#include "attn/Analysis/MaskLogic.h"
+#include "attn/Analysis/PositionClasses.h"
 #include "attn/Conversion/TileLists.h"
 
 #include <chrono>
@@ -128,6 +128,9 @@ Result<TileFinder> TileFinder::compile(const Mod &mod, Target target,
     finder.readsHead = logic.readsHead();
     for (mlir::Value part : logic.parts)
       ++(logic.dependence()->isRow(part) ? finder.queryParts : finder.keyParts);
+    mlir::attn::PositionClasses classes(logic);
+    finder.hasQueryClasses = !classes.ofQuery.empty();
+    finder.hasKeyClasses = !classes.ofKey.empty();
   }
   if (TileCodeResult lists = finder.code(TileGroup::Lists); !lists)
     return Error{lists.error()};
@@ -240,6 +243,14 @@ Result<TileLists> TileFinder::find(const ProblemSizes &sizes,
   layout.add(a.counts, {batches, heads, rows, 2}, 4);
   layout.add(a.queryParts, {pimpl->queryParts, batches, heads, rows, 2}, 4);
   layout.add(a.keyParts, {pimpl->keyParts, batches, heads, columns, 2}, 4);
+  layout.add(a.queryLeaders,
+             {batches, heads, rows,
+              pimpl->hasQueryClasses ? ceilDiv(pimpl->queryTile, 32) : 0},
+             4);
+  layout.add(a.keyLeaders,
+             {batches, heads, columns,
+              pimpl->hasKeyClasses ? ceilDiv(pimpl->keyTile, 32) : 0},
+             4);
   layout.add(a.kept, {batches, heads, rows, ceilDiv(columns, 32)}, 4);
   layout.add(a.full, a.kept.sizes, 4);
   if (Result<void> done = provide(*pimpl, lists->fixed, layout.bytes); !done)
@@ -248,15 +259,21 @@ Result<TileLists> TileFinder::find(const ProblemSizes &sizes,
   if (a.tiles.sizes.empty())
     a.tiles.sizes = {0}; // Until they are counted.
 
-  Result<void> done;
-  if (pimpl->queryParts)
+  a.searchers = pimpl->searchersOf(a.kept.elements());
+
+  // The two adjoin.
+  int64_t bits = static_cast<char *>(a.full.data) -
+                 static_cast<char *>(a.kept.data) + a.full.elements() * 4;
+  Result<void> done = pimpl->clear(a.kept.data, bits, stream);
+  if (done && (pimpl->queryParts || pimpl->hasQueryClasses))
     done =
         pimpl->run(tile_steps::queryParts, batches * heads * rows, a, stream);
-  if (done && pimpl->keyParts)
+  if (done && (pimpl->keyParts || pimpl->hasKeyClasses))
     done =
         pimpl->run(tile_steps::keyParts, batches * heads * columns, a, stream);
   if (done)
-    done = pimpl->run(tile_steps::classify, a.kept.elements(), a, stream);
+    done = pimpl->run(tile_steps::classify, a.kept.elements() * a.searchers, a,
+                      stream);
   if (done)
     done = makeLists(*pimpl, *lists, columns, stream);
   a.captures = nullptr;

@@ -41,13 +41,13 @@ struct TileArray {
 /// What each step takes.
 struct TileArguments {
   const std::vector<CaptureView> *captures;
-  int64_t queries, keys;
-  TileArray queryParts, keyParts, kept, full, order, firsts, counts, tiles,
-      total, pairs;
+  int64_t queries, keys, searchers = 1;
+  TileArray queryParts, keyParts, queryLeaders, keyLeaders, kept, full, order,
+      firsts, counts, tiles, total, pairs;
 
-  std::array<const TileArray *, 10> arrays() const {
-    return {&queryParts, &keyParts, &kept,  &full,  &order,
-            &firsts,     &counts,   &tiles, &total, &pairs};
+  std::array<const TileArray *, 12> arrays() const {
+    return {&queryParts, &keyParts, &queryLeaders, &keyLeaders, &kept,  &full,
+            &order,      &firsts,   &counts,       &tiles,      &total, &pairs};
   }
 };
 
@@ -85,6 +85,8 @@ struct TileFinder::Impl {
   virtual ~Impl() = default;
   virtual Result<std::unique_ptr<TileMemory>> allocate(int64_t bytes) const = 0;
   virtual Result<void> clear(void *data, int64_t bytes, void *stream) const = 0;
+  /// How many tasks share the open tiles of each of so many words.
+  virtual int64_t searchersOf(int64_t words) const = 0;
   /// Waits for the stream.
   virtual Result<void> copyToHost(void *to, const void *from, int64_t bytes,
                                   void *stream) const = 0;
@@ -102,7 +104,8 @@ struct TileFinder::Impl {
   Mod mod;
   std::vector<CaptureInfo> captures;
   bool readsBatch = false, readsHead = false;
-  int64_t queryParts = 0, keyParts = 0; ///< how many
+  int64_t queryParts = 0, keyParts = 0;                ///< how many
+  bool hasQueryClasses = false, hasKeyClasses = false; ///< more than one
   int64_t queryTile = 0, keyTile = 0;
   double compileSeconds = 0;
 

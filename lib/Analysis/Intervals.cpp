@@ -92,7 +92,17 @@ static std::optional<int64_t> positiveRight(Operation *op) {
   return right && *right > 0 && *right < INT32_MAX ? right : std::nullopt;
 }
 
+/// Whether the indices of `op` may be known on a tile though the positions are
+/// not, and reading them does nothing that the program would not do.
+static bool readsByBlocks(LoadOp op) {
+  return !isa<scf::IfOp>(op->getParentOp()) &&
+         llvm::none_of(op.getIndices(),
+                       [](Value index) { return isa<BlockArgument>(index); });
+}
+
 static bool hasRule(Operation *op) {
+  if (auto load = dyn_cast<LoadOp>(op))
+    return readsByBlocks(load);
   if (isa<arith::CmpIOp, arith::CmpFOp, arith::SelectOp, scf::IfOp,
           arith::AddIOp, arith::SubIOp, arith::MulIOp, arith::MinSIOp,
           arith::MaxSIOp, arith::ExtSIOp, arith::ExtUIOp, arith::TruncIOp,
@@ -119,6 +129,8 @@ static bool hasRule(Operation *op) {
 static SmallVector<Value> sourcesOf(Value value) {
   Operation *op = value.getDefiningOp();
   auto branch = dyn_cast<scf::IfOp>(op);
+  if (auto load = dyn_cast<LoadOp>(op))
+    return llvm::to_vector(load.getIndices());
   if (!branch)
     return llvm::to_vector(op->getOperands());
   unsigned i = cast<OpResult>(value).getResultNumber();
@@ -205,6 +217,11 @@ private:
       return comparison(compare);
     if (auto compare = dyn_cast<arith::CmpFOp>(op))
       return comparison(compare);
+    if (auto load = dyn_cast<LoadOp>(op)) {
+      auto [isOne, entry] = entryOf(load);
+      Value isUnknown = negation(isOne);
+      return {either(isUnknown, entry), either(isUnknown, negation(entry))};
+    }
     SmallVector<Value> sources = sourcesOf(value);
     if (isa<arith::AndIOp>(op))
       return conjunction(truth(sources[0]), truth(sources[1]));
@@ -357,6 +374,20 @@ private:
     return result;
   }
 
+  /// Whether all pairs of the box read the same entry of a table (i1), and that
+  /// entry if they do.
+  std::pair<Value, Value> entryOf(LoadOp op) {
+    Value isOne = bit(true);
+    SmallVector<Value> indices;
+    for (Value index : op.getIndices()) {
+      Interval at = range(index);
+      isOne = both(isOne, atMost(at.high, at.low));
+      indices.push_back(toI32(at.low));
+    }
+    return {isOne, emitter.context.lowerLoad(b, op, indices,
+                                             emitter.uniform(op.getTable()))};
+  }
+
   Interval asIndex(Value value) {
     Value number = toIndex(value);
     return {number, number, {}};
@@ -382,6 +413,13 @@ private:
                        bounds.smax().getSExtValue() > large);
     if (!op || !hasRule(op) || mayLeave64)
       return widest;
+    if (auto load = dyn_cast<LoadOp>(op)) {
+      auto [isOne, entry] = entryOf(load);
+      Value known = toIndex(entry);
+      return {select(isOne, known, widest.low),
+              select(isOne, known, widest.high),
+              {}};
+    }
     std::optional<Interval> exact = integerRule(value, op);
     if (!exact)
       return widest;
@@ -581,6 +619,12 @@ private:
 
   std::optional<Interval> floatRule(Value value, Operation *op) {
     Type type = value.getType();
+    if (auto load = dyn_cast<LoadOp>(op)) {
+      auto [isOne, entry] = entryOf(load);
+      Interval any = anyFloat(type);
+      return Interval{select(isOne, entry, any.low),
+                      select(isOne, entry, any.high), negation(isOne)};
+    }
     SmallVector<Value> sources = sourcesOf(value);
     if (isa<arith::SelectOp, scf::IfOp>(op)) {
       Interval x = range(sources[1]), y = range(sources[2]);

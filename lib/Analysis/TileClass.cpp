@@ -41,16 +41,27 @@ static Existence emitExistence(ImplicitLocOpBuilder &b, MaskLogic &logic,
 
 TileClass attn::emitTileClass(ImplicitLocOpBuilder &b, MaskLogic &logic,
                               const MaskContext &context, const Box &box,
-                              IntervalEmitter::PartInterval parts) {
+                              IntervalEmitter::PartInterval parts,
+                              PositionClasses *classes) {
   Emission e(b);
   IntervalEmitter emitter(b, logic, context);
   Existence kept = emitExistence(b, logic, emitter, logic.kept, box, parts);
   Existence dropped =
       emitExistence(b, logic, emitter, logic.dropped, box, parts);
+  PositionClasses::Difference difference;
+  if (classes)
+    difference = classes->emitDifference(b, emitter, box, parts);
   Value guards = emitter.guardsHold(), wraps = e.negation(guards);
+  if (classes)
+    difference = {e.either(difference.queries, wraps),
+                  e.either(difference.keys, wraps)};
   Value canKeep = e.either(kept.can, wraps);
   Value canDrop = e.either(dropped.can, wraps);
   // Every pair is in one of the two.
-  return {canKeep, e.either(e.both(kept.does, guards), e.negation(canDrop)),
-          canDrop, e.either(e.both(dropped.does, guards), e.negation(canKeep))};
+  return {canKeep,
+          e.either(e.both(kept.does, guards), e.negation(canDrop)),
+          canDrop,
+          e.either(e.both(dropped.does, guards), e.negation(canKeep)),
+          difference.queries,
+          difference.keys};
 }

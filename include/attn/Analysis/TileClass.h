@@ -2,7 +2,7 @@
 #ifndef ATTN_ANALYSIS_TILECLASS_H
 #define ATTN_ANALYSIS_TILECLASS_H
 
-#include "attn/Analysis/Intervals.h"
+#include "attn/Analysis/PositionClasses.h"
 
 namespace mlir::attn {
 
@@ -10,13 +10,17 @@ namespace mlir::attn {
 struct TileClass {
   Value canKeep, doesKeep; ///< a pair may be kept; a pair is kept
   Value canDrop, doesDrop;
+  /// Whether all queries (all keys) need a look, or one of each class does;
+  /// null where no classes are given.
+  Value queriesDiffer, keysDiffer;
 };
 
 /// Emits the class of the tile `box`, which is not empty and lies inside the
 /// tensors. Never wrong; decided at once if the logic is exact.
 TileClass emitTileClass(ImplicitLocOpBuilder &builder, MaskLogic &logic,
                         const MaskContext &context, const Box &box,
-                        IntervalEmitter::PartInterval parts);
+                        IntervalEmitter::PartInterval parts,
+                        PositionClasses *classes = nullptr);
 
 } // namespace mlir::attn
 

@@ -37,22 +37,29 @@ inline SmallVector<Type> tileListTypes(MLIRContext *context) {
 ///
 ///   captures...
 ///   queries, keys index
+///   searchers     index: how many tasks share the tiles of a word that the
+///                 logic leaves open; divides 32
 ///   queryParts    memref<?x?x?x?x2xi32> [part][batch][head][query tile]: the
 ///                 least and greatest value of each part (MaskLogic::parts)
 ///                 on a tile, floats by their bits
 ///   keyParts      the same for [..][key tile]
+///   queryLeaders  memref<?x?x?x?xi32> [batch][head][query tile][word]: a bit
+///                 for each query of a tile that is the first of its class
+///                 (PositionClasses), and maybe for others; empty if there is
+///                 one class
+///   keyLeaders    the same for [..][key tile][word]
 ///   kept, full    memref<?x?x?x?xi32> [batch][head][query tile][word]: in a
 ///                 word a bit for each of 32 key tiles, whether some pair is
-///                 kept, and whether all are
+///                 kept, and whether all are; zero before
 ///   order, firsts, counts, tiles         as above
 ///   total         memref<?xi64>         the sum of the counts; zero before
 ///   pairs         memref<?x?x?xi64>     [batch][head][query tile]: pairs kept
 namespace tile_lists {
 // For lists.
-/// Tasks: [batch][head][query tile], [..][key tile].
+/// Parts and leaders. Tasks: [batch][head][query tile], [..][key tile].
 constexpr const char *queryParts = "_query_parts";
 constexpr const char *keyParts = "_key_parts";
-/// One task for each word of `kept`.
+/// Tasks: [batch][head][query tile][word][searcher].
 constexpr const char *classify = "_classify";
 /// Tasks: [batch][head][row]. `count` writes counts and firsts, `fill` order
 /// and tiles.

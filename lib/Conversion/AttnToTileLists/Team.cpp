@@ -4,6 +4,7 @@
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/GPU/IR/GPUDialect.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/LLVMIR/NVVMDialect.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 
@@ -23,6 +24,17 @@ Value Team::combine(Value x, Value y, Combine how) {
                    : Value(arith::MaxSIOp::create(b, x, y));
   }
   llvm_unreachable("all kinds are handled");
+}
+
+Value Team::index(int64_t value) {
+  return arith::ConstantIndexOp::create(b, value);
+}
+Value Team::i32(int64_t value) {
+  return arith::ConstantIntOp::create(b, value, 32);
+}
+
+Value Team::negation(Value bit) {
+  return arith::XOrIOp::create(b, bit, arith::ConstantIntOp::create(b, 1, 1));
 }
 
 SmallVector<Value> attn::delinearize(ImplicitLocOpBuilder &b, Value task,
@@ -83,6 +95,45 @@ public:
     return llvm::to_vector_of<Value>(loop.getResults());
   }
 
+  Found search(int64_t count, llvm::function_ref<Value(Value)> word,
+               llvm::function_ref<Value(Value)> test, Found found) override {
+    auto words = scf::ForOp::create(b, index(0), index(count), index(1),
+                                    ValueRange{found.holds, found.fails});
+    OpBuilder::InsertionGuard guard(b);
+    b.setInsertionPointToEnd(words.getBody());
+    Value first = arith::MulIOp::create(b, words.getInductionVar(), index(32));
+    SmallVector<Value> initial{word(words.getInductionVar())};
+    llvm::append_range(initial, words.getRegionIterArgs());
+    auto bits = scf::WhileOp::create(
+        b, ValueRange(initial).getTypes(), initial,
+        [&](OpBuilder &nested, Location, ValueRange state) {
+          OpBuilder::InsertionGuard guard(b);
+          b.setInsertionPointToEnd(nested.getInsertionBlock());
+          Value some = arith::CmpIOp::create(b, arith::CmpIPredicate::ne,
+                                             state[0], i32(0));
+          Value isKnown = arith::AndIOp::create(b, state[1], state[2]);
+          scf::ConditionOp::create(
+              b, arith::AndIOp::create(b, some, negation(isKnown)), state);
+        },
+        [&](OpBuilder &nested, Location, ValueRange state) {
+          OpBuilder::InsertionGuard guard(b);
+          b.setInsertionPointToEnd(nested.getInsertionBlock());
+          Value bit = LLVM::CountTrailingZerosOp::create(
+              b, b.getI32Type(), state[0], /*is_zero_poison=*/true);
+          Value number = arith::AddIOp::create(
+              b, first, arith::IndexCastOp::create(b, b.getIndexType(), bit));
+          Value holds = test(number);
+          Value rest = arith::AndIOp::create(
+              b, state[0], arith::SubIOp::create(b, state[0], i32(1)));
+          scf::YieldOp::create(
+              b,
+              ValueRange{rest, arith::OrIOp::create(b, state[1], holds),
+                         arith::OrIOp::create(b, state[2], negation(holds))});
+        });
+    scf::YieldOp::create(b, bits.getResults().drop_front());
+    return {words.getResult(0), words.getResult(1)};
+  }
+
   void eachLane(llvm::function_ref<void(Value)> body) override {
     auto loop = scf::ForOp::create(b, index(0), index(32), index(1));
     OpBuilder::InsertionGuard guard(b);
@@ -90,11 +141,6 @@ public:
     body(loop.getInductionVar());
   }
   void once(llvm::function_ref<void()> body) override { body(); }
-
-private:
-  Value index(int64_t value) {
-    return arith::ConstantIndexOp::create(b, value);
-  }
 };
 
 class Warp final : public Team {
@@ -155,6 +201,22 @@ public:
     (void)words;
     return result;
   }
+  /// All words at once: what a lane reads for one does not wait for another.
+  Found search(int64_t count, llvm::function_ref<Value(Value)> word,
+               llvm::function_ref<Value(Value)> test, Found found) override {
+    Value shift = arith::IndexCastOp::create(b, b.getI32Type(), lane);
+    for (int64_t i = 0; i < count; ++i) {
+      Value shifted = arith::ShRUIOp::create(b, word(index(i)), shift);
+      Value isAsked = arith::TruncIOp::create(b, b.getI1Type(), shifted);
+      Value holds = test(arith::AddIOp::create(b, lane, index(32 * i)));
+      found.holds = arith::OrIOp::create(
+          b, found.holds, arith::AndIOp::create(b, isAsked, holds));
+      found.fails = arith::OrIOp::create(
+          b, found.fails, arith::AndIOp::create(b, isAsked, negation(holds)));
+    }
+    return {any(found.holds), any(found.fails)};
+  }
+
   void eachLane(llvm::function_ref<void(Value)> body) override { body(lane); }
   void once(llvm::function_ref<void()> body) override {
     Value isFirst =
@@ -177,12 +239,6 @@ private:
     module->setAttr(gpu::GPUDialect::getContainerModuleAttrName(),
                     b.getUnitAttr());
     return gpu::GPUModuleOp::create(b, "tile_lists");
-  }
-  Value index(int64_t value) {
-    return arith::ConstantIndexOp::create(b, value);
-  }
-  Value i32(int64_t value) {
-    return arith::ConstantIntOp::create(b, value, 32);
   }
 };
 

@@ -36,6 +36,17 @@ public:
   virtual SmallVector<Value>
   ballot(size_t words,
          llvm::function_ref<SmallVector<Value>(Value lane)> bits) = 0;
+  /// Whether `test` (i1) holds for some of the numbers that are bits of words
+  /// number 0 to `count` - 1, and fails for some, beside what `found` says of
+  /// others already; may stop when both are. `test` must do no harm for any
+  /// other number that the words have room for.
+  struct Found {
+    Value holds, fails; ///< i1
+  };
+  virtual Found search(int64_t count,
+                       llvm::function_ref<Value(Value number)> word,
+                       llvm::function_ref<Value(Value number)> test,
+                       Found found) = 0;
   /// Does `body` for lane 0 to 31, at once or one after the other.
   virtual void eachLane(llvm::function_ref<void(Value lane)> body) = 0;
   /// Does `body` in one lane.
@@ -45,6 +56,10 @@ public:
 
 protected:
   explicit Team(Location loc) : b(loc, loc.getContext()) {}
+
+  Value index(int64_t value);
+  Value i32(int64_t value);
+  Value negation(Value bit);
 };
 
 std::unique_ptr<Team> createThread(Location loc);

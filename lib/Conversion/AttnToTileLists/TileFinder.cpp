@@ -2,6 +2,7 @@
 // pairs.
 #include "TileFinder.h"
 
+#include "attn/Analysis/PositionClasses.h"
 #include "attn/Analysis/TileClass.h"
 #include "attn/Conversion/TileLists.h"
 #include "attn/Dialect/Attn/IR/ModProgram.h"
@@ -21,15 +22,16 @@ namespace {
 class TileFinder {
 public:
   TileFinder(ModuleOp module, Team &team, const TileFinderSpec &spec)
-      : module(module), team(team), b(team.b), spec(spec), logic(spec.mask) {
+      : module(module), team(team), b(team.b), spec(spec), logic(spec.mask),
+        classes(logic) {
     MLIRContext *context = module.getContext();
     int64_t dynamic = ShapedType::kDynamic;
     Type i32 = b.getI32Type(), i64 = b.getI64Type(), index = b.getIndexType();
     types = spec.captures;
-    types.append({index, index});
+    types.append({index, index, index});
     Type parts = MemRefType::get({dynamic, dynamic, dynamic, dynamic, 2}, i32);
     Type words = MemRefType::get({dynamic, dynamic, dynamic, dynamic}, i32);
-    types.append({parts, parts, words, words});
+    types.append({parts, parts, words, words, words, words});
     llvm::append_range(types, tileListTypes(context));
     types.append({MemRefType::get({dynamic}, i64),
                   MemRefType::get({dynamic, dynamic, dynamic}, i64)});
@@ -51,7 +53,9 @@ public:
     kernel(
         tile_lists::classify,
         [&] {
-          return dims(kept, {0, 1, 2, 3});
+          SmallVector<Value> sizes = dims(kept, {0, 1, 2, 3});
+          sizes.push_back(searchers);
+          return sizes;
         },
         [&](ValueRange ids) { buildClasses(ids); });
     buildCountAndFill(tile_lists::count, tile_lists::fill,
@@ -94,8 +98,9 @@ private:
   void bind(ValueRange arguments) {
     size_t i = spec.captures.size();
     captures = llvm::to_vector(arguments.take_front(i));
-    for (Value *target : {&queries, &keys, &queryParts, &keyParts, &kept, &full,
-                          &order, &firsts, &counts, &tiles, &total, &pairs})
+    for (Value *target : {&queries, &keys, &searchers, &queryParts, &keyParts,
+                          &queryLeaders, &keyLeaders, &kept, &full, &order,
+                          &firsts, &counts, &tiles, &total, &pairs})
       *target = arguments[i++];
   }
 
@@ -134,6 +139,11 @@ private:
   }
 
   void buildParts(ValueRange ids, bool ofQueries) {
+    buildExtremes(ids, ofQueries);
+    buildLeaders(ids, ofQueries);
+  }
+
+  void buildExtremes(ValueRange ids, bool ofQueries) {
     SmallVector<Value> parts = partsOf(ofQueries);
     if (parts.empty())
       return;
@@ -185,6 +195,8 @@ private:
     bool ofQueries = logic.dependence()->isRow(part);
     SmallVector<Value> all = partsOf(ofQueries);
     int64_t number = llvm::find(all, part) - all.begin();
+    if (number == static_cast<int64_t>(all.size()))
+      return unbounded(part.getType());
     auto load = [&](int64_t which) -> Value {
       Value value = memref::LoadOp::create(
           b, ofQueries ? queryParts : keyParts,
@@ -197,12 +209,135 @@ private:
     return {load(0), load(1), {}};
   }
 
+  Interval unbounded(Type type) {
+    if (!isa<FloatType>(type))
+      return {index(INT32_MIN), index(INT32_MAX), {}};
+    Value nan = arith::ConstantOp::create(
+        b, b.getFloatAttr(type, std::numeric_limits<double>::quiet_NaN()));
+    return {nan, nan, {}};
+  }
+
+  //===--- leaders --------------------------------------------------------===//
+  /// Takes the first position of those that are left and all that are equal to
+  /// it, until none is left or the classes are so many that they do not pay.
+  void buildLeaders(ValueRange ids, bool ofQueries) {
+    ArrayRef<Value> values = ofQueries ? classes.ofQuery : classes.ofKey;
+    if (values.empty())
+      return;
+    int64_t size = ofQueries ? spec.queryTile : spec.keyTile;
+    auto [first, end] = ofQueries ? queriesOf(ids[2]) : keysOf(ids[2]);
+    Value last = sub(end, index(1));
+    auto valuesAt = [&, first = first](Value offset) {
+      Value position = arith::MinSIOp::create(b, add(first, offset), last);
+      SliceCloner cloner = slice(ids[0], ids[1]);
+      ProgramDependence &positions = *logic.dependence();
+      cloner.map(ofQueries ? positions.query : positions.key, toI32(position));
+      return llvm::map_to_vector(
+          values, [&](Value value) { return bitsOf(cloner.get(value)); });
+    };
+    int64_t words = wordsOf(size), most = std::max<int64_t>(size / 4, 1);
+    // State: turns, leaders..., remaining...
+    SmallVector<Value> initial{index(0)};
+    initial.append(words, i32(0));
+    for (int64_t word = 0; word < words; ++word)
+      initial.push_back(existing(index(word), sub(end, first)));
+    auto search = scf::WhileOp::create(
+        b, ValueRange(initial).getTypes(), initial,
+        [&](OpBuilder &nested, Location, ValueRange state) {
+          inside(nested, [&] {
+            Value some = i32(0);
+            for (Value word : state.take_back(words))
+              some = arith::OrIOp::create(b, some, word);
+            some = arith::CmpIOp::create(b, arith::CmpIPredicate::ne, some,
+                                         i32(0));
+            scf::ConditionOp::create(b, both(some, less(state[0], index(most))),
+                                     state);
+          });
+        },
+        [&](OpBuilder &nested, Location, ValueRange state) {
+          inside(nested, [&] {
+            auto [offset, rest] = takeFirst(state.take_back(words));
+            SmallVector<Value> own = valuesAt(offset);
+            SmallVector<Value> next{add(state[0], index(1))};
+            for (int64_t word = 0; word < words; ++word) {
+              Value taken = arith::XOrIOp::create(b, rest[word],
+                                                  state.take_back(words)[word]);
+              next.push_back(arith::OrIOp::create(b, state[1 + word], taken));
+            }
+            for (int64_t word = 0; word < words; ++word) {
+              Value equal = team.ballot(1, [&](Value lane) {
+                Value isEqual = arith::ConstantIntOp::create(b, 1, 1);
+                SmallVector<Value> others =
+                    valuesAt(add(lane, index(32 * word)));
+                for (auto [x, y] : llvm::zip(own, others))
+                  isEqual = both(
+                      isEqual,
+                      arith::CmpIOp::create(b, arith::CmpIPredicate::eq, x, y));
+                return SmallVector<Value>{isEqual};
+              })[0];
+              next.push_back(arith::AndIOp::create(
+                  b, rest[word], arith::XOrIOp::create(b, equal, i32(-1))));
+            }
+            scf::YieldOp::create(b, next);
+          });
+        });
+    team.once([&] {
+      for (int64_t word = 0; word < words; ++word)
+        store(arith::OrIOp::create(b, search.getResult(1 + word),
+                                   search.getResult(1 + words + word)),
+              ofQueries ? queryLeaders : keyLeaders, ids, index(word));
+    });
+  }
+
+  /// What two values have in common if they are equal.
+  Value bitsOf(Value value) {
+    auto type = dyn_cast<FloatType>(value.getType());
+    return type ? Value(arith::BitcastOp::create(
+                      b, b.getIntegerType(type.getWidth()), value))
+                : value;
+  }
+
+  int64_t wordsOf(int64_t size) { return llvm::divideCeil(size, 32); }
+
+  /// The bits of a word of a tile for the `length` positions that the tile has.
+  Value existing(Value word, Value length) {
+    Value left = sub(length, mul(word, index(32)));
+    left = arith::MaxSIOp::create(b, index(0),
+                                  arith::MinSIOp::create(b, left, index(32)));
+    return toI32(sub(arith::ShLIOp::create(b, index(1), left), index(1)));
+  }
+
+  /// The number of the lowest bit that is set in `words`, -1 if none is, and
+  /// the words without it.
+  std::pair<Value, SmallVector<Value>> takeFirst(ValueRange words) {
+    Value number = index(-1);
+    for (int64_t word = words.size(); word-- > 0;) {
+      Value bit = LLVM::CountTrailingZerosOp::create(
+          b, b.getI32Type(), words[word], /*is_zero_poison=*/false);
+      number = select(isZero(words[word]), number,
+                      add(toIndex(bit), index(32 * word)));
+    }
+    SmallVector<Value> rest;
+    Value isTaken = arith::ConstantIntOp::create(b, 0, 1);
+    for (Value word : words) {
+      Value without = arith::AndIOp::create(
+          b, word, arith::SubIOp::create(b, word, i32(1)));
+      rest.push_back(select(isTaken, word, without));
+      isTaken = either(isTaken, negation(isZero(word)));
+    }
+    return {number, rest};
+  }
+
+  Value isZero(Value word) {
+    return arith::CmpIOp::create(b, arith::CmpIPredicate::eq, word, i32(0));
+  }
+
   //===--- classes --------------------------------------------------------===//
   void buildClasses(ValueRange ids) {
     Value batch = ids[0], head = ids[1], row = ids[2], word = ids[3];
     Value count = tileCount(keys, spec.keyTile);
     Value firstTile = mul(word, index(32));
-    SmallVector<Value> words = team.ballot(3, [&](Value lane) {
+    SmallVector<Value> words = team.ballot(5, [&](Value lane) {
       Value tile = add(firstTile, lane);
       Value exists = less(tile, count);
       // The last tile stands in for those that do not exist.
@@ -210,21 +345,46 @@ private:
       TileClass found = classOf(batch, head, row, tile);
       Value unsure = either(both(found.canKeep, negation(found.doesKeep)),
                             both(found.canDrop, negation(found.doesDrop)));
-      return SmallVector<Value>{both(exists, found.doesKeep),
-                                both(exists, found.doesDrop),
-                                both(exists, unsure)};
+      return SmallVector<Value>{
+          both(exists, found.doesKeep), both(exists, found.doesDrop),
+          both(exists, unsure), found.queriesDiffer, found.keysDiffer};
     });
-    auto decided = forEachBit(
-        words[2], {words[0], words[1]}, [&](Value bit, ValueRange state) {
-          Value tile = add(firstTile, toIndex(bit));
-          return searchTile(batch, head, row, tile, bit, state);
-        });
-    Value isFull = arith::AndIOp::create(
-        b, decided[0], arith::XOrIOp::create(b, decided[1], i32(-1)));
+    Value own = bitsOfSearcher(ids[4]);
+    auto found =
+        forEachBit(arith::AndIOp::create(b, words[2], own),
+                   {words[0], words[1]}, [&](Value bit, ValueRange state) {
+                     Value tile = add(firstTile, toIndex(bit));
+                     SearchedTile searched{batch,
+                                           head,
+                                           row,
+                                           tile,
+                                           isSet(words[3], bit),
+                                           isSet(words[4], bit)};
+                     return searchTile(searched, bit, state);
+                   });
+    // Tiles that others search are for them to report.
+    Value isFull =
+        arith::AndIOp::create(b, arith::AndIOp::create(b, found[0], own),
+                              arith::XOrIOp::create(b, found[1], i32(-1)));
     team.once([&] {
-      memref::StoreOp::create(b, decided[0], kept, ids);
-      memref::StoreOp::create(b, isFull, full, ids);
+      for (auto [bits, memory] :
+           {std::pair(found[0], kept), std::pair(isFull, full)})
+        memref::AtomicRMWOp::create(b, arith::AtomicRMWKind::ori, bits, memory,
+                                    ids.drop_back());
     });
+  }
+
+  /// Every `searchers`-th bit.
+  Value bitsOfSearcher(Value number) {
+    Value all = index(UINT32_MAX);
+    Value one = sub(arith::ShLIOp::create(b, index(1), searchers), index(1));
+    return toI32(
+        arith::ShLIOp::create(b, arith::DivUIOp::create(b, all, one), number));
+  }
+
+  Value isSet(Value word, Value bit) {
+    Value shifted = arith::ShRUIOp::create(b, word, bit);
+    return arith::TruncIOp::create(b, b.getI1Type(), shifted);
   }
 
   TileClass classOf(Value batch, Value head, Value row, Value tile) {
@@ -233,67 +393,95 @@ private:
     Value one = index(1);
     Box box{firstQuery, sub(endOfQueries, one), firstKey, sub(endOfKeys, one)};
     MaskContext context{batch, head, queries, keys, captures, loadFromMemory};
-    return emitTileClass(b, logic, context, box, [&](Value part) {
-      return loadPart(part, batch, head, row, tile);
-    });
+    TileClass found = emitTileClass(
+        b, logic, context, box,
+        [&](Value part) { return loadPart(part, batch, head, row, tile); },
+        logic.isExact ? nullptr : &classes);
+    if (logic.isExact) // Only wrapping leaves a tile open.
+      found.queriesDiffer = found.keysDiffer =
+          arith::ConstantIntOp::create(b, 1, 1);
+    return found;
   }
 
-  /// Evaluates the pairs of a tile, row by row, until one is kept and one is
-  /// dropped; sets its bits in the words {kept, dropped}. Rows are taken from
-  /// both ends inwards: where a document begins inside of the tile, the first
-  /// row and the last one differ, and neither the rows nor the keys between
-  /// need a look.
-  SmallVector<Value> searchTile(Value batch, Value head, Value row, Value tile,
-                                Value bit, ValueRange words) {
-    auto [firstQuery, endOfQueries] = queriesOf(row);
-    auto [firstKey, endOfKeys] = keysOf(tile);
-    auto isSet = [&](Value word) -> Value {
-      Value shifted = arith::ShRUIOp::create(b, word, bit);
-      return arith::TruncIOp::create(b, b.getI1Type(), shifted);
-    };
-    Value start = add(firstKey, team.lane);
+  struct SearchedTile {
+    Value batch, head, row, tile;
+    Value queriesDiffer, keysDiffer; ///< i1, as in TileClass
+  };
+
+  /// Evaluates the pairs of a tile that may differ, query by query, until one
+  /// is kept and one is dropped; sets the tile's bits in the words {kept,
+  /// dropped}. The last query comes first: where a document begins inside of
+  /// the tile, it and the first one differ, and none between them needs a look.
+  SmallVector<Value> searchTile(const SearchedTile &tile, Value bit,
+                                ValueRange words) {
+    auto [firstQuery, endOfQueries] = queriesOf(tile.row);
+    auto [firstKey, endOfKeys] = keysOf(tile.tile);
     Value rows = sub(endOfQueries, firstQuery);
-    Value lastQuery = sub(endOfQueries, index(1));
-    auto rowOf = [&, firstQuery = firstQuery](Value number) {
-      Value half = arith::ShRUIOp::create(b, number, index(1));
-      Value isOdd = arith::CmpIOp::create(
-          b, arith::CmpIPredicate::ne,
-          arith::AndIOp::create(b, number, index(1)), index(0));
-      return select(isOdd, sub(lastQuery, half), add(firstQuery, half));
+    Value columns = sub(endOfKeys, firstKey),
+          lastKey = sub(endOfKeys, index(1));
+    auto word = [&](bool ofQueries, Value number) {
+      return wordOf(tile, ofQueries, number, ofQueries ? rows : columns);
     };
+    // State: query, whether a pair is kept, and dropped, other queries...
+    SmallVector<Value> initial{sub(rows, index(1)), isSet(words[0], bit),
+                               isSet(words[1], bit)};
+    for (int64_t i = 0; i < wordsOf(spec.queryTile); ++i)
+      initial.push_back(word(/*ofQueries=*/true, index(i)));
     auto search = scf::WhileOp::create(
-        b, TypeRange{b.getIndexType(), b.getI1Type(), b.getI1Type()},
-        ValueRange{index(0), isSet(words[0]), isSet(words[1])},
+        b, ValueRange(initial).getTypes(), initial,
         [&](OpBuilder &nested, Location, ValueRange state) {
           inside(nested, [&] {
-            Value more =
-                both(less(state[0], rows), negation(both(state[1], state[2])));
-            scf::ConditionOp::create(b, more, state);
+            Value exists = less(index(-1), state[0]);
+            scf::ConditionOp::create(
+                b, both(exists, negation(both(state[1], state[2]))), state);
           });
         },
-        [&, end = endOfKeys](OpBuilder &nested, Location, ValueRange state) {
+        [&, firstQuery = firstQuery,
+         firstKey = firstKey](OpBuilder &nested, Location, ValueRange state) {
           inside(nested, [&] {
-            Value query = rowOf(state[0]);
-            auto seen = loop(start, end, team.width, {state[1], state[2]},
-                             [&](Value key, ValueRange seen) {
-                               Value keep = evaluate(batch, head, query, key);
-                               return SmallVector<Value>{
-                                   either(seen[0], keep),
-                                   either(seen[1], negation(keep))};
-                             });
-            scf::YieldOp::create(b, ValueRange{add(state[0], index(1)),
-                                               team.any(seen[0]),
-                                               team.any(seen[1])});
+            Value query = add(firstQuery, state[0]);
+            Team::Found found = team.search(
+                wordsOf(spec.keyTile),
+                [&](Value i) { return word(/*ofQueries=*/false, i); },
+                [&](Value offset) {
+                  Value key =
+                      arith::MinSIOp::create(b, add(firstKey, offset), lastKey);
+                  return evaluate(tile.batch, tile.head, query, key);
+                },
+                {state[1], state[2]});
+            auto [next, rest] = takeFirst(state.drop_front(3));
+            SmallVector<Value> yielded{next, found.holds, found.fails};
+            llvm::append_range(yielded, rest);
+            scf::YieldOp::create(b, yielded);
           });
         });
     SmallVector<Value> next;
     for (auto [word, found] :
-         llvm::zip(words, search.getResults().drop_front())) {
+         llvm::zip(words, search.getResults().slice(1, 2))) {
       Value wide = arith::ExtUIOp::create(b, b.getI32Type(), found);
       next.push_back(
           arith::OrIOp::create(b, word, arith::ShLIOp::create(b, wide, bit)));
     }
     return next;
+  }
+
+  /// Bits for the queries or keys of a tile that need a look.
+  Value wordOf(const SearchedTile &tile, bool ofQueries, Value number,
+               Value length) {
+    Value all = existing(number, length);
+    if (logic.isExact)
+      return all;
+    bool isOneClass = (ofQueries ? classes.ofQuery : classes.ofKey).empty();
+    Value isFirst =
+        arith::CmpIOp::create(b, arith::CmpIPredicate::eq, number, index(0));
+    Value leaders =
+        isOneClass ? Value(arith::ExtUIOp::create(b, b.getI32Type(), isFirst))
+                   : load(ofQueries ? queryLeaders : keyLeaders,
+                          ValueRange{tile.batch, tile.head,
+                                     ofQueries ? tile.row : tile.tile},
+                          number);
+    return select(ofQueries ? tile.queriesDiffer : tile.keysDiffer, all,
+                  leaders);
   }
 
   //===--- lists ----------------------------------------------------------===//
@@ -601,11 +789,12 @@ private:
   ImplicitLocOpBuilder &b;
   const TileFinderSpec &spec;
   MaskLogic logic;
+  PositionClasses classes;
   SmallVector<Type> types;
   // The arguments of the function that is being emitted.
   SmallVector<Value> captures;
-  Value queries, keys, queryParts, keyParts, kept, full, order, firsts, counts,
-      tiles, total, pairs;
+  Value queries, keys, searchers, queryParts, keyParts, queryLeaders,
+      keyLeaders, kept, full, order, firsts, counts, tiles, total, pairs;
 };
 
 } // namespace

@@ -35,8 +35,8 @@ func.func @layer(%q: !t, %k: !t, %v: !t, %ids: tensor<?xi32>) -> !t {
 
 // What the mask reads at the query, once for each tile of 64.
 // CHECK-LABEL: func.func @layer_query_parts(
-// CHECK-SAME:    %[[IDS:[a-z0-9]+]]: memref<?xi32>, %[[QUERIES:[a-z0-9]+]]: index, %[[KEYS:[a-z0-9]+]]: index,
-// CHECK-SAME:    %[[QP:[a-z0-9]+]]: memref<?x?x?x?x2xi32>
+// CHECK-SAME:    %[[IDS:[a-z0-9]+]]: memref<?xi32>, %[[QUERIES:[a-z0-9]+]]: index, %[[KEYS:[a-z0-9]+]]: index, %{{[a-z0-9]+}}: index,
+// CHECK-SAME:    %[[QP:[a-z0-9]+]]: memref<?x?x?x?x2xi32>, %{{[a-z0-9]+}}: memref<?x?x?x?x2xi32>, %[[QL:[a-z0-9]+]]: memref<?x?x?x?xi32>
 // CHECK-SAME:    attributes {attn.kernel}
 // CHECK:   scf.forall (%[[B:.*]], %[[H:.*]], %[[T:.*]]) in
 // CHECK:     %[[FIRST:.*]] = arith.muli %[[T]], %c64
@@ -46,16 +46,23 @@ func.func @layer(%q: !t, %k: !t, %v: !t, %ids: tensor<?xi32>) -> !t {
 // CHECK:       arith.maxsi
 // CHECK:     memref.store %{{.*}}, %[[QP]][%c0, %[[B]], %[[H]], %[[T]], %c0]
 // CHECK:     memref.store %{{.*}}, %[[QP]][%c0, %[[B]], %[[H]], %[[T]], %c1]
+// The first query of each document in a tile, as bits of two words.
+// CHECK:     scf.while
+// CHECK:       llvm.intr.cttz
+// CHECK:       arith.cmpi eq
+// CHECK:     memref.store %{{.*}}, %[[QL]][%[[B]], %[[H]], %[[T]], %c0]
+// CHECK:     memref.store %{{.*}}, %[[QL]][%[[B]], %[[H]], %[[T]], %c1]
 // CHECK-LABEL: func.func @layer_key_parts(
 // CHECK:     arith.muli %{{.*}}, %c32
 //
-// Tiles in words of 32; the pairs of one that is not decided are evaluated.
+// Tiles in words of 32; of one that is not decided, pairs are evaluated: those of the first of each document, or all
+// where the inequality is mixed.
 // CHECK-LABEL: func.func @layer_classify(
 // CHECK:   scf.forall
 // CHECK:     scf.for %{{.*}} = %c0 to %c32 step %c1
 // CHECK:     llvm.intr.cttz
 // CHECK:     scf.while
-// CHECK:     memref.store
+// CHECK:     memref.atomic_rmw ori
 // CHECK-LABEL: func.func @layer_count(
 // CHECK:     llvm.intr.ctpop
 // CHECK:     memref.atomic_rmw addi
