@@ -1,9 +1,17 @@
 // OpenBLAS through dlopen, and the plain loops that replace it in references.
 #include "BLAS.h"
 
+#include "CrashNote.h"
 #include "Parallel.h"
 
+#include <cerrno>
+#include <csignal>
 #include <dlfcn.h>
+#include <fcntl.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 using namespace attn;
 using namespace attn::bench;
@@ -11,24 +19,64 @@ using namespace attn::bench;
 // The values of CBLAS_ORDER and CBLAS_TRANSPOSE.
 enum { rowMajor = 101, noTranspose = 111, transpose = 112 };
 
+Result<BLAS> BLAS::load() {
+  void *library = nullptr;
+  for (const char *name : {"libopenblas.so.0", "libopenblas.so"})
+    if (!library)
+      library = dlopen(name, RTLD_NOW | RTLD_LOCAL);
+  if (!library)
+    return Error{"libopenblas.so.0 cannot be loaded"};
+  BLAS blas;
+  blas.sgemm = reinterpret_cast<Gemm<float>>(dlsym(library, "cblas_sgemm"));
+  blas.dgemm = reinterpret_cast<Gemm<double>>(dlsym(library, "cblas_dgemm"));
+  auto setThreads = reinterpret_cast<void (*)(int)>(
+      dlsym(library, "openblas_set_num_threads"));
+  if (!blas.sgemm || !blas.dgemm || !setThreads)
+    return Error{"libopenblas.so.0 lacks cblas_sgemm, cblas_dgemm or "
+                 "openblas_set_num_threads"};
+  setThreads(coreCount());
+  // Each thread takes its buffers (128 MiB) when it first needs them, and keeps
+  // them: now, when it is known that there is memory for them.
+  std::vector<double> matrix(256 * 256), product(256 * 256);
+  blas.gemm(false, 256, 256, 256, MatrixView<const double>{matrix.data(), 256},
+            MatrixView<const double>{matrix.data(), 256},
+            MatrixView<double>{product.data(), 256});
+  return blas;
+}
+
+/// Whether load() comes to an end, found out in a process that may hang: where
+/// OpenBLAS gets no memory it asks for it again, for ever, and where it gets no
+/// threads it sends SIGINT.
+Result<void> BLAS::tryToLoad() {
+  pid_t child = fork();
+  if (child == 0) {
+    endCase(); // a crash here is not one there
+    for (int number : {SIGINT, SIGTERM, SIGABRT, SIGSEGV})
+      signal(number, SIG_DFL);
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    int nowhere = open("/dev/null", O_WRONLY);
+    dup2(nowhere, STDERR_FILENO);
+    // Seconds of a processor, which a loop takes and a busy machine does not.
+    rlim_t patience = 2 + coreCount() / 8;
+    rlimit limit = {patience, patience};
+    setrlimit(RLIMIT_CPU, &limit);
+    alarm(60);
+    _exit(load() ? 0 : 2);
+  }
+  int status = 0;
+  while (child > 0 && waitpid(child, &status, 0) < 0 && errno == EINTR)
+    ;
+  if (child > 0 && WIFEXITED(status))
+    return {}; // a library that is not there is load()'s to say
+  return Error{"libopenblas.so.0 does not start with the memory and the "
+               "threads that this process may have (ulimit -v, ulimit -u)"};
+}
+
 Result<const BLAS *> BLAS::get() {
   static const Result<BLAS> loaded = []() -> Result<BLAS> {
-    void *library = nullptr;
-    for (const char *name : {"libopenblas.so.0", "libopenblas.so"})
-      if (!library)
-        library = dlopen(name, RTLD_NOW | RTLD_LOCAL);
-    if (!library)
-      return Error{"libopenblas.so.0 cannot be loaded"};
-    BLAS blas;
-    blas.sgemm = reinterpret_cast<Gemm<float>>(dlsym(library, "cblas_sgemm"));
-    blas.dgemm = reinterpret_cast<Gemm<double>>(dlsym(library, "cblas_dgemm"));
-    auto setThreads = reinterpret_cast<void (*)(int)>(
-        dlsym(library, "openblas_set_num_threads"));
-    if (!blas.sgemm || !blas.dgemm || !setThreads)
-      return Error{"libopenblas.so.0 lacks cblas_sgemm, cblas_dgemm or "
-                   "openblas_set_num_threads"};
-    setThreads(coreCount());
-    return blas;
+    if (Result<void> tried = tryToLoad(); !tried)
+      return Error{tried.error()};
+    return load();
   }();
   if (!loaded)
     return Error{loaded.error()};

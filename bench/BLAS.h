@@ -17,7 +17,8 @@ template <typename T> struct MatrixView {
 /// The library's entry points.
 class BLAS {
 public:
-  /// Loads libopenblas once and lets it use all cores. Errors: not installed.
+  /// Loads libopenblas once and lets it use all cores. Errors: not installed;
+  /// less memory than it needs.
   static Result<const BLAS *> get();
 
   /// c (m x n) = a (m x k) * b, where b is k x n, or n x k if `transposeB`.
@@ -29,6 +30,9 @@ public:
             MatrixView<double> c) const;
 
 private:
+  static Result<BLAS> load();
+  static Result<void> tryToLoad();
+
   template <typename T>
   using Gemm = void (*)(int order, int transA, int transB, int m, int n, int k,
                         T alpha, const T *a, int lda, const T *b, int ldb,

@@ -11,6 +11,7 @@
 #include <fstream>
 #include <map>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 using namespace attn;
@@ -62,7 +63,12 @@ public:
     int64_t used = numberIn("/sys/fs/cgroup/memory.current");
     if (limit >= 0 && used >= 0)
       free = std::min(free, std::max<int64_t>(0, limit - used));
-    return free;
+    rlimit space = {}; // ulimit -v
+    if (getrlimit(RLIMIT_AS, &space) == 0 && space.rlim_cur != RLIM_INFINITY) {
+      int64_t taken = numberIn("/proc/self/statm") * sysconf(_SC_PAGESIZE);
+      free = std::min(free, static_cast<int64_t>(space.rlim_cur) - taken);
+    }
+    return std::max<int64_t>(0, free);
   }
 
   Result<void *> allocate(int64_t bytes) override {

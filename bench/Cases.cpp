@@ -4,6 +4,7 @@
 #include "Parallel.h"
 
 #include <cstdio>
+#include <set>
 
 using namespace attn;
 using namespace attn::bench;
@@ -66,9 +67,58 @@ static Case makeCase(const Config &config, const LoadedMod &mod,
   return item;
 }
 
-std::vector<Case> attn::bench::listCases(const Config &config,
-                                         const std::vector<LoadedMod> &mods) {
+/// How many cases there will be, at most.
+static Result<void> checkCount(const Config &config, size_t mods) {
+  std::string factors;
+  double count = 1; // of a product that may not fit any integer
+  auto times = [&](size_t number, const char *what) {
+    count *= static_cast<double>(number);
+    if (number > 1)
+      factors += (factors.empty() ? "" : " x ") + std::to_string(number) + what;
+  };
+  times(config.kvSizes.empty() ? config.batches.size() : config.kvSizes.size(),
+        config.kvSizes.empty() ? " batch sizes" : " cache sizes");
+  times(config.heads.size(), " head counts");
+  times(config.lengths.size(), " lengths");
+  times(config.dims.size(), " dimensions");
+  times(mods, " patterns");
+  times(config.types.size(), " types");
+  if (count <= mostCases)
+    return {};
+  char text[64];
+  std::snprintf(text, sizeof(text), "%.0f", count);
+  return errorAt("attn-bench", "expects at most " + std::to_string(mostCases) +
+                                   " cases, got " + text + ": " + factors);
+}
+
+/// Equal for cases that are the same measurement.
+static std::string identityOf(const Case &item) {
+  return item.mod->path + " " + labelOf(item) + " " +
+         std::to_string(item.queryOffset) + item.refusal;
+}
+
+Case attn::bench::firstCase(const Config &config,
+                            const std::vector<LoadedMod> &mods) {
+  Config first = config;
+  first.batches.resize(1);
+  first.kvSizes.resize(std::min<size_t>(1, first.kvSizes.size()));
+  for (auto *pairs : {&first.heads, &first.lengths, &first.dims})
+    pairs->resize(1);
+  first.types.resize(1);
+  std::vector<std::string> notes;
+  Case item = listCases(first, {mods[0]}, notes)->front();
+  item.mod = &mods[0];
+  return item;
+}
+
+Result<std::vector<Case>>
+attn::bench::listCases(const Config &config, const std::vector<LoadedMod> &mods,
+                       std::vector<std::string> &notes) {
+  if (Result<void> few = checkCount(config, mods.size()); !few)
+    return Error{few.error()};
   std::vector<Case> cases;
+  std::set<std::string> seen;
+  size_t repeats = 0;
   bool bySize = !config.kvSizes.empty();
   for (int64_t first : bySize ? config.kvSizes : config.batches)
     for (SizePair heads : config.heads)
@@ -84,9 +134,23 @@ std::vector<Case> attn::bench::listCases(const Config &config,
               sizes.keys = length.second;
               sizes.headDim = dim.first;
               sizes.valueDim = dim.second;
-              cases.push_back(
-                  makeCase(config, mod, type, sizes, bySize ? first : 0));
+              Case item =
+                  makeCase(config, mod, type, sizes, bySize ? first : 0);
+              if (seen.insert(identityOf(item)).second)
+                cases.push_back(std::move(item));
+              else
+                ++repeats;
             }
+  if (repeats)
+    notes.push_back(
+        "attn-bench: note: " + std::to_string(repeats) +
+        (repeats == 1 ? " case is the same as another"
+                      : " cases are the same as others") +
+        (config.decoding
+             ? ", as they differ in queries only, of which decoding "
+               "has one; each is measured once"
+             : ", as kv_size gives them the same batch; each is "
+               "measured once"));
   return cases;
 }
 
@@ -120,6 +184,10 @@ double attn::bench::secondsExpected(const Case &item, Target target,
   double perBackend = run + std::max(least, std::min(96 * run, 1 + 4 * run));
   double reference = cpu ? 2.5 * run : 10 * run;
   return 0.1 + reference + perBackend * backends * (item.backward ? 3.5 : 1);
+}
+
+std::string attn::bench::labelOf(const Case &item) {
+  return item.mod->label + " " + toString(item.type) + " " + item.shape;
 }
 
 std::string attn::bench::formatBytes(double bytes) {

@@ -20,9 +20,19 @@ struct Case {
   std::string refusal;   ///< why it cannot run; empty: it can
 };
 
+/// A run of more would take days; a slip in a list makes millions.
+inline constexpr size_t mostCases = 100000;
+
 /// All cases in the seed's order: batch, heads, lengths, dimensions, patterns,
-/// types; the last one varies fastest. `mods` must outlive the cases.
-std::vector<Case> listCases(const Config &, const std::vector<LoadedMod> &mods);
+/// types; the last one varies fastest. Those that `decoding` or `kv_size` make
+/// equal are there once, and a note says so. `mods` must outlive the cases.
+/// Errors: more than mostCases.
+Result<std::vector<Case>> listCases(const Config &,
+                                    const std::vector<LoadedMod> &mods,
+                                    std::vector<std::string> &notes);
+
+/// The first of them, whatever their number.
+Case firstCase(const Config &, const std::vector<LoadedMod> &mods);
 
 /// Memory that the case needs on its device: tensors, as much again for their
 /// gradients, and one head's scores for the reference. On the CPU also the
@@ -31,6 +41,9 @@ double bytesNeeded(const Case &, Target);
 
 /// A rough guess of the time that the case takes with that many backends.
 double secondsExpected(const Case &, Target, size_t backends);
+
+/// "causal bf16 (1,2,64,2,64,16)".
+std::string labelOf(const Case &);
 
 /// "512 MiB", "1.5 GiB".
 std::string formatBytes(double bytes);

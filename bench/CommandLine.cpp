@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <cctype>
 #include <cstdio>
+#include <map>
 #include <tuple>
 
 using namespace attn;
@@ -22,13 +23,13 @@ static bool isFlag(const std::string &text) {
          !std::isdigit(static_cast<unsigned char>(text[1]));
 }
 
-/// `--calculate-bwd` -> `calculate_bwd`.
+/// `--calculate-bwd` -> `calculate_bwd`, `-c` -> `config`.
 static std::string keyOf(const std::string &flag) {
   std::string key = flag.substr(flag.find_first_not_of('-') == std::string::npos
                                     ? 0
                                     : flag.find_first_not_of('-'));
   std::replace(key.begin(), key.end(), '-', '_');
-  return key;
+  return key == "c" ? "config" : key == "h" ? "help" : key;
 }
 
 /// `calculate_bwd` -> `--calculate-bwd`; the seed writes b, nh, s, d, mods and
@@ -40,9 +41,9 @@ static std::string flagOf(std::string key) {
 }
 
 static std::vector<std::string> allFlags() {
-  std::vector<std::string> flags = {"--config",    "--dry-run", "--resume",
-                                    "--overwrite", "--help",    "--show-mask",
-                                    "--tile",      "--svg"};
+  std::vector<std::string> flags = {
+      "--config", "--dry-run",   "--resume", "--retry-crashed", "--overwrite",
+      "--help",   "--show-mask", "--tile",   "--svg",           "--version"};
   for (const std::string &key : settingKeys())
     flags.push_back(flagOf(key));
   return flags;
@@ -59,8 +60,11 @@ struct Flag {
 
 /// Flags without a value that are no keys of the YAML file.
 static bool isOwnSwitch(const std::string &key) {
-  return key == "dry_run" || key == "resume" || key == "overwrite" ||
-         key == "help" || key == "h";
+  for (const char *own :
+       {"dry_run", "resume", "retry_crashed", "overwrite", "help", "version"})
+    if (key == own)
+      return true;
+  return false;
 }
 
 static Result<std::vector<Flag>> splitFlags(int argc, char **argv) {
@@ -91,12 +95,33 @@ static Result<std::vector<Flag>> splitFlags(int argc, char **argv) {
 static void takeSwitch(CommandLine &line, const std::string &key) {
   if (key == "dry_run")
     line.dryRun = true;
-  else if (key == "resume")
+  else if (key == "resume" && line.start != Start::Retry)
     line.start = Start::Resume;
+  else if (key == "retry_crashed")
+    line.start = Start::Retry;
   else if (key == "overwrite")
     line.start = Start::Overwrite;
-  else
+  else if (key == "help")
     line.help = true;
+  else if (key == "version")
+    line.version = true;
+}
+
+/// Flags that stand twice, or that say opposite things. A list is not pieced
+/// together from several flags: which of them would override a file's?
+static Result<void> checkTogether(const std::vector<Flag> &flags) {
+  std::map<std::string, std::string> seen;
+  for (const Flag &flag : flags)
+    if (!seen.insert({flag.key, flag.text}).second)
+      return errorAt(tool, "expects '" + flag.text +
+                               "' once, with all its values after it; got it "
+                               "twice");
+  if (seen.count("overwrite"))
+    for (const char *resuming : {"resume", "retry_crashed"})
+      if (seen.count(resuming))
+        return errorAt(tool, "expects '" + seen[resuming] +
+                                 "' or '--overwrite', got both");
+  return {};
 }
 
 /// `128,64` as two sizes of tiles.
@@ -119,9 +144,11 @@ static Result<std::pair<int64_t, int64_t>> tileOf(const std::string &text) {
 static Result<bool> takeViewFlag(CommandLine &line, const Flag &flag) {
   if (flag.key != "show_mask" && flag.key != "tile" && flag.key != "svg")
     return false;
-  if (flag.values.size() != 1)
+  if (flag.values.size() != 1 || flag.values[0].empty())
     return errorAt(tool, "expects one value after '" + flag.text + "', got " +
-                             std::to_string(flag.values.size()));
+                             (flag.values.size() == 1
+                                  ? "''"
+                                  : std::to_string(flag.values.size())));
   if (!line.showMask)
     line.showMask.emplace();
   const std::string &value = flag.values[0];
@@ -147,7 +174,7 @@ static Result<bool> takeOwnFlag(CommandLine &line, const Flag &flag) {
     takeSwitch(line, flag.key);
     return true;
   }
-  if (flag.key != "config" && flag.key != "c")
+  if (flag.key != "config")
     return false;
   if (flag.values.size() != 1)
     return errorAt(tool, "expects one file after '" + flag.text + "', got " +
@@ -163,6 +190,8 @@ Result<CommandLine> attn::bench::parseCommandLine(int argc, char **argv) {
   Result<std::vector<Flag>> flags = splitFlags(argc, argv);
   if (!flags)
     return Error{flags.error()};
+  if (Result<void> fine = checkTogether(*flags); !fine)
+    return Error{fine.error()};
   CommandLine line;
   const std::vector<std::string> &keys = settingKeys();
   for (const Flag &flag : *flags) {
@@ -200,7 +229,8 @@ USAGE: attn-bench [--config FILE] [flags]
 
 Runs every combination of batch sizes, heads, lengths, dimensions and patterns.
 Each flag is also a key of the YAML file, where - is written _; flags override
-the file. '--key=value' works too.
+the file. '--key=value' works too. A flag stands once; a value that is twice in a
+list is measured once.
 
   --config FILE|NAME   the YAML file (-c), or its name in configs/ or
                        configs/presets/ ('basic', 'llama3-8b')
@@ -226,7 +256,11 @@ the file. '--key=value' works too.
   --save-path FILE     CSV file, written row by row; beside it lie a .json with
                        everything and a .html for a browser (default: with
                        --config benchmark_results_DATE.csv, else none)
-  --resume             continues the unfinished run of the same save path
+                       no regular file (a pipe, /dev/stdout): the CSV alone,
+                       at the end
+  --resume             continues the unfinished run of the same save path; not
+                       with the cases in which it crashed
+  --retry-crashed      the same, and those cases too
   --overwrite          drops the unfinished run of the same save path
   --kv-size MIB...     size of K and V, which decides the batch size
   --throughput         accepted; TFLOP/s over the unmasked work is always shown
@@ -243,13 +277,14 @@ the file. '--key=value' works too.
                        and says what is understood of the mask; runs nothing
   --tile Q,KV          queries and keys of its tiles     (default: 128,128)
   --svg FILE           also draws them as an image
-  --help               this text
+  --help, --version
 
 'compare' says of every measurement of two runs whether it became FASTER, SLOWER
 or stayed the SAME by more than a threshold (2%), or is UNSURE, by confidence
 intervals. 'report' writes a run's HTML report again.
 
 Exit code: 0; 1 if a result is wrong or a backend failed, or something became
-SLOWER; 2 for bad input; 130 if interrupted.
+SLOWER; 2 for bad input, and for output that could not be written; 130 if
+interrupted.
 )";
 }

@@ -13,19 +13,21 @@ namespace attn::bench {
 enum class Start {
   Fresh,    ///< refuse, so that it is not lost
   Resume,   ///< continue it
+  Retry,    ///< the same, and measure cases again that crashed
   Overwrite ///< drop it
 };
 
 struct CommandLine {
   std::string configPath; ///< empty: none given
-  bool dryRun = false, help = false;
+  bool dryRun = false, help = false, version = false;
   Start start = Start::Fresh;
   std::optional<MaskView> showMask;
   std::vector<Setting> settings; ///< override the file's
 };
 
 /// Parses `-b 2 4`, `--calculate-bwd`, `--key=value`. Errors: an unknown flag,
-/// with the nearest valid one; a flag without a value; a value without a flag.
+/// with the nearest valid one; a flag without a value; a value without a flag;
+/// a flag that stands twice, and flags that contradict each other.
 Result<CommandLine> parseCommandLine(int argc, char **argv);
 
 /// What --help prints.

@@ -4,7 +4,9 @@
 #include "Compare.h"
 #include "HTML.h"
 #include "Journal.h"
+#include "Output.h"
 #include "Setting.h"
+#include "TextFile.h"
 
 #include <cstdio>
 #include <cstdlib>
@@ -54,9 +56,14 @@ static Result<double> readThreshold(const std::vector<std::string> &arguments,
 int attn::bench::runCompare(const std::vector<std::string> &arguments) {
   std::vector<std::string> files;
   double threshold = 0.02;
+  bool given = false;
   for (size_t i = 0; i < arguments.size(); ++i) {
     const std::string &word = arguments[i];
     if (word == "--threshold" || word.rfind("--threshold=", 0) == 0) {
+      if (given)
+        return complain("attn-bench: error: expects '--threshold' once, got it "
+                        "twice");
+      given = true;
       Result<double> read = readThreshold(arguments, i);
       if (!read)
         return complain(read.error());
@@ -79,11 +86,15 @@ int attn::bench::runCompare(const std::vector<std::string> &arguments) {
   if (!after)
     return complain(after.error());
   Comparison comparison = compareResults(*before, *after, threshold);
-  std::printf("%s", comparison.text.c_str());
+  print(comparison.text);
   return comparison.worse ? 1 : 0;
 }
 
 int attn::bench::runReport(const std::vector<std::string> &arguments) {
+  for (const std::string &word : arguments)
+    if (word.size() > 1 && word[0] == '-')
+      return complain("attn-bench: error: unknown flag '" + word +
+                      "'; 'report' has none");
   if (arguments.empty() || arguments.size() > 2)
     return complain(
         "attn-bench: error: expects a JSON file after 'report', and "
@@ -96,8 +107,13 @@ int attn::bench::runReport(const std::vector<std::string> &arguments) {
   path.replace_extension(".html");
   if (arguments.size() == 2)
     path = arguments[1];
+  std::error_code code;
+  if (std::filesystem::equivalent(arguments[0], path, code))
+    return complain("attn-bench: error: expects another file for the report "
+                    "than the one that is read, got '" +
+                    path.string() + "'");
   if (Result<void> written = writeFile(path, reportHTML(*results)); !written)
     return complain("attn-bench: error: " + written.error());
-  std::printf("%s\n", path.c_str());
+  print(path.string() + "\n");
   return 0;
 }

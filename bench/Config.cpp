@@ -6,6 +6,8 @@
 
 #include <algorithm>
 #include <charconv>
+#include <filesystem>
+#include <set>
 
 using namespace attn;
 using namespace attn::bench;
@@ -33,24 +35,52 @@ static Result<int64_t> readInteger(const Word &word, const std::string &text,
   return value;
 }
 
-static Result<void> readIntegers(std::vector<int64_t> &to,
+/// The values of a list as it is read: one that is there twice would be
+/// measured twice.
+class Repeats {
+public:
+  Repeats(Config &config, const Setting &setting)
+      : notes(config.notes[setting.key.text]), key(setting.key.text) {
+    notes.clear();
+  }
+
+  /// Whether `value`, written as `word`, is there already; then a note says so.
+  bool has(const Word &word, const std::string &value) {
+    if (seen.insert(value).second)
+      return false;
+    notes.push_back(word.where + ": note: '" + word.text +
+                    "' is there more than once in '" + key +
+                    "' and counts once");
+    return true;
+  }
+
+private:
+  std::vector<std::string> &notes;
+  std::string key;
+  std::set<std::string> seen;
+};
+
+static Result<void> readIntegers(std::vector<int64_t> &to, Config &config,
                                  const Setting &setting,
                                  const std::string &what, int64_t high) {
   to.clear();
+  Repeats repeats(config, setting);
   for (const Word &word : setting.values) {
     Result<int64_t> value = readInteger(word, word.text, what, 1, high);
     if (!value)
       return Error{value.error()};
-    to.push_back(*value);
+    if (!repeats.has(word, std::to_string(*value)))
+      to.push_back(*value);
   }
   return {};
 }
 
 /// Reads `x,y`, or `x` for `x,x` where `single` allows it.
-static Result<void> readPairs(std::vector<SizePair> &to, const Setting &setting,
-                              const std::string &what, int64_t low,
-                              int64_t high, bool single) {
+static Result<void> readPairs(std::vector<SizePair> &to, Config &config,
+                              const Setting &setting, const std::string &what,
+                              int64_t low, int64_t high, bool single) {
   to.clear();
+  Repeats repeats(config, setting);
   for (const Word &word : setting.values) {
     size_t comma = word.text.find(',');
     if (comma == std::string::npos && !single)
@@ -66,23 +96,26 @@ static Result<void> readPairs(std::vector<SizePair> &to, const Setting &setting,
     Result<int64_t> y = readInteger(word, second, what, low, high);
     if (!y)
       return Error{y.error()};
-    to.push_back({*x, *y});
+    if (!repeats.has(word, std::to_string(*x) + "," + std::to_string(*y)))
+      to.push_back({*x, *y});
   }
   return {};
 }
 
 static Result<void> readHeads(Config &config, const Setting &setting) {
-  Result<void> read = readPairs(config.heads, setting, "head counts", 1,
-                                maxHeads, /*single=*/false);
-  if (!read)
-    return read;
-  for (size_t i = 0; i < config.heads.size(); ++i)
-    if (config.heads[i].first % config.heads[i].second)
-      return errorAt(setting.values[i].where,
+  for (const Word &word : setting.values) { // each, to point at it
+    Result<void> read = readPairs(config.heads, config, {setting.key, {word}},
+                                  "head counts", 1, maxHeads, /*single=*/false);
+    if (!read)
+      return read;
+    if (config.heads[0].first % config.heads[0].second)
+      return errorAt(word.where,
                      "expects a number of query heads that is a multiple of "
                      "the key-value heads, got '" +
-                         setting.values[i].text + "'");
-  return {};
+                         word.text + "'");
+  }
+  return readPairs(config.heads, config, setting, "head counts", 1, maxHeads,
+                   /*single=*/false);
 }
 
 static Result<void> readTypes(Config &config, const Setting &setting) {
@@ -92,6 +125,7 @@ static Result<void> readTypes(Config &config, const Setting &setting) {
       {"half", ElementType::F16},      {"float32", ElementType::F32},
       {"f32", ElementType::F32},       {"float", ElementType::F32}};
   config.types.clear();
+  Repeats repeats(config, setting);
   for (const Word &word : setting.values) {
     auto type =
         std::find_if(types.begin(), types.end(), [&](const auto &entry) {
@@ -101,7 +135,8 @@ static Result<void> readTypes(Config &config, const Setting &setting) {
       return errorAt(word.where, unknownName("dtype", word.text,
                                              {"bfloat16", "float16", "float32",
                                               "bf16", "f16", "f32"}));
-    config.types.push_back(type->second);
+    if (!repeats.has(word, toString(type->second)))
+      config.types.push_back(type->second);
   }
   return {};
 }
@@ -111,14 +146,12 @@ static Result<void> readBackends(Config &config, const Setting &setting) {
       "compiled", "math", "cudnn", "efficient",  "fav2",
       "fav3",     "fakv", "flex",  "flex_flash", "sdpa"};
   config.backends.clear();
+  Repeats repeats(config, setting);
   for (const Word &word : setting.values) {
     if (std::find(names.begin(), names.end(), word.text) == names.end())
       return errorAt(word.where, unknownName("backend", word.text, names));
-    auto &backends = config.backends;
-    bool seen = std::find(backends.begin(), backends.end(), word.text) !=
-                backends.end();
-    if (word.text != "compiled" && !seen)
-      backends.push_back(word.text);
+    if (!repeats.has(word, word.text) && word.text != "compiled")
+      config.backends.push_back(word.text);
   }
   return {};
 }
@@ -159,6 +192,9 @@ static Result<void> readTarget(Config &config, const Setting &setting) {
 static Result<void> readSavePath(Config &config, const Setting &setting) {
   if (Result<void> one = expectOne(setting); !one)
     return one;
+  if (setting.values[0].text.empty())
+    return errorAt(setting.values[0].where, "expects a file as 'save_path', "
+                                            "got ''");
   config.savePath = setting.values[0];
   return {};
 }
@@ -166,13 +202,31 @@ static Result<void> readSavePath(Config &config, const Setting &setting) {
 /// Anything but the word is parsed, by the compiler, when a kernel is made.
 static Result<void> readSchedules(Config &config, const Setting &setting) {
   config.schedules.clear();
+  Repeats repeats(config, setting);
   for (const Word &word : setting.values) {
     const std::string prefix = "#attn.schedule<";
     if (word.text != autoSchedule && word.text.rfind(prefix, 0) != 0)
       return errorAt(word.where, "expects a schedule as '" + prefix +
                                      "...>' or '" + autoSchedule + "', got '" +
                                      word.text + "'");
-    config.schedules.push_back(word.text);
+    std::string spaceless = word.text;
+    spaceless.erase(std::remove(spaceless.begin(), spaceless.end(), ' '),
+                    spaceless.end());
+    if (!repeats.has(word, spaceless))
+      config.schedules.push_back(word.text);
+  }
+  return {};
+}
+
+/// Two paths of one file are the same mod.
+static Result<void> readMods(Config &config, const Setting &setting) {
+  config.mods.clear();
+  Repeats repeats(config, setting);
+  for (const Word &word : setting.values) {
+    std::error_code code;
+    std::filesystem::path file = std::filesystem::canonical(word.text, code);
+    if (!repeats.has(word, code ? word.text : file.string()))
+      config.mods.push_back(word);
   }
   return {};
 }
@@ -180,6 +234,9 @@ static Result<void> readSchedules(Config &config, const Setting &setting) {
 static Result<void> readText(std::string &to, const Setting &setting) {
   if (Result<void> one = expectOne(setting); !one)
     return one;
+  if (setting.values[0].text.empty())
+    return errorAt(setting.values[0].where,
+                   "expects a value for '" + setting.key.text + "', got ''");
   to = setting.values[0].text;
   return {};
 }
@@ -196,27 +253,24 @@ static const std::vector<Key> &keyTable() {
   static const std::vector<Key> keys = {
       {"b", false,
        [](Config &c, const Setting &s) {
-         return readIntegers(c.batches, s, "batch size", maxBatch);
+         return readIntegers(c.batches, c, s, "batch size", maxBatch);
        }},
       {"nh", false, readHeads},
       {"s", false,
        [](Config &c, const Setting &s) {
-         return readPairs(c.lengths, s, "sequence length", 0, maxLength, true);
+         return readPairs(c.lengths, c, s, "sequence length", 0, maxLength,
+                          true);
        }},
       {"d", false,
        [](Config &c, const Setting &s) {
-         return readPairs(c.dims, s, "head dimension", 1, maxDim, true);
+         return readPairs(c.dims, c, s, "head dimension", 1, maxDim, true);
        }},
-      {"mods", false,
-       [](Config &c, const Setting &s) {
-         c.mods = s.values;
-         return Result<void>();
-       }},
+      {"mods", false, readMods},
       {"dtype", false, readTypes},
       {"backend", false, readBackends},
       {"kv_size", false,
        [](Config &c, const Setting &s) {
-         return readIntegers(c.kvSizes, s, "cache size in MiB", maxKVSize);
+         return readIntegers(c.kvSizes, c, s, "cache size in MiB", maxKVSize);
        }},
       {"save_path", false, readSavePath},
       {"schedule", false, readSchedules},

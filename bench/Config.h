@@ -6,6 +6,8 @@
 
 #include "attn/API/Attention.h"
 
+#include <map>
+
 namespace attn::bench {
 
 /// Two values which are mostly the same one: query and key-value heads, query
@@ -43,6 +45,8 @@ struct Config {
   /// case). Each after the first is raced as a backend of its own.
   std::vector<std::string> schedules{autoSchedule};
   std::optional<Target> target;
+  /// What there is to say of each key's values, as `where: note: message`.
+  std::map<std::string, std::vector<std::string>> notes;
 };
 
 /// Overwrites what the settings name. Errors: an unknown key or value, with

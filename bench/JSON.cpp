@@ -4,6 +4,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include <algorithm>
 #include <cmath>
 
 using namespace attn;
@@ -127,6 +128,8 @@ static JSON toJSON(size_t index, const Row &row,
     quantities[quantity.name] = quantity.value;
   json["repeat"] = row.repeat;
   json["remark"] = row.remark;
+  if (row.crashed)
+    json["crashed"] = true;
   json["conditions"] = toJSON(row.conditions);
   JSON &outcomes = json["backends"] = JSON::object();
   for (size_t i = 0; i < backends.size(); ++i)
@@ -319,6 +322,7 @@ rowFrom(const JSON &json, const std::vector<std::string> &backends) {
     row.quantities.push_back({name, value.get<double>()});
   row.repeat = json.at("repeat");
   row.remark = json.at("remark");
+  row.crashed = json.value("crashed", false);
   const JSON &conditions = json.at("conditions");
   row.conditions.before = stateFrom(conditions, "before");
   row.conditions.after = stateFrom(conditions, "after");
@@ -394,6 +398,31 @@ attn::bench::rowFromLine(const std::string &line,
                [&](const JSON &json) { return rowFrom(json, backends); });
 }
 
+/// Reads one line of a journal after the first into `results`. False: it is
+/// about a case that the run does not have.
+static bool readLine(Results &results, const JSON &json) {
+  for (const char *key : {"begun", "left", "crashed", "index"}) {
+    // A row says of itself whether the case crashed.
+    if (!json.contains(key) || !json.at(key).is_number())
+      continue;
+    size_t index = json.at(key);
+    if (index >= results.run.caseCount)
+      return false;
+    if (key == std::string("index")) {
+      results.setRow(index, rowFrom(json, results.run.backends).second);
+      results.unended.erase(index);
+      return true;
+    }
+    Unended &unended = results.unended[index];
+    if (key == std::string("crashed"))
+      unended.crash = json.at("how");
+    else
+      unended = {unended.times + (key == std::string("begun") ? 1 : -1), ""};
+    return true;
+  }
+  return false;
+}
+
 Result<Results>
 attn::bench::resultsFromJournal(const std::vector<std::string> &lines) {
   Results results;
@@ -401,11 +430,22 @@ attn::bench::resultsFromJournal(const std::vector<std::string> &lines) {
   if (!run)
     return Error{run.error()};
   results.run = std::move(*run);
-  for (size_t i = 1; i < lines.size(); ++i) {
-    auto row = rowFromLine(lines[i], results.run.backends);
-    if (!row)
+  results.lines = 1;
+  for (size_t i = 1; i < lines.size(); ++i, ++results.lines)
+    if (Result<bool> read =
+            parse(lines[i], nullptr,
+                  [&](const JSON &json) { return readLine(results, json); });
+        !read || !*read)
       break;
-    results.rows.push_back(std::move(*row));
-  }
   return results;
+}
+
+const Row &Results::setRow(size_t index, Row row) {
+  auto place = std::lower_bound(
+      rows.begin(), rows.end(), index,
+      [](const auto &entry, size_t i) { return entry.first < i; });
+  if (place == rows.end() || place->first != index)
+    place = rows.insert(place, {index, Row()});
+  place->second = std::move(row);
+  return place->second;
 }

@@ -7,6 +7,12 @@
 
 namespace attn::bench {
 
+/// What the journal knows of a case that was begun and has no row.
+struct Unended {
+  int times = 0;     ///< how often it was begun without an end
+  std::string crash; ///< how it ended the process; empty: not known
+};
+
 /// A run and those of its cases that have a row.
 struct Results {
   RunInfo run;
@@ -14,6 +20,12 @@ struct Results {
   std::vector<std::pair<size_t, Row>> rows;
   bool complete = false; ///< whether every case has its row
   std::string finished;  ///< when it was written
+  /// Of a journal: cases without a row, by index, and the lines that were read.
+  std::map<size_t, Unended> unended;
+  size_t lines = 0;
+
+  /// Adds the row of a case, or replaces it.
+  const Row &setRow(size_t index, Row row);
 };
 
 /// Everything, for programs: indented, samples in full.
@@ -28,7 +40,8 @@ std::string toEmbeddedJSON(const Results &);
 Result<Results> resultsFromJSON(const std::string &text);
 
 /// Reads a journal: what there is of an unfinished run. Errors: no journal.
-/// Lines from the first broken one on are left out.
+/// Lines from the first broken one on are left out; of two rows of a case the
+/// later one counts.
 Result<Results> resultsFromJournal(const std::vector<std::string> &lines);
 
 /// Lines of a journal, without the line break.

@@ -1,8 +1,10 @@
 // Files that nothing is lost from.
 #include "Journal.h"
 
+#include "Output.h"
+#include "TextFile.h"
+
 #include <cerrno>
-#include <cstring>
 #include <fcntl.h>
 #include <sys/file.h>
 #include <sys/stat.h>
@@ -11,36 +13,7 @@
 using namespace attn;
 using namespace attn::bench;
 
-static Error failureOf(const char *what, const std::string &path) {
-  return {std::string("cannot ") + what + " '" + path +
-          "': " + std::strerror(errno)};
-}
-
-Error Journal::failure(const char *what) const { return failureOf(what, path); }
-
-/// Writes all of `text`, and waits until it is on disk.
-static bool writeAll(int descriptor, const std::string &text) {
-  for (size_t at = 0; at < text.size();) {
-    ssize_t count = ::write(descriptor, text.data() + at, text.size() - at);
-    if (count < 0 && errno != EINTR)
-      return false;
-    at += count > 0 ? static_cast<size_t>(count) : 0;
-  }
-  return ::fsync(descriptor) == 0 || errno == EINVAL; // a pipe has no disk
-}
-
-static Result<std::string> readAll(int descriptor, const std::string &path) {
-  std::string text;
-  char buffer[65536];
-  for (;;) {
-    ssize_t count = ::read(descriptor, buffer, sizeof(buffer));
-    if (count == 0)
-      return text;
-    if (count < 0 && errno != EINTR)
-      return failureOf("read", path);
-    text.append(buffer, count > 0 ? static_cast<size_t>(count) : 0);
-  }
-}
+Error Journal::failure(const char *what) const { return fileError(what, path); }
 
 /// Whether `descriptor` is still what `path` names: its last owner may have
 /// deleted the file between our opening and our locking it.
@@ -55,7 +28,7 @@ Result<std::unique_ptr<Journal>> Journal::open(const std::string &path) {
     int descriptor =
         ::open(path.c_str(), O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
     if (descriptor < 0)
-      return failureOf("write", path);
+      return fileError("write", path);
     std::unique_ptr<Journal> journal(new Journal(path, descriptor));
     if (flock(descriptor, LOCK_EX | LOCK_NB)) {
       if (errno == EWOULDBLOCK)
@@ -82,7 +55,7 @@ std::vector<std::string> attn::bench::wholeLines(const std::string &text) {
 Journal::~Journal() { ::close(descriptor); }
 
 Result<void> Journal::read() {
-  Result<std::string> text = readAll(descriptor, path);
+  Result<std::string> text = readFile(path);
   if (!text)
     return Error{text.error()};
   found = wholeLines(*text);
@@ -99,36 +72,9 @@ Result<void> Journal::keep(size_t count) {
 }
 
 Result<void> Journal::append(const std::string &line) {
-  if (!writeAll(descriptor, line + "\n"))
+  if (!writeAll(descriptor, line + "\n") || fsync(descriptor))
     return failure("write");
   return {};
 }
 
 void Journal::remove() { ::unlink(path.c_str()); }
-
-Result<void> attn::bench::writeFile(const std::string &path,
-                                    const std::string &text) {
-  // /dev/stdout and the like cannot be replaced.
-  struct stat status = {};
-  bool special = stat(path.c_str(), &status) == 0 && !S_ISREG(status.st_mode);
-  std::string temporary = special ? path : path + ".new";
-  int descriptor =
-      ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-  if (descriptor < 0)
-    return failureOf("write", temporary);
-  bool written = writeAll(descriptor, text);
-  if (::close(descriptor) || !written)
-    return failureOf("write", temporary);
-  if (!special && ::rename(temporary.c_str(), path.c_str()))
-    return failureOf("write", path);
-  return {};
-}
-
-Result<std::string> attn::bench::readFile(const std::string &path) {
-  int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  if (descriptor < 0)
-    return failureOf("read", path);
-  Result<std::string> text = readAll(descriptor, path);
-  ::close(descriptor);
-  return text;
-}

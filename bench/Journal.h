@@ -29,6 +29,8 @@ public:
   Result<void> append(const std::string &line);
   /// Deletes the file.
   void remove();
+  /// What a signal handler may write a line to.
+  int file() const { return descriptor; }
 
 private:
   Journal(std::string path, int descriptor)
@@ -43,12 +45,6 @@ private:
 
 /// The lines of `text` that end with a line break.
 std::vector<std::string> wholeLines(const std::string &text);
-
-/// Writes a file as a whole: who reads it sees the old text or the new one.
-Result<void> writeFile(const std::string &path, const std::string &text);
-
-/// Reads a file as a whole.
-Result<std::string> readFile(const std::string &path);
 
 } // namespace attn::bench
 

@@ -4,14 +4,22 @@
 #include "CommandLine.h"
 #include "Commands.h"
 #include "ConfigFile.h"
+#include "CrashNote.h"
 #include "Interrupt.h"
+#include "Output.h"
+#include "Preflight.h"
 #include "Repeat.h"
 #include "Report.h"
 #include "Run.h"
 
+#include "attn/API/Version.h"
+
 #include <algorithm>
 #include <cstdio>
 #include <ctime>
+#include <mutex>
+#include <new>
+#include <unistd.h>
 
 using namespace attn;
 using namespace attn::bench;
@@ -21,6 +29,11 @@ enum ExitCode { success = 0, fault = 1, badInput = 2, interrupted = 130 };
 static int complain(const std::string &message) {
   std::fprintf(stderr, "%s\n", message.c_str());
   return badInput;
+}
+
+static void say(const std::vector<std::string> &notes) {
+  for (const std::string &note : notes)
+    std::fprintf(stderr, "%s\n", note.c_str());
 }
 
 /// Where a run from a file goes that names no place, as the seed does it.
@@ -48,7 +61,8 @@ static Result<Config> readConfig(const CommandLine &line) {
   if (config.decoding && config.backward)
     return errorAt("attn-bench", "expects 'decoding' or 'calculate_bwd', got "
                                  "both: there is no backward pass of decoding");
-  if (config.savePath.text.empty() && line.start == Start::Resume)
+  bool resumes = line.start == Start::Resume || line.start == Start::Retry;
+  if (config.savePath.text.empty() && resumes)
     return errorAt("attn-bench", "expects --save-path with '--resume': the "
                                  "files of the run that goes on");
   if (config.savePath.text.empty() && !line.configPath.empty())
@@ -72,13 +86,13 @@ static Result<std::unique_ptr<Device>> createDevice(const Config &config) {
 /// The end of a run: what a reader sees, and the exit code.
 static int report(const Recorder &recorder, const Result<void> &ran) {
   std::vector<Row> rows = recorder.rows();
-  std::printf("%s", reportText(recorder.run().backends, rows).c_str());
+  print(reportText(recorder.run().backends, rows));
   if (!ran)
     return complain("attn-bench: error: " + ran.error());
   const OutputPaths *outputs = recorder.outputs();
   if (outputs)
-    std::printf("\nEverything: %s; for a browser: %s\n", outputs->json.c_str(),
-                outputs->html.c_str());
+    print("\nEverything: " + outputs->json +
+          "; for a browser: " + outputs->html + "\n");
   if (!recorder.isFinished()) {
     std::fprintf(stderr, "attn-bench: interrupted after %zu of %zu cases%s\n",
                  rows.size(), recorder.run().caseCount,
@@ -108,15 +122,57 @@ static int runShowMask(Config config, const CommandLine &line) {
   Result<std::vector<LoadedMod>> mods = loadMods(config.mods, line.configPath);
   if (!mods)
     return complain(mods.error());
-  std::vector<Case> cases = listCases(config, *mods);
-  if (cases.empty() || !cases[0].refusal.empty())
-    return complain("attn-bench: error: " +
-                    (cases.empty() ? "no case" : cases[0].refusal));
-  Result<std::string> text = showMask((*mods)[0], cases[0].sizes, view);
+  Case item = firstCase(config, *mods);
+  if (!item.refusal.empty())
+    return complain("attn-bench: error: " + item.refusal);
+  Result<std::string> text = showMask((*mods)[0], item.sizes, view);
   if (!text)
     return complain(text.error());
-  std::printf("%s", text->c_str());
+  print(*text);
   return success;
+}
+
+/// What else there is to say before anything runs; then it is too late for
+/// hours. Errors: nothing of it could run, or be written.
+static Result<void> checkBefore(const Config &config,
+                                const std::vector<Case> &cases,
+                                const Device &device,
+                                std::vector<std::string> &notes) {
+  for (const auto &[key, texts] : config.notes)
+    notes.insert(notes.end(), texts.begin(), texts.end());
+  for (const std::string &missing : missingFeatures(config))
+    notes.push_back("attn-bench: note: " + missing);
+  const Word &path = config.savePath;
+  if (!path.text.empty()) {
+    Result<OutputPaths> paths = OutputPaths::of(path.text);
+    Result<void> ok =
+        paths ? paths->checkWritable() : Result<void>(Error{paths.error()});
+    if (!ok)
+      return errorAt(path.where, ok.error());
+    if (paths->isStream)
+      notes.push_back("attn-bench: note: '" + path.text +
+                      "' is no regular file: it gets the CSV rows at the end, "
+                      "and there is no other file");
+  }
+  return checkSchedules(config, cases, device.target(), notes);
+}
+
+/// Measures the cases and reports. A run that does not end when it is told to
+/// is ended with the rows that there are.
+static int measure(const Config &config, const std::vector<Case> &cases,
+                   const std::vector<std::string> &repeats, Device &device,
+                   Recorder &recorder) {
+  // Whoever has it reports; then the process ends.
+  static std::mutex reporting;
+  catchInterrupts(noteLeft, /*grace=*/10, [&] {
+    reporting.lock();
+    std::fprintf(stderr, "attn-bench: error: the run did not end within 10 s, "
+                         "and is given up\n");
+    report(recorder, {});
+  });
+  Result<void> ran = runCases(config, cases, repeats, device, recorder);
+  reporting.lock();
+  return report(recorder, ran);
 }
 
 static int runConfig(const Config &config, const CommandLine &line, int argc,
@@ -124,32 +180,38 @@ static int runConfig(const Config &config, const CommandLine &line, int argc,
   Result<std::vector<LoadedMod>> mods = loadMods(config.mods, line.configPath);
   if (!mods)
     return complain(mods.error());
+  std::vector<std::string> notes;
+  Result<std::vector<Case>> cases = listCases(config, *mods, notes);
+  if (!cases)
+    return complain(cases.error());
   Result<std::unique_ptr<Device>> device = createDevice(config);
   if (!device)
     return complain(device.error());
-  const Word &path = config.savePath;
-  if (!path.text.empty())
-    if (Result<void> ok = Recorder::checkWritable(path.text); !ok)
-      return complain(errorAt(path.where, ok.error()).message);
-
-  for (const std::string &missing : missingFeatures(config))
-    std::fprintf(stderr, "attn-bench: note: %s\n", missing.c_str());
+  Result<void> fine = checkBefore(config, *cases, **device, notes);
+  say(notes);
+  if (!fine)
+    return complain(fine.error());
   std::vector<std::string> backends = backendNames(config);
-  std::vector<Case> cases = listCases(config, *mods);
   Target target = (*device)->target();
-  std::printf("Device: %s\n\n", (*device)->description().c_str());
+  print("Device: " + (*device)->description() + "\n\n");
+  if (!printFailure().empty())
+    return badInput;
   if (line.dryRun) {
-    std::printf("%s", describeCases(cases, target, backends.size()).c_str());
+    markTooLarge(*cases, **device);
+    print(describeCases(*cases, target, backends.size()));
     return success;
   }
-  std::vector<std::string> repeats = repeatCommands(config, cases, target);
-  Result<std::unique_ptr<Recorder>> recorder = openRecorder(
-      path,
-      describeRun(argc, argv, line.configPath, **device, backends, repeats),
-      line.start);
+  const Word &path = config.savePath;
+  std::vector<std::string> repeats = repeatCommands(config, *cases, target);
+  Result<std::unique_ptr<Recorder>> recorder =
+      openRecorder(path,
+                   describeRun(argc, argv, line.configPath, **device, backends,
+                               repeats, *mods),
+                   line.start);
   if (!recorder)
     return complain(recorder.error());
-  if (line.start == Start::Resume && !(*recorder)->isResumed())
+  bool resumes = line.start == Start::Resume || line.start == Start::Retry;
+  if (resumes && !(*recorder)->isResumed())
     std::fprintf(stderr,
                  "attn-bench: note: there is no run to resume at '%s'; "
                  "a new one starts\n",
@@ -158,23 +220,27 @@ static int runConfig(const Config &config, const CommandLine &line, int argc,
     std::fprintf(stderr, "attn-bench: note: this run was finished before\n");
     return report(**recorder, {});
   }
-  catchInterrupts();
-  Result<void> ran = runCases(config, cases, repeats, **device, **recorder);
-  return report(**recorder, ran);
+  return measure(config, *cases, repeats, **device, **recorder);
 }
 
-int attn::bench::runTool(int argc, char **argv) {
+static int runCommand(int argc, char **argv) {
   std::vector<std::string> words(argv + 1, argv + argc);
   std::string command = words.empty() ? "" : words[0];
-  if (command == "compare" || command == "report") {
+  bool isSubcommand = command == "compare" || command == "report";
+  if (isSubcommand)
     words.erase(words.begin());
+  auto asks = [&](const char *flag) {
+    return std::find(words.begin(), words.end(), flag) != words.end();
+  };
+  if (isSubcommand && !asks("--help") && !asks("-h") && !asks("--version"))
     return command == "compare" ? runCompare(words) : runReport(words);
-  }
+  if (isSubcommand)
+    ++argv, --argc;
   Result<CommandLine> line = parseCommandLine(argc, argv);
   if (!line)
     return complain(line.error());
-  if (line->help) {
-    std::printf("%s", helpText());
+  if (line->version || line->help) {
+    print(line->version ? versionText("attn-bench") + "\n" : helpText());
     return success;
   }
   Result<Config> config = readConfig(*line);
@@ -183,4 +249,22 @@ int attn::bench::runTool(int argc, char **argv) {
   if (line->showMask)
     return runShowMask(*config, *line);
   return runConfig(*config, *line, argc, argv);
+}
+
+/// In place of an exception, which nobody here would catch.
+[[noreturn]] static void endWithoutMemory() {
+  static const char message[] = "attn-bench: error: out of memory\n";
+  (void)!write(STDERR_FILENO, message, sizeof(message) - 1);
+  std::abort(); // so that the case is noted
+}
+
+int attn::bench::runTool(int argc, char **argv) {
+  guardOutput();
+  std::set_new_handler(endWithoutMemory);
+  int code = runCommand(argc, argv);
+  if (printFailure().empty())
+    return code;
+  complain("attn-bench: error: cannot write the standard output: " +
+           printFailure());
+  return code == success ? badInput : code;
 }

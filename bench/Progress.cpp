@@ -55,7 +55,7 @@ double Progress::now() const {
 void Progress::start(size_t i, const Case &item) {
   index = i;
   began = now();
-  name = item.mod->label + " " + toString(item.type) + " " + item.shape;
+  name = labelOf(item);
   print("");
 }
 

@@ -1,49 +1,36 @@
 // Rows into files.
 #include "Recorder.h"
 
+#include "CrashNote.h"
 #include "HTML.h"
+#include "Output.h"
 #include "Report.h"
+#include "TextFile.h"
 
 #include <algorithm>
-#include <cerrno>
-#include <cstring>
 #include <fcntl.h>
-#include <filesystem>
 #include <unistd.h>
 
 using namespace attn;
 using namespace attn::bench;
 
-OutputPaths::OutputPaths(const std::string &savePath) : csv(savePath) {
-  static const std::string extension = ".csv";
-  std::string stem = savePath;
-  if (stem.size() > extension.size() &&
-      !stem.compare(stem.size() - extension.size(), extension.size(),
-                    extension))
-    stem.resize(stem.size() - extension.size());
-  journal = stem + ".journal";
-  json = stem + ".json";
-  html = stem + ".html";
+Recorder::~Recorder() {
+  if (stream >= 0)
+    ::close(stream);
 }
 
-Result<void> Recorder::checkWritable(const std::string &savePath) {
-  auto failure = [&] {
-    return Error{"cannot write '" + savePath + "': " + std::strerror(errno)};
-  };
-  bool exists = access(savePath.c_str(), F_OK) == 0;
-  int descriptor =
-      ::open(savePath.c_str(),
-             exists ? O_WRONLY | O_APPEND : O_WRONLY | O_CREAT | O_EXCL, 0666);
-  if (descriptor < 0)
-    return failure();
-  ::close(descriptor);
-  if (!exists)
-    ::unlink(savePath.c_str());
-  return {};
+/// For --retry-crashed: cases in which the process crashed have no row.
+void Recorder::dropCrashed() {
+  auto &rows = results.rows;
+  rows.erase(
+      std::remove_if(rows.begin(), rows.end(),
+                     [](const auto &entry) { return entry.second.crashed; }),
+      rows.end());
+  results.unended.clear();
 }
 
 /// Takes over the rows of an unfinished run, if it is the same run.
-Result<void> Recorder::readJournal() {
+Result<void> Recorder::readJournal(Start start) {
   Result<Results> old = resultsFromJournal(journal->lines());
   if (!old)
     return Error{"cannot resume from '" + paths->journal + "': " + old.error()};
@@ -54,12 +41,15 @@ Result<void> Recorder::readJournal() {
                  old->run.commandLine};
   results = std::move(*old);
   resumed = true;
+  if (start == Start::Retry)
+    dropCrashed();
   // What comes after a broken line is measured again.
-  return journal->keep(1 + results.rows.size());
+  return journal->keep(results.lines);
 }
 
-/// Takes over a finished run, if it is the same run.
-Result<void> Recorder::readFinished() {
+/// Takes over a finished run, if it is the same run. If crashed cases are to be
+/// measured again, it goes on as an unfinished one.
+Result<void> Recorder::readFinished(Start start) {
   Result<std::string> text = readFile(paths->json);
   if (!text)
     return {};
@@ -68,27 +58,58 @@ Result<void> Recorder::readFinished() {
     return {};
   results = std::move(*old);
   resumed = true;
-  return {};
+  size_t all = results.rows.size();
+  if (start == Start::Retry)
+    dropCrashed();
+  if (results.rows.size() == all)
+    return {};
+  results.complete = false;
+  Result<void> ok = journal->keep(0);
+  if (ok)
+    ok = journal->append(toLine(results.run));
+  for (const auto &[index, row] : results.rows)
+    if (ok)
+      ok = journal->append(toLine(index, row, results.run.backends));
+  return ok;
 }
 
 Result<std::unique_ptr<Recorder>> Recorder::open(const std::string &savePath,
                                                  RunInfo run, Start start) {
   auto recorder = std::make_unique<Recorder>(std::move(run));
-  const OutputPaths &paths = recorder->paths.emplace(savePath);
+  Result<OutputPaths> found = OutputPaths::of(savePath);
+  if (!found)
+    return Error{found.error()};
+  const OutputPaths &paths = recorder->paths.emplace(std::move(*found));
+  bool resumes = start == Start::Resume || start == Start::Retry;
+  if (paths.isStream) {
+    if (resumes)
+      return Error{"expects a regular file to resume from, got '" + savePath +
+                   "'"};
+    Result<Destination> place = destinationOf(paths.csv);
+    Result<int> stream = place ? openStream(*place) : Error{place.error()};
+    if (!stream)
+      return Error{stream.error()};
+    recorder->stream = *stream;
+    return recorder;
+  }
   Result<std::unique_ptr<Journal>> journal = Journal::open(paths.journal);
   if (!journal)
     return Error{journal.error()};
   recorder->journal = std::move(*journal);
   size_t lines = recorder->journal->lines().size();
   Result<void> ok;
-  if (lines > 1 && start == Start::Fresh)
-    return Error{"'" + paths.journal + "' holds " + std::to_string(lines - 1) +
-                 " cases of an unfinished run; --resume continues it, "
-                 "--overwrite drops it"};
-  if (lines > 1 && start == Start::Resume)
-    ok = recorder->readJournal();
-  else if (start == Start::Resume)
-    ok = recorder->readFinished();
+  if (lines > 1 && start == Start::Fresh) {
+    Result<Results> old = resultsFromJournal(recorder->journal->lines());
+    size_t rows = old ? old->rows.size() : lines - 1;
+    if (rows)
+      return Error{"'" + paths.journal + "' holds " + std::to_string(rows) +
+                   " cases of an unfinished run; --resume continues it, "
+                   "--overwrite drops it"};
+  }
+  if (lines > 1 && resumes)
+    ok = recorder->readJournal(start);
+  else if (resumes)
+    ok = recorder->readFinished(start);
   if (ok && !recorder->resumed)
     ok = recorder->journal->keep(0);
   if (ok && recorder->isFinished())
@@ -99,65 +120,87 @@ Result<std::unique_ptr<Recorder>> Recorder::open(const std::string &savePath,
 }
 
 bool Recorder::has(size_t index) const {
-  return std::any_of(results.rows.begin(), results.rows.end(),
-                     [&](const auto &entry) { return entry.first == index; });
+  auto place = std::lower_bound(
+      results.rows.begin(), results.rows.end(), index,
+      [](const auto &entry, size_t i) { return entry.first < i; });
+  return place != results.rows.end() && place->first == index;
 }
 
-std::vector<Row> Recorder::rows() const {
+std::string Recorder::crashOf(size_t index) const {
+  auto found = results.unended.find(index);
+  if (found == results.unended.end())
+    return "";
+  if (!found->second.crash.empty())
+    return found->second.crash;
+  // Once may have been somebody's kill -9.
+  return found->second.times < 2
+             ? ""
+             : "the process ended " + std::to_string(found->second.times) +
+                   " times in this case without a word";
+}
+
+std::vector<Row> Recorder::allRows() const {
   std::vector<Row> rows;
   for (const auto &[index, row] : results.rows)
     rows.push_back(row);
   return rows;
 }
 
+std::vector<Row> Recorder::rows() const {
+  std::lock_guard<std::mutex> lock(mutex);
+  return allRows();
+}
+
 Result<void> Recorder::writeCSV() const {
-  return writeFile(paths->csv, reportCSV(results.run.backends, rows()));
+  return writeFile(paths->csv, reportCSV(results.run.backends, allRows()));
 }
 
 Result<void> Recorder::begin(const Ceilings &ceilings) {
   if (!resumed)
     results.run.ceilings = ceilings;
-  if (!paths)
+  if (!journal)
     return {};
   if (!resumed)
     if (Result<void> ok = journal->append(toLine(results.run)); !ok)
       return ok;
-  columns.emplace(results.run.backends, rows());
+  columns.emplace(results.run.backends, allRows());
   return writeCSV();
 }
 
-/// Appends the last row to the CSV file, so that whoever follows the file sees
-/// rows come.
-Result<void> Recorder::appendToCSV() const {
-  std::string line = csvLine(columns->csvCells(results.rows.back().second));
-  std::FILE *file = std::fopen(paths->csv.c_str(), "a");
-  bool ok = file && std::fputs(line.c_str(), file) >= 0;
-  if (file && std::fclose(file))
+Result<void> Recorder::beginCase(size_t index) {
+  return journal ? journal->append(beginLine(index)) : Result<void>();
+}
+
+/// Appends a row to the CSV file, so that whoever follows the file sees rows
+/// come.
+Result<void> Recorder::appendToCSV(const Row &row) const {
+  const char *path = paths->csv.c_str();
+  int file = ::open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
+  bool ok = file >= 0 && writeAll(file, csvLine(columns->csvCells(row)));
+  Error error = fileError("write", paths->csv);
+  if (file >= 0 && ::close(file) && ok) {
     ok = false;
-  if (!ok)
-    return Error{"cannot write '" + paths->csv + "': " + std::strerror(errno)};
-  return {};
+    error = fileError("write", paths->csv);
+  }
+  return ok ? Result<void>() : error;
 }
 
 Result<void> Recorder::add(size_t index, const Row &row, bool interrupted) {
+  std::lock_guard<std::mutex> lock(mutex);
   std::string line = toLine(index, row, results.run.backends);
   // What is shown now is what a resumed run would show, to the last digit.
   auto kept = rowFromLine(line, results.run.backends);
   if (!kept)
     return Error{"cannot keep a row: " + kept.error()};
-  auto place = std::lower_bound(
-      results.rows.begin(), results.rows.end(), index,
-      [](const auto &entry, size_t i) { return entry.first < i; });
-  place = results.rows.insert(place, std::move(*kept));
-  if (!paths)
+  const Row &added = results.setRow(index, std::move(kept->second));
+  if (!journal)
     return {};
   if (!interrupted)
     if (Result<void> ok = journal->append(line); !ok)
       return ok;
-  bool last = std::next(place) == results.rows.end();
-  if (last && !columns->lacks(place->second))
-    return appendToCSV();
-  columns.emplace(results.run.backends, rows());
+  if (results.rows.back().first == index && !columns->lacks(added))
+    return appendToCSV(added);
+  columns.emplace(results.run.backends, allRows());
   return writeCSV();
 }
 
@@ -173,9 +216,13 @@ void Recorder::setFact(const std::string &name, const std::string &value) {
 }
 
 Result<void> Recorder::finish(bool complete) {
+  std::lock_guard<std::mutex> lock(mutex);
   results.complete = complete;
   results.finished = timeNow();
-  if (!paths)
+  if (stream >= 0 &&
+      !writeAll(stream, reportCSV(results.run.backends, allRows())))
+    return fileError("write", paths->csv);
+  if (!journal)
     return {};
   if (Result<void> ok = writeFile(paths->json, toJSON(results)); !ok)
     return ok;

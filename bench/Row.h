@@ -29,6 +29,7 @@ struct Row {
   Conditions conditions;
   std::string repeat; ///< a command line that measures just this case
   std::string remark;
+  bool crashed = false; ///< the process did, in this case
 };
 
 enum class Pass { Forward, Backward };

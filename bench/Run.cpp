@@ -2,10 +2,13 @@
 #include "Run.h"
 
 #include "Ceilings.h"
+#include "CrashNote.h"
 #include "Interrupt.h"
 #include "Progress.h"
 #include "Registry.h"
 #include "Runner.h"
+
+#include <cstdio>
 
 using namespace attn;
 using namespace attn::bench;
@@ -18,9 +21,10 @@ std::string attn::bench::describeCases(const std::vector<Case> &cases,
     double seconds = secondsExpected(item, target, backends);
     bool runs = item.refusal.empty();
     total += runs ? seconds : 0;
-    rows.push_back({item.mod->label, toString(item.type), item.shape,
-                    runs ? formatBytes(bytesNeeded(item, target)) : "",
-                    runs ? formatDuration(seconds) : "", item.refusal});
+    rows.push_back(
+        {item.mod->label, toString(item.type), item.shape,
+         item.asked.batch ? formatBytes(bytesNeeded(item, target)) : "",
+         runs ? formatDuration(seconds) : "", item.refusal});
   }
   return markdownTable({"attn_type", "dtype", "shape(B,Hq,M,Hkv,N,D)", "memory",
                         "estimated time", "remarks"},
@@ -50,6 +54,30 @@ static void describe(Row &row, const Case &item, const std::string &repeat) {
   row.repeat = repeat;
 }
 
+/// Runs one case and keeps its row; or says that the process crashed in it.
+static Result<void> measureCase(Runner &runner, const Case &item, size_t index,
+                                const std::string &repeat, Recorder &recorder) {
+  if (std::string how = recorder.crashOf(index); !how.empty()) {
+    std::fprintf(stderr,
+                 "attn-bench: note: the run crashed in %s: %s; it is not run "
+                 "again, but with --retry-crashed\n",
+                 labelOf(item).c_str(), how.c_str());
+    Row row = runner.rowOfCrash(item, how);
+    describe(row, item, repeat);
+    return recorder.add(index, row, /*interrupted=*/false);
+  }
+  if (Result<void> begun = recorder.beginCase(index); !begun)
+    return begun;
+  beginCase(recorder.journalFile(), index, labelOf(item));
+  Row row = runner.run(item);
+  describe(row, item, repeat);
+  bool interrupted = isInterrupted();
+  if (interrupted)
+    noteLeft();
+  endCase();
+  return recorder.add(index, row, interrupted);
+}
+
 Result<void> attn::bench::runCases(const Config &config,
                                    const std::vector<Case> &cases,
                                    const std::vector<std::string> &repeats,
@@ -73,15 +101,18 @@ Result<void> attn::bench::runCases(const Config &config,
   runnerOptions.backward = config.backward;
   Runner runner(device, std::move(backends), runnerOptions);
   Progress progress(expectedSeconds(cases, device, recorder));
-  runner.onStep = [&](const std::string &what) { progress.step(what); };
+  runner.onStep = [&](const std::string &what) {
+    noteStep(what);
+    progress.step(what);
+  };
   for (size_t i = 0; i < cases.size() && !isInterrupted(); ++i) {
     if (recorder.has(i))
       continue;
     progress.start(i, cases[i]);
-    Row row = runner.run(cases[i]);
-    describe(row, cases[i], repeats[i]);
-    if (Result<void> added = recorder.add(i, row, isInterrupted()); !added)
-      return added;
+    if (Result<void> measured =
+            measureCase(runner, cases[i], i, repeats[i], recorder);
+        !measured)
+      return measured;
     progress.finish();
   }
   std::string versions;

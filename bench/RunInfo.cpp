@@ -3,8 +3,9 @@
 
 #include "Parallel.h"
 #include "Repeat.h"
+#include "TextFile.h"
 
-#include "attn/Commit.h"
+#include "attn/API/Version.h"
 
 #include <cstring>
 #include <ctime>
@@ -68,10 +69,11 @@ RunInfo attn::bench::describeRun(int argc, char **argv,
                                  const std::string &configFile,
                                  const Device &device,
                                  const std::vector<std::string> &backends,
-                                 const std::vector<std::string> &repeats) {
+                                 const std::vector<std::string> &repeats,
+                                 const std::vector<LoadedMod> &mods) {
   RunInfo run;
-  run.version = ATTN_VERSION;
-  run.commit = ATTN_COMMIT;
+  run.version = attn::version();
+  run.commit = attn::commit();
   run.started = timeNow();
   for (int i = 0; i < argc; ++i)
     run.commandLine += (i ? " " : "") + shellQuoted(argv[i]);
@@ -85,6 +87,10 @@ RunInfo attn::bench::describeRun(int argc, char **argv,
   run.caseCount = repeats.size();
   std::vector<std::string> identity = repeats;
   identity.insert(identity.end(), {run.device, run.version, run.commit});
+  // A mod may be changed between two runs.
+  for (const LoadedMod &mod : mods)
+    if (Result<std::string> text = readFile(mod.path))
+      identity.push_back(*text);
   run.fingerprint = hashOf(identity);
   return run;
 }

@@ -40,7 +40,8 @@ struct RunInfo {
 /// Fills in all but the ceilings. `repeats` are the cases' command lines.
 RunInfo describeRun(int argc, char **argv, const std::string &configFile,
                     const Device &, const std::vector<std::string> &backends,
-                    const std::vector<std::string> &repeats);
+                    const std::vector<std::string> &repeats,
+                    const std::vector<LoadedMod> &mods);
 
 /// The versions of the libraries which were loaded by now, by their files'
 /// names: "libopenblasp-r0.3.21.so, libcublas.so.13.1.0.3".

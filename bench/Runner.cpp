@@ -67,6 +67,13 @@ Row Runner::rowWithout(const Case &item, Outcome::Kind kind,
   return row;
 }
 
+Row Runner::rowOfCrash(const Case &item, const std::string &how) {
+  Row row = rowWithout(item, Outcome::Failed,
+                       "crashed: " + how + "; --retry-crashed runs it again");
+  row.crashed = true;
+  return row;
+}
+
 /// Prepares a backend and runs it once into a poisoned output.
 Outcome Runner::check(Backend &backend, CaseData &data) {
   onStep(std::string("checking ") + backend.name());

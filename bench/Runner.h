@@ -31,6 +31,8 @@ public:
 
   /// Measures one case. Everything that goes wrong is in the row.
   Row run(const Case &);
+  /// The row of a case in which the process crashed before: `how`.
+  Row rowOfCrash(const Case &, const std::string &how);
 
 private:
   /// A row in which all backends have the same outcome.

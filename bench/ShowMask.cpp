@@ -1,10 +1,10 @@
 // See ShowMask.h.
 #include "ShowMask.h"
 
+#include "TextFile.h"
+
 #include <algorithm>
-#include <cerrno>
 #include <cstdio>
-#include <cstring>
 
 using namespace attn;
 using namespace attn::bench;
@@ -103,17 +103,6 @@ std::string attn::bench::tilesAsSVG(const TileMap &map,
   return svg;
 }
 
-static Result<void> writeFile(const std::string &path,
-                              const std::string &text) {
-  std::FILE *file = std::fopen(path.c_str(), "w");
-  bool written = file && std::fputs(text.c_str(), file) >= 0;
-  if (file && std::fclose(file) != 0)
-    written = false;
-  if (!written)
-    return Error{"cannot write '" + path + "': " + std::strerror(errno)};
-  return {};
-}
-
 static std::string shares(const TileMap &map) {
   double all = std::max<double>(1, map.tiles.size());
   std::string text = std::to_string(map.tiles.size()) + " tiles:";
@@ -138,6 +127,22 @@ static std::string shares(const TileMap &map) {
 Result<std::string> attn::bench::showMask(const LoadedMod &mod,
                                           const ProblemSizes &sizes,
                                           const MaskView &view) {
+  auto tiles = [](int64_t length, int64_t tile) {
+    return (length + tile - 1) / tile;
+  };
+  // Each is drawn, and one of a list.
+  constexpr int64_t mostTiles = int64_t(1) << 26;
+  int64_t rows = tiles(sizes.queries, view.queryTile);
+  int64_t columns = tiles(sizes.keys, view.keyTile);
+  if (columns && rows > mostTiles / columns)
+    return errorAt("attn-bench",
+                   "expects at most " + std::to_string(mostTiles) +
+                       " tiles to draw, got " + std::to_string(rows) + " x " +
+                       std::to_string(columns) +
+                       "; -s and --tile say how many there are");
+  if (!view.svgPath.empty())
+    if (Result<void> ok = checkWritable(view.svgPath); !ok)
+      return errorAt("attn-bench", ok.error());
   Result<std::vector<CaptureData>> captures = mod.mod.makeCaptures(sizes);
   if (!captures)
     return Error{captures.error()};
@@ -172,6 +177,6 @@ Result<std::string> attn::bench::showMask(const LoadedMod &mod,
   if (!view.svgPath.empty())
     if (Result<void> written = writeFile(view.svgPath, tilesAsSVG(*map, title));
         !written)
-      return Error{written.error()};
+      return errorAt("attn-bench", written.error());
   return text;
 }

@@ -26,8 +26,15 @@ public:
     Key key{&problem->mod->impl(), problem->type, problem->sizes.headDim,
             problem->sizes.valueDim, isAligned()};
     auto found = kernels.find(key);
+    if (found == kernels.end() && schedule != autoSchedule)
+      // Said before the run already, and no fault.
+      if (Result<void> suits = AttentionKernel::check(*problem->mod, spec());
+          !suits)
+        return Refusal{Refusal::Unsupported, suits.error()};
     if (found == kernels.end())
-      found = kernels.emplace(key, compile()).first;
+      found =
+          kernels.emplace(key, AttentionKernel::compile(*problem->mod, spec()))
+              .first;
     if (!found->second)
       return Refusal{Refusal::Failed, found->second.error()};
     kernel = &*found->second;
@@ -69,7 +76,7 @@ private:
   using Key =
       std::tuple<const Mod::Impl *, ElementType, int64_t, int64_t, bool>;
 
-  Result<AttentionKernel> compile() const {
+  KernelSpec spec() const {
     KernelSpec spec;
     spec.target = device.target();
     spec.type = problem->type;
@@ -80,7 +87,7 @@ private:
     if (schedule != autoSchedule)
       spec.schedule = schedule;
     spec.exact = exact;
-    return AttentionKernel::compile(*problem->mod, spec);
+    return spec;
   }
 
   /// Buffers are aligned and rows adjoin, so the dimensions decide.

@@ -21,6 +21,11 @@ Result<AttentionKernel> AttentionKernel::compile(const Mod &mod,
   return kernel;
 }
 
+Result<void> AttentionKernel::check(const Mod &mod, const KernelSpec &spec) {
+  return spec.target == Target::CPU ? checkCPUKernel(mod, spec)
+                                    : checkCUDAKernel(mod, spec);
+}
+
 bool AttentionKernel::needsTileLists() const {
   return pimpl->finder.has_value();
 }

@@ -67,11 +67,11 @@ Result<void> CPUKernel::run(const KernelArguments &a) const {
   return {};
 }
 
-AttentionImpl attn::createCPUKernel(const Mod &mod, const KernelSpec &spec) {
-  std::unique_lock<std::mutex> lock(mod.impl().mutex);
+/// The module as LLVM gets it. The caller holds the mod's mutex.
+static Result<KernelModule> lower(const Mod &mod, const KernelSpec &spec) {
   Result<KernelModule> kernel = buildKernelModule(mod, spec, "cpu");
   if (!kernel)
-    return Error{kernel.error()};
+    return kernel;
   Result<void> lowered = mod.impl().collect("cannot be compiled", [&] {
     mlir::PassManager pm(&mod.impl().context);
     mlir::attn::CPUPipelineOptions options;
@@ -82,6 +82,20 @@ AttentionImpl attn::createCPUKernel(const Mod &mod, const KernelSpec &spec) {
   });
   if (!lowered)
     return Error{lowered.error()};
+  return kernel;
+}
+
+Result<void> attn::checkCPUKernel(const Mod &mod, const KernelSpec &spec) {
+  std::lock_guard<std::mutex> lock(mod.impl().mutex);
+  Result<KernelModule> kernel = lower(mod, spec);
+  return kernel ? Result<void>() : Error{kernel.error()};
+}
+
+AttentionImpl attn::createCPUKernel(const Mod &mod, const KernelSpec &spec) {
+  std::unique_lock<std::mutex> lock(mod.impl().mutex);
+  Result<KernelModule> kernel = lower(mod, spec);
+  if (!kernel)
+    return Error{kernel.error()};
   std::string name = KernelModule::function;
   auto jit = Jit::compile(*kernel->module, {name, name + "_tasks"});
   if (!jit)

@@ -51,14 +51,13 @@ struct Variant {
   std::optional<TileFinder> finder; ///< if it needs lists of tiles
 };
 
-Result<Variant> compileVariant(const Mod &mod, const KernelSpec &spec,
-                               const char *target,
-                               mlir::attn::ProblemKind problem) {
-  std::unique_lock<std::mutex> lock(mod.impl().mutex);
+/// The module with its tiles lowered. The caller holds the mod's mutex.
+Result<KernelModule> lower(const Mod &mod, const KernelSpec &spec,
+                           const char *target,
+                           mlir::attn::ProblemKind problem) {
   Result<KernelModule> kernel = buildKernelModule(mod, spec, target, problem);
   if (!kernel)
-    return Error{kernel.error()};
-  Variant variant;
+    return kernel;
   Result<void> lowered = mod.impl().collect("cannot be compiled", [&] {
     mlir::PassManager pm(&mod.impl().context);
     mlir::attn::GPUPipelineOptions options;
@@ -68,6 +67,17 @@ Result<Variant> compileVariant(const Mod &mod, const KernelSpec &spec,
   });
   if (!lowered)
     return Error{lowered.error()};
+  return kernel;
+}
+
+Result<Variant> compileVariant(const Mod &mod, const KernelSpec &spec,
+                               const char *target,
+                               mlir::attn::ProblemKind problem) {
+  std::unique_lock<std::mutex> lock(mod.impl().mutex);
+  Result<KernelModule> kernel = lower(mod, spec, target, problem);
+  if (!kernel)
+    return Error{kernel.error()};
+  Variant variant;
   Result<std::vector<CUDACode>> code =
       loadCUDACode(mod, *kernel->module, {KernelModule::function},
                    spec.exact || spec.type == ElementType::F32, target);
@@ -274,15 +284,50 @@ static Result<Path> choosePath(const Mod &mod, const KernelSpec &spec,
   return fits ? Path::SM90a : portable;
 }
 
+/// `spec` with what its dimensions say of alignment.
+static KernelSpec withAlignment(const KernelSpec &spec) {
+  KernelSpec result = spec;
+  int64_t width = byteWidth(spec.type);
+  result.aligned = spec.aligned && spec.headDim * width % 16 == 0 &&
+                   spec.valueDim * width % 16 == 0;
+  return result;
+}
+
+Result<void> attn::checkCUDAKernel(const Mod &mod, const KernelSpec &given) {
+  Result<cuda::Device> device = cuda::ensureContext();
+  if (!device)
+    return Error{device.error()};
+  KernelSpec spec = withAlignment(given);
+  Result<Path> path = choosePath(mod, spec, *device);
+  if (!path)
+    return Error{path.error()};
+  Result<cuda::DeviceInfo> info = cuda::deviceInfo(*device);
+  if (!info)
+    return Error{info.error()};
+  std::lock_guard<std::mutex> lock(mod.impl().mutex);
+  Result<KernelModule> kernel =
+      lower(mod, spec, *path == Path::SM90a ? "sm90a" : "sm80",
+            mlir::attn::ProblemKind::Any);
+  if (!kernel)
+    return Error{kernel.error()};
+  int64_t bytes = 0;
+  kernel->module->walk([&](mlir::Operation *op) {
+    if (auto shared = op->getAttrOfType<mlir::IntegerAttr>("tile.shared_bytes"))
+      bytes = std::max(bytes, shared.getInt());
+  });
+  if (bytes > info->maxSharedBytes)
+    return Error{"the kernel needs " + std::to_string(bytes) +
+                 " bytes of shared memory per block, this GPU has " +
+                 std::to_string(info->maxSharedBytes)};
+  return {};
+}
+
 AttentionImpl attn::createCUDAKernel(const Mod &mod, const KernelSpec &spec) {
   Result<cuda::Device> device = cuda::ensureContext();
   if (!device)
     return Error{device.error()};
   auto impl = std::make_shared<CUDAKernel>(mod);
-  impl->spec = spec;
-  int64_t width = byteWidth(spec.type);
-  impl->spec.aligned = spec.aligned && spec.headDim * width % 16 == 0 &&
-                       spec.valueDim * width % 16 == 0;
+  impl->spec = withAlignment(spec);
   Result<Path> path = choosePath(mod, impl->spec, *device);
   if (!path)
     return Error{path.error()};

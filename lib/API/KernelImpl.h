@@ -55,6 +55,9 @@ using SoftmaxImpl = Result<std::shared_ptr<SoftmaxKernel::Impl>>;
 
 AttentionImpl createCPUKernel(const Mod &mod, const KernelSpec &spec);
 AttentionImpl createCUDAKernel(const Mod &mod, const KernelSpec &spec);
+/// AttentionKernel::check() of each target.
+Result<void> checkCPUKernel(const Mod &mod, const KernelSpec &spec);
+Result<void> checkCUDAKernel(const Mod &mod, const KernelSpec &spec);
 SoftmaxImpl createCPUSoftmax(const Mod &mod, ElementType scoreType,
                              ElementType probabilityType);
 SoftmaxImpl createCUDASoftmax(const Mod &mod, ElementType scoreType,

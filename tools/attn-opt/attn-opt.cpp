@@ -1,12 +1,18 @@
 // attn-opt: runs any pass or pipeline of the compiler on IR of any level, so
 // that every step can be looked at and tested by itself. Conventions of
 // mlir-opt.
+#include "attn/API/Version.h"
 #include "attn/InitAll.h"
 
 #include "mlir/IR/DialectRegistry.h"
 #include "mlir/Tools/mlir-opt/MlirOptMain.h"
 
+#include "llvm/Support/CommandLine.h"
+
 int main(int argc, char **argv) {
+  llvm::cl::SetVersionPrinter([](llvm::raw_ostream &stream) {
+    stream << attn::versionText("attn-opt") << "\n";
+  });
   mlir::DialectRegistry registry;
   mlir::attn::registerAllDialects(registry);
   mlir::attn::registerAllPasses();

@@ -142,6 +142,11 @@ public:
   /// CUDA: needs a current context; the PTX goes through the driver's JIT.
   static Result<AttentionKernel> compile(const Mod &, const KernelSpec &);
 
+  /// Whether compile() would take this, as far as that is known before code is
+  /// made: a schedule that does not suit the type, the dimensions or the GPU is
+  /// refused here, in a fraction of the time.
+  static Result<void> check(const Mod &, const KernelSpec &);
+
   /// O (and LSE, f32, shape (batch, heads, queries), contiguous) = attention.
   /// CUDA: asynchronous on `stream` (a CUstream). Errors: shapes, types or
   /// strides which this kernel does not take; a launch failure.

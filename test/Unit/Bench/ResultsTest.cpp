@@ -6,11 +6,15 @@
 #include "Progress.h"
 #include "Recorder.h"
 #include "Repeat.h"
+#include "TextFile.h"
 
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <fcntl.h>
 #include <filesystem>
+#include <sys/stat.h>
+#include <unistd.h>
 
 using namespace attn;
 using namespace attn::bench;
@@ -185,6 +189,145 @@ TEST_F(FilesTest, WritingReplacesTheWhole) {
   EXPECT_FALSE(fs::exists(at("f.new")));
   EXPECT_FALSE(writeFile(at("none/f"), ""));
   EXPECT_FALSE(readFile(at("none")));
+}
+
+TEST_F(FilesTest, LinksAreWrittenThrough) {
+  fs::create_directory(folder / "d");
+  fs::create_symlink("d/target", folder / "link"); // to what is not there yet
+  fs::create_symlink("link", folder / "second");
+  ASSERT_TRUE(checkWritable(at("second")));
+  EXPECT_FALSE(fs::exists(folder / "d/target"));
+  ASSERT_TRUE(writeFile(at("second"), "one"));
+  ASSERT_TRUE(writeFile(at("link"), "two"));
+  EXPECT_TRUE(fs::is_symlink(folder / "link"));
+  EXPECT_TRUE(fs::is_symlink(folder / "second"));
+  EXPECT_EQ(*readFile(at("d/target")), "two");
+  fs::create_symlink("circle", folder / "circle");
+  EXPECT_EQ(writeFile(at("circle"), "").error(),
+            "cannot write '" + at("circle") +
+                "': Too many levels of symbolic links");
+}
+
+TEST_F(FilesTest, AFileStaysWhatItIs) {
+  ASSERT_TRUE(writeFile(at("f"), "old"));
+  fs::permissions(folder / "f", fs::perms(0640));
+  fs::create_hard_link(folder / "f", folder / "other");
+  ASSERT_TRUE(writeFile(at("f"), "new"));
+  EXPECT_EQ(*readFile(at("other")), "new");
+  fs::remove(folder / "other");
+  ASSERT_TRUE(writeFile(at("f"), "newer"));
+  EXPECT_EQ(fs::status(folder / "f").permissions(), fs::perms(0640));
+  // Nothing is left beside it.
+  EXPECT_EQ(std::distance(fs::directory_iterator(folder), {}), 1);
+}
+
+TEST_F(FilesTest, WhatIsNoRegularFileIsNotReplaced) {
+  ASSERT_EQ(mkfifo(at("pipe").c_str(), 0600), 0);
+  int reader = open(at("pipe").c_str(), O_RDONLY | O_NONBLOCK);
+  ASSERT_TRUE(writeFile(at("pipe"), "text"));
+  char text[8] = {};
+  EXPECT_EQ(read(reader, text, sizeof(text)), 4);
+  EXPECT_STREQ(text, "text");
+  EXPECT_TRUE(fs::is_fifo(folder / "pipe"));
+  close(reader);
+  EXPECT_EQ(writeFile("/dev/full", "text").error(),
+            "cannot write '/dev/full': No space left on device");
+  // A descriptor of this process is written to where it stands.
+  int file = open(at("f").c_str(), O_RDWR | O_CREAT, 0600);
+  std::string name = "/dev/fd/" + std::to_string(file);
+  ASSERT_TRUE(writeFile(name, "one"));
+  ASSERT_TRUE(writeFile(name, "two"));
+  close(file);
+  EXPECT_EQ(*readFile(at("f")), "onetwo");
+}
+
+TEST_F(FilesTest, OneRunByAnyOfItsNames) {
+  for (const char *name : {"r.csv", "r.json", "r.html", "r.journal"}) {
+    Result<OutputPaths> paths = OutputPaths::of(at(name));
+    ASSERT_TRUE(paths);
+    EXPECT_EQ(paths->csv, at("r.csv"));
+    EXPECT_EQ(paths->json, at("r.json"));
+    EXPECT_EQ(paths->html, at("r.html"));
+    EXPECT_EQ(paths->journal, at("r.journal"));
+  }
+  EXPECT_EQ(OutputPaths::of(at("r.txt"))->csv, at("r.txt"));
+  EXPECT_EQ(OutputPaths::of(at("r.txt"))->json, at("r.txt.json"));
+  // The lock is that of the file, not of the link.
+  fs::create_symlink("r.csv", folder / "link.csv");
+  EXPECT_EQ(OutputPaths::of(at("link.csv"))->journal, at("r.journal"));
+  EXPECT_EQ(OutputPaths::of(at("link.csv"))->json, at("link.json"));
+  EXPECT_TRUE(OutputPaths::of("/dev/null")->isStream);
+}
+
+/// A run of three cases whose first has a row.
+RunInfo threeCases() {
+  RunInfo run;
+  run.backends = backends;
+  run.caseCount = 3;
+  run.fingerprint = "0123";
+  return run;
+}
+
+/// Writes a journal of such a run, with `lines` after the row.
+void writeJournal(const std::string &path,
+                  const std::vector<std::string> &lines) {
+  std::string text = toLine(threeCases()) + "\n{\"begun\":0}\n" +
+                     toLine(0, fullRow(), backends) + "\n";
+  for (const std::string &line : lines)
+    text += line + "\n";
+  ASSERT_TRUE(writeFile(path, text));
+}
+
+TEST_F(FilesTest, ACrashIsKnownToTheNextRun) {
+  const std::string begun = R"({"begun":1})", left = R"({"left":1})";
+  const std::string crash = R"({"crashed":1,"how":"Aborted while checking"})";
+  auto crashAfter = [&](const std::vector<std::string> &lines) {
+    writeJournal(at("r.journal"), lines);
+    auto recorder = Recorder::open(at("r.csv"), threeCases(), Start::Resume);
+    EXPECT_TRUE(recorder) << recorder.error();
+    EXPECT_TRUE((*recorder)->has(0));
+    EXPECT_EQ((*recorder)->crashOf(0), "");
+    EXPECT_EQ((*recorder)->crashOf(2), "");
+    return (*recorder)->crashOf(1);
+  };
+  EXPECT_EQ(crashAfter({begun, crash}), "Aborted while checking");
+  // Killed from outside, which says nothing of the case; unless it comes again.
+  EXPECT_EQ(crashAfter({begun}), "");
+  EXPECT_NE(crashAfter({begun, begun}), "");
+  EXPECT_EQ(crashAfter({begun, left, begun}), "");
+  EXPECT_EQ(crashAfter({begun, crash, begun}), crashAfter({begun, begun}));
+  EXPECT_EQ(crashAfter({begun, begun, toLine(1, fullRow(), backends)}), "");
+  // A case that the run does not have breaks off the journal.
+  EXPECT_EQ(crashAfter({R"({"begun":7})", begun, crash}), "");
+}
+
+TEST_F(FilesTest, CrashedCasesAreRetriedWhenAsked) {
+  Row crashed = fullRow();
+  crashed.crashed = true;
+  writeJournal(at("r.journal"),
+               {toLine(1, crashed, backends), toLine(2, fullRow(), backends)});
+  {
+    auto recorder = Recorder::open(at("r.csv"), threeCases(), Start::Resume);
+    ASSERT_TRUE(recorder) << recorder.error();
+    EXPECT_TRUE((*recorder)->has(1));
+    ASSERT_TRUE((*recorder)->begin({}));
+    ASSERT_TRUE((*recorder)->finish(true));
+  }
+  EXPECT_FALSE(fs::exists(at("r.journal")));
+  // Of a finished run too.
+  auto retried = Recorder::open(at("r.csv"), threeCases(), Start::Retry);
+  ASSERT_TRUE(retried) << retried.error();
+  EXPECT_FALSE((*retried)->isFinished());
+  EXPECT_FALSE((*retried)->has(1));
+  EXPECT_TRUE((*retried)->has(2));
+  ASSERT_TRUE((*retried)->begin({}));
+  ASSERT_TRUE((*retried)->add(1, fullRow(), false));
+  ASSERT_TRUE((*retried)->finish(true));
+  Result<Results> read = resultsFromJSON(*readFile(at("r.json")));
+  ASSERT_TRUE(read);
+  ASSERT_EQ(read->rows.size(), 3u);
+  EXPECT_EQ(read->rows[1].first, 1u);
+  EXPECT_FALSE(read->rows[1].second.crashed);
 }
 
 TEST_F(FilesTest, RowsThatComeLateAreInOrder) {
