@@ -20,6 +20,11 @@ static SmallVector<Value> sourcesOf(Value value) {
           branch.elseYield().getOperand(i)};
 }
 
+/// Whether it is the same for all pairs of one distance.
+static bool isOfDistance(const AffineForm &form) {
+  return form.query + form.key == 0;
+}
+
 PositionClasses::PositionClasses(MaskLogic &logic) : logic(logic) {
   for (const Conjunction &all : logic.kept)
     for (const Literal &literal : all)
@@ -32,20 +37,20 @@ unsigned PositionClasses::beyondClasses(Value value) {
   if (found != known.end())
     return found->second;
   ProgramDependence &positions = *logic.dependence();
-  unsigned beyond = 0;
+  if (positions.isUniform(value))
+    return known[value] = NoPosition;
+  unsigned beyond = NoPosition;
   bool isRow = positions.isRow(value), isColumn = positions.isColumn(value);
-  if (positions.isUniform(value)) {
-    beyond = 0;
-  } else if ((isRow || isColumn) && positions.canHoist(value) &&
-             !logic.affine(value)) {
+  if (std::optional<AffineForm> form = logic.affine(value)) {
+    readsDistance |= isOfDistance(*form);
+    beyond = positions.of(value) & (QueryPosition | KeyPosition);
+  } else if ((isRow || isColumn) && positions.canHoist(value)) {
     (isRow ? ofQuery : ofKey).push_back(value);
-  } else if (value.getDefiningOp()) {
+  } else {
     for (Value source : sourcesOf(value))
       beyond |= beyondClasses(source);
-  } else {
-    beyond = positions.of(value);
   }
-  return known[value] = beyond & (QueryPosition | KeyPosition);
+  return known[value] = beyond;
 }
 
 /// Emits the difference of values, once each.
@@ -58,10 +63,14 @@ public:
         parts(parts) {}
 
   Difference of(const Literal &literal) {
-    Difference all = literal.value ? sources(literal.value)
-                                   : Difference{bit(literal.form.query != 0),
-                                                bit(literal.form.key != 0)};
-    return whereMixed(literal, all);
+    return whereMixed(literal, literal.value ? ofSources(literal.value)
+                                             : ofForm(literal.form));
+  }
+
+  Difference either(Difference x, Difference y) {
+    return {Emission::either(x.queries, y.queries),
+            Emission::either(x.keys, y.keys),
+            Emission::either(x.distances, y.distances)};
   }
 
 private:
@@ -69,32 +78,39 @@ private:
     auto found = known.find(value);
     if (found != known.end())
       return found->second;
-    Difference difference = sources(value);
+    Difference difference = ofSources(value);
     if (value.getType().isInteger(1))
       difference = whereMixed({{}, value, false}, difference);
     return known[value] = difference;
   }
 
-  Difference sources(Value value) {
-    unsigned beyond = classes.beyondClasses(value);
-    Difference all{bit(beyond & QueryPosition), bit(beyond & KeyPosition)};
-    if (!beyond || !value.getDefiningOp())
-      return all;
-    all = {bit(false), bit(false)};
-    for (Value source : sourcesOf(value)) {
-      Difference one = of(source);
-      all = {either(all.queries, one.queries), either(all.keys, one.keys)};
+  Difference ofForm(const AffineForm &form) {
+    return {bit(form.query), bit(form.key), bit(!isOfDistance(form))};
+  }
+
+  Difference ofSources(Value value) {
+    MaskLogic &logic = classes.logic;
+    if (!classes.beyondClasses(value)) {
+      bool isUniform = logic.dependence()->isUniform(value);
+      return {bit(false), bit(false), bit(!isUniform && classes.readsDistance)};
     }
+    if (std::optional<AffineForm> form = logic.affine(value))
+      return ofForm(*form);
+    Difference all{bit(false), bit(false), bit(false)};
+    for (Value source : sourcesOf(value))
+      all = either(all, of(source));
     return all;
   }
 
   /// Nothing differs where the literal holds for all pairs, or for none.
   Difference whereMixed(const Literal &literal, Difference all) {
-    if (matchPattern(all.queries, m_Zero()) && matchPattern(all.keys, m_Zero()))
+    if (llvm::all_of(ArrayRef{all.queries, all.keys, all.distances},
+                     [](Value bit) { return matchPattern(bit, m_Zero()); }))
       return all;
     Truth truth = emitter.truth(literal, box, parts);
     Value mixed = both(truth.canHold, truth.canFail);
-    return {both(all.queries, mixed), both(all.keys, mixed)};
+    return {both(all.queries, mixed), both(all.keys, mixed),
+            both(all.distances, mixed)};
   }
 
   PositionClasses &classes;
@@ -110,11 +126,9 @@ PositionClasses::emitDifference(ImplicitLocOpBuilder &b,
                                 IntervalEmitter::PartInterval parts) {
   Emission e(b);
   Emitter differences(b, *this, emitter, box, parts);
-  Difference all{e.bit(false), e.bit(false)};
+  Difference all{e.bit(false), e.bit(false), e.bit(!readsDistance)};
   for (const Conjunction &conjunction : logic.kept)
-    for (const Literal &literal : conjunction) {
-      Difference one = differences.of(literal);
-      all = {e.either(all.queries, one.queries), e.either(all.keys, one.keys)};
-    }
+    for (const Literal &literal : conjunction)
+      all = differences.either(all, differences.of(literal));
   return all;
 }

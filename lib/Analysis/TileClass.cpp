@@ -54,14 +54,12 @@ TileClass attn::emitTileClass(ImplicitLocOpBuilder &b, MaskLogic &logic,
   Value guards = emitter.guardsHold(), wraps = e.negation(guards);
   if (classes)
     difference = {e.either(difference.queries, wraps),
-                  e.either(difference.keys, wraps)};
+                  e.either(difference.keys, wraps),
+                  e.either(difference.distances, wraps)};
   Value canKeep = e.either(kept.can, wraps);
   Value canDrop = e.either(dropped.can, wraps);
   // Every pair is in one of the two.
-  return {canKeep,
-          e.either(e.both(kept.does, guards), e.negation(canDrop)),
-          canDrop,
-          e.either(e.both(dropped.does, guards), e.negation(canKeep)),
-          difference.queries,
-          difference.keys};
+  return {canKeep, e.either(e.both(kept.does, guards), e.negation(canDrop)),
+          canDrop, e.either(e.both(dropped.does, guards), e.negation(canKeep)),
+          difference};
 }

@@ -23,9 +23,9 @@ public:
   SmallVector<Value> ofQuery, ofKey;
 
   /// i1 each: whether two queries (keys) of one class may yet differ in the box
-  /// in what the mask keeps.
+  /// in what the mask keeps, and whether two pairs of one distance q - kv may.
   struct Difference {
-    Value queries, keys;
+    Value queries, keys, distances;
   };
   /// Emits it; right as long as the logic's guards hold.
   Difference emitDifference(ImplicitLocOpBuilder &builder,
@@ -41,6 +41,8 @@ private:
 
   MaskLogic &logic;
   llvm::DenseMap<Value, unsigned> known;
+  /// Whether anything opaque is computed from the distance.
+  bool readsDistance = false;
 };
 
 } // namespace mlir::attn

@@ -10,9 +10,10 @@ namespace mlir::attn {
 struct TileClass {
   Value canKeep, doesKeep; ///< a pair may be kept; a pair is kept
   Value canDrop, doesDrop;
-  /// Whether all queries (all keys) need a look, or one of each class does;
-  /// null where no classes are given.
-  Value queriesDiffer, keysDiffer;
+  /// Whether all queries (keys) need a look, or one of each class does, and
+  /// whether all pairs of these do, or one of each distance; null where no
+  /// classes are given.
+  PositionClasses::Difference difference;
 };
 
 /// Emits the class of the tile `box`, which is not empty and lies inside the

@@ -337,7 +337,7 @@ private:
     Value batch = ids[0], head = ids[1], row = ids[2], word = ids[3];
     Value count = tileCount(keys, spec.keyTile);
     Value firstTile = mul(word, index(32));
-    SmallVector<Value> words = team.ballot(5, [&](Value lane) {
+    SmallVector<Value> words = team.ballot(6, [&](Value lane) {
       Value tile = add(firstTile, lane);
       Value exists = less(tile, count);
       // The last tile stands in for those that do not exist.
@@ -347,21 +347,22 @@ private:
                             both(found.canDrop, negation(found.doesDrop)));
       return SmallVector<Value>{
           both(exists, found.doesKeep), both(exists, found.doesDrop),
-          both(exists, unsure), found.queriesDiffer, found.keysDiffer};
+          both(exists, unsure),         found.difference.queries,
+          found.difference.keys,        found.difference.distances};
     });
     Value own = bitsOfSearcher(ids[4]);
-    auto found =
-        forEachBit(arith::AndIOp::create(b, words[2], own),
-                   {words[0], words[1]}, [&](Value bit, ValueRange state) {
-                     Value tile = add(firstTile, toIndex(bit));
-                     SearchedTile searched{batch,
-                                           head,
-                                           row,
-                                           tile,
-                                           isSet(words[3], bit),
-                                           isSet(words[4], bit)};
-                     return searchTile(searched, bit, state);
-                   });
+    auto found = forEachBit(
+        arith::AndIOp::create(b, words[2], own), {words[0], words[1]},
+        [&](Value bit, ValueRange state) {
+          Value tile = add(firstTile, toIndex(bit));
+          SearchedTile searched{batch,
+                                head,
+                                row,
+                                tile,
+                                {isSet(words[3], bit), isSet(words[4], bit),
+                                 isSet(words[5], bit)}};
+          return searchTile(searched, bit, state);
+        });
     // Tiles that others search are for them to report.
     Value isFull =
         arith::AndIOp::create(b, arith::AndIOp::create(b, found[0], own),
@@ -397,15 +398,16 @@ private:
         b, logic, context, box,
         [&](Value part) { return loadPart(part, batch, head, row, tile); },
         logic.isExact ? nullptr : &classes);
-    if (logic.isExact) // Only wrapping leaves a tile open.
-      found.queriesDiffer = found.keysDiffer =
-          arith::ConstantIntOp::create(b, 1, 1);
+    if (logic.isExact) { // Only wrapping leaves a tile open.
+      Value all = arith::ConstantIntOp::create(b, 1, 1);
+      found.difference = {all, all, all};
+    }
     return found;
   }
 
   struct SearchedTile {
     Value batch, head, row, tile;
-    Value queriesDiffer, keysDiffer; ///< i1, as in TileClass
+    PositionClasses::Difference difference;
   };
 
   /// Evaluates the pairs of a tile that may differ, query by query, until one
@@ -420,7 +422,7 @@ private:
     Value columns = sub(endOfKeys, firstKey),
           lastKey = sub(endOfKeys, index(1));
     auto word = [&](bool ofQueries, Value number) {
-      return wordOf(tile, ofQueries, number, ofQueries ? rows : columns);
+      return wordOf(tile, ofQueries, number, rows, columns);
     };
     // State: query, whether a pair is kept, and dropped, other queries...
     SmallVector<Value> initial{sub(rows, index(1)), isSet(words[0], bit),
@@ -467,8 +469,8 @@ private:
 
   /// Bits for the queries or keys of a tile that need a look.
   Value wordOf(const SearchedTile &tile, bool ofQueries, Value number,
-               Value length) {
-    Value all = existing(number, length);
+               Value rows, Value columns) {
+    Value all = existing(number, ofQueries ? rows : columns);
     if (logic.isExact)
       return all;
     bool isOneClass = (ofQueries ? classes.ofQuery : classes.ofKey).empty();
@@ -480,8 +482,28 @@ private:
                           ValueRange{tile.batch, tile.head,
                                      ofQueries ? tile.row : tile.tile},
                           number);
-    return select(ofQueries ? tile.queriesDiffer : tile.keysDiffer, all,
-                  leaders);
+    if (!ofQueries)
+      return select(tile.difference.keys, all, leaders);
+    // With all of its keys, and the last query, one query of as many as there
+    // are keys has a pair of every distance.
+    Value isWhole = negation(less(columns, index(spec.keyTile)));
+    Value perDistance = arith::AndIOp::create(b, all, multiplesOfKeys(number));
+    all = select(either(tile.difference.distances, negation(isWhole)), all,
+                 perDistance);
+    return select(tile.difference.queries, all, leaders);
+  }
+
+  /// Bits of word number `number` whose own number keyTile divides.
+  Value multiplesOfKeys(Value number) {
+    Value word = i32(0);
+    SmallVector<uint32_t> bits(wordsOf(spec.queryTile));
+    for (int64_t i = 0; i < spec.queryTile; i += spec.keyTile)
+      bits[i / 32] |= uint32_t(1) << i % 32;
+    for (auto [i, value] : llvm::enumerate(bits))
+      word = select(
+          arith::CmpIOp::create(b, arith::CmpIPredicate::eq, number, index(i)),
+          i32(static_cast<int32_t>(value)), word);
+    return word;
   }
 
   //===--- lists ----------------------------------------------------------===//

@@ -19,8 +19,11 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstdlib>
+#include <map>
 #include <optional>
+#include <tuple>
 
 using namespace mlir;
 using namespace mlir::attn;
@@ -67,8 +70,10 @@ public:
         (evaluate(tree, problem.inputs, 1, 2, q, kv) ? keeps : drops) = true;
     Box box{index(problem.firstQuery), index(problem.lastQuery),
             index(problem.firstKey), index(problem.lastKey)};
-    TileClass found = emitTileClass(b, logic, context(), box,
-                                    [&](Value part) { return partOf(part); });
+    PositionClasses classes(logic);
+    TileClass found = emitTileClass(
+        b, logic, context(), box, [&](Value part) { return partOf(part); },
+        &classes);
     auto canKeep = bitOf(found.canKeep), doesKeep = bitOf(found.doesKeep);
     auto canDrop = bitOf(found.canDrop), doesDrop = bitOf(found.doesDrop);
     if (!canKeep || !doesKeep || !canDrop || !doesDrop)
@@ -88,10 +93,14 @@ public:
       return "guards do not fold";
     if (logic.isExact && *guards && !decided)
       return "exact, but not decided";
-    return logic.hasOneRun ? checkBounds(tree, *guards) : "";
+    if (logic.hasOneRun)
+      return checkBounds(tree, *guards);
+    return decided ? "" : checkClasses(tree, classes, found.difference);
   }
 
-  bool decided = false;
+  /// The class of the tile is known; or one query and key of each class, or one
+  /// pair of each distance, are enough to find it.
+  bool decided = false, hasClasses = false;
 
 private:
   /// What is left that is no constant.
@@ -133,6 +142,49 @@ private:
     return "";
   }
 
+  std::string checkClasses(const MaskTree &tree, PositionClasses &classes,
+                           const PositionClasses::Difference &difference) {
+    auto queries = bitOf(difference.queries), keys = bitOf(difference.keys),
+         distances = bitOf(difference.distances);
+    if (!queries || !keys || !distances)
+      return "difference does not fold:\n" + unfolded();
+    hasClasses = !*queries || !*keys || !*distances;
+    if (!hasClasses)
+      return "";
+    auto valuesOf = [&](bool isRow) {
+      std::vector<std::vector<Attribute>> all;
+      int64_t last = isRow ? problem.lastQuery : problem.lastKey;
+      for (int64_t i = isRow ? problem.firstQuery : problem.firstKey; i <= last;
+           ++i) {
+        all.emplace_back();
+        for (Value value : isRow ? classes.ofQuery : classes.ofKey)
+          matchPattern(valueAt(value, i, isRow),
+                       m_Constant(&all.back().emplace_back()));
+      }
+      return all;
+    };
+    auto ofQuery = valuesOf(/*isRow=*/true), ofKey = valuesOf(/*isRow=*/false);
+    std::map<std::tuple<int64_t, int64_t>, bool> byKey, byQuery;
+    std::map<int64_t, bool> byDistance;
+    auto classOf = [](auto &all, size_t i) {
+      return std::find(all.begin(), all.end(), all[i]) - all.begin();
+    };
+    for (int64_t q = problem.firstQuery; q <= problem.lastQuery; ++q)
+      for (int64_t kv = problem.firstKey; kv <= problem.lastKey; ++kv) {
+        bool kept = evaluate(tree, problem.inputs, 1, 2, q, kv);
+        std::tuple row(classOf(ofQuery, q - problem.firstQuery), kv);
+        std::tuple column(classOf(ofKey, kv - problem.firstKey), q);
+        if (!*queries && byKey.emplace(row, kept).first->second != kept)
+          return "queries of one class differ";
+        if (!*keys && byQuery.emplace(column, kept).first->second != kept)
+          return "keys of one class differ";
+        if (!*distances &&
+            byDistance.emplace(q - kv, kept).first->second != kept)
+          return "pairs of one distance differ";
+      }
+    return "";
+  }
+
   MaskContext context() {
     return {index(1),   index(2), index(problem.queries), index(problem.keys),
             captures(), load};
@@ -150,22 +202,26 @@ private:
     return captureValues;
   }
 
-  Interval partOf(Value part) {
+  Value valueAt(Value value, int64_t position, bool isRow) {
     ProgramDependence &positions = *logic.dependence();
-    bool isRow = positions.isRow(part);
+    SliceCloner slice(b, load);
+    slice.map(positions.batch, arith::ConstantIntOp::create(b, 1, 32));
+    slice.map(positions.head, arith::ConstantIntOp::create(b, 2, 32));
+    slice.map(isRow ? positions.query : positions.key,
+              arith::ConstantIntOp::create(b, position, 32));
+    for (auto [argument, captured] :
+         llvm::zip(mod.getMask().getArguments(), captures()))
+      slice.map(argument, captured);
+    return slice.get(value);
+  }
+
+  Interval partOf(Value part) {
+    bool isRow = logic.dependence()->isRow(part);
     int64_t first = isRow ? problem.firstQuery : problem.firstKey;
     int64_t last = isRow ? problem.lastQuery : problem.lastKey;
     Value low, high;
     for (int64_t i = first; i <= last; ++i) {
-      SliceCloner slice(b, load);
-      slice.map(positions.batch, arith::ConstantIntOp::create(b, 1, 32));
-      slice.map(positions.head, arith::ConstantIntOp::create(b, 2, 32));
-      slice.map(isRow ? positions.query : positions.key,
-                arith::ConstantIntOp::create(b, i, 32));
-      for (auto [argument, value] :
-           llvm::zip(mod.getMask().getArguments(), captures()))
-        slice.map(argument, value);
-      Value value = slice.get(part);
+      Value value = valueAt(part, i, isRow);
       if (isa<FloatType>(part.getType())) {
         low = low ? b.createOrFold<arith::MinimumFOp>(low, value) : value;
         high = high ? b.createOrFold<arith::MaximumFOp>(high, value) : value;
@@ -218,7 +274,7 @@ protected:
   }
 
   std::string check(const MaskTree &tree, const Problem &problem,
-                    bool *decided = nullptr) {
+                    bool *decided = nullptr, bool *classes = nullptr) {
     OwningOpRef<ModuleOp> module =
         parseSourceString<ModuleOp>(toMod(tree), &context);
     if (!module)
@@ -234,7 +290,7 @@ protected:
     Folder folder(context, *module->getOps<ModOp>().begin(), problem);
     std::string wrong = folder.check(tree);
     if (decided)
-      *decided = folder.decided;
+      *decided = folder.decided, *classes = folder.hasClasses;
     return wrong;
   }
 
@@ -270,14 +326,14 @@ unsigned fromEnvironment(const char *name, unsigned otherwise) {
 TEST_F(RandomMasks, NeverWrong) {
   unsigned programs = fromEnvironment("ATTN_FUZZ_PROGRAMS", 3000);
   unsigned firstSeed = fromEnvironment("ATTN_FUZZ_SEED", 1);
-  unsigned decided = 0;
+  unsigned decided = 0, byClasses = 0;
   for (unsigned seed = firstSeed; seed < firstSeed + programs; ++seed) {
     std::mt19937 random(seed);
     MaskTree tree = ::attn::test::randomMask(random, 3 + random() % 25);
     Problem problem = randomProblem(random);
-    bool isDecided = false;
-    std::string wrong = check(tree, problem, &isDecided);
-    decided += isDecided;
+    bool isDecided = false, hasClasses = false;
+    std::string wrong = check(tree, problem, &isDecided, &hasClasses);
+    decided += isDecided, byClasses += hasClasses;
     if (wrong.empty())
       continue;
     for (bool shrunk = true; shrunk;) {
@@ -302,8 +358,10 @@ TEST_F(RandomMasks, NeverWrong) {
   }
   // An analysis that decides nothing is never wrong either.
   EXPECT_GT(decided, programs / 2);
+  EXPECT_GT(byClasses, (programs - decided) / 8);
   EXPECT_LT(rejected, programs / 50);
   RecordProperty("decided", static_cast<int>(decided));
+  RecordProperty("byClasses", static_cast<int>(byClasses));
 }
 
 } // namespace

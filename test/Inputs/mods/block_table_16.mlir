@@ -1,0 +1,44 @@
+// Blocks of 16 queries and 16 keys, smaller than a tile: a random quarter of them (which repeat after 32768 positions).
+
+attn.mod @block_table_16(%blocks: tensor<?x?xi32> {attn.shape = [2048, 2048], attn.data = @random_blocks})
+  mask(%b: i32, %h: i32, %q: i32, %kv: i32) {
+    %zero = arith.constant 0 : i32
+    %size = arith.constant 16 : i32
+    %i = arith.divui %q, %size : i32
+    %j = arith.divui %kv, %size : i32
+    %limit = arith.constant 2048 : i32
+    %row = arith.remui %i, %limit : i32
+    %column = arith.remui %j, %limit : i32
+    %entry = attn.load %blocks[%row, %column] : tensor<?x?xi32>
+    %keep = arith.cmpi ne, %entry, %zero : i32
+    attn.yield %keep : i1
+  }
+
+// A quarter is 1, the rest 0.
+func.func @random_blocks(%table: memref<?x?xi32>, %batch: index, %heads: index, %kv_heads: index, %queries: index,
+                         %keys: index, %sequences: index) {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %rows = memref.dim %table, %c0 : memref<?x?xi32>
+  %columns = memref.dim %table, %c1 : memref<?x?xi32>
+  %zero = arith.constant 0 : i32
+  %three = arith.constant 3 : i32
+  %shift = arith.constant 16 : i32
+  %seed = arith.constant 1 : i32
+  %multiplier = arith.constant 1664525 : i32
+  %increment = arith.constant 1013904223 : i32
+  %end = scf.for %i = %c0 to %rows step %c1 iter_args(%x = %seed) -> (i32) {
+    %last = scf.for %j = %c0 to %columns step %c1 iter_args(%y = %x) -> (i32) {
+      %z = arith.muli %y, %multiplier : i32
+      %next = arith.addi %z, %increment : i32
+      %high = arith.shrui %next, %shift : i32
+      %two = arith.andi %high, %three : i32
+      %isOne = arith.cmpi eq, %two, %zero : i32
+      %entry = arith.extui %isOne : i1 to i32
+      memref.store %entry, %table[%i, %j] : memref<?x?xi32>
+      scf.yield %next : i32
+    }
+    scf.yield %last : i32
+  }
+  return
+}
