@@ -1,13 +1,16 @@
 // An NVIDIA GPU as the bench sees it: memory, one stream, and the clock. A run
 // is timed on the GPU, by events right before and after it, with a cold L2
 // cache: without the flush, inputs smaller than the cache would be read from it
-// in all runs but the first.
+// in all runs but the first. The flush overwrites a buffer and then reads
+// another: what was overwritten would else be written to memory while the work
+// runs, which costs it 7 to 10 us on an H200.
 #include "CUDASamples.h"
 #include "Device.h"
 #include "Nvml.h"
 
 #include "attn/Runtime/CUDADriver.h"
 
+#include <algorithm>
 #include <fstream>
 
 using namespace attn;
@@ -38,7 +41,15 @@ public:
   /// Under a power cap the driver takes 20 to 60 ms to give back the clocks
   /// that the work before cost, or to take those that this work costs.
   double warmupSeconds() const override { return 0.1; }
-  int64_t flushBytes() const override { return 2 * info.l2Bytes; }
+  bool isPaced() const override { return true; }
+  TurnMeans turnMeans() const override {
+    // All threads that fit, if each has something to read.
+    int64_t bytes = 2 * info.l2Bytes;
+    int64_t blocks =
+        (bytes / 16 + TimingKernels::kThreads - 1) / TimingKernels::kThreads;
+    return {bytes, int(std::min<int64_t>(blocks, 8 * info.multiprocessors)),
+            TimingKernels::ptx()};
+  }
   std::optional<DeviceState> state() const override { return nvml.state(); }
   Result<void> synchronize() override {
     return cu.check(cu.streamSynchronize(queue), "cuStreamSynchronize");
@@ -46,12 +57,17 @@ public:
   void *stream() const override { return queue; }
 
 private:
+  Result<void> prepareTurns();
+  Result<void> flush();
+
   const cuda::Driver &cu;
   cuda::DeviceInfo info;
   cuda::Stream queue;
   Nvml nvml;
   bool shareable = false;
-  cuda::Buffer flushed; ///< what is written to flush the L2 cache
+  std::optional<TimingKernels> kernels;
+  /// What is written and what is read to flush the L2 cache.
+  cuda::Buffer written, read;
 };
 
 cuda::DevicePointer addressOf(const void *memory) {
@@ -162,18 +178,43 @@ Result<void> CUDADevice::fill(void *memory, unsigned char byte, int64_t bytes) {
                   "cuMemsetD8Async");
 }
 
+Result<void> CUDADevice::prepareTurns() {
+  if (kernels)
+    return {};
+  Result<TimingKernels> loaded = TimingKernels::load();
+  if (!loaded)
+    return Error{loaded.error()};
+  int64_t bytes = turnMeans().flushBytes;
+  for (cuda::Buffer *buffer : {&written, &read}) {
+    Result<cuda::Buffer> memory = cuda::Buffer::allocate(bytes);
+    if (!memory)
+      return Error{"no room for flushing the L2 cache: " + memory.error()};
+    *buffer = std::move(*memory);
+  }
+  if (Result<void> ok = fill(read.data(), 0, bytes); !ok)
+    return ok;
+  kernels.emplace(std::move(*loaded));
+  return {};
+}
+
+Result<void> CUDADevice::flush() {
+  TurnMeans means = turnMeans();
+  if (Result<void> ok = fill(written.data(), 0, means.flushBytes); !ok)
+    return ok;
+  return kernels->read(read.address(), means.flushBytes, means.readBlocks,
+                       queue);
+}
+
 Result<Turn> CUDADevice::time(const std::function<Result<void>()> &work,
                               const TurnOptions &options) {
-  if (options.hot)
-    return takeCUDASamples(cu, queue, nullptr, work, options);
-  if (!flushed.address()) {
-    Result<cuda::Buffer> buffer = cuda::Buffer::allocate(flushBytes());
-    if (!buffer)
-      return Error{"no room for flushing the L2 cache: " + buffer.error()};
-    flushed = std::move(*buffer);
-  }
-  auto flush = [&] { return fill(flushed.data(), 0, flushBytes()); };
-  return takeCUDASamples(cu, queue, flush, work, options);
+  if (Result<void> ok = prepareTurns(); !ok)
+    return Error{ok.error()};
+  TurnSteps steps;
+  steps.wait = [&](double seconds) { return kernels->wait(seconds, queue); };
+  if (!options.hot)
+    steps.flush = [&] { return flush(); };
+  steps.work = work;
+  return takeCUDASamples(cu, queue, steps, options);
 }
 
 } // namespace

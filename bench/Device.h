@@ -5,6 +5,7 @@
 
 #include "Outcome.h"
 #include "SharedMemory.h"
+#include "TimingKernels.h"
 
 #include "attn/API/Attention.h"
 
@@ -39,14 +40,18 @@ public:
                             int64_t bytes) = 0;
 
   /// One turn of `work`, which enqueues one run on stream(). CUDA: events
-  /// around each run, with the L2 cache flushed before it. CPU: wall clock.
+  /// around each run, with the L2 cache flushed before it, and the GPU at work
+  /// for the share of time that the options say. CPU: wall clock.
   virtual Result<Turn> time(const std::function<Result<void>()> &work,
                             const TurnOptions &) = 0;
   /// How long work has to run before time() may be believed, when something
   /// else ran before it.
   virtual double warmupSeconds() const { return TurnOptions().warmupSeconds; }
-  /// Bytes that time() overwrites to flush the cache; 0: it does not flush.
-  virtual int64_t flushBytes() const { return 0; }
+  /// Whether time() keeps to a duty: the backends of a case then take their
+  /// turns at the same one.
+  virtual bool isPaced() const { return false; }
+  /// What another process needs to do as time() does.
+  virtual TurnMeans turnMeans() const { return {}; }
   /// The clocks now, where they can be read.
   virtual std::optional<DeviceState> state() const { return std::nullopt; }
   /// Waits for all enqueued work; reports what went wrong in it.

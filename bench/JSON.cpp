@@ -57,6 +57,25 @@ static JSON toJSON(const Conditions &conditions) {
   return json;
 }
 
+/// How busy the GPU was kept, as it was asked for and as it went.
+static void addDuty(JSON &json, const Timing &timing, bool batches) {
+  if (timing.duty == 0)
+    return;
+  json["duty"] = timing.duty;
+  json["measured_duty"] = std::round(timing.busyShare() * 1e4) / 1e4;
+  if (!batches)
+    return;
+  if (const auto &pace = timing.pace)
+    json["pace_us"] = {{"gpu", microseconds(pace->gpu)},
+                       {"host", microseconds(pace->host)},
+                       {"between", microseconds(pace->between)}};
+  JSON &list = json["batches"] = JSON::array();
+  for (const Batch &batch : timing.batches)
+    list.push_back({{"samples", batch.samples},
+                    {"rest_us", microseconds(batch.rest)},
+                    {"busy_us", microseconds(batch.busy)}});
+}
+
 static void addTiming(JSON &json, const Row &row, size_t backend, Pass pass,
                       bool samples) {
   const Timing *timing = timingOf(row, backend, pass);
@@ -76,6 +95,7 @@ static void addTiming(JSON &json, const Row &row, size_t backend, Pass pass,
   json["sample_count"] = timing->samples.size();
   json["stopped_by"] = toString(timing->stop);
   json["hot"] = timing->hot;
+  addDuty(json, *timing, samples);
   if (!samples)
     return;
   json["rounds"] = timing->rounds;
@@ -221,6 +241,23 @@ static Stop stopFrom(const std::string &word) {
   return Stop::NotSampled;
 }
 
+static void readDuty(Timing &timing, const JSON &json) {
+  if (!json.contains("duty"))
+    return;
+  timing.duty = json.at("duty");
+  if (json.contains("pace_us")) {
+    const JSON &from = json.at("pace_us");
+    Pace &pace = timing.pace.emplace();
+    pace.gpu = from.at("gpu").get<double>() * 1e-6;
+    pace.host = from.at("host").get<double>() * 1e-6;
+    pace.between = from.at("between").get<double>() * 1e-6;
+  }
+  for (const JSON &batch : json.at("batches"))
+    timing.batches.push_back({batch.at("samples").get<int>(),
+                              batch.at("rest_us").get<double>() * 1e-6,
+                              batch.at("busy_us").get<double>() * 1e-6});
+}
+
 static Timing timingFrom(const JSON &json) {
   Timing timing;
   if (!json.contains("samples_us"))
@@ -233,6 +270,7 @@ static Timing timingFrom(const JSON &json) {
   timing.rounds = json.at("rounds").get<std::vector<int>>();
   timing.stop = stopFrom(json.at("stopped_by"));
   timing.hot = json.at("hot");
+  readDuty(timing, json);
   return timing;
 }
 

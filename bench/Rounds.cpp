@@ -1,6 +1,7 @@
 // The order of turns.
 #include "Rounds.h"
 
+#include "Cycle.h"
 #include "Interrupt.h"
 
 #include <algorithm>
@@ -10,6 +11,26 @@
 using namespace attn;
 using namespace attn::bench;
 
+/// The duty for all contestants; 0 if they are not to be paced.
+static double commonDuty(std::vector<Contestant> &contestants,
+                         const TurnOptions &options) {
+  TurnOptions finding = options;
+  finding.onlyPace = true;
+  std::vector<Pace> paces;
+  for (Contestant &contestant : contestants) {
+    if (isInterrupted())
+      break;
+    Result<Turn> turn = contestant.turn(finding);
+    if (turn && turn->pace) {
+      contestant.timing.pace = turn->pace;
+      paces.push_back(*turn->pace);
+    } else if (!turn && !isInterrupted()) {
+      contestant.error = turn.error();
+    }
+  }
+  return paces.empty() ? 0 : dutyFor(paces, options);
+}
+
 void attn::bench::sampleInRounds(std::vector<Contestant> &contestants,
                                  const TimingOptions &options) {
   size_t count = contestants.size();
@@ -17,6 +38,9 @@ void attn::bench::sampleInRounds(std::vector<Contestant> &contestants,
   TurnOptions turnOptions;
   turnOptions.hot = options.hot;
   turnOptions.warmupSeconds = options.warmupSeconds;
+  double duty = options.paced ? commonDuty(contestants, turnOptions) : 0;
+  if (duty > 0)
+    turnOptions.duty = duty;
   std::vector<size_t> order(count);
   std::iota(order.begin(), order.end(), 0);
   std::mt19937 random(1);
@@ -37,6 +61,10 @@ void attn::bench::sampleInRounds(std::vector<Contestant> &contestants,
       }
     }
   }
-  for (size_t i = 0; i < count; ++i)
+  for (size_t i = 0; i < count; ++i) {
+    std::optional<Pace> pace = contestants[i].timing.pace;
     contestants[i].timing = samplers[i].result();
+    contestants[i].timing.pace = pace;
+    contestants[i].timing.duty = duty;
+  }
 }

@@ -17,9 +17,11 @@ struct Contestant {
   std::string error; ///< of a turn that failed; empty: none did
 };
 
-/// Gives each contestant turns until it has been sampled enough, has failed, or
-/// Ctrl-C comes. Each round has another random order (the same in each run): a
-/// turn meets the clocks and temperature that the one before it left behind.
+/// If they are to be paced, finds out each one's pace and the duty that all can
+/// keep. Then gives each contestant turns until it has been sampled enough, has
+/// failed, or Ctrl-C comes. Each round has another random order (the same in
+/// each run): a turn meets the clocks and temperature that the one before it
+/// left behind.
 void sampleInRounds(std::vector<Contestant> &contestants,
                     const TimingOptions &options);
 

@@ -24,6 +24,7 @@ Runner::Runner(Device &device, std::vector<std::unique_ptr<Backend>> all,
                const RunnerOptions &options)
     : device(device), options(options), backends(std::move(all)) {
   this->options.timing.warmupSeconds = device.warmupSeconds();
+  this->options.timing.paced = device.isPaced();
   bool hasMath = std::any_of(backends.begin(), backends.end(),
                              [](const auto &b) { return isMath(*b); });
   if (!hasMath)

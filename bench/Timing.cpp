@@ -36,6 +36,15 @@ double Timing::median() const { return medianOf(samples); }
 
 double Timing::medianWithLaunch() const { return medianOf(withLaunch); }
 
+double Timing::busyShare() const {
+  double busy = 0, all = 0;
+  for (const Batch &batch : batches) {
+    busy += batch.busy;
+    all += batch.busy + batch.rest;
+  }
+  return all > 0 ? busy / all : 0;
+}
+
 /// The rank (from 0) of the interval's lower end among `count` >= 6 samples:
 /// the largest r with P(fewer than r+1 of them lie below the median) <= 2.5%,
 /// where that number is binomial with probability 1/2.
@@ -78,6 +87,8 @@ void Sampler::add(const Turn &turn) {
   };
   append(timing.samples, turn.samples);
   append(timing.withLaunch, turn.withLaunch);
+  timing.batches.insert(timing.batches.end(), turn.batches.begin(),
+                        turn.batches.end());
   timing.rounds.push_back(static_cast<int>(turn.samples.size()));
   for (double seconds : turn.samples)
     total += seconds;
@@ -110,6 +121,18 @@ bool TurnRule::needsSample() const {
 void TurnRule::addSample(double seconds) {
   turn.samples.push_back(seconds);
   total += seconds;
+}
+
+void TurnRule::addBatch(const std::vector<double> &samples, double rest,
+                        double busy) {
+  Batch batch{0, rest, busy};
+  for (double seconds : samples) {
+    if (!needsSample())
+      break;
+    addSample(seconds);
+    ++batch.samples;
+  }
+  turn.batches.push_back(batch);
 }
 
 bool TurnRule::needsLaunch() const {

@@ -4,6 +4,7 @@
 #define ATTN_BENCH_TIMING_H
 
 #include <cstddef>
+#include <optional>
 #include <vector>
 
 namespace attn::bench {
@@ -24,6 +25,21 @@ struct Interval {
   double low = 0, high = 0;
 };
 
+/// What one sample of a backend takes on a GPU, flush included. Seconds.
+struct Pace {
+  double gpu = 0;  ///< that the GPU works
+  double host = 0; ///< that the host takes to enqueue it
+  /// That the host takes after a batch until it enqueues the next.
+  double between = 0;
+};
+
+/// Samples that were enqueued in one go, by the GPU's clock.
+struct Batch {
+  int samples = 0; ///< that were taken from it
+  double rest = 0; ///< seconds without work before it
+  double busy = 0; ///< seconds of work, flushes included
+};
+
 /// What one turn of a backend gave. Backends of a case take turns, so that a
 /// change of clock or load meets all of them.
 struct Turn {
@@ -34,6 +50,8 @@ struct Turn {
   /// Seconds from the call of a run on an idle device until it has finished,
   /// by the wall clock. CPU: the same as `samples`.
   std::vector<double> withLaunch;
+  std::vector<Batch> batches; ///< CUDA: those that samples were taken from
+  std::optional<Pace> pace;   ///< if it was asked for
 };
 
 /// How long a turn is.
@@ -45,6 +63,12 @@ struct TurnOptions {
   double seconds = 0.1;        ///< of samples; at least one is taken
   int samples = 32;
   int launches = 4; ///< samples withLaunch, if runs are short
+  /// CUDA: samples are enqueued in batches of about so many seconds.
+  double batchSeconds = 0.05;
+  /// CUDA: the share of time that the GPU works; it rests before each batch.
+  double duty = 1;
+  /// CUDA: only finds out the pace, without rests.
+  bool onlyPace = false;
 };
 
 /// When a backend has been sampled enough.
@@ -56,6 +80,9 @@ struct TimingOptions {
   double maxSeconds = 1.0; ///< of samples
   bool hot = false;
   double warmupSeconds = 0.02; ///< of each turn
+  /// Whether all take their turns at the same duty, which follows from their
+  /// paces (Cycle.h). Their first turns find those out.
+  bool paced = false;
 };
 
 /// All that is known of one backend's time for one case and one direction.
@@ -65,9 +92,14 @@ struct Timing {
   std::vector<int> rounds;        ///< samples taken in each round
   Stop stop = Stop::NotSampled;
   bool hot = false;
+  double duty = 0; ///< the one that was asked for; 0: none was
+  std::optional<Pace> pace;
+  std::vector<Batch> batches; ///< in the order of taking them
 
   double median() const;           ///< of samples; 0 without any
   double medianWithLaunch() const; ///< 0 without any
+  /// The share of time that the GPU worked, over all batches; 0 without any.
+  double busyShare() const;
   /// The 95% confidence interval of the median, by order statistics: free of
   /// any assumption on the distribution, but samples are taken to be
   /// independent. Fewer than six samples: from the smallest to the largest,
@@ -103,6 +135,8 @@ public:
   void addWarmup(double seconds, int count = 1);
   bool needsSample() const;
   void addSample(double seconds);
+  /// Adds of `samples` as many as are needed, with the seconds of their batch.
+  void addBatch(const std::vector<double> &samples, double rest, double busy);
   bool needsLaunch() const;
   void addLaunch(double seconds) { turn.withLaunch.push_back(seconds); }
 

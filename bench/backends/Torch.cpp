@@ -43,6 +43,7 @@ private:
   Result<json> preparation() const;
   json request(const char *operation) const;
   std::optional<Refusal> ask(json &request, json &answer);
+  json turnRequest(const char *direction, const TurnOptions &) const;
   Result<Turn> timePass(const char *direction, const TurnOptions &);
 
   std::string label;
@@ -234,22 +235,77 @@ Result<void> Torch::runBackward() {
   return {};
 }
 
-Result<Turn> Torch::timePass(const char *direction, const TurnOptions &turn) {
-  json message = request("time"), answer;
+/// The samples that were taken from each batch, and the seconds of rest and of
+/// work.
+static std::optional<std::vector<Batch>> batchesIn(const json &answer) {
+  auto found = answer.find("batches");
+  if (found == answer.end() || !found->is_array())
+    return std::nullopt;
+  std::vector<Batch> batches;
+  for (const json &batch : *found) {
+    if (!batch.is_object())
+      return std::nullopt;
+    for (const char *key : {"samples", "rest", "busy"})
+      if (!batch.contains(key) || !batch[key].is_number())
+        return std::nullopt;
+    batches.push_back({batch["samples"].get<int>(), batch["rest"].get<double>(),
+                       batch["busy"].get<double>()});
+  }
+  return batches;
+}
+
+static std::optional<Pace> paceIn(const json &answer) {
+  auto found = answer.find("pace");
+  if (found == answer.end() || !found->is_object())
+    return std::nullopt;
+  for (const char *key : {"gpu", "host", "between"})
+    if (!found->contains(key) || !(*found)[key].is_number())
+      return std::nullopt;
+  return Pace{(*found)["gpu"].get<double>(), (*found)["host"].get<double>(),
+              (*found)["between"].get<double>()};
+}
+
+/// The request for a turn: all that decides how the GPU is used in it.
+json Torch::turnRequest(const char *direction, const TurnOptions &turn) const {
+  TurnMeans means = device.turnMeans();
+  json message = request("time");
   message["direction"] = direction;
   message["hot"] = turn.hot;
-  message["flush_bytes"] = device.flushBytes();
+  message["flush_bytes"] = means.flushBytes;
+  message["read_blocks"] = means.readBlocks;
+  message["read_threads"] = TimingKernels::kThreads;
+  message["kernels"] = means.ptx;
   message["warmup_seconds"] = turn.warmupSeconds;
   message["seconds"] = turn.seconds;
   message["samples"] = turn.samples;
   message["launches"] = turn.launches;
+  message["batch_seconds"] = turn.batchSeconds;
+  message["duty"] = turn.duty;
+  message["only_pace"] = turn.onlyPace;
+  return message;
+}
+
+Result<Turn> Torch::timePass(const char *direction, const TurnOptions &turn) {
+  json message = turnRequest(direction, turn), answer;
   if (std::optional<Refusal> refusal = ask(message, answer))
     return Error{refusal->reason};
+  Turn result;
+  result.pace = paceIn(answer);
+  if (turn.onlyPace) {
+    if (!result.pace)
+      return Error{"the PyTorch worker sent no pace"};
+    return result;
+  }
   auto samples = secondsAt(answer, "samples");
   auto withLaunch = secondsAt(answer, "with_launch");
-  if (!samples || !withLaunch)
+  auto batches = batchesIn(answer);
+  if (!samples || !withLaunch || (device.isPaced() && !batches))
     return Error{"the PyTorch worker sent no times"};
-  return Turn{*samples, *withLaunch};
+  result.samples = std::move(*samples);
+  result.withLaunch = std::move(*withLaunch);
+  if (batches)
+    result.batches = std::move(*batches);
+  return result;
 }
 
 void Torch::finish() {

@@ -8,6 +8,8 @@ import ctypes
 import mmap
 import os
 
+import driver
+
 DTYPES = {"f32": "float32", "f16": "float16", "bf16": "bfloat16", "i32": "int32"}
 
 
@@ -21,30 +23,6 @@ class _DeviceBytes:
             "data": (address, False),
             "version": 2,
         }
-
-
-class _IpcHandle(ctypes.Structure):
-    _fields_ = [("bytes", ctypes.c_ubyte * 64)]
-
-
-def _driver():
-    cuda = ctypes.CDLL("libcuda.so.1")
-    cuda.cuIpcOpenMemHandle_v2.argtypes = [
-        ctypes.POINTER(ctypes.c_uint64),
-        _IpcHandle,
-        ctypes.c_uint,
-    ]
-    cuda.cuIpcCloseMemHandle.argtypes = [ctypes.c_uint64]
-    return cuda
-
-
-def _check(cuda, status, call):
-    if status == 0:
-        return
-    text = ctypes.c_char_p()
-    cuda.cuGetErrorString(status, ctypes.byref(text))
-    message = text.value.decode() if text.value else f"error {status}"
-    raise RuntimeError(f"{call}: {message}")
 
 
 class _Opened:
@@ -89,9 +67,7 @@ class SharedMemory:
                 continue
             del _opened[handle]
             if entry.address is not None:
-                cuda = _driver()
-                status = cuda.cuIpcCloseMemHandle(entry.address)
-                _check(cuda, status, "cuIpcCloseMemHandle")
+                driver.function("cuIpcCloseMemHandle")(entry.address)
         self.handles.clear()
 
     def _bytes(self, memory):
@@ -121,11 +97,9 @@ def _open_ipc(handle, count):
 
     torch.cuda.init()
     torch.cuda.current_stream().synchronize()  # makes the context current
-    cuda = _driver()
     address = ctypes.c_uint64()
-    ipc = _IpcHandle.from_buffer_copy(bytes.fromhex(handle))
+    ipc = driver.IpcHandle.from_buffer_copy(bytes.fromhex(handle))
     lazily = 1  # CU_IPC_MEM_LAZY_ENABLE_PEER_ACCESS
-    status = cuda.cuIpcOpenMemHandle_v2(ctypes.byref(address), ipc, lazily)
-    _check(cuda, status, "cuIpcOpenMemHandle")
+    driver.function("cuIpcOpenMemHandle_v2")(ctypes.byref(address), ipc, lazily)
     flat = torch.as_tensor(_DeviceBytes(address.value, count), device="cuda")
     return _Opened(flat, address.value)

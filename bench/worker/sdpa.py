@@ -15,7 +15,31 @@ from refusal import Refusal, first_line, unavailable, unsupported
 
 def any_backend(problem):
     """Whichever kernel PyTorch chooses."""
-    return _attention(problem, None)
+    attention = _attention(problem, None)
+    attention.remark = "; ".join(filter(None, [attention.remark, _choice(problem)]))
+    return attention
+
+
+def _choice(problem):
+    """Which kernel that is, where it can be told from the tensors alone."""
+    import torch
+    from torch.nn.attention import SDPBackend
+
+    pattern = problem.pattern
+    if problem.device != "cuda" or pattern.bias or pattern.documents:
+        return ""
+    causal = _is_plain_causal(problem)
+    if problem.is_decoding or (pattern.is_masked and not causal):
+        return ""
+    options = {"is_causal": causal, "scale": problem.scale}
+    if problem.group != 1:
+        options["enable_gqa"] = True
+    try:
+        tensors = (problem.query, problem.key, problem.value)
+        chosen = torch._fused_sdp_choice(*tensors, **options)
+        return f"PyTorch chose {SDPBackend(chosen).name}"
+    except (AttributeError, RuntimeError, TypeError, ValueError):
+        return ""  # It is no part of the interface that PyTorch promises.
 
 
 def efficient(problem):

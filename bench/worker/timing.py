@@ -1,15 +1,18 @@
 """One turn of runs, timed as attn-bench times its own backends (bench/Timing.h).
 
 On a GPU: CUDA events around each run, the L2 cache flushed before it. Runs are
-enqueued while the GPU still works, so that neither Python nor the launch is part
-of the samples; a second, shorter series measures runs with their launch.
+enqueued in batches while the GPU waits or works, so that neither Python nor the launch
+is part of the samples; a second, shorter series measures runs with their launch. How
+long the GPU rests before a batch follows from the duty that attn-bench asks all
+backends of a case to keep.
 """
 
+import statistics
 import time
 
-# Cycles of a wait on the GPU: a clock of 2 GHz is about the fastest there is.
-CYCLES_PER_SECOND = 2.0e9
-LONGEST_WAIT = 0.05
+from batches import Batches
+
+PACE_BATCHES = 5
 
 
 class Rule:
@@ -18,7 +21,7 @@ class Rule:
     def __init__(self, options):
         self.options = options
         self.warmups, self.warmup_total = 0, 0.0
-        self.samples, self.with_launch = [], []
+        self.samples, self.with_launch, self.batches = [], [], []
 
     def needs_warmup(self):
         if not self.warmups or self.warmup_total < self.options["warmup_seconds"]:
@@ -34,6 +37,16 @@ class Rule:
         enough = count >= self.options["samples"]
         return count == 0 or not (enough or sum(self.samples) >= self.options["seconds"])
 
+    def add_batch(self, times):
+        before = len(self.samples)
+        for seconds in times["samples"]:
+            if not self.needs_sample():
+                break
+            self.samples.append(seconds)
+        taken = len(self.samples) - before
+        batch = {"samples": taken, "rest": times["rest"], "busy": times["busy"]}
+        self.batches.append(batch)
+
     def needs_launch(self):
         count = len(self.with_launch)
         each = sum(self.samples) / len(self.samples)
@@ -41,7 +54,11 @@ class Rule:
         return count == 0 or not (enough or each * count >= self.options["seconds"])
 
     def result(self):
-        return {"samples": self.samples, "with_launch": self.with_launch}
+        return {
+            "samples": self.samples,
+            "with_launch": self.with_launch,
+            "batches": self.batches,
+        }
 
 
 def turn_on_cpu(run, options):
@@ -60,78 +77,53 @@ def turn_on_cpu(run, options):
     return rule.result()
 
 
-class Flush:
-    """Overwrites a buffer of twice the L2 cache; does nothing for hot runs."""
-
-    def __init__(self):
-        self.buffer = None
-
-    def prepare(self, options):
-        import torch
-
-        count = 0 if options["hot"] else options["flush_bytes"]
-        if count == 0:
-            self.buffer = None
-        elif self.buffer is None or self.buffer.numel() != count:
-            self.buffer = torch.empty(count, dtype=torch.uint8, device="cuda")
-
-    def __call__(self):
-        if self.buffer is not None:
-            self.buffer.zero_()
+def batch_size(gpu_seconds, options):
+    if gpu_seconds <= 0:
+        return 1
+    return int(max(1, min(options["batch_seconds"] / gpu_seconds, options["samples"])))
 
 
-_flush = Flush()
+def rest_for(busy, duty):
+    return busy * (1 - duty) / duty if 0 < duty < 1 else 0.0
+
+
+def find_pace(batches, options):
+    """What a sample takes the GPU and the host, from a few batches without rests."""
+    times = batches.take(1, 0.0)  # The first call loads what is loaded late.
+    each, total, found = times["busy"], 0.0, []
+    while len(found) < PACE_BATCHES and total < options["seconds"]:
+        count = batch_size(each, options)
+        times = batches.take(count, 0.0)
+        each = times["busy"] / count
+        found.append((each, times["host"], times["between"]))
+        total += times["busy"] + times["rest"]
+    names = ("gpu", "host", "between")
+    medians = [statistics.median(values) for values in zip(*found)]
+    return {"pace": dict(zip(names, medians))}
 
 
 def turn_on_gpu(run, options):
     import torch
 
+    torch.cuda.synchronize()  # Makes the context current.
+    batches = Batches(run, options, torch.cuda.current_stream().cuda_stream)
+    if options["only_pace"]:
+        return find_pace(batches, options)
     rule = Rule(options)
-    _flush.prepare(options)
-    torch.cuda.synchronize()
-    enqueueing = 0.0  # seconds that the host takes for one sample
-    batch = 1
-    while rule.needs_warmup():
-        start = time.perf_counter()
-        for _ in range(batch):
-            _flush()
-            run()
-        enqueueing = (time.perf_counter() - start) / batch
-        torch.cuda.synchronize()
-        seconds = time.perf_counter() - start
-        rule.add_warmup(seconds, batch)
-        batch = max(1, min(options["samples"], int(0.05 * batch / seconds)))
-    while rule.needs_sample():
-        taken = batch_of_samples(run, batch, enqueueing)
-        while taken and rule.needs_sample():
-            rule.samples.append(taken.pop(0))
+    count, rest = 1, 0.0
+    while rule.needs_warmup() or rule.needs_sample():
+        warms_up = rule.needs_warmup()
+        times = batches.take(count, rest)
+        if warms_up:
+            rule.add_warmup(times["rest"] + times["busy"], count)
+        else:
+            rule.add_batch(times)
+        each = times["busy"] / count
+        count = batch_size(each, options)
+        rest = rest_for(count * each, options["duty"])
     while rule.needs_launch():
-        _flush()
-        torch.cuda.synchronize()
-        start = time.perf_counter()
-        run()
-        torch.cuda.synchronize()
-        rule.with_launch.append(time.perf_counter() - start)
+        rule.with_launch.append(batches.launch())
     return rule.result()
-
-
-def batch_of_samples(run, count, enqueueing):
-    """Seconds of `count` runs. The GPU first waits for as long as the host takes to
-    enqueue them: it must not run dry between the events of one sample."""
-    import torch
-
-    pairs = [
-        [torch.cuda.Event(enable_timing=True) for _ in range(2)] for _ in range(count)
-    ]
-    wait = min(LONGEST_WAIT, 1.5 * enqueueing * count)
-    torch.cuda._sleep(int(wait * CYCLES_PER_SECOND))
-    for start, end in pairs:
-        _flush()
-        start.record()
-        run()
-        end.record()
-    torch.cuda.synchronize()
-    return [start.elapsed_time(end) * 1e-3 for start, end in pairs]
 
 
 def turn(device, run, options):

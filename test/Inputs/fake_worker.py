@@ -170,8 +170,13 @@ class Worker:
         if fault == "no-times":
             return {"ok": True, "samples": [1, "two"], "with_launch": []}
         assert request["slot"] in self.prepared
-        samples = [1e-3] * request["samples"]
-        return {"ok": True, "samples": samples, "with_launch": [2e-3]}
+        count = request["samples"]
+        answer = {"ok": True, "samples": [1e-3] * count, "with_launch": [2e-3]}
+        if fault == "no-batches":
+            return answer
+        if request["only_pace"]:
+            return {"ok": True, "pace": {"gpu": 1e-3, "host": 1e-4, "between": 2e-4}}
+        return {**answer, "batches": [{"samples": count, "rest": 0.25, "busy": 0.75}]}
 
     def finish(self, request):
         self.prepared.pop(request["slot"], None)
@@ -190,6 +195,9 @@ def main():
     for line in sys.stdin:
         request = json.loads(line)
         flags = [name for name in ("max_autotune", "dynamic") if request.get(name)]
+        if request["op"] == "time" and request["kernels"]:
+            known = ("id", "op", "slot", "direction")
+            flags = [f"{name}={request[name]!r}" for name in sorted(request) if name not in known]
         log(" ".join([request["op"], request.get("slot", "")] + flags))
         answer = getattr(worker, request["op"])(request)
         if answer is not None:

@@ -286,8 +286,26 @@ static void setRegisters(Warp &warp, const Instruction &instruction, Mask) {
   warp.registers = instruction.values[0];
 }
 
+/// A clock that moves on by 0.1 ms each time that somebody looks at it.
+static void readTimer(Warp &warp, const Instruction &instruction, Mask mask) {
+  static uint64_t nanoseconds = 0;
+  nanoseconds += 100000;
+  uint64_t *values = warp.lanes<uint64_t>(instruction.operands[0]);
+  forLanes(mask, [&](int lane) { values[lane] = nanoseconds; });
+}
+
+static bool readsTimer(const Decoder &d) {
+  return d.name() == "mov" && d.type() == "u64" && d.arguments() == 2 &&
+         d.argument(1).kind == Argument::Name &&
+         d.argument(1).name == "%globaltimer";
+}
+
 static Handler decodeControl(Decoder &d) {
   const std::string &name = d.name();
+  if (readsTimer(d)) {
+    d.value(0, 8);
+    return readTimer;
+  }
   if (name == "bra") {
     d.branchTo(0);
     return branch;

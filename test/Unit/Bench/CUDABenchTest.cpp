@@ -14,6 +14,7 @@
 
 #include <cmath>
 #include <dlfcn.h>
+#include <fstream>
 #include <random>
 
 using namespace attn;
@@ -94,7 +95,7 @@ protected:
 
 TEST_F(CUDABenchTest, Description) {
   std::string text = device->description();
-  EXPECT_EQ(text.find("Fake GPU, sm_90, 132 multiprocessors, 0.1 GiB, 1 MiB "
+  EXPECT_EQ(text.find("Fake GPU, sm_90, 132 multiprocessors, 0.1 GiB, 0 MiB "
                       "L2, driver "),
             0u)
       << text;
@@ -138,6 +139,7 @@ Result<Turn> timeFive(Device &device, FakeCUDA &fake, bool hot) {
   options.seconds = 10;
   options.samples = 5;
   options.launches = 2;
+  (void)device.time([]() -> Result<void> { return {}; }, options);
   fake.calls.clear();
   auto next = std::make_shared<double>(1);
   return device.time(
@@ -148,27 +150,107 @@ Result<Turn> timeFive(Device &device, FakeCUDA &fake, bool hot) {
       options);
 }
 
+std::string repeated(const std::string &text, int count) {
+  std::string all;
+  for (int i = 0; i < count; ++i)
+    all += text;
+  return all;
+}
+
 TEST_F(CUDABenchTest, TimesTheWorkAloneWithAColdCache) {
+  fake.fillMilliseconds = 1;
   Result<Turn> turn = timeFive(*device, fake, /*hot=*/false);
+  fake.fillMilliseconds = 1000;
   ASSERT_TRUE(turn) << turn.error();
   ASSERT_EQ(turn->samples.size(), 5u);
   for (int i = 0; i < 5; ++i) // a call and a batch of five warmed up
     EXPECT_NEAR(turn->samples[i], 1e-3 * (7 + i), 1e-9);
-  // Each sample: flush, event, work, event; each launch: flush, work.
-  std::string samples;
-  for (int i = 0; i < 11; ++i)
-    samples += "FEWE";
-  EXPECT_EQ(fake.calls, samples + "FWFW");
+  // Each batch: wait, event, samples, event. Each sample: overwrite, read,
+  // event, work, event; each launch: overwrite, read, work.
+  std::string five = "KE" + repeated("FKEWE", 5) + "E";
+  EXPECT_EQ(fake.calls, "KEFKEWEE" + five + five + "FKWFKW");
   EXPECT_EQ(turn->withLaunch.size(), 2u);
-  EXPECT_EQ(fake.lastFillBytes, size_t(2) << 20);
-  EXPECT_EQ(device->flushBytes(), 2 << 20);
+  EXPECT_EQ(fake.lastFillBytes, size_t(128) << 10);
+  TurnMeans means = device->turnMeans();
+  EXPECT_EQ(means.flushBytes, 128 << 10);
+  EXPECT_EQ(means.readBlocks, 32); // a piece of 16 bytes for each thread
+  ASSERT_EQ(turn->batches.size(), 1u);
+  EXPECT_EQ(turn->batches[0].samples, 5);
+  EXPECT_NEAR(turn->batches[0].busy, 1e-3 * (5 * 1.5 + 7 + 8 + 9 + 10 + 11),
+              1e-6);
 }
 
 TEST_F(CUDABenchTest, AHotCacheIsNotFlushed) {
   Result<Turn> turn = timeFive(*device, fake, /*hot=*/true);
   ASSERT_TRUE(turn) << turn.error();
-  EXPECT_EQ(fake.calls.find('F'), std::string::npos);
+  std::string five = "KE" + repeated("EWE", 5) + "E";
+  EXPECT_EQ(fake.calls, "KEEWEE" + five + five + "WW");
   EXPECT_NEAR(turn->samples[0], 7e-3, 1e-9);
+}
+
+/// What a turn of one kernel of half a millisecond takes.
+struct OneKernel {
+  cuda::Module module = std::move(*cuda::Module::fromPTX(".entry work(\n"));
+  cuda::Function function = *module.function("work");
+
+  Result<Turn> time(Device &device, const TurnOptions &options) {
+    auto run = [&] {
+      return cuda::launch(function, {}, nullptr,
+                          static_cast<cuda::Stream>(device.stream()));
+    };
+    return device.time(run, options);
+  }
+};
+
+TEST_F(CUDABenchTest, ATurnIsTheOneThatTheWorkerTakes) {
+  OneKernel kernel;
+  TurnOptions options;
+  options.warmupSeconds = 0.005;
+  options.seconds = 10;
+  options.samples = 4;
+  options.launches = 2;
+  options.duty = 0.9;
+  options.batchSeconds = 0.007;
+  fake.fillMilliseconds = 1;
+  ASSERT_TRUE(kernel.time(*device, options)); // has its buffers from now on
+  fake.sequence.clear();
+  Result<Turn> turn = kernel.time(*device, options);
+  fake.fillMilliseconds = 1000;
+  ASSERT_TRUE(turn) << turn.error();
+  std::ifstream file(ATTN_TURN_ON_A_GPU);
+  std::string line, wanted;
+  while (std::getline(file, line))
+    wanted += line[0] == '#' ? "" : line + "\n";
+  EXPECT_EQ(fake.sequence, wanted);
+}
+
+TEST_F(CUDABenchTest, TheGPURestsForItsShare) {
+  OneKernel kernel;
+  for (double duty : {0.98, 0.9, 0.5}) {
+    TurnOptions options;
+    options.duty = duty;
+    Result<Turn> turn = kernel.time(*device, options);
+    ASSERT_TRUE(turn) << turn.error();
+    ASSERT_FALSE(turn->batches.empty());
+    for (const Batch &batch : turn->batches)
+      EXPECT_NEAR(batch.busy / (batch.busy + batch.rest), duty, 0.005);
+  }
+}
+
+TEST_F(CUDABenchTest, ThePaceIsFoundWithoutRests) {
+  OneKernel kernel;
+  TurnOptions options;
+  options.onlyPace = true;
+  options.duty = 0.5;
+  fake.fillMilliseconds = 1;
+  Result<Turn> turn = kernel.time(*device, options);
+  fake.fillMilliseconds = 1000;
+  ASSERT_TRUE(turn) << turn.error();
+  ASSERT_TRUE(turn->pace);
+  EXPECT_NEAR(turn->pace->gpu, 2e-3, 1e-6);
+  EXPECT_GT(turn->pace->host, 0);
+  EXPECT_LT(turn->pace->host, 0.1);
+  EXPECT_TRUE(turn->samples.empty());
 }
 
 TEST_F(CUDABenchTest, CopiesCountTwice) {

@@ -50,6 +50,9 @@ Row fullRow() {
   timed.timing.rounds = {2, 1};
   timed.timing.stop = Stop::SampleLimit;
   timed.timing.hot = true;
+  timed.timing.duty = 0.9;
+  timed.timing.pace = Pace{1e-3, 2e-5, 1e-4};
+  timed.timing.batches = {{2, 1e-4, 9e-4}, {1, 1.5e-4, 8.5e-4}};
   timed.seconds = timed.timing.median();
   timed.maxError = 1.25e-3;
   timed.compileSeconds = 0.5;
@@ -79,6 +82,15 @@ TEST(JSON, RowsSurvive) {
   ASSERT_EQ(row.outcomes[0].timing.samples.size(), 3u);
   EXPECT_NEAR(row.outcomes[0].timing.samples[0], 12.345e-6, 1e-15);
   EXPECT_EQ(row.outcomes[0].timing.stop, Stop::SampleLimit);
+  const Timing &timing = row.outcomes[0].timing;
+  EXPECT_EQ(timing.duty, 0.9);
+  ASSERT_TRUE(timing.pace);
+  EXPECT_NEAR(timing.pace->host, 2e-5, 1e-15);
+  ASSERT_EQ(timing.batches.size(), 2u);
+  EXPECT_EQ(timing.batches[1].samples, 1);
+  EXPECT_NEAR(timing.busyShare(), 0.875, 1e-12);
+  EXPECT_NE(line.find("\"measured_duty\":0.875"), std::string::npos);
+  EXPECT_EQ(row.outcomes[0].backward->timing.duty, 0);
   EXPECT_EQ(row.outcomes[0].backward->check, Backward::Unchecked);
   EXPECT_EQ(row.outcomes[0].backward->timing.withLaunch.size(), 2u);
   EXPECT_EQ(row.outcomes[1].kind, Outcome::Wrong);

@@ -1,5 +1,6 @@
 // Who is timed when.
 #include "Rounds.h"
+#include "Cycle.h"
 
 #include <gtest/gtest.h>
 
@@ -76,20 +77,83 @@ TEST(Rounds, OneThatFailsIsLeftOut) {
 
 TEST(Rounds, TurnsWarmUpAsLongAsTheDeviceNeeds) {
   TurnOptions seen;
-  std::vector<Contestant> one = {{[&](const TurnOptions &turn) -> Result<Turn> {
-                                    seen = turn;
-                                    return Turn{{1e-3, 1e-3}, {}};
-                                  },
-                                  {},
-                                  ""}};
+  auto take = [&](const TurnOptions &options) -> Result<Turn> {
+    seen = options;
+    Turn turn;
+    turn.samples = {1e-3, 1e-3};
+    return turn;
+  };
+  std::vector<Contestant> one = {{take, {}, ""}};
   TimingOptions options;
   options.warmupSeconds = 0.125;
   sampleInRounds(one, options);
   EXPECT_EQ(seen.warmupSeconds, 0.125);
 }
 
+/// One whose samples keep the GPU and the host for so many seconds; notes the
+/// duties that it is asked for.
+Contestant paced(std::vector<double> &duties, double gpu, double host) {
+  return {[=, &duties](const TurnOptions &options) -> Result<Turn> {
+            Turn turn;
+            if (options.onlyPace) {
+              EXPECT_EQ(options.duty, 1);
+              turn.pace = Pace{gpu, host, 1e-4};
+              return turn;
+            }
+            duties.push_back(options.duty);
+            turn.samples.assign(options.samples, gpu);
+            turn.batches.push_back({options.samples, 0.1, 0.3});
+            return turn;
+          },
+          {},
+          ""};
+}
+
+TEST(Rounds, AllKeepTheDutyThatTheSlowestHostCanKeep) {
+  std::vector<double> fast, slow;
+  std::vector<Contestant> both = {paced(fast, 1e-3, 1e-5),
+                                  paced(slow, 1e-4, 3e-4)};
+  TimingOptions options;
+  options.paced = true;
+  sampleInRounds(both, options);
+  double duty = dutyFor({{1e-4, 3e-4, 1e-4}}, {});
+  EXPECT_EQ(fast, std::vector<double>(3, duty));
+  EXPECT_EQ(slow, std::vector<double>(3, duty));
+  for (const Contestant &contestant : both) {
+    EXPECT_EQ(contestant.timing.duty, duty);
+    EXPECT_EQ(contestant.timing.batches.size(), 3u);
+    EXPECT_NEAR(contestant.timing.busyShare(), 0.75, 1e-12);
+    ASSERT_TRUE(contestant.timing.pace);
+  }
+  EXPECT_EQ(both[1].timing.pace->host, 3e-4);
+}
+
+TEST(Rounds, WithoutPaceNobodyRests) {
+  std::vector<double> duties;
+  std::vector<Contestant> one = {paced(duties, 1e-3, 1e-5)};
+  sampleInRounds(one, {});
+  EXPECT_EQ(duties, std::vector<double>(3, 1.0));
+  EXPECT_EQ(one[0].timing.duty, 0);
+}
+
+TEST(Rounds, OneThatFailsToShowItsPaceIsLeftOut) {
+  std::vector<double> duties;
+  std::string log;
+  std::vector<Contestant> all = {contestant(log, 'a', 1e-3, /*failing=*/1),
+                                 paced(duties, 1e-3, 1e-5)};
+  TimingOptions options;
+  options.paced = true;
+  sampleInRounds(all, options);
+  EXPECT_EQ(log, "a");
+  EXPECT_EQ(all[0].error, "broken");
+  EXPECT_EQ(duties, std::vector<double>(3, kMostDuty));
+}
+
 TEST(Rounds, NobodyIsNoReasonToWait) {
   std::vector<Contestant> none;
   sampleInRounds(none, {});
+  TimingOptions paced;
+  paced.paced = true;
+  sampleInRounds(none, paced);
 }
 } // namespace

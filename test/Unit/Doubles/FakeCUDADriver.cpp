@@ -31,6 +31,7 @@ struct OpaqueModule {
   std::map<std::string, std::unique_ptr<ptx::Code>> codes;
 };
 struct OpaqueFunction {
+  std::string name;
   std::map<FunctionAttribute, int> attributes;
   const ptx::Code *code = nullptr;
 };
@@ -49,6 +50,21 @@ constexpr Status kInvalidValue = 1, kNoDevice = 100, kInvalidPtx = 218,
 } // namespace
 
 extern "C" FakeCUDA *fakeCUDA() { return &state; }
+
+// The same for a test that is no C++: what was enqueued since the last call, a
+// line each, and how long a fill and a kernel take from now on.
+extern "C" const char *fakeCUDASequence() {
+  static std::string last;
+  last = std::move(state.sequence);
+  state.sequence.clear();
+  return last.c_str();
+}
+extern "C" void fakeCUDASetTimes(double fill, double kernel) {
+  state.fillMilliseconds = fill;
+  state.kernelMilliseconds = kernel;
+}
+
+static void note(const std::string &call) { state.sequence += call + "\n"; }
 
 /// Whether all of the bytes lie in one allocation.
 static bool isAllocated(uint64_t address, uint64_t bytes) {
@@ -161,7 +177,7 @@ extern "C" Status cuDeviceGetAttribute(int *value, DeviceAttribute attribute,
       {kComputeCapabilityMajor, 9},
       {kComputeCapabilityMinor, 0},
       {kMultiprocessorCount, state.multiprocessors},
-      {kL2CacheSize, 1 << 20},
+      {kL2CacheSize, 64 << 10},
       {kMaxSharedPerBlockOptin, 232448}};
   auto found = values.find(attribute);
   if (found == values.end())
@@ -246,7 +262,8 @@ extern "C" Status cuModuleGetFunction(Function *function, ModuleHandle module,
     return kNotFound;
   OpaqueFunction *&found = module->functions[name];
   if (!found)
-    found = new OpaqueFunction{{{kRegisters, 40},
+    found = new OpaqueFunction{name,
+                               {{kRegisters, 40},
                                 {kLocalBytes, 0},
                                 {kSharedBytes, 1024},
                                 {kMaxThreadsPerBlock, 256},
@@ -310,6 +327,11 @@ extern "C" Status cuLaunchKernel(Function function, unsigned gridX,
     return kInvalidValue;
   state.clockMilliseconds += state.kernelMilliseconds;
   state.calls += 'K';
+  note("launch " + function->name + " " + std::to_string(gridX) + " x " +
+       std::to_string(blockX));
+  if (function->name == "attn_bench_wait")
+    state.clockMilliseconds +=
+        double(*static_cast<uint64_t *>(parameters[1])) * 1e-6;
   if (function->code)
     return runKernel(*function->code, {gridX, gridY, gridZ},
                      {blockX, blockY, blockZ}, sharedBytes, parameters);
@@ -385,8 +407,9 @@ extern "C" Status cuMemcpyDtoHAsync_v2(void *to, DevicePointer from,
 extern "C" Status cuMemsetD8Async(DevicePointer to, unsigned char value,
                                   size_t count, Stream) {
   std::memset(reinterpret_cast<void *>(to), value, count);
-  state.clockMilliseconds += 1000; // so that a timed fill is noticed
+  state.clockMilliseconds += state.fillMilliseconds;
   state.calls += 'F';
+  note("fill " + std::to_string(count));
   state.lastFillBytes = count;
   return kSuccess;
 }
@@ -429,7 +452,10 @@ extern "C" Status cuStreamCreate(Stream *stream, unsigned) {
   return kSuccess;
 }
 extern "C" Status cuStreamDestroy_v2(Stream) { return kSuccess; }
-extern "C" Status cuStreamSynchronize(Stream) { return state.asyncStatus; }
+extern "C" Status cuStreamSynchronize(Stream) {
+  note("synchronize");
+  return state.asyncStatus;
+}
 extern "C" Status cuEventCreate(Event *event, unsigned) {
   *event = new OpaqueEvent;
   ++state.liveEvents;
@@ -444,6 +470,7 @@ extern "C" Status cuEventRecord(Event event, Stream) {
   event->milliseconds = state.clockMilliseconds;
   event->recorded = true;
   state.calls += 'E';
+  note("event");
   return kSuccess;
 }
 extern "C" Status cuEventSynchronize(Event) { return state.asyncStatus; }

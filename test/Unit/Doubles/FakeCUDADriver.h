@@ -16,10 +16,16 @@ struct FakeCUDA {
   bool runsKernels = false;
   /// What one kernel or copy adds to the clock that the events read.
   double kernelMilliseconds = 0.5, clockMilliseconds = 0;
+  /// What a fill adds: much, so that a timed one is noticed. A wait of the
+  /// bench (attn_bench_wait) adds what it waits for as well.
+  double fillMilliseconds = 1000;
   /// What synchronising calls return: a kernel that failed while it ran.
   int asyncStatus = 0;
   /// One letter per call: F fill, C copy, E event, K kernel.
   std::string calls;
+  /// The same in words, a line each, with sizes and names: "fill 131072",
+  /// "event", "launch NAME BLOCKS x THREADS", "synchronize".
+  std::string sequence;
   size_t lastFillBytes = 0;
 };
 

@@ -266,3 +266,17 @@ TEST(PTXMachine, NumbersOf16BitsRoundToEven) {
   EXPECT_EQ(Float16::round(65519).bits, 0x7bff);
   EXPECT_EQ(Float16::round(65520).bits, 0x7c00);
 }
+
+TEST(PTXMachine, TheTimerMovesOnWithEachLook) {
+  std::vector<uint64_t> out(2);
+  Launch run;
+  run.threads = 1;
+  run.a = run.memory(out);
+  ASSERT_EQ(run("mov.u64 %d1, %globaltimer;\n"
+                "mov.u64 %d2, %globaltimer;\n"
+                "ld.param.b64 %d0, [a];\n"
+                "st.global.u64 [%d0], %d1;\n"
+                "st.global.u64 [%d0+8], %d2;"),
+            "");
+  EXPECT_EQ(out[1] - out[0], 100000u);
+}

@@ -94,7 +94,7 @@ TEST_F(CUDADriverTest, DeviceInfo) {
   EXPECT_EQ(info->name, "Fake GPU");
   EXPECT_EQ(info->computeMajor * 10 + info->computeMinor, 90);
   EXPECT_EQ(info->multiprocessors, 132);
-  EXPECT_EQ(info->l2Bytes, 1 << 20);
+  EXPECT_EQ(info->l2Bytes, 64 << 10);
   EXPECT_EQ(info->maxSharedBytes, 232448);
   EXPECT_EQ(info->driverVersion, 13000);
   EXPECT_EQ(info->memoryBytes, int64_t(fake.memoryBytes));
