@@ -243,7 +243,8 @@ list is measured once.
   -dtype TYPE          bfloat16, float16 or float32      (default: bfloat16)
   --backend NAME...    what 'compiled', which always runs, is compared with:
                        math, cudnn; through PyTorch: efficient, fav2, fav3,
-                       fakv, flex, flex_flash, sdpa    (default: math)
+                       fav4, fakv, flex, flex_flash, sdpa
+                                                       (default: math)
   --python PROGRAM     the interpreter that has PyTorch  (default: python3)
   --worker-timeout N   seconds after which PyTorch is taken to hang, compiling
                        included                          (default: 300)

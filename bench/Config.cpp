@@ -143,8 +143,8 @@ static Result<void> readTypes(Config &config, const Setting &setting) {
 
 static Result<void> readBackends(Config &config, const Setting &setting) {
   static const std::vector<std::string> names = {
-      "compiled", "math", "cudnn", "efficient",  "fav2",
-      "fav3",     "fakv", "flex",  "flex_flash", "sdpa"};
+      "compiled", "math", "cudnn", "efficient",  "fav2", "fav3",
+      "fav4",     "fakv", "flex",  "flex_flash", "sdpa"};
   config.backends.clear();
   Repeats repeats(config, setting);
   for (const Word &word : setting.values) {

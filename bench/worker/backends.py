@@ -10,6 +10,7 @@ BACKENDS = {
     "efficient": sdpa.efficient,
     "fav2": flash.fav2,
     "fav3": flash.fav3,
+    "fav4": flash.fav4,
     "fakv": flash.fakv,
     "flex": flex.triton,
     "flex_flash": flex.flash,

@@ -1,17 +1,20 @@
-"""The FlashAttention packages: flash_attn (2), flash_attn_interface (3), and
-flash_attn's kernel for a key-value cache. They take (batch, position, head, channel).
+"""The FlashAttention packages: flash_attn (2), flash_attn_interface or fa3_fwd_interface
+(3), flash_attn.cute (4), and flash_attn's kernel for a key-value cache. They take
+(batch, position, head, channel).
 
 Their causal mask is aligned to the last key, ours to the first: where the lengths
 differ, only what comes to the same is run.
 """
 
 import importlib
+import importlib.util
 import inspect
+import sys
 
 import pattern as patterns
 import sdpa
 from problem import Attention
-from refusal import first_line, unavailable, unsupported
+from refusal import Refusal, first_line, unavailable, unsupported
 
 
 def _package(name, title):
@@ -28,16 +31,17 @@ def _package(name, title):
     return package
 
 
-def _refuse_common(problem, title):
+def _refuse_common(problem, title, mods=False):
+    """`mods`: whether it takes score and mask programs."""
     import torch
 
     if problem.device != "cuda":
         raise unavailable("needs an NVIDIA GPU")
     if problem.query.dtype == torch.float32:
         raise unsupported(f"{title} takes bf16 and f16")
-    if problem.pattern.bias in ("rel", "head_bias"):
+    if problem.pattern.bias in ("rel", "head_bias") and not mods:
         raise unsupported(f"{title} has no such bias")
-    if problem.pattern.prefix:
+    if problem.pattern.prefix and not mods:
         raise unsupported(f"{title} has no such mask")
     unequal = problem.queries != problem.keys and not problem.is_decoding
     if problem.pattern.causal and unequal:
@@ -71,16 +75,54 @@ def _in_torch(problem):
     return attention
 
 
+def _fav3_package():
+    """The package as its authors build it, or fa3-fwd, which leaves the backward pass
+    out, and looks for its settings under a name that it does not install."""
+    title = "FlashAttention-3"
+    try:
+        return _package("flash_attn_interface", title)
+    except Refusal as missing:
+        if importlib.util.find_spec("fa3_fwd_interface") is None:
+            raise missing
+    if importlib.util.find_spec("flash_attn_config") is None:
+        sys.modules["flash_attn_config"] = importlib.import_module("fa3_fwd_config")
+    return _package("fa3_fwd_interface", title)
+
+
 def fav3(problem):
-    package = _package("flash_attn_interface", "FlashAttention-3")
+    package = _fav3_package()
     _refuse_common(problem, "FlashAttention-3")
     if problem.pattern.bias == "alibi":
         raise unsupported("FlashAttention-3 has no ALiBi")
     return _dense_or_packed(problem, package, _options(problem))
 
 
+def fav4(problem):
+    """What its arguments do not express becomes a score or mask program of its own."""
+    title = "FlashAttention-4"
+    # Without another package of this name, flash_attn is empty but for version 4.
+    parent = importlib.util.find_spec("flash_attn")
+    if not parent or not importlib.util.find_spec("flash_attn.cute"):
+        raise unavailable(f"{title} is not installed (package flash-attn-4)")
+    package = _package("flash_attn.cute", title)
+    _refuse_common(problem, title, mods=True)
+    if problem.queries == 0 or problem.keys == 0:
+        raise unsupported(f"{title} takes no empty sequences")
+    options = _options(problem)
+    pattern = problem.pattern
+    if pattern.bias:
+        import flash4_mods
+
+        options.update(flash4_mods.score_options(pattern, problem.captures))
+    if pattern.prefix and not problem.is_decoding:
+        import flash4_mods
+
+        options.update(flash4_mods.prefix_options(problem))
+    return _dense_or_packed(problem, package, options)
+
+
 def _options(problem):
-    """Keyword arguments that versions 2 and 3 have in common."""
+    """Keyword arguments that all versions have in common."""
     pattern = problem.pattern
     options = {"softmax_scale": problem.scale, "causal": pattern.causal}
     if pattern.window is not None:
@@ -91,7 +133,7 @@ def _options(problem):
 
 
 def _first(result):
-    """Version 3 gives (out, lse) in some releases."""
+    """Version 4, and version 3 in some releases, give (out, lse)."""
     return result[0] if isinstance(result, tuple) else result
 
 

@@ -3,7 +3,7 @@
 import platform
 from importlib import metadata
 
-PACKAGES = ("triton", "flash-attn", "flash-attn-3", "flash-attn-4")
+PACKAGES = ("triton", "flash-attn", "flash-attn-3", "fa3-fwd", "flash-attn-4")
 
 
 def version_of(package):

@@ -1,11 +1,16 @@
 # REQUIRES: torch
 # RUN: %python %s %source/bench/worker | FileCheck %s
-# CHECK: 37 calls agree
+# CHECK: 58 calls agree
 """What bench/worker/flash.py asks the FlashAttention packages for, where they are not
 installed: stand-ins compute by the packages' documentation (masks aligned to the last
 key, layout (batch, position, head, channel)), and the results must be those of the
 patterns' definition."""
 
+import contextlib
+import dataclasses
+import importlib.machinery
+import io
+import itertools
 import math
 import sys
 import types
@@ -206,6 +211,190 @@ class FlashAttention3:
         return packed(q, k, v, *offsets, softmax_scale, causal)
 
 
+def jit(function):
+    """CUTLASS's decorator; the packages hash such functions by their source."""
+    function.is_compiled = True
+    return function
+
+
+def dense4(q, k, v, softmax_scale, causal, window_size, softcap, score_mod, mask_mod, aux):
+    """FlashAttention-4 calls programs with short vectors of scores and positions: here of
+    one pair."""
+    if score_mod is None and mask_mod is None:
+        window = tuple(-1 if side is None else side for side in window_size)
+        return dense(q, k, v, softmax_scale, causal, window, softcap)
+    assert tuple(window_size) == (None, None) and not softcap
+    for mod in filter(None, (score_mod, mask_mod)):
+        assert mod.is_compiled
+    CALLS.append("mods")
+    group = q.shape[2] // k.shape[2]
+    k, v = k.repeat_interleave(group, 2), v.repeat_interleave(group, 2)
+    scores = torch.einsum("bqhd,bkhd->bhqk", q, k) * softmax_scale
+    shift = k.shape[1] - q.shape[1]
+    i, j = torch.arange(q.shape[1]), torch.arange(k.shape[1])
+    if score_mod:
+        flat = scores.flatten()
+        for n, (b, h, x, y) in enumerate(itertools.product(*map(range, scores.shape))):
+            places = [torch.tensor([value], dtype=torch.int32) for value in (b, h)]
+            pair = {"q_idx": torch.tensor([x]), "kv_idx": torch.tensor([y])}
+            score = flat[n : n + 1].clone()
+            more = {"seqlen_info": None, "aux_tensors": aux or ()}
+            flat[n] = score_mod(score, *places, **pair, **more)
+        scores = flat.reshape(scores.shape)
+    keep = torch.ones(scores.shape[-2:], dtype=torch.bool)
+    if causal:
+        keep &= j[None, :] <= i[:, None] + shift
+    if mask_mod:
+        assert not causal
+        keep &= mask_mod(None, None, i[:, None], j[None, :], None, aux)
+    weights = torch.softmax(scores.masked_fill(~keep, -math.inf), -1)
+    return torch.einsum("bhqk,bkhd->bqhd", weights, v)
+
+
+class FlashAttention4:
+    """The signatures of flash_attn.cute, which give (out, lse)."""
+
+    @staticmethod
+    def flash_attn_func(
+        q,
+        k,
+        v,
+        qv=None,
+        gather_kv_indices=None,
+        softmax_scale=None,
+        causal=False,
+        window_size=(None, None),
+        learnable_sink=None,
+        softcap=0.0,
+        num_splits=1,
+        pack_gqa=None,
+        deterministic=False,
+        score_mod=None,
+        score_mod_bwd=None,
+        mask_mod=None,
+        aux_tensors=None,
+        aux_scalars=None,
+        block_sparse_tensors=None,
+        block_sparse_tensors_bwd=None,
+        return_lse=False,
+    ):
+        assert (score_mod is None) == (score_mod_bwd is None)
+        assert (mask_mod is None) == (block_sparse_tensors is None)
+        if score_mod_bwd:
+            flow = torch.ones(1)
+            more = {"q_idx": 0, "kv_idx": 0, "seqlen_info": None, "aux_tensors": ()}
+            assert score_mod_bwd(flow, None, 0, 0, **more) is flow
+        options = (softmax_scale, causal, window_size, softcap)
+        return dense4(q, k, v, *options, score_mod, mask_mod, aux_tensors), None
+
+    @staticmethod
+    def flash_attn_varlen_func(
+        q,
+        k,
+        v,
+        qv=None,
+        cu_seqlens_q=None,
+        cu_seqlens_k=None,
+        max_seqlen_q=None,
+        max_seqlen_k=None,
+        softmax_scale=None,
+        causal=False,
+        window_size=(None, None),
+        softcap=0.0,
+        score_mod=None,
+        mask_mod=None,
+    ):
+        assert window_size == (None, None) and not softcap
+        offsets = (cu_seqlens_q, cu_seqlens_k, max_seqlen_q, max_seqlen_k)
+        return packed(q, k, v, *offsets, softmax_scale, causal), None
+
+
+def compute_block_sparsity(
+    tile_m, tile_n, batch_size, num_heads, seqlen_q, seqlen_k, mask_mod, aux_tensors, device
+):
+    assert (tile_m, tile_n, batch_size, num_heads) == (128, 128, 1, 1)
+    assert mask_mod.is_compiled and aux_tensors is None and device == "cuda"
+    return types.SimpleNamespace(mask_block_cnt=None)
+
+
+def install_flash_attention4():
+    """flash_attn.cute, and the parts of CUTLASS's DSL that programs are written with."""
+
+    def module(name, **parts):
+        made = types.ModuleType(name)
+        made.__dict__.update(parts)
+        made.__path__ = []
+        made.__spec__ = importlib.machinery.ModuleSpec(name, None)
+        sys.modules[name] = made
+        parent, _, last = name.rpartition(".")
+        if parent:
+            setattr(sys.modules[parent], last, made)
+        return made
+
+    functions = {
+        name: getattr(FlashAttention4, name)
+        for name in ("flash_attn_func", "flash_attn_varlen_func")
+    }
+    module("flash_attn")
+    module("flash_attn.cute", **functions)
+    module("flash_attn.cute.utils", scalar_to_ssa=lambda value, dtype: value)
+    module(
+        "flash_attn.cute.compute_block_sparsity",
+        compute_block_sparsity=compute_block_sparsity,
+    )
+    module("cutlass", Float32=torch.float32, Int32=torch.int32)
+    module("cutlass.cute", jit=jit)
+
+
+def check_fa3_fwd():
+    """fa3-fwd alone: under its own names; what its build leaves out is no fault."""
+    sys.modules.pop("flash_attn_interface", None)
+    forward = types.ModuleType("fa3_fwd_interface")
+    forward.flash_attn_func = FlashAttention3.flash_attn_func
+    config = types.ModuleType("fa3_fwd_config")
+    for made in (forward, config):
+        made.__spec__ = importlib.machinery.ModuleSpec(made.__name__, None)
+        sys.modules[made.__name__] = made
+    problem = problem_of("causal", 70, 70, 0)
+    out = flash.fav3(problem).call(problem.query, problem.key, problem.value)
+    torch.testing.assert_close(out, expected(problem), msg="fa3-fwd")
+    assert sys.modules["flash_attn_config"] is config
+    for text in (
+        "This flash attention build does not support backward.",
+        "This flash attention build does not support local attention.",
+        "This flash attention build does not support paged KV.",
+        "Flash-Attention was built with backward disabled",
+    ):
+        found = refusal.refusal_for(RuntimeError(text + "\nException raised from run"))
+        assert (found.kind, found.reason) == ("unsupported", text)
+    found = refusal.refusal_for(AssertionError("head_dim 300 is not supported on SM90."))
+    assert found.kind == "unsupported"
+    for error in (
+        RuntimeError("CUDA error: operation not supported"),
+        RuntimeError("cuIpcOpenMemHandle: operation not supported"),
+        RuntimeError("mat1 and mat2 shapes cannot be multiplied"),
+        KeyError("does not support"),
+    ):
+        with contextlib.redirect_stderr(io.StringIO()):
+            assert refusal.refusal_for(error).kind == "failed", error
+
+
+def check_flash_attention4():
+    """The number of calls that agree."""
+    install_flash_attention4()
+    names = ["noop", "causal", "sliding_window_40", "softcap", "alibi", "rel", "head_bias"]
+    names += ["prefix_lm", "softcap_sliding_window_40"]
+    cases = [(name, 1, 100, 50) for name in names] + [(name, 30, 30, 0) for name in names]
+    cases += [("document_mask", 100, 100, 0), ("noop", 30, 50, 0)]
+    for name, queries, keys, offset in cases:
+        problem = problem_of(name, queries, keys, offset, 1 + (name != "document_mask"))
+        if problem.pattern.prefix:
+            problem.pattern = dataclasses.replace(problem.pattern, prefix=7)
+        out = flash.fav4(problem).call(problem.query, problem.key, problem.value)
+        torch.testing.assert_close(out, expected(problem), msg=f"fav4 {name}")
+    return len(cases)
+
+
 class OldFlashAttention2(FlashAttention2):
     """As before 2.6: without softcap."""
 
@@ -241,7 +430,7 @@ def problem_of(name, queries, keys, offset, batch=2):
         query=tensor(heads, queries),
         key=tensor(kv_heads, keys),
         value=tensor(kv_heads, keys),
-        captures={"slopes": slopes, "documents": documents},
+        captures={"slopes": slopes, "documents": documents, "bias": 2 * slopes},
         batch=batch,
         queries=queries,
         keys=keys,
@@ -334,6 +523,14 @@ def main():
         assert str(reason) == "the installed flash_attn_func takes no 'softcap'", reason
     else:
         raise AssertionError("takes a softcap that the package does not know")
+    check_fa3_fwd()
+    agreed += 1 + check_flash_attention4()
+    try:
+        flash.fav4(problem_of("causal", 30, 70, 0))
+    except refusal.Refusal as reason:
+        assert reason.kind == "unsupported", reason
+    else:
+        raise AssertionError("takes a causal mask of unequal lengths")
     print(agreed, "calls agree")
 
 
