@@ -114,14 +114,14 @@ private:
     score = arith::MulFOp::create(b, score, scale);
     Value keyI32 = i32(key);
     if (mod.hasScore())
-      score = mlir::attn::inlineProgram(b, b.getLoc(), mod.getScore(), captures,
+      score = mlir::attn::inlineProgram(b, mod.getScore(), captures,
                                         {score, batch, head, query, keyI32},
                                         mlir::attn::loadFromMemory);
     if (!mod.hasMask())
       return score;
-    Value keep = mlir::attn::inlineProgram(
-        b, b.getLoc(), mod.getMask(), captures, {batch, head, query, keyI32},
-        mlir::attn::loadFromMemory);
+    Value keep = mlir::attn::inlineProgram(b, mod.getMask(), captures,
+                                           {batch, head, query, keyI32},
+                                           mlir::attn::loadFromMemory);
     return arith::SelectOp::create(b, keep, score, minusInfinity());
   }
 

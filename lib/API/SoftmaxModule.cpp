@@ -105,24 +105,34 @@ private:
         });
   }
 
+  /// From the type of the scores to that of mods, and back.
+  Value round(Value score) {
+    if (type.isF32())
+      return score;
+    return arith::TruncFOp::create(b, b.getF32Type(), score);
+  }
+  Value extend(Value score) {
+    if (type.isF32())
+      return score;
+    return arith::ExtFOp::create(b, type, score);
+  }
+
   /// row = the score program of scale * scores; -inf where the mask drops it.
   void applyMod() {
-    mlir::attn::ProgramOptions options;
-    options.f64 = type.isF64();
     generic({scores}, row, [&](ValueRange in) -> Value {
       Value key = arith::IndexCastOp::create(b, b.getI32Type(),
                                              linalg::IndexOp::create(b, 0));
       Value score = arith::MulFOp::create(b, in[0], scale);
       if (mod.hasScore())
-        score =
-            mlir::attn::inlineProgram(b, b.getLoc(), mod.getScore(), captures,
-                                      {score, batch, head, query, key},
-                                      mlir::attn::loadFromMemory, options);
+        score = extend(
+            mlir::attn::inlineProgram(b, mod.getScore(), captures,
+                                      {round(score), batch, head, query, key},
+                                      mlir::attn::loadFromMemory));
       if (!mod.hasMask())
         return score;
-      Value keep = mlir::attn::inlineProgram(
-          b, b.getLoc(), mod.getMask(), captures, {batch, head, query, key},
-          mlir::attn::loadFromMemory, options);
+      Value keep = mlir::attn::inlineProgram(b, mod.getMask(), captures,
+                                             {batch, head, query, key},
+                                             mlir::attn::loadFromMemory);
       return arith::SelectOp::create(b, keep, score, minusInfinity());
     });
   }

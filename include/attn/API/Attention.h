@@ -188,7 +188,7 @@ private:
 /// references. Not for production: the matrix grows with queries * keys.
 class SoftmaxKernel {
 public:
-  /// `scoreType`: F32 or F64 (CPU only; the mods are then evaluated in f64).
+  /// `scoreType`: F32 or F64 (CPU only; mods are evaluated in f32 all the same).
   /// `probabilityType`: element type of the result.
   static Result<SoftmaxKernel> compile(const Mod &, Target,
                                        ElementType scoreType,

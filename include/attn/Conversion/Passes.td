@@ -12,7 +12,7 @@ def AttnToLinalgPass : Pass<"attn-to-linalg", "::mlir::ModuleOp"> {
   }];
   let options = [
     Option<"precision", "precision", "std::string", "\"f64\"",
-           "f64 or f32: the type in which everything is computed">
+           "f64 or f32: the type in which everything but the mods, which are f32, is computed">
   ];
   let dependentDialects = ["::mlir::linalg::LinalgDialect",
     "::mlir::tensor::TensorDialect", "::mlir::math::MathDialect",

@@ -3,6 +3,8 @@
 // product, the epilogue.
 #include "FlashForward.h"
 
+#include "OnlineSoftmax.h"
+
 #include "attn/Analysis/KeyBounds.h"
 #include "attn/Dialect/Attn/IR/ModProgram.h"
 #include "attn/Dialect/Tile/IR/TileDialect.h"
@@ -25,7 +27,6 @@ using namespace mlir::attn;
 namespace {
 
 constexpr double log2e = 1.4426950408889634;
-constexpr double ln2 = 0.6931471805599453;
 
 /// Whether a program must not be evaluated outside the tensors, even if its
 /// result is thrown away. What it reads does not count: loads see to their
@@ -49,23 +50,26 @@ bool readsAtKeys(Region &program) {
                       [](Operation *user) { return isa<LoadOp>(user); });
 }
 
-class FlashForward {
+class FlashForward : TileBuilder {
 public:
-  FlashForward(ImplicitLocOpBuilder &b, AttentionOp op,
+  FlashForward(ImplicitLocOpBuilder &builder, AttentionOp op,
                const FlashOperands &operands, bool roundProbabilities)
-      : b(b), op(op), operands(operands),
+      : TileBuilder(builder), op(op), operands(operands),
         roundProbabilities(roundProbabilities), mod(op.lookupMod()),
         logic(operands.logic), schedule(*op.getSchedule()),
-        elementType(op.getElementType()) {
+        elementType(op.getElementType()), queryTile(schedule.getQ()),
+        keyTile(schedule.getKv()),
+        // Without a score program the scale moves into the exponent, but a
+        // factor below zero there would turn the running maximum into a
+        // minimum.
+        scaleInExponent(!hasScore() && op.getScaleValue() > 0),
+        // Only warps with roles are short of instructions.
+        softmax(*this, queryTile,
+                scaleInExponent ? op.getScaleValue() * log2e : log2e,
+                /*lazy=*/schedule.getProducers() != 0) {
     // Widths are multiples of 16, which every matrix unit divides.
     headDim = llvm::alignTo(op.getHeadDim(), 16);
     valueDim = llvm::alignTo(op.getValueDim(), 16);
-    queryTile = schedule.getQ(), keyTile = schedule.getKv();
-    double scale = op.getScaleValue();
-    // Without a score program the scale moves into the exponent, but a factor
-    // below zero there would turn the running maximum into a minimum.
-    scaleInExponent = !hasScore() && scale > 0;
-    exponentFactor = scaleInExponent ? scale * log2e : log2e;
   }
 
   void build() {
@@ -118,18 +122,15 @@ private:
       readRows(mod.getScore());
       readRows(mod.getMask());
     }
-    Value minusInfinity = splat({queryTile}, -INFINITY);
-    Value noWeight = splat({queryTile}, 0);
-    Value noOutput = splat({queryTile, valueDim}, 0);
+    SmallVector<Value> start = softmax.initial().values();
+    start.push_back(splat({queryTile, valueDim}, 0));
     auto loop = scf::ForOp::create(
-        b, firstVisit, endOfVisits, index(1),
-        ValueRange{minusInfinity, noWeight, noOutput},
-        [&](OpBuilder &, Location, Value visit, ValueRange state) {
-          SmallVector<Value> next =
-              buildStep(visit, state[0], state[1], state[2]);
-          scf::YieldOp::create(b, next);
+        b, firstVisit, endOfVisits, index(1), start,
+        [&](OpBuilder &, Location, Value visit, ValueRange carried) {
+          scf::YieldOp::create(b, buildStep(visit, carried));
         });
-    epilogue(loop.getResult(0), loop.getResult(1), loop.getResult(2));
+    epilogue(OnlineSoftmax::State::of(loop.getResults()),
+             loop.getResults().back());
   }
 
   //===--- what is visited ------------------------------------------------===//
@@ -232,9 +233,9 @@ private:
         b, compare(arith::CmpIPredicate::slt, tile, fullLow), behind);
   }
 
-  /// One visit of a key tile; returns the new maximum, weight sum and output.
-  SmallVector<Value> buildStep(Value visit, Value maximum, Value sum,
-                               Value output) {
+  /// One visit of a key tile. `carried`: the softmax's state and the output;
+  /// returns the new ones.
+  SmallVector<Value> buildStep(Value visit, ValueRange carried) {
     Value tile = tileOfVisit(visit);
     Value firstKey = arith::MulIOp::create(b, tile, index(keyTile));
     Value keyValue = load(operands.key, keyHeadId, firstKey, keyTile, headDim);
@@ -247,16 +248,16 @@ private:
         partial, [&] { return applyMask(score, firstKey); },
         [&] { return score; });
 
-    auto [newMaximum, shift, decay] = newRowMaximum(score, maximum);
-    Value weights = exponentials(score, shift);
-    Value newSum = addRows(weights, times(sum, decay));
+    OnlineSoftmax::Step step =
+        softmax.step(score, OnlineSoftmax::State::of(carried));
+    Value weights = step.weights;
 
     Value value = load(operands.value, keyHeadId, firstKey, keyTile, valueDim);
-    Value decayed = times(output, decay);
+    Value decayed = times(carried.back(), step.decay);
     if (schedule.getProducers())
       decayed.getDefiningOp()->setAttr("tile.skip_ones", b.getUnitAttr());
     if (roundProbabilities && !elementType.isF32())
-      weights = truncate(weights);
+      weights = truncate(weights, elementType);
     Value dirty = either(
         partial,
         [&]() -> Value {
@@ -274,7 +275,9 @@ private:
           return safe;
         },
         product);
-    return {newMaximum, newSum, newOutput};
+    SmallVector<Value> next = step.state.values();
+    next.push_back(newOutput);
+    return next;
   }
 
   //===--- mods -----------------------------------------------------------===//
@@ -356,8 +359,7 @@ private:
                                          : index);
       return loadFromMemory(builder, load, clamped, table);
     };
-    return inlineProgram(b, b.getLoc(), program, operands.captures, arguments,
-                         lowerLoad);
+    return inlineProgram(b, program, operands.captures, arguments, lowerLoad);
   }
 
   /// What a program reads at the batch or the head is read once, before the
@@ -446,127 +448,16 @@ private:
     });
   }
 
-  //===--- online softmax -------------------------------------------------===//
-  struct RowMaximum {
-    Value maximum; ///< of all scores so far
-    Value shift;   ///< maximum times the exponent's factor; 0 for an empty row
-    Value decay;   ///< what the earlier weights are multiplied by
-  };
-
-  /// The greatest score so far, or the old one while it is not much smaller:
-  /// weights then reach 2^8 instead of 1, which no type here minds, and in
-  /// nearly all steps the output is not rescaled. (The idea is
-  /// FlashAttention-4's.)
-  Value lazyMaximum(Value maximum, Value old) {
-    const float slack = 8 / exponentFactor;
-    Value lazy =
-        elementwise({maximum, old}, old.getType(), [&](ValueRange in) -> Value {
-          // False for the first tile, whose old maximum is -inf.
-          Value isSmall = arith::CmpFOp::create(
-              b, arith::CmpFPredicate::OLE, in[0],
-              arith::AddFOp::create(b, in[1], f32(slack)));
-          return arith::SelectOp::create(b, isSmall, in[1], in[0]);
-        });
-    lazy.getDefiningOp()->setAttr("tile.slack", b.getF32FloatAttr(slack));
-    return lazy;
-  }
-
-  RowMaximum newRowMaximum(Value score, Value old) {
-    Value maximum = reduceRows<arith::MaxNumFOp>(score, old);
-    // Only those with roles are short of instructions.
-    if (schedule.getProducers())
-      maximum = lazyMaximum(maximum, old);
-    Value factor = f32(exponentFactor);
-    Value shift =
-        elementwise({maximum}, maximum.getType(), [&](ValueRange in) -> Value {
-          Value empty = arith::CmpFOp::create(b, arith::CmpFPredicate::OEQ,
-                                              in[0], f32(-INFINITY));
-          return arith::SelectOp::create(
-              b, empty, f32(0), arith::MulFOp::create(b, in[0], factor));
-        });
-    // Exactly 1 where the maximum stays: the rounding of `shift` must not be
-    // applied again with each tile.
-    Value decay =
-        elementwise({old, maximum}, old.getType(), [&](ValueRange in) -> Value {
-          Value empty = arith::CmpFOp::create(b, arith::CmpFPredicate::OEQ,
-                                              in[1], f32(-INFINITY));
-          Value base = arith::SelectOp::create(b, empty, f32(0), in[1]);
-          Value growth = arith::SubFOp::create(b, in[0], base);
-          return math::Exp2Op::create(b,
-                                      arith::MulFOp::create(b, growth, factor));
-        });
-    decay.getDefiningOp()->setAttr("tile.one_if_kept", b.getUnitAttr());
-    return {maximum, shift, decay};
-  }
-
-  /// 2 ^ (x * factor - shift)
-  Value exponential(Value x, Value shift, Value factor) {
-    Value exponent =
-        math::FmaOp::create(b, x, factor, arith::NegFOp::create(b, shift));
-    return math::Exp2Op::create(b, exponent);
-  }
-
-  Value exponentials(Value score, Value shift) {
-    Value factor = f32(exponentFactor);
-    return elementwise({score, shift}, score.getType(),
-                       [&](ValueRange in) -> Value {
-                         return exponential(in[0], in[1], factor);
-                       });
-  }
-
-  Value addRows(Value tile, Value init) {
-    return reduceRows<arith::AddFOp>(tile, init);
-  }
-
-  template <typename CombineOp> Value reduceRows(Value tile, Value init) {
-    auto reduce = linalg::ReduceOp::create(
-        b, b.getLoc(), ValueRange{tile}, ValueRange{init}, ArrayRef<int64_t>{1},
-        [](OpBuilder &nested, Location loc, ValueRange args) {
-          Value combined = CombineOp::create(nested, loc, args[0], args[1]);
-          linalg::YieldOp::create(nested, loc, combined);
-        });
-    return reduce.getResult(0);
-  }
-
-  /// Each row of `tile` (or element of a row vector) times its factor.
-  Value times(Value tile, Value factor) {
-    return elementwise({tile, factor}, tile.getType(),
-                       [&](ValueRange in) -> Value {
-                         return arith::MulFOp::create(b, in[0], in[1]);
-                       });
-  }
-
-  Value truncate(Value tile) {
-    auto type = cast<RankedTensorType>(tile.getType()).clone(elementType);
-    if (type == tile.getType())
-      return tile;
-    return elementwise({tile}, type, [&](ValueRange in) -> Value {
-      return arith::TruncFOp::create(b, elementType, in[0]);
-    });
-  }
-
-  void epilogue(Value maximum, Value sum, Value output) {
-    Value inverse =
-        elementwise({sum}, sum.getType(), [&](ValueRange in) -> Value {
-          Value empty = arith::CmpFOp::create(b, arith::CmpFPredicate::OEQ,
-                                              in[0], f32(0));
-          Value divisor = arith::SelectOp::create(b, empty, f32(1), in[0]);
-          return arith::DivFOp::create(b, f32(1), divisor);
-        });
-    Value result = truncate(times(output, inverse));
+  //===--- the end
+  //---------------------------------------------------------===//
+  void epilogue(const OnlineSoftmax::State &rows, Value output) {
+    Value result =
+        truncate(times(output, softmax.inverseSum(rows)), elementType);
     tile::StoreOp::create(b, result, operands.out,
                           ValueRange{batchId, headId, firstQuery});
-    if (!operands.lse)
-      return;
-    // An empty row has maximum -inf and sum 0, so that this is -inf as well.
-    Value lse =
-        elementwise({maximum, sum}, sum.getType(), [&](ValueRange in) -> Value {
-          Value log = math::Log2Op::create(b, in[1]);
-          Value base2 = math::FmaOp::create(b, in[0], f32(exponentFactor), log);
-          return arith::MulFOp::create(b, base2, f32(ln2));
-        });
-    tile::StoreOp::create(b, lse, operands.lse,
-                          ValueRange{batchId, headId, firstQuery});
+    if (operands.lse)
+      tile::StoreOp::create(b, softmax.logSumExp(rows), operands.lse,
+                            ValueRange{batchId, headId, firstQuery});
   }
 
   //===--- tiles ----------------------------------------------------------===//
@@ -592,64 +483,6 @@ private:
     return op->getResult(0);
   }
 
-  /// A linalg.generic over all elements of `type`; a row vector among the
-  /// inputs of a tile is broadcast along the columns.
-  Value elementwise(ValueRange inputs, Type type,
-                    llvm::function_ref<Value(ValueRange)> body) {
-    auto resultType = cast<RankedTensorType>(type);
-    int64_t rank = resultType.getRank();
-    SmallVector<AffineMap> maps;
-    for (Value input : inputs) {
-      int64_t r = cast<RankedTensorType>(input.getType()).getRank();
-      maps.push_back(AffineMap::getMultiDimIdentityMap(rank, b.getContext())
-                         .getMajorSubMap(r));
-    }
-    maps.push_back(AffineMap::getMultiDimIdentityMap(rank, b.getContext()));
-    SmallVector<utils::IteratorType> iterators(rank,
-                                               utils::IteratorType::parallel);
-    Value init = tensor::EmptyOp::create(b, resultType.getShape(),
-                                         resultType.getElementType());
-    auto generic = linalg::GenericOp::create(
-        b, b.getLoc(), TypeRange{resultType}, inputs, ValueRange{init}, maps,
-        iterators, [&](OpBuilder &nested, Location, ValueRange args) {
-          OpBuilder::InsertionGuard guard(b);
-          b.setInsertionPointToEnd(nested.getInsertionBlock());
-          linalg::YieldOp::create(b, body(args.drop_back()));
-        });
-    return generic.getResult(0);
-  }
-
-  Value either(Value condition, llvm::function_ref<Value()> then,
-               llvm::function_ref<Value()> otherwise) {
-    auto branch = [&](llvm::function_ref<Value()> body) {
-      return [&, body](OpBuilder &nested, Location) {
-        OpBuilder::InsertionGuard guard(b);
-        b.setInsertionPointToEnd(nested.getInsertionBlock());
-        scf::YieldOp::create(b, body());
-      };
-    };
-    return scf::IfOp::create(b, condition, branch(then), branch(otherwise))
-        .getResult(0);
-  }
-
-  Value splat(ArrayRef<int64_t> shape, float value) {
-    auto type = RankedTensorType::get(shape, b.getF32Type());
-    return arith::ConstantOp::create(b, DenseElementsAttr::get(type, value));
-  }
-  Value f32(float value) {
-    return arith::ConstantOp::create(b, b.getF32FloatAttr(value));
-  }
-  Value index(int64_t value) {
-    return arith::ConstantIndexOp::create(b, value);
-  }
-  Value toI32(Value value) {
-    return arith::IndexCastOp::create(b, b.getI32Type(), value);
-  }
-  Value toIndex(Value value) {
-    return arith::IndexCastOp::create(b, b.getIndexType(), value);
-  }
-
-  ImplicitLocOpBuilder &b;
   AttentionOp op;
   const FlashOperands &operands;
   bool roundProbabilities;
@@ -659,7 +492,7 @@ private:
   Type elementType;
   int64_t headDim, valueDim, queryTile, keyTile;
   bool scaleInExponent;
-  double exponentFactor;
+  OnlineSoftmax softmax;
 
   Value batch, heads, queries, keys, headsPerKeyHead, lastQuery, lastKey;
   Value batchId, headId, keyHeadId, batchI32, headI32;

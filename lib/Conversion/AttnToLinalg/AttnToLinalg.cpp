@@ -185,12 +185,8 @@ Value AttentionLowering::applyMod(Value scores) {
   ModOp mod = op.lookupMod();
   double scale = op.getScale() ? op.getScale()->convertToDouble()
                                : 1.0 / std::sqrt(double(op.getHeadDim()));
-  auto inlined = [&](OpBuilder &b, Location loc, Region &program,
-                     ValueRange args) {
-    ProgramOptions options;
-    options.f64 = real.isF64();
-    return inlineProgram(b, loc, program, op.getCaptures(), args,
-                         loadFromTensor, options);
+  auto inlined = [&](OpBuilder &b, Region &program, ValueRange args) {
+    return inlineProgram(b, program, op.getCaptures(), args, loadFromTensor);
   };
   return generic(
       scores, {{0, 1, 2, 3}}, empty(scoreSizes, real), {0, 1, 2, 3},
@@ -198,16 +194,15 @@ Value AttentionLowering::applyMod(Value scores) {
       [&](OpBuilder &b, Location loc, ValueRange elements) -> Value {
         Value t =
             arith::MulFOp::create(b, loc, elements[0], constant(b, loc, scale));
-        SmallVector<Value> args{t};
+        SmallVector<Value> args{convert(b, loc, t, b.getF32Type())};
         for (int64_t i = 0; i < 4; ++i)
           args.push_back(arith::IndexCastOp::create(
               b, loc, b.getI32Type(), linalg::IndexOp::create(b, loc, i)));
         if (mod && mod.hasScore())
-          t = inlined(b, loc, mod.getScore(), args);
+          t = convert(b, loc, inlined(b, mod.getScore(), args), real);
         if (!mod || !mod.hasMask())
           return t;
-        Value keep =
-            inlined(b, loc, mod.getMask(), ArrayRef(args).drop_front());
+        Value keep = inlined(b, mod.getMask(), ArrayRef(args).drop_front());
         Value dropped = constant(b, loc, kMinusInfinity);
         return arith::SelectOp::create(b, loc, keep, t, dropped);
       });

@@ -126,7 +126,7 @@ private:
   Value evaluate(Value batch, Value head, Value query, Value key) {
     if (spec.mask.empty())
       return arith::ConstantIntOp::create(b, 1, 1);
-    return inlineProgram(b, b.getLoc(), spec.mask, captures,
+    return inlineProgram(b, spec.mask, captures,
                          {toI32(batch), toI32(head), toI32(query), toI32(key)},
                          loadFromMemory);
   }

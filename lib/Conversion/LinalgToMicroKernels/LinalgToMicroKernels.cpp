@@ -199,15 +199,11 @@ void KernelEmitter::emitStep(Value m, Value k, Value n, VectorType type,
 }
 
 void KernelEmitter::emitBlock(Value m, int64_t rows, Value n, int64_t columns) {
+  // The block's own sum starts at zero, so that its rounding errors are those
+  // of k terms, however many were added to c before.
   auto type = VectorType::get(columns, b.getF32Type());
-  SmallVector<Value> sums;
-  for (int64_t i = 0; i < rows; ++i) {
-    if (product.fromZero)
-      sums.push_back(arith::ConstantOp::create(b, loc, b.getZeroAttr(type)));
-    else
-      sums.push_back(vector::LoadOp::create(b, loc, type, product.c,
-                                            ValueRange{offset(m, i), n}));
-  }
+  Value zero = arith::ConstantOp::create(b, loc, b.getZeroAttr(type));
+  SmallVector<Value> sums(rows, zero);
   // Two steps hide the loop's own work; more only lengthen compilation. The
   // exact path is rare.
   bool plain = product.zeroSafe == Product::None;
@@ -220,9 +216,14 @@ void KernelEmitter::emitBlock(Value m, int64_t rows, Value n, int64_t columns) {
           emitStep(m, offset(k, u), n, type, next);
         scf::YieldOp::create(b, loc, next);
       });
-  for (int64_t i = 0; i < rows; ++i)
-    vector::StoreOp::create(b, loc, loop.getResult(i), product.c,
-                            ValueRange{offset(m, i), n});
+  for (int64_t i = 0; i < rows; ++i) {
+    SmallVector<Value> at{offset(m, i), n};
+    Value sum = loop.getResult(i);
+    if (!product.fromZero)
+      sum = arith::AddFOp::create(
+          b, loc, vector::LoadOp::create(b, loc, type, product.c, at), sum);
+    vector::StoreOp::create(b, loc, sum, product.c, at);
+  }
 }
 
 namespace {

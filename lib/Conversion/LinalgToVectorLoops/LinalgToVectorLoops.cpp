@@ -21,6 +21,9 @@ namespace mlir::attn {
 using namespace mlir;
 using attn::VectorBody;
 
+/// How many chains a reduction is dealt to; a power of two.
+static constexpr int64_t reductionChains = 4;
+
 namespace {
 /// The loops of one operation. The vectorised dimension is outermost, so that
 /// what depends on nothing else is computed once for all rows; reductions are
@@ -41,6 +44,8 @@ private:
   void emitLane(Value start, int64_t lanes);
   void emitParallel(size_t next);
   void emitReduction(size_t next, SmallVectorImpl<Value> &results);
+  bool hasChains();
+  Value emitChains();
   SmallVector<Value> indicesOf(AffineMap map);
   Value loadOperand(OpOperand &operand);
   void storeResult(OpOperand &init, Value value);
@@ -219,6 +224,64 @@ void LoopNest::emitReduction(size_t next, SmallVectorImpl<Value> &results) {
   results.assign(loop.getResults().begin(), loop.getResults().end());
 }
 
+/// Whether the operation only combines one input, over a dimension that the
+/// chains divide, with an operation that does not mind the order.
+bool LoopNest::hasChains() {
+  if (reductions.size() != 1 || op.getNumDpsInits() != 1 ||
+      op.getNumDpsInputs() != 1 || !llvm::hasNItems(*op.getBody(), 2))
+    return false;
+  std::optional<int64_t> size = getConstantIntValue(sizes[reductions[0]]);
+  Operation *combine = &op.getBody()->front();
+  return size && *size % reductionChains == 0 &&
+         isa<arith::AddFOp, arith::MaxNumFOp>(combine) &&
+         llvm::is_contained(combine->getOperands(),
+                            op.getBody()->getArgument(0)) &&
+         llvm::is_contained(combine->getOperands(),
+                            op.getBody()->getArgument(1));
+}
+
+/// Several chains of operations, which need not wait for each other, and
+/// combined with what was there before only at the end: a sum's rounding errors
+/// are then those of so many terms less.
+Value LoopNest::emitChains() {
+  unsigned dim = reductions[0];
+  OpOperand &input = *op.getDpsInputOperand(0);
+  Operation *combine = &op.getBody()->front();
+  auto load = [&](Value first, int64_t chain) {
+    ivs[dim] = chain ? arith::AddIOp::create(builder, loc, first, index(chain))
+                     : first;
+    return loadOperand(input);
+  };
+  auto combined = [&](Value x, Value y) {
+    return builder
+        .create(loc, combine->getName().getIdentifier(), ValueRange{x, y},
+                x.getType())
+        ->getResult(0);
+  };
+  SmallVector<Value> chains;
+  Value zero = index(0);
+  for (int64_t i = 0; i < reductionChains; ++i)
+    chains.push_back(load(zero, i));
+  auto loop = scf::ForOp::create(
+      builder, loc, index(reductionChains),
+      getValueOrCreateConstantIndexOp(builder, loc, sizes[dim]),
+      index(reductionChains), chains);
+  {
+    OpBuilder::InsertionGuard guard(builder);
+    builder.setInsertionPointToStart(loop.getBody());
+    SmallVector<Value> next;
+    for (int64_t i = 0; i < reductionChains; ++i)
+      next.push_back(combined(loop.getRegionIterArgs()[i],
+                              load(loop.getInductionVar(), i)));
+    scf::YieldOp::create(builder, loc, next);
+  }
+  chains.assign(loop.getResults().begin(), loop.getResults().end());
+  for (size_t count = chains.size() / 2; count; count /= 2)
+    for (size_t i = 0; i < count; ++i)
+      chains[i] = combined(chains[i], chains[i + count]);
+  return combined(loadOperand(*op.getDpsInitOperand(0)), chains[0]);
+}
+
 void LoopNest::emitParallel(size_t next) {
   OpBuilder::InsertionGuard guard(builder);
   if (next < parallel.size()) {
@@ -230,7 +293,9 @@ void LoopNest::emitParallel(size_t next) {
     return emitParallel(next + 1);
   }
   SmallVector<Value> results;
-  if (!reductions.empty()) {
+  if (hasChains()) {
+    results.push_back(emitChains());
+  } else if (!reductions.empty()) {
     for (OpOperand &init : op.getDpsInitsMutable())
       results.push_back(loadOperand(init));
     emitReduction(0, results);

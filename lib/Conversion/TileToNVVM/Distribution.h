@@ -122,6 +122,7 @@ LogicalResult emitContract(Distribution &d, linalg::ContractOp op);
 LogicalResult emitElementwise(Distribution &d, linalg::GenericOp op);
 void emitReduce(Distribution &d, linalg::ReduceOp op);
 void emitAnyAbove(Distribution &d, AnyAboveOp op);
+void emitAnyBeyond(Distribution &d, AnyBeyondOp op);
 void emitCombineThreads(Distribution &d, CombineThreadsOp op);
 void emitStore(Distribution &d, StoreOp op);
 void emitHasNonfinite(Distribution &d, HasNonfiniteOp op);

@@ -274,6 +274,31 @@ void tile::emitAnyAbove(Distribution &d, AnyAboveOp op) {
       b, b.getI1Type(), d.i32(-1), any, NVVM::VoteSyncKind::any));
 }
 
+/// Twice the bits of a number are in the order of its absolute value; one
+/// comparison says whether they lie behind the bound's and before infinity's.
+void tile::emitAnyBeyond(Distribution &d, AnyBeyondOp op) {
+  ImplicitLocOpBuilder &b = d.b;
+  constexpr uint32_t infinity = 0xff000000;
+  uint32_t least =
+      2 * static_cast<uint32_t>(op.getBound().bitcastToAPInt().getZExtValue()) +
+      2;
+  Value any;
+  for (Value element : d.fragments.lookup(op.getRows())) {
+    Value bits = arith::BitcastOp::create(b, b.getI32Type(), element);
+    Value twice = arith::ShLIOp::create(b, bits, d.i32(1));
+    Value above =
+        arith::SubIOp::create(b, twice, d.i32(static_cast<int32_t>(least)));
+    Value beyond =
+        arith::CmpIOp::create(b, arith::CmpIPredicate::ult, above,
+                              d.i32(static_cast<int32_t>(infinity - least)));
+    any = any ? arith::OrIOp::create(b, any, beyond) : beyond;
+  }
+  Value now = NVVM::VoteSyncOp::create(b, b.getI1Type(), d.i32(-1), any,
+                                       NVVM::VoteSyncKind::any);
+  op.getResult().replaceAllUsesWith(
+      arith::OrIOp::create(b, op.getBefore(), now));
+}
+
 void tile::emitCombineThreads(Distribution &d, CombineThreadsOp op) {
   Fragment result;
   for (Value sum : d.fragments.lookup(op.getPartial())) {

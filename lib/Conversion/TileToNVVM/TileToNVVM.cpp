@@ -70,6 +70,8 @@ private:
       emitInspected(d, inspected);
     } else if (auto any = dyn_cast<AnyAboveOp>(op)) {
       emitAnyAbove(d, any);
+    } else if (auto any = dyn_cast<AnyBeyondOp>(op)) {
+      emitAnyBeyond(d, any);
     } else if (auto combine = dyn_cast<CombineThreadsOp>(op)) {
       emitCombineThreads(d, combine);
     } else if (auto add = dyn_cast<AddNonfiniteOp>(op)) {

@@ -23,8 +23,7 @@ attn.mod @biased(%table: tensor<?xbf16>, %window: i32)
   }
 
 // The steps of the definition, in their order, for dynamic lengths and grouped
-// heads. Everything is computed in one type; only conversions from and to the
-// element type are left, and a mod's own roundings go.
+// heads. Everything but the programs is computed in one type.
 // CHECK-LABEL: func.func @steps(
 // CHECK-SAME:    %[[Q:[^:]*]]: tensor<2x8x?x4xbf16>, %[[K:[^:]*]]: tensor<2x2x?x4xbf16>, %[[V:[^:]*]]: tensor<2x2x?x3xbf16>, %[[TABLE:[^:]*]]: tensor<8xbf16>, %[[WINDOW:[^:]*]]: i32)
 //
@@ -37,13 +36,12 @@ attn.mod @biased(%table: tensor<?xbf16>, %window: i32)
 //
 // scale, score program, mask program
 // CHECK:         %[[SCORES:.*]] = linalg.generic {{.*}} ins(%[[DOT]] :
-// F64:             arith.constant 5.000000e-01 : f64
-// F64:             tensor.extract %[[TABLE]]
-// F64-NEXT:        arith.extf %{{.*}} : bf16 to f64
-// F64-NEXT:        %[[HALF:.*]] = arith.constant 5.000000e-01 : f64
-// F32:             arith.constant 5.000000e-01 : f32
-// F32:             tensor.extract %[[TABLE]]
-// F32-NEXT:        arith.extf %{{.*}} : bf16 to f32
+// CHECK:           arith.constant 5.000000e-01 : [[T]]
+// CHECK-NEXT:      arith.mulf
+// F64-NEXT:        arith.truncf %{{.*}} : f64 to f32
+// F32-NOT:         arith.truncf
+// CHECK:           tensor.extract %[[TABLE]]
+// CHECK-NEXT:      arith.extf %{{.*}} : bf16 to f32
 // CHECK:           %[[KEEP:.*]] = arith.cmpi sle, %{{.*}}, %[[WINDOW]] : i32
 // CHECK:           %[[DROPPED:.*]] = arith.constant 0xFF
 // CHECK:           arith.select %[[KEEP]], %{{.*}}, %[[DROPPED]]

@@ -1,8 +1,7 @@
 // RUN: attn-opt %s --attn-to-linalg | FileCheck %s
 
-// A program evaluated in f64: constants, tables, scalars and branches widen, and
-// roundings between the program's own types go. Only bits are those of the type
-// that the program names.
+// A program is evaluated in its own types, as everywhere: what a rounding of it decides
+// is decided so in the oracle too. Only the score is rounded to f32 before and extended after it.
 attn.mod @widen(%table: tensor<?xf16>, %x: f32)
   score(%s: f32, %b: i32, %h: i32, %q: i32, %kv: i32) {
     %half = arith.constant 0.1 : f16
@@ -30,25 +29,21 @@ attn.mod @widen(%table: tensor<?xf16>, %x: f32)
 
 // CHECK-LABEL: func.func @widened(
 // CHECK-SAME:    %{{[^,]*}}, %[[TABLE:.*]]: tensor<1xf16>, %[[X:.*]]: f32)
+// CHECK:         %[[SCORE:.*]] = arith.truncf %{{.*}} : f64 to f32
 // CHECK:         linalg.index 3
-// CHECK:         %[[X64:.*]] = arith.extf %[[X]] : f32 to f64
-// CHECK-NEXT:    %[[HALF:.*]] = arith.constant 0.0999{{.*}} : f64
+// CHECK:         %[[HALF:.*]] = arith.constant {{.*}} : f16
 // CHECK:         %[[ELEMENT:.*]] = tensor.extract %[[TABLE]]
-// CHECK-NEXT:    %[[LOAD:.*]] = arith.extf %[[ELEMENT]] : f16 to f64
-// CHECK-NEXT:    %[[PRODUCT:.*]] = arith.mulf %[[HALF]], %[[LOAD]] : f64
-// CHECK-NEXT:    %[[SUM:.*]] = arith.addf %[[PRODUCT]], %[[X64]] : f64
-// CHECK-NEXT:    %[[F32:.*]] = arith.truncf %[[SUM]] : f64 to f32
-// CHECK-NEXT:    %[[BITS:.*]] = arith.bitcast %[[F32]] : f32 to i32
-// CHECK-NEXT:    arith.constant 1 : i32
-// CHECK-NEXT:    %[[NEXT:.*]] = arith.addi %[[BITS]]
-// CHECK-NEXT:    %[[Y32:.*]] = arith.bitcast %[[NEXT]] : i32 to f32
-// CHECK-NEXT:    %[[Y:.*]] = arith.extf %[[Y32]] : f32 to f64
-// CHECK-NEXT:    arith.subi
-// CHECK-NEXT:    %[[D:.*]] = arith.sitofp %{{.*}} : i32 to f64
-// CHECK-NEXT:    %[[FAR:.*]] = arith.cmpf ogt, %[[D]], %[[Y]] : f64
-// CHECK-NEXT:    %[[T:.*]] = scf.if %[[FAR]] -> (f64) {
-// CHECK:           math.exp2 %[[Y]] : f64
-// CHECK:         linalg.yield %[[T]] : f64
+// CHECK-NEXT:    %[[PRODUCT:.*]] = arith.mulf %[[HALF]], %[[ELEMENT]] : f16
+// CHECK-NEXT:    %[[WIDE:.*]] = arith.extf %[[PRODUCT]] : f16 to f32
+// CHECK-NEXT:    %[[SUM:.*]] = arith.addf %[[WIDE]], %[[X]] : f32
+// CHECK-NEXT:    %[[ROUNDED:.*]] = arith.truncf %[[SUM]] : f32 to bf16
+// CHECK-NEXT:    arith.extf %[[ROUNDED]] : bf16 to f32
+// CHECK:         %[[FAR:.*]] = arith.cmpf ogt, %{{.*}}, %{{.*}} : f32
+// CHECK-NEXT:    %[[T:.*]] = scf.if %[[FAR]] -> (f32) {
+// CHECK-NEXT:      scf.yield %[[SCORE]] : f32
+// CHECK:           math.exp2 %{{.*}} : f32
+// CHECK:         %[[EXTENDED:.*]] = arith.extf %[[T]] : f32 to f64
+// CHECK-NEXT:    linalg.yield %[[EXTENDED]] : f64
 func.func @widened(%q: tensor<1x1x2x2xf32>, %table: tensor<1xf16>, %x: f32)
     -> tensor<1x1x2x2xf32> {
   %o = attn.attention %q, %q, %q mod @widen(%table, %x)

@@ -5,18 +5,21 @@
 #mn = affine_map<(m, n, k) -> (m, n)>
 
 // c += a * b for 7 x 20 results: blocks of 6 rows and 8 columns, and what is left
-// in both directions.
+// in both directions. A block's sum starts at zero and is added to c at the end.
 // CHECK-LABEL: func.func @product(
 // CHECK-SAME:    %[[A:.*]]: memref<7x5xf32>, %[[B:.*]]: memref<5x20xf32>, %[[C:.*]]: memref<7x20xf32>
 // CHECK:         scf.for %[[N:[a-z0-9_]+]] =
-// CHECK-COUNT-6:   vector.load %[[C]][%{{.*}}, %[[N]]] : memref<7x20xf32>, vector<8xf32>
-// CHECK:           scf.for %[[K:[a-z0-9_]+]] = {{.*}} -> (vector<8xf32>, vector<8xf32>, vector<8xf32>, vector<8xf32>, vector<8xf32>, vector<8xf32>)
+// CHECK:           %[[ZERO:.*]] = arith.constant dense<0.000000e+00> : vector<8xf32>
+// CHECK:           %[[SUM:.*]]:6 = scf.for %[[K:[a-z0-9_]+]] = {{.*}} iter_args(%{{[a-z0-9_]+}} = %[[ZERO]], {{.*}} -> (vector<8xf32>, vector<8xf32>, vector<8xf32>, vector<8xf32>, vector<8xf32>, vector<8xf32>)
 // CHECK:             %[[ROW:.*]] = vector.load %[[B]][%[[K]], %[[N]]]
 // CHECK:             %[[X:.*]] = memref.load %[[A]][%{{.*}}, %[[K]]]
 // CHECK:             %[[V:.*]] = vector.broadcast %[[X]] : f32 to vector<8xf32>
 // CHECK:             vector.fma %[[V]], %[[ROW]], %{{.*}} : vector<8xf32>
 // CHECK:             scf.yield
-// CHECK-COUNT-6:   vector.store %{{.*}}, %[[C]]
+// CHECK:           %[[OLD:.*]] = vector.load %[[C]][%{{.*}}, %[[N]]] : memref<7x20xf32>, vector<8xf32>
+// CHECK:           %[[NEW:.*]] = arith.addf %[[OLD]], %[[SUM]]#0
+// CHECK:           vector.store %[[NEW]], %[[C]]
+// CHECK-COUNT-5:   vector.store %{{.*}}, %[[C]]
 // CHECK:           scf.for {{.*}} iter_args(%{{.*}} = %{{.*}}) -> (vector<8xf32>) {
 // CHECK:         scf.for {{.*}} -> (vector<4xf32>, vector<4xf32>, vector<4xf32>, vector<4xf32>, vector<4xf32>, vector<4xf32>)
 // CHECK:         scf.for {{.*}} iter_args(%{{.*}} = %{{.*}}) -> (vector<4xf32>) {

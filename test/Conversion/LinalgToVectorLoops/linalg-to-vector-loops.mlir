@@ -34,6 +34,36 @@ func.func @elementwise(%x: memref<3x8xf32>, %r: memref<3xf32>, %c: memref<8xf32>
 #ji = affine_map<(i, j) -> (j, i)>
 #i = affine_map<(i, j) -> (i)>
 
+// A sum over a multiple of four is dealt to four chains, and added at the end to what
+// was there.
+// CHECK-LABEL: func.func @chains(
+// CHECK-SAME:    %[[X:.*]]: memref<12x4xf32>, %[[M:.*]]: memref<4xf32>
+// CHECK-COUNT-4: vector.load %[[X]]
+// CHECK:         %[[STEP:.*]] = arith.constant 4 : index
+// CHECK:         %[[R:.*]]:4 = scf.for %[[J:[a-z0-9_]+]] = {{.*}} -> (vector<4xf32>, vector<4xf32>, vector<4xf32>, vector<4xf32>)
+// CHECK:           %[[V:.*]] = vector.load %[[X]][%[[J]], %{{.*}}]
+// CHECK-NEXT:      arith.addf %{{.*}}, %[[V]] : vector<4xf32>
+// CHECK:         %[[A:.*]] = arith.addf %[[R]]#0, %[[R]]#2
+// CHECK:         %[[B:.*]] = arith.addf %[[R]]#1, %[[R]]#3
+// CHECK:         %[[ALL:.*]] = arith.addf %[[A]], %[[B]]
+// CHECK:         %[[OLD:.*]] = vector.load %[[M]]
+// CHECK:         %[[NEW:.*]] = arith.addf %[[OLD]], %[[ALL]]
+// CHECK:         vector.store %[[NEW]], %[[M]]
+func.func @chains(%x: memref<12x4xf32>, %m: memref<4xf32>) {
+  linalg.generic {indexing_maps = [#ji, #i], iterator_types = ["parallel", "reduction"]}
+    ins(%x : memref<12x4xf32>) outs(%m : memref<4xf32>) {
+  ^bb0(%a: f32, %acc: f32):
+    %s = arith.addf %a, %acc : f32
+    linalg.yield %s : f32
+  }
+  return
+}
+
+// -----
+
+#ji = affine_map<(i, j) -> (j, i)>
+#i = affine_map<(i, j) -> (i)>
+
 // A reduction keeps a vector of results in registers; 6 = 4 + 2 lanes.
 // CHECK-LABEL: func.func @reduction(
 // CHECK-SAME:    %[[X:.*]]: memref<5x6xf32>, %[[M:.*]]: memref<6xf32>

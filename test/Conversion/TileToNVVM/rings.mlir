@@ -133,6 +133,30 @@ gpu.module @kernels {
     gpu.return
   }
 
+  // Twice the bits of each row's number, against twice the bound's and infinity's; one
+  // answer for the warp, and yes if it was yes before.
+  // CHECK-LABEL: gpu.func @any_beyond(
+  // CHECK-SAME: %[[BEFORE:[^:]*]]: i1)
+  // CHECK-COUNT-2: arith.cmpi ult, %{{.*}}, %c30610124_i32 : i32
+  // CHECK: %[[NOW:.*]] = nvvm.vote.sync any
+  // CHECK: arith.ori %[[BEFORE]], %[[NOW]]
+  gpu.func @any_beyond(%index: memref<?xindex>, %i: index, %before: i1) kernel attributes {attn.schedule = #schedule} {
+    %none = tensor.empty() : tensor<128xf32>
+    %rows = linalg.generic {indexing_maps = [affine_map<(i) -> (i)>], iterator_types = ["parallel"]}
+        outs(%none : tensor<128xf32>) {
+    ^bb0(%y: f32):
+      %row = linalg.index 0 : index
+      %number = arith.index_cast %row : index to i32
+      %f = arith.sitofp %number : i32 to f32
+      linalg.yield %f : f32
+    } -> tensor<128xf32>
+    %far = tile.any_beyond %rows or %before {bound = 1.0e+38 : f32} : tensor<128xf32>
+    scf.if %far {
+      memref.store %i, %index[%i] : memref<?xindex>
+    }
+    gpu.return
+  }
+
   // The output: weights are registers, sums go on, values are transposed on the way; what
   // is not asynchronous is awaited at once.
   // CHECK-LABEL: gpu.func @output(

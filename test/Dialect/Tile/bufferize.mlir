@@ -91,3 +91,22 @@ func.func @nonfinite(%x: memref<?x16xbf16>, %row: index) -> i1 {
   %r = tile.has_nonfinite %t : tensor<8x16xbf16>
   return %r : i1
 }
+
+// -----
+
+// The absolute values as integers, but none for minus infinity.
+// CHECK-LABEL: func.func @beyond(
+// CHECK-SAME:    %{{[^,]*}}, %[[BEFORE:[^:]*]]: i1,
+// CHECK:         %[[X:.*]] = vector.load %{{.*}} : memref<8xf32>, vector<8xf32>
+// CHECK:         %[[EMPTY:.*]] = arith.cmpf oeq, %[[X]], %{{.*}}
+// CHECK:         %[[SIZES:.*]] = arith.andi
+// CHECK:         %[[COUNTED:.*]] = arith.select %[[EMPTY]], %{{.*}}, %[[SIZES]]
+// CHECK:         %[[GREATEST:.*]] = vector.reduction <maxui>, %[[COUNTED]]
+// CHECK:         %[[NOW:.*]] = arith.cmpi ugt, %[[GREATEST]], %c1056964608_i32
+// CHECK:         %[[R:.*]] = arith.ori %[[BEFORE]], %[[NOW]]
+// CHECK:         return %[[R]]
+func.func @beyond(%x: memref<?xf32>, %before: i1, %row: index) -> i1 {
+  %t = tile.load %x[%row] : memref<?xf32> -> tensor<8xf32>
+  %r = tile.any_beyond %t or %before {bound = 0.5 : f32} : tensor<8xf32>
+  return %r : i1
+}

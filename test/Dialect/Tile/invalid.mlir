@@ -194,3 +194,30 @@ func.func @bounds(%scores: tensor<128x64xf32>, %bounds: tensor<64xf32>) {
   %any = tile.any_above %scores, %bounds : tensor<128x64xf32>, tensor<64xf32>
   return
 }
+
+// -----
+
+// any_beyond C1
+func.func @beyond(%rows: tensor<128x64xf32>, %before: i1) {
+  // expected-error @+1 {{expects a row vector of f32, got 'tensor<128x64xf32>'}}
+  %far = tile.any_beyond %rows or %before {bound = 1.0 : f32} : tensor<128x64xf32>
+  return
+}
+
+// -----
+
+// any_beyond C1
+func.func @beyond_f16(%rows: tensor<128xf16>, %before: i1) {
+  // expected-error @+1 {{expects a row vector of f32, got 'tensor<128xf16>'}}
+  %far = tile.any_beyond %rows or %before {bound = 1.0 : f32} : tensor<128xf16>
+  return
+}
+
+// -----
+
+// any_beyond C2
+func.func @beyond_nothing(%rows: tensor<128xf32>, %before: i1) {
+  // expected-error @+1 {{expects 'bound' to be a positive number, got -1.000000e+00 : f32}}
+  %far = tile.any_beyond %rows or %before {bound = -1.0 : f32} : tensor<128xf32>
+  return
+}

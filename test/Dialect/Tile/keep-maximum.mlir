@@ -93,4 +93,37 @@ gpu.module @kernels {
     "test.use"(%sum) : (!r) -> ()
     gpu.return
   }
+
+  // What stays while the maximum does is what the loop carried; a branch on it is row
+  // work like any other.
+  // CHECK-LABEL: gpu.func @stays
+  // CHECK: scf.for {{.*}} iter_args(%[[OLD:[^ ]*]] = %{{.*}}, %[[SHIFT:[^ ]*]] = %{{.*}}, %[[FAR:[^ ]*]] = %{{.*}})
+  // CHECK:   %[[R:.*]]:3 = scf.if
+  // CHECK:     %[[NEW:.*]] = linalg.generic
+  // CHECK:     %[[NOW:.*]] = tile.any_beyond %[[NEW]] or %[[FAR]]
+  // CHECK:     %[[NEXT:.*]] = scf.if %[[NOW]]
+  // CHECK:     scf.yield %[[NEW]], %[[NOW]], %[[NEXT]]
+  // CHECK:   } else {
+  // CHECK-NEXT: scf.yield %[[OLD]], %[[FAR]], %[[SHIFT]]
+  gpu.func @stays(%s: !s, %first: !r, %far: i1, %low: index, %high: index, %step: index) {
+    %r:3 = scf.for %i = %low to %high step %step iter_args(%old = %first, %shift = %first, %before = %far) -> (!r, !r, i1) {
+      %empty = tensor.empty() : !r
+      %max = linalg.reduce { arith.maxnumf } ins(%s : !s) outs(%old : !r) dimensions = [1]
+      %new = linalg.generic {indexing_maps = [#row, #row, #row], iterator_types = ["parallel"]}
+          ins(%max, %old : !r, !r) outs(%empty : !r) attrs = {tile.slack = 5.5 : f32} {
+      ^bb0(%x: f32, %y: f32, %e: f32):
+        linalg.yield %x : f32
+      } -> !r
+      %now = tile.any_beyond %new or %before {bound = 1.0 : f32, tile.stays_if_kept} : !r
+      %next = scf.if %now -> (!r) {
+        %zero = arith.constant dense<0.0> : !r
+        scf.yield %zero : !r
+      } else {
+        scf.yield %new : !r
+      } {tile.stays_if_kept}
+      scf.yield %new, %next, %now : !r, !r, i1
+    }
+    "test.use"(%r#0, %r#1, %r#2) : (!r, !r, i1) -> ()
+    gpu.return
+  }
 }

@@ -62,6 +62,13 @@ func.func @above(%scores: tensor<128x64xf32>, %bounds: tensor<128xf32>) -> i1 {
   return %any : i1
 }
 
+// CHECK-LABEL: func.func @beyond
+// CHECK: tile.any_beyond %{{.*}} or %{{.*}} {bound = 5.000000e-01 : f32} : tensor<128xf32>
+func.func @beyond(%rows: tensor<128xf32>, %before: i1) -> i1 {
+  %far = tile.any_beyond %rows or %before {bound = 0.5 : f32} : tensor<128xf32>
+  return %far : i1
+}
+
 // What a warp without other work says about a tile, and who asks.
 // CHECK-LABEL: func.func @inspect
 // CHECK: tile.inspect %[[T:.*]] if %{{.*}} into %[[A:.*]] at %[[N:.*]] : tensor<64x64xbf16>, <2 x tensor<1xi64>>

@@ -31,6 +31,8 @@ struct Case {
   int runs = 1;
   /// The relative error of a score that the target is allowed beyond f32's.
   double scoreError = 0;
+  /// The error of the LSE that is allowed; 0: by the sizes.
+  double lseError = 0;
 
   /// A name of letters, digits and underscores.
   std::string name() const;

@@ -13,9 +13,8 @@ namespace {
 /// One program on its way into a lowering.
 class ProgramCloner {
 public:
-  ProgramCloner(OpBuilder &builder, Location loc, LowerLoadFn lowerLoad,
-                ProgramOptions options)
-      : builder(builder), loc(loc), lowerLoad(lowerLoad), options(options) {}
+  ProgramCloner(OpBuilder &builder, LowerLoadFn lowerLoad)
+      : builder(builder), lowerLoad(lowerLoad) {}
 
   Value clone(Region &program, ValueRange captures, ValueRange args);
 
@@ -25,27 +24,14 @@ private:
   void cloneIf(scf::IfOp op);
   void cloneBranch(Region &from, Region &to);
   void cloneLoad(LoadOp op);
-  bool cloneFloatOp(Operation &op);
 
-  Type convert(Type type) {
-    return options.f64 && isa<FloatType>(type) ? builder.getF64Type() : type;
-  }
-  /// A float as the options want it; anything else unchanged.
-  Value extend(Value value) {
-    Type type = convert(value.getType());
-    if (type == value.getType())
-      return value;
-    return arith::ExtFOp::create(builder, loc, type, value);
-  }
   SmallVector<Value> lookup(ValueRange values) {
     return llvm::map_to_vector(
         values, [&](Value value) { return mapping.lookup(value); });
   }
 
   OpBuilder &builder;
-  Location loc;
   LowerLoadFn lowerLoad;
-  ProgramOptions options;
   IRMapping mapping;
 };
 } // namespace
@@ -58,10 +44,10 @@ Value ProgramCloner::clone(Region &program, ValueRange captures,
          "expects a value for each argument");
   for (auto [arg, value] :
        llvm::zip_equal(body.getArguments().take_front(count), captures))
-    mapping.map(arg, extend(value));
+    mapping.map(arg, value);
   for (auto [arg, value] :
        llvm::zip_equal(body.getArguments().drop_front(count), args))
-    mapping.map(arg, extend(value));
+    mapping.map(arg, value);
   cloneBody(body);
   return mapping.lookup(cast<YieldOp>(body.getTerminator()).getResult());
 }
@@ -78,59 +64,20 @@ void ProgramCloner::cloneOp(Operation &op) {
     return cloneLoad(load);
   if (auto branch = dyn_cast<scf::IfOp>(op))
     return cloneIf(branch);
-  if (options.f64 && cloneFloatOp(op))
-    return;
-
-  OperationState state(op.getLoc(), op.getName());
-  state.addOperands(lookup(op.getOperands()));
-  state.addTypes(llvm::map_to_vector(op.getResultTypes(),
-                                     [&](Type type) { return convert(type); }));
-  state.addAttributes(op.getAttrs());
-  mapping.map(op.getResults(), builder.create(state)->getResults());
-}
-
-/// The operations whose meaning depends on which float type it is. Returns
-/// false for all others.
-bool ProgramCloner::cloneFloatOp(Operation &op) {
-  if (isa<arith::ExtFOp, arith::TruncFOp>(op)) {
-    mapping.map(op.getResult(0), mapping.lookup(op.getOperand(0)));
-    return true;
-  }
-  if (auto constant = dyn_cast<arith::ConstantOp>(op)) {
-    auto value = dyn_cast<FloatAttr>(constant.getValue());
-    if (!value)
-      return false;
-    auto attr = builder.getF64FloatAttr(value.getValueAsDouble());
-    mapping.map(constant.getResult(),
-                arith::ConstantOp::create(builder, op.getLoc(), attr));
-    return true;
-  }
-  if (auto cast = dyn_cast<arith::BitcastOp>(op)) {
-    // The bits are those of the type that the program names.
-    Value value = mapping.lookup(cast.getIn());
-    Type from = cast.getIn().getType();
-    if (value.getType() != from)
-      value = arith::TruncFOp::create(builder, op.getLoc(), from, value);
-    value =
-        arith::BitcastOp::create(builder, op.getLoc(), cast.getType(), value);
-    mapping.map(cast.getResult(), extend(value));
-    return true;
-  }
-  return false;
+  mapping.map(op.getResults(), builder.clone(op, mapping)->getResults());
 }
 
 void ProgramCloner::cloneLoad(LoadOp op) {
   Value value = lowerLoad(builder, op, lookup(op.getIndices()),
                           mapping.lookup(op.getTable()));
-  mapping.map(op.getResult(), extend(value));
+  mapping.map(op.getResult(), value);
 }
 
 void ProgramCloner::cloneIf(scf::IfOp op) {
-  auto types = llvm::map_to_vector(op.getResultTypes(),
-                                   [&](Type type) { return convert(type); });
-  auto clone = scf::IfOp::create(
-      builder, op.getLoc(), types, mapping.lookup(op.getCondition()),
-      /*addThenBlock=*/false, /*addElseBlock=*/false);
+  auto clone =
+      scf::IfOp::create(builder, op.getLoc(), op.getResultTypes(),
+                        mapping.lookup(op.getCondition()),
+                        /*addThenBlock=*/false, /*addElseBlock=*/false);
   OpBuilder::InsertionGuard guard(builder);
   cloneBranch(op.getThenRegion(), clone.getThenRegion());
   cloneBranch(op.getElseRegion(), clone.getElseRegion());
@@ -146,12 +93,10 @@ void ProgramCloner::cloneBranch(Region &from, Region &to) {
   scf::YieldOp::create(builder, yield->getLoc(), lookup(yield->getOperands()));
 }
 
-Value mlir::attn::inlineProgram(OpBuilder &builder, Location loc,
-                                Region &program, ValueRange captures,
-                                ValueRange args, LowerLoadFn lowerLoad,
-                                ProgramOptions options) {
-  return ProgramCloner(builder, loc, lowerLoad, options)
-      .clone(program, captures, args);
+Value mlir::attn::inlineProgram(OpBuilder &builder, Region &program,
+                                ValueRange captures, ValueRange args,
+                                LowerLoadFn lowerLoad) {
+  return ProgramCloner(builder, lowerLoad).clone(program, captures, args);
 }
 
 Type mlir::attn::contiguousMemoryType(Type type) {

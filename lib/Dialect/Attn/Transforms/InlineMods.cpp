@@ -60,8 +60,8 @@ template <typename ApplyOp> void ModInliner::inlineApply(ApplyOp apply) {
     result = absentProgram(rewriter, apply);
   } else {
     ValueRange args = apply->getOperands().drop_front(mod.getNumCaptures());
-    result = inlineProgram(rewriter, apply.getLoc(), program,
-                           apply.getCaptures(), args, cloneLoad);
+    result =
+        inlineProgram(rewriter, program, apply.getCaptures(), args, cloneLoad);
   }
   rewriter.replaceOp(apply, result);
 }

@@ -94,6 +94,18 @@ LogicalResult AnyAboveOp::verify() {
   return success();
 }
 
+LogicalResult AnyBeyondOp::verify() {
+  // C1
+  auto rows = cast<RankedTensorType>(getRows().getType());
+  if (rows.getRank() != 1 || !rows.getElementType().isF32())
+    return emitOpError() << "expects a row vector of f32, got " << rows;
+  // C2
+  if (!(getBound() > APFloat(0.0f)))
+    return emitOpError() << "expects 'bound' to be a positive number, got "
+                         << getBoundAttr();
+  return success();
+}
+
 LogicalResult RingType::verify(function_ref<InFlightDiagnostic()> emitError,
                                int64_t stages, RankedTensorType tile) {
   // C1

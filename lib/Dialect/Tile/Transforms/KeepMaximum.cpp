@@ -9,6 +9,7 @@
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/IRMapping.h"
 #include "mlir/IR/ImplicitLocOpBuilder.h"
+#include "mlir/Transforms/RegionUtils.h"
 #include "llvm/ADT/SetVector.h"
 
 namespace mlir::tile {
@@ -47,6 +48,8 @@ public:
     for (Operation *op : rowWork.getArrayRef().drop_front())
       if (op->hasAttr("tile.one_if_kept"))
         kept.map(op->getResult(0), ones(op->getResult(0).getType()));
+      else if (op->hasAttr("tile.stays_if_kept"))
+        kept.map(op->getResult(0), carried(op->getResult(0)));
       else
         b.clone(*op, kept);
     yield(results, kept);
@@ -62,23 +65,32 @@ public:
   }
 
 private:
-  /// The slack, and what depends on it and on no tile but row vectors that are
-  /// there before it.
+  /// The slack, and what depends on it and on nothing else but row vectors and
+  /// conditions that are there before it.
   void collectRowWork() {
     rowWork.insert(lazy);
+    for (Operation *op = lazy->getNextNode(), *next; op; op = next) {
+      next = op->getNextNode();
+      if (isa<tensor::EmptyOp, arith::ConstantOp>(op))
+        op->moveBefore(lazy);
+      else if (isRowWork(op))
+        rowWork.insert(op);
+    }
+  }
+
+  bool isRowWork(Operation *op) {
+    if (op->getNumResults() != 1 || !isMemoryEffectFree(op) ||
+        !(isRowVector(op->getResult(0)) || isa<AnyBeyondOp>(op)))
+      return false;
+    llvm::SetVector<Value> inputs(op->operand_begin(), op->operand_end());
+    getUsedValuesDefinedAbove(op->getRegions(), inputs);
     auto dependsOnSlack = [&](Value value) {
       return rowWork.contains(value.getDefiningOp());
     };
-    for (Operation *op = lazy->getNextNode(); op; op = op->getNextNode()) {
-      auto generic = dyn_cast<linalg::GenericOp>(op);
-      if (generic && generic.getNumResults() == 1 &&
-          isRowVector(generic.getResult(0)) &&
-          llvm::any_of(generic.getInputs(), dependsOnSlack) &&
-          llvm::all_of(generic.getInputs(), [&](Value input) {
-            return dependsOnSlack(input) || isThereBefore(input);
-          }))
-        rowWork.insert(op);
-    }
+    return llvm::any_of(inputs, dependsOnSlack) &&
+           llvm::all_of(inputs, [&](Value input) {
+             return dependsOnSlack(input) || isThereBefore(input);
+           });
   }
 
   static bool isRowVector(Value value) {
@@ -134,6 +146,13 @@ private:
         b, DenseElementsAttr::get(tile, b.getF32FloatAttr(1)));
   }
 
+  /// What the loop carries that `next` is the successor of.
+  Value carried(Value next) {
+    auto loop = cast<scf::ForOp>(lazy->getParentOp());
+    auto yielded = llvm::find(loop.getYieldedValues(), next);
+    return loop.getRegionIterArgs()[yielded - loop.getYieldedValues().begin()];
+  }
+
   void skipMultiplications(Value grows) {
     SmallVector<linalg::GenericOp> products;
     for (Operation *op : rowWork)
@@ -162,6 +181,18 @@ private:
   llvm::SetVector<Operation *> rowWork;
 };
 
+/// What stays has to be carried by the loop.
+LogicalResult verifyCarried(linalg::GenericOp lazy) {
+  auto loop = dyn_cast<scf::ForOp>(lazy->getParentOp());
+  for (Operation &op : *lazy->getBlock())
+    if (op.hasAttr("tile.stays_if_kept") &&
+        (op.getNumResults() != 1 || !loop ||
+         !llvm::is_contained(loop.getYieldedValues(), op.getResult(0))))
+      return op.emitOpError() << "expects what stays while the maximum does to "
+                                 "be carried by a loop";
+  return success();
+}
+
 struct TileKeepMaximum : tile::impl::TileKeepMaximumPassBase<TileKeepMaximum> {
   using TileKeepMaximumPassBase::TileKeepMaximumPassBase;
 
@@ -179,6 +210,8 @@ struct TileKeepMaximum : tile::impl::TileKeepMaximumPassBase<TileKeepMaximum> {
                               "starts at the old one, and the old one";
         return signalPassFailure();
       }
+      if (failed(verifyCarried(lazy)))
+        return signalPassFailure();
       KeptMaximum(lazy, reduce).run();
     }
   }

@@ -1,6 +1,6 @@
-// Bufferization of tile.load, tile.store and tile.has_nonfinite for a CPU:
-// loops over rows, in which a row is one vector that LLVM splits as the machine
-// likes.
+// Bufferization of tile.load, tile.store, tile.has_nonfinite and
+// tile.any_beyond for a CPU: loops over rows, in which a row is one vector that
+// LLVM splits as the machine likes.
 #include "TileBufferization.h"
 
 #include "attn/Dialect/Tile/IR/TileDialect.h"
@@ -11,6 +11,8 @@
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
+
+#include <limits>
 
 using namespace mlir;
 using namespace mlir::bufferization;
@@ -161,6 +163,36 @@ static Value emitHasNonfinite(OpBuilder &b, Location loc, Value buffer) {
   return arith::CmpFOp::create(b, loc, arith::CmpFPredicate::UNO, sum, sum);
 }
 
+/// The absolute values of f32 are in the order of their bits.
+static Value emitAnyBeyond(OpBuilder &b, Location loc, Value buffer,
+                           tile::AnyBeyondOp op) {
+  int64_t size = cast<MemRefType>(buffer.getType()).getDimSize(0);
+  auto floats = VectorType::get(size, b.getF32Type());
+  auto integers = VectorType::get(size, b.getI32Type());
+  auto splat = [&](TypedAttr value, VectorType type) -> Value {
+    return arith::ConstantOp::create(
+        b, loc, SplatElementsAttr::get(type, Attribute(value)));
+  };
+  Value zero = arith::ConstantIndexOp::create(b, loc, 0);
+  Value x = vector::LoadOp::create(b, loc, floats, buffer, ValueRange{zero});
+  Value empty = arith::CmpFOp::create(
+      b, loc, arith::CmpFPredicate::OEQ, x,
+      splat(b.getF32FloatAttr(-std::numeric_limits<float>::infinity()),
+            floats));
+  Value bits = arith::BitcastOp::create(b, loc, integers, x);
+  Value sizes = arith::AndIOp::create(
+      b, loc, bits, splat(b.getI32IntegerAttr(0x7fffffff), integers));
+  sizes = arith::SelectOp::create(
+      b, loc, empty, splat(b.getI32IntegerAttr(0), integers), sizes);
+  Value greatest =
+      vector::ReductionOp::create(b, loc, vector::CombiningKind::MAXUI, sizes);
+  Value bound = arith::ConstantIntOp::create(
+      b, loc, op.getBound().bitcastToAPInt().getZExtValue(), 32);
+  Value beyond =
+      arith::CmpIOp::create(b, loc, arith::CmpIPredicate::ugt, greatest, bound);
+  return arith::OrIOp::create(b, loc, op.getBefore(), beyond);
+}
+
 namespace {
 struct LoadModel
     : public BufferizableOpInterface::ExternalModel<LoadModel, tile::LoadOp> {
@@ -243,6 +275,20 @@ struct HasNonfiniteModel
     return success();
   }
 };
+
+struct AnyBeyondModel : public ReadModel<AnyBeyondModel, tile::AnyBeyondOp> {
+  LogicalResult bufferize(Operation *op, RewriterBase &rewriter,
+                          const BufferizationOptions &options,
+                          BufferizationState &state) const {
+    auto any = cast<tile::AnyBeyondOp>(op);
+    FailureOr<Value> buffer =
+        getBuffer(rewriter, any.getRows(), options, state);
+    if (failed(buffer))
+      return failure();
+    rewriter.replaceOp(op, emitAnyBeyond(rewriter, op->getLoc(), *buffer, any));
+    return success();
+  }
+};
 } // namespace
 
 void mlir::tile::registerBufferizationModels(DialectRegistry &registry) {
@@ -250,5 +296,6 @@ void mlir::tile::registerBufferizationModels(DialectRegistry &registry) {
     LoadOp::attachInterface<LoadModel>(*context);
     StoreOp::attachInterface<StoreModel>(*context);
     HasNonfiniteOp::attachInterface<HasNonfiniteModel>(*context);
+    AnyBeyondOp::attachInterface<AnyBeyondModel>(*context);
   });
 }

@@ -15,21 +15,15 @@ namespace mlir::attn {
 using LowerLoadFn = function_ref<Value(OpBuilder &builder, LoadOp load,
                                        ValueRange indices, Value table)>;
 
-struct ProgramOptions {
-  /// Compute in f64 instead of in the program's float types: roundings between
-  /// them disappear. Float arguments are f64 or become it; loads are extended.
-  bool f64 = false;
-};
-
 /// Clones `program`, the score or mask region of a mod that stands alone
 /// (ModOp::standsAlone), at the insertion point of `builder`. `captures` stand
 /// for the captured values (tables may be of any type that `lowerLoad` can
-/// read), `args` for the arguments after them. Returns what the program yields:
-/// an i1, or an f32 (f64 with ProgramOptions::f64). Clones keep their
-/// locations; `loc` is that of what is added.
-Value inlineProgram(OpBuilder &builder, Location loc, Region &program,
-                    ValueRange captures, ValueRange args, LowerLoadFn lowerLoad,
-                    ProgramOptions options = {});
+/// read), `args` for the arguments after them. Returns what the program yields,
+/// an i1 or an f32: mods compute in f32 wherever they are evaluated, so that a
+/// rounding that decides something decides it everywhere. Clones keep their
+/// locations.
+Value inlineProgram(OpBuilder &builder, Region &program, ValueRange captures,
+                    ValueRange args, LowerLoadFn lowerLoad);
 
 /// What a tensor is in a kernel's memory unless it is strided: contiguous, its
 /// sizes known at run time. Captured tensors are; other types are their own.

@@ -157,6 +157,25 @@ def Tile_AnyAboveOp : Tile_Op<"any_above", [Pure]> {
   let hasVerifier = 1;
 }
 
+def Tile_AnyBeyondOp : Tile_Op<"any_beyond", [Pure]> {
+  let summary = "whether a number of this warp's rows is far from zero, now or before";
+  let description = [{
+    True if `before` is, or if the absolute value of an element is greater than `bound`.
+    Minus infinity does not count, infinity and NaN need not. On a GPU each warp has its
+    own answer, about its own rows, and must do what is right whatever the others' are.
+
+    Example: `%far = tile.any_beyond %maxima or %before {bound = 1.0e6 : f32} : tensor<128xf32>`
+
+    Constraints:
+    - C1: a row vector of f32.
+    - C2: the bound is a positive number.
+  }];
+  let arguments = (ins Tile_StaticTile:$rows, I1:$before, F32Attr:$bound);
+  let results = (outs I1:$result);
+  let assemblyFormat = "$rows `or` $before attr-dict `:` type($rows)";
+  let hasVerifier = 1;
+}
+
 def Tile_AddNonfiniteOp : Tile_Op<"add_nonfinite", [AllTypesMatch<["init", "result"]>]> {
   let summary = "the part of a product which NaN and infinite values make";
   let description = [{

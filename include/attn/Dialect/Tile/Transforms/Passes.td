@@ -80,8 +80,8 @@ def TileBufferizePass : Pass<"tile-bufferize", "::mlir::func::FuncOp"> {
     One-shot bufferization, in which every buffer is a `memref.alloca` at the entry
     of the function: a loop over tiles allocates nothing. Elementwise operations
     overwrite an operand that nothing reads later, and every loop carries its tiles
-    in place. `tile.load`, `tile.store` and `tile.has_nonfinite` become loops over
-    rows of vectors. Expects a function of one task (`flash-to-tasks`).
+    in place. `tile.load`, `tile.store`, `tile.has_nonfinite` and `tile.any_beyond`
+    become loops over rows of vectors. Expects a function of one task (`flash-to-tasks`).
   }];
   let dependentDialects = ["::mlir::arith::ArithDialect",
     "::mlir::bufferization::BufferizationDialect",
@@ -109,7 +109,8 @@ def TileKeepMaximumPass : Pass<"tile-keep-maximum", "::mlir::gpu::GPUFuncOp"> {
     (`tile.any_above`): the reduction, the slack and what is computed for
     each row from them go into a branch for warps in which one does, and in the
     others the old maximum stands. What is marked `tile.one_if_kept` is one there, and
-    tiles that are multiplied by it (`tile.skip_ones`) are left alone.
+    tiles that are multiplied by it (`tile.skip_ones`) are left alone; what is marked
+    `tile.stays_if_kept` is what the loop carried before.
 
     Each warp branches on its own.
   }];

@@ -1,0 +1,158 @@
+// See OnlineSoftmax.h.
+#include "OnlineSoftmax.h"
+
+#include "attn/Dialect/Tile/IR/TileDialect.h"
+
+#include "mlir/Dialect/Math/IR/Math.h"
+
+#include <cmath>
+
+using namespace mlir;
+using namespace mlir::attn;
+
+static constexpr double ln2 = 0.6931471805599453;
+
+/// Exponents from which on scores count as far from zero: their product with
+/// the factor is then rounded by up to 2^-4.
+static constexpr double farExponent = 1 << 20;
+
+OnlineSoftmax::State OnlineSoftmax::initial() {
+  return {t.splat({rows}, -INFINITY), t.splat({rows}, 0), t.splat({rows}, 0),
+          arith::ConstantIntOp::create(b, 0, 1)};
+}
+
+OnlineSoftmax::Step OnlineSoftmax::step(Value score, const State &old) {
+  State state;
+  state.maximum = newMaximum(score, old.maximum);
+  auto far = tile::AnyBeyondOp::create(
+      b, b.getI1Type(), state.maximum, old.far,
+      b.getF32FloatAttr(static_cast<float>(farExponent / factor)));
+  far->setAttr("tile.stays_if_kept", b.getUnitAttr());
+  state.far = far;
+  state.shift = newShift(state.maximum, state.far);
+  Value decay = this->decay(old, state.maximum, state.shift, state.far);
+  Value near = t.either(
+      state.far,
+      [&] {
+        return t.elementwise({score, state.maximum}, score.getType(),
+                             [&](ValueRange in) -> Value {
+                               return arith::SubFOp::create(b, in[0],
+                                                            base(in[1]));
+                             });
+      },
+      [&] { return score; });
+  Value weights = t.elementwise(
+      {near, state.shift}, score.getType(), [&](ValueRange in) -> Value {
+        Value exponent = math::FmaOp::create(b, in[0], t.f32(factor),
+                                             arith::NegFOp::create(b, in[1]));
+        return exp2(exponent);
+      });
+  state.sum = t.reduceRows<arith::AddFOp>(weights, t.times(old.sum, decay));
+  return {state, weights, decay};
+}
+
+/// The greatest score so far; lazy: the old one while that is not much
+/// smaller. Weights then reach 2^8 instead of 1, which no type here minds, and
+/// in nearly all steps the output is not rescaled. (The idea is
+/// FlashAttention-4's.)
+Value OnlineSoftmax::newMaximum(Value score, Value old) {
+  Value maximum = t.reduceRows<arith::MaxNumFOp>(score, old);
+  if (!lazy)
+    return maximum;
+  const float slack = 8 / factor;
+  Value kept =
+      t.elementwise({maximum, old}, old.getType(), [&](ValueRange in) -> Value {
+        // False for the first tile, whose old maximum is -inf.
+        Value isSmall = arith::CmpFOp::create(
+            b, arith::CmpFPredicate::OLE, in[0],
+            arith::AddFOp::create(b, in[1], t.f32(slack)));
+        return arith::SelectOp::create(b, isSmall, in[1], in[0]);
+      });
+  kept.getDefiningOp()->setAttr("tile.slack", b.getF32FloatAttr(slack));
+  return kept;
+}
+
+Value OnlineSoftmax::newShift(Value maximum, Value far) {
+  Value shift = t.either(
+      far, [&] { return t.splat({rows}, 0); },
+      [&] {
+        return t.elementwise(
+            {maximum}, maximum.getType(), [&](ValueRange in) -> Value {
+              return arith::SelectOp::create(
+                  b, isEmpty(in[0]), t.f32(0),
+                  arith::MulFOp::create(b, in[0], t.f32(factor)));
+            });
+      });
+  shift.getDefiningOp()->setAttr("tile.stays_if_kept", b.getUnitAttr());
+  return shift;
+}
+
+/// 2 ^ (what the earlier weights are relative to - what the new ones are), 0
+/// where there are none. Shifts are differences of rounded numbers, far maxima
+/// of exact ones; a task that becomes far goes from one to the other.
+Value OnlineSoftmax::decay(const State &old, Value maximum, Value shift,
+                           Value far) {
+  auto unlessEmpty = [&](Value oldMaximum, Value exponent) -> Value {
+    return arith::SelectOp::create(b, isEmpty(oldMaximum), t.f32(0),
+                                   exp2(exponent));
+  };
+  Value decay = t.either(
+      far,
+      [&] {
+        return t.elementwise(
+            {old.maximum, old.shift, maximum}, maximum.getType(),
+            [&](ValueRange in) -> Value {
+              Value to = base(in[2]);
+              Value growth = arith::MulFOp::create(
+                  b, arith::SubFOp::create(b, in[0], to), t.f32(factor));
+              Value entering = math::FmaOp::create(
+                  b, arith::NegFOp::create(b, to), t.f32(factor), in[1]);
+              return unlessEmpty(
+                  in[0], arith::SelectOp::create(b, old.far, growth, entering));
+            });
+      },
+      [&] {
+        return t.elementwise(
+            {old.maximum, old.shift, shift}, maximum.getType(),
+            [&](ValueRange in) -> Value {
+              return unlessEmpty(in[0], arith::SubFOp::create(b, in[1], in[2]));
+            });
+      });
+  decay.getDefiningOp()->setAttr("tile.one_if_kept", b.getUnitAttr());
+  return decay;
+}
+
+Value OnlineSoftmax::inverseSum(const State &state) {
+  return t.elementwise(
+      {state.sum}, state.sum.getType(), [&](ValueRange in) -> Value {
+        Value empty = arith::CmpFOp::create(b, arith::CmpFPredicate::OEQ, in[0],
+                                            t.f32(0));
+        Value divisor = arith::SelectOp::create(b, empty, t.f32(1), in[0]);
+        return arith::DivFOp::create(b, t.f32(1), divisor);
+      });
+}
+
+/// An empty row has maximum -inf and sum 0, whose logarithm is -inf.
+Value OnlineSoftmax::logSumExp(const State &state) {
+  return t.elementwise(
+      {state.maximum, state.shift, state.sum}, state.sum.getType(),
+      [&](ValueRange in) -> Value {
+        Value log = math::Log2Op::create(b, in[2]);
+        Value near = arith::MulFOp::create(
+            b, arith::AddFOp::create(b, in[1], log), t.f32(ln2));
+        Value maximum = arith::MulFOp::create(b, in[0], t.f32(factor * ln2));
+        Value far = math::FmaOp::create(b, log, t.f32(ln2), maximum);
+        return arith::SelectOp::create(b, state.far, far, near);
+      });
+}
+
+Value OnlineSoftmax::isEmpty(Value maximum) {
+  return arith::CmpFOp::create(b, arith::CmpFPredicate::OEQ, maximum,
+                               t.f32(-INFINITY));
+}
+
+Value OnlineSoftmax::base(Value maximum) {
+  return arith::SelectOp::create(b, isEmpty(maximum), t.f32(0), maximum);
+}
+
+Value OnlineSoftmax::exp2(Value x) { return math::Exp2Op::create(b, x); }

@@ -1,0 +1,83 @@
+// See TileBuilder.h.
+#include "TileBuilder.h"
+
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+
+using namespace mlir;
+using namespace mlir::attn;
+
+Value TileBuilder::elementwise(ValueRange inputs, Type type,
+                               llvm::function_ref<Value(ValueRange)> body) {
+  auto resultType = cast<RankedTensorType>(type);
+  int64_t rank = resultType.getRank();
+  SmallVector<AffineMap> maps;
+  for (Value input : inputs) {
+    int64_t r = cast<RankedTensorType>(input.getType()).getRank();
+    maps.push_back(AffineMap::getMultiDimIdentityMap(rank, b.getContext())
+                       .getMajorSubMap(r));
+  }
+  maps.push_back(AffineMap::getMultiDimIdentityMap(rank, b.getContext()));
+  SmallVector<utils::IteratorType> iterators(rank,
+                                             utils::IteratorType::parallel);
+  Value init = tensor::EmptyOp::create(b, resultType.getShape(),
+                                       resultType.getElementType());
+  auto generic = linalg::GenericOp::create(
+      b, b.getLoc(), TypeRange{resultType}, inputs, ValueRange{init}, maps,
+      iterators, [&](OpBuilder &nested, Location, ValueRange args) {
+        OpBuilder::InsertionGuard guard(b);
+        b.setInsertionPointToEnd(nested.getInsertionBlock());
+        linalg::YieldOp::create(b, body(args.drop_back()));
+      });
+  return generic.getResult(0);
+}
+
+Value TileBuilder::either(Value condition, llvm::function_ref<Value()> then,
+                          llvm::function_ref<Value()> otherwise) {
+  auto branch = [&](llvm::function_ref<Value()> body) {
+    return [&, body](OpBuilder &nested, Location) {
+      OpBuilder::InsertionGuard guard(b);
+      b.setInsertionPointToEnd(nested.getInsertionBlock());
+      scf::YieldOp::create(b, body());
+    };
+  };
+  return scf::IfOp::create(b, condition, branch(then), branch(otherwise))
+      .getResult(0);
+}
+
+Value TileBuilder::times(Value tile, Value factor) {
+  return elementwise({tile, factor}, tile.getType(),
+                     [&](ValueRange in) -> Value {
+                       return arith::MulFOp::create(b, in[0], in[1]);
+                     });
+}
+
+Value TileBuilder::truncate(Value tile, Type elementType) {
+  auto type = cast<RankedTensorType>(tile.getType()).clone(elementType);
+  if (type == tile.getType())
+    return tile;
+  return elementwise({tile}, type, [&](ValueRange in) -> Value {
+    return arith::TruncFOp::create(b, elementType, in[0]);
+  });
+}
+
+Value TileBuilder::splat(ArrayRef<int64_t> shape, float value) {
+  auto type = RankedTensorType::get(shape, b.getF32Type());
+  return arith::ConstantOp::create(b, DenseElementsAttr::get(type, value));
+}
+
+Value TileBuilder::f32(float value) {
+  return arith::ConstantOp::create(b, b.getF32FloatAttr(value));
+}
+
+Value TileBuilder::index(int64_t value) {
+  return arith::ConstantIndexOp::create(b, value);
+}
+
+Value TileBuilder::toI32(Value value) {
+  return arith::IndexCastOp::create(b, b.getI32Type(), value);
+}
+
+Value TileBuilder::toIndex(Value value) {
+  return arith::IndexCastOp::create(b, b.getIndexType(), value);
+}

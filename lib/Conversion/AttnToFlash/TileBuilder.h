@@ -1,0 +1,53 @@
+// The vocabulary of kernels in flash form: elementwise work, branches and
+// reductions on tiles of f32 that are tensors of static shape.
+#ifndef ATTN_CONVERSION_ATTNTOFLASH_TILEBUILDER_H
+#define ATTN_CONVERSION_ATTNTOFLASH_TILEBUILDER_H
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/IR/ImplicitLocOpBuilder.h"
+
+namespace mlir::attn {
+
+class TileBuilder {
+public:
+  explicit TileBuilder(ImplicitLocOpBuilder &builder) : b(builder) {}
+
+  /// A linalg.generic over all elements of `type`; a row vector among the
+  /// inputs of a tile is broadcast along the columns.
+  Value elementwise(ValueRange inputs, Type type,
+                    llvm::function_ref<Value(ValueRange)> body);
+
+  /// The result of one of two functions that emit a branch each.
+  Value either(Value condition, llvm::function_ref<Value()> then,
+               llvm::function_ref<Value()> otherwise);
+
+  /// Each row of `tile` combined by `CombineOp`, and with its element of
+  /// `init`.
+  template <typename CombineOp> Value reduceRows(Value tile, Value init) {
+    auto reduce = linalg::ReduceOp::create(
+        b, b.getLoc(), ValueRange{tile}, ValueRange{init}, ArrayRef<int64_t>{1},
+        [](OpBuilder &nested, Location loc, ValueRange args) {
+          Value combined = CombineOp::create(nested, loc, args[0], args[1]);
+          linalg::YieldOp::create(nested, loc, combined);
+        });
+    return reduce.getResult(0);
+  }
+
+  /// Each row of `tile` (or element of a row vector) times its factor.
+  Value times(Value tile, Value factor);
+  /// `tile` rounded to `elementType`; itself if it has that type.
+  Value truncate(Value tile, Type elementType);
+
+  Value splat(ArrayRef<int64_t> shape, float value);
+  Value f32(float value);
+  Value index(int64_t value);
+  Value toI32(Value value);
+  Value toIndex(Value value);
+
+  ImplicitLocOpBuilder &b;
+};
+
+} // namespace mlir::attn
+
+#endif // ATTN_CONVERSION_ATTNTOFLASH_TILEBUILDER_H
