@@ -112,12 +112,12 @@ public:
   }
 
   Result<void> copyIn(void *to, const void *fromHost, int64_t bytes) override {
-    std::memcpy(to, fromHost, bytes);
+    copyBytes(to, fromHost, bytes);
     return {};
   }
 
   Result<void> copyOut(void *toHost, const void *from, int64_t bytes) override {
-    std::memcpy(toHost, from, bytes);
+    copyBytes(toHost, from, bytes);
     return {};
   }
 
@@ -130,7 +130,8 @@ public:
   }
 
   Result<void> fill(void *memory, unsigned char byte, int64_t bytes) override {
-    std::memset(memory, byte, bytes);
+    if (bytes) // of an empty tensor, which may have no memory
+      std::memset(memory, byte, bytes);
     return {};
   }
 
@@ -156,6 +157,12 @@ public:
   Result<void> synchronize() override { return {}; }
 
 private:
+  /// No bytes may come from nowhere.
+  static void copyBytes(void *to, const void *from, int64_t bytes) {
+    if (bytes)
+      std::memcpy(to, from, bytes);
+  }
+
   /// A file without a name that lies in memory. It goes with the last process
   /// that has it.
   struct File {

@@ -5,10 +5,9 @@
 #include <yaml-cpp/yaml.h>
 
 #include <cerrno>
+#include <cstdio>
 #include <cstring>
 #include <filesystem>
-#include <fstream>
-#include <sstream>
 
 using namespace attn;
 using namespace attn::bench;
@@ -69,19 +68,35 @@ static Result<std::vector<Setting>> readRoot(const std::string &path,
   return settings;
 }
 
-Result<std::vector<Setting>>
-attn::bench::readConfigFile(const std::string &path) {
-  std::ifstream file(path);
-  if (!file)
+/// All of a file. Errors: it cannot be opened, or not read to its end.
+static Result<std::string> textOf(const std::string &path) {
+  auto failed = [&] {
     return errorAt(path,
                    std::string("cannot be read: ") + std::strerror(errno));
+  };
+  std::FILE *file = std::fopen(path.c_str(), "r");
+  if (!file)
+    return failed();
+  std::string text;
+  char part[4096];
+  while (size_t count = std::fread(part, 1, sizeof(part), file))
+    text.append(part, count);
+  bool whole = !std::ferror(file);
+  Error error = failed();
+  std::fclose(file);
+  return whole ? Result<std::string>(text) : error;
+}
+
+Result<std::vector<Setting>>
+attn::bench::readConfigFile(const std::string &path) {
   std::error_code code;
   if (std::filesystem::is_directory(path, code))
     return errorAt(path, "cannot be read: it is a folder");
-  std::stringstream text;
-  text << file.rdbuf(); // fails on an empty file, which is no error
+  Result<std::string> text = textOf(path);
+  if (!text)
+    return Error{text.error()};
   try {
-    std::vector<YAML::Node> documents = YAML::LoadAll(text.str());
+    std::vector<YAML::Node> documents = YAML::LoadAll(*text);
     if (documents.size() > 1)
       return errorAt(place(path, documents[1].Mark()),
                      "expects one YAML document, got another one");

@@ -2,6 +2,7 @@
 // needs no processor with 16-bit floating point.
 #include "Convert.h"
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 
@@ -105,7 +106,7 @@ void attn::bench::fromFloat(void *to, ElementType type, const float *from,
     for (int64_t i = 0; i < count; ++i)
       halves[i] = floatToF16(from[i]);
   else
-    std::memcpy(to, from, count * sizeof(float));
+    std::copy_n(from, count, static_cast<float *>(to));
 }
 
 void attn::bench::roundTo(ElementType type, float *values, int64_t count) {

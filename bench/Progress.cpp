@@ -66,6 +66,15 @@ void Progress::finish() {
   expectedLeft -= expected[index];
 }
 
+/// Cuts bytes off, but none out of the middle of a character.
+static void cut(std::string &line, size_t bytes) {
+  if (line.size() <= bytes)
+    return;
+  while (bytes && (line[bytes] & 0xc0) == 0x80)
+    --bytes;
+  line.resize(bytes);
+}
+
 void Progress::print(const std::string &what) const {
   if (!terminal)
     return;
@@ -79,6 +88,6 @@ void Progress::print(const std::string &what) const {
   // A line that wraps could not be overwritten.
   winsize size = {};
   if (ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 1)
-    line.resize(std::min<size_t>(line.size(), size.ws_col - 1));
+    cut(line, size.ws_col - 1);
   std::fprintf(stderr, "\r\x1b[K%s", line.c_str());
 }

@@ -16,6 +16,12 @@ static std::string escaped(const std::string &cell) {
   return text;
 }
 
+/// The characters of UTF-8, as a terminal counts them, of most scripts.
+static size_t widthOf(const std::string &text) {
+  return std::count_if(text.begin(), text.end(),
+                       [](char c) { return (c & 0xc0) != 0x80; });
+}
+
 std::string attn::bench::markdownTable(const Cells &header,
                                        const std::vector<Cells> &rows) {
   std::vector<Cells> lines = {header};
@@ -24,13 +30,13 @@ std::string attn::bench::markdownTable(const Cells &header,
   for (Cells &line : lines)
     for (size_t i = 0; i < line.size(); ++i) {
       line[i] = escaped(line[i]);
-      widths[i] = std::max(widths[i], line[i].size());
+      widths[i] = std::max(widths[i], widthOf(line[i]));
     }
   std::string text;
   for (size_t l = 0; l < lines.size(); ++l) {
     for (size_t i = 0; i < widths.size(); ++i)
       text += "| " + lines[l][i] +
-              std::string(widths[i] - lines[l][i].size() + 1, ' ');
+              std::string(widths[i] - widthOf(lines[l][i]) + 1, ' ');
     text += "|\n";
     if (l)
       continue;

@@ -337,7 +337,8 @@ void attn::test::runAndCompare(const Case &c, const Mod &mod,
     return;
   std::vector<char> bytes = lse.download();
   std::vector<float> lse32(rows);
-  std::memcpy(lse32.data(), bytes.data(), bytes.size());
+  if (rows) // no bytes have no place
+    std::memcpy(lse32.data(), bytes.data(), bytes.size());
   compare("lse", {lse32.begin(), lse32.end()}, expected.lse,
           lseBound(c, expected));
 }

@@ -7,11 +7,15 @@ using namespace attn;
 using namespace attn::bench;
 
 namespace {
+/// Memory of keys and values: 2 heads of 4096 rows, of 64 channels of bf16.
+char memory[2 * 4096 * 64 * 2];
+
 Problem problemOf(const std::string &pattern, int64_t queryOffset = 0) {
   Problem problem;
   problem.pattern = pattern;
   problem.queryOffset = queryOffset;
   problem.sizes.keys = 4096;
+  problem.key.data = problem.value.data = memory;
   problem.key.type = problem.value.type = ElementType::BF16;
   problem.key.sizes = problem.value.sizes = {1, 2, 4096, 64};
   problem.key.strides = problem.value.strides = {0, 64, 128};
@@ -47,7 +51,7 @@ std::pair<int64_t, int64_t> keysOf(const std::string &pattern,
   FixedVariant variant = variantOf(problemOf(pattern, position));
   EXPECT_FALSE(variant.causal);
   EXPECT_EQ(variant.window, 0);
-  auto bytes = reinterpret_cast<intptr_t>(variant.value.data);
+  int64_t bytes = static_cast<char *>(variant.value.data) - memory;
   EXPECT_EQ(variant.key.sizes[2], variant.value.sizes[2]);
   return {bytes / (128 * 2), variant.key.sizes[2]};
 }

@@ -47,6 +47,9 @@ TEST(Table, MarkdownKeepsCellsApart) {
             "|-----------|-------|\n"
             "| x\\|y      | 1     |\n"
             "| two lines |       |\n");
+  EXPECT_EQ(markdownTable({"größe"}, {{"äöü"}}), "| größe |\n"
+                                                 "|-------|\n"
+                                                 "| äöü   |\n");
 }
 
 TEST(Table, CSVQuotes) {
