@@ -1,16 +1,13 @@
-// See TileFinder.h. In the order of the functions: parts, classes, lists,
-// pairs.
+// See TileFinder.h. In the order of the functions: parts, leaders, classes,
+// pairs; lists are those of TileRows.
 #include "TileFinder.h"
+
+#include "TileRows.h"
 
 #include "attn/Analysis/PositionClasses.h"
 #include "attn/Analysis/TileClass.h"
 #include "attn/Conversion/TileLists.h"
 #include "attn/Dialect/Attn/IR/ModProgram.h"
-
-#include "mlir/Dialect/Arith/IR/Arith.h"
-#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
-#include "mlir/Dialect/MemRef/IR/MemRef.h"
-#include "mlir/Dialect/SCF/IR/SCF.h"
 
 #include <limits>
 
@@ -19,10 +16,10 @@ using namespace mlir::attn;
 
 namespace {
 
-class TileFinder {
+class TileFinder : TileRows {
 public:
   TileFinder(ModuleOp module, Team &team, const TileFinderSpec &spec)
-      : module(module), team(team), b(team.b), spec(spec), logic(spec.mask),
+      : TileRows(team), module(module), spec(spec), logic(spec.mask),
         classes(logic) {
     MLIRContext *context = module.getContext();
     int64_t dynamic = ShapedType::kDynamic;
@@ -328,10 +325,6 @@ private:
     return {number, rest};
   }
 
-  Value isZero(Value word) {
-    return arith::CmpIOp::create(b, arith::CmpIPredicate::eq, word, i32(0));
-  }
-
   //===--- classes --------------------------------------------------------===//
   void buildClasses(ValueRange ids) {
     Value batch = ids[0], head = ids[1], row = ids[2], word = ids[3];
@@ -381,11 +374,6 @@ private:
     Value one = sub(arith::ShLIOp::create(b, index(1), searchers), index(1));
     return toI32(
         arith::ShLIOp::create(b, arith::DivUIOp::create(b, all, one), number));
-  }
-
-  Value isSet(Value word, Value bit) {
-    Value shifted = arith::ShRUIOp::create(b, word, bit);
-    return arith::TruncIOp::create(b, b.getI1Type(), shifted);
   }
 
   TileClass classOf(Value batch, Value head, Value row, Value tile) {
@@ -506,152 +494,6 @@ private:
     return word;
   }
 
-  //===--- lists ----------------------------------------------------------===//
-  /// Words {kept, full} of the row's tiles 32 * word and following.
-  std::pair<Value, Value> rowWords(ValueRange ids, Value word,
-                                   bool transposed) {
-    if (!transposed) {
-      SmallVector<Value> at{ids[0], ids[1], ids[2], word};
-      return {memref::LoadOp::create(b, kept, at),
-              memref::LoadOp::create(b, full, at)};
-    }
-    Value rows = memref::DimOp::create(b, kept, 2);
-    Value column = arith::DivUIOp::create(b, ids[2], index(32));
-    Value shift = toI32(arith::RemUIOp::create(b, ids[2], index(32)));
-    Value first = mul(word, index(32));
-    SmallVector<Value> words = team.ballot(2, [&](Value lane) {
-      Value row = add(first, lane), exists = less(row, rows);
-      row = select(exists, row, sub(rows, index(1)));
-      SmallVector<Value> bits;
-      for (Value memory : {kept, full}) {
-        Value loaded = memref::LoadOp::create(
-            b, memory, ValueRange{ids[0], ids[1], row, column});
-        loaded = arith::ShRUIOp::create(b, loaded, shift);
-        bits.push_back(
-            both(exists, arith::TruncIOp::create(b, b.getI1Type(), loaded)));
-      }
-      return bits;
-    });
-    return {words[0], words[1]};
-  }
-
-  /// The number of words of a row.
-  Value wordCount(bool transposed) {
-    if (!transposed)
-      return memref::DimOp::create(b, kept, 3);
-    return tileCount(memref::DimOp::create(b, kept, 2), 32);
-  }
-
-  Value bitCount(Value word) {
-    return LLVM::CtPopOp::create(b, b.getI32Type(), word);
-  }
-
-  void buildCounts(ValueRange ids, bool transposed) {
-    auto sums =
-        loop(index(0), wordCount(transposed), 1, {i32(0), i32(0)},
-             [&](Value word, ValueRange state) {
-               auto [keptWord, fullWord] = rowWords(ids, word, transposed);
-               return SmallVector<Value>{
-                   arith::AddIOp::create(b, state[0], bitCount(keptWord)),
-                   arith::AddIOp::create(b, state[1], bitCount(fullWord))};
-             });
-    Value partial = arith::SubIOp::create(b, sums[0], sums[1]);
-    team.once([&] {
-      Value visited = arith::ExtUIOp::create(b, b.getI64Type(), sums[0]);
-      Value first = memref::AtomicRMWOp::create(
-          b, arith::AtomicRMWKind::addi, visited, total, ValueRange{index(0)});
-      memref::StoreOp::create(b, first, firsts, ids);
-      store(partial, counts, ids, index(0));
-      store(sums[1], counts, ids, index(1));
-    });
-  }
-
-  void buildRow(ValueRange ids, bool transposed) {
-    buildOrder(ids);
-    buildEnd(ids);
-    Value first = toIndex(memref::LoadOp::create(b, firsts, ids));
-    Value partials = toIndex(load(counts, ids, index(0)));
-    loop(index(0), wordCount(transposed), 1, {first, add(first, partials)},
-         [&](Value word, ValueRange ends) {
-           auto [keptWord, fullWord] = rowWords(ids, word, transposed);
-           Value partialWord = arith::XOrIOp::create(b, keptWord, fullWord);
-           Value some = arith::CmpIOp::create(b, arith::CmpIPredicate::ne,
-                                              keptWord, i32(0));
-           auto listed = scf::IfOp::create(b, some, /*withElseRegion=*/false);
-           OpBuilder::InsertionGuard guard(b);
-           b.setInsertionPoint(listed.thenYield());
-           team.eachLane([&, fullWord = fullWord](Value lane) {
-             Value tile = add(mul(word, index(32)), lane);
-             listBit(partialWord, lane, ends[0], tile);
-             listBit(fullWord, lane, ends[1], tile);
-           });
-           b.setInsertionPointAfter(listed);
-           return SmallVector<Value>{
-               add(ends[0], toIndex(bitCount(partialWord))),
-               add(ends[1], toIndex(bitCount(fullWord)))};
-         });
-  }
-
-  /// The entry past the last one, which a kernel may read: any tile will do.
-  void buildEnd(ValueRange ids) {
-    Value isFirst = arith::CmpIOp::create(
-        b, arith::CmpIPredicate::eq,
-        arith::OrIOp::create(b, arith::OrIOp::create(b, ids[0], ids[1]),
-                             ids[2]),
-        index(0));
-    auto only = scf::IfOp::create(b, isFirst, /*withElseRegion=*/false);
-    OpBuilder::InsertionGuard guard(b);
-    b.setInsertionPoint(only.thenYield());
-    Value end = memref::LoadOp::create(b, total, ValueRange{index(0)});
-    memref::StoreOp::create(b, i32(0), tiles, ValueRange{toIndex(end)});
-  }
-
-  /// Writes `tile` behind the tiles of the lower bits of `word` if its own is
-  /// set.
-  void listBit(Value word, Value lane, Value end, Value tile) {
-    Value bit = arith::ShLIOp::create(b, i32(1), toI32(lane));
-    Value isSet =
-        arith::CmpIOp::create(b, arith::CmpIPredicate::ne,
-                              arith::AndIOp::create(b, word, bit), i32(0));
-    auto listed = scf::IfOp::create(b, isSet, /*withElseRegion=*/false);
-    OpBuilder::InsertionGuard guard(b);
-    b.setInsertionPoint(listed.thenYield());
-    Value lower =
-        arith::AndIOp::create(b, word, arith::SubIOp::create(b, bit, i32(1)));
-    memref::StoreOp::create(b, toI32(tile), tiles,
-                            ValueRange{add(end, toIndex(bitCount(lower)))});
-  }
-
-  /// The row's place among all rows, longest first.
-  void buildOrder(ValueRange ids) {
-    Value own = visitsOf({ids[0], ids[1], ids[2]});
-    auto before = loop(
-        team.lane, memref::DimOp::create(b, order, 2), team.width, {i32(0)},
-        [&](Value row, ValueRange state) {
-          Value visits = visitsOf({ids[0], ids[1], row});
-          auto compare = [&](arith::CmpIPredicate predicate, Value x,
-                             Value y) -> Value {
-            return arith::CmpIOp::create(b, predicate, x, y);
-          };
-          Value ahead =
-              either(compare(arith::CmpIPredicate::sgt, visits, own),
-                     both(compare(arith::CmpIPredicate::eq, visits, own),
-                          compare(arith::CmpIPredicate::sgt, row, ids[2])));
-          return SmallVector<Value>{arith::AddIOp::create(
-              b, state[0], arith::ExtUIOp::create(b, b.getI32Type(), ahead))};
-        });
-    Value place = team.combine(before[0], Team::Combine::Sum);
-    team.once([&] {
-      memref::StoreOp::create(b, toI32(ids[2]), order,
-                              ValueRange{ids[0], ids[1], toIndex(place)});
-    });
-  }
-
-  Value visitsOf(ValueRange row) {
-    return arith::AddIOp::create(b, load(counts, row, index(0)),
-                                 load(counts, row, index(1)));
-  }
-
   //===--- pairs ----------------------------------------------------------===//
   void buildPairs(ValueRange ids) {
     auto [firstQuery, endOfQueries] = queriesOf(ids[2]);
@@ -701,55 +543,8 @@ private:
     return toIndex(team.combine(count[0], Team::Combine::Sum));
   }
 
-  //===--- emission -------------------------------------------------------===//
-  using Steps = llvm::function_ref<SmallVector<Value>(Value, ValueRange)>;
-
-  void inside(OpBuilder &nested, llvm::function_ref<void()> body) {
-    OpBuilder::InsertionGuard guard(b);
-    b.setInsertionPointToEnd(nested.getInsertionBlock());
-    body();
-  }
-
-  SmallVector<Value> loop(Value start, Value end, int64_t step,
-                          ValueRange state, Steps body) {
-    auto result = scf::ForOp::create(
-        b, start, end, index(step), state,
-        [&](OpBuilder &nested, Location, Value i, ValueRange state) {
-          inside(nested, [&] {
-            SmallVector<Value> next = body(i, state);
-            scf::YieldOp::create(b, next);
-          });
-        });
-    return llvm::to_vector_of<Value>(result.getResults());
-  }
-
-  /// Runs `body` for the number (i32) of each set bit of `word`.
-  SmallVector<Value> forEachBit(Value word, ValueRange state, Steps body) {
-    SmallVector<Value> initial{word};
-    llvm::append_range(initial, state);
-    auto result = scf::WhileOp::create(
-        b, ValueRange(initial).getTypes(), initial,
-        [&](OpBuilder &nested, Location, ValueRange state) {
-          inside(nested, [&] {
-            Value more = arith::CmpIOp::create(b, arith::CmpIPredicate::ne,
-                                               state[0], i32(0));
-            scf::ConditionOp::create(b, more, state);
-          });
-        },
-        [&](OpBuilder &nested, Location, ValueRange state) {
-          inside(nested, [&] {
-            Value bit = LLVM::CountTrailingZerosOp::create(
-                b, b.getI32Type(), state[0], /*is_zero_poison=*/true);
-            SmallVector<Value> next = body(bit, state.drop_front());
-            Value rest = arith::AndIOp::create(
-                b, state[0], arith::SubIOp::create(b, state[0], i32(1)));
-            next.insert(next.begin(), rest);
-            scf::YieldOp::create(b, next);
-          });
-        });
-    return llvm::to_vector_of<Value>(result.getResults().drop_front());
-  }
-
+  //===--- tiles
+  //------------------------------------------------------------===//
   std::pair<Value, Value> span(Value tile, int64_t size, Value length) {
     Value first = mul(tile, index(size));
     return {first, arith::MinSIOp::create(b, add(first, index(size)), length)};
@@ -760,55 +555,8 @@ private:
   std::pair<Value, Value> keysOf(Value tile) {
     return span(tile, spec.keyTile, keys);
   }
-  Value tileCount(Value length, int64_t size) {
-    return arith::DivUIOp::create(b, add(length, index(size - 1)), index(size));
-  }
-
-  SmallVector<Value> at(ValueRange ids, Value last) {
-    SmallVector<Value> all = llvm::to_vector(ids);
-    all.push_back(last);
-    return all;
-  }
-  Value load(Value memory, ValueRange ids, Value last) {
-    return memref::LoadOp::create(b, memory, at(ids, last));
-  }
-  void store(Value value, Value memory, ValueRange ids, Value last) {
-    memref::StoreOp::create(b, value, memory, at(ids, last));
-  }
-
-  Value index(int64_t value) {
-    return arith::ConstantIndexOp::create(b, value);
-  }
-  Value i32(int64_t value) {
-    return arith::ConstantIntOp::create(b, value, 32);
-  }
-  Value f32(float value) {
-    return arith::ConstantOp::create(b, b.getF32FloatAttr(value));
-  }
-  Value add(Value x, Value y) { return arith::AddIOp::create(b, x, y); }
-  Value sub(Value x, Value y) { return arith::SubIOp::create(b, x, y); }
-  Value mul(Value x, Value y) { return arith::MulIOp::create(b, x, y); }
-  Value both(Value x, Value y) { return arith::AndIOp::create(b, x, y); }
-  Value either(Value x, Value y) { return arith::OrIOp::create(b, x, y); }
-  Value negation(Value x) {
-    return arith::XOrIOp::create(b, x, arith::ConstantIntOp::create(b, 1, 1));
-  }
-  Value less(Value x, Value y) {
-    return arith::CmpIOp::create(b, arith::CmpIPredicate::slt, x, y);
-  }
-  Value select(Value condition, Value x, Value y) {
-    return arith::SelectOp::create(b, condition, x, y);
-  }
-  Value toI32(Value value) {
-    return arith::IndexCastOp::create(b, b.getI32Type(), value);
-  }
-  Value toIndex(Value value) {
-    return arith::IndexCastOp::create(b, b.getIndexType(), value);
-  }
 
   ModuleOp module;
-  Team &team;
-  ImplicitLocOpBuilder &b;
   const TileFinderSpec &spec;
   MaskLogic logic;
   PositionClasses classes;
@@ -816,7 +564,7 @@ private:
   // The arguments of the function that is being emitted.
   SmallVector<Value> captures;
   Value queries, keys, searchers, queryParts, keyParts, queryLeaders,
-      keyLeaders, kept, full, order, firsts, counts, tiles, total, pairs;
+      keyLeaders, pairs;
 };
 
 } // namespace
