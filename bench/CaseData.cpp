@@ -79,8 +79,8 @@ Result<void> CaseData::makeCaptures(Device &device, const Case &item) {
     return checked;
   for (size_t i = 0; i < captureData.size(); ++i) {
     const CaptureData &capture = captureData[i];
-    if (capture.sizes.empty())
-      continue; // A scalar stays on the host.
+    if (item.mod->mod.captures()[i].isScalar)
+      continue; // It stays on the host.
     int64_t bytes = static_cast<int64_t>(capture.bytes.size());
     Result<Buffer> buffer = Buffer::create(device, bytes);
     if (!buffer)

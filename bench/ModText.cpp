@@ -10,7 +10,7 @@ using namespace attn::bench;
 /// `tensor<?x?xf32>`, or `i32` for a scalar.
 static std::string typeOf(const CaptureInfo &capture) {
   std::string type = toString(capture.type);
-  if (capture.rank == 0)
+  if (capture.isScalar)
     return type;
   std::string dims;
   for (int i = 0; i < capture.rank; ++i)

@@ -79,20 +79,20 @@ Result<json> Torch::tensorOf(const TensorView &view) const {
               {"memory", *memory}};
 }
 
-/// The captured tables; scalars are only in mods that PyTorch does not know.
+/// The captured tensors; scalars are only in mods that PyTorch does not know.
 Result<json> Torch::capturesOf(const Problem &problem) const {
   json captures = json::array();
   const std::vector<CaptureInfo> &infos = problem.mod->captures();
   for (size_t i = 0; i < infos.size(); ++i) {
     const std::vector<int64_t> &sizes = problem.captures[i].sizes;
-    if (sizes.empty())
+    if (infos[i].isScalar)
       continue;
     Result<json> memory = memoryOf(problem.captures[i].data);
     if (!memory)
       return memory;
     std::vector<int64_t> strides(sizes.size(), 1);
-    for (size_t d = sizes.size() - 1; d > 0; --d)
-      strides[d - 1] = strides[d] * sizes[d];
+    for (size_t d = sizes.size(); d > 1; --d)
+      strides[d - 2] = strides[d - 1] * sizes[d - 1];
     captures.push_back({{"name", infos[i].name},
                         {"dtype", toString(infos[i].type)},
                         {"sizes", sizes},

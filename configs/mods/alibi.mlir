@@ -15,22 +15,15 @@ attn.mod @alibi(%slopes: tensor<?xf32>
     attn.yield %keep : i1
   }
 
-func.func @alibi_slopes(%table: memref<?xf32>, %batch: index, %heads: index,
-                        %kv_heads: index, %queries: index, %keys: index,
-                        %sequences: index) {
-  %c0 = arith.constant 0 : index
-  %c1 = arith.constant 1 : index
+attn.fill @alibi_slopes(%h: i32) {
+  %heads = attn.size "heads" : i32
+  %one = arith.constant 1 : i32
   %minus_eight = arith.constant -8.0 : f32
-  %count = arith.index_cast %heads : index to i32
-  %total = arith.sitofp %count : i32 to f32
-  scf.for %h = %c0 to %heads step %c1 {
-    %next = arith.addi %h, %c1 : index
-    %i = arith.index_cast %next : index to i32
-    %f = arith.sitofp %i : i32 to f32
-    %x = arith.mulf %f, %minus_eight : f32
-    %exponent = arith.divf %x, %total : f32
-    %slope = math.exp2 %exponent : f32
-    memref.store %slope, %table[%h] : memref<?xf32>
-  }
-  return
+  %next = arith.addi %h, %one : i32
+  %f = arith.sitofp %next : i32 to f32
+  %x = arith.mulf %f, %minus_eight : f32
+  %n = arith.sitofp %heads : i32 to f32
+  %exponent = arith.divf %x, %n : f32
+  %slope = math.exp2 %exponent : f32
+  attn.yield %slope : f32
 }

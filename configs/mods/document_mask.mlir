@@ -14,6 +14,8 @@ attn.mod @document_mask(%documents: tensor<?xi32>
     attn.yield %keep : i1
   } attributes {attn.fold_batch}
 
+// An element depends on all draws, so that this is no attn.fill but a function,
+// which takes the table and the sizes.
 // Documents have one token each, and every further token goes to a random one;
 // fewer tokens than documents: the last documents are empty. Random numbers are
 // those of x = x * 1664525 + 1013904223 mod 2^32, so that every run has the same

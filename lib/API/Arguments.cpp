@@ -66,26 +66,6 @@ static Result<void> checkShapes(const KernelSpec &spec,
   return {};
 }
 
-Result<void> attn::checkCaptures(const std::vector<CaptureInfo> &expected,
-                                 const std::vector<CaptureView> &given) {
-  if (expected.size() != given.size())
-    return Error{"expects " + std::to_string(expected.size()) +
-                 " captures, got " + std::to_string(given.size())};
-  for (size_t i = 0; i < given.size(); ++i) {
-    const std::string &name = expected[i].name;
-    if (static_cast<int>(given[i].sizes.size()) != expected[i].rank)
-      return Error{"expects capture '" + name + "' of rank " +
-                   std::to_string(expected[i].rank) + ", got " +
-                   std::to_string(given[i].sizes.size())};
-    int64_t elements = 1;
-    for (int64_t size : given[i].sizes)
-      elements *= size;
-    if (elements && !given[i].data)
-      return Error{"expects memory for capture '" + name + "', got null"};
-  }
-  return {};
-}
-
 /// Lists against the problem for which they are used.
 static Result<void> checkTiles(const TileLists &tiles,
                                const KernelArguments &a) {

@@ -1,4 +1,9 @@
 // Attention on the CPU: the CPU pipeline, LLVM's JIT, tasks on all cores.
+//
+// A kernel has two codes, of which the second is compiled when it is first
+// needed: for captured tensors with an innermost stride of 1, whose neighbours
+// are read together, and for any.
+#include "CaptureViews.h"
 #include "HostMemory.h"
 #include "Jit.h"
 #include "KernelImpl.h"
@@ -13,22 +18,79 @@
 using namespace attn;
 
 namespace {
-struct CPUKernel : public AttentionKernel::Impl {
-  Result<void> run(const KernelArguments &arguments) const override;
-
+struct Code {
   std::shared_ptr<const Jit> jit;
   /// Which of the mod's captures the code takes.
   std::vector<unsigned> usedCaptures;
 };
+
+struct CPUKernel : public AttentionKernel::Impl {
+  explicit CPUKernel(const Mod &mod) : mod(mod) {}
+
+  Result<void> run(const KernelArguments &arguments) const override;
+  Result<const Code *> codeFor(bool stridedCaptures) const;
+
+  Mod mod;
+  mutable std::mutex mutex;
+  mutable std::optional<Code> codes[2];
+};
 } // namespace
 
+/// The module as LLVM gets it. The caller holds the mod's mutex.
+static Result<KernelModule> lower(const Mod &mod, const KernelSpec &spec,
+                                  bool stridedCaptures) {
+  Result<KernelModule> kernel = buildKernelModule(mod, spec, "cpu");
+  if (!kernel)
+    return kernel;
+  Result<void> lowered = mod.impl().collect("cannot be compiled", [&] {
+    mlir::PassManager pm(&mod.impl().context);
+    mlir::attn::CPUPipelineOptions options;
+    options.lanes = hostVectors().lanes;
+    options.registers = hostVectors().registers;
+    options.stridedCaptures = stridedCaptures;
+    mlir::attn::buildCPUPipeline(pm, options);
+    return pm.run(*kernel->module);
+  });
+  if (!lowered)
+    return Error{lowered.error()};
+  return kernel;
+}
+
+static Result<Code> compileCode(const KernelModule &kernel) {
+  std::string name = KernelModule::function;
+  auto jit = Jit::compile(*kernel.module, {name, name + "_tasks"});
+  if (!jit)
+    return Error{jit.error()};
+  return Code{*jit, kernel.captures};
+}
+
+Result<const Code *> CPUKernel::codeFor(bool stridedCaptures) const {
+  std::lock_guard<std::mutex> lock(mutex);
+  std::optional<Code> &code = codes[stridedCaptures];
+  if (!code) {
+    std::lock_guard<std::mutex> modLock(mod.impl().mutex);
+    Result<KernelModule> kernel = lower(mod, spec, stridedCaptures);
+    if (!kernel)
+      return Error{kernel.error()};
+    Result<Code> compiled = compileCode(*kernel);
+    if (!compiled)
+      return Error{compiled.error()};
+    code = std::move(*compiled);
+  }
+  return &*code;
+}
+
 Result<void> CPUKernel::run(const KernelArguments &a) const {
+  Result<const Code *> code =
+      codeFor(spec.stridedCaptures || !haveUnitStrides(a.captures));
+  if (!code)
+    return Error{code.error()};
+  const auto &[jit, usedCaptures] = **code;
   std::vector<Descriptor> descriptors{Descriptor(a.query), Descriptor(a.key),
                                       Descriptor(a.value)};
   for (unsigned i : usedCaptures)
-    if (captures[i].rank)
-      descriptors.emplace_back(const_cast<void *>(a.captures[i].data),
-                               a.captures[i].sizes);
+    if (!captures[i].isScalar)
+      descriptors.emplace_back(a.captures[i]);
   descriptors.emplace_back(a.out);
   if (spec.lse)
     descriptors.emplace_back(
@@ -49,9 +111,9 @@ Result<void> CPUKernel::run(const KernelArguments &a) const {
   for (int i = 0; i < 3; ++i)
     arguments.push_back((descriptor++)->address());
   for (unsigned i : usedCaptures)
-    arguments.push_back(captures[i].rank
-                            ? (descriptor++)->address()
-                            : const_cast<void *>(a.captures[i].data));
+    arguments.push_back(captures[i].isScalar
+                            ? const_cast<void *>(a.captures[i].data)
+                            : (descriptor++)->address());
   while (descriptor != descriptors.end())
     arguments.push_back((descriptor++)->address());
 
@@ -59,50 +121,32 @@ Result<void> CPUKernel::run(const KernelArguments &a) const {
   arguments.push_back(&tasks);
   jit->function(1)(arguments.data());
   arguments.pop_back();
+  Jit::Function compute = jit->function(0);
   hostThreads().run(tasks, [&](int64_t task, unsigned) {
     std::vector<void *> own = arguments;
     own.push_back(&task);
-    jit->function(0)(own.data());
+    compute(own.data());
   });
   return {};
 }
 
-/// The module as LLVM gets it. The caller holds the mod's mutex.
-static Result<KernelModule> lower(const Mod &mod, const KernelSpec &spec) {
-  Result<KernelModule> kernel = buildKernelModule(mod, spec, "cpu");
-  if (!kernel)
-    return kernel;
-  Result<void> lowered = mod.impl().collect("cannot be compiled", [&] {
-    mlir::PassManager pm(&mod.impl().context);
-    mlir::attn::CPUPipelineOptions options;
-    options.lanes = hostVectors().lanes;
-    options.registers = hostVectors().registers;
-    mlir::attn::buildCPUPipeline(pm, options);
-    return pm.run(*kernel->module);
-  });
-  if (!lowered)
-    return Error{lowered.error()};
-  return kernel;
-}
-
 Result<void> attn::checkCPUKernel(const Mod &mod, const KernelSpec &spec) {
   std::lock_guard<std::mutex> lock(mod.impl().mutex);
-  Result<KernelModule> kernel = lower(mod, spec);
+  Result<KernelModule> kernel = lower(mod, spec, spec.stridedCaptures);
   return kernel ? Result<void>() : Error{kernel.error()};
 }
 
 AttentionImpl attn::createCPUKernel(const Mod &mod, const KernelSpec &spec) {
   std::unique_lock<std::mutex> lock(mod.impl().mutex);
-  Result<KernelModule> kernel = lower(mod, spec);
+  Result<KernelModule> kernel = lower(mod, spec, spec.stridedCaptures);
   if (!kernel)
     return Error{kernel.error()};
-  std::string name = KernelModule::function;
-  auto jit = Jit::compile(*kernel->module, {name, name + "_tasks"});
-  if (!jit)
-    return Error{jit.error()};
-  auto impl = std::make_shared<CPUKernel>();
-  impl->jit = *jit;
-  impl->usedCaptures = kernel->captures;
+  Result<Code> code = compileCode(*kernel);
+  if (!code)
+    return Error{code.error()};
+  auto impl = std::make_shared<CPUKernel>(mod);
+  impl->spec = spec;
+  impl->codes[spec.stridedCaptures] = std::move(*code);
   impl->schedule = kernel->schedule;
   impl->queryTile = kernel->queryTile, impl->keyTile = kernel->keyTile;
   if (kernel->needsLists) {

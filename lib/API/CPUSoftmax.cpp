@@ -58,8 +58,8 @@ public:
                             : &scale32);
     for (size_t i = 0; i < views.size(); ++i) {
       void *data = const_cast<void *>(views[i].data);
-      if (kernel.captures[i].rank) {
-        descriptors.emplace_back(data, views[i].sizes);
+      if (!kernel.captures[i].isScalar) {
+        descriptors.emplace_back(views[i]);
         data = descriptors.back().address();
       }
       addresses.push_back(data);

@@ -24,17 +24,16 @@ struct CPUTileCode final : TileCode {
                    void *) const override {
     std::vector<Descriptor> descriptors;
     for (unsigned i : usedCaptures)
-      if (captures[i].rank)
-        descriptors.emplace_back(const_cast<void *>((*a.captures)[i].data),
-                                 (*a.captures)[i].sizes);
+      if (!captures[i].isScalar)
+        descriptors.emplace_back((*a.captures)[i]);
     for (const TileArray *array : a.arrays())
       descriptors.emplace_back(array->data, array->sizes);
     auto descriptor = descriptors.begin();
     std::vector<void *> arguments;
     for (unsigned i : usedCaptures)
-      arguments.push_back(captures[i].rank
-                              ? (descriptor++)->address()
-                              : const_cast<void *>((*a.captures)[i].data));
+      arguments.push_back(captures[i].isScalar
+                              ? const_cast<void *>((*a.captures)[i].data)
+                              : (descriptor++)->address());
     int64_t numbers[] = {a.queries, a.keys, a.searchers};
     for (int64_t &number : numbers)
       arguments.push_back(&number);

@@ -1,6 +1,7 @@
 // See CUDACode.h.
 #include "CUDACode.h"
 
+#include "CaptureViews.h"
 #include "ModImpl.h"
 #include "attn/Pipelines/GPU.h"
 #include "attn/Target/PTX/EmitPTX.h"
@@ -188,16 +189,14 @@ void CUDAParameters::add(const TensorView &view) {
 }
 
 void CUDAParameters::add(const void *data, const std::vector<int64_t> &sizes) {
-  std::vector<int64_t> strides(sizes.size(), 1);
-  for (size_t i = sizes.size(); i > 1; --i)
-    strides[i - 2] = strides[i - 1] * sizes[i - 1];
-  add(data, sizes.data(), strides.data(), sizes.size());
+  add(data, sizes.data(), contiguousStrides(sizes).data(), sizes.size());
 }
 
 void CUDAParameters::addCapture(const CaptureInfo &info,
                                 const CaptureView &view) {
-  if (info.rank)
-    return add(view.data, view.sizes);
+  if (!info.isScalar)
+    return add(view.data, view.sizes.data(), stridesOf(view).data(),
+               view.sizes.size());
   uint64_t word = 0;
   std::memcpy(&word, view.data, byteWidth(info.type));
   addWord(word);

@@ -3,9 +3,11 @@
 // A kernel has variants, each compiled when it is first needed: those with the
 // tensor copies and matrix instructions of sm_90a, two of them for problems
 // that would leave multiprocessors idle and one for short rows, and those for
-// every GPU, for memory whose rows are aligned or not. What a launch's memory
-// allows, and its lengths, say which one runs.
+// every GPU, for memory whose rows are aligned or not; each for captured
+// tensors with an innermost stride of 1, whose neighbours share an address, or
+// any. What a launch's memory allows, and its lengths, say which one runs.
 #include "CUDACode.h"
+#include "CaptureViews.h"
 #include "KernelImpl.h"
 #include "KernelModule.h"
 #include "ModImpl.h"
@@ -53,8 +55,8 @@ struct Variant {
 
 /// The module with its tiles lowered. The caller holds the mod's mutex.
 Result<KernelModule> lower(const Mod &mod, const KernelSpec &spec,
-                           const char *target,
-                           mlir::attn::ProblemKind problem) {
+                           const char *target, mlir::attn::ProblemKind problem,
+                           bool stridedCaptures) {
   Result<KernelModule> kernel = buildKernelModule(mod, spec, target, problem);
   if (!kernel)
     return kernel;
@@ -62,6 +64,7 @@ Result<KernelModule> lower(const Mod &mod, const KernelSpec &spec,
     mlir::PassManager pm(&mod.impl().context);
     mlir::attn::GPUPipelineOptions options;
     options.target = target;
+    options.stridedCaptures = stridedCaptures;
     mlir::attn::buildGPUTilePipeline(pm, options);
     return pm.run(*kernel->module);
   });
@@ -72,9 +75,11 @@ Result<KernelModule> lower(const Mod &mod, const KernelSpec &spec,
 
 Result<Variant> compileVariant(const Mod &mod, const KernelSpec &spec,
                                const char *target,
-                               mlir::attn::ProblemKind problem) {
+                               mlir::attn::ProblemKind problem,
+                               bool stridedCaptures) {
   std::unique_lock<std::mutex> lock(mod.impl().mutex);
-  Result<KernelModule> kernel = lower(mod, spec, target, problem);
+  Result<KernelModule> kernel =
+      lower(mod, spec, target, problem, stridedCaptures);
   if (!kernel)
     return Error{kernel.error()};
   Variant variant;
@@ -122,7 +127,7 @@ struct CUDAKernel : public AttentionKernel::Impl {
   explicit CUDAKernel(const Mod &mod) : mod(mod) {}
 
   Result<void> run(const KernelArguments &arguments) const override;
-  Result<const Variant *> variantFor(Path path) const;
+  Result<const Variant *> variantFor(Path path, bool stridedCaptures) const;
   int64_t busiestRows(const KernelArguments &arguments, int64_t rows) const;
   Path sm90aPathFor(const KernelArguments &arguments) const;
   Result<void> launch(const Variant &variant, const KernelArguments &arguments,
@@ -132,7 +137,7 @@ struct CUDAKernel : public AttentionKernel::Impl {
   Path best = Path::Any;
   int64_t multiprocessors = 0;
   mutable std::mutex mutex;
-  mutable std::optional<Variant> variants[pathCount];
+  mutable std::optional<Variant> variants[pathCount][2];
 };
 
 /// The tensor maps of a launch. Errors: what the copy engine does not take.
@@ -164,16 +169,19 @@ Result<std::vector<cuda::TensorMap>> tensorMapsOf(const Variant &variant,
 
 } // namespace
 
-Result<const Variant *> CUDAKernel::variantFor(Path path) const {
+Result<const Variant *> CUDAKernel::variantFor(Path path,
+                                               bool stridedCaptures) const {
   std::lock_guard<std::mutex> lock(mutex);
-  std::optional<Variant> &variant = variants[static_cast<int>(path)];
+  std::optional<Variant> &variant =
+      variants[static_cast<int>(path)][stridedCaptures];
   if (!variant) {
     KernelSpec other = spec;
     other.aligned = path != Path::Any;
     if (best == Path::SM90a && path != best)
       other.schedule.clear();
-    Result<Variant> compiled = compileVariant(
-        mod, other, path < Path::Aligned ? "sm90a" : "sm80", problemOf(path));
+    Result<Variant> compiled =
+        compileVariant(mod, other, path < Path::Aligned ? "sm90a" : "sm80",
+                       problemOf(path), stridedCaptures);
     if (!compiled)
       return Error{compiled.error()};
     variant = std::move(*compiled);
@@ -243,8 +251,9 @@ Result<void> CUDAKernel::run(const KernelArguments &a) const {
     return {};
   bool aligned = spec.aligned && isAligned(a.query) && isAligned(a.key) &&
                  isAligned(a.value) && isAligned(a.out);
+  bool strided = spec.stridedCaptures || !haveUnitStrides(a.captures);
   if (aligned && best == Path::SM90a) {
-    Result<const Variant *> variant = variantFor(sm90aPathFor(a));
+    Result<const Variant *> variant = variantFor(sm90aPathFor(a), strided);
     if (!variant)
       return Error{variant.error()};
     Result<std::vector<cuda::TensorMap>> maps = tensorMapsOf(**variant, a);
@@ -252,7 +261,7 @@ Result<void> CUDAKernel::run(const KernelArguments &a) const {
       return launch(**variant, a, *maps);
   }
   Result<const Variant *> variant =
-      variantFor(aligned ? Path::Aligned : Path::Any);
+      variantFor(aligned ? Path::Aligned : Path::Any, strided);
   if (!variant)
     return Error{variant.error()};
   return launch(**variant, a, {});
@@ -307,7 +316,7 @@ Result<void> attn::checkCUDAKernel(const Mod &mod, const KernelSpec &given) {
   std::lock_guard<std::mutex> lock(mod.impl().mutex);
   Result<KernelModule> kernel =
       lower(mod, spec, *path == Path::SM90a ? "sm90a" : "sm80",
-            mlir::attn::ProblemKind::Any);
+            mlir::attn::ProblemKind::Any, spec.stridedCaptures);
   if (!kernel)
     return Error{kernel.error()};
   int64_t bytes = 0;
@@ -336,7 +345,8 @@ AttentionImpl attn::createCUDAKernel(const Mod &mod, const KernelSpec &spec) {
   if (!info)
     return Error{info.error()};
   impl->multiprocessors = info->multiprocessors;
-  Result<const Variant *> variant = impl->variantFor(*path);
+  Result<const Variant *> variant =
+      impl->variantFor(*path, spec.stridedCaptures);
   if (!variant)
     return Error{variant.error()};
   impl->schedule = (*variant)->schedule;

@@ -4,6 +4,7 @@
 #include "KernelImpl.h"
 #include "ModImpl.h"
 
+#include "attn/Dialect/Attn/IR/Captures.h"
 #include "attn/Dialect/Attn/IR/ModProgram.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -35,7 +36,9 @@ public:
     scores = arguments[0], probabilities = arguments[1], lse = arguments[2];
     first = arguments[3], heads = arguments[4], queries = arguments[5];
     keys = arguments[6], rows = arguments[7], scale = arguments[8];
-    captures = llvm::to_vector_of<Value>(arguments.drop_front(9));
+    SmallVector<Type> types(mod.getCaptureTypes().getAsValueRange<TypeAttr>());
+    captures = mlir::attn::unpackCaptures(b, b.getLoc(), types,
+                                          ValueRange(arguments.drop_front(9)));
   }
 
   void build() {
@@ -206,8 +209,8 @@ OwningOpRef<ModuleOp> buildModule(const api::Mod &mod,
       f32};
   mlir::attn::ModOp entry = mod.impl().standalone();
   for (Attribute capture : entry.getCaptureTypes())
-    types.push_back(
-        mlir::attn::contiguousMemoryType(cast<TypeAttr>(capture).getValue()));
+    types.push_back(mlir::attn::captureArgumentType(
+        cast<TypeAttr>(capture).getValue(), /*anyStride=*/true));
   auto func = gpu::GPUFuncOp::create(builder, loc, kernelName,
                                      builder.getFunctionType(types, {}));
   func->setAttr(gpu::GPUDialect::getKernelFuncAttrName(),

@@ -1,6 +1,8 @@
 // See HostMemory.h.
 #include "HostMemory.h"
 
+#include "CaptureViews.h"
+
 #include <algorithm>
 #include <cstdlib>
 #include <thread>
@@ -16,21 +18,19 @@ Descriptor::Descriptor(void *data, const int64_t *sizes, const int64_t *strides,
   words.insert(words.end(), strides, strides + rank);
 }
 
-static std::vector<int64_t> contiguous(const std::vector<int64_t> &sizes) {
-  std::vector<int64_t> strides(sizes.size(), 1);
-  for (size_t i = sizes.size(); i-- > 1;)
-    strides[i - 1] = strides[i] * std::max<int64_t>(sizes[i], 1);
-  return strides;
-}
-
 Descriptor::Descriptor(void *data, const std::vector<int64_t> &sizes)
-    : Descriptor(data, sizes.data(), contiguous(sizes).data(), sizes.size()) {}
+    : Descriptor(data, sizes.data(), contiguousStrides(sizes).data(),
+                 sizes.size()) {}
 
 Descriptor::Descriptor(const TensorView &view) {
   std::array<int64_t, 4> strides{view.strides[0], view.strides[1],
                                  view.strides[2], 1};
   *this = Descriptor(view.data, view.sizes.data(), strides.data(), 4);
 }
+
+Descriptor::Descriptor(const CaptureView &tensor)
+    : Descriptor(const_cast<void *>(tensor.data), tensor.sizes.data(),
+                 stridesOf(tensor).data(), tensor.sizes.size()) {}
 
 ThreadPool &attn::hostThreads() {
   static ThreadPool *pool = [] {

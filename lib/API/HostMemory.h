@@ -18,6 +18,7 @@ public:
   /// Contiguous.
   Descriptor(void *data, const std::vector<int64_t> &sizes);
   explicit Descriptor(const TensorView &view);
+  explicit Descriptor(const CaptureView &tensor);
 
   void *address() { return words.data(); }
 

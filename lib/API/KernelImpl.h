@@ -47,6 +47,7 @@ struct SoftmaxKernel::Impl {
 /// Sizes, types and captures against what the kernel was compiled for.
 Result<void> checkArguments(const AttentionKernel::Impl &kernel,
                             const KernelArguments &arguments);
+/// Captured values against what the mod declares.
 Result<void> checkCaptures(const std::vector<CaptureInfo> &expected,
                            const std::vector<CaptureView> &given);
 

@@ -97,7 +97,8 @@ static Result<void> checkSpec(const KernelSpec &spec) {
     return Error{std::string("expects a ") + name +
                  " dimension of 1 to 256, got " + std::to_string(dim)};
   };
-  if (spec.type == ElementType::F64 || spec.type == ElementType::I32)
+  if (spec.type != ElementType::F32 && spec.type != ElementType::F16 &&
+      spec.type != ElementType::BF16)
     return Error{std::string("expects element type f32, f16 or bf16, got ") +
                  toString(spec.type)};
   if (Result<void> head = inRange("head", spec.headDim); !head)

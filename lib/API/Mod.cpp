@@ -60,6 +60,15 @@ mlir::Type attn::elementTypeOf(mlir::MLIRContext *context, ElementType type) {
     return builder.getF64Type();
   case ElementType::I32:
     return builder.getI32Type();
+  case ElementType::I64:
+    return builder.getI64Type();
+  case ElementType::I16:
+    return builder.getI16Type();
+  case ElementType::I8:
+  case ElementType::U8:
+    return builder.getI8Type();
+  case ElementType::Bool:
+    return builder.getI1Type();
   }
   return {};
 }
@@ -88,32 +97,24 @@ static Result<ModOp> findEntry(mlir::ModuleOp module, const std::string &file) {
   return entry;
 }
 
-/// The API's view of a capture. Errors: an element type that it does not have.
-static Result<CaptureInfo> describeCapture(ModOp mod, unsigned i,
-                                           const std::string &file) {
+/// The API's view of a capture.
+static CaptureInfo describeCapture(ModOp mod, unsigned i) {
   mlir::Type type =
       mlir::cast<mlir::TypeAttr>(mod.getCaptureTypes()[i]).getValue();
   CaptureInfo info;
   info.name = mlir::cast<mlir::StringAttr>(mod.getCaptureNames()[i]).str();
   info.rank = 0;
+  info.isScalar = true;
   if (auto tensor = mlir::dyn_cast<mlir::RankedTensorType>(type)) {
     info.rank = tensor.getRank();
+    info.isScalar = false;
     type = tensor.getElementType();
   }
-  if (type.isF32())
-    info.type = ElementType::F32;
-  else if (type.isF16())
-    info.type = ElementType::F16;
-  else if (type.isBF16())
-    info.type = ElementType::BF16;
-  else if (type.isInteger(32))
-    info.type = ElementType::I32;
-  else {
-    std::string text;
-    llvm::raw_string_ostream(text) << type;
-    return Error{file + ": error: expects capture '" + info.name +
-                 "' with elements of f32, f16, bf16 or i32, got " + text};
-  }
+  using E = ElementType;
+  for (ElementType element :
+       {E::F32, E::F16, E::BF16, E::I64, E::I32, E::I16, E::I8, E::Bool})
+    if (elementTypeOf(type.getContext(), element) == type)
+      info.type = element;
   return info;
 }
 
@@ -132,12 +133,8 @@ static Result<Mod> makeMod(std::shared_ptr<Mod::Impl> impl,
     return Error{entry.error()};
   impl->entry = *entry;
   impl->name = impl->entry.getSymName().str();
-  for (unsigned i = 0; i < impl->entry.getNumCaptures(); ++i) {
-    Result<CaptureInfo> capture = describeCapture(impl->entry, i, file);
-    if (!capture)
-      return Error{capture.error()};
-    impl->captures.push_back(*capture);
-  }
+  for (unsigned i = 0; i < impl->entry.getNumCaptures(); ++i)
+    impl->captures.push_back(describeCapture(impl->entry, i));
   Result<void> inlined = impl->collect("its mods cannot be inlined", [&] {
     impl->inlined = impl->module->clone();
     mlir::PassManager pm(&impl->context);

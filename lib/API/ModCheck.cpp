@@ -9,6 +9,8 @@
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/IR/Matchers.h"
 
+#include <cstring>
+
 using namespace attn;
 
 namespace {
@@ -104,6 +106,23 @@ mlir::LogicalResult Evaluation::run(mlir::Block &block) {
   return mlir::success();
 }
 
+/// A captured scalar as a constant of its type; null for a tensor.
+static mlir::Attribute scalarOf(mlir::Type type, const CaptureView &view) {
+  if (!type.isIntOrFloat() || !view.data)
+    return {};
+  if (type.isInteger(1)) // a byte in memory
+    return mlir::BoolAttr::get(type.getContext(),
+                               *static_cast<const uint8_t *>(view.data) != 0);
+  unsigned width = type.getIntOrFloatBitWidth();
+  uint64_t bits = 0;
+  std::memcpy(&bits, view.data, width / 8);
+  llvm::APInt number(width, bits);
+  if (auto real = mlir::dyn_cast<mlir::FloatType>(type))
+    return mlir::FloatAttr::get(
+        type, llvm::APFloat(real.getFloatSemantics(), number));
+  return mlir::IntegerAttr::get(type, number);
+}
+
 /// Evaluates `program` at every combination of least and greatest positions.
 static mlir::LogicalResult
 checkProgram(mlir::Region &program, const ProblemSizes &sizes,
@@ -116,9 +135,9 @@ checkProgram(mlir::Region &program, const ProblemSizes &sizes,
   for (unsigned corner = 0; corner < 16; ++corner) {
     Evaluation evaluation(captures, program);
     for (size_t i = 0; i < captures.size(); ++i)
-      if (body.getArgument(i).getType().isInteger(32) && captures[i].data)
-        evaluation.set(body.getArgument(i),
-                       *static_cast<const int32_t *>(captures[i].data));
+      if (mlir::Attribute number =
+              scalarOf(body.getArgument(i).getType(), captures[i]))
+        evaluation.set(body.getArgument(i), number);
     for (unsigned i = 0; i < 4; ++i)
       evaluation.set(body.getArgument(first + i),
                      corner >> i & 1 ? ends[i] - 1 : 0);

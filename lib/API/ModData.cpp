@@ -1,45 +1,87 @@
-// Makes the captured data of a mod by running the data functions of its file.
+// Makes the captured data of a mod by running the fills and data functions of
+// its file.
 #include "HostMemory.h"
 #include "Jit.h"
 #include "ModImpl.h"
 
+#include "attn/Dialect/Attn/IR/SizeExpression.h"
+#include "attn/Dialect/Attn/Transforms/Passes.h"
 #include "attn/Pipelines/CPU.h"
 
+#include "mlir/Dialect/Arith/Transforms/Passes.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/Math/Transforms/Passes.h"
 #include "mlir/Pass/PassManager.h"
+#include "llvm/Support/MathExtras.h"
 
+#include <array>
 #include <cstring>
 
 using namespace attn;
 
-/// The size that an entry of `attn.shape` names.
-static int64_t sizeOf(mlir::Attribute entry, const ProblemSizes &sizes) {
-  if (auto number = mlir::dyn_cast<mlir::IntegerAttr>(entry))
-    return number.getInt();
-  const std::pair<llvm::StringRef, int64_t> names[] = {
-      {"batch", sizes.batch},      {"heads", sizes.heads},
-      {"kv_heads", sizes.kvHeads}, {"queries", sizes.queries},
-      {"keys", sizes.keys},        {"sequences", sizes.sequences}};
-  llvm::StringRef wanted = mlir::cast<mlir::StringAttr>(entry).getValue();
-  for (auto [name, size] : names)
-    if (name == wanted)
-      return size;
-  return -1; // The verifier knows the names.
+/// More than any machine here has: a mistake in a shape, rather than a wish.
+static constexpr int64_t maxTableBytes = int64_t(1) << 40;
+
+/// In the order of sizeNames.
+static std::array<int64_t, 6> numbersOf(const ProblemSizes &sizes) {
+  return {sizes.batch,   sizes.heads, sizes.kvHeads,
+          sizes.queries, sizes.keys,  sizes.sequences};
 }
 
-/// Compiles all functions of the file, those of `names` callable.
+/// The value of an expression of sizes, which the verifier has seen. `what` is
+/// for the error.
+static Result<int64_t> valueOf(llvm::StringRef text, const std::string &what,
+                               const ProblemSizes &sizes) {
+  std::string error;
+  auto expression = mlir::attn::SizeExpression::parse(text, error);
+  std::optional<int64_t> value;
+  if (expression)
+    value = expression->evaluate(numbersOf(sizes));
+  if (!value)
+    return Error{what + ": \"" + text.str() +
+                 "\" divides by zero or leaves 64 bits for these sizes"};
+  return *value;
+}
+
+/// Checks the expressions of the fills of `names`: compiled code does not.
+static Result<void> checkFills(mlir::ModuleOp module,
+                               const std::vector<std::string> &names,
+                               const ProblemSizes &sizes) {
+  Result<void> result;
+  for (const std::string &name : names)
+    if (auto fill = module.lookupSymbol<mlir::attn::FillOp>(name))
+      fill.walk([&](mlir::attn::SizeOp size) {
+        Result<int64_t> value =
+            valueOf(size.getExpression(), "data '@" + name + "'", sizes);
+        if (!value && result)
+          result = Error{value.error()};
+      });
+  return result;
+}
+
+/// Compiles the functions and fills of the file, those of `names` callable.
 static Result<std::shared_ptr<const Jit>>
 compileFunctions(const Mod::Impl &impl, const std::vector<std::string> &names) {
   mlir::OwningOpRef<mlir::ModuleOp> module = impl.inlined.get().clone();
   for (mlir::Operation &op :
        llvm::make_early_inc_range(module->getBody()->getOperations()))
-    if (!mlir::isa<mlir::func::FuncOp>(op))
+    if (!mlir::isa<mlir::func::FuncOp, mlir::attn::FillOp>(op))
       op.erase();
-  for (const std::string &name : names)
-    module->lookupSymbol(name)->setAttr(
-        "llvm.emit_c_interface", mlir::UnitAttr::get(module->getContext()));
   Result<void> lowered =
       impl.collect("its data functions cannot be compiled", [&] {
+        mlir::PassManager loops(module->getContext());
+        loops.addPass(mlir::attn::createAttnFillToLoopsPass());
+        // Not every processor computes in 16 bits.
+        mlir::arith::ArithEmulateUnsupportedFloatsOptions floats;
+        floats.sourceTypeStrs = {"bf16", "f16"};
+        loops.addPass(mlir::math::createMathExtendToSupportedTypes());
+        loops.addPass(mlir::arith::createArithEmulateUnsupportedFloats(floats));
+        if (mlir::failed(loops.run(*module)))
+          return mlir::failure();
+        for (const std::string &name : names)
+          module->lookupSymbol(name)->setAttr(
+              "llvm.emit_c_interface",
+              mlir::UnitAttr::get(module->getContext()));
         mlir::PassManager pm(module->getContext());
         mlir::attn::buildLowerToLLVMPipeline(pm);
         return pm.run(*module);
@@ -49,35 +91,87 @@ compileFunctions(const Mod::Impl &impl, const std::vector<std::string> &names) {
   return Jit::compile(*module, names);
 }
 
-static CaptureData scalarData(const CaptureInfo &info, mlir::Attribute value) {
-  CaptureData data{info.type, {}, std::vector<std::byte>(byteWidth(info.type))};
-  uint64_t bits = 0;
-  if (auto number = mlir::dyn_cast<mlir::FloatAttr>(value))
+/// The bits of `value` as an element of the capture. Errors: it does not fit.
+static Result<uint64_t> bitsOf(mlir::Type type, const CaptureInfo &info,
+                               int64_t value) {
+  if (auto real = mlir::dyn_cast<mlir::FloatType>(type)) {
+    llvm::APFloat number(real.getFloatSemantics());
+    (void)number.convertFromAPInt(llvm::APInt(64, value, /*isSigned=*/true),
+                                  /*IsSigned=*/true,
+                                  llvm::APFloat::rmNearestTiesToEven);
+    return number.bitcastToAPInt().getZExtValue();
+  }
+  unsigned width = type.getIntOrFloatBitWidth();
+  bool fits =
+      width == 1 ? value == 0 || value == 1 : llvm::isIntN(width, value);
+  if (!fits)
+    return Error{"expects a value of capture '" + info.name + "' that fits " +
+                 toString(info.type) + ", got " + std::to_string(value)};
+  return static_cast<uint64_t>(value);
+}
+
+/// A scalar from its value, or from an expression of sizes.
+static Result<CaptureData> scalarData(const CaptureInfo &info, mlir::Type type,
+                                      mlir::Attribute value,
+                                      const ProblemSizes &sizes) {
+  Result<uint64_t> bits = uint64_t(0);
+  if (auto number = mlir::dyn_cast<mlir::FloatAttr>(value)) {
     bits = number.getValue().bitcastToAPInt().getZExtValue();
-  else
-    bits = mlir::cast<mlir::IntegerAttr>(value).getValue().getZExtValue();
-  std::memcpy(data.bytes.data(), &bits, data.bytes.size());
+  } else if (auto number = mlir::dyn_cast<mlir::IntegerAttr>(value)) {
+    bits = number.getValue().getZExtValue();
+  } else {
+    Result<int64_t> result =
+        valueOf(mlir::cast<mlir::StringAttr>(value).getValue(),
+                "capture '" + info.name + "'", sizes);
+    if (!result)
+      return Error{result.error()};
+    bits = bitsOf(type, info, *result);
+    if (!bits)
+      return Error{bits.error()};
+  }
+  CaptureData data{info.type, {}, std::vector<std::byte>(byteWidth(info.type))};
+  std::memcpy(data.bytes.data(), &*bits, data.bytes.size());
   return data;
 }
 
-/// Allocates a table and has `fill` fill it.
+/// The sizes that `attn.shape` says, and their bytes; nothing for a scalar.
+static Result<CaptureData> emptyTable(const CaptureInfo &info,
+                                      mlir::ArrayAttr shape,
+                                      const ProblemSizes &sizes) {
+  CaptureData data{info.type, {}, {}};
+  int64_t bytes = byteWidth(info.type);
+  for (mlir::Attribute entry :
+       shape ? shape.getValue() : llvm::ArrayRef<mlir::Attribute>()) {
+    Result<int64_t> size = int64_t(0);
+    if (auto number = mlir::dyn_cast<mlir::IntegerAttr>(entry))
+      size = number.getInt();
+    else
+      size = valueOf(mlir::cast<mlir::StringAttr>(entry).getValue(),
+                     "capture '" + info.name + "'", sizes);
+    if (!size)
+      return Error{size.error()};
+    if (*size < 0)
+      return Error{"expects sizes of at least 0 for capture '" + info.name +
+                   "', got " + std::to_string(*size)};
+    data.sizes.push_back(*size);
+    if (llvm::MulOverflow(bytes, *size, bytes) || bytes > maxTableBytes)
+      return Error{"expects capture '" + info.name + "' of at most " +
+                   std::to_string(maxTableBytes) + " bytes"};
+  }
+  data.bytes.resize(bytes);
+  return data;
+}
+
+/// Allocates memory and has `fill` fill it.
 static Result<CaptureData> tableData(const CaptureInfo &info,
                                      mlir::ArrayAttr shape,
                                      const ProblemSizes &sizes,
                                      Jit::Function fill) {
-  CaptureData data{info.type, {}, {}};
-  int64_t bytes = byteWidth(info.type);
-  for (mlir::Attribute entry : shape) {
-    data.sizes.push_back(sizeOf(entry, sizes));
-    if (data.sizes.back() < 0)
-      return Error{"expects sizes of at least 0, got " +
-                   std::to_string(data.sizes.back())};
-    bytes *= data.sizes.back();
-  }
-  data.bytes.resize(bytes);
-  Descriptor table(data.bytes.data(), data.sizes);
-  int64_t numbers[] = {sizes.batch,   sizes.heads, sizes.kvHeads,
-                       sizes.queries, sizes.keys,  sizes.sequences};
+  Result<CaptureData> data = emptyTable(info, shape, sizes);
+  if (!data)
+    return data;
+  Descriptor table(data->bytes.data(), data->sizes);
+  std::array<int64_t, 6> numbers = numbersOf(sizes);
   std::vector<void *> arguments{table.address()};
   for (int64_t &number : numbers)
     arguments.push_back(&number);
@@ -102,6 +196,8 @@ Mod::makeCaptures(const ProblemSizes &sizes) const {
       if (!llvm::is_contained(names, symbol.getValue()))
         names.push_back(symbol.getValue().str());
   }
+  if (Result<void> fine = checkFills(*pimpl->inlined, names, sizes); !fine)
+    return Error{fine.error()};
   std::shared_ptr<const Jit> jit;
   if (!names.empty()) {
     auto compiled = compileFunctions(*pimpl, names);
@@ -115,7 +211,13 @@ Mod::makeCaptures(const ProblemSizes &sizes) const {
     mlir::Attribute data = attributes.get("attn.data");
     auto symbol = mlir::dyn_cast<mlir::FlatSymbolRefAttr>(data);
     if (!symbol) {
-      result.push_back(scalarData(pimpl->captures[i], data));
+      mlir::Type type =
+          mlir::cast<mlir::TypeAttr>(entry.getCaptureTypes()[i]).getValue();
+      Result<CaptureData> scalar =
+          scalarData(pimpl->captures[i], type, data, sizes);
+      if (!scalar)
+        return Error{scalar.error()};
+      result.push_back(std::move(*scalar));
       continue;
     }
     size_t index = llvm::find(names, symbol.getValue()) - names.begin();

@@ -3,6 +3,7 @@
 #include "SoftmaxModule.h"
 
 #include "ModImpl.h"
+#include "attn/Dialect/Attn/IR/Captures.h"
 #include "attn/Dialect/Attn/IR/ModProgram.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -35,6 +36,8 @@ public:
 
   void build() {
     b.setInsertionPointToStart(row.getParentBlock());
+    SmallVector<Type> types(mod.getCaptureTypes().getAsValueRange<TypeAttr>());
+    captures = mlir::attn::unpackCaptures(b, b.getLoc(), types, captures);
     padWithMinusInfinity();
     applyMod();
     Value maximum = reduce<arith::MaxNumFOp>(minusInfinity());
@@ -205,8 +208,8 @@ OwningOpRef<ModuleOp> buildSoftmaxModule(const Mod &mod, ElementType scoreType,
       score};
   mlir::attn::ModOp entry = mod.impl().standalone();
   for (Attribute capture : entry.getCaptureTypes())
-    types.push_back(
-        mlir::attn::contiguousMemoryType(cast<TypeAttr>(capture).getValue()));
+    types.push_back(mlir::attn::captureArgumentType(
+        cast<TypeAttr>(capture).getValue(), /*anyStride=*/true));
   builder.setInsertionPointToEnd(module->getBody());
   auto function = func::FuncOp::create(builder, loc, "softmax_row",
                                        builder.getFunctionType(types, {}));

@@ -299,9 +299,9 @@ Result<TileLists> TileFinder::transpose(const TileLists &lists,
   for (const CaptureInfo &info : pimpl->captures)
     none.push_back({a.total.data, std::vector<int64_t>(info.rank, 0)});
   static const int64_t zero = 0;
-  for (CaptureView &view : none)
-    if (view.sizes.empty())
-      view.data = &zero;
+  for (size_t i = 0; i < none.size(); ++i)
+    if (pimpl->captures[i].isScalar)
+      none[i].data = &zero;
   a.captures = &none;
   int64_t batches = from.kept.sizes[0], heads = from.kept.sizes[1];
   int64_t rows = ceilDiv(result->sizes.keys, pimpl->keyTile);

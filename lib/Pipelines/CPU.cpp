@@ -57,6 +57,7 @@ void mlir::attn::buildCPUPipeline(OpPassManager &pm,
   pm.addPass(createAttnSelectSchedulePass());
   AttnToFlashPassOptions flash;
   flash.roundProbabilities = false;
+  flash.stridedCaptures = options.stridedCaptures;
   pm.addPass(createAttnToFlashPass(flash));
   buildFlashToLLVMPipeline(pm, options);
 }

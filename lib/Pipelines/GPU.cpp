@@ -28,7 +28,9 @@ void attn::buildGPUTilePipeline(OpPassManager &manager,
   schedule.target = options.target;
   schedule.aligned = options.aligned;
   manager.addPass(createAttnSelectSchedulePass(schedule));
-  manager.addPass(createAttnToFlashPass());
+  AttnToFlashPassOptions flash;
+  flash.stridedCaptures = options.stridedCaptures;
+  manager.addPass(createAttnToFlashPass(flash));
   manager.addPass(createFlashToGPUPass());
   manager.addPass(createCanonicalizerPass());
   manager.addPass(createCSEPass());

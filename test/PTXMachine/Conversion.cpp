@@ -71,19 +71,28 @@ To converted(From from, const Instruction &i) {
 
 template <typename To, typename From>
 void convert(Warp &w, const Instruction &i, Mask mask) {
-  // The destination may be wider than the type: extended by its sign.
-  const From *a = w.lanes<From>(i.operands[1]);
-  unsigned bytes = i.operands[0].bytes;
-  if (bytes == sizeof(To)) {
-    To *d = w.lanes<To>(i.operands[0]);
-    forLanes(mask, [&](int l) { d[l] = converted<To, From>(a[l], i); });
+  // The source is the low part of its register, and the destination may be
+  // wider than its type: extended by its sign.
+  const char *a = w.row(i.operands[1].row);
+  char *d = w.row(i.operands[0].row);
+  unsigned step = i.operands[1].bytes, bytes = i.operands[0].bytes;
+  if (step == sizeof(From) && bytes == sizeof(To)) {
+    const From *from = w.lanes<From>(i.operands[1]);
+    To *to = w.lanes<To>(i.operands[0]);
+    forLanes(mask, [&](int l) { to[l] = converted<To, From>(from[l], i); });
     return;
   }
-  if constexpr (std::is_integral_v<To>)
-    forLanes(mask, [&](int l) {
-      int64_t value = int64_t(converted<To, From>(a[l], i));
-      std::memcpy(w.row(i.operands[0].row) + l * bytes, &value, bytes);
-    });
+  forLanes(mask, [&](int l) {
+    From from;
+    std::memcpy(&from, a + l * step, sizeof from);
+    To to = converted<To, From>(from, i);
+    if constexpr (std::is_integral_v<To>) {
+      auto value = int64_t(to);
+      std::memcpy(d + l * bytes, &value, bytes);
+    } else {
+      std::memcpy(d + l * bytes, &to, sizeof to);
+    }
+  });
 }
 
 /// Two floats to one register of two halves: the first is the upper one.
@@ -160,31 +169,9 @@ Handler decodeCvt(Decoder &d) {
   values[1] = d.has("ftz");
   values[2] = integral;
   values[3] = d.has("sat");
-  if (source.bytes != bytes) {
-    // Reads the low part of a wider register.
-    bool isSigned = from[0] == 's';
-    if (from != "u8" && from != "s8" && from[0] != 'u' && from[0] != 's')
-      return nullptr;
-    // Only lossless ways are needed: narrow the register's own value.
-    unsigned wide = source.bytes;
-    if (wide == 2 && bytes == 1)
-      return forType(to, [&](auto zero) -> Handler {
-        using To = decltype(zero);
-        return isSigned ? Handler([](Warp &w, const Instruction &i, Mask m) {
-          const auto *a = w.lanes<int16_t>(i.operands[1]);
-          To *r = w.lanes<To>(i.operands[0]);
-          forLanes(m, [&](int l) { r[l] = converted<To>(int8_t(a[l]), i); });
-        })
-                        : Handler([](Warp &w, const Instruction &i, Mask m) {
-                            const auto *a = w.lanes<uint16_t>(i.operands[1]);
-                            To *r = w.lanes<To>(i.operands[0]);
-                            forLanes(m, [&](int l) {
-                              r[l] = converted<To>(uint8_t(a[l]), i);
-                            });
-                          });
-      });
+  // The low part of a wider register.
+  if (source.bytes < bytes)
     return nullptr;
-  }
   return forType(to, [&](auto toZero) -> Handler {
     return forType(from, [&](auto fromZero) -> Handler {
       return convert<decltype(toZero), decltype(fromZero)>;

@@ -28,9 +28,14 @@
 
 namespace attn {
 
-enum class ElementType { F32, F16, BF16, F64, I32 };
+/// Q, K, V and O are of F32, F16 or BF16; captured values of any but F64. A
+/// Bool
+/// (`i1` in a mod) is a byte, true if it is not zero. U8 is memory for a
+/// capture of type `i8`, as I8 is: the mod says how it reads it.
+enum class ElementType { F32, F16, BF16, F64, I32, I64, I16, I8, U8, Bool };
 
-/// "f32", "f16", "bf16", "f64", "i32".
+/// As mods spell it: "f32", "f16", "bf16", "f64", "i32", "i64", "i16", "i8",
+/// "i1"; and "u8".
 const char *toString(ElementType type);
 /// Bytes of one element.
 int64_t byteWidth(ElementType type);
@@ -55,11 +60,12 @@ struct TensorView {
   std::array<int64_t, 3> strides{};
 };
 
-/// What a mod captures, as its file declares it. `rank` 0 is a scalar.
+/// What a mod captures, as its file declares it.
 struct CaptureInfo {
   std::string name;
   ElementType type;
-  int rank;
+  int rank;      ///< 0 for a scalar, and for a tensor of one element
+  bool isScalar; ///< of host memory, whatever the target is
 };
 
 /// A captured value held on the host: `bytes` holds the elements of a
@@ -71,10 +77,16 @@ struct CaptureData {
 };
 
 /// A captured value as a kernel takes it: a scalar points to host memory, a
-/// tensor to memory of the kernel's target (contiguous).
+/// tensor to memory of the kernel's target.
 struct CaptureView {
   const void *data = nullptr;
   std::vector<int64_t> sizes;
+  /// In elements, one for each dimension: 0 or more, in any order. Empty:
+  /// contiguous. A launch with an innermost stride other than 1 takes a kernel
+  /// of its own, compiled at the first such launch.
+  std::vector<int64_t> strides = {};
+  /// What the memory holds. If given, it must be what the mod captures.
+  std::optional<ElementType> type = std::nullopt;
 };
 
 /// Views of host captures, in order: what a CPU kernel takes.
@@ -99,8 +111,9 @@ public:
   bool foldsBatch() const;
   const std::vector<CaptureInfo> &captures() const;
 
-  /// Makes the captured data for one problem by running the data functions
-  /// which the file names (`attn.data`). Errors: a capture without one.
+  /// Makes the captured data for one problem as the file says (`attn.data`).
+  /// Errors: a capture of which it says nothing; sizes and scalars that do not
+  /// come out for this problem.
   Result<std::vector<CaptureData>> makeCaptures(const ProblemSizes &) const;
 
   /// Checks that the captures have the declared types and that no evaluation
@@ -132,6 +145,9 @@ struct KernelSpec {
   /// bf16 or f16, whose rounding hides the hardware's approximations; f32
   /// always is.
   bool exact = false;
+  /// One kernel for captured tensors of any innermost stride, instead of one
+  /// for 1 and another, compiled when it is first needed, for others.
+  bool stridedCaptures = false;
 };
 
 class TileLists; // attn/API/Tiles.h

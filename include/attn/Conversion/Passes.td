@@ -35,7 +35,9 @@ def AttnToFlashPass : Pass<"attn-to-flash", "::mlir::ModuleOp"> {
   let options = [
     Option<"roundProbabilities", "round-probabilities", "bool", "true",
            "round the softmax weights to the element type before the second "
-           "product, as matrix units want them">
+           "product, as matrix units want them">,
+    Option<"stridedCaptures", "strided-captures", "bool", "false",
+           "captured tensors have any innermost stride, else 1">
   ];
   let dependentDialects = ["::mlir::linalg::LinalgDialect",
     "::mlir::tensor::TensorDialect", "::mlir::math::MathDialect",

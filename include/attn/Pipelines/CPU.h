@@ -17,6 +17,10 @@ struct CPUPipelineOptions : public PassPipelineOptions<CPUPipelineOptions> {
   Option<int64_t> registers{*this, "registers",
                             llvm::cl::desc("number of vector registers"),
                             llvm::cl::init(16)};
+  Option<bool> stridedCaptures{
+      *this, "strided-captures",
+      llvm::cl::desc("captured tensors have any innermost stride, else 1"),
+      llvm::cl::init(false)};
 };
 
 /// From attn operations to the llvm dialect: `attn-cpu-pipeline`.

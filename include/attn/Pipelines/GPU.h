@@ -23,6 +23,10 @@ struct GPUPipelineOptions : PassPipelineOptions<GPUPipelineOptions> {
       *this, "exact",
       llvm::cl::desc("f32 accuracy: IEEE division, no tanh.approx"),
       llvm::cl::init(false)};
+  Option<bool> stridedCaptures{
+      *this, "strided-captures",
+      llvm::cl::desc("captured tensors have any innermost stride, else 1"),
+      llvm::cl::init(false)};
 };
 
 /// attn -> flash form -> tiles of threads: what buildGPUToNVVMPipeline

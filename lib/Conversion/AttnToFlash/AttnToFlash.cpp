@@ -6,6 +6,7 @@
 #include "attn/Conversion/Passes.h"
 #include "attn/Conversion/TileLists.h"
 #include "attn/Dialect/Attn/IR/AttnDialect.h"
+#include "attn/Dialect/Attn/IR/Captures.h"
 #include "attn/Dialect/Attn/IR/ModProgram.h"
 #include "attn/Dialect/Tile/IR/TileDialect.h"
 
@@ -26,8 +27,7 @@ using namespace mlir;
 using namespace mlir::attn;
 
 /// How the kernel sees query, key, value and output: sizes and strides at run
-/// time, but for the channel dimension, which is static and contiguous. (A
-/// captured tensor and LSE are contiguous.)
+/// time, but for the channel dimension, which is static and contiguous.
 static Type stridedMemoryType(Type type) {
   auto tensor = cast<RankedTensorType>(type);
   SmallVector<int64_t> shape(tensor.getRank(), ShapedType::kDynamic);
@@ -79,14 +79,15 @@ static MaskLogic readMask(AttentionOp op) {
   return MaskLogic(mod && mod.hasMask() ? mod.getMask() : none);
 }
 
-static void convertFunction(AttentionOp op, bool roundProbabilities) {
+static void convertFunction(AttentionOp op, bool roundProbabilities,
+                            bool stridedCaptures) {
   MaskLogic logic = readMask(op);
   auto func = cast<func::FuncOp>(op->getParentOp());
   SmallVector<Type> inputs;
   for (Value operand : {op.getQuery(), op.getKey(), op.getValue()})
     inputs.push_back(stridedMemoryType(operand.getType()));
   for (Value capture : op.getCaptures())
-    inputs.push_back(contiguousMemoryType(capture.getType()));
+    inputs.push_back(captureArgumentType(capture.getType(), stridedCaptures));
   inputs.push_back(stridedMemoryType(op.getOut().getType()));
   if (op.getLse())
     inputs.push_back(contiguousMemoryType(op.getLse().getType()));
@@ -111,7 +112,9 @@ static void convertFunction(AttentionOp op, bool roundProbabilities) {
   size_t captures = op.getCaptures().size();
   FlashOperands operands{logic, {}, {}, {}, {}, {}, {}, {}};
   operands.query = args[0], operands.key = args[1], operands.value = args[2];
-  SmallVector<Value> captured(args.slice(3, captures));
+  SmallVector<Value> captured =
+      unpackCaptures(body, op.getLoc(), op.getCaptures().getTypes(),
+                     ValueRange(args.slice(3, captures)));
   operands.captures = captured;
   operands.out = args[3 + captures];
   if (op.getLse())
@@ -135,10 +138,9 @@ struct AttnToFlash : attn::impl::AttnToFlashPassBase<AttnToFlash> {
       if (failed(checkFunction(op)) || failed(checkMod(op)))
         return signalPassFailure();
     for (AttentionOp op : ops)
-      convertFunction(op, roundProbabilities);
+      convertFunction(op, roundProbabilities, stridedCaptures);
     // Their programs live on in the kernels.
-    for (ModOp mod : llvm::make_early_inc_range(getOperation().getOps<ModOp>()))
-      mod.erase();
+    eraseMods(getOperation());
   }
 };
 } // namespace

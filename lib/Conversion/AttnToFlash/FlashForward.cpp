@@ -6,6 +6,7 @@
 #include "OnlineSoftmax.h"
 
 #include "attn/Analysis/KeyBounds.h"
+#include "attn/Dialect/Attn/IR/Captures.h"
 #include "attn/Dialect/Attn/IR/ModProgram.h"
 #include "attn/Dialect/Tile/IR/TileDialect.h"
 

@@ -346,11 +346,15 @@ struct AttnToLinalgPass
   }
 
   /// A mod that nothing names any more would only stand in the way of what
-  /// translates the rest.
+  /// translates the rest, and so would what makes its data.
   void eraseUnusedMods() {
     for (ModOp mod : llvm::make_early_inc_range(getOperation().getOps<ModOp>()))
       if (mod.symbolKnownUseEmpty(getOperation()))
         mod.erase();
+    for (auto fill :
+         llvm::make_early_inc_range(getOperation().getOps<FillOp>()))
+      if (fill.symbolKnownUseEmpty(getOperation()))
+        fill.erase();
   }
 };
 } // namespace

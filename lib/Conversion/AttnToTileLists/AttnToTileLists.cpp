@@ -36,13 +36,9 @@ static LogicalResult convert(AttentionOp op, bool warps, Build build) {
            << "expects a mod that stands alone: run attn-inline-mods first";
   Region none;
   Region &mask = mod && mod.hasMask() ? mod.getMask() : none;
-  TileFinderSpec spec{func.getName(),
-                      mask,
-                      {},
-                      op.getSchedule()->getQ(),
-                      op.getSchedule()->getKv()};
-  for (Value capture : op.getCaptures())
-    spec.captures.push_back(contiguousMemoryType(capture.getType()));
+  TileFinderSpec spec{func.getName(), mask,
+                      llvm::to_vector(op.getCaptures().getTypes()),
+                      op.getSchedule()->getQ(), op.getSchedule()->getKv()};
   std::unique_ptr<Team> team =
       warps ? createWarp(op.getLoc()) : createThread(op.getLoc());
   build(func->getParentOfType<ModuleOp>(), *team, spec);
@@ -70,8 +66,7 @@ struct AttnToTileLists : attn::impl::AttnToTileListsPassBase<AttnToTileLists> {
     for (AttentionOp op : ops)
       if (failed(convert(op, warps, build)))
         return signalPassFailure();
-    for (ModOp mod : llvm::make_early_inc_range(getOperation().getOps<ModOp>()))
-      mod.erase();
+    eraseMods(getOperation());
   }
 };
 } // namespace

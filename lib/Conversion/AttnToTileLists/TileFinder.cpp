@@ -7,6 +7,7 @@
 #include "attn/Analysis/PositionClasses.h"
 #include "attn/Analysis/TileClass.h"
 #include "attn/Conversion/TileLists.h"
+#include "attn/Dialect/Attn/IR/Captures.h"
 #include "attn/Dialect/Attn/IR/ModProgram.h"
 
 #include <limits>
@@ -24,7 +25,8 @@ public:
     MLIRContext *context = module.getContext();
     int64_t dynamic = ShapedType::kDynamic;
     Type i32 = b.getI32Type(), i64 = b.getI64Type(), index = b.getIndexType();
-    types = spec.captures;
+    for (Type capture : spec.captures)
+      types.push_back(captureArgumentType(capture, /*anyStride=*/true));
     types.append({index, index, index});
     Type parts = MemRefType::get({dynamic, dynamic, dynamic, dynamic, 2}, i32);
     Type words = MemRefType::get({dynamic, dynamic, dynamic, dynamic}, i32);
@@ -94,7 +96,8 @@ private:
 
   void bind(ValueRange arguments) {
     size_t i = spec.captures.size();
-    captures = llvm::to_vector(arguments.take_front(i));
+    captures =
+        unpackCaptures(b, b.getLoc(), spec.captures, arguments.take_front(i));
     for (Value *target : {&queries, &keys, &searchers, &queryParts, &keyParts,
                           &queryLeaders, &keyLeaders, &kept, &full, &order,
                           &firsts, &counts, &tiles, &total, &pairs})
@@ -163,9 +166,7 @@ private:
                           toI32(position));
                SmallVector<Value> next;
                for (auto [i, part] : llvm::enumerate(parts)) {
-                 Value value = cloner.get(part);
-                 if (value.getType().isInteger(1))
-                   value = arith::ExtUIOp::create(b, b.getI32Type(), value);
+                 Value value = toWord(cloner.get(part));
                  next.push_back(
                      team.combine(state[2 * i], value, Team::Combine::Least));
                  next.push_back(team.combine(state[2 * i + 1], value,
@@ -186,6 +187,42 @@ private:
     }
   }
 
+  /// The value of a part as 32 bits, an i32 or f32, in the same order. Integers
+  /// of 64 bits beyond that range stop at its ends.
+  Value toWord(Value value) {
+    Type type = value.getType(), i32Type = b.getI32Type();
+    if (type.isF32() || type.isInteger(32))
+      return value;
+    if (isa<FloatType>(type))
+      return arith::ExtFOp::create(b, b.getF32Type(), value);
+    if (type.isInteger(1))
+      return arith::ExtUIOp::create(b, i32Type, value);
+    if (!type.isInteger(64))
+      return arith::ExtSIOp::create(b, i32Type, value);
+    auto i64 = [&](int64_t x) -> Value {
+      return arith::ConstantIntOp::create(b, x, 64);
+    };
+    value = arith::MinSIOp::create(
+        b, arith::MaxSIOp::create(b, value, i64(INT32_MIN)), i64(INT32_MAX));
+    return arith::TruncIOp::create(b, i32Type, value);
+  }
+
+  /// A bound of a part of `type` from the word that toWord made of it.
+  /// `atEnd`: what the end of the range, where wider integers stop, stands for.
+  Value fromWord(Value word, Type type, int32_t end, int64_t atEnd) {
+    if (auto real = dyn_cast<FloatType>(type)) {
+      Value value = arith::BitcastOp::create(b, b.getF32Type(), word);
+      return real.isF32() ? value
+                          : Value(arith::TruncFOp::create(b, real, value));
+    }
+    Value value = toIndex(word);
+    if (!type.isInteger(64))
+      return value;
+    Value stopped =
+        arith::CmpIOp::create(b, arith::CmpIPredicate::eq, word, i32(end));
+    return select(stopped, index(atEnd), value);
+  }
+
   /// What buildParts has found of a part on one tile.
   Interval loadPart(Value part, Value batch, Value head, Value queryTile,
                     Value keyTile) {
@@ -195,18 +232,19 @@ private:
     if (number == static_cast<int64_t>(all.size()))
       return unbounded(part.getType());
     auto load = [&](int64_t which) -> Value {
-      Value value = memref::LoadOp::create(
-          b, ofQueries ? queryParts : keyParts,
-          ValueRange{index(number), batch, head,
-                     ofQueries ? queryTile : keyTile, index(which)});
-      return isa<FloatType>(part.getType())
-                 ? Value(arith::BitcastOp::create(b, part.getType(), value))
-                 : toIndex(value);
+      return memref::LoadOp::create(b, ofQueries ? queryParts : keyParts,
+                                    ValueRange{index(number), batch, head,
+                                               ofQueries ? queryTile : keyTile,
+                                               index(which)});
     };
-    return {load(0), load(1), {}};
+    return {fromWord(load(0), part.getType(), INT32_MIN, INT64_MIN),
+            fromWord(load(1), part.getType(), INT32_MAX, INT64_MAX),
+            {}};
   }
 
   Interval unbounded(Type type) {
+    if (type.isInteger(64))
+      return {index(INT64_MIN), index(INT64_MAX), {}};
     if (!isa<FloatType>(type))
       return {index(INT32_MIN), index(INT32_MAX), {}};
     Value nan = arith::ConstantOp::create(

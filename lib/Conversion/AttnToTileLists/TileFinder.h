@@ -11,7 +11,7 @@ namespace mlir::attn {
 struct TileFinderSpec {
   StringRef name;
   Region &mask;               ///< stands alone; empty: keeps everything
-  SmallVector<Type> captures; ///< as kernels hold them
+  SmallVector<Type> captures; ///< their types in the mod
   int64_t queryTile, keyTile;
 };
 

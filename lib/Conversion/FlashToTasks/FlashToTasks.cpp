@@ -1,7 +1,7 @@
 // Splits a kernel in flash form into tasks: the CPU's thread pool deals them
 // out by number. See FlashToTasksPass in Passes.td.
 #include "attn/Conversion/Passes.h"
-#include "attn/Dialect/Attn/IR/AttnDialect.h"
+#include "attn/Dialect/Attn/IR/ModProgram.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
@@ -108,9 +108,7 @@ struct FlashToTasks : public attn::impl::FlashToTasksPassBase<FlashToTasks> {
       replaceByOneTask(kernel, loop);
       kernel->setAttr("llvm.emit_c_interface", UnitAttr::get(&getContext()));
     }
-    for (auto mod :
-         llvm::make_early_inc_range(getOperation().getOps<attn::ModOp>()))
-      mod.erase();
+    attn::eraseMods(getOperation());
   }
 };
 } // namespace

@@ -146,11 +146,66 @@ func.func @test_grouped() {
 // CHECK:        {{\[+}}0]],
 // CHECK:        {{\[+}}0]]]]
 
+// Captures of every type: the last of two keys gets log 3, a sum of one half of it
+// from each side; the others cancel or decide.
+attn.mod @types(%a: tensor<?xf16>, %b16: bf16, %c: tensor<?xi64>, %d: i64, %e: tensor<?xi8>,
+                %f: i8, %g: tensor<?xi1>, %i: i1, %j: tensor<?xi16>, %k: i16, %one: tensor<f32>)
+  score(%s: f32, %b: i32, %h: i32, %q: i32, %kv: i32) {
+    %x = attn.load %a[%kv] : tensor<?xf16>
+    %y = arith.extf %x : f16 to f32
+    %z = arith.extf %b16 : bf16 to f32
+    %w = arith.mulf %y, %z : f32
+    %o = attn.load %one[] : tensor<f32>
+    %v = arith.mulf %w, %o : f32
+    %t = arith.addf %s, %v : f32
+    attn.yield %t : f32
+  } mask(%b: i32, %h: i32, %q: i32, %kv: i32) {
+    // Keys 0 and 1 of three: 2^40 is too large, 200 is so without a sign.
+    %x64 = attn.load %c[%kv] : tensor<?xi64>
+    %x = arith.cmpi slt, %x64, %d : i64
+    %y8 = attn.load %e[%kv] : tensor<?xi8>
+    %y = arith.cmpi uge, %y8, %f : i8
+    %z1 = attn.load %g[%kv] : tensor<?xi1>
+    %z = arith.andi %z1, %i : i1
+    %w16 = attn.load %j[%kv] : tensor<?xi16>
+    %w = arith.cmpi sle, %w16, %k : i16
+    %xy = arith.andi %x, %y : i1
+    %zw = arith.andi %z, %w : i1
+    %keep = arith.andi %xy, %zw : i1
+    attn.yield %keep : i1
+  }
+func.func @test_types() {
+  %q = arith.constant dense<0.0> : tensor<1x1x1x1xf32>
+  %k = arith.constant dense<1.0> : tensor<1x1x6x1xf32>
+  %v = arith.constant dense<[[[[0.0], [4.0], [100.0], [100.0], [100.0], [100.0]]]]> : tensor<1x1x6x1xf32>
+  %a = arith.constant dense<[0.0, 0.5493, 0.0, 0.0, 0.0, 0.0]> : tensor<6xf16>
+  %b16 = arith.constant 2.0 : bf16
+  %c = arith.constant dense<[-5, 1099511627775, 1099511627776, 0, 0, 0]> : tensor<6xi64>
+  %d = arith.constant 1099511627776 : i64
+  %e = arith.constant dense<[200, 255, 200, 127, 200, 200]> : tensor<6xi8>
+  %f = arith.constant 128 : i8
+  %g = arith.constant dense<[true, true, true, true, false, true]> : tensor<6xi1>
+  %i = arith.constant true
+  %j = arith.constant dense<[-32768, 300, 0, 0, 0, 301]> : tensor<6xi16>
+  %l = arith.constant 300 : i16
+  %one = arith.constant dense<1.0> : tensor<f32>
+  %o = attn.attention %q, %k, %v mod @types(%a, %b16, %c, %d, %e, %f, %g, %i, %j, %l, %one)
+    : (tensor<1x1x1x1xf32>, tensor<1x1x6x1xf32>, tensor<1x1x6x1xf32>, tensor<6xf16>, bf16,
+       tensor<6xi64>, i64, tensor<6xi8>, i8, tensor<6xi1>, i1, tensor<6xi16>, i16, tensor<f32>)
+      -> tensor<1x1x1x1xf32>
+  %p = tensor.cast %o : tensor<1x1x1x1xf32> to tensor<?x?x?x?xf32>
+  call @show(%p) : (tensor<?x?x?x?xf32>) -> ()
+  return
+}
+// Weights 1/4 and 3/4, of values 0 and 4.
+// CHECK: {{\[+}}3.0000
+
 func.func @main() {
   call @test_causal() : () -> ()
   call @test_empty_rows() : () -> ()
   call @test_minus_infinity() : () -> ()
   call @test_no_keys() : () -> ()
   call @test_grouped() : () -> ()
+  call @test_types() : () -> ()
   return
 }

@@ -58,19 +58,37 @@ attn.mod @c1(%a: i32, %a: f32)
 // -----
 
 // mod_c1: a scalar of another type.
-// expected-error @+1 {{expects capture 'a' to be a tensor of f32, bf16, f16, i32 or i1, an f32 or an i32, got 'i64'}}
-attn.mod @c1(%a: i64)
+// expected-error @+1 {{expects capture 'a' to be a scalar or a tensor of f32, bf16, f16, i64, i32, i16, i8 or i1, got 'f64'}}
+attn.mod @c1(%a: f64)
+
+// -----
+
+// mod_c1: positions are i32; an index has no size in memory.
+// expected-error @+1 {{expects capture 'a' to be a scalar or a tensor of f32, bf16, f16, i64, i32, i16, i8 or i1, got 'index'}}
+attn.mod @c1(%a: index)
+
+// -----
+
+// mod_c1: an integer of an odd width.
+// expected-error @+1 {{expects capture 'a' to be a scalar or a tensor of f32, bf16, f16, i64, i32, i16, i8 or i1, got 'tensor<?xi24>'}}
+attn.mod @c1(%a: tensor<?xi24>)
+
+// -----
+
+// mod_c1: unsigned bytes are an i8 that the program extends.
+// expected-error @+1 {{expects capture 'a' to be a scalar or a tensor of f32, bf16, f16, i64, i32, i16, i8 or i1, got 'tensor<?xui8>': unsigned integers are captured as signless ones}}
+attn.mod @c1(%a: tensor<?xui8>)
 
 // -----
 
 // mod_c1: a tensor of another type.
-// expected-error @+1 {{expects capture 'a' to be a tensor of f32, bf16, f16, i32 or i1, an f32 or an i32, got 'tensor<4xf64>'}}
+// expected-error @+1 {{expects capture 'a' to be a scalar or a tensor of f32, bf16, f16, i64, i32, i16, i8 or i1, got 'tensor<4xf64>'}}
 attn.mod @c1(%a: tensor<4xf64>)
 
 // -----
 
 // mod_c1: memory is no value.
-// expected-error @+1 {{expects capture 'a' to be a tensor of f32, bf16, f16, i32 or i1, an f32 or an i32, got 'memref<4xf32>'}}
+// expected-error @+1 {{expects capture 'a' to be a scalar or a tensor of f32, bf16, f16, i64, i32, i16, i8 or i1, got 'memref<4xf32>'}}
 attn.mod @c1(%a: memref<4xf32>)
 
 // -----
@@ -135,18 +153,18 @@ attn.mod @c4
 
 // -----
 
-// mod_c4: what no program yields.
+// mod_c4: a position is no condition.
 attn.mod @c4
   mask(%b: i32, %h: i32, %q: i32, %kv: i32) {
-    // expected-error @+1 {{operand #0 must be 32-bit float or 1-bit signless integer, but got 'i32'}}
+    // expected-error @+1 {{expects the mask program to yield 'i1', got 'i32'}}
     attn.yield %q : i32
   }
 
 // -----
 
-// attn.yield belongs to attn.mod.
+// attn.yield belongs to attn.mod and attn.fill.
 func.func @yield(%x: f32) {
-  // expected-error @+1 {{expects parent op 'attn.mod'}}
+  // expected-error @+1 {{expects parent op to be one of 'attn.mod, attn.fill'}}
   attn.yield %x : f32
 }
 
@@ -184,7 +202,7 @@ attn.mod @c5
 // mod_c5: a tensor made in a program.
 attn.mod @c5
   score(%s: f32, %b: i32, %h: i32, %q: i32, %kv: i32) {
-    // expected-error @+1 {{'arith.constant' op result of type 'tensor<2xf32>' is not allowed in a mod: expects f16, bf16, f32, i1, i32, i64 or index}}
+    // expected-error @+1 {{'arith.constant' op result of type 'tensor<2xf32>' is not allowed in a mod: expects f32, bf16, f16, i64, i32, i16, i8 or i1, or index}}
     %t = arith.constant dense<1.0> : tensor<2xf32>
     attn.yield %s : f32
   }
@@ -216,13 +234,49 @@ attn.mod @c6(%a: f32 {attn.shape = []})
 // -----
 
 // mod_c6: a size that nobody knows.
-// expected-error @+1 {{expects 'attn.shape' of capture 'a' to hold positive sizes, "batch", "heads", "kv_heads", "queries", "keys" or "sequences", got "tokens"}}
+// expected-error @+1 {{expects 'attn.shape' of capture 'a' to hold positive sizes, or expressions of batch, heads, kv_heads, queries, keys, sequences, got "tokens": expects an integer or one of batch, heads, kv_heads, queries, keys, sequences, got 'tokens'}}
 attn.mod @c6(%a: tensor<?xf32> {attn.shape = ["tokens"]})
 
 // -----
 
+// mod_c6: expressions that end too soon, or too late.
+// expected-error @+1 {{got "keys * ": expects an integer or one of batch, heads, kv_heads, queries, keys, sequences, got the end}}
+attn.mod @c6(%a: tensor<?xf32> {attn.shape = ["keys * "]})
+
+// -----
+
+// expected-error @+1 {{got "": expects an integer or one of batch, heads, kv_heads, queries, keys, sequences, got the end}}
+attn.mod @c6(%a: tensor<?xf32> {attn.shape = [""]})
+
+// -----
+
+// expected-error @+1 {{got "keys queries": expects an operator, got 'queries'}}
+attn.mod @c6(%a: tensor<?xf32> {attn.shape = ["keys queries"]})
+
+// -----
+
+// expected-error @+1 {{got "(keys + 1": expects ')', got the end}}
+attn.mod @c6(%a: tensor<?xf32> {attn.shape = ["(keys + 1"]})
+
+// -----
+
+// expected-error @+1 {{got "keysceildiv 2": expects an integer or one of batch, heads, kv_heads, queries, keys, sequences, got 'keysceildiv 2'}}
+attn.mod @c6(%a: tensor<?xf32> {attn.shape = ["keysceildiv 2"]})
+
+// -----
+
+// expected-error @+1 {{got "99999999999999999999": expects an integer of 64 bits, got '9999999999999999'}}
+attn.mod @c6(%a: tensor<?xf32> {attn.shape = ["99999999999999999999"]})
+
+// -----
+
+// expected-error @+1 {{expects less nesting}}
+attn.mod @c6(%a: tensor<?xf32> {attn.shape = ["((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((keys))))))))))))))))))))))))))))))))))))))))))))))))))))))))))))))))))))))"]})
+
+// -----
+
 // mod_c6: no elements.
-// expected-error @+1 {{expects 'attn.shape' of capture 'a' to hold positive sizes, "batch", "heads", "kv_heads", "queries", "keys" or "sequences", got 0 : i64}}
+// expected-error @+1 {{expects 'attn.shape' of capture 'a' to hold positive sizes, or expressions of batch, heads, kv_heads, queries, keys, sequences, got 0 : i64}}
 attn.mod @c6(%a: tensor<?xf32> {attn.shape = [0]})
 
 // -----
@@ -233,26 +287,60 @@ attn.mod @c6(%a: tensor<4xf32> {attn.shape = [5]})
 
 // -----
 
-// mod_c6: a tensor's data is made by a function.
-// expected-error @+1 {{expects 'attn.data' of capture 'a' to be the symbol of a function, got 1.000000e+00 : f32}}
+// mod_c6: a tensor's data is made.
+// expected-error @+1 {{expects 'attn.data' of capture 'a' to be the symbol of an attn.fill or a function, got 1.000000e+00 : f32}}
 attn.mod @c6(%a: tensor<?xf32> {attn.shape = ["heads"], attn.data = 1.0 : f32})
 
 // -----
 
 // mod_c6: a scalar's data is its value.
-// expected-error @+1 {{expects 'attn.data' of capture 'a' to be a value of type 'i32', got 1.000000e+00 : f32}}
+// expected-error @+1 {{expects 'attn.data' of capture 'a' to be a value of type 'i32', an expression of sizes or the symbol of an attn.fill, got 1.000000e+00 : f32}}
 attn.mod @c6(%a: i32 {attn.data = 1.0 : f32})
 
 // -----
 
+// mod_c6: a scalar's expression.
+// expected-error @+1 {{got "queries +": expects an integer or one of batch, heads, kv_heads, queries, keys, sequences, got the end}}
+attn.mod @c6(%a: i32 {attn.data = "queries +"})
+
+// -----
+
+// mod_c6: a fill has an index for each dimension.
+// expected-error @+1 {{expects 'attn.data' of capture 'a' to name an attn.fill with 2 indices, got 1}}
+attn.mod @c6(%a: tensor<?x?xf32> {attn.shape = ["heads", "keys"], attn.data = @fill})
+attn.fill @fill(%i: i32) {
+  %x = arith.sitofp %i : i32 to f32
+  attn.yield %x : f32
+}
+
+// -----
+
+// mod_c6: a scalar's fill has none.
+// expected-error @+1 {{expects 'attn.data' of capture 'a' to name an attn.fill with 0 indices, got 1}}
+attn.mod @c6(%a: i32 {attn.data = @fill})
+attn.fill @fill(%i: i32) {
+  attn.yield %i : i32
+}
+
+// -----
+
+// mod_c6: a fill of another type.
+// expected-error @+1 {{expects 'attn.data' of capture 'a' to name an attn.fill of 'f32', got 'i32'}}
+attn.mod @c6(%a: tensor<?xf32> {attn.shape = ["heads"], attn.data = @fill})
+attn.fill @fill(%i: i32) {
+  attn.yield %i : i32
+}
+
+// -----
+
 // mod_c6: data without a shape.
-// expected-error @+1 {{expects 'attn.shape' of capture 'a', whose data a function makes}}
+// expected-error @+1 {{expects 'attn.shape' of capture 'a', whose data is made}}
 attn.mod @c6(%a: tensor<?xf32> {attn.data = @data})
 
 // -----
 
 // mod_c6: no such function.
-// expected-error @+1 {{expects 'attn.data' of capture 'a' to name a function of type '(memref<?xf32>, index, index, index, index, index, index) -> ()', got '@data', which is no function}}
+// expected-error @+1 {{expects 'attn.data' of capture 'a' to name an attn.fill or a function of type '(memref<?xf32>, index, index, index, index, index, index) -> ()', got '@data', which is neither}}
 attn.mod @c6(%a: tensor<?xf32> {attn.shape = ["heads"], attn.data = @data})
 
 // -----
@@ -350,6 +438,84 @@ attn.mod @apply
     %t = attn.apply_score @window(%s)[%s, %b, %h, %q, %kv] : f32
     attn.yield %t : f32
   }
+
+// -----
+
+//===-- attn.fill, attn.size -------------------------------------------------===//
+
+// fill_c1: an index of another type.
+// expected-error @+1 {{expects indices of type 'i32', got 'index'}}
+attn.fill @fill(%i: index) {
+  %x = arith.constant 1.0 : f32
+  attn.yield %x : f32
+}
+
+// -----
+
+// fill_c2: memory.
+attn.fill @fill(%i: i32) {
+  // expected-error @+1 {{'memref.alloc' op is not allowed in a fill: expects arith, math, attn.size, scf.if, scf.for and scf.while}}
+  %m = memref.alloc() : memref<4xi32>
+  attn.yield %i : i32
+}
+
+// -----
+
+// fill_c2: no scalar.
+attn.fill @fill(%i: i32) {
+  // expected-error @+1 {{'arith.constant' op result of type 'vector<2xf32>' is not allowed in a fill: expects f32, bf16, f16, i64, i32, i16, i8 or i1, f64 or index}}
+  %v = arith.constant dense<1.0> : vector<2xf32>
+  attn.yield %i : i32
+}
+
+// -----
+
+// An element of a type that nobody captures.
+attn.fill @fill(%i: i32) {
+  %x = arith.sitofp %i : i32 to f64
+  // expected-error @+1 {{operand #0 must be 32-bit float or bfloat16 type or 16-bit float or 64-bit signless integer or 32-bit signless integer or 16-bit signless integer or 8-bit signless integer or 1-bit signless integer, but got 'f64'}}
+  attn.yield %x : f64
+}
+
+// -----
+
+// Without an element.
+// expected-error @+1 {{expects a body}}
+attn.fill @fill {}
+
+// -----
+
+// expected-error @+1 {{expects a non-empty block}}
+attn.fill @fill(%i: i32) {}
+
+// -----
+
+// A mod's program does not see the sizes.
+attn.mod @size
+  mask(%b: i32, %h: i32, %q: i32, %kv: i32) {
+    // expected-error @+1 {{expects to be inside of an 'attn.fill'}}
+    %n = attn.size "keys" : i32
+    %keep = arith.cmpi slt, %kv, %n : i32
+    attn.yield %keep : i1
+  }
+
+// -----
+
+// size_c1: it belongs to attn.fill.
+func.func @size() -> i32 {
+  // expected-error @+1 {{expects to be inside of an 'attn.fill'}}
+  %n = attn.size "keys" : i32
+  return %n : i32
+}
+
+// -----
+
+// size_c2: no expression.
+attn.fill @fill {
+  // expected-error @+1 {{expects an expression of sizes, got "keys %": expects an operator, got '%'}}
+  %n = attn.size "keys %" : i32
+  attn.yield %n : i32
+}
 
 // -----
 

@@ -46,6 +46,48 @@ func.func @ids(%table: memref<?xi32>, %batch: index, %heads: index,
   return
 }
 
+// Every type of captures, as scalars and as tensors; one of rank 0.
+// CHECK: attn.mod @types(%a: i1, %b8: i8, %c: i16, %d: i64, %e: f16, %f: bf16, %g: tensor<?xi1>, %i: tensor<?xi8>, %j: tensor<?xi16>, %k: tensor<?xi64>, %l: tensor<?xf16>, %m: tensor<bf16>) score(
+// CHECK:   attn.load %m[] : tensor<bf16>
+// CHECK: mask(
+// CHECK:   arith.extui %{{.*}} : i8 to i16
+attn.mod @types(%a: i1, %b8: i8, %c: i16, %d: i64, %e: f16, %f: bf16,
+                %g: tensor<?xi1>, %i: tensor<?xi8>, %j: tensor<?xi16>,
+                %k: tensor<?xi64>, %l: tensor<?xf16>, %m: tensor<bf16>)
+  score(%s: f32, %b: i32, %h: i32, %q: i32, %kv: i32) {
+    %x = attn.load %m[] : tensor<bf16>
+    %y = arith.addf %x, %f : bf16
+    %t = arith.extf %y : bf16 to f32
+    attn.yield %t : f32
+  } mask(%b: i32, %h: i32, %q: i32, %kv: i32) {
+    %x = attn.load %i[%kv] : tensor<?xi8>
+    %y = attn.load %j[%q] : tensor<?xi16>
+    %z = arith.extui %x : i8 to i16
+    %keep = arith.cmpi sle, %z, %y : i16
+    attn.yield %keep : i1
+  }
+
+// Data by expressions of sizes and by fills, with and without indices.
+// CHECK: attn.mod @data(%n: i64 {attn.data = "queries / 2"}, %o: f32 {attn.data = @one}, %t: tensor<?x?xi8> {attn.data = @table, attn.shape = ["2 * (heads - 1)", "queries ceildiv 64"]})
+attn.mod @data(%n: i64 {attn.data = "queries / 2"}, %o: f32 {attn.data = @one},
+               %t: tensor<?x?xi8> {attn.data = @table,
+                 attn.shape = ["2 * (heads - 1)", "queries ceildiv 64"]})
+// CHECK: attn.fill @one {
+// CHECK:   attn.yield %{{.*}} : f32
+attn.fill @one {
+  %x = arith.constant 1.0 : f32
+  attn.yield %x : f32
+}
+// CHECK: attn.fill @table(%i: i32, %j: i32) {
+// CHECK:   %[[N:.*]] = attn.size "keys ceildiv 2" : i64
+// CHECK:   attn.yield %{{.*}} : i8
+// CHECK: } attributes {note}
+attn.fill @table(%row: i32, %column: i32) {
+  %n = attn.size "keys ceildiv 2" : i64
+  %x = arith.trunci %n : i64 to i8
+  attn.yield %x : i8
+} attributes {note}
+
 // scf.if with results, a table of rank 2, several float types, and other mods.
 // CHECK-LABEL: attn.mod @branches(%table: tensor<4x?xf16>, %slopes: tensor<?xf32>, %window: i32)
 // CHECK: scf.if

@@ -224,7 +224,82 @@ private:
   ElementType type;
   Buffer buffer;
 };
+
+/// A captured tensor in a buffer, in some layout. What is between its elements
+/// is poison, as is what is around it.
+class CapturedTensor {
+public:
+  CapturedTensor(const CaptureData &data, CaptureLayout layout)
+      : data(data), strides(stridesOf(layout)),
+        buffer((offset + extent() + 1) * byteWidth(data.type)) {
+    int64_t width = byteWidth(data.type);
+    std::vector<char> bytes = buffer.download();
+    std::vector<int64_t> index(data.sizes.size());
+    int64_t count = static_cast<int64_t>(data.bytes.size()) / width;
+    for (int64_t i = count; i-- > 0;) { // of those that share, the first counts
+      int64_t rest = i, place = offset;
+      for (size_t d = data.sizes.size(); d-- > 0; rest /= data.sizes[d])
+        place += rest % data.sizes[d] * strides[d];
+      std::memcpy(&bytes[place * width], &data.bytes[i * width], width);
+    }
+    buffer.upload(bytes.data());
+  }
+  CaptureView view() {
+    return {static_cast<char *>(buffer.data()) + offset * byteWidth(data.type),
+            data.sizes, strides, data.type};
+  }
+
+private:
+  std::vector<int64_t> stridesOf(CaptureLayout layout) {
+    size_t rank = data.sizes.size();
+    std::vector<int64_t> result(rank, 1);
+    if (layout == CaptureLayout::Transposed) {
+      for (size_t d = 1; d < rank; ++d)
+        result[d] = result[d - 1] * data.sizes[d - 1];
+      return result;
+    }
+    int64_t next = layout == CaptureLayout::Apart ? 3 : 1;
+    for (size_t d = rank; d-- > 0;) {
+      result[d] = next;
+      next = next * data.sizes[d] + (layout == CaptureLayout::Padded ? 5 : 0);
+    }
+    if (rank > 1 && layout == CaptureLayout::SharedOuter)
+      result.front() = 0;
+    if (rank && layout == CaptureLayout::SharedInner)
+      result.back() = 0;
+    return result;
+  }
+  int64_t extent() const {
+    int64_t last = 0;
+    for (size_t d = 0; d < strides.size(); ++d)
+      last += (data.sizes[d] - 1) * strides[d];
+    return std::max<int64_t>(last + 1, 0);
+  }
+
+  static constexpr int64_t offset = 3;
+  const CaptureData &data;
+  std::vector<int64_t> strides;
+  Buffer buffer;
+};
 } // namespace
+
+struct PlacedCaptures::Memory {
+  std::vector<std::unique_ptr<CapturedTensor>> tables;
+};
+
+PlacedCaptures::PlacedCaptures(const Case &c, const Mod &mod,
+                               const std::vector<CaptureData> &captures)
+    : captureViews(viewsOf(captures)), memory(std::make_unique<Memory>()) {
+  for (size_t i = 0; i < captures.size(); ++i) {
+    if (mod.captures()[i].isScalar)
+      continue;
+    memory->tables.push_back(
+        std::make_unique<CapturedTensor>(captures[i], c.layoutOf(i)));
+    captureViews[i] = memory->tables.back()->view();
+  }
+}
+
+PlacedCaptures::~PlacedCaptures() = default;
 
 static void compare(const char *what, const std::vector<double> &actual,
                     const std::vector<double> &expected, double bound) {
@@ -264,6 +339,7 @@ static Result<AttentionKernel> compile(const Case &c, const Mod &mod) {
   spec.lse = c.lse;
   spec.schedule = c.schedule;
   spec.portable = portable;
+  spec.stridedCaptures = c.stridedCaptures;
   return AttentionKernel::compile(mod, spec);
 }
 
@@ -302,22 +378,14 @@ void attn::test::runAndCompare(const Case &c, const Mod &mod,
   value.upload(inputs.value);
   int64_t rows = s.batch * s.heads * s.queries;
   Buffer lse(rows * sizeof(float));
-  std::vector<CaptureView> views = viewsOf(captures);
-  std::vector<std::unique_ptr<Buffer>> tables;
-  for (size_t i = 0; i < captures.size(); ++i) {
-    if (captures[i].sizes.empty())
-      continue;
-    tables.push_back(std::make_unique<Buffer>(captures[i].bytes.size()));
-    tables.back()->upload(captures[i].bytes.data());
-    views[i].data = tables.back()->data();
-  }
+  PlacedCaptures placed(c, mod, captures);
 
   std::vector<char> firstOut, firstLse;
   for (int i = 0; i < c.runs; ++i) {
     out.poison();
     lse.poison();
     Result<void> run = kernel->run(
-        query.view(), key.view(), value.view(), views, out.view(),
+        query.view(), key.view(), value.view(), placed.views(), out.view(),
         c.lse ? static_cast<float *>(lse.data()) : nullptr, device().stream());
     ASSERT_TRUE(run) << run.error();
     Result<void> done = device().synchronize();

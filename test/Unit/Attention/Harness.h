@@ -8,6 +8,7 @@
 
 #include "attn/API/Attention.h"
 
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -15,6 +16,18 @@ namespace attn::test {
 
 enum class Numbers { Normal, SmallIntegers };
 enum class Layout { BHSD, BSHD };
+/// How the elements of a captured tensor lie: one after the other; with rows
+/// that are apart; apart in every dimension; the first dimension innermost;
+/// without an own place in the first of several dimensions, or in the last
+/// dimension (of whose elements the first counts).
+enum class CaptureLayout {
+  Contiguous,
+  Padded,
+  Apart,
+  Transposed,
+  SharedOuter,
+  SharedInner
+};
 
 struct Case {
   std::string pattern = "noop";
@@ -33,6 +46,14 @@ struct Case {
   double scoreError = 0;
   /// The error of the LSE that is allowed; 0: by the sizes.
   double lseError = 0;
+  /// Of the captures in turn; none: contiguous.
+  std::vector<CaptureLayout> captureLayouts;
+  CaptureLayout layoutOf(size_t capture) const {
+    return captureLayouts.empty()
+               ? CaptureLayout::Contiguous
+               : captureLayouts[capture % captureLayouts.size()];
+  }
+  bool stridedCaptures = false; ///< KernelSpec's
 
   /// A name of letters, digits and underscores.
   std::string name() const;
@@ -57,6 +78,20 @@ Result<Mod> loadPattern(const std::string &name);
 
 /// Random inputs of the case's element type, as numbers.
 Inputs makeInputs(const Case &c);
+
+/// Captured values where kernels read them, in the layouts of a case.
+class PlacedCaptures {
+public:
+  PlacedCaptures(const Case &c, const Mod &mod,
+                 const std::vector<CaptureData> &captures);
+  ~PlacedCaptures();
+  const std::vector<CaptureView> &views() const { return captureViews; }
+
+private:
+  std::vector<CaptureView> captureViews;
+  struct Memory;
+  std::unique_ptr<Memory> memory;
+};
 
 /// Runs and compares every element of out and lse (expectations of GoogleTest);
 /// out is poisoned before each run, and the memory around it and between its

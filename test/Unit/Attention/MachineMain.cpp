@@ -24,7 +24,8 @@ int main(int argc, char **argv) {
     if (testing::GTEST_FLAG(filter) == "*")
       testing::GTEST_FLAG(filter) =
           "-*_f32_*:Mistakes.*:TileLists.*:MaskAnalysis.*:Masks/*:"
-          "*Schedules.*:ScheduleLengths.*:ScheduleWidths.*";
+          "*Schedules.*:ScheduleLengths.*:ScheduleWidths.*:Captures.Tiles*:"
+          "Captures.OfTheSoftmax*";
   }
   return RUN_ALL_TESTS();
 }

@@ -1,9 +1,11 @@
-// The text of attn.mod and the rules of its programs.
+// The text of attn.mod and the rules of its programs. How a capture says where
+// its data comes from is CaptureAttrs'.
+#include "CaptureAttrs.h"
 #include "attn/Dialect/Attn/IR/AttnDialect.h"
-#include "attn/Dialect/Attn/IR/ModProgram.h"
+#include "attn/Dialect/Attn/IR/Captures.h"
 
 #include "mlir/IR/Builders.h"
-#include "mlir/Interfaces/FunctionInterfaces.h"
+#include "mlir/IR/TypeUtilities.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/ADT/StringSet.h"
 
@@ -129,18 +131,11 @@ void ModOp::print(OpAsmPrinter &p) {
 }
 
 //===----------------------------------------------------------------------===//
-// Captures: C1 and C6
+// Captures: C1
 //===----------------------------------------------------------------------===//
 
-static bool isCaptureType(Type type) {
-  if (type.isF32() || type.isInteger(32))
-    return true;
-  auto tensor = dyn_cast<RankedTensorType>(type);
-  if (!tensor)
-    return false;
-  Type element = tensor.getElementType();
-  return element.isF32() || element.isBF16() || element.isF16() ||
-         element.isInteger(32) || element.isInteger(1);
+static bool isUnsigned(Type type) {
+  return getElementTypeOrSelf(type).isUnsignedInteger();
 }
 
 /// Whether `%name` reads back as it was printed.
@@ -150,55 +145,6 @@ static bool isIdentifier(StringRef name) {
          llvm::all_of(name, [&](char c) {
            return llvm::isAlnum(c) || isPunctuation(c);
          });
-}
-
-/// C6: one entry for each dimension, a size or the name of one.
-static LogicalResult verifyShape(ModOp op, StringRef name, Type type,
-                                 Attribute shape) {
-  auto tensor = dyn_cast<RankedTensorType>(type);
-  auto entries = dyn_cast<ArrayAttr>(shape);
-  if (!tensor || !entries ||
-      static_cast<int64_t>(entries.size()) != tensor.getRank())
-    return op.emitOpError() << "expects 'attn.shape' of capture '" << name
-                            << "' to have one entry for each dimension of "
-                            << type << ", got " << shape;
-  for (auto [entry, dim] : llvm::zip_equal(entries, tensor.getShape())) {
-    auto size = dyn_cast<IntegerAttr>(entry);
-    if (size && size.getValue().isStrictlyPositive()) {
-      if (ShapedType::isDynamic(dim) || size.getInt() == dim)
-        continue;
-      return op.emitOpError() << "expects 'attn.shape' of capture '" << name
-                              << "' to agree with " << type << ", got " << size;
-    }
-    if (auto size = dyn_cast<StringAttr>(entry))
-      if (llvm::is_contained(
-              {"batch", "heads", "kv_heads", "queries", "keys", "sequences"},
-              size.getValue()))
-        continue;
-    return op.emitOpError()
-           << "expects 'attn.shape' of capture '" << name
-           << "' to hold positive sizes, \"batch\", \"heads\", \"kv_heads\", "
-              "\"queries\", \"keys\" or \"sequences\", got "
-           << entry;
-  }
-  return success();
-}
-
-/// C6: a scalar's data is its value, a tensor's the function that fills it.
-static LogicalResult verifyData(ModOp op, StringRef name, Type type,
-                                Attribute data) {
-  if (isa<RankedTensorType>(type)
-          ? isa<FlatSymbolRefAttr>(data)
-          : isa<TypedAttr>(data) && cast<TypedAttr>(data).getType() == type)
-    return success();
-  InFlightDiagnostic error = op.emitOpError()
-                             << "expects 'attn.data' of capture '" << name
-                             << "' to be ";
-  if (isa<RankedTensorType>(type))
-    error << "the symbol of a function";
-  else
-    error << "a value of type " << type;
-  return error << ", got " << data;
 }
 
 LogicalResult ModOp::verify() {
@@ -227,21 +173,13 @@ LogicalResult ModOp::verify() {
                            << "' twice";
     if (!isCaptureType(type))
       return emitOpError() << "expects capture '" << name
-                           << "' to be a tensor of f32, bf16, f16, i32 or i1, "
-                              "an f32 or an i32, got "
-                           << type;
-    // C6
-    DictionaryAttr attrs = getCaptureAttrs(i);
-    if (!attrs)
-      continue;
-    Attribute shape = attrs.get("attn.shape"), data = attrs.get("attn.data");
-    if (shape && failed(verifyShape(*this, name, type, shape)))
+                           << "' to be a scalar or a tensor of "
+                           << captureElements << ", got " << type
+                           << (isUnsigned(type) ? ": unsigned integers are "
+                                                  "captured as signless ones"
+                                                : "");
+    if (failed(verifyCaptureAttrs(*this, i)))
       return failure();
-    if (data && failed(verifyData(*this, name, type, data)))
-      return failure();
-    if (data && !shape && isa<RankedTensorType>(type))
-      return emitOpError() << "expects 'attn.shape' of capture '" << name
-                           << "', whose data a function makes";
   }
   return success();
 }
@@ -252,8 +190,7 @@ LogicalResult ModOp::verify() {
 
 /// C5: the types which an operation of a program may use.
 static bool isProgramType(Type type) {
-  return type.isF32() || type.isBF16() || type.isF16() || type.isInteger(1) ||
-         type.isInteger(32) || type.isInteger(64) || type.isIndex();
+  return isCaptureElement(type) || type.isIndex();
 }
 
 /// C5: whether `op` is one of the operations that programs are made of.
@@ -276,10 +213,9 @@ static LogicalResult verifyProgramOp(Operation *op) {
               "attn.apply_score, attn.apply_mask and scf.if";
   for (Type type : op->getResultTypes())
     if (!isProgramType(type))
-      return op->emitError()
-             << "'" << op->getName() << "' op result of type " << type
-             << " is not allowed in a mod: expects f16, bf16, f32, i1, i32, "
-                "i64 or index";
+      return op->emitError() << "'" << op->getName() << "' op result of type "
+                             << type << " is not allowed in a mod: expects "
+                             << captureElements << ", or index";
   return success();
 }
 
@@ -369,38 +305,11 @@ static bool appliesItself(ModOp start, SymbolTableCollection &symbols) {
   return found;
 }
 
-/// C6: the function takes the table as memory, then six sizes.
-static LogicalResult verifyDataFunction(ModOp op, unsigned i,
-                                        FlatSymbolRefAttr symbol,
-                                        SymbolTableCollection &symbols) {
-  SmallVector<Type> inputs{
-      contiguousMemoryType(cast<TypeAttr>(op.getCaptureTypes()[i]).getValue())};
-  inputs.append(6, IndexType::get(op.getContext()));
-  auto wanted = FunctionType::get(op.getContext(), inputs, {});
-  auto function =
-      symbols.lookupNearestSymbolFrom<FunctionOpInterface>(op, symbol);
-  if (function && function.getFunctionType() == wanted &&
-      !function.isExternal())
-    return success();
-  InFlightDiagnostic error =
-      op.emitOpError() << "expects 'attn.data' of capture '"
-                       << cast<StringAttr>(op.getCaptureNames()[i]).getValue()
-                       << "' to name a function of type " << wanted << ", got ";
-  if (!function)
-    return error << "'@" << symbol.getValue() << "', which is no function";
-  if (function.isExternal())
-    return error << "'@" << symbol.getValue() << "', which has no body";
-  return error << function.getFunctionType();
-}
-
 LogicalResult ModOp::verifySymbolUses(SymbolTableCollection &symbols) {
   if (appliesItself(*this, symbols))
     return emitOpError() << "expects mods not to apply each other in a circle";
   for (unsigned i = 0; i < getNumCaptures(); ++i) {
-    DictionaryAttr attrs = getCaptureAttrs(i);
-    auto data = attrs ? attrs.getAs<FlatSymbolRefAttr>("attn.data")
-                      : FlatSymbolRefAttr();
-    if (data && failed(verifyDataFunction(*this, i, data, symbols)))
+    if (failed(verifyCaptureSymbols(*this, i, symbols)))
       return failure();
   }
   return success();

@@ -2,7 +2,6 @@
 #include "attn/Dialect/Attn/IR/ModProgram.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
-#include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/IR/IRMapping.h"
 
@@ -99,33 +98,8 @@ Value mlir::attn::inlineProgram(OpBuilder &builder, Region &program,
   return ProgramCloner(builder, lowerLoad).clone(program, captures, args);
 }
 
-Type mlir::attn::contiguousMemoryType(Type type) {
-  auto tensor = dyn_cast<RankedTensorType>(type);
-  if (!tensor)
-    return type;
-  SmallVector<int64_t> shape(tensor.getRank(), ShapedType::kDynamic);
-  return MemRefType::get(shape, tensor.getElementType());
-}
-
-Value mlir::attn::loadFromMemory(OpBuilder &builder, LoadOp load,
-                                 ValueRange indices, Value table) {
-  Location loc = load.getLoc();
-  auto constant = [&](int64_t value) -> Value {
-    return arith::ConstantIndexOp::create(builder, loc, value);
-  };
-  SmallVector<Value> positions;
-  for (auto [i, index] : llvm::enumerate(indices)) {
-    Value position =
-        arith::IndexCastOp::create(builder, loc, builder.getIndexType(), index);
-    if (!isa<BlockArgument>(load.getIndices()[i])) {
-      Value last = arith::SubIOp::create(
-          builder, loc, memref::DimOp::create(builder, loc, table, i),
-          constant(1));
-      position = arith::MaxSIOp::create(
-          builder, loc, arith::MinSIOp::create(builder, loc, position, last),
-          constant(0));
-    }
-    positions.push_back(position);
-  }
-  return memref::LoadOp::create(builder, loc, table, positions);
+void mlir::attn::eraseMods(ModuleOp module) {
+  for (Operation &op : llvm::make_early_inc_range(*module.getBody()))
+    if (isa<ModOp, FillOp>(op))
+      op.erase();
 }

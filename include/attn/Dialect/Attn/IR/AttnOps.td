@@ -12,7 +12,9 @@ class Attn_Op<string mnemonic, list<Trait> traits = []>
     : Op<Attn_Dialect, mnemonic, traits>;
 
 def Attn_FloatTensor : RankedTensorOf<[BF16, F16, F32]>;
-def Attn_Capture : AnyTypeOf<[RankedTensorOf<[F32, BF16, F16, I32, I1]>, F32, I32]>;
+defvar Attn_CaptureElements = [F32, BF16, F16, I64, I32, I16, I8, I1];
+def Attn_Capture : AnyTypeOf<
+    !listconcat([RankedTensorOf<Attn_CaptureElements>], Attn_CaptureElements)>;
 
 def Attn_ModOp : Attn_Op<"mod", [IsolatedFromAbove, Symbol,
     DeclareOpInterfaceMethods<OpAsmOpInterface, ["getAsmBlockArgumentNames"]>,
@@ -24,13 +26,23 @@ def Attn_ModOp : Attn_Op<"mod", [IsolatedFromAbove, Symbol,
     tensors (read with `attn.load`) or scalars. Captures are the leading
     arguments of each region, then `s` (score only), `b`, `h`, `q`, `kv`.
 
+    Captured integers are signless, as everywhere in MLIR: an operation says how
+    it reads them. Unsigned bytes (torch.uint8, the API's U8) are an `i8` that
+    the program widens with `arith.extui`, signed ones an `i8` that it widens
+    with `arith.extsi`. In a kernel's memory an `i1` is a byte, true if it is not
+    zero (torch.bool); tensors have strides known at run time, in any order and 0
+    where elements are shared.
+
     Each capture may carry attributes. `attn.shape` and `attn.data` say how
-    attn-bench makes the data (see configs/mods): a tensor has one entry of
-    `attn.shape` for each dimension, a number or one of "batch", "heads",
-    "kv_heads", "queries", "keys", "sequences", and its `attn.data` names a
-    function which takes the table as a memref, then those six sizes as indices,
-    and fills the table; a scalar's `attn.data` is its value. `attn.fold_batch`
-    on the mod says that a batch of sequences is run as one sequence.
+    attn-bench makes the data (see configs/mods). A tensor has one entry of
+    `attn.shape` for each dimension: a number, or an expression such as "keys" or
+    "heads * (queries ceildiv 64)" of batch, heads, kv_heads, queries, keys,
+    sequences and integers, with +, -, *, / (rounding down), ceildiv (rounding
+    up) and parentheses. Its `attn.data` names an `attn.fill`, or a function
+    which takes the table as a memref, then those six sizes as indices, and fills
+    the table. A scalar's `attn.data` is its value, such an expression, or the
+    name of an `attn.fill` without indices. `attn.fold_batch` on the mod says that
+    a batch of sequences is run as one sequence.
 
     Example:
 
@@ -51,14 +63,14 @@ def Attn_ModOp : Attn_Op<"mod", [IsolatedFromAbove, Symbol,
 
     Constraints:
     - C1: capture names are identifiers, distinct, and none is `s`, `b`, `h`, `q`
-      or `kv`; a capture is a tensor of f32, bf16, f16, i32 or i1, an f32 or an
-      i32.
+      or `kv`; a capture is an f32, bf16, f16, i64, i32, i16, i8 or i1, or a
+      tensor of one of them.
     - C2: captures have the types which the op names, in both programs.
     - C3: the score program takes (f32, i32, i32, i32, i32) and yields f32.
     - C4: the mask program takes (i32, i32, i32, i32) and yields i1.
     - C5: a program holds `arith`, `math` and `attn` operations and `scf.if`,
-      all of them free of side effects, on scalars: f16, bf16, f32, i1, i32, i64
-      and index.
+      all of them free of side effects, on scalars: f16, bf16, f32, i1, i8, i16,
+      i32, i64 and index.
     - C6: `attn.shape` and `attn.data` are as described above.
     - C7: mods do not apply each other in a circle.
   }];
@@ -83,10 +95,66 @@ def Attn_ModOp : Attn_Op<"mod", [IsolatedFromAbove, Symbol,
 }
 
 def Attn_YieldOp : Attn_Op<"yield", [Pure, Terminator, ReturnLike,
-    ParentOneOf<["ModOp"]>]> {
+    ParentOneOf<["ModOp", "FillOp"]>]> {
   let summary = "ends a program with its result";
-  let arguments = (ins AnyTypeOf<[F32, I1]>:$result);
+  let arguments = (ins AnyTypeOf<Attn_CaptureElements>:$result);
   let assemblyFormat = "$result attr-dict `:` type($result)";
+}
+
+def Attn_FillOp : Attn_Op<"fill", [IsolatedFromAbove, Symbol, SingleBlock,
+    DeclareOpInterfaceMethods<OpAsmOpInterface, ["getAsmBlockArgumentNames"]>]> {
+  let summary = "the data of a captured value, element by element";
+  let description = [{
+    What `attn.data` of a capture names. The region is evaluated once for each
+    element, whose indices are its arguments: one for each dimension of the
+    tensor, none for a scalar. `attn.size` gives the sizes of the problem.
+    Elements do not see each other: data that is made in order takes a function
+    (see attn.mod). `attn-fill-to-loops` makes such a function of the fill.
+
+    Example:
+
+    ```mlir
+    attn.fill @slopes(%h: i32) {
+      %heads = attn.size "heads" : i32
+      %x = arith.sitofp %h : i32 to f32
+      %n = arith.sitofp %heads : i32 to f32
+      %slope = arith.divf %x, %n : f32
+      attn.yield %slope : f32
+    }
+    ```
+
+    Constraints:
+    - C1: every argument is an i32.
+    - C2: the region holds `arith`, `math` and `attn.size` operations, `scf.if`,
+      `scf.for` and `scf.while`, all of them free of side effects, on scalars:
+      those of a mod's programs, and f64.
+  }];
+  let arguments = (ins SymbolNameAttr:$sym_name);
+  let regions = (region SizedRegion<1>:$body);
+  let hasCustomAssemblyFormat = 1;
+  let hasRegionVerifier = 1;
+  let extraClassDeclaration = [{
+    /// The type of an element.
+    Type getElementType();
+  }];
+}
+
+def Attn_SizeOp : Attn_Op<"size", [Pure]> {
+  let summary = "a size of the problem that data is made for";
+  let description = [{
+    An expression as in `attn.shape` (see attn.mod). One that divides by zero is
+    an error where the bench makes the data.
+
+    Example: `%tiles = attn.size "queries ceildiv 64" : i32`
+
+    Constraints:
+    - C1: it is inside of an `attn.fill`.
+    - C2: the expression is one of sizes and integers.
+  }];
+  let arguments = (ins StrAttr:$expression);
+  let results = (outs AnyTypeOf<[I32, I64, Index]>:$result);
+  let assemblyFormat = "$expression attr-dict `:` type($result)";
+  let hasVerifier = 1;
 }
 
 def Attn_LoadOp : Attn_Op<"load", [NoMemoryEffect,

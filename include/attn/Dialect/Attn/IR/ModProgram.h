@@ -6,6 +6,7 @@
 #include "attn/Dialect/Attn/IR/AttnDialect.h"
 
 #include "mlir/IR/Builders.h"
+#include "mlir/IR/BuiltinOps.h"
 
 namespace mlir::attn {
 
@@ -25,15 +26,9 @@ using LowerLoadFn = function_ref<Value(OpBuilder &builder, LoadOp load,
 Value inlineProgram(OpBuilder &builder, Region &program, ValueRange captures,
                     ValueRange args, LowerLoadFn lowerLoad);
 
-/// What a tensor is in a kernel's memory unless it is strided: contiguous, its
-/// sizes known at run time. Captured tensors are; other types are their own.
-Type contiguousMemoryType(Type type);
-
-/// A LowerLoadFn for tables that are memrefs. An index that is an argument of
-/// the program is inside (the sizes are checked beforehand); one that is
-/// computed is clamped, so that no program reads other memory.
-Value loadFromMemory(OpBuilder &builder, LoadOp load, ValueRange indices,
-                     Value table);
+/// Erases the mods of `module`, and what makes their data: when their programs
+/// live on in kernels, they would only stand in the way of a translation.
+void eraseMods(ModuleOp module);
 
 } // namespace mlir::attn
 

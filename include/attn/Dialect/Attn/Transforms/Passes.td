@@ -29,6 +29,38 @@ def AttnInlineModsPass : Pass<"attn-inline-mods", "::mlir::ModuleOp"> {
   }];
 }
 
+def AttnFillToLoopsPass : Pass<"attn-fill-to-loops", "::mlir::ModuleOp"> {
+  let summary = "Make functions that write the data of captures";
+  let description = [{
+    Replaces every `attn.fill` by a function of the same name which takes the table
+    as memory, then the sizes of the problem (batch, heads, kv_heads, queries, keys,
+    sequences), and evaluates the fill for each element: what `attn.data` of a
+    capture may name as well.
+
+    Example (test/Dialect/Attn/fill-to-loops.mlir):
+
+    ```mlir
+    attn.fill @tiles(%i: i32) {
+      %n = attn.size "queries ceildiv 64" : i32
+      %x = arith.subi %n, %i : i32
+      attn.yield %x : i32
+    }
+    ```
+
+    becomes
+
+    ```mlir
+    func.func @tiles(%table: memref<?xi32>, %batch: index, ..., %sequences: index) {
+      ...
+      scf.for %i = %c0 to %size step %c1 {
+        ...
+        memref.store %x, %table[%i] : memref<?xi32>
+    ```
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::func::FuncDialect",
+    "::mlir::memref::MemRefDialect", "::mlir::scf::SCFDialect"];
+}
+
 def AttnSelectSchedulePass : Pass<"attn-select-schedule", "::mlir::ModuleOp"> {
   let summary = "Write the schedule of every attention that has none";
   let description = [{

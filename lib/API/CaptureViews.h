@@ -1,0 +1,24 @@
+// What a launch must know of the captured values that it is given.
+#ifndef ATTN_LIB_API_CAPTUREVIEWS_H
+#define ATTN_LIB_API_CAPTUREVIEWS_H
+
+#include "attn/API/Attention.h"
+
+namespace attn {
+
+/// The strides of contiguous elements.
+std::vector<int64_t> contiguousStrides(const std::vector<int64_t> &sizes);
+
+/// A view's strides, one for each dimension. The innermost one is 1 where it
+/// does not count, as there is but one element in that dimension.
+std::vector<int64_t> stridesOf(const CaptureView &view);
+
+/// Whether the innermost strides of all tensors are 1.
+bool haveUnitStrides(const std::vector<CaptureView> &views);
+
+/// Whether memory of type `given` is what a capture of type `wanted` reads.
+bool binds(ElementType wanted, ElementType given);
+
+} // namespace attn
+
+#endif // ATTN_LIB_API_CAPTUREVIEWS_H
