@@ -3,6 +3,7 @@
 #include "attn/Analysis/Intervals.h"
 
 #include "Emission.h"
+#include "attn/Dialect/Attn/IR/Captures.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Math/IR/Math.h"
@@ -140,9 +141,7 @@ static SmallVector<Value> sourcesOf(Value value) {
 
 static bool isPart(Value value, ProgramDependence &positions) {
   return (positions.isRow(value) || positions.isColumn(value)) &&
-         positions.canHoist(value) &&
-         (value.getType().isInteger(1) || value.getType().isInteger(32) ||
-          value.getType().isF32());
+         isCaptureElement(value.getType()) && positions.canHoist(value);
 }
 
 void attn::findParts(MaskLogic &logic, ArrayRef<Value> opaque) {
@@ -249,18 +248,19 @@ private:
     Interval left = range(op.getLhs()), right = range(op.getRhs());
     // Two affine values are compared by their difference, which knows that they
     // move together.
-    Interval difference = l && r ? emitter.range(l->plus(*r, -1), box)
-                                 : Interval{sub(left.low, right.high),
-                                            sub(left.high, right.low),
-                                            {}};
     Value zero = index(0);
+    // The difference of two others might leave 64 bits.
+    Interval l0 = left, r0 = right;
+    if (l && r && l->hasSmallUniforms() && r->hasSmallUniforms())
+      l0 = emitter.range(l->plus(*r, -1), box), r0 = {zero, zero, {}};
     auto below = [&](int64_t slack) -> Truth { // left <= right + slack
-      return {atMost(difference.low, index(slack)),
-              less(index(slack), difference.high)};
+      if (slack)
+        return {less(l0.low, r0.high), atMost(r0.low, l0.high)};
+      return {atMost(l0.low, r0.high), less(r0.low, l0.high)};
     };
     auto equal = [&]() -> Truth {
-      return {both(atMost(difference.low, zero), atMost(zero, difference.high)),
-              either(less(difference.low, zero), less(zero, difference.high))};
+      return {both(atMost(l0.low, r0.high), atMost(r0.low, l0.high)),
+              either(less(l0.low, r0.high), less(r0.low, l0.high))};
     };
     auto natural = [&](Truth t) -> Truth { // signed where no sign is set
       Value wrong = either(less(left.low, zero), less(right.low, zero));
@@ -394,7 +394,8 @@ private:
   }
 
   Interval integerRange(Value value) {
-    if (std::optional<AffineForm> form = logic.affine(value))
+    std::optional<AffineForm> form = logic.affine(value);
+    if (form && form->hasSmallUniforms())
       return emitter.range(*form, box);
     if (positions.isUniform(value) && positions.canHoist(value))
       return asIndex(emitter.uniform(value));
@@ -406,12 +407,7 @@ private:
                     index(bounds.smax().getSExtValue()),
                     {}};
     Operation *op = value.getDefiningOp();
-    constexpr int64_t large = int64_t(1) << 62;
-    bool mayLeave64 = !value.getType().isInteger(32) &&
-                      !value.getType().isInteger(1) &&
-                      (bounds.smin().getSExtValue() < -large ||
-                       bounds.smax().getSExtValue() > large);
-    if (!op || !hasRule(op) || mayLeave64)
+    if (!op || !hasRule(op))
       return widest;
     if (auto load = dyn_cast<LoadOp>(op)) {
       auto [isOne, entry] = entryOf(load);
@@ -420,22 +416,48 @@ private:
               select(isOne, known, widest.high),
               {}};
     }
-    std::optional<Interval> exact = integerRule(value, op);
+    std::optional<Interval> exact = integerRule(value, op, widest);
     if (!exact)
       return widest;
     // A result outside of the type has wrapped.
-    Value fits =
-        both(atMost(widest.low, exact->low), atMost(exact->high, widest.high));
-    if (value.getType().isInteger(32)) {
-      Interval type{index(INT32_MIN), index(INT32_MAX), {}};
-      fits = both(atMost(type.low, exact->low), atMost(exact->high, type.high));
-    }
+    unsigned width = bounds.smin().getBitWidth();
+    Value fits = staysIn64(op, width);
+    if (width < 64)
+      fits = both(atMost(index(llvm::minIntN(width)), exact->low),
+                  atMost(exact->high, index(llvm::maxIntN(width))));
     return {select(fits, max(exact->low, widest.low), widest.low),
             select(fits, min(exact->high, widest.high), widest.high),
             {}};
   }
 
-  std::optional<Interval> integerRule(Value value, Operation *op) {
+  /// i1: what `op` computes from the intervals of its operands stays within 64
+  /// bits.
+  Value staysIn64(Operation *op, unsigned width) {
+    unsigned room = 64;
+    if (isa<arith::AddIOp, arith::SubIOp, math::AbsIOp>(op))
+      room = 62;
+    else if (isa<arith::MulIOp>(op))
+      room = 31;
+    else if (isa<arith::ShLIOp>(op))
+      room = 62 - *constantOf(op->getOperand(1));
+    Value fits = bit(true);
+    if (width < 64 || room == 64)
+      return fits;
+    int64_t limit = int64_t(1) << room;
+    for (Value operand : op->getOperands()) {
+      ConstantIntRanges known = staticRange(operand, positions, staticRanges);
+      if (known.smin().getSExtValue() >= -limit &&
+          known.smax().getSExtValue() <= limit)
+        continue;
+      Interval x = range(operand);
+      fits = both(fits, both(atMost(index(-limit), x.low),
+                             atMost(x.high, index(limit))));
+    }
+    return fits;
+  }
+
+  std::optional<Interval> integerRule(Value value, Operation *op,
+                                      const Interval &widest) {
     SmallVector<Value> sources = sourcesOf(value);
     if (sources.empty())
       return std::nullopt;
@@ -462,15 +484,15 @@ private:
       return Interval{max(index(0), max(x.low, sub(index(0), x.high))),
                       max(sub(index(0), x.low), x.high),
                       {}};
+    // Read without a sign, integers below zero are large.
     Value natural = atMost(index(0), x.low);
-    auto ifNatural = [&](Interval inside, int64_t low,
-                         int64_t high) -> Interval {
-      return {select(natural, inside.low, index(low)),
-              select(natural, inside.high, index(high)),
+    auto ifNatural = [&](Interval inside) -> Interval {
+      return {select(natural, inside.low, widest.low),
+              select(natural, inside.high, widest.high),
               {}};
     };
     if (isa<arith::ExtUIOp>(op))
-      return ifNatural(x, 0, UINT32_MAX);
+      return ifNatural(x);
     if (sources.size() == 2 && constantOf(sources[1]))
       if (std::optional<Interval> result =
               ruleWithConstant(op, x, *constantOf(sources[1]), ifNatural))
@@ -496,9 +518,9 @@ private:
   }
 
   /// Division, remainder, shift and mask by a constant.
-  std::optional<Interval> ruleWithConstant(
-      Operation *op, Interval x, int64_t c,
-      llvm::function_ref<Interval(Interval, int64_t, int64_t)> ifNatural) {
+  std::optional<Interval>
+  ruleWithConstant(Operation *op, Interval x, int64_t c,
+                   llvm::function_ref<Interval(Interval)> ifNatural) {
     if (isa<arith::ShLIOp>(op))
       return Interval{mul(x.low, index(int64_t(1) << c)),
                       mul(x.high, index(int64_t(1) << c)),
@@ -509,7 +531,7 @@ private:
                        {}};
       if (isa<arith::ShRSIOp>(op) || c == 0)
         return shifted;
-      return ifNatural(shifted, 0, UINT32_MAX >> c);
+      return ifNatural(shifted);
     }
     if (c <= 0)
       return std::nullopt;
@@ -524,7 +546,7 @@ private:
     if (isa<arith::FloorDivSIOp>(op))
       return divided(arith::FloorDivSIOp());
     if (isa<arith::DivUIOp>(op))
-      return ifNatural(divided(arith::DivSIOp()), 0, UINT32_MAX / c);
+      return ifNatural(divided(arith::DivSIOp()));
     bool isLowMask = (c & (c + 1)) == 0;
     if (isa<arith::AndIOp>(op) && !isLowMask)
       return Interval{index(0), index(c), {}};
@@ -538,8 +560,7 @@ private:
       Interval inside{select(onePeriod, first, index(0)),
                       select(onePeriod, last, min(x.high, index(divisor - 1))),
                       {}};
-      return ifNatural(inside, isa<arith::RemSIOp>(op) ? 1 - divisor : 0,
-                       divisor - 1);
+      return ifNatural(inside);
     }
     return std::nullopt;
   }

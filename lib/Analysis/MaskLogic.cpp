@@ -19,8 +19,10 @@ using namespace mlir::attn;
 static constexpr size_t maxConjunctions = 32;
 /// The same for the cases of an integer.
 static constexpr size_t maxCases = 8;
-/// Coefficients and constants beyond this might overflow 64 bits.
-static constexpr int64_t maxCoefficient = int64_t(1) << 31;
+/// With more than these, the sum of a form might overflow 64 bits.
+static constexpr int64_t maxCoefficient = int64_t(1) << 28;
+static constexpr int64_t maxConstant = int64_t(1) << 31;
+static constexpr size_t maxUniforms = 8;
 
 //===--- affine forms -----------------------------------------------------===//
 
@@ -30,6 +32,24 @@ bool AffineForm::isParallel(const AffineForm &other) const {
 
 bool AffineForm::operator==(const AffineForm &other) const {
   return isParallel(other) && constant == other.constant;
+}
+
+/// Whether an integer may not fit 32 bits.
+static bool isWide(Value uniform) {
+  auto bits = [](Value value) -> unsigned {
+    Type type = value.getType();
+    return type.isIndex() ? 64 : type.getIntOrFloatBitWidth();
+  };
+  Operation *op = uniform.getDefiningOp();
+  if (isa_and_nonnull<arith::ExtSIOp>(op))
+    return bits(op->getOperand(0)) > 32;
+  if (isa_and_nonnull<arith::ExtUIOp>(op))
+    return bits(op->getOperand(0)) >= 32;
+  return bits(uniform) > 32;
+}
+
+bool AffineForm::hasSmallUniforms() const {
+  return llvm::none_of(uniforms, [](auto &term) { return isWide(term.first); });
 }
 
 AffineForm AffineForm::plus(const AffineForm &other, int64_t factor) const {
@@ -55,7 +75,9 @@ static bool isSmall(const AffineForm &form) {
   auto small = [](int64_t x) {
     return -maxCoefficient <= x && x <= maxCoefficient;
   };
-  return small(form.query) && small(form.key) && small(form.constant) &&
+  return small(form.query) && small(form.key) &&
+         std::abs(form.constant) <= maxConstant &&
+         form.uniforms.size() <= maxUniforms &&
          llvm::all_of(form.uniforms,
                       [&](auto &term) { return small(term.second); });
 }
@@ -479,19 +501,27 @@ std::optional<AffineForm> MaskLogic::affine(Value value) {
       (value == positions->query ? form.query : form.key) = 1;
       return form;
     }
-    // 64-bit uniforms may be too large to calculate with.
     if (positions->isUniform(value)) {
-      if (!type.isInteger(32) || !positions->canHoist(value))
+      if (!positions->canHoist(value))
         return std::nullopt;
+      Operation *op = value.getDefiningOp();
+      if (isa_and_nonnull<arith::ExtSIOp, arith::IndexCastOp>(op) &&
+          !isWide(op->getOperand(0)) && isWide(value))
+        return affine(op->getOperand(0));
       form.uniforms.push_back({value, 1});
       return form;
     }
     Operation *op = value.getDefiningOp();
     if (!op)
       return std::nullopt;
-    if (isa<arith::ExtSIOp, arith::IndexCastOp>(op)) {
-      bool widens = op->getOperand(0).getType().isInteger(32);
-      return widens ? affine(op->getOperand(0)) : std::nullopt;
+    if (isa<arith::ExtSIOp, arith::IndexCastOp, arith::TruncIOp>(op)) {
+      std::optional<AffineForm> from = affine(op->getOperand(0));
+      // Narrower integers than 32 bits are no forms.
+      if (from && type.isInteger(32) && !cannotWrap(*from)) {
+        guards.push_back({*from, 32});
+        guardUniforms(*from);
+      }
+      return from;
     }
     if (!isa<arith::AddIOp, arith::SubIOp, arith::MulIOp>(op))
       return std::nullopt;
@@ -553,6 +583,10 @@ MaskLogic::MaskLogic(Region &mask) {
         if (literal.value)
           opaque.push_back(literal.value);
       }
+  for (const Disjunction &side : {kept, dropped})
+    for (const Conjunction &all : side)
+      for (const Literal &literal : all)
+        guardUniforms(literal.form);
   // A value may have been read more than once.
   SmallVector<std::pair<AffineForm, unsigned>> distinct;
   for (auto &guard : guards)
@@ -561,6 +595,17 @@ MaskLogic::MaskLogic(Region &mask) {
   guards = distinct;
   hasOneRun = isExact && isOneRun(kept, dropped);
   findParts(*this, opaque);
+}
+
+/// What has more bits might be too large to calculate with.
+void MaskLogic::guardUniforms(const AffineForm &form) {
+  for (auto [value, coefficient] : form.uniforms) {
+    if (!isWide(value))
+      continue;
+    AffineForm alone;
+    alone.uniforms.push_back({value, 1});
+    guards.push_back({alone, 32});
+  }
 }
 
 bool MaskLogic::readsBatch() const {

@@ -179,3 +179,49 @@ attn.mod @prefixes(%lengths: tensor<?xi32>)
     %keep = arith.ori %prefix, %causal : i1
     attn.yield %keep : i1
   }
+
+// The same by lengths of 64 bits and an offset of 16: bounds, as long as 32 bits
+// hold their sum.
+// CHECK-LABEL: mask of @long_prefixes
+// CHECK-NEXT:  keeps: kv <= addi(lengths[b], extsi(offset)) - 1
+// CHECK-NEXT:     or: q >= kv
+// CHECK-NEXT:  drops: kv >= addi(lengths[b], extsi(offset)) and kv >= q + 1
+// CHECK-NEXT:  as long as addi(lengths[b], extsi(offset)) fits i32
+// CHECK-NEXT:  tiles: bounds
+attn.mod @long_prefixes(%lengths: tensor<?xi64>, %offset: i16)
+  mask(%b: i32, %h: i32, %q: i32, %kv: i32) {
+    %length = attn.load %lengths[%b] : tensor<?xi64>
+    %more = arith.extsi %offset : i16 to i64
+    %n = arith.addi %length, %more : i64
+    %wide = arith.extsi %kv : i32 to i64
+    %prefix = arith.cmpi slt, %wide, %n : i64
+    %causal = arith.cmpi sge, %q, %kv : i32
+    %keep = arith.ori %prefix, %causal : i1
+    attn.yield %keep : i1
+  }
+
+// What is compared as it was loaded has bounds for each tile, whatever its type.
+// CHECK-LABEL: mask of @documents_of_types
+// CHECK:       table per tile of queries: longs[q]
+// CHECK-NEXT:  table per tile of keys: longs[kv]
+// CHECK-NEXT:  table per tile of queries: bytes[q]
+// CHECK-NEXT:  table per tile of keys: bytes[kv]
+// CHECK-NEXT:  table per tile of queries: halves[q]
+// CHECK-NEXT:  table per tile of keys: halves[kv]
+// CHECK-NEXT:  tiles: lists
+// REMARK-NOT: documents_of_types
+attn.mod @documents_of_types(%longs: tensor<?xi64>, %bytes: tensor<?xi8>, %halves: tensor<?xbf16>)
+  mask(%b: i32, %h: i32, %q: i32, %kv: i32) {
+    %l0 = attn.load %longs[%q] : tensor<?xi64>
+    %l1 = attn.load %longs[%kv] : tensor<?xi64>
+    %l = arith.cmpi sle, %l0, %l1 : i64
+    %b0 = attn.load %bytes[%q] : tensor<?xi8>
+    %b1 = attn.load %bytes[%kv] : tensor<?xi8>
+    %bb = arith.cmpi ule, %b0, %b1 : i8
+    %h0 = attn.load %halves[%q] : tensor<?xbf16>
+    %h1 = attn.load %halves[%kv] : tensor<?xbf16>
+    %hh = arith.cmpf ole, %h0, %h1 : bf16
+    %x = arith.andi %l, %bb : i1
+    %keep = arith.andi %x, %hh : i1
+    attn.yield %keep : i1
+  }

@@ -37,6 +37,8 @@ struct AffineForm {
   bool isParallel(const AffineForm &other) const;
   AffineForm plus(const AffineForm &other, int64_t factor) const;
   bool operator==(const AffineForm &other) const;
+  /// Whether no uniform has more than 32 bits: sums then stay within 64.
+  bool hasSmallUniforms() const;
 };
 
 /// `form` >= 0, or else the i1 `value`, or its negation.
@@ -106,6 +108,8 @@ public:
 
 private:
   class Reader;
+  /// Adds guards for the uniforms of a form that have more than 32 bits.
+  void guardUniforms(const AffineForm &form);
   std::unique_ptr<ProgramDependence> positions;
   llvm::DenseMap<Value, std::optional<AffineForm>> affineForms;
 };

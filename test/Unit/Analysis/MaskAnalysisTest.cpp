@@ -189,16 +189,18 @@ private:
     return {index(1),   index(2), index(problem.queries), index(problem.keys),
             captures(), load};
   }
-  /// The table is only read through `load`.
+  /// Tables are only read through `load`.
   ValueRange captures() {
-    if (captureValues.empty()) {
-      Type table = cast<TypeAttr>(mod.getCaptureTypes()[0]).getValue();
-      captureValues.push_back(
-          UnrealizedConversionCastOp::create(b, table, ValueRange{})
-              .getResult(0));
-      captureValues.push_back(
-          arith::ConstantIntOp::create(b, problem.inputs.scalar, 32));
-    }
+    if (captureValues.empty())
+      for (Type type : mod.getCaptureTypes().getAsValueRange<TypeAttr>())
+        captureValues.push_back(
+            type.isInteger(32) ? Value(arith::ConstantIntOp::create(
+                                     b, problem.inputs.scalar, 32))
+            : type.isInteger(64)
+                ? Value(arith::ConstantIntOp::create(
+                      b, problem.inputs.longScalar, 64))
+                : UnrealizedConversionCastOp::create(b, type, ValueRange{})
+                      .getResult(0));
     return captureValues;
   }
 
@@ -234,6 +236,16 @@ private:
       low = low ? b.createOrFold<arith::MinSIOp>(low, value) : value;
       high = high ? b.createOrFold<arith::MaxSIOp>(high, value) : value;
     }
+    // Tables per tile have 32 bits: further out, 64 bits are not bounded.
+    auto numbers = std::pair(numberOf(low), numberOf(high));
+    if (part.getType().isInteger(64) && numbers.first && numbers.second) {
+      low = index(*numbers.first <= INT32_MIN
+                      ? INT64_MIN
+                      : std::min<int64_t>(*numbers.first, INT32_MAX));
+      high = index(*numbers.second >= INT32_MAX
+                       ? INT64_MAX
+                       : std::max<int64_t>(*numbers.second, INT32_MIN));
+    }
     return {low, high, {}};
   }
 
@@ -243,10 +255,16 @@ private:
       return UnrealizedConversionCastOp::create(builder, op.getLoc(),
                                                 op.getType(), ValueRange{})
           .getResult(0);
-    int64_t last = static_cast<int64_t>(problem.inputs.table.size()) - 1;
+    const MaskInputs &in = problem.inputs;
+    int64_t last = static_cast<int64_t>(in.table.size()) - 1;
     int64_t clamped = std::max<int64_t>(std::min(*i, last), 0);
-    return arith::ConstantIntOp::create(builder, op.getLoc(),
-                                        problem.inputs.table[clamped], 32);
+    unsigned width = op.getType().getIntOrFloatBitWidth();
+    int64_t value = width == 8    ? in.bytes[clamped]
+                    : width == 16 ? in.shorts[clamped]
+                    : width == 64 ? in.longs[clamped]
+                    : width == 1  ? in.flags[clamped]
+                                  : in.table[clamped];
+    return arith::ConstantIntOp::create(builder, op.getLoc(), value, width);
   }
 
   Value index(int64_t value) {
@@ -311,7 +329,20 @@ Problem randomProblem(std::mt19937 &random) {
     entry = isSorted ? entry + static_cast<int32_t>(random() % 5 == 0)
                      : static_cast<int32_t>(random() % 12);
     p.inputs.table.push_back(entry);
+    p.inputs.shorts.push_back(static_cast<int16_t>(
+        random() % 4 ? entry - 3 : static_cast<int>(random())));
+    p.inputs.flags.push_back(random() % 4 != 0);
   }
+  // Small numbers, or any of the type.
+  bool isSmall = random() % 2, isLarge = random() % 4 == 0;
+  for (int32_t small : p.inputs.table) {
+    auto any = static_cast<int64_t>(random() | uint64_t(random()) << 32);
+    p.inputs.bytes.push_back(static_cast<int8_t>(isSmall ? small - 4 : any));
+    p.inputs.longs.push_back(isLarge ? any : small - 2);
+  }
+  p.inputs.longScalar =
+      random() % 8 ? static_cast<int64_t>(random() % 30) - 5
+                   : static_cast<int64_t>(random() | uint64_t(random()) << 32);
   p.inputs.scalar = random() % 8
                         ? static_cast<int32_t>(random() % 30) - 5
                         : INT32_MAX - static_cast<int32_t>(random() % 9);

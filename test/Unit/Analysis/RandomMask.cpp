@@ -12,6 +12,7 @@ namespace {
 union Number {
   bool b;
   int32_t i;
+  int64_t l;
   float f;
 };
 
@@ -51,12 +52,17 @@ int32_t floatLiteral(std::mt19937 &random) {
   return static_cast<int32_t>(random() % 41) - 20; // in quarters
 }
 
-constexpr MaskType B = MaskType::Bool, I = MaskType::Int, F = MaskType::Float;
+constexpr MaskType B = MaskType::Bool, I = MaskType::Int, L = MaskType::Long,
+                   F = MaskType::Float;
 
 const std::vector<Operation> operations = {
     {"true", B, {}, 1, nullptr},
     {"cmpi", B, {I, I}, 30, predicate},
     {"cmpf", B, {F, F}, 5, floatPredicate},
+    {"cmpi", B, {L, L}, 8, predicate},
+    {"cmpi8", B, {}, 3, predicate}, // of the bytes at q and kv
+    {"flag_q", B, {}, 2, nullptr},
+    {"flag_kv", B, {}, 2, nullptr},
     {"andi", B, {B, B}, 12, nullptr},
     {"ori", B, {B, B}, 12, nullptr},
     {"not", B, {B}, 6, nullptr},
@@ -71,7 +77,15 @@ const std::vector<Operation> operations = {
     {"literal", I, {}, 20, literal},
     {"load_q", I, {}, 5, nullptr},
     {"load_kv", I, {}, 5, nullptr},
-    {"load", I, {I}, 2, nullptr}, // clamped to the table
+    {"load", I, {I}, 2, nullptr},  // clamped to the table
+    {"byte_q", I, {}, 2, nullptr}, // extended with a sign
+    {"byte_kv", I, {}, 2, nullptr},
+    {"unsigned_byte_q", I, {}, 2, nullptr},
+    {"unsigned_byte_kv", I, {}, 2, nullptr},
+    {"short_q", I, {}, 2, nullptr},
+    {"short_kv", I, {}, 2, nullptr},
+    {"low_byte", I, {I}, 1, nullptr}, // through i8 and back
+    {"trunci", I, {L}, 3, nullptr},
     {"addi", I, {I, I}, 12, nullptr},
     {"subi", I, {I, I}, 12, nullptr},
     {"muli", I, {I, I}, 3, nullptr},
@@ -91,7 +105,26 @@ const std::vector<Operation> operations = {
     {"xori", I, {I, I}, 1, nullptr},
     {"guarded_div", I, {I, I}, 2, nullptr}, // 0 where it is not defined
     {"extui", I, {B}, 1, nullptr},
+    {"long_q", L, {}, 10, nullptr},
+    {"long_kv", L, {}, 10, nullptr},
+    {"long_scalar", L, {}, 4, nullptr},
+    {"extsi", L, {I}, 16, nullptr},
+    {"extui", L, {I}, 4, nullptr},
+    {"addi", L, {L, L}, 8, nullptr},
+    {"subi", L, {L, L}, 8, nullptr},
+    {"muli", L, {L, L}, 2, nullptr},
+    {"minsi", L, {L, L}, 2, nullptr},
+    {"maxsi", L, {L, L}, 2, nullptr},
+    {"absi", L, {L}, 1, nullptr},
+    {"select", L, {B, L, L}, 2, nullptr},
+    {"divsi", L, {L}, 2, divisor},
+    {"divui", L, {L}, 2, divisor},
+    {"remui", L, {L}, 2, divisor},
+    {"shli", L, {L}, 2, shift},
+    {"shrui", L, {L}, 2, shift},
+    {"andi", L, {L}, 2, bits},
     {"sitofp", F, {I}, 10, nullptr},
+    {"sitofp", F, {L}, 2, nullptr},
     {"float", F, {}, 5, floatLiteral},
     {"addf", F, {F, F}, 3, nullptr},
     {"subf", F, {F, F}, 3, nullptr},
@@ -120,8 +153,9 @@ bool is(const MaskTree &tree, const char *name) {
 MaskTree randomTree(std::mt19937 &random, MaskType type, int size) {
   int total = 0;
   auto fits = [&](const Operation &op) {
-    return op.type == type && (size > 1 || op.operands.empty() ||
-                               (type != I && op.operands[0] != type));
+    return op.type == type &&
+           (size > 1 || op.operands.empty() ||
+            (type != I && type != L && op.operands[0] != type));
   };
   for (const Operation &op : operations)
     total += fits(op) ? op.weight : 0;
@@ -153,6 +187,10 @@ public:
     for (const char *leaf : {"q", "kv", "b", "h", "scalar"})
       if (named(leaf))
         return std::string("%") + leaf;
+    if (named("long_scalar"))
+      return "%long_scalar";
+    if (std::string loaded = writeLoad(op.name); !loaded.empty())
+      return loaded;
     std::string constant = std::to_string(tree->constant);
     if (named("true"))
       return define("arith.constant true");
@@ -168,14 +206,23 @@ public:
     std::vector<std::string> in;
     for (const MaskTree &operand : tree->operands)
       in.push_back(write(operand));
-    std::string type = op.type == B ? "i1" : op.type == I ? "i32" : "f32";
+    std::string type = spelled(op.type);
+    std::string from = spelled(op.operands.empty() ? I : op.operands[0]);
     if (named("load")) // An index that is an argument is not clamped.
       return define("attn.load %table[" +
                     define("arith.addi " + in[0] + ", %zero : i32") +
                     "] : tensor<?xi32>");
     if (named("cmpi"))
       return define("arith.cmpi " + std::string(predicates[tree->constant]) +
-                    ", " + in[0] + ", " + in[1] + " : i32");
+                    ", " + in[0] + ", " + in[1] + " : " + from);
+    if (named("cmpi8"))
+      return define("arith.cmpi " + std::string(predicates[tree->constant]) +
+                    ", " + load("bytes", "q", "i8") + ", " +
+                    load("bytes", "kv", "i8") + " : i8");
+    if (named("low_byte"))
+      return define("arith.extsi " +
+                    define("arith.trunci " + in[0] + " : i32 to i8") +
+                    " : i8 to i32");
     if (named("cmpf"))
       return define("arith.cmpf " +
                     std::string(floatPredicates[tree->constant]) + ", " +
@@ -185,14 +232,13 @@ public:
     if (named("select"))
       return define("arith.select " + in[0] + ", " + in[1] + ", " + in[2] +
                     " : " + type);
-    if (named("extui"))
-      return define("arith.extui " + in[0] + " : i1 to i32");
-    if (named("sitofp"))
-      return define("arith.sitofp " + in[0] + " : i32 to f32");
+    if (named("extui") || named("extsi") || named("trunci") || named("sitofp"))
+      return define("arith." + std::string(op.name) + " " + in[0] + " : " +
+                    from + " to " + type);
     if (named("guarded_div"))
       return writeGuardedDivision(in[0], in[1]);
     if (op.constant)
-      in.push_back(define("arith.constant " + constant + " : i32"));
+      in.push_back(define("arith.constant " + constant + " : " + type));
     bool isMath = named("absi") || named("absf");
     std::string text = (isMath ? "math." : "arith.") + std::string(op.name);
     for (size_t i = 0; i < in.size(); ++i)
@@ -203,6 +249,39 @@ public:
   std::string text;
 
 private:
+  static const char *spelled(MaskType type) {
+    return type == B ? "i1" : type == I ? "i32" : type == L ? "i64" : "f32";
+  }
+
+  std::string load(const std::string &table, const std::string &at,
+                   const std::string &type) {
+    return define("attn.load %" + table + "[%" + at + "] : tensor<?x" + type +
+                  ">");
+  }
+
+  /// What `name` reads from a table; empty if it does not.
+  std::string writeLoad(const std::string &name) {
+    size_t end = name.rfind('_');
+    if (end == std::string::npos)
+      return "";
+    std::string what = name.substr(0, end), at = name.substr(end + 1);
+    auto extended = [&](const char *how, const char *table, const char *type) {
+      return define("arith." + std::string(how) + " " + load(table, at, type) +
+                    " : " + type + " to i32");
+    };
+    if (what == "flag")
+      return load("flags", at, "i1");
+    if (what == "long")
+      return load("longs", at, "i64");
+    if (what == "byte")
+      return extended("extsi", "bytes", "i8");
+    if (what == "unsigned_byte")
+      return extended("extui", "bytes", "i8");
+    if (what == "short")
+      return extended("extsi", "shorts", "i16");
+    return "";
+  }
+
   std::string define(const std::string &operation) {
     std::string name = "%v" + std::to_string(count++);
     text += "    " + name + " = " + operation + "\n";
@@ -247,8 +326,9 @@ int32_t wrap(int64_t value) {
   return static_cast<int32_t>(static_cast<uint32_t>(value));
 }
 
-bool compare(int32_t predicate, int32_t x, int32_t y) {
-  auto ux = static_cast<uint32_t>(x), uy = static_cast<uint32_t>(y);
+/// Extended by their signs, narrower integers keep both orders.
+bool compare(int32_t predicate, int64_t x, int64_t y) {
+  auto ux = static_cast<uint64_t>(x), uy = static_cast<uint64_t>(y);
   const bool results[] = {
       x == y,  x != y, x<y, x <= y, x> y, x >= y, ux<uy, ux <= uy, ux> uy,
       ux >= uy};
@@ -270,8 +350,18 @@ Number ofBool(const MaskTree &tree, const Position &at) {
   Number result{};
   if (is(tree, "true"))
     result.b = true;
+  else if (is(tree, "cmpi") && operationOf(tree).operands[0] == L)
+    result.b = compare(tree->constant, operand(0).l, operand(1).l);
   else if (is(tree, "cmpi"))
-    result.b = compare(tree->constant, operand(0).i, operand(1).i);
+    result.b =
+        compare(tree->constant, int64_t(operand(0).i), int64_t(operand(1).i));
+  else if (is(tree, "cmpi8"))
+    result.b = compare(tree->constant, int64_t(at.inputs.bytes[at.q]),
+                       int64_t(at.inputs.bytes[at.kv]));
+  else if (is(tree, "flag_q"))
+    result.b = at.inputs.flags[at.q];
+  else if (is(tree, "flag_kv"))
+    result.b = at.inputs.flags[at.kv];
   else if (is(tree, "cmpf"))
     result.b = compare(tree->constant, operand(0).f, operand(1).f);
   else if (is(tree, "andi"))
@@ -291,7 +381,9 @@ Number ofFloat(const MaskTree &tree, const Position &at) {
   auto operand = [&](size_t i) { return value(tree->operands[i], at); };
   Number result{};
   float nan = std::nanf("");
-  if (is(tree, "sitofp"))
+  if (is(tree, "sitofp") && operationOf(tree).operands[0] == L)
+    result.f = static_cast<float>(operand(0).l);
+  else if (is(tree, "sitofp"))
     result.f = static_cast<float>(operand(0).i);
   else if (is(tree, "float"))
     result.f = tree->constant * 0.25f;
@@ -342,12 +434,28 @@ Number ofInt(const MaskTree &tree, const Position &at) {
       return table[at.q];
     if (is(tree, "load_kv"))
       return table[at.kv];
+    if (is(tree, "byte_q"))
+      return at.inputs.bytes[at.q];
+    if (is(tree, "byte_kv"))
+      return at.inputs.bytes[at.kv];
+    if (is(tree, "unsigned_byte_q"))
+      return static_cast<uint8_t>(at.inputs.bytes[at.q]);
+    if (is(tree, "unsigned_byte_kv"))
+      return static_cast<uint8_t>(at.inputs.bytes[at.kv]);
+    if (is(tree, "short_q"))
+      return at.inputs.shorts[at.q];
+    if (is(tree, "short_kv"))
+      return at.inputs.shorts[at.kv];
+    if (is(tree, "trunci"))
+      return value(tree->operands[0], at).l;
     if (is(tree, "select") || is(tree, "if"))
       return value(tree->operands[0], at).b ? operand(1) : operand(2);
     if (is(tree, "extui"))
       return value(tree->operands[0], at).b;
     int64_t x = operand(0);
     auto ux = static_cast<uint32_t>(x);
+    if (is(tree, "low_byte"))
+      return static_cast<int8_t>(x);
     if (is(tree, "load")) {
       int64_t last = static_cast<int64_t>(table.size()) - 1;
       return table[std::max<int64_t>(std::min(x, last), 0)];
@@ -391,12 +499,69 @@ Number ofInt(const MaskTree &tree, const Position &at) {
   return number;
 }
 
+Number ofLong(const MaskTree &tree, const Position &at) {
+  const MaskInputs &in = at.inputs;
+  auto operand = [&](size_t i) -> int64_t {
+    return value(tree->operands[i], at).l;
+  };
+  int64_t c = tree->constant;
+  auto result = [&]() -> int64_t {
+    if (is(tree, "long_q"))
+      return in.longs[at.q];
+    if (is(tree, "long_kv"))
+      return in.longs[at.kv];
+    if (is(tree, "long_scalar"))
+      return in.longScalar;
+    if (is(tree, "extsi"))
+      return value(tree->operands[0], at).i;
+    if (is(tree, "extui"))
+      return static_cast<uint32_t>(value(tree->operands[0], at).i);
+    if (is(tree, "select"))
+      return value(tree->operands[0], at).b ? operand(1) : operand(2);
+    int64_t x = operand(0), y = tree->operands.size() > 1 ? operand(1) : 0;
+    auto ux = static_cast<uint64_t>(x), uy = static_cast<uint64_t>(y);
+    auto uc = static_cast<uint64_t>(c);
+    // Unsigned arithmetic wraps.
+    auto wrapped = [&]() -> uint64_t {
+      if (is(tree, "addi"))
+        return ux + uy;
+      if (is(tree, "subi"))
+        return ux - uy;
+      if (is(tree, "muli"))
+        return ux * uy;
+      if (is(tree, "absi"))
+        return x < 0 ? -ux : ux;
+      if (is(tree, "divui"))
+        return ux / uc;
+      if (is(tree, "remui"))
+        return ux % uc;
+      if (is(tree, "shli"))
+        return ux << c;
+      return ux >> c; // shrui
+    };
+    if (is(tree, "minsi"))
+      return std::min(x, y);
+    if (is(tree, "maxsi"))
+      return std::max(x, y);
+    if (is(tree, "divsi"))
+      return x / c;
+    if (is(tree, "andi"))
+      return x & c;
+    return static_cast<int64_t>(wrapped());
+  };
+  Number number{};
+  number.l = result();
+  return number;
+}
+
 Number value(const MaskTree &tree, const Position &at) {
   switch (operationOf(tree).type) {
   case MaskType::Bool:
     return ofBool(tree, at);
   case MaskType::Int:
     return ofInt(tree, at);
+  case MaskType::Long:
+    return ofLong(tree, at);
   case MaskType::Float:
     return ofFloat(tree, at);
   }
@@ -419,7 +584,10 @@ MaskTree attn::test::randomMask(std::mt19937 &random, int size) {
 std::string attn::test::toMod(const MaskTree &tree) {
   Writer writer;
   std::string result = writer.write(tree);
-  return "attn.mod @mask(%table: tensor<?xi32>, %scalar: i32)\n"
+  return "attn.mod @mask(%table: tensor<?xi32>, %scalar: i32,\n"
+         "    %bytes: tensor<?xi8>, %shorts: tensor<?xi16>,\n"
+         "    %longs: tensor<?xi64>, %flags: tensor<?xi1>, "
+         "%long_scalar: i64)\n"
          "  mask(%b: i32, %h: i32, %q: i32, %kv: i32) {\n"
          "    %true = arith.constant true\n"
          "    %zero = arith.constant 0 : i32\n"
@@ -441,7 +609,9 @@ std::vector<MaskTree> attn::test::smallerTrees(const MaskTree &tree) {
       smaller.push_back(operand);
   if (type != MaskType::Bool && !tree->operands.empty()) {
     MaskNode leaf;
-    const char *name = type == MaskType::Int ? "literal" : "float";
+    const char *name = type == MaskType::Int    ? "literal"
+                       : type == MaskType::Long ? "long_scalar"
+                                                : "float";
     while (std::strcmp(operations[leaf.operation].name, name))
       ++leaf.operation;
     leaf.constant = 1;

@@ -15,9 +15,15 @@ namespace attn::test {
 struct MaskInputs {
   std::vector<int32_t> table;
   int32_t scalar = 0;
+  // As long as the table.
+  std::vector<int8_t> bytes;
+  std::vector<int16_t> shorts;
+  std::vector<int64_t> longs;
+  std::vector<bool> flags;
+  int64_t longScalar = 0;
 };
 
-enum class MaskType { Bool, Int, Float };
+enum class MaskType { Bool, Int, Long, Float };
 
 struct MaskNode {
   /// An operation of `operations` in RandomMask.cpp.
@@ -30,10 +36,11 @@ using MaskTree = std::shared_ptr<const MaskNode>;
 /// A tree of type bool with about `size` nodes.
 MaskTree randomMask(std::mt19937 &random, int size);
 
-/// `attn.mod @mask(%table: tensor<?xi32>, %scalar: i32)`.
+/// `attn.mod @mask` with the captures %table, %scalar, %bytes, %shorts, %longs,
+/// %flags and %long_scalar: MaskInputs in order.
 std::string toMod(const MaskTree &tree);
 
-/// In wrapping i32 and f32 arithmetic.
+/// In wrapping i32 and i64, and f32 arithmetic.
 bool evaluate(const MaskTree &tree, const MaskInputs &inputs, int32_t b,
               int32_t h, int32_t q, int32_t kv);
 
