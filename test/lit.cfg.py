@@ -1,6 +1,7 @@
 # The test suite: every .mlir, .test and .py file below this directory that has
 # RUN lines. Parameters (lit -D or ./dev test):
 #   gpu=1         run the cases that REQUIRE: gpu
+#   long=1        run the cases that REQUIRE: long
 #   roundtrip=1   every attn-opt call also checks --verify-roundtrip
 import os
 import shutil
@@ -24,7 +25,7 @@ tool_dirs = [
     "/usr/local/cuda/bin",
 ]
 config.environment["PATH"] = os.pathsep.join(d for d in tool_dirs if d)
-for name in ("HOME", "LD_LIBRARY_PATH", "CUDA_VISIBLE_DEVICES", "TMPDIR"):
+for name in ("HOME", "LD_LIBRARY_PATH", "CUDA_VISIBLE_DEVICES", "TMPDIR", "ATTN_CPU"):
     if name in os.environ:
         config.environment[name] = os.environ[name]
 
@@ -83,12 +84,15 @@ if has_tool("ptxas"):
     config.available_features.add("ptxas")
 if lit_config.params.get("gpu"):
     config.available_features.add("gpu")
+if lit_config.params.get("long"):
+    config.available_features.add("long")
 if has_torch():
     config.available_features.add("torch")
 if has_tool("chromium"):
     config.available_features.add("chromium")
 
-# Nothing here takes minutes: a test that hangs is a failure, not a hung suite.
+# Nothing here takes more than minutes: a test that hangs is a failure, not a hung
+# suite.
 supported, _ = lit_config.maxIndividualTestTimeIsSupported
 if supported:
-    lit_config.maxIndividualTestTime = 600
+    lit_config.maxIndividualTestTime = 1800 if lit_config.params.get("long") else 600

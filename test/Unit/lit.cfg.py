@@ -8,8 +8,18 @@ config.name = "attn-unit"
 config.test_format = lit.formats.GoogleTest(".", "Tests")
 config.test_source_root = os.path.join(config.attn_build_dir, "test", "Unit")
 config.test_exec_root = config.test_source_root
-for name in ("HOME", "LD_LIBRARY_PATH", "OPENBLAS_NUM_THREADS", "CUDA_VISIBLE_DEVICES"):
+for name in (
+    "HOME",
+    "LD_LIBRARY_PATH",
+    "OPENBLAS_NUM_THREADS",
+    "CUDA_VISIBLE_DEVICES",
+    "ATTN_CPU",
+    "ATTN_FUZZ_PROGRAMS",
+    "ATTN_FUZZ_SEED",
+):
     if name in os.environ:
         config.environment[name] = os.environ[name]
 if lit_config.params.get("gpu"):
     config.environment["ATTN_TEST_GPU"] = "1"
+if lit_config.params.get("long"):
+    config.environment["ATTN_TEST_LONG"] = "1"

@@ -149,9 +149,17 @@ private:
 static LogicalResult convertKernel(func::FuncOp func) {
   auto schedule = func->getAttrOfType<ScheduleAttr>("attn.schedule");
   SmallVector<scf::ForallOp> loops(func.getOps<scf::ForallOp>());
-  auto isTensor = [](Type type) { return isa<MemRefType>(type); };
-  if (!schedule || loops.size() != 1 || loops.front().getRank() != 3 ||
-      func.getNumArguments() < 3 ||
+  auto isTensor = [](Type type) {
+    auto memory = dyn_cast<MemRefType>(type);
+    return memory && memory.getRank() == 4 && !memory.isDynamicDim(3) &&
+           memory.getDimSize(3) > 0 && isa<FloatType>(memory.getElementType());
+  };
+  auto isTaskLoop = [](scf::ForallOp loop) {
+    return loop.getRank() == 3 && loop.isNormalized() &&
+           loop.getOutputs().empty();
+  };
+  if (!schedule || loops.size() != 1 || !isTaskLoop(loops.front()) ||
+      !func.getBody().hasOneBlock() || func.getNumArguments() < 3 ||
       !llvm::all_of(func.getArgumentTypes().take_front(3), isTensor))
     return func.emitOpError()
            << "expects a kernel in flash form with a schedule";

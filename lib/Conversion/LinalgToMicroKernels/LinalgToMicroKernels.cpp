@@ -231,6 +231,12 @@ struct LinalgToMicroKernels
     : public attn::impl::LinalgToMicroKernelsPassBase<LinalgToMicroKernels> {
   using Base::Base;
   void runOnOperation() override {
+    if (lanes < 1 || lanes > 1024 || registers < 1 || registers > 1024) {
+      getOperation().emitError()
+          << "expects 'lanes' and 'registers' from 1 to 1024, got "
+          << lanes.getValue() << " and " << registers.getValue();
+      return signalPassFailure();
+    }
     SmallVector<linalg::GenericOp> candidates;
     getOperation().walk(
         [&](linalg::GenericOp op) { candidates.push_back(op); });

@@ -66,6 +66,8 @@ private:
 
 /// Sizes of the loops from the operands' shapes.
 LogicalResult LoopNest::findSizes() {
+  if (!op.hasPureBufferSemantics())
+    return op.emitOpError("expects buffers");
   sizes.resize(op.getNumLoops());
   for (OpOperand &operand : op->getOpOperands()) {
     auto type = dyn_cast<MemRefType>(operand.get().getType());
@@ -106,7 +108,8 @@ void LoopNest::choose() {
   for (Value operand : op->getOperands()) {
     auto type = dyn_cast<MemRefType>(operand.getType());
     if (type && (type.getElementType().isInteger(1) ||
-                 !type.areTrailingDimsContiguous(1)))
+                 !type.getElementType().isIntOrIndexOrFloat() ||
+                 (type.getRank() && !type.areTrailingDimsContiguous(1))))
       possible = false;
   }
   if (possible && VectorBody::canVectorize(op, *candidate))
@@ -188,7 +191,8 @@ void LoopNest::emitBody(SmallVectorImpl<Value> &results) {
   }
   VectorBody body(builder, op, laneDim, lanes, ivs);
   SmallVector<Value> yielded = body.emit(arguments);
-  if (!op->hasAttr("tile.zero_safe") || results.empty()) {
+  if (!op->hasAttr("tile.zero_safe") || results.empty() ||
+      op.getNumDpsInputs() == 0) {
     results.assign(yielded);
     return;
   }
@@ -367,7 +371,16 @@ struct LinalgToVectorLoops
     : public attn::impl::LinalgToVectorLoopsPassBase<LinalgToVectorLoops> {
   using Base::Base;
   void runOnOperation() override {
-    getOperation().walk([](memref::CopyOp copy) { generalizeCopy(copy); });
+    if (width < 1 || width > 4096) {
+      getOperation().emitError()
+          << "expects 'width' from 1 to 4096, got " << width.getValue();
+      return signalPassFailure();
+    }
+    getOperation().walk([](memref::CopyOp copy) {
+      if (isa<MemRefType>(copy.getSource().getType()) &&
+          isa<MemRefType>(copy.getTarget().getType()))
+        generalizeCopy(copy);
+    });
     WalkResult result =
         getOperation().walk([&](linalg::GenericOp op) -> WalkResult {
           return LoopNest(op, width).emit();

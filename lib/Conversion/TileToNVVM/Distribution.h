@@ -112,14 +112,18 @@ private:
   llvm::DenseMap<int64_t, Value> rows, columns;
 };
 
+/// Whether the kernel can be lowered: each operation finds its tiles where it
+/// takes them. Diagnoses the one that does not. What is emitted relies on it.
+LogicalResult checkKernel(gpu::GPUFuncOp func, attn::ScheduleAttr schedule);
+
 /// One warp looks at all of a tile in a ring; i1, the same in all lanes.
 Value findNonfinite(Distribution &d, Value tile);
 
 /// One operation each; the results are recorded in the distribution.
 void emitCopy(Distribution &d, CopyOp op);
 void emitView(Distribution &d, ViewOp op);
-LogicalResult emitContract(Distribution &d, linalg::ContractOp op);
-LogicalResult emitElementwise(Distribution &d, linalg::GenericOp op);
+void emitContract(Distribution &d, linalg::ContractOp op);
+void emitElementwise(Distribution &d, linalg::GenericOp op);
 void emitReduce(Distribution &d, linalg::ReduceOp op);
 void emitAnyAbove(Distribution &d, AnyAboveOp op);
 void emitAnyBeyond(Distribution &d, AnyBeyondOp op);

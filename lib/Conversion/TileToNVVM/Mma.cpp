@@ -9,53 +9,30 @@
 using namespace mlir;
 using namespace mlir::tile;
 
-LogicalResult tile::emitContract(Distribution &d, linalg::ContractOp op) {
+void tile::emitContract(Distribution &d, linalg::ContractOp op) {
   auto lhsType = cast<RankedTensorType>(op.getDpsInputs()[0].getType());
   auto rhsType = cast<RankedTensorType>(op.getDpsInputs()[1].getType());
-  SmallVector<AffineMap> maps = op.getIndexingMapsArray();
-  MLIRContext *context = op.getContext();
   AffineExpr i, j, k;
-  bindDims(context, i, j, k);
-  auto map = [&](AffineExpr x, AffineExpr y) {
-    return AffineMap::get(3, 0, {x, y}, context);
-  };
-  bool transposed = maps[1] == map(j, k);
-  if (maps[0] != map(i, k) || maps[2] != map(i, j) ||
-      (!transposed && maps[1] != map(k, j)))
-    return op.emitOpError()
-           << "expects (i, k) x (k, j) or (i, k) x (j, k) -> (i, j)";
-  if (op->hasAttr("tile.zero_safe"))
-    return op.emitOpError()
-           << "expects a plain product: run tile-split-nonfinite first";
+  bindDims(op.getContext(), i, j, k);
   Product product;
   product.lhs = op.getDpsInputs()[0], product.rhs = op.getDpsInputs()[1];
+  product.transposed = op.getIndexingMapsArray()[1].getResult(0) == j;
   product.depth = lhsType.getDimSize(1);
-  product.columns = rhsType.getDimSize(transposed ? 0 : 1);
-  product.transposed = transposed;
+  product.columns = rhsType.getDimSize(product.transposed ? 0 : 1);
   product.elementType = rhsType.getElementType();
-  bool inRing = d.ringTiles.count(product.rhs);
-  if (!inRing && !d.shared.count(product.rhs))
-    return op.emitOpError() << "expects its right operand in shared memory";
-  if (lhsType.getElementType() != product.elementType)
-    return op.emitOpError()
-           << "expects operands of one element type, got "
-           << lhsType.getElementType() << " and " << product.elementType;
-  if (product.depth % 16 || product.columns % 16)
-    return op.emitOpError() << "expects multiples of 16 columns and products";
   Fragment init = d.fragments.lookup(op.getDpsInits()[0]);
-  if (inRing) {
+  if (d.ringTiles.count(product.rhs)) {
     if (matchPattern(op.getDpsInits()[0], m_AnyZeroFloat()))
       init.clear();
     Fragment result = startProduct(d, product, init);
     if (!op->hasAttr("tile.async"))
       result = awaitProduct(d, result, /*pending=*/0);
     d.fragments[op->getResult(0)] = result;
-    return success();
+    return;
   }
   d.fragments[op->getResult(0)] = product.elementType.isF32()
                                       ? emitProductF32(d, product, init)
                                       : emitProduct16(d, product, init);
-  return success();
 }
 
 namespace {

@@ -36,6 +36,15 @@ struct TensorMapsToNVVM
       if (!shapes)
         continue;
       unsigned count = shapes.size() / 2, arguments = func.getNumArguments();
+      auto isPointer = [](Type type) {
+        return isa<LLVM::LLVMPointerType>(type);
+      };
+      if (count > arguments ||
+          !llvm::all_of(func.getArgumentTypes().take_back(count), isPointer)) {
+        func.emitOpError() << "expects " << count
+                           << " pointers to tensor maps as its last parameters";
+        return signalPassFailure();
+      }
       for (unsigned i = arguments - count; i < arguments; ++i)
         makeConstant(func, i);
     }

@@ -27,29 +27,25 @@ public:
   TileToNVVM(gpu::GPUFuncOp func, attn::ScheduleAttr schedule)
       : func(func), d(func, schedule) {}
 
-  LogicalResult run() {
-    if (failed(convertBlock(func.getBody().front())))
-      return failure();
+  void run() {
+    convertBlock(func.getBody().front());
     // They use each other in both directions: bodies use what loops carry.
     for (Operation *op : dead)
       op->dropAllReferences();
     for (Operation *op : dead)
       op->erase();
-    return success();
   }
 
 private:
-  LogicalResult convertBlock(Block &block) {
+  void convertBlock(Block &block) {
     for (Operation &op : llvm::make_early_inc_range(block)) {
       d.b.setInsertionPoint(&op);
       d.b.setLoc(op.getLoc());
-      if (failed(convert(&op)))
-        return failure();
+      convert(&op);
     }
-    return success();
   }
 
-  LogicalResult convert(Operation *op) {
+  void convert(Operation *op) {
     if (auto loop = dyn_cast<scf::ForOp>(op))
       return convertLoop(loop);
     if (auto branch = dyn_cast<scf::IfOp>(op))
@@ -108,38 +104,28 @@ private:
       emitPassTurn(d, pass);
     } else if (auto constant = dyn_cast<arith::ConstantOp>(op)) {
       if (!isTile(constant.getType()))
-        return success();
-      if (failed(convertConstant(constant)))
-        return failure();
+        return;
+      convertConstant(constant);
     } else if (auto contract = dyn_cast<linalg::ContractOp>(op)) {
-      if (failed(emitContract(d, contract)))
-        return failure();
+      emitContract(d, contract);
     } else if (auto generic = dyn_cast<linalg::GenericOp>(op)) {
-      if (failed(emitElementwise(d, generic)))
-        return failure();
+      emitElementwise(d, generic);
     } else if (auto reduce = dyn_cast<linalg::ReduceOp>(op)) {
       emitReduce(d, reduce);
     } else if (!isa<tensor::EmptyOp>(op)) {
-      if (llvm::any_of(op->getOperandTypes(), isTile) ||
-          llvm::any_of(op->getResultTypes(), isTile))
-        return op->emitOpError() << "cannot be dealt to threads";
-      return success();
+      return;
     }
     dead.push_back(op);
-    return success();
   }
 
   static bool isTile(Type type) { return isa<RankedTensorType>(type); }
 
-  LogicalResult convertConstant(arith::ConstantOp op) {
-    auto splat = dyn_cast<SplatElementsAttr>(op.getValue());
-    if (!splat)
-      return op.emitOpError() << "expects one value for all elements of a tile";
+  void convertConstant(arith::ConstantOp op) {
+    auto splat = cast<SplatElementsAttr>(op.getValue());
     Value scalar = arith::ConstantOp::create(
         d.b, cast<TypedAttr>(splat.getSplatValue<Attribute>()));
     d.fragments[op.getResult()] =
         Fragment(d.fragmentSize(cast<RankedTensorType>(op.getType())), scalar);
-    return success();
   }
 
   //===--- values that regions carry --------------------------------------===//
@@ -206,7 +192,7 @@ private:
     d.words[tile] = std::move(words);
   }
 
-  LogicalResult convertLoop(scf::ForOp loop) {
+  void convertLoop(scf::ForOp loop) {
     if (llvm::none_of(loop.getResultTypes(), isTile))
       return convertBlock(*loop.getBody());
     auto flat =
@@ -216,20 +202,17 @@ private:
     loop.getInductionVar().replaceAllUsesWith(flat.getInductionVar());
     unflatten(loop.getRegionIterArgs(), flat.getRegionIterArgs());
     to->getOperations().splice(to->end(), from->getOperations());
-    if (failed(convertBody(*to)))
-      return failure();
+    convertBody(*to);
     unflatten(loop.getResults(), flat.getResults());
     dead.push_back(loop);
-    return success();
   }
 
-  LogicalResult convertBranch(scf::IfOp branch) {
+  void convertBranch(scf::IfOp branch) {
     if (llvm::none_of(branch.getResultTypes(), isTile)) {
       for (Region *region : branch.getRegions())
         for (Block &block : *region)
-          if (failed(convertBlock(block)))
-            return failure();
-      return success();
+          convertBlock(block);
+      return;
     }
     auto flat = scf::IfOp::create(d.b, flattenTypes(branch.getResultTypes()),
                                   branch.getCondition(), /*addThenBlock=*/true,
@@ -238,12 +221,10 @@ private:
          llvm::zip(branch->getRegions(), flat->getRegions())) {
       Block &block = to.front();
       block.getOperations().splice(block.end(), from.front().getOperations());
-      if (failed(convertBody(block)))
-        return failure();
+      convertBody(block);
     }
     unflatten(branch.getResults(), flat.getResults());
     dead.push_back(branch);
-    return success();
   }
 
   /// `number`, and what follows from it, computed again in each attempt: LLVM
@@ -257,12 +238,11 @@ private:
   }
 
   /// A loop over tasks carries numbers; one over attempts results in tiles.
-  LogicalResult convertWhile(scf::WhileOp loop) {
-    if (llvm::none_of(loop.getResultTypes(), isTile))
-      return failed(convertBlock(*loop.getBeforeBody())) ||
-                     failed(convertBlock(*loop.getAfterBody()))
-                 ? failure()
-                 : success();
+  void convertWhile(scf::WhileOp loop) {
+    if (llvm::none_of(loop.getResultTypes(), isTile)) {
+      convertBlock(*loop.getBeforeBody());
+      return convertBlock(*loop.getAfterBody());
+    }
     SmallVector<Type> types = flattenTypes(loop.getResultTypes());
     auto flat = scf::WhileOp::create(d.b, types, loop.getInits());
     Block *before = d.b.createBlock(
@@ -285,8 +265,7 @@ private:
          llvm::make_early_inc_range(before->without_terminator())) {
       d.b.setInsertionPoint(&op);
       d.b.setLoc(op.getLoc());
-      if (failed(convert(&op)))
-        return failure();
+      convert(&op);
     }
     d.thread = outside;
     d.b.setInsertionPoint(condition);
@@ -295,23 +274,20 @@ private:
     condition.erase();
     unflatten(loop.getResults(), flat.getResults());
     dead.push_back(loop);
-    return success();
   }
 
   /// Converts a body whose yield still yields tiles.
-  LogicalResult convertBody(Block &block) {
+  void convertBody(Block &block) {
     auto yield = cast<scf::YieldOp>(block.back());
     for (Operation &op :
          llvm::make_early_inc_range(block.without_terminator())) {
       d.b.setInsertionPoint(&op);
       d.b.setLoc(op.getLoc());
-      if (failed(convert(&op)))
-        return failure();
+      convert(&op);
     }
     d.b.setInsertionPoint(yield);
     scf::YieldOp::create(d.b, flatten(yield.getOperands()));
     yield.erase();
-    return success();
   }
 
   gpu::GPUFuncOp func;
@@ -333,8 +309,9 @@ struct TileToNVVMDriver : attn::impl::TileToNVVMPassBase<TileToNVVMDriver> {
                          << " warps, got a query tile of " << schedule.getQ();
       return signalPassFailure();
     }
-    if (failed(TileToNVVM(func, schedule).run()))
-      signalPassFailure();
+    if (failed(checkKernel(func, schedule)))
+      return signalPassFailure();
+    TileToNVVM(func, schedule).run();
   }
 };
 

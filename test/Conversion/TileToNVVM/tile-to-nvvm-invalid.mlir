@@ -133,3 +133,180 @@ gpu.module @kernels {
     gpu.return
   }
 }
+
+// -----
+
+gpu.module @kernels {
+  gpu.func @stored(%m: memref<16x24xbf16, #gpu.address_space<workgroup>>, %o: memref<?x16xbf16, strided<[16, 1]>>, %i: index) kernel attributes {attn.schedule = #attn.schedule<q = 16, kv = 16>} {
+    %v = tile.view %m : memref<16x24xbf16, #gpu.address_space<workgroup>> -> tensor<16x16xbf16>
+    // expected-error @+1 {{'tile.store' op expects 'tensor<16x16xbf16>' in registers, got it in shared memory}}
+    tile.store %v, %o[%i] : tensor<16x16xbf16>, memref<?x16xbf16, strided<[16, 1]>>
+    gpu.return
+  }
+}
+
+// -----
+
+gpu.module @kernels {
+  gpu.func @from_ring(%o: memref<?x64xbf16, strided<[64, 1]>>, %i: index, %n: i32) kernel attributes {attn.schedule = #attn.schedule<q = 64, kv = 64, warps = 4, producers = 4>} {
+    %r = tile.ring offset 0 barriers 0 readers 4 : !tile.ring<1 x tensor<64x64xbf16>>
+    %t = tile.read %r at %n : !tile.ring<1 x tensor<64x64xbf16>> -> tensor<64x64xbf16>
+    // expected-error @+1 {{'tile.store' op expects 'tensor<64x64xbf16>' in registers, got it in a ring}}
+    tile.store %t, %o[%i] : tensor<64x64xbf16>, memref<?x64xbf16, strided<[64, 1]>>
+    gpu.return
+  }
+}
+
+// -----
+
+gpu.module @kernels {
+  gpu.func @foreign_ring(%r: !tile.ring<1 x tensor<64x64xbf16>>, %n: i32) kernel attributes {attn.schedule = #attn.schedule<q = 16, kv = 16>} {
+    // expected-error @+1 {{'tile.release' op expects a ring that tile.ring makes}}
+    tile.release %r at %n : !tile.ring<1 x tensor<64x64xbf16>>
+    gpu.return
+  }
+}
+
+// -----
+
+gpu.module @kernels {
+  gpu.func @rows() kernel attributes {attn.schedule = #attn.schedule<q = 16, kv = 16>} {
+    // expected-error @+1 {{'arith.constant' op expects tiles in registers with 16 rows and a multiple of 8 columns, at most 256, got 'tensor<32x16xf32>'}}
+    %c = arith.constant dense<0.0> : tensor<32x16xf32>
+    gpu.return
+  }
+}
+
+// -----
+
+gpu.module @kernels {
+  gpu.func @columns() kernel attributes {attn.schedule = #attn.schedule<q = 16, kv = 16>} {
+    // expected-error @+1 {{'arith.constant' op expects tiles in registers with 16 rows and a multiple of 8 columns, at most 256, got 'tensor<16x512xf32>'}}
+    %c = arith.constant dense<0.0> : tensor<16x512xf32>
+    gpu.return
+  }
+}
+
+// -----
+
+gpu.module @kernels {
+  gpu.func @turns() kernel attributes {attn.schedule = #attn.schedule<q = 16, kv = 16>} {
+    // expected-error @+1 {{'tile.take_turn' op expects a schedule with producers}}
+    tile.take_turn
+    gpu.return
+  }
+}
+
+// -----
+
+gpu.module @kernels {
+  gpu.func @channels(%s: memref<?x?xbf16, strided<[16, 1]>>, %d: memref<16x24xbf16, #gpu.address_space<workgroup>>, %i: index) kernel attributes {attn.schedule = #attn.schedule<q = 16, kv = 16>} {
+    // expected-error @+1 {{'tile.copy' op expects memory of f32, f16 or bf16 with a static channel dimension of stride 1, got}}
+    tile.copy %s[%i] to %d : memref<?x?xbf16, strided<[16, 1]>> to memref<16x24xbf16, #gpu.address_space<workgroup>>
+    gpu.return
+  }
+}
+
+// -----
+
+gpu.module @kernels {
+  gpu.func @padding(%s: memref<?x8xbf16, strided<[16, 1]>>, %d: memref<16x8xbf16, #gpu.address_space<workgroup>>, %i: index) kernel attributes {attn.schedule = #attn.schedule<q = 16, kv = 16>} {
+    // expected-error @+1 {{'tile.copy' op expects at most 1024 rows of 32 to 1024 elements, padded by 16 bytes, got}}
+    tile.copy %s[%i] to %d : memref<?x8xbf16, strided<[16, 1]>> to memref<16x8xbf16, #gpu.address_space<workgroup>>
+    gpu.return
+  }
+}
+
+// -----
+
+gpu.module @kernels {
+  gpu.func @global_view(%m: memref<16x24xbf16>) kernel attributes {attn.schedule = #attn.schedule<q = 16, kv = 16>} {
+    // expected-error @+1 {{'tile.view' op expects rows of f32, f16 or bf16 in workgroup memory, got 'memref<16x24xbf16>'}}
+    %v = tile.view %m : memref<16x24xbf16> -> tensor<16x16xbf16>
+    gpu.return
+  }
+}
+
+// -----
+
+gpu.module @kernels {
+  gpu.func @transposed(%n: index) kernel attributes {attn.schedule = #attn.schedule<q = 16, kv = 16>} {
+    %t = arith.constant dense<0.0> : tensor<16x16xf32>
+    %e = tensor.empty() : tensor<16x16xf32>
+    // expected-error @+1 {{'linalg.generic' op expects tiles that are read in order, got affine_map<(d0, d1) -> (d1, d0)>}}
+    %s = linalg.generic {indexing_maps = [affine_map<(i, j) -> (j, i)>, affine_map<(i, j) -> (i, j)>], iterator_types = ["parallel", "parallel"]}
+        ins(%t : tensor<16x16xf32>) outs(%e : tensor<16x16xf32>) {
+    ^bb0(%x: f32, %y: f32):
+      linalg.yield %x : f32
+    } -> tensor<16x16xf32>
+    gpu.return
+  }
+}
+
+// -----
+
+gpu.module @kernels {
+  gpu.func @old_value(%n: index) kernel attributes {attn.schedule = #attn.schedule<q = 16, kv = 16>} {
+    %t = arith.constant dense<0.0> : tensor<16x16xf32>
+    // expected-error @+1 {{'linalg.generic' op expects a result that is written in order and not read}}
+    %s = linalg.generic {indexing_maps = [affine_map<(i, j) -> (i, j)>], iterator_types = ["parallel", "parallel"]}
+        outs(%t : tensor<16x16xf32>) {
+    ^bb0(%y: f32):
+      linalg.yield %y : f32
+    } -> tensor<16x16xf32>
+    gpu.return
+  }
+}
+
+// -----
+
+gpu.module @kernels {
+  gpu.func @from_shared(%n: index, %m: memref<16x24xbf16, #gpu.address_space<workgroup>>) kernel attributes {attn.schedule = #attn.schedule<q = 16, kv = 16>} {
+    %t = tile.view %m : memref<16x24xbf16, #gpu.address_space<workgroup>> -> tensor<16x16xbf16>
+    %e = tensor.empty() : tensor<16x16xbf16>
+    // expected-error @+1 {{'linalg.generic' op expects 'tensor<16x16xbf16>' in registers, got it in shared memory}}
+    %s = linalg.generic {indexing_maps = [affine_map<(i, j) -> (i, j)>, affine_map<(i, j) -> (i, j)>], iterator_types = ["parallel", "parallel"]}
+        ins(%t : tensor<16x16xbf16>) outs(%e : tensor<16x16xbf16>) {
+    ^bb0(%x: bf16, %y: bf16):
+      linalg.yield %x : bf16
+    } -> tensor<16x16xbf16>
+    gpu.return
+  }
+}
+
+// -----
+
+gpu.module @kernels {
+  gpu.func @rows_reduced() kernel attributes {attn.schedule = #attn.schedule<q = 16, kv = 16>} {
+    %t = arith.constant dense<0.0> : tensor<16x16xf32>
+    %r = arith.constant dense<0.0> : tensor<16xf32>
+    // expected-error @+1 {{'linalg.reduce' op expects the columns of a matrix of 32-bit elements, got 'tensor<16x16xf32>'}}
+    %s = linalg.reduce { arith.addf } ins(%t : tensor<16x16xf32>) outs(%r : tensor<16xf32>) dimensions = [0]
+    gpu.return
+  }
+}
+
+// -----
+
+gpu.module @kernels {
+  gpu.func @carried(%m: memref<16x24xbf16, #gpu.address_space<workgroup>>, %n: index) kernel attributes {attn.schedule = #attn.schedule<q = 16, kv = 16>} {
+    %t = tile.view %m : memref<16x24xbf16, #gpu.address_space<workgroup>> -> tensor<16x16xbf16>
+    // expected-error @+1 {{'scf.for' op expects 'tensor<16x16xbf16>' in registers, got it in shared memory}}
+    %s = scf.for %i = %n to %n step %n iter_args(%x = %t) -> (tensor<16x16xbf16>) {
+      scf.yield %x : tensor<16x16xbf16>
+    }
+    gpu.return
+  }
+}
+
+// -----
+
+gpu.module @kernels {
+  gpu.func @nested(%n: i32, %counter: !llvm.ptr<1>) kernel attributes {attn.schedule = #attn.schedule<q = 16, kv = 16>} {
+    // expected-error @+1 {{'tile.tasks' op cannot be dealt to threads}}
+    tile.tasks %n from %counter {
+    ^bb0(%task: i32):
+    } : !llvm.ptr<1>
+    gpu.return
+  }
+}

@@ -73,19 +73,19 @@ func.func @store_c3(%t: tensor<64x16xf32>, %m: memref<?x?x?x64xf32>, %i: index) 
 // -----
 
 // ring_c1: nothing to go round.
-// expected-error @+1 {{expects at least one stage, got 0}}
+// expected-error @+1 {{expects 1 to 64 stages, got 0}}
 func.func private @ring_c1(!tile.ring<0 x tensor<64x64xbf16>>)
 
 // -----
 
 // ring_c2: the swizzle is one of 16-bit elements.
-// expected-error @+1 {{expects tiles of 16-bit elements with at most 256 rows, a multiple of 8, got 'tensor<64x64xf32>'}}
+// expected-error @+1 {{expects tiles of f16 or bf16 with 8 to 256 rows, a multiple of 8, and 1 to 256 columns, got 'tensor<64x64xf32>'}}
 func.func private @ring_c2(!tile.ring<1 x tensor<64x64xf32>>)
 
 // -----
 
 // ring_c2: eight rows are one pattern.
-// expected-error @+1 {{a multiple of 8, got 'tensor<20x64xbf16>'}}
+// expected-error @+1 {{and 1 to 256 columns, got 'tensor<20x64xbf16>'}}
 func.func private @ring_c2(!tile.ring<1 x tensor<20x64xbf16>>)
 
 // -----
@@ -116,7 +116,7 @@ func.func @read_c1(%r: !tile.ring<1 x tensor<64x64xbf16>>, %n: i32) {
 // -----
 
 // ring_c2: a word of 64 bits for each number.
-// expected-error @+1 {{a multiple of 8, got 'tensor<2xi32>'}}
+// expected-error @+1 {{and 1 to 256 columns, got 'tensor<2xi32>'}}
 func.func private @ring_c2(!tile.ring<1 x tensor<2xi32>>)
 
 // -----
@@ -194,6 +194,220 @@ func.func @bounds(%scores: tensor<128x64xf32>, %bounds: tensor<64xf32>) {
   %any = tile.any_above %scores, %bounds : tensor<128x64xf32>, tensor<64xf32>
   return
 }
+
+// -----
+
+// load_c1: neither a vector nor a matrix.
+func.func @load_c1(%m: memref<?x?x?x64xf32>, %i: index) {
+  // expected-error @+1 {{expects a tile of rank 1 or 2, got 'tensor<2x4x64xf32>'}}
+  %t = tile.load %m[%i, %i, %i] : memref<?x?x?x64xf32> -> tensor<2x4x64xf32>
+  return
+}
+
+// -----
+
+// load_c1: no rows in memory.
+func.func @load_c1(%m: memref<64xf32, strided<[1]>>) {
+  // expected-error @+1 {{expects memory of at least the tile's rank 2, got 'memref<64xf32, strided<[1]>>'}}
+  %t = tile.load %m[] : memref<64xf32, strided<[1]>> -> tensor<2x64xf32>
+  return
+}
+
+// -----
+
+// has_nonfinite_c1: integers are all finite.
+func.func @has_nonfinite_c1(%t: tensor<4x4xi32>) {
+  // expected-error @+1 {{expects a vector or matrix of f32, f16 or bf16, got 'tensor<4x4xi32>'}}
+  %x = tile.has_nonfinite %t : tensor<4x4xi32>
+  return
+}
+
+// -----
+
+// copy_c1: a vector has no rows.
+func.func @copy_c1(%m: memref<?x64xbf16, strided<[64, 1]>>, %d: memref<64xbf16, #gpu.address_space<workgroup>>, %i: index) {
+  // expected-error @+1 {{expects shared memory of rank 2, got}}
+  tile.copy %m[%i] to %d : memref<?x64xbf16, strided<[64, 1]>> to memref<64xbf16, #gpu.address_space<workgroup>>
+  return
+}
+
+// -----
+
+// combine_threads_c1: sums are vectors.
+func.func @combine_threads_c1(%t: tensor<16x16xf32>) {
+  // expected-error @+1 {{expects a vector of f32, got 'tensor<16x16xf32>'}}
+  %x = tile.combine_threads %t : tensor<16x16xf32>
+  return
+}
+
+// -----
+
+// any_above_c1: bits of f32 are in order.
+func.func @any_above_c1(%t: tensor<16x16xf16>, %u: tensor<16xf16>) {
+  // expected-error @+1 {{expects elements and bounds of f32, got 'tensor<16x16xf16>' and 'tensor<16xf16>'}}
+  %x = tile.any_above %t, %u : tensor<16x16xf16>, tensor<16xf16>
+  return
+}
+
+// -----
+
+// add_nonfinite_c1: sizes of no product.
+func.func @add_nonfinite_c1(%w: tensor<16x8xf16>, %v: tensor<16x16xf16>, %i: tensor<16x16xf32>) {
+  // expected-error @+1 {{expects the sizes of a product, got 'tensor<16x8xf16>', 'tensor<16x16xf16>' and 'tensor<16x16xf32>'}}
+  %x = tile.add_nonfinite %w, %v, %i : tensor<16x8xf16>, tensor<16x16xf16>, tensor<16x16xf32>
+  return
+}
+
+// -----
+
+// add_nonfinite_c1: sums are f32.
+func.func @add_nonfinite_c1(%w: tensor<16x16xf16>) {
+  // expected-error @+1 {{expects weights and values of f32, f16 or bf16 and a result of f32, got}}
+  %x = tile.add_nonfinite %w, %w, %w : tensor<16x16xf16>, tensor<16x16xf16>, tensor<16x16xf16>
+  return
+}
+
+// -----
+
+// clear_nonfinite_c1: elements of another width.
+func.func @clear_nonfinite_c1(%t: tensor<16x16xf64>) {
+  // expected-error @+1 {{expects a matrix of f32, f16 or bf16, got 'tensor<16x16xf64>'}}
+  tile.clear_nonfinite %t : tensor<16x16xf64>
+  return
+}
+
+// -----
+
+// ring_c1: below its start.
+func.func @ring_c1() {
+  // expected-error @+1 {{expects 'offset' from 0 to 262144, got -1024}}
+  %r = tile.ring offset -1024 barriers 0 readers 4 : !tile.ring<1 x tensor<64x64xbf16>>
+  return
+}
+
+// -----
+
+// ring_c1: no block has as much.
+func.func @ring_c1() {
+  // expected-error @+1 {{expects 'barriers' from 0 to 262144, got 1048576}}
+  %r = tile.ring offset 0 barriers 1048576 readers 4 : !tile.ring<1 x tensor<64x64xbf16>>
+  return
+}
+
+// -----
+
+// ring_c2: more warps than a block has.
+func.func @ring_c2() {
+  // expected-error @+1 {{expects 1 to 32 'readers', got 33}}
+  %r = tile.ring offset 0 barriers 0 readers 33 : !tile.ring<1 x tensor<64x64xbf16>>
+  return
+}
+
+// -----
+
+// read_c1: numbers are no tile.
+func.func @read_c1(%r: !tile.ring<1 x tensor<2xi64>>, %n: i32) {
+  // expected-error @+1 {{expects a ring of tiles, got '!tile.ring<1 x tensor<2xi64>>'}}
+  %t = tile.read %r at %n : !tile.ring<1 x tensor<2xi64>> -> tensor<2xi64>
+  return
+}
+
+// -----
+
+// fill_c1: nothing to copy to.
+func.func @fill_c1(%r: !tile.ring<1 x tensor<2xi64>>, %n: i32, %map: !llvm.ptr, %i: index) {
+  // expected-error @+1 {{expects a ring of tiles, got '!tile.ring<1 x tensor<2xi64>>'}}
+  tile.fill %r at %n from %map[%i] : !tile.ring<1 x tensor<2xi64>>
+  return
+}
+
+// -----
+
+// fill_c1: maps have no more.
+func.func @fill_c1(%r: !tile.ring<1 x tensor<64x64xbf16>>, %n: i32, %map: !llvm.ptr, %i: index) {
+  // expected-error @+1 {{expects 1 to 4 offsets, got 5}}
+  tile.fill %r at %n from %map[%i, %i, %i, %i, %i] : !tile.ring<1 x tensor<64x64xbf16>>
+  return
+}
+
+// -----
+
+// drain_c2: the row has to be named.
+func.func @drain_c2(%t: tensor<64x64xbf16>, %r: !tile.ring<1 x tensor<64x64xbf16>>, %n: i32, %map: !llvm.ptr) {
+  // expected-error @+1 {{expects 1 to 4 offsets, got 0}}
+  tile.drain %t through %r at %n to %map[] : tensor<64x64xbf16>, !tile.ring<1 x tensor<64x64xbf16>>
+  return
+}
+
+// -----
+
+// await_c1: products are f32.
+func.func @await_c1(%t: tensor<64x64xbf16>) {
+  // expected-error @+1 {{expects a matrix of f32, got 'tensor<64x64xbf16>'}}
+  %x = tile.await %t pending 0 : tensor<64x64xbf16>
+  return
+}
+
+// -----
+
+// await_c1: a row vector.
+func.func @await_c1(%t: tensor<64x64xf32>) {
+  // expected-error @+1 {{expects a vector of f32 after 'after', got 'tensor<64x64xf32>'}}
+  %x = tile.await %t pending 0 after %t : tensor<64x64xf32> : tensor<64x64xf32>
+  return
+}
+
+// -----
+
+// await_c2: what the instruction takes.
+func.func @await_c2(%t: tensor<64x64xf32>) {
+  // expected-error @+1 {{expects 'pending' from 0 to 7, got 8}}
+  %x = tile.await %t pending 8 : tensor<64x64xf32>
+  return
+}
+
+// -----
+
+// inspect_c1: the warp knows two types.
+func.func @inspect_c1(%t: tensor<64x64xf32>, %c: i1, %r: !tile.ring<1 x tensor<1xi64>>, %n: i32) {
+  // expected-error @+1 {{expects a matrix of f16 or bf16, got 'tensor<64x64xf32>'}}
+  tile.inspect %t if %c into %r at %n : tensor<64x64xf32>, !tile.ring<1 x tensor<1xi64>>
+  return
+}
+
+// -----
+
+// inspect_c1: an answer is a number.
+func.func @inspect_c1(%t: tensor<64x64xf16>, %c: i1, %r: !tile.ring<1 x tensor<64x64xf16>>, %n: i32) {
+  // expected-error @+1 {{expects a ring of numbers, got '!tile.ring<1 x tensor<64x64xf16>>'}}
+  tile.inspect %t if %c into %r at %n : tensor<64x64xf16>, !tile.ring<1 x tensor<64x64xf16>>
+  return
+}
+
+// -----
+
+// inspected_c1: an answer is a number.
+func.func @inspected_c1(%t: tensor<64x64xf16>, %r: !tile.ring<1 x tensor<64x64xf16>>, %n: i32) {
+  // expected-error @+1 {{expects a ring of numbers, got '!tile.ring<1 x tensor<64x64xf16>>'}}
+  %x = tile.inspected %t in %r at %n : tensor<64x64xf16>, !tile.ring<1 x tensor<64x64xf16>>
+  return
+}
+
+// -----
+
+// An index that no memory would hold the numbers of.
+func.func @number_far(%r: !tile.ring<2 x tensor<2xi64>>, %n: i32) {
+  // expected-error @+1 {{expects a ring for 4286578689 numbers, got 'tensor<2xi64>'}}
+  %x = tile.task_number 4286578688 of %r at %n : !tile.ring<2 x tensor<2xi64>> -> i32
+  return
+}
+
+// -----
+
+// ring_c2: more numbers than anybody sends.
+// expected-error @+1 {{expects 1 to 64 numbers, got 'tensor<65xi64>'}}
+func.func private @ring_c2(!tile.ring<1 x tensor<65xi64>>)
+
 
 // -----
 

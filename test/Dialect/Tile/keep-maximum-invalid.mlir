@@ -31,3 +31,19 @@ gpu.module @kernels {
     gpu.return
   }
 }
+
+// The slack has to be a number of the scores' type.
+gpu.module @slack {
+  gpu.func @not_a_number(%s: tensor<64x32xf32>, %old: !r) {
+    %empty = tensor.empty() : !r
+    %max = linalg.reduce { arith.maxnumf } ins(%s : tensor<64x32xf32>) outs(%old : !r) dimensions = [1]
+    // expected-error @+1 {{expects a maximum that nothing else uses, which starts at the old one, and the old one}}
+    %new = linalg.generic {indexing_maps = [#row, #row, #row], iterator_types = ["parallel"]}
+        ins(%max, %old : !r, !r) outs(%empty : !r) attrs = {tile.slack} {
+    ^bb0(%x: f32, %y: f32, %e: f32):
+      linalg.yield %x : f32
+    } -> !r
+    "test.use"(%new) : (!r) -> ()
+    gpu.return
+  }
+}

@@ -38,3 +38,27 @@ gpu.module @kernels {
     gpu.return
   }
 }
+
+// -----
+
+#a = affine_map<(i, j, d) -> (i, d)>
+#b = affine_map<(i, j, d) -> (d, j)>
+#c = affine_map<(i, j, d) -> (i, j)>
+#schedule = #attn.schedule<q = 128, kv = 64, warps = 8, producers = 4>
+!h = tensor<64x64xbf16>
+!f = tensor<64x64xf32>
+!r = !tile.ring<2 x tensor<64x64xbf16>>
+gpu.module @kernels {
+  gpu.func @scores_read_late(%q: !h, %k: !r, %v: !r, %n: index, %p: i32, %zero: !f) attributes {attn.schedule = #schedule} {
+    %c1 = arith.constant 1 : index
+    %r = scf.for %j = %c1 to %n step %c1 iter_args(%acc = %zero) -> !f {
+      %kt = tile.read %k at %p : !r -> !h
+      %s = linalg.contract indexing_maps = [#a, #b, #c] ins(%q, %kt : !h, !h) outs(%zero : !f) -> !f
+      %vt = tile.read %v at %p : !r -> !h
+      // expected-error @+1 {{'linalg.contract' op expects scores and keys to be read before the product of the step}}
+      %o = linalg.contract indexing_maps = [#a, #b, #c] ins(%q, %vt : !h, !h) outs(%s : !f) -> !f
+      scf.yield %o : !f
+    }
+    gpu.return
+  }
+}

@@ -55,3 +55,19 @@ func.func @scores(%q: memref<?x16xbf16>, %k: memref<?x16xbf16>, %out: memref<?x3
   tile.store %r, %out[%c0] : tensor<64x32xf32>, memref<?x32xf32>
   return
 }
+
+// Buffers have no transposed form: a product on them stays as it is.
+// CHECK-LABEL: func.func @buffers(
+// CHECK: linalg.generic {{.*}} ins(%{{.*}}, %{{.*}} : memref<7x5xf32>, memref<5x20xf32>) outs(%{{.*}} : memref<7x20xf32>)
+func.func @buffers(%a: memref<7x5xf32>, %b: memref<5x20xf32>, %c: memref<7x20xf32>) {
+  linalg.matmul ins(%a, %b : memref<7x5xf32>, memref<5x20xf32>) outs(%c : memref<7x20xf32>)
+  return
+}
+
+// Nor have tiles of unknown size.
+// CHECK-LABEL: func.func @dynamic(
+// CHECK: linalg.generic {{.*}} outs(%{{.*}} : tensor<?x20xf32>)
+func.func @dynamic(%a: tensor<?x5xf32>, %b: tensor<5x20xf32>, %c: tensor<?x20xf32>) -> tensor<?x20xf32> {
+  %r = linalg.matmul ins(%a, %b : tensor<?x5xf32>, tensor<5x20xf32>) outs(%c : tensor<?x20xf32>) -> tensor<?x20xf32>
+  return %r : tensor<?x20xf32>
+}

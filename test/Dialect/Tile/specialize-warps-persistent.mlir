@@ -71,3 +71,28 @@ gpu.module @kernels {
     gpu.return
   }
 }
+
+// What is loaded and not read is released all the same.
+// CHECK-LABEL: gpu.func @unread(
+// CHECK: tile.ring offset 1024
+// CHECK: %[[UNREAD:.*]] = tile.ring offset 17408
+// CHECK: tile.receive_task
+// CHECK: scf.for
+// CHECK: tile.release %[[UNREAD]]
+gpu.module @unread_kernels {
+  gpu.func @unread(%q: !m, %k: !m, %o: !m, %count: i32, %counter: !llvm.ptr<1>) kernel
+      attributes {attn.schedule = #attn.schedule<q = 128, kv = 64, warps = 8, producers = 4, persistent = true>} {
+    %c0 = arith.constant 0 : index
+    %c1 = arith.constant 1 : index
+    tile.tasks %count from %counter {
+    ^bb0(%task: i32):
+      %high = arith.index_cast %task : i32 to index
+      %qt = tile.load %q[%high] : !m -> tensor<128x64xbf16>
+      scf.for %j = %c0 to %high step %c1 {
+        %kt = tile.load %k[%j] : !m -> !t
+      }
+      tile.store %qt, %o[%high] : tensor<128x64xbf16>, !m
+    } : !llvm.ptr<1>
+    gpu.return
+  }
+}

@@ -42,3 +42,44 @@ gpu.module @kernels {
     gpu.return
   }
 }
+
+// -----
+
+#a = affine_map<(i, j, d) -> (i, d)>
+#b = affine_map<(i, j, d) -> (d, j)>
+#c = affine_map<(i, j, d) -> (i, j)>
+!h = tensor<16x16xbf16>
+!f = tensor<16x16xf32>
+gpu.module @kernels {
+  gpu.func @no_other_branch(%p: !h, %v: !h, %acc: !f, %dirty: i1) {
+    // expected-error @+1 {{'scf.if' op expects a product in both branches}}
+    scf.if %dirty {
+      %x = linalg.contract indexing_maps = [#a, #b, #c] {tile.zero_safe}
+        ins(%p, %v : !h, !h) outs(%acc : !f) -> !f
+    }
+    gpu.return
+  }
+}
+
+// -----
+
+#a = affine_map<(i, j, d) -> (i, d)>
+#b = affine_map<(i, j, d) -> (d, j)>
+#c = affine_map<(i, j, d) -> (i, j)>
+!h = tensor<16x16xbf16>
+!f = tensor<16x16xf32>
+gpu.module @kernels {
+  gpu.func @both_safe(%p: !h, %v: !h, %acc: !f, %dirty: i1) {
+    %r = scf.if %dirty -> !f {
+      // expected-error @+1 {{'linalg.contract' op expects the same product, not zero-safe, in the other branch}}
+      %x = linalg.contract indexing_maps = [#a, #b, #c] {tile.zero_safe}
+        ins(%p, %v : !h, !h) outs(%acc : !f) -> !f
+      scf.yield %x : !f
+    } else {
+      %x = linalg.contract indexing_maps = [#a, #b, #c] {tile.zero_safe}
+        ins(%p, %v : !h, !h) outs(%acc : !f) -> !f
+      scf.yield %x : !f
+    }
+    gpu.return
+  }
+}

@@ -8,7 +8,10 @@
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/Matchers.h"
+#include "llvm/Support/MathExtras.h"
 #include "llvm/Support/raw_ostream.h"
+
+#include <limits>
 
 namespace mlir::attn {
 #define GEN_PASS_DEF_ATTNPRINTMASKANALYSISPASS
@@ -25,6 +28,24 @@ struct PrintMaskAnalysis
 
   void runOnOperation() override {
     markAllAnalysesPreserved();
+    constexpr int64_t most = std::numeric_limits<int32_t>::max();
+    for (int64_t size : {queries.getValue(), keys.getValue(),
+                         queryTile.getValue(), keyTile.getValue()})
+      if (size < 0 || size > most) {
+        getOperation().emitError()
+            << "expects sizes from 0 to " << most << ", got " << size;
+        return signalPassFailure();
+      }
+    if (queryTile == 0 || keyTile == 0) {
+      getOperation().emitError() << "expects tiles of at least 1 position";
+      return signalPassFailure();
+    }
+    constexpr int64_t mostTiles = 1 << 20;
+    if (llvm::divideCeil(queries, queryTile) * llvm::divideCeil(keys, keyTile) >
+        mostTiles) {
+      getOperation().emitError() << "expects at most " << mostTiles << " tiles";
+      return signalPassFailure();
+    }
     for (ModOp mod : getOperation().getOps<ModOp>()) {
       if (!mod.standsAlone()) {
         mod.emitOpError() << "expects a mod that stands alone: run "

@@ -33,6 +33,11 @@ void TileDialect::initialize() {
 /// What tile.load and tile.store have in common (their C1 to C3).
 static LogicalResult verifyTransfer(Operation *op, MemRefType memory,
                                     RankedTensorType tile, size_t offsets) {
+  if (tile.getRank() != 1 && tile.getRank() != 2)
+    return op->emitOpError() << "expects a tile of rank 1 or 2, got " << tile;
+  if (memory.getRank() < tile.getRank())
+    return op->emitOpError() << "expects memory of at least the tile's rank "
+                             << tile.getRank() << ", got " << memory;
   int64_t wanted = memory.getRank() - (tile.getRank() == 1 ? 0 : 1);
   if (static_cast<int64_t>(offsets) != wanted)
     return op->emitOpError()
@@ -65,6 +70,8 @@ LogicalResult StoreOp::verify() {
 
 LogicalResult CopyOp::verify() {
   auto dest = cast<MemRefType>(getDest().getType());
+  if (dest.getRank() != 2)
+    return emitOpError() << "expects shared memory of rank 2, got " << dest;
   return verifyTransfer(
       *this, cast<MemRefType>(getSource().getType()),
       RankedTensorType::get(dest.getShape(), dest.getElementType()),
@@ -83,6 +90,30 @@ LogicalResult ViewOp::verify() {
   return success();
 }
 
+/// Whether `tile` has elements, which are numbers of a matrix unit.
+static bool holdsNumbers(RankedTensorType tile) {
+  Type element = tile.getElementType();
+  return (element.isF32() || element.isF16() || element.isBF16()) &&
+         tile.getNumElements() > 0;
+}
+
+LogicalResult HasNonfiniteOp::verify() {
+  // C1
+  auto tile = cast<RankedTensorType>(getTile().getType());
+  if (!holdsNumbers(tile) || tile.getRank() < 1 || tile.getRank() > 2)
+    return emitOpError()
+           << "expects a vector or matrix of f32, f16 or bf16, got " << tile;
+  return success();
+}
+
+LogicalResult CombineThreadsOp::verify() {
+  // C1
+  auto partial = cast<RankedTensorType>(getPartial().getType());
+  if (partial.getRank() != 1 || !partial.getElementType().isF32())
+    return emitOpError() << "expects a vector of f32, got " << partial;
+  return success();
+}
+
 LogicalResult AnyAboveOp::verify() {
   // C1
   auto tile = cast<RankedTensorType>(getTile().getType());
@@ -91,6 +122,58 @@ LogicalResult AnyAboveOp::verify() {
       tile.getDimSize(0) != bounds.getDimSize(0))
     return emitOpError() << "expects a bound for each row of " << tile
                          << ", got " << bounds;
+  if (!tile.getElementType().isF32() || !bounds.getElementType().isF32() ||
+      tile.getNumElements() == 0)
+    return emitOpError() << "expects elements and bounds of f32, got " << tile
+                         << " and " << bounds;
+  return success();
+}
+
+LogicalResult AddNonfiniteOp::verify() {
+  // C1
+  auto weights = cast<RankedTensorType>(getWeights().getType());
+  auto values = cast<RankedTensorType>(getValues().getType());
+  auto init = cast<RankedTensorType>(getInit().getType());
+  if (weights.getRank() != 2 || values.getRank() != 2 || init.getRank() != 2 ||
+      weights.getDimSize(1) != values.getDimSize(0) ||
+      init.getDimSize(0) != weights.getDimSize(0) ||
+      init.getDimSize(1) != values.getDimSize(1))
+    return emitOpError() << "expects the sizes of a product, got " << weights
+                         << ", " << values << " and " << init;
+  if (!holdsNumbers(weights) || !holdsNumbers(values) ||
+      weights.getElementType() != values.getElementType() ||
+      !init.getElementType().isF32())
+    return emitOpError() << "expects weights and values of f32, f16 or bf16 "
+                            "and a result of f32, got "
+                         << weights << ", " << values << " and " << init;
+  return success();
+}
+
+LogicalResult ClearNonfiniteOp::verify() {
+  // C1
+  auto tile = cast<RankedTensorType>(getTile().getType());
+  if (!holdsNumbers(tile) || tile.getRank() != 2)
+    return emitOpError() << "expects a matrix of f32, f16 or bf16, got "
+                         << tile;
+  return success();
+}
+
+LogicalResult AwaitOp::verify() {
+  // C1
+  auto product = cast<RankedTensorType>(getProduct().getType());
+  if (product.getRank() != 2 || !product.getElementType().isF32())
+    return emitOpError() << "expects a matrix of f32, got " << product;
+  if (Value after = getAfter()) {
+    auto vector = cast<RankedTensorType>(after.getType());
+    if (vector.getRank() != 1 || !vector.getElementType().isF32() ||
+        vector.getNumElements() == 0)
+      return emitOpError() << "expects a vector of f32 after 'after', got "
+                           << vector;
+  }
+  // C2
+  if (getPending() < 0 || getPending() > 7)
+    return emitOpError() << "expects 'pending' from 0 to 7, got "
+                         << getPending();
   return success();
 }
 
@@ -109,35 +192,94 @@ LogicalResult AnyBeyondOp::verify() {
 LogicalResult RingType::verify(function_ref<InFlightDiagnostic()> emitError,
                                int64_t stages, RankedTensorType tile) {
   // C1
-  if (stages < 1)
-    return emitError() << "expects at least one stage, got " << stages;
+  if (stages < 1 || stages > 64)
+    return emitError() << "expects 1 to 64 stages, got " << stages;
   // C2
   if (tile.getRank() == 1 && tile.hasStaticShape() &&
-      tile.getElementType().isInteger(64))
+      tile.getElementType().isInteger(64)) {
+    if (tile.getDimSize(0) < 1 || tile.getDimSize(0) > 64)
+      return emitError() << "expects 1 to 64 numbers, got " << tile;
     return success();
+  }
   if (tile.getRank() != 2 || !tile.hasStaticShape() ||
-      tile.getElementTypeBitWidth() != 16 || tile.getDimSize(0) > 256 ||
-      tile.getDimSize(0) % 8 != 0)
-    return emitError() << "expects tiles of 16-bit elements with at most 256 "
-                          "rows, a multiple of 8, got "
+      !(tile.getElementType().isF16() || tile.getElementType().isBF16()) ||
+      tile.getDimSize(0) < 8 || tile.getDimSize(0) > 256 ||
+      tile.getDimSize(0) % 8 != 0 || tile.getDimSize(1) < 1 ||
+      tile.getDimSize(1) > 256)
+    return emitError() << "expects tiles of f16 or bf16 with 8 to 256 rows, a "
+                          "multiple of 8, and 1 to 256 columns, got "
                        << tile;
   return success();
 }
 
+/// Whether a ring is one of tiles; else it is one of numbers.
+static bool hasTiles(Value ring) {
+  return cast<RingType>(ring.getType()).getTile().getRank() == 2;
+}
+
 LogicalResult RingOp::verify() {
-  int64_t alignment =
-      cast<RingType>(getType()).getTile().getRank() == 2 ? 1024 : 8;
-  if (getOffset() % alignment != 0)
-    return emitOpError() << "expects 'offset' to be a multiple of " << alignment
-                         << ", got " << getOffset();
-  if (getBarriers() % 8 != 0)
-    return emitOpError() << "expects 'barriers' to be a multiple of 8, got "
-                         << getBarriers();
+  // C1
+  int64_t alignment = hasTiles(getResult()) ? 1024 : 8;
+  constexpr int64_t most = 256 * 1024;
+  auto check = [&](StringRef name, int64_t bytes,
+                   int64_t factor) -> LogicalResult {
+    if (bytes % factor != 0)
+      return emitOpError() << "expects '" << name << "' to be a multiple of "
+                           << factor << ", got " << bytes;
+    if (bytes < 0 || bytes > most)
+      return emitOpError() << "expects '" << name << "' from 0 to " << most
+                           << ", got " << bytes;
+    return success();
+  };
+  if (failed(check("offset", getOffset(), alignment)) ||
+      failed(check("barriers", getBarriers(), 8)))
+    return failure();
+  // C2
+  if (getReaders() < 1 || getReaders() > 32)
+    return emitOpError() << "expects 1 to 32 'readers', got " << getReaders();
+  return success();
+}
+
+/// What tile.fill and tile.drain have in common.
+static LogicalResult verifyMapped(Operation *op, Value ring, size_t offsets) {
+  if (!hasTiles(ring))
+    return op->emitOpError()
+           << "expects a ring of tiles, got " << ring.getType();
+  if (offsets < 1 || offsets > 4)
+    return op->emitOpError() << "expects 1 to 4 offsets, got " << offsets;
+  return success();
+}
+
+LogicalResult FillOp::verify() {
+  // C1
+  return verifyMapped(*this, getRing(), getOffsets().size());
+}
+
+LogicalResult InspectOp::verify() {
+  // C1
+  auto tile = cast<RankedTensorType>(getTile().getType());
+  if (!holdsNumbers(tile) || tile.getRank() != 2 ||
+      tile.getElementType().isF32())
+    return emitOpError() << "expects a matrix of f16 or bf16, got " << tile;
+  if (hasTiles(getAnswers()))
+    return emitOpError() << "expects a ring of numbers, got "
+                         << getAnswers().getType();
+  return success();
+}
+
+LogicalResult InspectedOp::verify() {
+  // C1
+  if (hasTiles(getAnswers()))
+    return emitOpError() << "expects a ring of numbers, got "
+                         << getAnswers().getType();
   return success();
 }
 
 LogicalResult ReadOp::verify() {
   // C1
+  if (!hasTiles(getRing()))
+    return emitOpError() << "expects a ring of tiles, got "
+                         << getRing().getType();
   Type tile = cast<RingType>(getRing().getType()).getTile();
   if (getType() != tile)
     return emitOpError() << "expects the ring's tile " << tile << ", got "
@@ -153,12 +295,13 @@ LogicalResult TasksOp::verify() {
   return success();
 }
 
-/// A task's number and those that follow from it, in a ring.
-static LogicalResult verifyNumbers(Operation *op, RingType ring,
+/// A task's number and `count - 1` others that follow from it, of types
+/// `numbers`, in a ring.
+static LogicalResult verifyNumbers(Operation *op, RingType ring, uint64_t count,
                                    TypeRange numbers) {
   RankedTensorType place = ring.getTile();
-  int64_t count = numbers.size() + 1;
-  if (place.getRank() != 1 || place.getDimSize(0) < count)
+  if (place.getRank() != 1 ||
+      static_cast<uint64_t>(place.getDimSize(0)) < count)
     return op->emitOpError()
            << "expects a ring for " << count << " numbers, got " << place;
   for (Type number : numbers)
@@ -170,18 +313,19 @@ static LogicalResult verifyNumbers(Operation *op, RingType ring,
 
 LogicalResult SendTaskOp::verify() {
   return verifyNumbers(*this, cast<RingType>(getRing().getType()),
-                       getNumbers().getTypes());
+                       getNumbers().size() + 1, getNumbers().getTypes());
 }
 
 LogicalResult ReceiveTaskOp::verify() {
-  return verifyNumbers(*this, cast<RingType>(getRing().getType()), {});
+  return verifyNumbers(*this, cast<RingType>(getRing().getType()), 1, {});
 }
 
 LogicalResult TaskNumberOp::verify() {
   if (getIndex() < 1)
     return emitOpError() << "expects an index of at least 1";
   return verifyNumbers(*this, cast<RingType>(getRing().getType()),
-                       SmallVector<Type>(getIndex(), getNumber().getType()));
+                       static_cast<uint64_t>(getIndex()) + 1,
+                       getNumber().getType());
 }
 
 LogicalResult DrainOp::verify() {
@@ -192,8 +336,10 @@ LogicalResult DrainOp::verify() {
     return llvm::divideCeil(type.getDimSize(1), 64);
   };
   if (place.getRank() != 2 || tile.getRank() != 2 ||
+      tile.getElementType() != place.getElementType() ||
       tile.getDimSize(0) != place.getDimSize(0) || chunks(tile) > chunks(place))
     return emitOpError() << "expects a tile that fits the ring's " << place
                          << ", got " << tile;
-  return success();
+  // C2
+  return verifyMapped(*this, getRing(), getOffsets().size());
 }

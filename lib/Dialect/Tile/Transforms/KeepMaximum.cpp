@@ -157,8 +157,11 @@ private:
     SmallVector<linalg::GenericOp> products;
     for (Operation *op : rowWork)
       for (Operation *user : op->getUsers())
-        if (user->hasAttr("tile.skip_ones"))
-          products.push_back(cast<linalg::GenericOp>(user));
+        if (auto product = dyn_cast<linalg::GenericOp>(user);
+            product && product->hasAttr("tile.skip_ones") &&
+            product.getNumDpsInputs() && product.getNumResults() == 1 &&
+            product.getInputs()[0].getType() == product.getResult(0).getType())
+          products.push_back(product);
     for (linalg::GenericOp product : products) {
       b.setInsertionPoint(product);
       Value plain = product.getInputs()[0];
@@ -193,6 +196,20 @@ LogicalResult verifyCarried(linalg::GenericOp lazy) {
   return success();
 }
 
+/// Whether the greatest score of each row and its slack are vectors of f32, by
+/// a slack of f32.
+bool isOfRows(linalg::GenericOp lazy, linalg::ReduceOp reduce) {
+  auto isF32 = [](Type type, int64_t rank) {
+    auto tile = dyn_cast<RankedTensorType>(type);
+    return tile && tile.getRank() == rank && tile.getElementType().isF32();
+  };
+  auto slack = lazy->getAttrOfType<FloatAttr>("tile.slack");
+  return slack && slack.getType().isF32() && lazy.getNumResults() == 1 &&
+         isF32(lazy.getResult(0).getType(), 1) &&
+         isF32(reduce->getResult(0).getType(), 1) &&
+         isF32(reduce.getInputs()[0].getType(), 2);
+}
+
 struct TileKeepMaximum : tile::impl::TileKeepMaximumPassBase<TileKeepMaximum> {
   using TileKeepMaximumPassBase::TileKeepMaximumPassBase;
 
@@ -203,9 +220,12 @@ struct TileKeepMaximum : tile::impl::TileKeepMaximumPassBase<TileKeepMaximum> {
         marked.push_back(op);
     });
     for (linalg::GenericOp lazy : marked) {
-      auto reduce = lazy.getInputs()[0].getDefiningOp<linalg::ReduceOp>();
-      if (lazy.getNumDpsInputs() != 2 || !reduce || !reduce->hasOneUse() ||
-          reduce.getInits()[0] != lazy.getInputs()[1]) {
+      auto reduce = lazy.getNumDpsInputs() == 2
+                        ? lazy.getInputs()[0].getDefiningOp<linalg::ReduceOp>()
+                        : nullptr;
+      if (!reduce || !reduce->hasOneUse() || reduce->getNumResults() != 1 ||
+          reduce.getInits()[0] != lazy.getInputs()[1] ||
+          reduce->getBlock() != lazy->getBlock() || !isOfRows(lazy, reduce)) {
         lazy.emitOpError() << "expects a maximum that nothing else uses, which "
                               "starts at the old one, and the old one";
         return signalPassFailure();

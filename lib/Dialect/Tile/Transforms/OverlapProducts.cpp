@@ -73,7 +73,11 @@ private:
     auto yield = cast<scf::YieldOp>(loop.getBody()->getTerminator());
     auto found = llvm::find(yield.getOperands(), output->getResult(0));
     keys = readOf(score), values = readOf(output);
-    if (found == yield.getOperands().end() || !keys || !values)
+    auto isOfStep = [&](ReadOp read) {
+      return read && read->getBlock() == body();
+    };
+    if (found == yield.getOperands().end() || !isOfStep(keys) ||
+        !isOfStep(values) || keys == values)
       return output.emitOpError()
              << "expects a product of tiles in rings that the loop carries";
     outputIndex = found - yield.getOperands().begin();
@@ -87,6 +91,29 @@ private:
         middle.push_back(&op);
     for (Operation *op : late)
       collectCarried(op);
+    return checkParts();
+  }
+
+  /// The output's product comes a step later, when the scores and keys of its
+  /// own are gone; and what it is added to is carried until then.
+  LogicalResult checkParts() {
+    for (Operation *op : late) {
+      WalkResult early = op->walk([&](Operation *nested) {
+        bool found = llvm::any_of(nested->getOperands(), [&](Value operand) {
+          Operation *definition = operand.getDefiningOp();
+          return definition && (definition == score || definition == keys);
+        });
+        return found ? WalkResult::interrupt() : WalkResult::advance();
+      });
+      if (early.wasInterrupted())
+        return op->emitOpError() << "expects scores and keys to be read before "
+                                    "the product of the step";
+    }
+    Operation *start = base().getDefiningOp();
+    if (start && start->getBlock() == body() &&
+        !llvm::is_contained(middle, start))
+      return output.emitOpError()
+             << "expects to add to what the step makes before it";
     return success();
   }
 

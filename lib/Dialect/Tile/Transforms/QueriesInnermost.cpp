@@ -27,10 +27,11 @@ namespace mlir::tile {
 using namespace mlir;
 
 /// Whether `op` is a product of two tiles: two parallel dimensions, one
-/// reduction, and two inputs.
+/// reduction, and two inputs. Buffers are not transposed.
 static bool isContraction(linalg::GenericOp op) {
-  return op.getNumLoops() == 3 && op.getNumReductionLoops() == 1 &&
-         op.getNumDpsInputs() == 2 && op.getNumDpsInits() == 1 &&
+  return op.hasPureTensorSemantics() && op.getNumLoops() == 3 &&
+         op.getNumReductionLoops() == 1 && op.getNumDpsInputs() == 2 &&
+         op.getNumDpsInits() == 1 &&
          op.getMatchingIndexingMap(op.getDpsInitOperand(0)).getNumResults() ==
              2 &&
          llvm::all_of(op.getIndexingMapsArray(), [](AffineMap map) {
@@ -40,7 +41,7 @@ static bool isContraction(linalg::GenericOp op) {
 
 static bool isTile(Value value) {
   auto type = dyn_cast<RankedTensorType>(value.getType());
-  return type && type.getRank() == 2;
+  return type && type.getRank() == 2 && type.hasStaticShape();
 }
 
 static RankedTensorType transposed(Type type) {

@@ -108,7 +108,8 @@ struct TileRetryNonfinite
     SmallVector<HasNonfiniteOp> questions;
     scf::ForOp loop;
     WalkResult oneLoop = getOperation().walk([&](HasNonfiniteOp op) {
-      auto around = dyn_cast<scf::ForOp>(body.findAncestorOpInBlock(*op));
+      auto around =
+          dyn_cast_or_null<scf::ForOp>(body.findAncestorOpInBlock(*op));
       if (!around || (loop && around != loop)) {
         op.emitOpError() << "expects to be in the kernel's one loop over tiles";
         return WalkResult::interrupt();

@@ -120,12 +120,20 @@ public:
 
 private:
   LogicalResult findLoads() {
+    if (!func.getBody().hasOneBlock())
+      return func.emitOpError() << "expects one block";
     body = &func.getBody().front();
-    for (auto op : func.getOps<TasksOp>())
+    for (auto op : func.getOps<TasksOp>()) {
+      if (tasks)
+        return op.emitOpError() << "expects one loop over tasks";
       tasks = op, body = &op.getBody().front();
+    }
     for (Operation &op : *body) {
-      if (auto load = dyn_cast<LoadOp>(op))
+      if (auto load = dyn_cast<LoadOp>(op)) {
+        if (loop)
+          return load.emitOpError() << "expects tile loads before the loop";
         before.push_back(load);
+      }
       if (auto candidate = dyn_cast<scf::ForOp>(op);
           candidate && !candidate.getOps<LoadOp>().empty()) {
         if (loop)
@@ -139,9 +147,28 @@ private:
       return loop.emitOpError() << "expects a step of 1";
     llvm::append_range(inLoop, loop.getOps<LoadOp>());
     for (LoadOp load : llvm::concat<LoadOp>(before, inLoop))
-      if (!isArgument(load.getSource()))
-        return load.emitOpError() << "expects memory that is an argument";
+      if (failed(checkLoad(load)))
+        return failure();
+    // All barriers of tiles have their place.
+    int64_t stages = before.size() * schedule.getQueries() +
+                     inLoop.size() * (schedule.getStages() + 1);
+    if (2 * 8 * stages > answerOffset)
+      return loop.emitOpError()
+             << "expects rings of at most " << answerOffset / 16
+             << " tiles in all, got " << stages;
     return success();
+  }
+
+  /// What the copy engine brings, and a ring holds.
+  LogicalResult checkLoad(LoadOp load) {
+    if (!isArgument(load.getSource()))
+      return load.emitOpError() << "expects memory that is an argument";
+    if (load.getOffsets().size() > 4)
+      return load.emitOpError()
+             << "expects memory of at most 5 dimensions, got "
+             << load.getSource().getType();
+    return RingType::verify([&] { return load.emitOpError(); }, /*stages=*/1,
+                            cast<RankedTensorType>(load.getType()));
   }
 
   /// Whether values are finite is a question that a warp without other work can
@@ -492,7 +519,8 @@ private:
     for (Value number : numbers)
       number.replaceAllUsesWith(first.lookup(number));
     for (Operation &op : llvm::make_early_inc_range(llvm::reverse(*body)))
-      if (isOpTriviallyDead(&op))
+      // What is loaded arrives, whether somebody reads it or not.
+      if (&op != loop && !isa<LoadOp>(op) && isOpTriviallyDead(&op))
         op.erase();
   }
 
@@ -520,9 +548,12 @@ private:
     for (LoadOp load : before) {
       Operation *last = lastReader(load);
       Value ring = rings[load];
+      bool isFirst = load == before.front(), unread = last == load;
       b.setInsertionPoint(load);
-      replaceByRead(load, progress.tasks);
-      if (output && load == before.front()) {
+      Operation *read = replaceByRead(load, progress.tasks);
+      if (unread)
+        last = read;
+      if (output && isFirst) {
         b.setInsertionPoint(output);
         DrainOp::create(b, output.getTile(), ring, progress.tasks, outputMap,
                         output.getOffsets());
@@ -544,15 +575,19 @@ private:
     for (LoadOp load : inLoop) {
       Operation *last = lastReader(load);
       bool inspected = question && load == inspectedLoad();
+      bool unread = last == load;
       b.setInsertionPoint(load);
       Value ring = rings[load];
-      replaceByRead(load, position);
+      Operation *read = replaceByRead(load, position);
+      if (unread)
+        last = read;
       if (inspected) {
         b.setInsertionPoint(question);
-        question.replaceAllUsesWith(InspectedOp::create(b, b.getI1Type(),
-                                                        question.getTile(),
-                                                        answers, position)
-                                        .getResult());
+        auto answer = InspectedOp::create(b, b.getI1Type(), question.getTile(),
+                                          answers, position);
+        question.replaceAllUsesWith(answer.getResult());
+        if (last == question)
+          last = answer;
         question.erase();
       }
       b.setInsertionPointAfter(last);
@@ -574,11 +609,12 @@ private:
     ReleaseOp::create(b, ring, arith::SubIOp::create(b, position, constant(1)));
   }
 
-  void replaceByRead(LoadOp load, Value position) {
+  Operation *replaceByRead(LoadOp load, Value position) {
     auto read = ReadOp::create(b, load.getType(), rings[load], position,
                                /*arrived=*/Value());
     load.replaceAllUsesWith(read.getResult());
     load.erase();
+    return read;
   }
 
   /// The last operation of the load's block that reads the tile, itself or in a

@@ -25,9 +25,13 @@ static linalg::ContractOp onlyProduct(Block &branch) {
 }
 
 static LogicalResult split(scf::IfOp branch) {
+  if (!branch.elseBlock() || branch.getNumResults() != 1)
+    return branch.emitOpError() << "expects a product in both branches";
   linalg::ContractOp exact = onlyProduct(*branch.thenBlock());
   linalg::ContractOp plain = onlyProduct(*branch.elseBlock());
-  if (!exact || !plain || plain->hasAttr("tile.zero_safe") ||
+  if (!exact)
+    return branch.emitOpError() << "expects a product in both branches";
+  if (!plain || plain->hasAttr("tile.zero_safe") ||
       exact->getOperands() != plain->getOperands())
     return exact->emitOpError()
            << "expects the same product, not zero-safe, in the other branch";
@@ -64,14 +68,14 @@ struct TileSplitNonfinite
   using TileSplitNonfinitePassBase::TileSplitNonfinitePassBase;
 
   void runOnOperation() override {
-    SmallVector<scf::IfOp> branches;
+    llvm::SetVector<Operation *> branches;
     getOperation().walk([&](linalg::ContractOp op) {
       if (op->hasAttr("tile.zero_safe"))
         if (auto branch = dyn_cast<scf::IfOp>(op->getParentOp()))
-          branches.push_back(branch);
+          branches.insert(branch);
     });
-    for (scf::IfOp branch : branches)
-      if (failed(split(branch)))
+    for (Operation *branch : branches)
+      if (failed(split(cast<scf::IfOp>(branch))))
         return signalPassFailure();
   }
 };

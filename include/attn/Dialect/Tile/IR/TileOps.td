@@ -32,8 +32,8 @@ def Tile_LoadOp : Tile_Op<"load"> {
     ```
 
     Constraints:
-    - C1: one offset for each dimension of the memory but the channel's; a rank 1
-      tile has no channel, and one offset for each dimension.
+    - C1: a tile of rank 1 or 2, and one offset for each dimension of the memory but
+      the channel's; a rank 1 tile has no channel, and one offset for each dimension.
     - C2: the same element type.
     - C3: the tile is at least as wide as the channel dimension.
   }];
@@ -67,10 +67,14 @@ def Tile_HasNonfiniteOp : Tile_Op<"has_nonfinite", [Pure]> {
     together (`tile-retry-nonfinite`).
 
     Example: `%dirty = tile.has_nonfinite %vt : tensor<64x64xbf16>`
+
+    Constraints:
+    - C1: a vector or matrix of f32, f16 or bf16 with at least one element.
   }];
   let arguments = (ins Tile_StaticTile:$tile);
   let results = (outs I1:$result);
   let assemblyFormat = "$tile attr-dict `:` type($tile)";
+  let hasVerifier = 1;
 }
 
 //===--- GPU: tiles in shared memory -----------------------------------------//
@@ -92,7 +96,8 @@ def Tile_CopyOp : Tile_Op<"copy"> {
     ```
 
     Constraints:
-    - C1: one offset for each dimension of the memory but the channel's.
+    - C1: shared memory of rank 2, and one offset for each dimension of the memory but
+      the channel's.
     - C2: the same element type.
     - C3: a shared row is at least as wide as the channel dimension.
   }];
@@ -131,10 +136,14 @@ def Tile_CombineThreadsOp : Tile_Op<"combine_threads", [Pure,
     summed its own elements only.
 
     Example: `%l = tile.combine_threads %partial : tensor<128xf32>`
+
+    Constraints:
+    - C1: a vector of f32.
   }];
   let arguments = (ins Tile_StaticTile:$partial);
   let results = (outs Tile_StaticTile:$result);
   let assemblyFormat = "$partial attr-dict `:` type($partial)";
+  let hasVerifier = 1;
 }
 
 def Tile_AnyAboveOp : Tile_Op<"any_above", [Pure]> {
@@ -147,7 +156,7 @@ def Tile_AnyAboveOp : Tile_Op<"any_above", [Pure]> {
     Example: `%any = tile.any_above %scores, %bounds : tensor<128x64xf32>`
 
     Constraints:
-    - C1: a bound for each row.
+    - C1: a bound for each row, all f32.
   }];
   let arguments = (ins Tile_StaticTile:$tile, Tile_StaticTile:$bounds);
   let results = (outs I1:$result);
@@ -188,6 +197,10 @@ def Tile_AddNonfiniteOp : Tile_Op<"add_nonfinite", [AllTypesMatch<["init", "resu
     %a = tile.add_nonfinite %p, %v, %acc
       : tensor<128x64xbf16>, tensor<64x128xbf16>, tensor<128x128xf32>
     ```
+
+    Constraints:
+    - C1: matrices whose sizes are those of a product; weights and values of one type, f32,
+      f16 or bf16, and a result of f32.
   }];
   let arguments = (ins Tile_StaticTile:$weights, Tile_StaticTile:$values,
                        Tile_StaticTile:$init);
@@ -196,6 +209,7 @@ def Tile_AddNonfiniteOp : Tile_Op<"add_nonfinite", [AllTypesMatch<["init", "resu
     $weights `,` $values `,` $init attr-dict `:` type($weights) `,` type($values)
     `,` type($init)
   }];
+  let hasVerifier = 1;
 }
 
 def Tile_ClearNonfiniteOp : Tile_Op<"clear_nonfinite", [MemoryEffects<[MemRead, MemWrite]>]> {
@@ -205,9 +219,13 @@ def Tile_ClearNonfiniteOp : Tile_Op<"clear_nonfinite", [MemoryEffects<[MemRead, 
     must get here.
 
     Example: `tile.clear_nonfinite %v : tensor<64x64xbf16>`
+
+    Constraints:
+    - C1: a matrix of f32, f16 or bf16 with at least one element.
   }];
   let arguments = (ins Tile_StaticTile:$tile);
   let assemblyFormat = "$tile attr-dict `:` type($tile)";
+  let hasVerifier = 1;
 }
 
 //===--- GPU: warps with roles, tiles in rings of shared memory --------------//
@@ -225,6 +243,11 @@ def Tile_RingOp : Tile_Op<"ring", [MemoryEffects<[MemAlloc, MemWrite]>]> {
     the bulk tensor copy writes and wgmma reads with a 128-byte swizzle.
 
     Example: `%k = tile.ring offset 33792 barriers 16 readers 8 : !tile.ring<2 x tensor<128x128xbf16>>`
+
+    Constraints:
+    - C1: `offset` is a multiple of 1024 (of 8 for numbers), `barriers` of 8, and both are
+      within 0 and the 256 KiB that no block's shared memory exceeds.
+    - C2: `readers` is 1 to 32, the warps of a block.
   }];
   let arguments = (ins I64Attr:$offset, I64Attr:$barriers, I64Attr:$readers);
   let results = (outs Tile_Ring:$result);
@@ -243,12 +266,16 @@ def Tile_FillOp : Tile_Op<"fill", [MemoryEffects<[MemRead, MemWrite]>]> {
     memory (batch, head, row, channel) with boxes of one tile by 64 channels.
 
     Example: `tile.fill %k at %n from %map[%b, %h, %row] : !tile.ring<2 x tensor<128x128xbf16>>`
+
+    Constraints:
+    - C1: a ring of tiles, and 1 to 4 offsets: maps have at most 5 dimensions.
   }];
   let arguments = (ins Tile_Ring:$ring, I32:$position, LLVM_PointerInAddressSpace<0>:$map,
                        Variadic<Index>:$offsets);
   let assemblyFormat = [{
     $ring `at` $position `from` $map `[` $offsets `]` attr-dict `:` type($ring)
   }];
+  let hasVerifier = 1;
 }
 
 def Tile_ReadOp : Tile_Op<"read", [MemoryEffects<[MemRead]>]> {
@@ -261,7 +288,7 @@ def Tile_ReadOp : Tile_Op<"read", [MemoryEffects<[MemRead]>]> {
     `%t = tile.read %k at %n unless %arrived : !tile.ring<2 x tensor<128x128xbf16>> -> tensor<128x128xbf16>`
 
     Constraints:
-    - C1: the result is the ring's tile.
+    - C1: a ring of tiles, and the result is one of them.
   }];
   let arguments = (ins Tile_Ring:$ring, I32:$position, Optional<I1>:$arrived);
   let results = (outs Tile_StaticTile:$result);
@@ -309,6 +336,10 @@ def Tile_AwaitOp : Tile_Op<"await", [AllTypesMatch<["product", "result"]>,
 
     Examples: `%s1 = tile.await %s pending 1 : tensor<128x128xf32>`,
     `%o1 = tile.await %o pending 0 after %sums : tensor<128xf32> : tensor<128x64xf32>`
+
+    Constraints:
+    - C1: a matrix of f32, and `after` a vector of f32.
+    - C2: `pending` is 0 to 7, what the instruction takes.
   }];
   let arguments = (ins Tile_StaticTile:$product, I64Attr:$pending,
                        Optional<Tile_StaticTile>:$after);
@@ -317,6 +348,7 @@ def Tile_AwaitOp : Tile_Op<"await", [AllTypesMatch<["product", "result"]>,
     $product `pending` $pending (`after` $after^ `:` type($after))?
     attr-dict `:` type($product)
   }];
+  let hasVerifier = 1;
 }
 
 def Tile_TakeTurnOp : Tile_Op<"take_turn", [MemoryEffects<[MemWrite]>]> {
@@ -351,14 +383,18 @@ def Tile_InspectOp : Tile_Op<"inspect", [MemoryEffects<[MemRead, MemWrite]>]> {
 
     ```mlir
     tile.inspect %v if %partial into %answers at %n
-      : tensor<128x128xbf16>, !tile.ring<2 x tensor<1xi32>>
+      : tensor<128x128xbf16>, !tile.ring<2 x tensor<1xi64>>
     ```
+
+    Constraints:
+    - C1: a matrix of f16 or bf16 and a ring of numbers.
   }];
   let arguments = (ins Tile_StaticTile:$tile, I1:$condition, Tile_Ring:$answers, I32:$position);
   let assemblyFormat = [{
     $tile `if` $condition `into` $answers `at` $position attr-dict
     `:` type($tile) `,` type($answers)
   }];
+  let hasVerifier = 1;
 }
 
 def Tile_InspectedOp : Tile_Op<"inspected", [MemoryEffects<[MemRead]>]> {
@@ -367,13 +403,17 @@ def Tile_InspectedOp : Tile_Op<"inspected", [MemoryEffects<[MemRead]>]> {
     What `tile.has_nonfinite` would say. The tile is named for the order only: the answer
     must be read before the tile is released.
 
-    Example: `%dirty = tile.inspected %v in %answers at %n : tensor<128x128xbf16>, !tile.ring<2 x tensor<1xi32>>`
+    Example: `%dirty = tile.inspected %v in %answers at %n : tensor<128x128xbf16>, !tile.ring<2 x tensor<1xi64>>`
+
+    Constraints:
+    - C1: a ring of numbers.
   }];
   let arguments = (ins Tile_StaticTile:$tile, Tile_Ring:$answers, I32:$position);
   let results = (outs I1:$result);
   let assemblyFormat = [{
     $tile `in` $answers `at` $position attr-dict `:` type($tile) `,` type($answers)
   }];
+  let hasVerifier = 1;
 }
 
 //===--- GPU: blocks that do many tasks --------------------------------------//
@@ -479,7 +519,8 @@ def Tile_DrainOp : Tile_Op<"drain", [MemoryEffects<[MemRead, MemWrite]>]> {
     ```
 
     Constraints:
-    - C1: as many rows as the ring's tile, and no more chunks of 64 columns.
+    - C1: a tile of the ring's type with as many rows, and no more chunks of 64 columns.
+    - C2: 1 to 4 offsets.
   }];
   let arguments = (ins Tile_StaticTile:$tile, Tile_Ring:$ring, I32:$position,
                        LLVM_PointerInAddressSpace<0>:$map, Variadic<Index>:$offsets);

@@ -14,9 +14,9 @@ def Tile_Ring : TypeDef<Tile_Dialect, "Ring"> {
     Example: `!tile.ring<2 x tensor<128x128xbf16>>`
 
     Constraints:
-    - C1: at least one stage.
-    - C2: a matrix of static shape with 16-bit elements, at most 256 rows of them, a
-      multiple of 8; or numbers, a word of 64 bits for each: `tensor<3xi64>`.
+    - C1: 1 to 64 stages.
+    - C2: a matrix of f16 or bf16 with 8 to 256 rows, a multiple of 8, and 1 to 256
+      columns; or 1 to 64 numbers, a word of 64 bits for each: `tensor<3xi64>`.
   }];
   let parameters = (ins "int64_t":$stages, "::mlir::RankedTensorType":$tile);
   let assemblyFormat = "`<` $stages `x` $tile `>`";
