@@ -27,7 +27,6 @@ OnlineSoftmax::Step OnlineSoftmax::step(Value score, const State &old) {
   auto far = tile::AnyBeyondOp::create(
       b, b.getI1Type(), state.maximum, old.far,
       b.getF32FloatAttr(static_cast<float>(farExponent / factor)));
-  far->setAttr("tile.stays_if_kept", b.getUnitAttr());
   state.far = far;
   state.shift = newShift(state.maximum, state.far);
   Value decay = this->decay(old, state.maximum, state.shift, state.far);
@@ -73,15 +72,11 @@ Value OnlineSoftmax::newMaximum(Value score, Value old) {
 }
 
 Value OnlineSoftmax::newShift(Value maximum, Value far) {
-  Value shift = t.either(
-      far, [&] { return t.splat({rows}, 0); },
-      [&] {
-        return t.elementwise(
-            {maximum}, maximum.getType(), [&](ValueRange in) -> Value {
-              return arith::SelectOp::create(
-                  b, isEmpty(in[0]), t.f32(0),
-                  arith::MulFOp::create(b, in[0], t.f32(factor)));
-            });
+  Value shift =
+      t.elementwise({maximum}, maximum.getType(), [&](ValueRange in) -> Value {
+        Value none = arith::OrIOp::create(b, far, isEmpty(in[0]));
+        return arith::SelectOp::create(
+            b, none, t.f32(0), arith::MulFOp::create(b, in[0], t.f32(factor)));
       });
   shift.getDefiningOp()->setAttr("tile.stays_if_kept", b.getUnitAttr());
   return shift;
@@ -92,31 +87,22 @@ Value OnlineSoftmax::newShift(Value maximum, Value far) {
 /// of exact ones; a task that becomes far goes from one to the other.
 Value OnlineSoftmax::decay(const State &old, Value maximum, Value shift,
                            Value far) {
-  auto unlessEmpty = [&](Value oldMaximum, Value exponent) -> Value {
-    return arith::SelectOp::create(b, isEmpty(oldMaximum), t.f32(0),
-                                   exp2(exponent));
-  };
-  Value decay = t.either(
-      far,
-      [&] {
-        return t.elementwise(
-            {old.maximum, old.shift, maximum}, maximum.getType(),
-            [&](ValueRange in) -> Value {
+  Value decay = t.elementwise(
+      {old.maximum, old.shift, maximum, shift}, maximum.getType(),
+      [&](ValueRange in) -> Value {
+        Value exponent = t.either(
+            far,
+            [&]() -> Value {
               Value to = base(in[2]);
               Value growth = arith::MulFOp::create(
                   b, arith::SubFOp::create(b, in[0], to), t.f32(factor));
               Value entering = math::FmaOp::create(
                   b, arith::NegFOp::create(b, to), t.f32(factor), in[1]);
-              return unlessEmpty(
-                  in[0], arith::SelectOp::create(b, old.far, growth, entering));
-            });
-      },
-      [&] {
-        return t.elementwise(
-            {old.maximum, old.shift, shift}, maximum.getType(),
-            [&](ValueRange in) -> Value {
-              return unlessEmpty(in[0], arith::SubFOp::create(b, in[1], in[2]));
-            });
+              return arith::SelectOp::create(b, old.far, growth, entering);
+            },
+            [&]() -> Value { return arith::SubFOp::create(b, in[1], in[3]); });
+        return arith::SelectOp::create(b, isEmpty(in[0]), t.f32(0),
+                                       exp2(exponent));
       });
   decay.getDefiningOp()->setAttr("tile.one_if_kept", b.getUnitAttr());
   return decay;

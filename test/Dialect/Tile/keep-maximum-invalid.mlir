@@ -17,7 +17,7 @@ gpu.module @kernels {
     gpu.return
   }
 
-  gpu.func @nothing_to_stay(%s: tensor<64x32xf32>, %old: !r, %far: i1) {
+  gpu.func @nothing_to_stay(%s: tensor<64x32xf32>, %old: !r) {
     %empty = tensor.empty() : !r
     %max = linalg.reduce { arith.maxnumf } ins(%s : tensor<64x32xf32>) outs(%old : !r) dimensions = [1]
     %new = linalg.generic {indexing_maps = [#row, #row, #row], iterator_types = ["parallel"]}
@@ -26,8 +26,12 @@ gpu.module @kernels {
       linalg.yield %x : f32
     } -> !r
     // expected-error @+1 {{expects what stays while the maximum does to be carried by a loop}}
-    %now = tile.any_beyond %new or %far {bound = 1.0 : f32, tile.stays_if_kept} : !r
-    "test.use"(%new, %now) : (!r, i1) -> ()
+    %shift = linalg.generic {indexing_maps = [#row, #row], iterator_types = ["parallel"]}
+        ins(%new : !r) outs(%empty : !r) attrs = {tile.stays_if_kept} {
+    ^bb0(%x: f32, %e: f32):
+      linalg.yield %x : f32
+    } -> !r
+    "test.use"(%new, %shift) : (!r, !r) -> ()
     gpu.return
   }
 }

@@ -94,33 +94,56 @@ gpu.module @kernels {
     gpu.return
   }
 
-  // What stays while the maximum does is what the loop carried; a branch on it is row
-  // work like any other.
-  // CHECK-LABEL: gpu.func @stays
+  // What stays while the maximum does is what the loop carried. Rows far from zero always
+  // take the branch (a bound below zero is exceeded by all), so that what is done for
+  // them is in it, and in the other one they are not far.
+  // CHECK-LABEL: gpu.func @far
+  // CHECK-SAME: %[[S:[^:]*]]: tensor<64x32xf32>
   // CHECK: scf.for {{.*}} iter_args(%[[OLD:[^ ]*]] = %{{.*}}, %[[SHIFT:[^ ]*]] = %{{.*}}, %[[FAR:[^ ]*]] = %{{.*}})
-  // CHECK:   %[[R:.*]]:3 = scf.if
+  // CHECK:   %[[LESS:.*]] = arith.constant -1.0
+  // CHECK:   arith.select %[[FAR]], %[[LESS]], %{{.*}} : f32
+  // CHECK:   tile.any_above
+  // CHECK:   %[[R:.*]]:4 = scf.if
   // CHECK:     %[[NEW:.*]] = linalg.generic
   // CHECK:     %[[NOW:.*]] = tile.any_beyond %[[NEW]] or %[[FAR]]
-  // CHECK:     %[[NEXT:.*]] = scf.if %[[NOW]]
-  // CHECK:     scf.yield %[[NEW]], %[[NOW]], %[[NEXT]]
+  // CHECK:     %[[NEXT:.*]] = linalg.generic
+  // CHECK:     %[[NEAR:.*]] = scf.if %[[NOW]]
+  // CHECK:     scf.yield %[[NEW]], %[[NOW]], %[[NEXT]], %[[NEAR]]
   // CHECK:   } else {
-  // CHECK-NEXT: scf.yield %[[OLD]], %[[FAR]], %[[SHIFT]]
-  gpu.func @stays(%s: !s, %first: !r, %far: i1, %low: index, %high: index, %step: index) {
+  // CHECK-NEXT: %[[FALSE:.*]] = arith.constant false
+  // CHECK-NEXT: scf.yield %[[OLD]], %[[FALSE]], %[[SHIFT]], %[[S]]
+  // CHECK:   "test.use"(%[[R]]#3)
+  // CHECK:   scf.yield %[[R]]#0, %[[R]]#2, %[[R]]#1
+  gpu.func @far(%s: !s, %first: !r, %far: i1, %low: index, %high: index, %step: index) {
     %r:3 = scf.for %i = %low to %high step %step iter_args(%old = %first, %shift = %first, %before = %far) -> (!r, !r, i1) {
       %empty = tensor.empty() : !r
+      %tile = tensor.empty() : !s
       %max = linalg.reduce { arith.maxnumf } ins(%s : !s) outs(%old : !r) dimensions = [1]
       %new = linalg.generic {indexing_maps = [#row, #row, #row], iterator_types = ["parallel"]}
           ins(%max, %old : !r, !r) outs(%empty : !r) attrs = {tile.slack = 5.5 : f32} {
       ^bb0(%x: f32, %y: f32, %e: f32):
         linalg.yield %x : f32
       } -> !r
-      %now = tile.any_beyond %new or %before {bound = 1.0 : f32, tile.stays_if_kept} : !r
-      %next = scf.if %now -> (!r) {
-        %zero = arith.constant dense<0.0> : !r
-        scf.yield %zero : !r
+      %now = tile.any_beyond %new or %before {bound = 1.0 : f32} : !r
+      %next = linalg.generic {indexing_maps = [#row, #row], iterator_types = ["parallel"]}
+          ins(%new : !r) outs(%empty : !r) attrs = {tile.stays_if_kept} {
+      ^bb0(%x: f32, %e: f32):
+        %zero = arith.constant 0.0 : f32
+        %z = arith.select %now, %zero, %x : f32
+        linalg.yield %z : f32
+      } -> !r
+      %near = scf.if %now -> (!s) {
+        %difference = linalg.generic {indexing_maps = [#ij, #i, #ij], iterator_types = ["parallel", "parallel"]}
+            ins(%s, %new : !s, !r) outs(%tile : !s) {
+        ^bb0(%x: f32, %y: f32, %e: f32):
+          %z = arith.subf %x, %y : f32
+          linalg.yield %z : f32
+        } -> !s
+        scf.yield %difference : !s
       } else {
-        scf.yield %new : !r
-      } {tile.stays_if_kept}
+        scf.yield %s : !s
+      }
+      "test.use"(%near) : (!s) -> ()
       scf.yield %new, %next, %now : !r, !r, i1
     }
     "test.use"(%r#0, %r#1, %r#2) : (!r, !r, i1) -> ()

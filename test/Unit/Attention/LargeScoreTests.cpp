@@ -194,7 +194,8 @@ TEST(LargeScores, LongRowsKeepTheirLSE) {
   ASSERT_TRUE(mod) << mod.error();
   for (int64_t keys : {2049, 131072}) {
     Case c = makeCase(ElementType::F32, 1, 8, keys, 16);
-    c.lseError = 1.5e-6;
+    // A GPU's logarithm and powers are approximations.
+    c.lseError = selectedTarget() == Target::CPU ? 1.5e-6 : 3e-6;
     SCOPED_TRACE(c.name());
     runAndCompare(c, *mod, {}, makeInputs(c), {});
   }

@@ -46,7 +46,13 @@ public:
     b.setInsertionPointToStart(branch.elseBlock());
     kept.map(lazy.getResult(0), old);
     for (Operation *op : rowWork.getArrayRef().drop_front())
-      if (op->hasAttr("tile.one_if_kept"))
+      if (op == far)
+        kept.map(op->getResult(0),
+                 arith::ConstantIntOp::create(b, 0, 1).getResult());
+      else if (branchesOnFar(op) && !isRowVector(op->getResult(0)))
+        kept.map(op->getResult(0),
+                 cast<scf::IfOp>(op).elseYield().getOperand(0));
+      else if (op->hasAttr("tile.one_if_kept"))
         kept.map(op->getResult(0), ones(op->getResult(0).getType()));
       else if (op->hasAttr("tile.stays_if_kept"))
         kept.map(op->getResult(0), carried(op->getResult(0)));
@@ -73,14 +79,18 @@ private:
       next = op->getNextNode();
       if (isa<tensor::EmptyOp, arith::ConstantOp>(op))
         op->moveBefore(lazy);
-      else if (isRowWork(op))
+      else if (isRowWork(op)) {
         rowWork.insert(op);
+        if (auto beyond = dyn_cast<AnyBeyondOp>(op))
+          far = beyond;
+      }
     }
   }
 
   bool isRowWork(Operation *op) {
     if (op->getNumResults() != 1 || !isMemoryEffectFree(op) ||
-        !(isRowVector(op->getResult(0)) || isa<AnyBeyondOp>(op)))
+        !(isRowVector(op->getResult(0)) || isa<AnyBeyondOp>(op) ||
+          branchesOnFar(op)))
       return false;
     llvm::SetVector<Value> inputs(op->operand_begin(), op->operand_end());
     getUsedValuesDefinedAbove(op->getRegions(), inputs);
@@ -91,6 +101,12 @@ private:
            llvm::all_of(inputs, [&](Value input) {
              return dependsOnSlack(input) || isThereBefore(input);
            });
+  }
+
+  /// Whether `op` is a branch on rows being far from zero.
+  bool branchesOnFar(Operation *op) {
+    auto branch = dyn_cast<scf::IfOp>(op);
+    return branch && far && branch.getCondition() == far.getResult();
   }
 
   static bool isRowVector(Value value) {
@@ -104,7 +120,8 @@ private:
            definition->isBeforeInBlock(lazy);
   }
 
-  /// The old maximum and the slack: what a row's greatest score may be.
+  /// The old maximum and the slack: what a row's greatest score may be. Nothing
+  /// that counts (tile.any_above) while rows are far from zero.
   Value mostThatKeeps() {
     auto slack = lazy->getAttrOfType<FloatAttr>("tile.slack");
     auto type = cast<RankedTensorType>(old.getType());
@@ -116,9 +133,15 @@ private:
                utils::IteratorType::parallel,
                [&](OpBuilder &nested, Location loc, ValueRange in) {
                  Value constant = arith::ConstantOp::create(nested, loc, slack);
-                 Value sum =
+                 Value most =
                      arith::AddFOp::create(nested, loc, in[0], constant);
-                 linalg::YieldOp::create(nested, loc, sum);
+                 if (far)
+                   most = arith::SelectOp::create(
+                       nested, loc, far.getBefore(),
+                       arith::ConstantOp::create(nested, loc,
+                                                 nested.getF32FloatAttr(-1)),
+                       most);
+                 linalg::YieldOp::create(nested, loc, most);
                })
         .getResult(0);
   }
@@ -180,6 +203,7 @@ private:
   linalg::GenericOp lazy;
   linalg::ReduceOp reduce;
   Value old;
+  AnyBeyondOp far; ///< null: nobody asks
   ImplicitLocOpBuilder b;
   llvm::SetVector<Operation *> rowWork;
 };

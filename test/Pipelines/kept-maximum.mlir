@@ -1,0 +1,24 @@
+// RUN: attn-opt %s --pass-pipeline='builtin.module(attn-select-schedule{target=sm90a},attn-to-flash,flash-to-gpu,canonicalize,cse,gpu.module(gpu.func(tile-specialize-warps,tile-split-nonfinite,tile-defer-row-sums,tile-keep-maximum,canonicalize,cse)))' \
+// RUN:   | FileCheck %s
+
+// What the Hopper kernel is fast by, after canonicalisation: where no score exceeds the old
+// maximum by much, a step computes no maximum, shift or decay, does not rescale the
+// output, and does nothing for scores far from zero.
+// CHECK-LABEL: gpu.func @layer
+// CHECK: scf.for {{.*}} iter_args(%[[MAX:[^ ]*]] = %{{[^ ]*}}, %[[SHIFT:[^ ]*]] = %{{[^ ]*}}, %[[SUM:[^ ]*]] = %{{[^ ]*}}, %{{[^ ]*}} = %false, %[[OUT:[^ ]*]] = %{{[^ ]*}})
+// CHECK: %[[GROWS:.*]] = tile.any_above %[[SCORE:[^,]*]],
+// CHECK: %[[R:.*]]:6 = scf.if %[[GROWS]]
+// CHECK:   tile.any_beyond
+// CHECK: } else {
+// CHECK:      %[[SAME:.*]] = linalg.generic {{.*}} ins(%[[SUM]],
+// CHECK-NOT:  linalg
+// CHECK:      scf.yield %[[MAX]], %false, %[[SHIFT]], %{{.*}}, %[[SCORE]], %[[SAME]]
+// CHECK: linalg.generic {{.*}} ins(%[[R]]#4, %[[R]]#2
+// CHECK: scf.if %[[GROWS]] -> (tensor<128x128xf32>) {
+// CHECK: } else {
+// CHECK-NEXT: scf.yield %[[OUT]]
+func.func @layer(%q: tensor<?x8x?x128xbf16>, %k: tensor<?x8x?x128xbf16>, %v: tensor<?x8x?x128xbf16>) -> tensor<?x8x?x128xbf16> {
+  %o = attn.attention %q, %k, %v
+    : (tensor<?x8x?x128xbf16>, tensor<?x8x?x128xbf16>, tensor<?x8x?x128xbf16>) -> tensor<?x8x?x128xbf16>
+  return %o : tensor<?x8x?x128xbf16>
+}
