@@ -243,7 +243,7 @@ list is measured once.
   -dtype TYPE          bfloat16, float16 or float32      (default: bfloat16)
   --backend NAME...    what 'compiled', which always runs, is compared with:
                        math, cudnn; through PyTorch: efficient, fav2, fav3,
-                       fav4, fakv, flex, flex_flash, sdpa
+                       fav4, fakv, flex, flex_flash, sdpa, sdpa_cudnn
                                                        (default: math)
   --python PROGRAM     the interpreter that has PyTorch  (default: python3)
   --worker-timeout N   seconds after which PyTorch is taken to hang, compiling

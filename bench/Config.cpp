@@ -144,7 +144,7 @@ static Result<void> readTypes(Config &config, const Setting &setting) {
 static Result<void> readBackends(Config &config, const Setting &setting) {
   static const std::vector<std::string> names = {
       "compiled", "math", "cudnn", "efficient",  "fav2", "fav3",
-      "fav4",     "fakv", "flex",  "flex_flash", "sdpa"};
+      "fav4",     "fakv", "flex",  "flex_flash", "sdpa", "sdpa_cudnn"};
   config.backends.clear();
   Repeats repeats(config, setting);
   for (const Word &word : setting.values) {

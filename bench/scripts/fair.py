@@ -2,11 +2,11 @@
 """Is a race fair? Two backends that run the same kernels in two processes must take the
 same time, and all backends of a case must have kept the GPU equally busy:
 
-    attn-bench -b 4 -nh 16,16 -s 4096 -d 128 -mods noop causal --backend cudnn sdpa \\
+    attn-bench -b 4 -nh 16,16 -s 4096 -d 128 -mods noop causal --backend cudnn sdpa_cudnn \\
         --save-path fair.csv
     python3 bench/scripts/fair.py fair.json
 
-prints each case's times and duties, and exits with 1 if `cudnn` and `sdpa` (--pair) are
+prints each case's times and duties, and exits with 1 if `cudnn` and `sdpa_cudnn` (--pair) are
 more than 1% (--limit) apart, or two duties more than one point (--points).
 """
 
@@ -55,7 +55,7 @@ def check(case, name, found, arguments):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
     parser.add_argument("results", nargs="+", help="JSON files of runs")
-    parser.add_argument("--pair", nargs=2, default=["cudnn", "sdpa"])
+    parser.add_argument("--pair", nargs=2, default=["cudnn", "sdpa_cudnn"])
     parser.add_argument("--limit", type=float, default=1.0, help="per cent")
     parser.add_argument("--points", type=float, default=1.0, help="of duty, per cent")
     arguments = parser.parse_args()

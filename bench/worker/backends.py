@@ -7,6 +7,7 @@ import sdpa
 
 BACKENDS = {
     "sdpa": sdpa.any_backend,
+    "sdpa_cudnn": sdpa.cudnn,
     "efficient": sdpa.efficient,
     "fav2": flash.fav2,
     "fav3": flash.fav3,

@@ -46,6 +46,11 @@ def efficient(problem):
     return _attention(problem, "EFFICIENT_ATTENTION")
 
 
+def cudnn(problem):
+    """cuDNN as PyTorch calls it: the kernels of `cudnn`, in this process."""
+    return _attention(problem, "CUDNN_ATTENTION")
+
+
 def flash(problem):
     """FlashAttention-2 as PyTorch contains it."""
     return _attention(problem, "FLASH_ATTENTION")

@@ -9,9 +9,10 @@
 // CHECK: %[[GROWS:.*]] = tile.any_above %[[SCORE:[^,]*]],
 // CHECK: %[[R:.*]]:6 = scf.if %[[GROWS]]
 // CHECK:   tile.any_beyond
-// CHECK: } else {
+// CHECK:   scf.yield {{.*}} : tensor<128xf32>, i1
+// CHECK-NEXT: } else {
 // CHECK:      %[[SAME:.*]] = linalg.generic {{.*}} ins(%[[SUM]],
-// CHECK-NOT:  linalg
+// CHECK-NOT:  linalg.{{generic|reduce}}
 // CHECK:      scf.yield %[[MAX]], %false, %[[SHIFT]], %{{.*}}, %[[SCORE]], %[[SAME]]
 // CHECK: linalg.generic {{.*}} ins(%[[R]]#4, %[[R]]#2
 // CHECK: scf.if %[[GROWS]] -> (tensor<128x128xf32>) {
