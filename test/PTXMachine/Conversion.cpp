@@ -42,11 +42,13 @@ To converted(From from, const Instruction &i) {
       x = from;
     else
       x = i.values[1] ? flush(float(from)) : float(from);
-    if constexpr (!isFloat<To>) { // to an integer: saturates, NaN is zero
+    if constexpr (!isFloat<To>) { // to an integer: saturates
       using Limits = std::numeric_limits<To>;
       x = rounded(x, i.values[0]);
-      if (std::isnan(x))
-        return 0;
+      if (std::isnan(x)) // zero, or of 64 bits the highest one
+        return std::is_same_v<From, double> || sizeof(To) == 8
+                   ? To(uint64_t(1) << (8 * sizeof(To) - 1))
+                   : To(0);
       if (x <= double(Limits::min()))
         return Limits::min();
       if (x >= double(Limits::max()))

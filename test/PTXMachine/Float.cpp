@@ -155,6 +155,57 @@ template <typename T> void fmaPair(Warp &w, const Instruction &i, Mask mask) {
   });
 }
 
+/// values: which numbers it is about.
+enum Class { Finite, Infinite, IsNumber, IsNaN, IsNormal, IsSubnormal };
+
+template <typename T> void testClass(Warp &w, const Instruction &i, Mask mask) {
+  const T *a = w.lanes<T>(i.operands[1]);
+  Mask bits = 0;
+  for (int l = 0; l < kLanes; ++l) {
+    T x = a[l];
+    bool holds = false;
+    switch (i.values[0]) {
+    case Finite:
+      holds = std::isfinite(x);
+      break;
+    case Infinite:
+      holds = std::isinf(x);
+      break;
+    case IsNumber:
+      holds = !std::isnan(x);
+      break;
+    case IsNaN:
+      holds = std::isnan(x);
+      break;
+    case IsNormal:
+      holds = std::isnormal(x);
+      break;
+    case IsSubnormal:
+      holds = std::fpclassify(x) == FP_SUBNORMAL;
+      break;
+    }
+    bits |= Mask(holds) << l;
+  }
+  Mask &to = w.predicates[i.operands[0].row];
+  to = (to & ~mask) | (bits & mask);
+}
+
+Handler decodeClass(Decoder &d) {
+  static const std::map<std::string, Class> classes = {
+      {"finite", Finite},   {"infinite", Infinite},
+      {"number", IsNumber}, {"notanumber", IsNaN},
+      {"normal", IsNormal}, {"subnormal", IsSubnormal}};
+  auto found = classes.find(d.parts[1]);
+  if (found == classes.end())
+    return nullptr;
+  d.predicate(0);
+  d.value(1, bytesOf(d.type()));
+  d.instruction.values[0] = found->second;
+  return d.type() == "f32"   ? testClass<float>
+         : d.type() == "f64" ? testClass<double>
+                             : Handler(nullptr);
+}
+
 template <typename F> Handler forFloat(Decoder &d, F f) {
   const std::string &type = d.type();
   if (type == "f32")
@@ -205,6 +256,8 @@ Handler attn::ptx::decodeFloat(Decoder &d) {
   Handler handler = nullptr;
   if (!floating || bytes == 0)
     return nullptr;
+  if (name == "testp")
+    return decodeClass(d);
   if (name == "fma" && d.type() == "bf16x2")
     handler = fmaPair<BFloat16>;
   else if (name == "fma" && d.type() == "f16x2")

@@ -94,6 +94,32 @@ TEST(PTXMachine, AtomicIncrementsWrap) {
   EXPECT_EQ(counter[0], 0u);
 }
 
+// Of a wider register the low part counts; a result fills its own.
+TEST(PTXMachine, ConversionsReadTheLowPart) {
+  std::vector<uint64_t> out(5);
+  Launch run;
+  run.threads = 1;
+  run.a = run.memory(out);
+  ASSERT_EQ(run("ld.param.b64 %d0, [a];\n"
+                "mov.b64 %d1, 0x1234567880000001;\n"
+                "cvt.s64.s32 %d2, %d1;\n"
+                "st.global.b64 [%d0], %d2;\n"
+                "cvt.u64.u16 %d2, %d1;\n"
+                "st.global.b64 [%d0+8], %d2;\n"
+                "cvt.s32.s8 %r0, %d1;\n"
+                "cvt.s64.s32 %d2, %r0;\n"
+                "st.global.b64 [%d0+16], %d2;\n"
+                "mov.b32 %r0, 0x7fffffff;\n"
+                "cvt.rzi.s32.f32 %r1, %r0;\n"
+                "cvt.u64.u32 %d2, %r1;\n"
+                "st.global.b64 [%d0+24], %d2;\n"
+                "testp.notanumber.f32 %p0, %r0;\n"
+                "selp.b64 %d2, 5, 6, %p0;\n"
+                "st.global.b64 [%d0+32], %d2;"),
+            "");
+  EXPECT_EQ(out, (std::vector<uint64_t>{0xffffffff80000001, 1, 1, 0, 5}));
+}
+
 // 2 * 3 + 0.5 and inf * 0 + 0; then 2 * 3 + 0.5 and 1 * 0 + 0.
 TEST(PTXMachine, PairsOf16BitsAreMultipliedAndAdded) {
   std::vector<uint32_t> out(2, 0);
