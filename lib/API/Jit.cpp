@@ -7,10 +7,8 @@
 #include "llvm/ExecutionEngine/Orc/JITTargetMachineBuilder.h"
 #include "llvm/ExecutionEngine/Orc/LLJIT.h"
 #include "llvm/IR/IRBuilder.h"
-#include "llvm/IR/InstIterator.h"
 #include "llvm/IR/LLVMContext.h"
 #include "llvm/IR/Module.h"
-#include "llvm/IR/Operator.h"
 #include "llvm/Passes/PassBuilder.h"
 #include "llvm/Support/TargetSelect.h"
 #include "llvm/Target/TargetMachine.h"
@@ -70,15 +68,6 @@ static bool addPackedEntry(llvm::Module &module, const std::string &name) {
   return true;
 }
 
-/// Lets the code generator fuse products and sums, as the design of every
-/// kernel here assumes.
-static void allowContraction(llvm::Module &module) {
-  for (llvm::Function &function : module)
-    for (llvm::Instruction &instruction : llvm::instructions(function))
-      if (llvm::isa<llvm::FPMathOperator>(instruction))
-        instruction.setHasAllowContract(true);
-}
-
 /// The passes that pay for code whose loops are already vectors, unrolled and
 /// tiled: a fifth of the time of -O3 for code as fast.
 static llvm::Error optimize(llvm::Module &module,
@@ -133,7 +122,6 @@ Jit::compile(mlir::ModuleOp module, const std::vector<std::string> &names) {
     return Error{text(machine.takeError())};
   code->setDataLayout((*machine)->createDataLayout());
   code->setTargetTriple((*machine)->getTargetTriple());
-  allowContraction(*code);
   if (llvm::Error error = optimize(*code, **machine))
     return Error{text(std::move(error))};
 

@@ -1,8 +1,8 @@
 // Reading mod files. Diagnostics keep the file's own lines and columns.
 #include "ModImpl.h"
 
-#include "attn/Dialect/Attn/Transforms/Passes.h"
 #include "attn/InitAll.h"
+#include "attn/Pipelines/Mods.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Parser/Parser.h"
@@ -138,7 +138,7 @@ static Result<Mod> makeMod(std::shared_ptr<Mod::Impl> impl,
   Result<void> inlined = impl->collect("its mods cannot be inlined", [&] {
     impl->inlined = impl->module->clone();
     mlir::PassManager pm(&impl->context);
-    pm.addPass(mlir::attn::createAttnInlineModsPass());
+    mlir::attn::buildModsPipeline(pm);
     return pm.run(*impl->inlined);
   });
   if (!inlined)

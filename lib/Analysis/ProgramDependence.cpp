@@ -1,9 +1,10 @@
 // See ProgramDependence.h.
 #include "attn/Analysis/ProgramDependence.h"
 
+#include "attn/Dialect/Attn/IR/ModProgram.h"
+
 #include "mlir/IR/Operation.h"
 #include "mlir/IR/Region.h"
-#include "mlir/Interfaces/SideEffectInterfaces.h"
 
 using namespace mlir;
 using namespace mlir::attn;
@@ -38,7 +39,7 @@ bool ProgramDependence::canHoist(Value value) {
   if (!op)
     return true;
   // What the program executes for every pair may be executed again.
-  bool isSafe = op->getParentRegion() == &program || isSpeculatable(op);
+  bool isSafe = op->getParentRegion() == &program || canSpeculate(op);
   return isSafe && op->getNumRegions() == 0 &&
          llvm::all_of(op->getOperands(),
                       [&](Value operand) { return canHoist(operand); });

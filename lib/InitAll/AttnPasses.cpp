@@ -6,6 +6,7 @@
 #include "attn/InitAll.h"
 #include "attn/Pipelines/CPU.h"
 #include "attn/Pipelines/GPU.h"
+#include "attn/Pipelines/Mods.h"
 
 void mlir::attn::registerAttnPasses() {
   registerAttnConversionPasses();
@@ -13,4 +14,5 @@ void mlir::attn::registerAttnPasses() {
   tile::registerTileTransformsPasses();
   registerCPUPipelines();
   registerGPUPipeline();
+  registerModsPipeline();
 }

@@ -4,6 +4,7 @@
 #include "attn/Conversion/Passes.h"
 #include "attn/Dialect/Attn/Transforms/Passes.h"
 #include "attn/Dialect/Tile/Transforms/Passes.h"
+#include "attn/Pipelines/Mods.h"
 
 #include "mlir/Conversion/Passes.h"
 #include "mlir/Dialect/Arith/Transforms/Passes.h"
@@ -23,12 +24,14 @@ void mlir::attn::buildLowerToLLVMPipeline(OpPassManager &pm) {
   function.addPass(createCanonicalizerPass());
   function.addPass(createCSEPass());
   function.addPass(createSCFToControlFlowPass());
+  pm.addPass(createAllowContractionPass());
   ConvertMathToFuncsOptions powers;
   powers.minWidthOfFPowIExponent = 1;
   pm.addPass(createConvertMathToFuncs(powers));
   pm.addPass(createConvertMathToLLVMPass());
   pm.addPass(createConvertMathToLibmPass());
   pm.addPass(createConvertToLLVMPass());
+  pm.addPass(createCheckLoweredPass());
   pm.addPass(createReconcileUnrealizedCastsPass());
 }
 
@@ -52,7 +55,7 @@ void mlir::attn::buildFlashToLLVMPipeline(OpPassManager &pm,
 
 void mlir::attn::buildCPUPipeline(OpPassManager &pm,
                                   const CPUPipelineOptions &options) {
-  pm.addPass(createAttnInlineModsPass());
+  buildModsPipeline(pm);
   pm.addPass(createCanonicalizerPass());
   pm.addPass(createAttnSelectSchedulePass());
   AttnToFlashPassOptions flash;
@@ -64,7 +67,7 @@ void mlir::attn::buildCPUPipeline(OpPassManager &pm,
 
 void mlir::attn::buildCPUTileListsPipeline(OpPassManager &pm,
                                            const std::string &functions) {
-  pm.addPass(createAttnInlineModsPass());
+  buildModsPipeline(pm);
   pm.addPass(createCanonicalizerPass());
   pm.addPass(createAttnSelectSchedulePass());
   AttnToTileListsPassOptions lists;

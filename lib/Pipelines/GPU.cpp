@@ -4,6 +4,7 @@
 #include "attn/Conversion/Passes.h"
 #include "attn/Dialect/Attn/Transforms/Passes.h"
 #include "attn/Dialect/Tile/Transforms/Passes.h"
+#include "attn/Pipelines/Mods.h"
 
 #include "mlir/Conversion/Passes.h"
 #include "mlir/Dialect/GPU/IR/GPUDialect.h"
@@ -22,7 +23,7 @@ static bool hasRoles(const attn::GPUPipelineOptions &options) {
 
 void attn::buildGPUTilePipeline(OpPassManager &manager,
                                 const GPUPipelineOptions &options) {
-  manager.addPass(createAttnInlineModsPass());
+  buildModsPipeline(manager);
   manager.addPass(createCanonicalizerPass());
   AttnSelectSchedulePassOptions schedule;
   schedule.target = options.target;
@@ -58,6 +59,7 @@ void attn::buildGPUToNVVMPipeline(OpPassManager &manager,
   MathToPTXPassOptions math;
   math.exact = options.exact;
   module.addPass(createMathToPTXPass(math));
+  module.addPass(createAllowContractionPass());
   module.addPass(createSCFToControlFlowPass());
   module.addPass(createConvertVectorToLLVMPass());
   module.addPass(createConvertGpuOpsToNVVMOps());
@@ -67,6 +69,7 @@ void attn::buildGPUToNVVMPipeline(OpPassManager &manager,
     module.addPass(createTensorMapsToNVVMPass());
     module.addPass(createConvertNVVMToLLVMPass());
   }
+  module.addPass(createCheckLoweredPass());
   module.addPass(createReconcileUnrealizedCastsPass());
   module.addPass(createCanonicalizerPass());
   module.addPass(createCSEPass());
@@ -74,7 +77,7 @@ void attn::buildGPUToNVVMPipeline(OpPassManager &manager,
 
 void attn::buildGPUTileListsPipeline(OpPassManager &manager,
                                      const std::string &functions) {
-  manager.addPass(createAttnInlineModsPass());
+  buildModsPipeline(manager);
   manager.addPass(createCanonicalizerPass());
   AttnSelectSchedulePassOptions schedule;
   schedule.target = "sm80";

@@ -124,15 +124,16 @@ def MathToPTXPass : Pass<"math-to-ptx", "::mlir::gpu::GPUModuleOp"> {
     exp2, exp, log2, log and rsqrt become approximate instructions with an error of a
     few units in the last place. So does tanh, with a relative error of 2^-11, and
     division becomes a multiplication by the reciprocal (of a constant) or
-    div.full; `exact` keeps tanh and division at f32's accuracy. Everything else is
-    expanded into arithmetic. No library of device functions is needed.
+    div.full; `exact` keeps tanh and division at f32's accuracy. Everything else, and
+    what is marked `attn.exact`, is expanded into the arithmetic of `expand-math`.
+    No library of device functions is needed.
   }];
   let options = [
     Option<"exact", "exact", "bool", "false",
            "f32 accuracy: IEEE division, no tanh.approx">
   ];
   let dependentDialects = ["::mlir::LLVM::LLVMDialect", "::mlir::arith::ArithDialect",
-    "::mlir::NVVM::NVVMDialect", "::mlir::math::MathDialect"];
+    "::mlir::NVVM::NVVMDialect", "::mlir::math::MathDialect", "::mlir::scf::SCFDialect"];
 }
 
 def FlashToTasksPass : Pass<"flash-to-tasks", "::mlir::ModuleOp"> {
@@ -188,14 +189,29 @@ def LinalgToVectorLoopsPass : Pass<"linalg-to-vector-loops", "::mlir::func::Func
 def ExpandMathPass : Pass<"expand-math", "::mlir::func::FuncOp"> {
   let summary = "Expand elementary functions on f32 into arithmetic";
   let description = [{
-    Functions of f32 (vectors or scalars) become polynomials, so that they stay
-    vectors. `math.exp2` has an error below 2 ulp: NaN stays NaN, -inf gives 0, 128
-    or more give +inf, and results below the smallest normal number become 0. The
-    others are those of MLIR's polynomial approximations. f64 is left to the
-    library of the system.
+    Functions of f32 (vectors or scalars) become formulas of additions, products,
+    fused products and bits, so that they stay vectors, and have the same bits
+    wherever they are computed: the GPU's lowering (`math-to-ptx`) uses the same ones.
+    docs/Mods.md has their errors. `math.exp2` makes results below 2^-125 0. So are powers of integers. f64 is left to the library of the system.
   }];
   let dependentDialects = ["::mlir::arith::ArithDialect",
     "::mlir::math::MathDialect", "::mlir::vector::VectorDialect"];
+}
+
+def AllowContractionPass : Pass<"allow-contraction"> {
+  let summary = "Let targets fuse products and sums of floats";
+  let description = [{
+    Sets `contract` on every float operation of arith, but for those marked
+    `attn.exact`, whose results must not depend on the target.
+  }];
+}
+
+def CheckLoweredPass : Pass<"check-lowered"> {
+  let summary = "Name what a pipeline could not lower";
+  let description = [{
+    An operation of another dialect than llvm and nvvm is an error at its place in the
+    user's file, and so is a call from a GPU's code to a function without a body.
+  }];
 }
 
 #endif // ATTN_CONVERSION_PASSES_TD

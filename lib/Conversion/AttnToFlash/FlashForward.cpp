@@ -35,7 +35,7 @@ constexpr double log2e = 1.4426950408889634;
 bool needsPositionsInside(Region &program) {
   return program
       .walk([&](Operation *op) {
-        return isa<LoadOp>(op) || isSpeculatable(op) ||
+        return isa<LoadOp>(op) || canSpeculate(op) ||
                        op->getNumRegions() != 0 ||
                        op->hasTrait<OpTrait::IsTerminator>()
                    ? WalkResult::advance()

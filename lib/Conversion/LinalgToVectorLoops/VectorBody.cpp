@@ -2,6 +2,8 @@
 // VectorBody.h.
 #include "VectorBody.h"
 
+#include "attn/Dialect/Attn/IR/ModProgram.h"
+
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
@@ -67,7 +69,7 @@ bool VectorBody::canVectorize(linalg::GenericOp op, unsigned laneDim) {
       // Both branches will be executed for all lanes.
       WalkResult speculatable = branch->walk([&](Operation *nested) {
         bool fine = nested == branch || isa<scf::IfOp, scf::YieldOp>(nested) ||
-                    isPure(nested);
+                    (isMemoryEffectFree(nested) && canSpeculate(nested));
         return fine ? WalkResult::advance() : WalkResult::interrupt();
       });
       return failure(speculatable.wasInterrupted());

@@ -1,15 +1,15 @@
 // math-to-ptx: scalar f32 math as PTX instructions, without a library of device
-// functions. What has no instruction of its own and no formula here is left for
-// upstream's expansions (MathToPTX runs them first where they exist).
+// functions. What has no instruction of its own, and what must be exact,
+// becomes the formulas of expand-math.
+#include "attn/Conversion/MathExpansions.h"
 #include "attn/Conversion/Passes.h"
+#include "attn/Dialect/Attn/IR/ModProgram.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/GPU/IR/GPUDialect.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/LLVMIR/NVVMDialect.h"
 #include "mlir/Dialect/Math/IR/Math.h"
-#include "mlir/Dialect/Math/Transforms/Approximation.h"
-#include "mlir/Dialect/Math/Transforms/Passes.h"
 #include "mlir/IR/ImplicitLocOpBuilder.h"
 #include "mlir/IR/Matchers.h"
 #include "mlir/IR/PatternMatch.h"
@@ -92,8 +92,8 @@ template <typename Op> struct UnaryToPTX : OpRewritePattern<Op> {
 
   LogicalResult matchAndRewrite(Op op,
                                 PatternRewriter &rewriter) const override {
-    if (!op.getType().isF32())
-      return rewriter.notifyMatchFailure(op, "expects f32");
+    if (!op.getType().isF32() || attn::isExact(op))
+      return rewriter.notifyMatchFailure(op, "expects f32, approximate");
     ImplicitLocOpBuilder b(op.getLoc(), rewriter);
     rewriter.replaceOp(op, emit(b, op.getOperand()));
     return success();
@@ -118,6 +118,24 @@ template <typename Op> struct ToIntrinsic : OpRewritePattern<Op> {
   StringRef name;
 };
 
+/// The same for intrinsics that ask whether a special operand may give poison.
+template <typename Op> struct ToIntrinsicWithFlag : OpRewritePattern<Op> {
+  ToIntrinsicWithFlag(MLIRContext *context, StringRef name)
+      : OpRewritePattern<Op>(context), name(name) {}
+
+  LogicalResult matchAndRewrite(Op op,
+                                PatternRewriter &rewriter) const override {
+    Value no = arith::ConstantOp::create(rewriter, op.getLoc(),
+                                         rewriter.getBoolAttr(false));
+    rewriter.replaceOpWithNewOp<LLVM::CallIntrinsicOp>(
+        op, op.getType(), rewriter.getStringAttr(name),
+        ValueRange{op.getOperand(), no});
+    return success();
+  }
+
+  StringRef name;
+};
+
 /// x / c as x * (1 / c), other quotients as div.full (2 units in the last
 /// place) instead of a loop-free but long IEEE division.
 struct ApproximateDivision : OpRewritePattern<arith::DivFOp> {
@@ -125,8 +143,8 @@ struct ApproximateDivision : OpRewritePattern<arith::DivFOp> {
 
   LogicalResult matchAndRewrite(arith::DivFOp op,
                                 PatternRewriter &rewriter) const override {
-    if (!op.getType().isF32())
-      return rewriter.notifyMatchFailure(op, "expects f32");
+    if (!op.getType().isF32() || attn::isExact(op))
+      return rewriter.notifyMatchFailure(op, "expects f32, approximate");
     ImplicitLocOpBuilder b(op.getLoc(), rewriter);
     FloatAttr divisor;
     if (matchPattern(op.getRhs(), m_Constant(&divisor))) {
@@ -152,6 +170,7 @@ struct FoldFactors : OpRewritePattern<arith::MulFOp> {
     auto inner = op.getLhs().getDefiningOp<arith::MulFOp>();
     FloatAttr first, second;
     if (!op.getType().isF32() || !inner || !inner->hasOneUse() ||
+        attn::isExact(op) || attn::isExact(inner) ||
         !matchPattern(op.getRhs(), m_Constant(&second)) ||
         !matchPattern(inner.getRhs(), m_Constant(&first)))
       return rewriter.notifyMatchFailure(op, "expects two constant factors");
@@ -173,7 +192,7 @@ struct AccurateDivisionByConstant : OpRewritePattern<arith::DivFOp> {
   LogicalResult matchAndRewrite(arith::DivFOp op,
                                 PatternRewriter &rewriter) const override {
     FloatAttr divisor;
-    if (!op.getType().isF32() ||
+    if (!op.getType().isF32() || attn::isExact(op) ||
         !matchPattern(op.getRhs(), m_Constant(&divisor)))
       return rewriter.notifyMatchFailure(op, "expects f32 over a constant");
     double c = divisor.getValueAsDouble();
@@ -192,19 +211,9 @@ struct AccurateDivisionByConstant : OpRewritePattern<arith::DivFOp> {
   }
 };
 
-void populate(RewritePatternSet &patterns, bool exact) {
+/// What may be approximated: scores and the softmax.
+void populateApproximations(RewritePatternSet &patterns, bool exact) {
   MLIRContext *context = patterns.getContext();
-  patterns.add<ToIntrinsic<arith::MaxNumFOp>>(context, "llvm.maxnum");
-  patterns.add<ToIntrinsic<arith::MinNumFOp>>(context, "llvm.minnum");
-  patterns.add<ToIntrinsic<arith::MaximumFOp>>(context, "llvm.maximum");
-  patterns.add<ToIntrinsic<arith::MinimumFOp>>(context, "llvm.minimum");
-  patterns.add<ToIntrinsic<math::FmaOp>>(context, "llvm.fma");
-  patterns.add<ToIntrinsic<math::AbsFOp>>(context, "llvm.fabs");
-  patterns.add<ToIntrinsic<math::CopySignOp>>(context, "llvm.copysign");
-  patterns.add<ToIntrinsic<math::FloorOp>>(context, "llvm.floor");
-  patterns.add<ToIntrinsic<math::CeilOp>>(context, "llvm.ceil");
-  patterns.add<ToIntrinsic<math::TruncOp>>(context, "llvm.trunc");
-  patterns.add<ToIntrinsic<math::RoundEvenOp>>(context, "llvm.roundeven");
   if (exact)
     patterns.add<AccurateDivisionByConstant>(context, /*benefit=*/10);
   else
@@ -219,27 +228,61 @@ void populate(RewritePatternSet &patterns, bool exact) {
                                         [](ImplicitLocOpBuilder &b, Value x) {
                                           return scaled(b, log2(b, x), ln2);
                                         });
-  patterns.add<UnaryToPTX<math::SqrtOp>>(
-      context, [](ImplicitLocOpBuilder &b, Value x) {
-        return intrinsic(b, "llvm.nvvm.sqrt.rn.f", x);
-      });
   patterns.add<UnaryToPTX<math::RsqrtOp>>(
       context, [](ImplicitLocOpBuilder &b, Value x) {
         return intrinsic(b, "llvm.nvvm.rsqrt.approx.f", x);
       });
   patterns.add<UnaryToPTX<math::TanhOp>>(context, exact ? accurateTanh
                                                         : approximateTanh);
-  // Everything else as formulas of arith, exact to f32.
-  populateMathPolynomialApproximationPatterns(patterns);
+}
+
+/// Instructions that round as IEEE 754 says.
+void populateInstructions(RewritePatternSet &patterns) {
+  MLIRContext *context = patterns.getContext();
+  patterns.add<ToIntrinsic<arith::MaxNumFOp>>(context, "llvm.maxnum");
+  patterns.add<ToIntrinsic<arith::MinNumFOp>>(context, "llvm.minnum");
+  patterns.add<ToIntrinsic<arith::MaximumFOp>>(context, "llvm.maximum");
+  patterns.add<ToIntrinsic<arith::MinimumFOp>>(context, "llvm.minimum");
+  patterns.add<ToIntrinsic<math::FmaOp>>(context, "llvm.fma");
+  patterns.add<ToIntrinsic<math::AbsFOp>>(context, "llvm.fabs");
+  patterns.add<ToIntrinsic<math::CopySignOp>>(context, "llvm.copysign");
+  patterns.add<ToIntrinsic<math::FloorOp>>(context, "llvm.floor");
+  patterns.add<ToIntrinsic<math::CeilOp>>(context, "llvm.ceil");
+  patterns.add<ToIntrinsic<math::TruncOp>>(context, "llvm.trunc");
+  patterns.add<ToIntrinsic<math::RoundEvenOp>>(context, "llvm.roundeven");
+  patterns.add<ToIntrinsic<math::SqrtOp>>(context, "llvm.sqrt");
+  patterns.add<ToIntrinsic<math::CtPopOp>>(context, "llvm.ctpop");
+  patterns.add<ToIntrinsicWithFlag<math::CountLeadingZerosOp>>(context,
+                                                               "llvm.ctlz");
+  patterns.add<ToIntrinsicWithFlag<math::CountTrailingZerosOp>>(context,
+                                                                "llvm.cttz");
+  patterns.add<ToIntrinsicWithFlag<math::AbsIOp>>(context, "llvm.abs");
 }
 
 struct MathToPTX : attn::impl::MathToPTXPassBase<MathToPTX> {
   using MathToPTXPassBase::MathToPTXPassBase;
 
-  void runOnOperation() override {
+  LogicalResult apply(function_ref<void(RewritePatternSet &)> populate,
+                      RewriterBase::Listener *listener = nullptr) {
     RewritePatternSet patterns(&getContext());
-    populate(patterns, exact);
-    if (failed(applyPatternsGreedily(getOperation(), std::move(patterns))))
+    populate(patterns);
+    GreedyRewriteConfig config;
+    config.setListener(listener);
+    return applyPatternsGreedily(getOperation(), std::move(patterns), config);
+  }
+
+  void runOnOperation() override {
+    attn::ExactListener listener;
+    if (failed(apply([&](RewritePatternSet &patterns) {
+          populateApproximations(patterns, exact);
+        })) ||
+        failed(apply(
+            [](RewritePatternSet &patterns) {
+              attn::populateMathExpansions(patterns);
+              attn::populateScalarExpansions(patterns);
+            },
+            &listener)) ||
+        failed(apply(populateInstructions)))
       signalPassFailure();
   }
 };

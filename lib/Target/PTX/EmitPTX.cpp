@@ -5,10 +5,8 @@
 
 #include "mlir/Dialect/GPU/IR/GPUDialect.h"
 #include "mlir/Target/LLVMIR/ModuleTranslation.h"
-#include "llvm/IR/InstIterator.h"
 #include "llvm/IR/LegacyPassManager.h"
 #include "llvm/IR/Module.h"
-#include "llvm/IR/Operator.h"
 #include "llvm/MC/MCSubtargetInfo.h"
 #include "llvm/MC/TargetRegistry.h"
 #include "llvm/Passes/PassBuilder.h"
@@ -89,15 +87,6 @@ FailureOr<std::string> attn::emitPTX(gpu::GPUModuleOp module,
     return module.emitOpError() << "cannot be compiled: " << error;
   llvmModule->setTargetTriple(machine->getTargetTriple());
   llvmModule->setDataLayout(machine->createDataLayout());
-  // Results below 2^-126 are zero, as everywhere in fused attention kernels,
-  // and a product and its sum are one instruction: PTX's mul and add without it
-  // are mul.rn and add.rn, which ptxas must keep apart.
-  for (llvm::Function &function : *llvmModule) {
-    function.addFnAttr("denormal-fp-math-f32", "preserve-sign,preserve-sign");
-    for (llvm::Instruction &instruction : llvm::instructions(function))
-      if (llvm::isa<llvm::FPMathOperator>(instruction))
-        instruction.setHasAllowContract(true);
-  }
   optimize(*llvmModule, *machine);
 
   llvm::SmallString<0> text;

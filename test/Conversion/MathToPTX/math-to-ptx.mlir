@@ -34,8 +34,8 @@ gpu.module @kernels {
   }
 
   // CHECK-LABEL: gpu.func @roots(
-  // CHECK: llvm.call_intrinsic "llvm.nvvm.sqrt.rn.f"
-  // CHECK: llvm.call_intrinsic "llvm.nvvm.rsqrt.approx.f"
+  // CHECK-DAG: llvm.call_intrinsic "llvm.sqrt"
+  // CHECK-DAG: llvm.call_intrinsic "llvm.nvvm.rsqrt.approx.f"
   gpu.func @roots(%x: f32, %m: memref<f32>) {
     %y = math.sqrt %x : f32
     %z = math.rsqrt %y : f32
@@ -96,6 +96,47 @@ gpu.module @kernels {
     %y = arith.mulf %x, %two : f32
     %w = arith.mulf %y, %three : f32
     memref.store %w, %m[] : memref<f32>
+    gpu.return
+  }
+
+  // What decides something is neither approximated nor inverted nor folded.
+  // CHECK-LABEL: gpu.func @decisions(
+  // CHECK-NOT: approx
+  // CHECK: arith.mulf %{{.*}}, %{{.*}} {attn.exact}
+  // CHECK: arith.mulf %{{.*}}, %{{.*}} {attn.exact}
+  // CHECK: arith.divf %{{.*}}, %{{.*}} {attn.exact}
+  // CHECK-NOT: approx
+  // CHECK: gpu.return
+  gpu.func @decisions(%x: f32, %m: memref<f32>) {
+    %five = arith.constant 5.0 : f32
+    %a = arith.mulf %x, %five {attn.exact} : f32
+    %b = arith.mulf %a, %five {attn.exact} : f32
+    %c = arith.divf %b, %five {attn.exact} : f32
+    %d = math.log %c {attn.exact} : f32
+    %e = math.tanh %d {attn.exact} : f32
+    memref.store %e, %m[] : memref<f32>
+    gpu.return
+  }
+
+  // The remainder is a loop; integers are counted by instructions.
+  // CHECK-LABEL: gpu.func @integers(
+  // CHECK: scf.while
+  // CHECK-DAG: "llvm.ctpop"
+  // CHECK-DAG: "llvm.ctlz"
+  // CHECK-DAG: "llvm.cttz"
+  // CHECK-DAG: "llvm.abs"
+  // CHECK-NOT: {{arith.remf|arith.floordivsi|math[.]}}
+  // CHECK: gpu.return
+  gpu.func @integers(%x: f32, %i: i32, %m: memref<f32>, %n: memref<i32>) {
+    %y = arith.remf %x, %x : f32
+    memref.store %y, %m[] : memref<f32>
+    %a = math.ctpop %i : i32
+    %b = math.ctlz %a : i32
+    %c = math.cttz %b : i32
+    %d = math.absi %c : i32
+    %e = arith.floordivsi %d, %i : i32
+    %f = math.ipowi %e, %i : i32
+    memref.store %f, %n[] : memref<i32>
     gpu.return
   }
 

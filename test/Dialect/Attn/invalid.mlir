@@ -209,6 +209,27 @@ attn.mod @c5
 
 // -----
 
+// mod_c5: of arith and math what docs/Mods.md lists.
+attn.mod @c5
+  score(%s: f32, %b: i32, %h: i32, %q: i32, %kv: i32) {
+    // expected-error @+1 {{'arith.scaling_truncf' op is not allowed in a mod: expects the operations of arith and math in docs/Mods.md}}
+    %t = arith.scaling_truncf %s, %s : f32, f32 to bf16
+    attn.yield %s : f32
+  }
+
+// -----
+
+// mod_c5: one way to round.
+attn.mod @c5
+  score(%s: f32, %b: i32, %h: i32, %q: i32, %kv: i32) {
+    %fine = arith.truncf %s to_nearest_even : f32 to bf16
+    // expected-error @+1 {{'arith.truncf' op in a mod expects to round with 'to_nearest_even', got 'upward'}}
+    %t = arith.truncf %s upward : f32 to bf16
+    attn.yield %s : f32
+  }
+
+// -----
+
 // mod_c5: f64 has no place on a GPU.
 attn.mod @c5
   score(%s: f32, %b: i32, %h: i32, %q: i32, %kv: i32) {

@@ -298,6 +298,7 @@ protected:
     if (!module)
       return "does not parse";
     PassManager manager(&context);
+    manager.addPass(createAttnTotalModsPass());
     manager.addPass(createCanonicalizerPass());
     // A constant index outside of a table of known size, say.
     ScopedDiagnosticHandler quiet(&context, [](Diagnostic &) {});

@@ -42,9 +42,15 @@ int32_t literal(std::mt19937 &random) {
   }
 }
 int32_t divisor(std::mt19937 &random) {
+  return pick(random, {2, 3, 4, 7, 8, 16, -3, 0, -1});
+}
+int32_t shift(std::mt19937 &random) {
+  return random() % 8 ? random() % 6 : pick(random, {31, 32, 33, -1});
+}
+int32_t longDivisor(std::mt19937 &random) {
   return pick(random, {2, 3, 4, 7, 8, 16, -3});
 }
-int32_t shift(std::mt19937 &random) { return random() % 6; }
+int32_t longShift(std::mt19937 &random) { return random() % 6; }
 int32_t bits(std::mt19937 &random) { return pick(random, {1, 3, 7, 15, 10}); }
 int32_t predicate(std::mt19937 &random) { return random() % 10; }
 int32_t floatPredicate(std::mt19937 &random) { return random() % 12; }
@@ -103,7 +109,20 @@ const std::vector<Operation> operations = {
     {"shli", I, {I}, 2, shift},
     {"andi", I, {I}, 3, bits},
     {"xori", I, {I, I}, 1, nullptr},
-    {"guarded_div", I, {I, I}, 2, nullptr}, // 0 where it is not defined
+    {"shrui", I, {I}, 1, shift},
+    // By what is not known: docs/Mods.md says what is not defined elsewhere.
+    {"divsi2", I, {I, I}, 1, nullptr},
+    {"floordivsi2", I, {I, I}, 1, nullptr},
+    {"ceildivsi2", I, {I, I}, 1, nullptr},
+    {"remsi2", I, {I, I}, 2, nullptr},
+    {"divui2", I, {I, I}, 1, nullptr},
+    {"remui2", I, {I, I}, 2, nullptr},
+    {"shrsi2", I, {I, I}, 1, nullptr},
+    {"shrui2", I, {I, I}, 1, nullptr},
+    {"shli2", I, {I, I}, 1, nullptr},
+    {"fptosi", I, {F}, 3, nullptr},
+    {"fptoui", I, {F}, 1, nullptr},
+    {"guarded_div", I, {I, I}, 2, nullptr}, // in a branch
     {"extui", I, {B}, 1, nullptr},
     {"long_q", L, {}, 10, nullptr},
     {"long_kv", L, {}, 10, nullptr},
@@ -117,11 +136,11 @@ const std::vector<Operation> operations = {
     {"maxsi", L, {L, L}, 2, nullptr},
     {"absi", L, {L}, 1, nullptr},
     {"select", L, {B, L, L}, 2, nullptr},
-    {"divsi", L, {L}, 2, divisor},
-    {"divui", L, {L}, 2, divisor},
-    {"remui", L, {L}, 2, divisor},
-    {"shli", L, {L}, 2, shift},
-    {"shrui", L, {L}, 2, shift},
+    {"divsi", L, {L}, 2, longDivisor},
+    {"divui", L, {L}, 2, longDivisor},
+    {"remui", L, {L}, 2, longDivisor},
+    {"shli", L, {L}, 2, longShift},
+    {"shrui", L, {L}, 2, longShift},
     {"andi", L, {L}, 2, bits},
     {"sitofp", F, {I}, 10, nullptr},
     {"sitofp", F, {L}, 2, nullptr},
@@ -235,12 +254,17 @@ public:
     if (named("extui") || named("extsi") || named("trunci") || named("sitofp"))
       return define("arith." + std::string(op.name) + " " + in[0] + " : " +
                     from + " to " + type);
+    if (named("fptosi") || named("fptoui"))
+      return define(std::string("arith.") + op.name + " " + in[0] +
+                    " : f32 to i32");
     if (named("guarded_div"))
       return writeGuardedDivision(in[0], in[1]);
     if (op.constant)
       in.push_back(define("arith.constant " + constant + " : " + type));
     bool isMath = named("absi") || named("absf");
     std::string text = (isMath ? "math." : "arith.") + std::string(op.name);
+    if (text.back() == '2')
+      text.pop_back();
     for (size_t i = 0; i < in.size(); ++i)
       text += (i ? ", " : " ") + in[i];
     return define(text + " : " + type);
@@ -321,6 +345,19 @@ struct Position {
   const MaskInputs &inputs;
   int32_t b, h, q, kv;
 };
+
+int64_t divided(int64_t x, int64_t y) { return y == 0 ? 0 : x / y; }
+int64_t rest(int64_t x, int64_t y) { return y == 0 ? x : x % y; }
+
+/// The float's nearest integer of a range.
+int64_t saturated(float x, int64_t least, int64_t largest) {
+  double whole = std::trunc(static_cast<double>(x));
+  if (std::isnan(whole))
+    return 0;
+  return static_cast<int64_t>(
+      std::fmax(static_cast<double>(least),
+                std::fmin(static_cast<double>(largest), whole)));
+}
 
 int32_t wrap(int64_t value) {
   return static_cast<int32_t>(static_cast<uint32_t>(value));
@@ -452,6 +489,10 @@ Number ofInt(const MaskTree &tree, const Position &at) {
       return value(tree->operands[0], at).b ? operand(1) : operand(2);
     if (is(tree, "extui"))
       return value(tree->operands[0], at).b;
+    if (is(tree, "fptosi"))
+      return saturated(value(tree->operands[0], at).f, INT32_MIN, INT32_MAX);
+    if (is(tree, "fptoui"))
+      return saturated(value(tree->operands[0], at).f, 0, UINT32_MAX);
     int64_t x = operand(0);
     auto ux = static_cast<uint32_t>(x);
     if (is(tree, "low_byte"))
@@ -472,27 +513,35 @@ Number ofInt(const MaskTree &tree, const Position &at) {
       return std::max(x, operand(1));
     if (is(tree, "absi"))
       return std::abs(x);
-    if (is(tree, "divsi"))
-      return x / c;
-    if (is(tree, "floordivsi"))
-      return x / c - (x % c != 0 && (x < 0) != (c < 0));
-    if (is(tree, "remsi"))
-      return x % c;
-    if (is(tree, "divui"))
-      return ux / static_cast<uint32_t>(c);
-    if (is(tree, "remui"))
-      return ux % static_cast<uint32_t>(c);
-    if (is(tree, "shrsi"))
-      return x >> c;
-    if (is(tree, "shli"))
-      return x * (int64_t(1) << c);
-    if (is(tree, "andi"))
-      return x & c;
     if (is(tree, "xori"))
       return x ^ operand(1);
-    // guarded_div
-    int64_t y = operand(1);
-    return y == 0 || y == -1 ? 0 : x / y;
+    if (is(tree, "guarded_div"))
+      return operand(1) == -1 ? 0 : divided(x, operand(1));
+    int64_t y = tree->operands.size() > 1 ? operand(1) : c;
+    auto uy = static_cast<uint32_t>(y);
+    bool keepsBits = uy < 32;
+    auto isOneOf = [&](const char *name) {
+      return !std::strncmp(operationOf(tree).name, name, std::strlen(name));
+    };
+    if (isOneOf("divsi"))
+      return divided(x, y);
+    if (isOneOf("floordivsi"))
+      return divided(x, y) - (y != 0 && rest(x, y) != 0 && (x < 0) != (y < 0));
+    if (isOneOf("ceildivsi"))
+      return divided(x, y) + (y != 0 && rest(x, y) != 0 && (x < 0) == (y < 0));
+    if (isOneOf("remsi"))
+      return rest(x, y);
+    if (isOneOf("divui"))
+      return divided(ux, uy);
+    if (isOneOf("remui"))
+      return rest(ux, uy);
+    if (isOneOf("shrsi"))
+      return x >> (keepsBits ? uy : 31);
+    if (isOneOf("shrui"))
+      return keepsBits ? ux >> uy : 0;
+    if (isOneOf("shli"))
+      return keepsBits ? int64_t(ux << uy) : 0;
+    return x & c; // andi
   };
   Number number{};
   number.i = wrap(result());

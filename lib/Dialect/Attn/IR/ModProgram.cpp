@@ -4,6 +4,7 @@
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/IR/IRMapping.h"
+#include "mlir/Interfaces/SideEffectInterfaces.h"
 
 using namespace mlir;
 using namespace mlir::attn;
@@ -102,4 +103,22 @@ void mlir::attn::eraseMods(ModuleOp module) {
   for (Operation &op : llvm::make_early_inc_range(*module.getBody()))
     if (isa<ModOp, FillOp>(op))
       op.erase();
+}
+
+static constexpr StringRef exactName = "attn.exact", totalName = "attn.total";
+
+void mlir::attn::markExact(Operation *op) {
+  if (isa<arith::ArithFastMathInterface>(op))
+    op->setAttr(exactName, UnitAttr::get(op->getContext()));
+}
+bool mlir::attn::isExact(Operation *op) { return op->hasAttr(exactName); }
+void mlir::attn::unmarkExact(Operation *op) { op->removeAttr(exactName); }
+
+void mlir::attn::markTotal(Operation *op) {
+  op->setAttr(totalName, UnitAttr::get(op->getContext()));
+}
+bool mlir::attn::isTotal(Operation *op) { return op->hasAttr(totalName); }
+
+bool mlir::attn::canSpeculate(Operation *op) {
+  return isSpeculatable(op) || isTotal(op);
 }

@@ -30,6 +30,23 @@ Value inlineProgram(OpBuilder &builder, Region &program, ValueRange captures,
 /// live on in kernels, they would only stand in the way of a translation.
 void eraseMods(ModuleOp module);
 
+/// Marks a float operation whose result must have the same bits on every
+/// target: no approximation, and no product fused with a sum. What decides an
+/// index or a branch is computed so (attn-mark-decisions). Others are ignored.
+void markExact(Operation *op);
+bool isExact(Operation *op);
+/// Takes the mark away.
+void unmarkExact(Operation *op);
+
+/// Marks an operation that attn-total-mods has guarded: it neither traps nor
+/// is its result undefined, whatever its operands are, unless that result is
+/// not used. So it may be executed where the program would not.
+void markTotal(Operation *op);
+bool isTotal(Operation *op);
+
+/// Whether `op` can be executed for nothing: it is speculatable, or total.
+bool canSpeculate(Operation *op);
+
 } // namespace mlir::attn
 
 #endif // ATTN_DIALECT_ATTN_IR_MODPROGRAM_H

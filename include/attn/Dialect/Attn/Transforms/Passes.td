@@ -61,6 +61,48 @@ def AttnFillToLoopsPass : Pass<"attn-fill-to-loops", "::mlir::ModuleOp"> {
     "::mlir::memref::MemRefDialect", "::mlir::scf::SCFDialect"];
 }
 
+def AttnTotalModsPass : Pass<"attn-total-mods", "::mlir::ModuleOp"> {
+  let summary = "Give every operation of a mod a defined result";
+  let description = [{
+    Rewrites the programs of mods so that nothing in them traps or is undefined,
+    with the results of docs/Mods.md: x / 0 is 0 and its remainder x, a quotient
+    that does not fit wraps, a shift by the width or more leaves nothing (or the
+    sign), a float that does not fit an integer becomes its nearest one and NaN 0.
+    Promises of the program (`nsw`, `exact`, fast math) are dropped, and f16 and
+    bf16 compute in f32. Divisions by constants and the like stay as they are.
+
+    What has been guarded is marked `attn.total`: it may be executed where the
+    program would not. All targets, lists and the oracle read mods after this pass.
+
+    Example (test/Dialect/Attn/total-mods.mlir):
+
+    ```mlir
+        %r = arith.remui %kv, %n : i32
+    ```
+
+    becomes
+
+    ```mlir
+        %some = arith.maxui %n, %c1 : i32
+        %rest = arith.remui %kv, %some {attn.total} : i32
+        %none = arith.cmpi eq, %n, %c0 : i32
+        %r = arith.select %none, %kv, %rest : i32
+    ```
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect"];
+}
+
+def AttnMarkDecisionsPass : Pass<"attn-mark-decisions", "::mlir::ModuleOp"> {
+  let summary = "Mark the floats of a mod that decide something";
+  let description = [{
+    A float that ends in a comparison, an integer or its bits decides what a mask
+    keeps, which entry of a table is read or which branch is taken: it must come out
+    the same on every target. The operations that it is computed from are marked
+    `attn.exact`; lowerings then neither approximate them nor fuse products and sums.
+    What only becomes a score is not marked.
+  }];
+}
+
 def AttnSelectSchedulePass : Pass<"attn-select-schedule", "::mlir::ModuleOp"> {
   let summary = "Write the schedule of every attention that has none";
   let description = [{

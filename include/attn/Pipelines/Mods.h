@@ -1,0 +1,18 @@
+// What all pipelines do with mods before anything reads them.
+#ifndef ATTN_PIPELINES_MODS_H
+#define ATTN_PIPELINES_MODS_H
+
+#include "mlir/Pass/PassManager.h"
+
+namespace mlir::attn {
+
+/// Mods that stand alone, whose operations all have defined results, and in
+/// which what decides something is marked: `attn-mods-pipeline`. Doing it again
+/// changes nothing.
+void buildModsPipeline(OpPassManager &pm);
+
+void registerModsPipeline();
+
+} // namespace mlir::attn
+
+#endif // ATTN_PIPELINES_MODS_H

@@ -1,0 +1,21 @@
+// See Mods.h.
+#include "attn/Pipelines/Mods.h"
+
+#include "attn/Dialect/Attn/Transforms/Passes.h"
+
+#include "mlir/Pass/PassRegistry.h"
+
+using namespace mlir;
+using namespace mlir::attn;
+
+void mlir::attn::buildModsPipeline(OpPassManager &pm) {
+  pm.addPass(createAttnInlineModsPass());
+  pm.addPass(createAttnTotalModsPass());
+  pm.addPass(createAttnMarkDecisionsPass());
+}
+
+void mlir::attn::registerModsPipeline() {
+  PassPipelineRegistration<>("attn-mods-pipeline",
+                             "Mods as every lowering wants them",
+                             buildModsPipeline);
+}
