@@ -62,6 +62,8 @@ Result<void> AttentionKernel::run(const TensorView &query,
     arguments.tiles = tiles;
   if (Result<void> fine = checkArguments(*pimpl, arguments); !fine)
     return fine;
+  if (key.sizes[2] == 0)
+    return pimpl->writeEmptyRows(arguments);
   return pimpl->run(arguments);
 }
 

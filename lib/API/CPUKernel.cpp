@@ -15,6 +15,10 @@
 
 #include "mlir/Pass/PassManager.h"
 
+#include <algorithm>
+#include <cstring>
+#include <limits>
+
 using namespace attn;
 
 namespace {
@@ -28,6 +32,7 @@ struct CPUKernel : public AttentionKernel::Impl {
   explicit CPUKernel(const Mod &mod) : mod(mod) {}
 
   Result<void> run(const KernelArguments &arguments) const override;
+  Result<void> writeEmptyRows(const KernelArguments &arguments) const override;
   Result<const Code *> codeFor(bool stridedCaptures) const;
 
   Mod mod;
@@ -39,14 +44,17 @@ struct CPUKernel : public AttentionKernel::Impl {
 /// The module as LLVM gets it. The caller holds the mod's mutex.
 static Result<KernelModule> lower(const Mod &mod, const KernelSpec &spec,
                                   bool stridedCaptures) {
+  Result<HostVectors> vectors = hostVectors();
+  if (!vectors)
+    return Error{vectors.error()};
   Result<KernelModule> kernel = buildKernelModule(mod, spec, "cpu");
   if (!kernel)
     return kernel;
   Result<void> lowered = mod.impl().collect("cannot be compiled", [&] {
     mlir::PassManager pm(&mod.impl().context);
     mlir::attn::CPUPipelineOptions options;
-    options.lanes = hostVectors().lanes;
-    options.registers = hostVectors().registers;
+    options.lanes = vectors->lanes;
+    options.registers = vectors->registers;
     options.stridedCaptures = stridedCaptures;
     mlir::attn::buildCPUPipeline(pm, options);
     return pm.run(*kernel->module);
@@ -127,6 +135,23 @@ Result<void> CPUKernel::run(const KernelArguments &a) const {
     own.push_back(&task);
     compute(own.data());
   });
+  return {};
+}
+
+Result<void> CPUKernel::writeEmptyRows(const KernelArguments &a) const {
+  int64_t width = byteWidth(a.out.type);
+  auto [batches, heads, queries, channels] = a.out.sizes;
+  for (int64_t b = 0; b < batches; ++b)
+    for (int64_t h = 0; h < heads; ++h)
+      for (int64_t q = 0; q < queries; ++q) {
+        int64_t row =
+            b * a.out.strides[0] + h * a.out.strides[1] + q * a.out.strides[2];
+        std::memset(static_cast<char *>(a.out.data) + row * width, 0,
+                    channels * width);
+      }
+  if (a.lse)
+    std::fill_n(a.lse, batches * heads * queries,
+                -std::numeric_limits<float>::infinity());
   return {};
 }
 

@@ -122,13 +122,16 @@ Result<void> CPUSoftmax::run(const void *scores, void *probabilities, void *lse,
 
 SoftmaxImpl attn::createCPUSoftmax(const Mod &mod, ElementType scoreType,
                                    ElementType probabilityType) {
+  Result<HostVectors> vectors = hostVectors();
+  if (!vectors)
+    return Error{vectors.error()};
   std::lock_guard<std::mutex> lock(mod.impl().mutex);
   mlir::OwningOpRef<mlir::ModuleOp> module =
       buildSoftmaxModule(mod, scoreType, probabilityType);
   Result<void> lowered = mod.impl().collect("cannot be compiled", [&] {
     mlir::PassManager pm(&mod.impl().context);
     mlir::attn::LinalgToVectorLoopsPassOptions loops;
-    loops.width = 2 * hostVectors().lanes;
+    loops.width = 2 * vectors->lanes;
     pm.addNestedPass<mlir::func::FuncOp>(
         mlir::attn::createLinalgToVectorLoopsPass(loops));
     mlir::attn::buildLowerToLLVMPipeline(pm);

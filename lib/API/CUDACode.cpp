@@ -127,8 +127,7 @@ attn::loadCUDACode(const Mod &mod, mlir::ModuleOp module,
       codes.push_back(launchOf(function));
       persistent.push_back(function->hasAttr("tile.task_counter"));
     }
-    mlir::FailureOr<std::string> text =
-        mlir::attn::emitPTX(kernel, mlir::attn::ptxOptionsFor(target));
+    mlir::FailureOr<std::string> text = mlir::attn::emitPTX(kernel);
     if (mlir::failed(text))
       return mlir::failure();
     ptx = *text;

@@ -127,6 +127,7 @@ struct CUDAKernel : public AttentionKernel::Impl {
   explicit CUDAKernel(const Mod &mod) : mod(mod) {}
 
   Result<void> run(const KernelArguments &arguments) const override;
+  Result<void> writeEmptyRows(const KernelArguments &arguments) const override;
   Result<const Variant *> variantFor(Path path, bool stridedCaptures) const;
   int64_t busiestRows(const KernelArguments &arguments, int64_t rows) const;
   Path sm90aPathFor(const KernelArguments &arguments) const;
@@ -152,8 +153,7 @@ Result<std::vector<cuda::TensorMap>> tensorMapsOf(const Variant &variant,
     cuda::TensorMapShape shape;
     if (view.type == ElementType::F16)
       shape.type = cuda::kTensorMapF16;
-    // An empty tensor may have no memory, and is not read.
-    shape.address = view.data ? view.data : a.out.data;
+    shape.address = view.data;
     for (int d = 0; d < 4; ++d)
       shape.sizes[d] = view.sizes[3 - d];
     for (int d = 0; d < 3; ++d)
@@ -265,6 +265,43 @@ Result<void> CUDAKernel::run(const KernelArguments &a) const {
   if (!variant)
     return Error{variant.error()};
   return launch(**variant, a, {});
+}
+
+Result<void> CUDAKernel::writeEmptyRows(const KernelArguments &a) const {
+  Result<const cuda::Driver *> driver = cuda::driver();
+  if (!driver)
+    return Error{driver.error()};
+  const cuda::Driver &cu = **driver;
+  auto stream = static_cast<cuda::Stream>(a.stream);
+  auto [batches, heads, queries, channels] = a.out.sizes;
+  if (batches * heads * queries == 0)
+    return {};
+  int64_t width = byteWidth(a.out.type), bytes = channels * width;
+  // Rows that do not lie one after the other are filled one by one.
+  int64_t pitch = a.out.strides[2] * width;
+  int64_t height = queries == 1 || pitch >= bytes ? queries : 1;
+  if (height == 1)
+    pitch = bytes;
+  for (int64_t b = 0; b < batches; ++b)
+    for (int64_t h = 0; h < heads; ++h)
+      for (int64_t q = 0; q < queries; q += height) {
+        int64_t row =
+            b * a.out.strides[0] + h * a.out.strides[1] + q * a.out.strides[2];
+        auto to = reinterpret_cast<cuda::DevicePointer>(a.out.data);
+        Result<void> cleared =
+            cu.check(cu.memsetD2D8Async(to + row * width, pitch, 0, bytes,
+                                        height, stream),
+                     "cuMemsetD2D8Async");
+        if (!cleared)
+          return cleared;
+      }
+  if (!a.lse)
+    return {};
+  constexpr unsigned minusInfinity = 0xFF800000;
+  return cu.check(
+      cu.memsetD32Async(reinterpret_cast<cuda::DevicePointer>(a.lse),
+                        minusInfinity, batches * heads * queries, stream),
+      "cuMemsetD32Async");
 }
 
 /// The kernel to compile first. Errors: a schedule that this GPU cannot run.

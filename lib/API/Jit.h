@@ -16,12 +16,16 @@ class LLJIT;
 
 namespace attn {
 
-/// What the compiler must know of this processor.
+/// What the compiler must know of the processor that code is for.
 struct HostVectors {
   int64_t lanes;     ///< f32 elements of a vector register
   int64_t registers; ///< number of vector registers
 };
-HostVectors hostVectors();
+
+/// Of this machine; of another CPU, whose features this machine has, where the
+/// environment says so (ATTN_CPU, a name of LLVM's). Errors: a name that LLVM
+/// does not know, a CPU whose code does not run here.
+Result<HostVectors> hostVectors();
 
 /// Loaded code; functions stay valid as long as it lives.
 class Jit {
@@ -31,7 +35,8 @@ public:
   using Function = void (*)(void **arguments);
 
   /// Compiles `module`, whose functions `names` have C interfaces
-  /// (llvm.emit_c_interface). Errors: a symbol that is nowhere.
+  /// (llvm.emit_c_interface). Errors: a symbol that is nowhere; those of
+  /// hostVectors.
   static Result<std::shared_ptr<const Jit>>
   compile(mlir::ModuleOp module, const std::vector<std::string> &names);
   ~Jit();

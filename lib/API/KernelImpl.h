@@ -18,8 +18,11 @@ struct KernelArguments {
 
 struct AttentionKernel::Impl {
   virtual ~Impl() = default;
-  /// Runs on arguments that checkArguments() has passed.
+  /// Runs on arguments that checkArguments() has passed, with at least one key.
   virtual Result<void> run(const KernelArguments &) const = 0;
+  /// What rows without keys give: zeros, and an LSE of -inf. No mod is
+  /// evaluated, as there is no pair: a table may well have no elements.
+  virtual Result<void> writeEmptyRows(const KernelArguments &) const = 0;
 
   KernelSpec spec;
   std::vector<CaptureInfo> captures;

@@ -264,11 +264,15 @@ Result<TileLists> TileFinder::find(const ProblemSizes &sizes,
   // The two adjoin.
   int64_t bits = static_cast<char *>(a.full.data) -
                  static_cast<char *>(a.kept.data) + a.full.elements() * 4;
-  Result<void> done = pimpl->clear(a.kept.data, bits, stream);
-  if (done && (pimpl->queryParts || pimpl->hasQueryClasses))
+  // Without queries or without keys there is no pair: nothing may be read.
+  bool pairs = a.kept.elements() != 0;
+  Result<void> done;
+  if (pairs)
+    done = pimpl->clear(a.kept.data, bits, stream);
+  if (done && pairs && (pimpl->queryParts || pimpl->hasQueryClasses))
     done =
         pimpl->run(tile_steps::queryParts, batches * heads * rows, a, stream);
-  if (done && (pimpl->keyParts || pimpl->hasKeyClasses))
+  if (done && pairs && (pimpl->keyParts || pimpl->hasKeyClasses))
     done =
         pimpl->run(tile_steps::keyParts, batches * heads * columns, a, stream);
   if (done)

@@ -9,6 +9,7 @@
 #include "mlir/Conversion/Passes.h"
 #include "mlir/Dialect/Arith/Transforms/Passes.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/Math/Transforms/Passes.h"
 #include "mlir/Pass/PassRegistry.h"
 #include "mlir/Transforms/Passes.h"
 
@@ -16,15 +17,22 @@ using namespace mlir;
 using namespace mlir::attn;
 
 void mlir::attn::buildLowerToLLVMPipeline(OpPassManager &pm) {
+  // Numbers of 16 bits are for memory; a CPU that computes with them would
+  // round otherwise than the others.
+  OpPassManager &function = pm.nest<func::FuncOp>();
+  function.addPass(math::createMathExtendToSupportedTypes());
+  arith::ArithEmulateUnsupportedFloatsOptions emulate;
+  emulate.sourceTypeStrs = {"bf16", "f16"};
+  function.addPass(arith::createArithEmulateUnsupportedFloats(emulate));
+  function.addPass(createExpandMathPass());
   arith::ArithExpandOpsPassOptions expand;
   expand.includeBf16 = true;
-  OpPassManager &function = pm.nest<func::FuncOp>();
-  function.addPass(createExpandMathPass());
   function.addPass(arith::createArithExpandOpsPass(expand));
   function.addPass(createCanonicalizerPass());
   function.addPass(createCSEPass());
   function.addPass(createSCFToControlFlowPass());
   pm.addPass(createAllowContractionPass());
+  pm.addPass(createBF16ToI16Pass());
   ConvertMathToFuncsOptions powers;
   powers.minWidthOfFPowIExponent = 1;
   pm.addPass(createConvertMathToFuncs(powers));

@@ -55,6 +55,9 @@ void attn::buildGPUTilePipeline(OpPassManager &manager,
 
 void attn::buildGPUToNVVMPipeline(OpPassManager &manager,
                                   const GPUPipelineOptions &options) {
+  AttnAttachGPUTargetPassOptions target;
+  target.target = options.target;
+  manager.addPass(createAttnAttachGPUTargetPass(target));
   OpPassManager &module = manager.nest<gpu::GPUModuleOp>();
   MathToPTXPassOptions math;
   math.exact = options.exact;

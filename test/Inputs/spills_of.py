@@ -33,12 +33,9 @@ def run(command, text=None):
 def report(pattern):
     mod = os.path.join(mods, pattern + ".mlir")
     source = run([sys.executable, generator, mod, element, dim, *schedule])
-    pipeline, translate = "--attn-gpu-pipeline", []
-    if chip == "sm_90a":
-        pipeline += "=target=sm90a"
-        translate = ["--chip=sm_90a", "--features=+ptx86"]
+    pipeline = "--attn-gpu-pipeline" + ("=target=sm90a" if chip == "sm_90a" else "")
     kernel = run(["attn-opt", pipeline], source)
-    ptx = run(["attn-translate", "--attn-to-ptx", *translate], kernel)
+    ptx = run(["attn-translate", "--attn-to-ptx"], kernel)
     with tempfile.NamedTemporaryFile("w", suffix=".ptx") as file:
         file.write(ptx)
         file.flush()

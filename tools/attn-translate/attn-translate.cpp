@@ -1,5 +1,6 @@
-// attn-translate: from lowered IR to what a machine takes (PTX).
+// attn-translate: from lowered IR to what a machine takes (PTX, object code).
 #include "attn/API/Version.h"
+#include "attn/Target/Object/EmitObject.h"
 #include "attn/Target/PTX/EmitPTX.h"
 
 #include "mlir/Support/LogicalResult.h"
@@ -11,6 +12,7 @@ int main(int argc, char **argv) {
   llvm::cl::SetVersionPrinter([](llvm::raw_ostream &stream) {
     stream << attn::versionText("attn-translate") << "\n";
   });
+  mlir::attn::registerToObjectTranslation();
   mlir::attn::registerToPTXTranslation();
   return failed(mlir::mlirTranslateMain(argc, argv, "attn translation driver"));
 }

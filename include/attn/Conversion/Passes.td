@@ -214,4 +214,29 @@ def CheckLoweredPass : Pass<"check-lowered"> {
   }];
 }
 
+def BF16ToI16Pass : Pass<"bf16-to-i16"> {
+  let summary = "Move numbers of bf16 as i16";
+  let description = [{
+    Replaces the type bf16 by i16, everywhere, where it is only moved: loads, stores,
+    constants, selections, arguments. Expects conversions in integer arithmetic
+    (`arith-expand`) and everything else in f32 (`arith-emulate-unsupported-floats`,
+    `math-extend-to-supported-types`). For CPUs: LLVM's X86 back end has no answer to
+    vectors of some lengths where the CPU has instructions for bf16.
+
+    Example (test/Conversion/BF16ToI16/bf16-to-i16.mlir):
+
+    ```mlir
+    %x = vector.load %a[%i] : memref<?xbf16>, vector<9xbf16>
+    %y = arith.bitcast %x : vector<9xbf16> to vector<9xi16>
+    ```
+
+    becomes
+
+    ```mlir
+    %x = vector.load %a[%i] : memref<?xi16>, vector<9xi16>
+    %y = arith.bitcast %x : vector<9xi16> to vector<9xi16>
+    ```
+  }];
+}
+
 #endif // ATTN_CONVERSION_PASSES_TD

@@ -34,7 +34,8 @@ struct GPUPipelineOptions : PassPipelineOptions<GPUPipelineOptions> {
 void buildGPUTilePipeline(OpPassManager &manager,
                           const GPUPipelineOptions &options);
 
-/// gpu.module of scf, arith, memref, vector, math, llvm -> llvm and nvvm only.
+/// gpu.module of scf, arith, memref, vector, math, llvm -> llvm and nvvm only,
+/// with the chip that they are for (attn-attach-gpu-target).
 void buildGPUToNVVMPipeline(OpPassManager &manager,
                             const GPUPipelineOptions &options);
 

@@ -143,6 +143,9 @@ private:
     firstQuery = arith::MulIOp::create(b, t, index(queryTile));
     KeyBounds bounds = keyBounds();
     Value step = index(keyTile), one = index(1), zero = index(0);
+    // No tile, but not by a constant, for the mask that keeps no pair: what
+    // comes after takes a kernel with a loop.
+    Value none = arith::MinSIOp::create(b, keys, zero);
     auto tileOf = [&](Value key) -> Value {
       return arith::FloorDivSIOp::create(b, key, step);
     };
@@ -151,7 +154,7 @@ private:
     firstVisit =
         arith::SelectOp::create(b, nothing, zero, tileOf(bounds.may.low));
     endOfVisits = arith::SelectOp::create(
-        b, nothing, zero,
+        b, nothing, none,
         arith::AddIOp::create(b, tileOf(bounds.may.high), one));
     // Tiles are counted in 32 bits, like positions: registers are dear.
     // A run of full tiles that starts at the first tile needs one bound.

@@ -4,6 +4,7 @@
 #include "WidenToggles.h"
 
 #include "mlir/Dialect/GPU/IR/GPUDialect.h"
+#include "mlir/Dialect/LLVMIR/NVVMDialect.h"
 #include "mlir/Target/LLVMIR/ModuleTranslation.h"
 #include "llvm/IR/LegacyPassManager.h"
 #include "llvm/IR/Module.h"
@@ -17,7 +18,7 @@
 using namespace mlir;
 
 static std::unique_ptr<llvm::TargetMachine>
-createTargetMachine(const attn::PTXOptions &options, std::string &error) {
+createTargetMachine(NVVM::NVVMTargetAttr chip, std::string &error) {
   static const bool initialized = [] {
     LLVMInitializeNVPTXTargetInfo();
     LLVMInitializeNVPTXTarget();
@@ -26,21 +27,22 @@ createTargetMachine(const attn::PTXOptions &options, std::string &error) {
     return true;
   }();
   (void)initialized;
-  llvm::Triple triple("nvptx64-nvidia-cuda");
+  llvm::Triple triple(chip.getTriple());
   const llvm::Target *target =
       llvm::TargetRegistry::lookupTarget(triple, error);
-  if (!target)
+  if (!target || !triple.isNVPTX())
     return nullptr;
   std::unique_ptr<llvm::MCSubtargetInfo> chips(
       target->createMCSubtargetInfo(triple, "", ""));
-  if (!chips->isCPUStringValid(options.chip)) {
-    error = "expects a chip such as sm_80, got '" + options.chip + "'";
+  if (!chips->isCPUStringValid(chip.getChip())) {
+    error =
+        ("expects a chip such as sm_80, got '" + chip.getChip() + "'").str();
     return nullptr;
   }
   llvm::TargetOptions targetOptions;
   targetOptions.AllowFPOpFusion = llvm::FPOpFusion::Standard;
   return std::unique_ptr<llvm::TargetMachine>(target->createTargetMachine(
-      triple, options.chip, options.features, targetOptions,
+      triple, chip.getChip(), chip.getFeatures(), targetOptions,
       /*RM=*/std::nullopt, /*CM=*/std::nullopt,
       llvm::CodeGenOptLevel::Aggressive));
 }
@@ -66,15 +68,26 @@ static void optimize(llvm::Module &module, llvm::TargetMachine &machine) {
   attn::widenToggles(module);
 }
 
-attn::PTXOptions attn::ptxOptionsFor(llvm::StringRef target) {
-  PTXOptions options;
-  if (target == "sm90a")
-    options.chip = "sm_90a", options.features = "+ptx86";
-  return options;
+/// The one NVIDIA chip that `module` is for; null after a diagnostic.
+static NVVM::NVVMTargetAttr targetOf(gpu::GPUModuleOp module) {
+  NVVM::NVVMTargetAttr found;
+  size_t count = 0;
+  if (ArrayAttr targets = module.getTargetsAttr())
+    for (Attribute target : targets)
+      if (auto chip = dyn_cast<NVVM::NVVMTargetAttr>(target))
+        found = chip, ++count;
+  if (count == 1)
+    return found;
+  module.emitOpError() << "expects one target such as "
+                          "#nvvm.target<chip = \"sm_80\">, got "
+                       << count;
+  return nullptr;
 }
 
-FailureOr<std::string> attn::emitPTX(gpu::GPUModuleOp module,
-                                     const PTXOptions &options) {
+FailureOr<std::string> attn::emitPTX(gpu::GPUModuleOp module) {
+  NVVM::NVVMTargetAttr target = targetOf(module);
+  if (!target)
+    return failure();
   llvm::LLVMContext context;
   std::unique_ptr<llvm::Module> llvmModule = translateModuleToLLVMIR(
       module, context, module.getName(), /*disableVerification=*/true);
@@ -82,7 +95,7 @@ FailureOr<std::string> attn::emitPTX(gpu::GPUModuleOp module,
     return module.emitOpError() << "cannot be translated to LLVM IR";
   std::string error;
   std::unique_ptr<llvm::TargetMachine> machine =
-      createTargetMachine(options, error);
+      createTargetMachine(target, error);
   if (!machine)
     return module.emitOpError() << "cannot be compiled: " << error;
   llvmModule->setTargetTriple(machine->getTargetTriple());

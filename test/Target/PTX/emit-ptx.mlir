@@ -2,7 +2,7 @@
 // RUN: attn-opt %s --attn-gpu-pipeline | attn-translate --attn-to-ptx --chip=sm_90 \
 // RUN:   | FileCheck %s --check-prefix=SM90
 // RUN: attn-opt %s --attn-gpu-pipeline=target=sm90a \
-// RUN:   | attn-translate --attn-to-ptx --chip=sm_90a --features=+ptx86 | FileCheck %s --check-prefix=SM90A
+// RUN:   | attn-translate --attn-to-ptx | FileCheck %s --check-prefix=SM90A
 
 // One text for sm_80 and every later GPU, with nothing to be linked in.
 // CHECK: .target sm_80

@@ -156,6 +156,77 @@ TEST(Edge, RowsWithoutKeysAreZero) {
   }
 }
 
+// Without keys, queries, heads or batches there is no pair to evaluate a
+// program for, nor need there be memory.
+TEST(Edge, NothingIsReadWhereThereIsNothing) {
+  Case c = makeCase("document_mask", ElementType::BF16, 5, 5, 32, 48);
+  for (int64_t ProblemSizes::*size :
+       {&ProblemSizes::keys, &ProblemSizes::queries, &ProblemSizes::heads,
+        &ProblemSizes::batch}) {
+    Case empty = c;
+    empty.sizes.*size = 0;
+    if (!empty.sizes.heads)
+      empty.sizes.kvHeads = 0;
+    SCOPED_TRACE(empty.name());
+    runPattern(empty);
+  }
+  for (Layout layout : {Layout::BHSD, Layout::BSHD}) {
+    Case noKeys = makeCase("alibi", ElementType::F32, 5, 0, 16, 7);
+    noKeys.sizes.batch = 2;
+    noKeys.layout = layout;
+    noKeys.rowPadding = 3;
+    runPattern(noKeys);
+  }
+}
+
+/// A program for heads, queries and keys below 2, 70 and 90.
+static void runProgram(const char *score, const char *mask,
+                       const Oracle &oracle, ElementType type) {
+  std::string text = "attn.mod @folds\n";
+  if (score)
+    text += std::string("score(%s: f32, %b: i32, %h: i32, %q: i32, %kv: i32) "
+                        "{\n") +
+            score + "\nattn.yield %t : f32\n}\n";
+  if (mask)
+    text += std::string("mask(%b: i32, %h: i32, %q: i32, %kv: i32) {\n") +
+            mask + "\nattn.yield %keep : i1\n}\n";
+  SCOPED_TRACE(text);
+  Case c = makeCase("noop", type, 70, 90, 32, 32);
+  runAndCompare(c, parse(text), oracle, makeInputs(c), {});
+}
+
+// Of what folds to a constant, little is left to compile.
+TEST(Edge, ProgramsMayFoldToConstants) {
+  const char *nothing = "%keep = arith.constant false";
+  const char *all = "%keep = arith.constant true";
+  const char *corner = R"(%zero = arith.constant 0 : i32
+    %row = arith.cmpi eq, %q, %zero : i32
+    %column = arith.cmpi eq, %kv, %zero : i32
+    %keep = arith.andi %row, %column : i1)";
+  const char *firstHead = R"(%one = arith.constant 1 : i32
+    %keep = arith.cmpi slt, %h, %one : i32)";
+  const char *key = "%t = arith.sitofp %kv : i32 to f32";
+  const char *flat = "%t = arith.constant 1.0 : f32";
+  const char *minus = "%t = arith.constant 0xFF800000 : f32";
+  const char *notANumber = "%t = arith.constant 0x7FC00000 : f32";
+  auto number = [](double x) {
+    return [x](double, int, int, int, int) { return x; };
+  };
+  Oracle none;
+  none.mask = [](int, int, int, int) { return false; };
+  runProgram(nullptr, nothing, none, ElementType::BF16);
+  runProgram(nullptr, nothing, none, ElementType::F32);
+  runProgram(flat, all, {number(1), {}}, ElementType::BF16);
+  runProgram(minus, nullptr, {number(-infinity), {}}, ElementType::BF16);
+  runProgram(key, corner,
+             {[](double, int, int, int, int kv) -> double { return kv; },
+              [](int, int, int q, int kv) { return q == 0 && kv == 0; }},
+             ElementType::BF16);
+  runProgram(notANumber, firstHead,
+             {number(nan64), [](int, int h, int, int) { return h < 1; }},
+             ElementType::BF16);
+}
+
 TEST(Edge, ScoresMayBeMinusInfinity) {
   Mod mod = parse(R"(
     attn.mod @drops_thirds

@@ -413,6 +413,22 @@ extern "C" Status cuMemsetD8Async(DevicePointer to, unsigned char value,
   state.lastFillBytes = count;
   return kSuccess;
 }
+extern "C" Status cuMemsetD2D8Async(DevicePointer to, size_t pitch,
+                                    unsigned char value, size_t width,
+                                    size_t height, Stream) {
+  if (pitch < width)
+    return kInvalidValue;
+  for (size_t row = 0; row < height; ++row)
+    std::memset(reinterpret_cast<void *>(to + row * pitch), value, width);
+  return kSuccess;
+}
+extern "C" Status cuMemsetD32Async(DevicePointer to, unsigned value,
+                                   size_t count, Stream) {
+  if (to % 4)
+    return kInvalidValue;
+  std::fill_n(reinterpret_cast<unsigned *>(to), count, value);
+  return kSuccess;
+}
 
 /// What the driver checks: the programming guide's rules for tiled maps.
 extern "C" Status cuTensorMapEncodeTiled(

@@ -13,17 +13,9 @@ class GPUModuleOp;
 
 namespace attn {
 
-struct PTXOptions {
-  std::string chip = "sm_80";
-  std::string features = "+ptx80";
-};
-
-/// What the kernels of a `target` of attn-gpu-pipeline need.
-PTXOptions ptxOptionsFor(llvm::StringRef target);
-
-/// `module` holds the llvm and nvvm dialects only. Diagnoses what fails.
-FailureOr<std::string> emitPTX(gpu::GPUModuleOp module,
-                               const PTXOptions &options);
+/// `module` holds the llvm and nvvm dialects only, and has a target
+/// (attn-attach-gpu-target). Diagnoses what fails.
+FailureOr<std::string> emitPTX(gpu::GPUModuleOp module);
 
 /// attn-translate --attn-to-ptx: the PTX of every gpu.module in a module.
 void registerToPTXTranslation();

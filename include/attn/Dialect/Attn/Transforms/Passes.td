@@ -3,6 +3,25 @@
 
 include "mlir/Pass/PassBase.td"
 
+def AttnAttachGPUTargetPass : Pass<"attn-attach-gpu-target", "::mlir::ModuleOp"> {
+  let summary = "Write the chip that kernels are for onto their gpu.module";
+  let description = [{
+    What emits PTX reads it there (`attn-translate --attn-to-ptx`). A gpu.module that
+    has targets keeps them.
+
+    Example (test/Dialect/Attn/attach-gpu-target.mlir): with `target=sm90a`,
+    `gpu.module @kernels` becomes
+
+    ```mlir
+    gpu.module @kernels [#nvvm.target<O = 3, chip = "sm_90a", features = "+ptx86">]
+    ```
+  }];
+  let options = [
+    Option<"target", "target", "std::string", "\"sm80\"", "sm80 or sm90a">
+  ];
+  let dependentDialects = ["::mlir::NVVM::NVVMDialect"];
+}
+
 def AttnInlineModsPass : Pass<"attn-inline-mods", "::mlir::ModuleOp"> {
   let summary = "Inline the mods that a mod applies";
   let description = [{
