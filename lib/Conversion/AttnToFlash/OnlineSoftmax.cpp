@@ -1,6 +1,7 @@
 // See OnlineSoftmax.h.
 #include "OnlineSoftmax.h"
 
+#include "attn/Dialect/Attn/IR/ModProgram.h"
 #include "attn/Dialect/Tile/IR/TileDialect.h"
 
 #include "mlir/Dialect/Math/IR/Math.h"
@@ -17,7 +18,7 @@ static constexpr double ln2 = 0.6931471805599453;
 static constexpr double farExponent = 1 << 20;
 
 OnlineSoftmax::State OnlineSoftmax::initial() {
-  return {t.splat({rows}, -INFINITY), t.splat({rows}, 0), t.splat({rows}, 0),
+  return {t.splat({rows}, -INFINITY), t.splat({rows}, 0),
           arith::ConstantIntOp::create(b, 0, 1)};
 }
 
@@ -28,8 +29,8 @@ OnlineSoftmax::Step OnlineSoftmax::step(Value score, const State &old) {
       b, b.getI1Type(), state.maximum, old.far,
       b.getF32FloatAttr(static_cast<float>(farExponent / factor)));
   state.far = far;
-  state.shift = newShift(state.maximum, state.far);
-  Value decay = this->decay(old, state.maximum, state.shift, state.far);
+  Value shift = this->shift(state.maximum, state.far);
+  Value decay = this->decay(old, state.maximum, shift, state.far);
   Value near = t.either(
       state.far,
       [&] {
@@ -41,7 +42,7 @@ OnlineSoftmax::Step OnlineSoftmax::step(Value score, const State &old) {
       },
       [&] { return score; });
   Value weights = t.elementwise(
-      {near, state.shift}, score.getType(), [&](ValueRange in) -> Value {
+      {near, shift}, score.getType(), [&](ValueRange in) -> Value {
         Value exponent = math::FmaOp::create(b, in[0], t.f32(factor),
                                              arith::NegFOp::create(b, in[1]));
         return exp2(exponent);
@@ -71,38 +72,47 @@ Value OnlineSoftmax::newMaximum(Value score, Value old) {
   return kept;
 }
 
-Value OnlineSoftmax::newShift(Value maximum, Value far) {
-  Value shift =
-      t.elementwise({maximum}, maximum.getType(), [&](ValueRange in) -> Value {
+Value OnlineSoftmax::shift(Value maximum, Value far) {
+  return t.elementwise(
+      {maximum}, maximum.getType(), [&](ValueRange in) -> Value {
         Value none = arith::OrIOp::create(b, far, isEmpty(in[0]));
-        return arith::SelectOp::create(
-            b, none, t.f32(0), arith::MulFOp::create(b, in[0], t.f32(factor)));
+        return arith::SelectOp::create(b, none, t.f32(0), rounded(in[0]));
       });
-  shift.getDefiningOp()->setAttr("tile.stays_if_kept", b.getUnitAttr());
-  return shift;
+}
+
+Value OnlineSoftmax::rounded(Value maximum) {
+  auto product = arith::MulFOp::create(b, maximum, t.f32(factor));
+  markExact(product);
+  return product;
 }
 
 /// 2 ^ (what the earlier weights are relative to - what the new ones are), 0
-/// where there are none. Shifts are differences of rounded numbers, far maxima
-/// of exact ones; a task that becomes far goes from one to the other.
+/// where there are none (the old maximum is -inf). Near zero these are rounded
+/// products, far from it exact ones; a task that becomes far goes from one to
+/// the other.
 Value OnlineSoftmax::decay(const State &old, Value maximum, Value shift,
                            Value far) {
   Value decay = t.elementwise(
-      {old.maximum, old.shift, maximum, shift}, maximum.getType(),
+      {old.maximum, maximum, shift}, maximum.getType(),
       [&](ValueRange in) -> Value {
         Value exponent = t.either(
             far,
             [&]() -> Value {
-              Value to = base(in[2]);
+              Value to = base(in[1]);
               Value growth = arith::MulFOp::create(
                   b, arith::SubFOp::create(b, in[0], to), t.f32(factor));
-              Value entering = math::FmaOp::create(
-                  b, arith::NegFOp::create(b, to), t.f32(factor), in[1]);
-              return arith::SelectOp::create(b, old.far, growth, entering);
+              Value entering =
+                  math::FmaOp::create(b, arith::NegFOp::create(b, to),
+                                      t.f32(factor), rounded(in[0]));
+              Value some =
+                  arith::SelectOp::create(b, old.far, growth, entering);
+              return arith::SelectOp::create(b, isEmpty(in[0]),
+                                             t.f32(-INFINITY), some);
             },
-            [&]() -> Value { return arith::SubFOp::create(b, in[1], in[3]); });
-        return arith::SelectOp::create(b, isEmpty(in[0]), t.f32(0),
-                                       exp2(exponent));
+            [&]() -> Value {
+              return arith::SubFOp::create(b, rounded(in[0]), in[2]);
+            });
+        return exp2(exponent);
       });
   decay.getDefiningOp()->setAttr("tile.one_if_kept", b.getUnitAttr());
   return decay;
@@ -121,11 +131,11 @@ Value OnlineSoftmax::inverseSum(const State &state) {
 /// An empty row has maximum -inf and sum 0, whose logarithm is -inf.
 Value OnlineSoftmax::logSumExp(const State &state) {
   return t.elementwise(
-      {state.maximum, state.shift, state.sum}, state.sum.getType(),
+      {state.maximum, state.sum}, state.sum.getType(),
       [&](ValueRange in) -> Value {
-        Value log = math::Log2Op::create(b, in[2]);
+        Value log = math::Log2Op::create(b, in[1]);
         Value near = arith::MulFOp::create(
-            b, arith::AddFOp::create(b, in[1], log), t.f32(ln2));
+            b, arith::AddFOp::create(b, rounded(in[0]), log), t.f32(ln2));
         Value maximum = arith::MulFOp::create(b, in[0], t.f32(factor * ln2));
         Value far = math::FmaOp::create(b, log, t.f32(ln2), maximum);
         return arith::SelectOp::create(b, state.far, far, near);

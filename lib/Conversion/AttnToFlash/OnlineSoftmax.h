@@ -24,15 +24,13 @@ public:
   /// What a loop over key tiles carries for the rows of a query tile.
   struct State {
     Value maximum; ///< row vector: of all scores so far, or nearly (lazy)
-    Value shift;   ///< row vector: what `sum` and the output are relative to
     Value sum;     ///< row vector: of the weights so far
     Value far;     ///< i1: scores are taken relative to the maximum first
 
-    SmallVector<Value> values() const { return {maximum, shift, sum, far}; }
+    SmallVector<Value> values() const { return {maximum, sum, far}; }
     static State of(ValueRange values) {
-      return {values[0], values[1], values[2], values[3]};
+      return {values[0], values[1], values[2]};
     }
-    static constexpr size_t size = 4;
   };
   struct Step {
     State state;
@@ -56,8 +54,11 @@ public:
 
 private:
   Value newMaximum(Value score, Value old);
-  Value newShift(Value maximum, Value far);
+  Value shift(Value maximum, Value far);
   Value decay(const State &old, Value maximum, Value shift, Value far);
+  /// `maximum` times the factor, rounded in the same way wherever it is asked
+  /// for: it is never fused with a sum.
+  Value rounded(Value maximum);
   Value isEmpty(Value maximum);
   /// `maximum`, or 0 for a row without scores.
   Value base(Value maximum);

@@ -16,24 +16,6 @@ gpu.module @kernels {
     "test.use"(%new) : (!r) -> ()
     gpu.return
   }
-
-  gpu.func @nothing_to_stay(%s: tensor<64x32xf32>, %old: !r) {
-    %empty = tensor.empty() : !r
-    %max = linalg.reduce { arith.maxnumf } ins(%s : tensor<64x32xf32>) outs(%old : !r) dimensions = [1]
-    %new = linalg.generic {indexing_maps = [#row, #row, #row], iterator_types = ["parallel"]}
-        ins(%max, %old : !r, !r) outs(%empty : !r) attrs = {tile.slack = 5.5 : f32} {
-    ^bb0(%x: f32, %y: f32, %e: f32):
-      linalg.yield %x : f32
-    } -> !r
-    // expected-error @+1 {{expects what stays while the maximum does to be carried by a loop}}
-    %shift = linalg.generic {indexing_maps = [#row, #row], iterator_types = ["parallel"]}
-        ins(%new : !r) outs(%empty : !r) attrs = {tile.stays_if_kept} {
-    ^bb0(%x: f32, %e: f32):
-      linalg.yield %x : f32
-    } -> !r
-    "test.use"(%new, %shift) : (!r, !r) -> ()
-    gpu.return
-  }
 }
 
 // The slack has to be a number of the scores' type.

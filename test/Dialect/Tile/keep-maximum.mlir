@@ -94,12 +94,12 @@ gpu.module @kernels {
     gpu.return
   }
 
-  // What stays while the maximum does is what the loop carried. Rows far from zero always
+  // Rows far from zero always
   // take the branch (a bound below zero is exceeded by all), so that what is done for
   // them is in it, and in the other one they are not far.
   // CHECK-LABEL: gpu.func @far
   // CHECK-SAME: %[[S:[^:]*]]: tensor<64x32xf32>
-  // CHECK: scf.for {{.*}} iter_args(%[[OLD:[^ ]*]] = %{{.*}}, %[[SHIFT:[^ ]*]] = %{{.*}}, %[[FAR:[^ ]*]] = %{{.*}})
+  // CHECK: scf.for {{.*}} iter_args(%[[OLD:[^ ]*]] = %{{.*}}, %{{[^ ]*}} = %{{.*}}, %[[FAR:[^ ]*]] = %{{.*}})
   // CHECK:   %[[LESS:.*]] = arith.constant -1.0
   // CHECK:   arith.select %[[FAR]], %[[LESS]], %{{.*}} : f32
   // CHECK:   tile.any_above
@@ -111,7 +111,9 @@ gpu.module @kernels {
   // CHECK:     scf.yield %[[NEW]], %[[NOW]], %[[NEXT]], %[[NEAR]]
   // CHECK:   } else {
   // CHECK-NEXT: %[[FALSE:.*]] = arith.constant false
-  // CHECK-NEXT: scf.yield %[[OLD]], %[[FALSE]], %[[SHIFT]], %[[S]]
+  // CHECK:     %[[SAME:.*]] = linalg.generic {{.*}} ins(%[[OLD]]
+  // CHECK:     arith.select %[[FALSE]]
+  // CHECK:     scf.yield %[[OLD]], %[[FALSE]], %[[SAME]], %[[S]]
   // CHECK:   "test.use"(%[[R]]#3)
   // CHECK:   scf.yield %[[R]]#0, %[[R]]#2, %[[R]]#1
   gpu.func @far(%s: !s, %first: !r, %far: i1, %low: index, %high: index, %step: index) {
@@ -126,7 +128,7 @@ gpu.module @kernels {
       } -> !r
       %now = tile.any_beyond %new or %before {bound = 1.0 : f32} : !r
       %next = linalg.generic {indexing_maps = [#row, #row], iterator_types = ["parallel"]}
-          ins(%new : !r) outs(%empty : !r) attrs = {tile.stays_if_kept} {
+          ins(%new : !r) outs(%empty : !r) {
       ^bb0(%x: f32, %e: f32):
         %zero = arith.constant 0.0 : f32
         %z = arith.select %now, %zero, %x : f32

@@ -9,7 +9,7 @@
 // CHECK: xor.b32
 // CHECK-NOT: mov.pred
 // CHECK-LABEL: .visible .entry other(
-gpu.module @kernels {
+gpu.module @kernels [#nvvm.target<chip = "sm_80">] {
   llvm.func @parity(%out: !llvm.ptr<1>, %n: i32, %by: i32, %a: i1) attributes {gpu.kernel, nvvm.kernel} {
     %zero = llvm.mlir.constant(0 : i32) : i32
     %one = llvm.mlir.constant(1 : i32) : i32

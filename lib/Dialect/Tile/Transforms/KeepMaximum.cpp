@@ -54,8 +54,6 @@ public:
                  cast<scf::IfOp>(op).elseYield().getOperand(0));
       else if (op->hasAttr("tile.one_if_kept"))
         kept.map(op->getResult(0), ones(op->getResult(0).getType()));
-      else if (op->hasAttr("tile.stays_if_kept"))
-        kept.map(op->getResult(0), carried(op->getResult(0)));
       else
         b.clone(*op, kept);
     yield(results, kept);
@@ -169,13 +167,6 @@ private:
         b, DenseElementsAttr::get(tile, b.getF32FloatAttr(1)));
   }
 
-  /// What the loop carries that `next` is the successor of.
-  Value carried(Value next) {
-    auto loop = cast<scf::ForOp>(lazy->getParentOp());
-    auto yielded = llvm::find(loop.getYieldedValues(), next);
-    return loop.getRegionIterArgs()[yielded - loop.getYieldedValues().begin()];
-  }
-
   void skipMultiplications(Value grows) {
     SmallVector<linalg::GenericOp> products;
     for (Operation *op : rowWork)
@@ -207,18 +198,6 @@ private:
   ImplicitLocOpBuilder b;
   llvm::SetVector<Operation *> rowWork;
 };
-
-/// What stays has to be carried by the loop.
-LogicalResult verifyCarried(linalg::GenericOp lazy) {
-  auto loop = dyn_cast<scf::ForOp>(lazy->getParentOp());
-  for (Operation &op : *lazy->getBlock())
-    if (op.hasAttr("tile.stays_if_kept") &&
-        (op.getNumResults() != 1 || !loop ||
-         !llvm::is_contained(loop.getYieldedValues(), op.getResult(0))))
-      return op.emitOpError() << "expects what stays while the maximum does to "
-                                 "be carried by a loop";
-  return success();
-}
 
 /// Whether the greatest score of each row and its slack are vectors of f32, by
 /// a slack of f32.
@@ -254,8 +233,6 @@ struct TileKeepMaximum : tile::impl::TileKeepMaximumPassBase<TileKeepMaximum> {
                               "starts at the old one, and the old one";
         return signalPassFailure();
       }
-      if (failed(verifyCarried(lazy)))
-        return signalPassFailure();
       KeptMaximum(lazy, reduce).run();
     }
   }
