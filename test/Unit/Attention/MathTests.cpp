@@ -11,6 +11,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 
@@ -303,6 +304,13 @@ double errorOf(const MathCase &c, const std::vector<Scalar> &sample,
   return unitsBetween(actual, expected.f);
 }
 
+/// Writes the worst error of an operation into the results of the tests, whose
+/// readers want one line.
+void recordError(std::string name, double worst) {
+  std::replace(name.begin(), name.end(), '\n', ' ');
+  testing::Test::RecordProperty(name, std::to_string(worst));
+}
+
 /// Compares the results of the cases with what is expected, and with those of
 /// the CPU where the target is another one.
 void sweep(const std::vector<MathCase> &cases, size_t count) {
@@ -326,7 +334,7 @@ void sweep(const std::vector<MathCase> &cases, size_t count) {
         worst = error, place = s;
     }
     if (isFloatType(cases[i].result))
-      testing::Test::RecordProperty(cases[i].name(), std::to_string(worst));
+      recordError(cases[i].name(), worst);
     if (std::getenv("ATTN_TEST_PRINT_ERRORS"))
       std::printf("%-60s %.3f at %s\n", cases[i].op.c_str(), worst,
                   describe(cases[i], samples[i][place]).c_str());

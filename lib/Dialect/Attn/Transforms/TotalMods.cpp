@@ -82,6 +82,7 @@ private:
   Value division();
   Value shift();
   Value toInteger();
+  Value fromBoolean();
   Value floatClass();
   Value bitsOfFloat();
   Value signedLike();
@@ -226,6 +227,14 @@ Value Guard::toInteger() {
   return select(is(P::OLT, x, least), number(type, smallest), result);
 }
 
+/// A choice of two numbers: on a GPU the conversion gave 0 for true (an H200
+/// with driver 580), though the PTX said otherwise.
+Value Guard::fromBoolean() {
+  double truth = isa<arith::SIToFPOp>(op) ? -1 : 1;
+  return cast<arith::TruncFOp>(
+      type, select(op->getOperand(0), real(truth), real(0)));
+}
+
 /// math.isnan and its like, by comparisons: those are understood everywhere.
 Value Guard::floatClass() {
   using P = arith::CmpFPredicate;
@@ -318,6 +327,9 @@ Value Guard::emit() {
     return shift();
   if (isa<arith::FPToSIOp, arith::FPToUIOp>(op))
     return toInteger();
+  if (isa<arith::SIToFPOp, arith::UIToFPOp>(op) &&
+      op->getOperand(0).getType().isInteger(1))
+    return fromBoolean();
   if (isa<math::IsNaNOp, math::IsInfOp, math::IsFiniteOp, math::IsNormalOp>(op))
     return floatClass();
   if (isa<math::AbsIOp, math::IPowIOp, math::CtPopOp, math::CountLeadingZerosOp,

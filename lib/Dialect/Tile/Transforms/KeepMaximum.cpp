@@ -30,6 +30,7 @@ public:
 
   void run() {
     collectRowWork();
+    carryWhatStays();
     b.setInsertionPoint(lazy);
     Value grows = AnyAboveOp::create(b, b.getI1Type(), reduce.getInputs()[0],
                                      mostThatKeeps());
@@ -54,6 +55,8 @@ public:
                  cast<scf::IfOp>(op).elseYield().getOperand(0));
       else if (op->hasAttr("tile.one_if_kept"))
         kept.map(op->getResult(0), ones(op->getResult(0).getType()));
+      else if (Value before = carried.lookup(op))
+        kept.map(op->getResult(0), before);
       else
         b.clone(*op, kept);
     yield(results, kept);
@@ -83,6 +86,73 @@ private:
           far = beyond;
       }
     }
+  }
+
+  /// What follows from the maximum alone stays while it does: the loop carries
+  /// it, which is cheaper than to compute it again.
+  void carryWhatStays() {
+    auto loop = dyn_cast<scf::ForOp>(lazy->getParentOp());
+    auto maximum = dyn_cast<BlockArgument>(old);
+    if (!loop || !maximum || maximum.getOwner() != loop.getBody())
+      return;
+    IRMapping first;
+    b.setInsertionPoint(loop);
+    first.map(lazy.getResult(0), loop.getTiedLoopInit(maximum)->get());
+    if (far)
+      first.map(far.getResult(), loopInitOf(loop, far.getBefore()));
+    SmallVector<Operation *> stays;
+    SmallVector<Value> init;
+    for (Operation *op : rowWork)
+      if (followsFromMaximum(op)) {
+        stays.push_back(op);
+        for (Value empty : cast<linalg::GenericOp>(op).getOutputs())
+          first.map(empty, b.clone(*empty.getDefiningOp())->getResult(0));
+        init.push_back(b.clone(*op, first)->getResult(0));
+      }
+    if (stays.empty())
+      return;
+    IRRewriter rewriter(b.getContext());
+    rewriter.setInsertionPoint(loop);
+    auto turned = cast<scf::ForOp>(**loop.replaceWithAdditionalYields(
+        rewriter, init, /*replaceInitOperandUsesInLoop=*/false,
+        [&](OpBuilder &, Location, ArrayRef<BlockArgument>) {
+          SmallVector<Value> next;
+          for (Operation *op : stays)
+            next.push_back(op->getResult(0));
+          return next;
+        }));
+    for (auto [op, argument] :
+         llvm::zip(stays, turned.getRegionIterArgs().take_back(stays.size())))
+      carried[op] = argument;
+    old = lazy.getInputs()[1];
+  }
+
+  static Value loopInitOf(scf::ForOp loop, Value carriedFlag) {
+    auto argument = dyn_cast<BlockArgument>(carriedFlag);
+    return argument && argument.getOwner() == loop.getBody()
+               ? loop.getTiedLoopInit(argument)->get()
+               : carriedFlag;
+  }
+
+  /// Whether `op` is made of the maximum, of rows being far, and of nothing
+  /// else that changes.
+  bool followsFromMaximum(Operation *op) {
+    auto generic = dyn_cast<linalg::GenericOp>(op);
+    if (!generic || op == lazy || op->hasAttr("tile.one_if_kept"))
+      return false;
+    llvm::SetVector<Value> inputs;
+    inputs.insert_range(generic.getInputs());
+    getUsedValuesDefinedAbove(op->getRegions(), inputs);
+    return llvm::all_of(generic.getOutputs(),
+                        [](Value out) {
+                          return out.getDefiningOp<tensor::EmptyOp>();
+                        }) &&
+           llvm::all_of(inputs, [&](Value input) {
+             return input == lazy.getResult(0) ||
+                    (far && input == far.getResult()) ||
+                    (input.getDefiningOp() &&
+                     input.getDefiningOp()->hasTrait<OpTrait::ConstantLike>());
+           });
   }
 
   bool isRowWork(Operation *op) {
@@ -194,7 +264,8 @@ private:
   linalg::GenericOp lazy;
   linalg::ReduceOp reduce;
   Value old;
-  AnyBeyondOp far; ///< null: nobody asks
+  AnyBeyondOp far;                            ///< null: nobody asks
+  llvm::DenseMap<Operation *, Value> carried; ///< what the loop carries of it
   ImplicitLocOpBuilder b;
   llvm::SetVector<Operation *> rowWork;
 };
