@@ -109,9 +109,9 @@ def TileKeepMaximumPass : Pass<"tile-keep-maximum", "::mlir::gpu::GPUFuncOp"> {
     (`tile.any_above`): the reduction, the slack and what is computed for
     each row from them go into a branch for warps in which one does, and in the
     others the old maximum stands. What is marked `tile.one_if_kept` is one there, and
-    tiles that are multiplied by it (`tile.skip_ones`) are left alone. What follows from the maximum alone the loop
-    carries. Warps whose rows are far from
-    zero (`tile.any_beyond`) always take the branch, so that what is done for them is in it.
+    tiles that are multiplied by it (`tile.skip_ones`) are left alone. What follows from
+    the maximum alone is carried by the loop. Warps whose rows are far from zero
+    (`tile.any_beyond`) always take the branch, so that what is done for them is in it.
 
     Each warp branches on its own.
   }];
