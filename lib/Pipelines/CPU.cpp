@@ -64,7 +64,6 @@ void mlir::attn::buildFlashToLLVMPipeline(OpPassManager &pm,
 void mlir::attn::buildCPUPipeline(OpPassManager &pm,
                                   const CPUPipelineOptions &options) {
   buildModsPipeline(pm);
-  pm.addPass(createCanonicalizerPass());
   pm.addPass(createAttnSelectSchedulePass());
   AttnToFlashPassOptions flash;
   flash.roundProbabilities = false;
@@ -76,7 +75,6 @@ void mlir::attn::buildCPUPipeline(OpPassManager &pm,
 void mlir::attn::buildCPUTileListsPipeline(OpPassManager &pm,
                                            const std::string &functions) {
   buildModsPipeline(pm);
-  pm.addPass(createCanonicalizerPass());
   pm.addPass(createAttnSelectSchedulePass());
   AttnToTileListsPassOptions lists;
   lists.functions = functions;

@@ -24,7 +24,6 @@ static bool hasRoles(const attn::GPUPipelineOptions &options) {
 void attn::buildGPUTilePipeline(OpPassManager &manager,
                                 const GPUPipelineOptions &options) {
   buildModsPipeline(manager);
-  manager.addPass(createCanonicalizerPass());
   AttnSelectSchedulePassOptions schedule;
   schedule.target = options.target;
   schedule.aligned = options.aligned;
@@ -81,7 +80,6 @@ void attn::buildGPUToNVVMPipeline(OpPassManager &manager,
 void attn::buildGPUTileListsPipeline(OpPassManager &manager,
                                      const std::string &functions) {
   buildModsPipeline(manager);
-  manager.addPass(createCanonicalizerPass());
   AttnSelectSchedulePassOptions schedule;
   schedule.target = "sm80";
   manager.addPass(createAttnSelectSchedulePass(schedule));

@@ -4,6 +4,7 @@
 #include "attn/Dialect/Attn/Transforms/Passes.h"
 
 #include "mlir/Pass/PassRegistry.h"
+#include "mlir/Transforms/Passes.h"
 
 using namespace mlir;
 using namespace mlir::attn;
@@ -11,6 +12,7 @@ using namespace mlir::attn;
 void mlir::attn::buildModsPipeline(OpPassManager &pm) {
   pm.addPass(createAttnInlineModsPass());
   pm.addPass(createAttnTotalModsPass());
+  pm.addPass(createCanonicalizerPass());
   pm.addPass(createAttnMarkDecisionsPass());
 }
 

@@ -14,6 +14,7 @@ for name in (
     "OPENBLAS_NUM_THREADS",
     "CUDA_VISIBLE_DEVICES",
     "ATTN_CPU",
+    "ATTN_FUZZ_MODS",
     "ATTN_FUZZ_PROGRAMS",
     "ATTN_FUZZ_SEED",
 ):

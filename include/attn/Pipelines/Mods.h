@@ -6,9 +6,10 @@
 
 namespace mlir::attn {
 
-/// Mods that stand alone, whose operations all have defined results, and in
-/// which what decides something is marked: `attn-mods-pipeline`. Doing it again
-/// changes nothing.
+/// Mods that stand alone, whose operations all have defined results, without
+/// what never runs, and in which what decides something is marked:
+/// `attn-mods-pipeline`. Doing it again changes nothing, so that whoever asks a
+/// mod about its mask, and whoever lowers it, see the same programs.
 void buildModsPipeline(OpPassManager &pm);
 
 void registerModsPipeline();

@@ -324,29 +324,7 @@ Problem randomProblem(std::mt19937 &random) {
   p.lastQuery = p.firstQuery + random() % (p.queries - p.firstQuery);
   p.firstKey = random() % p.keys;
   p.lastKey = p.firstKey + random() % (p.keys - p.firstKey);
-  int32_t entry = 0;
-  bool isSorted = random() % 2;
-  for (int64_t i = 0; i < std::max(p.queries, p.keys); ++i) {
-    entry = isSorted ? entry + static_cast<int32_t>(random() % 5 == 0)
-                     : static_cast<int32_t>(random() % 12);
-    p.inputs.table.push_back(entry);
-    p.inputs.shorts.push_back(static_cast<int16_t>(
-        random() % 4 ? entry - 3 : static_cast<int>(random())));
-    p.inputs.flags.push_back(random() % 4 != 0);
-  }
-  // Small numbers, or any of the type.
-  bool isSmall = random() % 2, isLarge = random() % 4 == 0;
-  for (int32_t small : p.inputs.table) {
-    auto any = static_cast<int64_t>(random() | uint64_t(random()) << 32);
-    p.inputs.bytes.push_back(static_cast<int8_t>(isSmall ? small - 4 : any));
-    p.inputs.longs.push_back(isLarge ? any : small - 2);
-  }
-  p.inputs.longScalar =
-      random() % 8 ? static_cast<int64_t>(random() % 30) - 5
-                   : static_cast<int64_t>(random() | uint64_t(random()) << 32);
-  p.inputs.scalar = random() % 8
-                        ? static_cast<int32_t>(random() % 30) - 5
-                        : INT32_MAX - static_cast<int32_t>(random() % 9);
+  p.inputs = ::attn::test::randomInputs(random, std::max(p.queries, p.keys));
   return p;
 }
 

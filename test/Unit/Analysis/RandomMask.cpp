@@ -630,18 +630,79 @@ MaskTree attn::test::randomMask(std::mt19937 &random, int size) {
   return randomTree(random, MaskType::Bool, size);
 }
 
-std::string attn::test::toMod(const MaskTree &tree) {
+static const char captures[] =
+    "attn.mod @mask(%table: tensor<?xi32>, %scalar: i32,\n"
+    "    %bytes: tensor<?xi8>, %shorts: tensor<?xi16>,\n"
+    "    %longs: tensor<?xi64>, %flags: tensor<?xi1>, %long_scalar: i64)\n";
+static const char constants[] = "    %true = arith.constant true\n"
+                                "    %zero = arith.constant 0 : i32\n"
+                                "    %one = arith.constant 1 : i32\n";
+
+static std::string maskProgram(const MaskTree &tree) {
   Writer writer;
   std::string result = writer.write(tree);
-  return "attn.mod @mask(%table: tensor<?xi32>, %scalar: i32,\n"
-         "    %bytes: tensor<?xi8>, %shorts: tensor<?xi16>,\n"
-         "    %longs: tensor<?xi64>, %flags: tensor<?xi1>, "
-         "%long_scalar: i64)\n"
-         "  mask(%b: i32, %h: i32, %q: i32, %kv: i32) {\n"
-         "    %true = arith.constant true\n"
-         "    %zero = arith.constant 0 : i32\n"
-         "    %one = arith.constant 1 : i32\n" +
-         writer.text + "    attn.yield " + result + " : i1\n  }\n";
+  return std::string("  mask(%b: i32, %h: i32, %q: i32, %kv: i32) {\n") +
+         constants + writer.text + "    attn.yield " + result + " : i1\n  }\n";
+}
+
+static std::string scoreProgram(const MaskTree &halves,
+                                const MaskTree &raises) {
+  Writer writer;
+  std::string half = writer.write(halves);
+  writer.text += "    %score = scf.if " + half + R"( -> f32 {
+    %factor = arith.constant 0.5 : f32
+    %halved = arith.mulf %s, %factor : f32
+    scf.yield %halved : f32
+    } else {
+)";
+  std::string raise = writer.write(raises);
+  writer.text += R"(    %unit = arith.constant 1.0 : f32
+    %raised = arith.addf %s, %unit : f32
+    %negative = arith.negf %s : f32
+    %other = arith.select )" +
+                 raise + R"(, %raised, %negative : f32
+    scf.yield %other : f32
+    }
+)";
+  return std::string("  score(%s: f32, %b: i32, %h: i32, %q: i32, %kv: i32) "
+                     "{\n") +
+         constants + writer.text + "    attn.yield %score : f32\n  }\n";
+}
+
+std::string attn::test::toMod(const MaskTree &tree) {
+  return captures + maskProgram(tree);
+}
+
+std::string attn::test::toMod(const MaskTree &mask, const MaskTree &halves,
+                              const MaskTree &raises) {
+  return captures + scoreProgram(halves, raises) + maskProgram(mask);
+}
+
+MaskInputs attn::test::randomInputs(std::mt19937 &random, int64_t length) {
+  MaskInputs inputs;
+  int32_t entry = 0;
+  bool isSorted = random() % 2;
+  for (int64_t i = 0; i < length; ++i) {
+    entry = isSorted ? entry + static_cast<int32_t>(random() % 5 == 0)
+                     : static_cast<int32_t>(random() % 12);
+    inputs.table.push_back(entry);
+    inputs.shorts.push_back(static_cast<int16_t>(
+        random() % 4 ? entry - 3 : static_cast<int>(random())));
+    inputs.flags.push_back(random() % 4 != 0);
+  }
+  // Small numbers, or any of the type.
+  bool isSmall = random() % 2, isLarge = random() % 4 == 0;
+  for (int32_t small : inputs.table) {
+    auto any = static_cast<int64_t>(random() | uint64_t(random()) << 32);
+    inputs.bytes.push_back(static_cast<int8_t>(isSmall ? small - 4 : any));
+    inputs.longs.push_back(isLarge ? any : small - 2);
+  }
+  inputs.longScalar =
+      random() % 8 ? static_cast<int64_t>(random() % 30) - 5
+                   : static_cast<int64_t>(random() | uint64_t(random()) << 32);
+  inputs.scalar = random() % 8 ? static_cast<int32_t>(random() % 30) - 5
+                               : INT32_MAX - static_cast<int32_t>(random() % 9);
+  return inputs;
 }
 
 bool attn::test::evaluate(const MaskTree &tree, const MaskInputs &inputs,

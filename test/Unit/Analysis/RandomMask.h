@@ -23,6 +23,10 @@ struct MaskInputs {
   int64_t longScalar = 0;
 };
 
+/// Tables of `length` entries: sorted or not, small numbers or any of their
+/// types.
+MaskInputs randomInputs(std::mt19937 &random, int64_t length);
+
 enum class MaskType { Bool, Int, Long, Float };
 
 struct MaskNode {
@@ -39,6 +43,11 @@ MaskTree randomMask(std::mt19937 &random, int size);
 /// `attn.mod @mask` with the captures %table, %scalar, %bytes, %shorts, %longs,
 /// %flags and %long_scalar: MaskInputs in order.
 std::string toMod(const MaskTree &tree);
+
+/// The same with a score program, of which two trees decide: s/2 where `halves`
+/// holds, s + 1 where only `raises` holds, -s elsewhere.
+std::string toMod(const MaskTree &mask, const MaskTree &halves,
+                  const MaskTree &raises);
 
 /// In wrapping i32 and i64, and f32 arithmetic.
 bool evaluate(const MaskTree &tree, const MaskInputs &inputs, int32_t b,

@@ -108,6 +108,23 @@ const Variant variants[] = {
        return rest(kv, t[q]) + quotient(t[q], t[q]) < 5;
      },
      nullptr},
+    // Lists are made for the mask without it.
+    {"ABranchThatNeverRuns", "%t: tensor<?xi32>", R"(
+  mask(%b: i32, %h: i32, %q: i32, %kv: i32) {
+    %never = arith.cmpi sgt, %kv, %kv : i32
+    %keep = scf.if %never -> i1 {
+      %m = attn.load %t[%kv] : tensor<?xi32>
+      %x = arith.cmpi sgt, %m, %q : i32
+      scf.yield %x : i1
+    } else {
+      %n = attn.load %t[%q] : tensor<?xi32>
+      %c3 = arith.constant 3 : i32
+      %x = arith.cmpi sle, %n, %c3 : i32
+      scf.yield %x : i1
+    }
+    attn.yield %keep : i1
+  })",
+     [](auto &t, int q, int) { return t[q] <= 3; }, nullptr},
     // The scalar is 0.
     {"UnguardedByAScalar", "%zero: i32", R"(
   mask(%b: i32, %h: i32, %q: i32, %kv: i32) {
