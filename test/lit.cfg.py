@@ -82,6 +82,10 @@ def has_torch():
 
 if has_tool("ptxas"):
     config.available_features.add("ptxas")
+# Limits of the address space leave no room for its shadow; and an interpreter that is
+# not instrumented cannot load our libraries.
+if config.attn_sanitize:
+    config.available_features.add("sanitized")
 if lit_config.params.get("gpu"):
     config.available_features.add("gpu")
 if lit_config.params.get("long"):

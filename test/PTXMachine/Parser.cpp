@@ -97,7 +97,7 @@ private:
     at = end - text.c_str();
     if (at < text.size() && text[at] == 'U')
       ++at;
-    return negative ? -int64_t(value) : int64_t(value);
+    return int64_t(negative ? -value : value);
   }
 
   /// Width in bits of a type such as .b32; a predicate has 1.

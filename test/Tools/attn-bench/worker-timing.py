@@ -1,3 +1,4 @@
+# UNSUPPORTED: sanitized
 # RUN: env LD_PRELOAD=%fake_gpu python3 %s %source | FileCheck %s
 # CHECK: turns agree
 """How bench/worker/timing.py takes a turn on a GPU, on the fake one: that of the unit

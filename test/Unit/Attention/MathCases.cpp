@@ -227,7 +227,12 @@ void Cases::integers(const std::string &t) {
   halves(
       "arith.mulsi_extended", t, [](Wide a, Wide b) { return a * b; }, true);
   halves(
-      "arith.mului_extended", t, [](Wide a, Wide b) { return a * b; }, false);
+      "arith.mului_extended", t,
+      [](Wide a, Wide b) {
+        return Wide(static_cast<unsigned __int128>(a) *
+                    static_cast<unsigned __int128>(b));
+      },
+      false);
   add("arith.select", {"i1", t, t}, "%r = arith.select %a, %b, %c : " + t, t,
       [](Args x) { return x[0].i ? x[1] : x[2]; });
 }

@@ -3,6 +3,7 @@
 
 #include "Convert.h"
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 #include <limits>
@@ -41,8 +42,8 @@ Oracle attn::test::oracleOf(const std::string &pattern,
     };
   if (pattern == "document_mask") {
     std::vector<int32_t> documents(captures[0].bytes.size() / 4);
-    std::memcpy(documents.data(), captures[0].bytes.data(),
-                captures[0].bytes.size());
+    std::copy(captures[0].bytes.begin(), captures[0].bytes.end(),
+              reinterpret_cast<std::byte *>(documents.data()));
     oracle.mask = [documents](int, int, int q, int kv) {
       return documents[q] == documents[kv] && q >= kv;
     };
