@@ -26,6 +26,12 @@ double dutyFor(const std::vector<Pace> &paces, const TurnOptions &options);
 /// which a host takes now and then does not show.
 constexpr double kMostDuty = 0.98;
 
+/// The fewest turns of each backend. Samples of one turn meet the same clock,
+/// which moves by 1 to 2% from turn to turn under a power cap: fewer turns than
+/// these leave medians of equal kernels more than 1% apart now and then
+/// (docs/Benchmarking.md).
+constexpr int kPacedRounds = 12;
+
 } // namespace attn::bench
 
 #endif // ATTN_BENCH_CYCLE_H

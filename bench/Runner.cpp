@@ -2,6 +2,7 @@
 #include "Runner.h"
 
 #include "Check.h"
+#include "Cycle.h"
 #include "Interrupt.h"
 #include "Nvml.h"
 #include "Registry.h"
@@ -25,6 +26,8 @@ Runner::Runner(Device &device, std::vector<std::unique_ptr<Backend>> all,
     : device(device), options(options), backends(std::move(all)) {
   this->options.timing.warmupSeconds = device.warmupSeconds();
   this->options.timing.paced = device.isPaced();
+  if (device.isPaced())
+    this->options.timing.minRounds = kPacedRounds;
   bool hasMath = std::any_of(backends.begin(), backends.end(),
                              [](const auto &b) { return isMath(*b); });
   if (!hasMath)
