@@ -82,8 +82,8 @@ def has_torch():
 
 if has_tool("ptxas"):
     config.available_features.add("ptxas")
-# Limits of the address space leave no room for its shadow; and an interpreter that is
-# not instrumented cannot load our libraries.
+# AddressSanitizer needs more address space than a test may limit it to, and a Python
+# that is not instrumented cannot load our libraries.
 if config.attn_sanitize:
     config.available_features.add("sanitized")
 if lit_config.params.get("gpu"):
