@@ -99,4 +99,5 @@ if has_tool("chromium"):
 # suite.
 supported, _ = lit_config.maxIndividualTestTimeIsSupported
 if supported:
-    lit_config.maxIndividualTestTime = 1800 if lit_config.params.get("long") else 600
+    slow = lit_config.params.get("long") or config.attn_sanitize
+    lit_config.maxIndividualTestTime = 1800 if slow else 600

@@ -2,7 +2,7 @@
 // both polarities are read directly, so that nothing is ever complemented.
 #include "attn/Analysis/MaskLogic.h"
 
-#include "attn/Analysis/Intervals.h"
+#include "Parts.h"
 #include "attn/Dialect/Attn/IR/AttnDialect.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"

@@ -87,10 +87,6 @@ private:
   SliceCloner uniforms;
 };
 
-/// Fills in `logic.parts`, and remarks on operations that cannot be bounded,
-/// for the booleans `opaque`.
-void findParts(MaskLogic &logic, ArrayRef<Value> opaque);
-
 } // namespace mlir::attn
 
 #endif // ATTN_ANALYSIS_INTERVALS_H
