@@ -60,10 +60,24 @@ static size_t lowerRank(size_t count) {
 
 static constexpr size_t fewestForInterval = 6;
 
+/// Independent values with the median of `timing`: those of its turns, if they
+/// are enough, else its samples.
+static std::vector<double> independentValues(const Timing &timing) {
+  if (timing.rounds.size() < fewestForInterval)
+    return timing.samples;
+  std::vector<double> turns;
+  auto first = timing.samples.begin();
+  for (int count : timing.rounds) {
+    turns.push_back(medianOf({first, first + count}));
+    first += count;
+  }
+  return turns;
+}
+
 Interval Timing::interval() const {
   if (samples.empty())
     return {};
-  std::vector<double> sorted = samples;
+  std::vector<double> sorted = independentValues(*this);
   std::sort(sorted.begin(), sorted.end());
   size_t low = sorted.size() < fewestForInterval ? 0 : lowerRank(sorted.size());
   return {sorted[low], sorted[sorted.size() - 1 - low]};

@@ -101,9 +101,11 @@ struct Timing {
   /// The share of time that the GPU worked, over all batches; 0 without any.
   double busyShare() const;
   /// The 95% confidence interval of the median, by order statistics: free of
-  /// any assumption on the distribution, but samples are taken to be
-  /// independent. Fewer than six samples: from the smallest to the largest,
-  /// which covers less (75% for three).
+  /// any assumption on the distribution, but values are taken to be
+  /// independent. So they are the medians of the turns, since the samples of one
+  /// meet the same clock; below six turns they are the samples. Fewer than six
+  /// samples: from the smallest to the largest, which covers less (75% for
+  /// three).
   Interval interval() const;
   /// Half of the interval's width over the median; 1 below six samples.
   double relativeError() const;

@@ -328,14 +328,9 @@ Problem randomProblem(std::mt19937 &random) {
   return p;
 }
 
-unsigned fromEnvironment(const char *name, unsigned otherwise) {
-  const char *text = std::getenv(name);
-  return text ? static_cast<unsigned>(std::atoi(text)) : otherwise;
-}
-
 TEST_F(RandomMasks, NeverWrong) {
-  unsigned programs = fromEnvironment("ATTN_FUZZ_PROGRAMS", 3000);
-  unsigned firstSeed = fromEnvironment("ATTN_FUZZ_SEED", 1);
+  unsigned programs = ::attn::test::fromEnvironment("ATTN_FUZZ_PROGRAMS", 3000);
+  unsigned firstSeed = ::attn::test::fromEnvironment("ATTN_FUZZ_SEED", 1);
   unsigned decided = 0, byClasses = 0;
   for (unsigned seed = firstSeed; seed < firstSeed + programs; ++seed) {
     std::mt19937 random(seed);

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdlib>
 #include <cstring>
 
 using namespace attn::test;
@@ -703,6 +704,11 @@ MaskInputs attn::test::randomInputs(std::mt19937 &random, int64_t length) {
   inputs.scalar = random() % 8 ? static_cast<int32_t>(random() % 30) - 5
                                : INT32_MAX - static_cast<int32_t>(random() % 9);
   return inputs;
+}
+
+unsigned attn::test::fromEnvironment(const char *name, unsigned otherwise) {
+  const char *text = std::getenv(name);
+  return text ? static_cast<unsigned>(std::atoi(text)) : otherwise;
 }
 
 bool attn::test::evaluate(const MaskTree &tree, const MaskInputs &inputs,

@@ -37,6 +37,9 @@ struct MaskNode {
 };
 using MaskTree = std::shared_ptr<const MaskNode>;
 
+/// A number that the environment may set.
+unsigned fromEnvironment(const char *name, unsigned otherwise);
+
 /// A tree of type bool with about `size` nodes.
 MaskTree randomMask(std::mt19937 &random, int size);
 

@@ -54,11 +54,6 @@ Case randomCase(std::mt19937 &random) {
   return c;
 }
 
-unsigned fromEnvironment(const char *name, unsigned otherwise) {
-  const char *text = std::getenv(name);
-  return text ? static_cast<unsigned>(std::atoi(text)) : otherwise;
-}
-
 /// A mod of three trees, and what it runs on.
 struct Program {
   Case problem;

@@ -66,6 +66,22 @@ TEST(Timing, FewSamplesSayNothingOfTheError) {
   EXPECT_EQ(Timing{}.relativeError(), 1);
 }
 
+// A clock that moves from turn to turn: many equal samples know no more of it.
+TEST(Timing, TurnsAreWhatIsIndependent) {
+  Timing timing;
+  for (int turn = 1; turn <= 9; ++turn) {
+    timing.samples.insert(timing.samples.end(), 32, turn);
+    timing.rounds.push_back(32);
+  }
+  EXPECT_EQ(timing.interval().low, 2);
+  EXPECT_EQ(timing.interval().high, 8);
+  EXPECT_NEAR(timing.relativeError(), 0.6, 1e-12);
+  timing.samples.resize(5 * 32);
+  timing.rounds.resize(5);
+  EXPECT_EQ(timing.interval().low, 3);
+  EXPECT_EQ(timing.interval().high, 3);
+}
+
 /// Rounds of turns of `count` samples, which `next` makes.
 template <typename Next>
 Timing sample(const TimingOptions &options, int count, Next next) {
