@@ -21,7 +21,7 @@ Contestant contestant(std::string &log, char name, double seconds,
             Turn turn;
             // Too noisy to become precise if negative, in a turn and from one
             // to the next.
-            double noise = 1 + double(log.size() % 2);
+            double noise = 1 + *turns % 2;
             for (int i = 0; i < options.samples; ++i)
               turn.samples.push_back(seconds < 0 ? -seconds * (1 + i) * noise
                                                  : seconds);
