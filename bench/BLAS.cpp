@@ -57,7 +57,7 @@ Result<void> BLAS::tryToLoad() {
     int nowhere = open("/dev/null", O_WRONLY);
     dup2(nowhere, STDERR_FILENO);
     // Seconds of a processor, which a loop takes and a busy machine does not.
-    rlim_t patience = 2 + coreCount() / 8;
+    rlim_t patience = 5 + coreCount() / 8;
     rlimit limit = {patience, patience};
     setrlimit(RLIMIT_CPU, &limit);
     alarm(60);
