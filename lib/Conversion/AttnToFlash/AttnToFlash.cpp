@@ -7,6 +7,7 @@
 #include "attn/Conversion/TileLists.h"
 #include "attn/Dialect/Attn/IR/AttnDialect.h"
 #include "attn/Dialect/Attn/IR/Captures.h"
+#include "attn/Dialect/Attn/IR/KernelFunction.h"
 #include "attn/Dialect/Attn/IR/ModProgram.h"
 #include "attn/Dialect/Tile/IR/TileDialect.h"
 
@@ -37,40 +38,6 @@ static Type stridedMemoryType(Type type) {
   auto layout =
       StridedLayoutAttr::get(type.getContext(), ShapedType::kDynamic, strides);
   return MemRefType::get(shape, tensor.getElementType(), layout);
-}
-
-/// What the pass expects of the function around an attention.
-static LogicalResult checkFunction(AttentionOp op) {
-  auto func = dyn_cast<func::FuncOp>(op->getParentOp());
-  if (!func)
-    return op.emitOpError() << "expects to be directly inside a function";
-  if (!op.getSchedule())
-    return op.emitOpError()
-           << "expects a schedule: run attn-select-schedule first";
-  for (Value operand : op->getOperands())
-    if (!isa<BlockArgument>(operand))
-      return op.emitOpError()
-             << "expects every operand to be an argument of the function";
-  Operation *terminator = func.getBody().front().getTerminator();
-  if (&func.getBody().front().front() != op ||
-      op->getNextNode() != terminator ||
-      terminator->getOperands() != op->getResults())
-    return op.emitOpError() << "expects a function that holds nothing else and "
-                               "returns its results";
-  return success();
-}
-
-static LogicalResult checkMod(AttentionOp op) {
-  ModOp mod = op.lookupMod();
-  if (!mod)
-    return success();
-  WalkResult result = mod.walk([&](Operation *inner) {
-    if (!isa<ApplyScoreOp, ApplyMaskOp>(inner))
-      return WalkResult::advance();
-    inner->emitOpError() << "expects to be inlined: run attn-inline-mods first";
-    return WalkResult::interrupt();
-  });
-  return failure(result.wasInterrupted());
 }
 
 static MaskLogic readMask(AttentionOp op) {
@@ -135,7 +102,7 @@ struct AttnToFlash : attn::impl::AttnToFlashPassBase<AttnToFlash> {
     SmallVector<AttentionOp> ops;
     getOperation().walk([&](AttentionOp op) { ops.push_back(op); });
     for (AttentionOp op : ops)
-      if (failed(checkFunction(op)) || failed(checkMod(op)))
+      if (failed(checkKernelFunction(op)))
         return signalPassFailure();
     for (AttentionOp op : ops)
       convertFunction(op, roundProbabilities, stridedCaptures);

@@ -4,6 +4,7 @@
 
 #include "attn/Conversion/Passes.h"
 #include "attn/Dialect/Attn/IR/AttnDialect.h"
+#include "attn/Dialect/Attn/IR/KernelFunction.h"
 #include "attn/Dialect/Attn/IR/ModProgram.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -23,17 +24,9 @@ using namespace mlir::attn;
 
 using Build = void (*)(ModuleOp, Team &, const TileFinderSpec &);
 
-static LogicalResult convert(AttentionOp op, bool warps, Build build) {
-  auto func = dyn_cast<func::FuncOp>(op->getParentOp());
-  if (!func)
-    return op.emitOpError() << "expects to be directly inside a function";
-  if (!op.getSchedule())
-    return op.emitOpError()
-           << "expects a schedule: run attn-select-schedule first";
+static void convert(AttentionOp op, bool warps, Build build) {
+  auto func = cast<func::FuncOp>(op->getParentOp());
   ModOp mod = op.lookupMod();
-  if (mod && !mod.standsAlone())
-    return op.emitOpError()
-           << "expects a mod that stands alone: run attn-inline-mods first";
   Region none;
   Region &mask = mod && mod.hasMask() ? mod.getMask() : none;
   TileFinderSpec spec{func.getName(), mask,
@@ -43,7 +36,6 @@ static LogicalResult convert(AttentionOp op, bool warps, Build build) {
       warps ? createWarp(op.getLoc()) : createThread(op.getLoc());
   build(func->getParentOfType<ModuleOp>(), *team, spec);
   func.erase();
-  return success();
 }
 
 namespace {
@@ -64,8 +56,10 @@ struct AttnToTileLists : attn::impl::AttnToTileListsPassBase<AttnToTileLists> {
     SmallVector<AttentionOp> ops;
     getOperation().walk([&](AttentionOp op) { ops.push_back(op); });
     for (AttentionOp op : ops)
-      if (failed(convert(op, warps, build)))
+      if (failed(checkKernelFunction(op)))
         return signalPassFailure();
+    for (AttentionOp op : ops)
+      convert(op, warps, build);
     eraseMods(getOperation());
   }
 };

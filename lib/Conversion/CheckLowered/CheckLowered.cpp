@@ -22,6 +22,23 @@ static bool isLowered(Operation *op) {
              op->getDialect());
 }
 
+/// Where `op` is in the user's file. A constant that a canonicalisation made
+/// has no place of its own: it is named where it is used.
+static Location placeOf(Operation *op) {
+  auto isKnown = [](Operation *op) { return !isa<UnknownLoc>(op->getLoc()); };
+  if (isKnown(op))
+    return op->getLoc();
+  for (Operation *user : op->getUsers())
+    if (isKnown(user))
+      return user->getLoc();
+  while (Operation *parent = op->getParentOp()) {
+    op = parent;
+    if (isKnown(op))
+      break;
+  }
+  return op->getLoc();
+}
+
 /// A GPU's code is not linked with anything.
 static LogicalResult checkCall(LLVM::CallOp call) {
   auto module = call->getParentOfType<gpu::GPUModuleOp>();
@@ -31,7 +48,7 @@ static LogicalResult checkCall(LLVM::CallOp call) {
   auto function = module.lookupSymbol<LLVM::LLVMFuncOp>(*callee);
   if (function && !function.isExternal())
     return success();
-  return call.emitError() << "there is no GPU code for '" << *callee << "'";
+  return mlir::emitError(placeOf(call)) << "there is no GPU code for '" << *callee << "'";
 }
 
 namespace {
@@ -41,8 +58,9 @@ struct CheckLowered : public attn::impl::CheckLoweredPassBase<CheckLowered> {
     bool failed = false;
     getOperation()->walk<WalkOrder::PreOrder>([&](Operation *op) {
       if (!isLowered(op)) {
-        op->emitError() << "'" << op->getName()
-                        << "' op cannot be lowered for this target";
+        mlir::emitError(placeOf(op))
+            << "'" << op->getName()
+            << "' op cannot be lowered for this target";
         failed = true;
         return WalkResult::skip();
       }

@@ -19,11 +19,11 @@ attn.mod @causal
   }
 attn.mod @applied
   mask(%b: i32, %h: i32, %q: i32, %kv: i32) {
+    // expected-error@+1 {{expects to be inlined: run attn-inline-mods first}}
     %keep = attn.apply_mask @causal[%b, %h, %q, %kv]
     attn.yield %keep : i1
   }
 func.func @not_inlined(%q: !t) -> !t {
-  // expected-error@+1 {{expects a mod that stands alone: run attn-inline-mods first}}
   %o = attn.attention %q, %q, %q mod @applied
     {schedule = #attn.schedule<q = 64, kv = 64>} : (!t, !t, !t) -> !t
   return %o : !t
@@ -42,4 +42,18 @@ func.func @nested(%q: !t, %c: i1) -> !t {
     scf.yield %q : !t
   }
   return %r : !t
+}
+
+// -----
+
+// The functions that find tiles have the function's name: it has one attention.
+
+!t = tensor<?x?x?x16xf32>
+func.func @two(%q: !t) -> (!t, !t) {
+  // expected-error@+1 {{expects a function that holds nothing else and returns its results}}
+  %o = attn.attention %q, %q, %q
+    {schedule = #attn.schedule<q = 64, kv = 64>} : (!t, !t, !t) -> !t
+  %p = attn.attention %q, %q, %q
+    {schedule = #attn.schedule<q = 64, kv = 64>} : (!t, !t, !t) -> !t
+  return %o, %p : !t, !t
 }

@@ -32,3 +32,21 @@ gpu.module @kernels {
     llvm.return %z : i32
   }
 }
+
+// -----
+
+// A constant that has no place of its own is named where it is used, or else in
+// the function that has it.
+llvm.func @folded() -> f64 {
+  %c = arith.constant 2.0 : f64 loc(unknown)
+  // expected-error @+1 {{'arith.constant' op cannot be lowered for this target}}
+  llvm.return %c : f64
+}
+
+// -----
+
+// expected-error @+1 {{'arith.constant' op cannot be lowered for this target}}
+llvm.func @unused() {
+  %c = arith.constant 2.0 : f64 loc(unknown)
+  llvm.return loc(unknown)
+}
