@@ -1,6 +1,7 @@
 # Runs the GoogleTest programs, so that one runner counts every test. Their
 # directory in the build is the suite: it holds the programs.
 import os
+import shutil
 
 import lit.formats
 
@@ -17,9 +18,14 @@ for name in (
     "ATTN_FUZZ_MODS",
     "ATTN_FUZZ_PROGRAMS",
     "ATTN_FUZZ_SEED",
+    "ATTN_TEST_PTXAS",
 ):
     if name in os.environ:
         config.environment[name] = os.environ[name]
+deps_bin = os.path.join(config.attn_deps_dir, "bin")
+ptxas = shutil.which("ptxas", path=os.pathsep.join([deps_bin, os.environ.get("PATH", ""), "/usr/local/cuda/bin"]))
+if ptxas:
+    config.environment.setdefault("ATTN_TEST_PTXAS", ptxas)
 if lit_config.params.get("gpu"):
     config.environment["ATTN_TEST_GPU"] = "1"
 if lit_config.params.get("long"):

@@ -48,7 +48,8 @@ static LogicalResult checkCall(LLVM::CallOp call) {
   auto function = module.lookupSymbol<LLVM::LLVMFuncOp>(*callee);
   if (function && !function.isExternal())
     return success();
-  return mlir::emitError(placeOf(call)) << "there is no GPU code for '" << *callee << "'";
+  return mlir::emitError(placeOf(call))
+         << "there is no GPU code for '" << *callee << "'";
 }
 
 namespace {
@@ -59,8 +60,7 @@ struct CheckLowered : public attn::impl::CheckLoweredPassBase<CheckLowered> {
     getOperation()->walk<WalkOrder::PreOrder>([&](Operation *op) {
       if (!isLowered(op)) {
         mlir::emitError(placeOf(op))
-            << "'" << op->getName()
-            << "' op cannot be lowered for this target";
+            << "'" << op->getName() << "' op cannot be lowered for this target";
         failed = true;
         return WalkResult::skip();
       }

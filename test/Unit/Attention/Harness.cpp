@@ -388,7 +388,8 @@ void attn::test::runAndCompare(const Case &c, const Mod &mod,
     lse.poison();
     Result<void> run = kernel->run(
         query.view(), key.view(), value.view(), placed.views(), out.view(),
-        c.lse && rows ? static_cast<float *>(lse.data()) : nullptr, device().stream());
+        c.lse && rows ? static_cast<float *>(lse.data()) : nullptr,
+        device().stream());
     ASSERT_TRUE(run) << run.error();
     Result<void> done = device().synchronize();
     ASSERT_TRUE(done) << done.error();

@@ -48,6 +48,44 @@ double roundedTo(const std::string &type, double x) {
              : rounded;
 }
 
+/// Towards zero, to the nearest integer of the width; NaN gives 0.
+int64_t truncated(double x, int width) {
+  double whole = std::trunc(x), end = std::ldexp(1.0, width - 1);
+  return std::isnan(whole) ? 0
+         : whole < -end    ? least(width)
+         : whole >= end    ? ~least(width)
+                           : int64_t(whole);
+}
+
+/// The number with the bits of an f16 or bf16.
+double halfOf(const std::string &type, uint16_t bits) {
+  if (type == "bf16")
+    return bitsAs<float>(uint32_t(bits) << 16);
+  int exponent = bits >> 10 & 31, digits = bits & 1023;
+  double size =
+      exponent == 31
+          ? (digits ? std::nan("") : std::numeric_limits<double>::infinity())
+      : exponent ? std::ldexp(1024 + digits, exponent - 25)
+                 : std::ldexp(digits, -24);
+  return std::copysign(size, bits >> 15 ? -1.0 : 1.0);
+}
+
+/// The bits of such a number, by looking for them: NaN has one pattern.
+uint16_t halfBits(const std::string &type, double x) {
+  if (std::isnan(x))
+    return type == "f16" ? 0x7e00 : 0x7fc0;
+  // The patterns of one sign are in the numbers' order.
+  uint16_t sign = std::signbit(x) ? 0x8000 : 0, low = 0, high = 0x7fff;
+  while (low < high) {
+    auto middle = uint16_t((low + high) / 2);
+    if (halfOf(type, middle) < std::fabs(x))
+      low = uint16_t(middle + 1);
+    else
+      high = middle;
+  }
+  return sign | low;
+}
+
 int64_t power(int64_t x, int64_t n) {
   if (n < 0)
     return x == 1 ? 1 : x == -1 ? (n & 1 ? -1 : 1) : 0;
@@ -251,7 +289,7 @@ void Cases::comparisons() {
       {"ugt", [](int64_t a, int64_t b) { return uint64_t(a) > uint64_t(b); }},
       {"uge", [](int64_t a, int64_t b) { return uint64_t(a) >= uint64_t(b); }}};
   for (auto [predicate, holds] : integers)
-    for (const char *type : {"i1", "i32", "i64"})
+    for (const char *type : {"i1", "i8", "i16", "i32", "i64"})
       add("arith.cmpi", {type, type},
           std::string("%r = arith.cmpi ") + predicate + ", %a, %b : " + type,
           "i1", [holds = holds](Args x) {
@@ -290,12 +328,7 @@ void Cases::toInteger(const std::string &t) {
   int w = widthOf(t);
   add("arith.fptosi", {"f32"}, "%r = arith.fptosi %a : f32 to " + t, t,
       [w](Args x) {
-        double whole = std::trunc(x[0].f), end = std::ldexp(1.0, w - 1);
-        int64_t result = std::isnan(whole) ? 0
-                         : whole < -end    ? least(w)
-                         : whole >= end    ? ~least(w)
-                                           : int64_t(whole);
-        return Scalar{0, result};
+        return Scalar{0, truncated(x[0].f, w)};
       });
   add("arith.fptoui", {"f32"}, "%r = arith.fptoui %a : f32 to " + t, t,
       [w](Args x) {
@@ -317,7 +350,9 @@ void Cases::toInteger(const std::string &t) {
 
 void Cases::conversions() {
   const std::pair<const char *, const char *> widenings[] = {
-      {"i1", "i32"}, {"i1", "i64"}, {"i32", "i64"}};
+      {"i1", "i8"},   {"i1", "i16"}, {"i1", "i32"}, {"i1", "i64"},
+      {"i8", "i16"},  {"i8", "i32"}, {"i8", "i64"}, {"i16", "i32"},
+      {"i16", "i64"}, {"i32", "i64"}};
   for (auto [from, to] : widenings) {
     int w = widthOf(from);
     std::string types = std::string(" %a : ") + from + " to " + to;
@@ -332,7 +367,7 @@ void Cases::conversions() {
       return Scalar{0, signExtend(uint64_t(x[0].i), w)};
     });
   }
-  for (const char *t : {"i1", "i32", "i64"}) {
+  for (const char *t : {"i1", "i8", "i16", "i32", "i64"}) {
     int w = widthOf(t);
     std::string to = std::string(" %a : ") + t + " to index",
                 from = std::string(" %a : index to ") + t;
@@ -355,6 +390,17 @@ void Cases::conversions() {
         bool nan = std::isnan(x[0].f);
         return Scalar{0, nan ? 0x7fc00000 : bitsAs<int32_t>(float(x[0].f))};
       });
+  for (std::string t : {"f16", "bf16"}) {
+    // The same number, and so the same pattern in both widths.
+    std::string cast = "arith.bitcast %a : " + t + " to i16";
+    add("arith.bitcast", {t}, "%r = " + cast, "i16", [t](Args x) {
+      return Scalar{0, signExtend(halfBits(t, x[0].f), 16)};
+    });
+    std::string back = "arith.bitcast %a : i16 to " + t;
+    add("arith.bitcast", {"i16"}, "%r = " + back, t, [t](Args x) {
+      return Scalar{halfOf(t, uint16_t(x[0].i)), 0};
+    });
+  }
   add("arith.bitcast", {"i32"}, "%r = arith.bitcast %a : i32 to f32", "f32",
       [](Args x) {
         return Scalar{bitsAs<float>(int32_t(x[0].i)), 0};
@@ -447,7 +493,7 @@ void Cases::functions() {
       "%r = math.clampf %a to [%b, %c] : f32", "f32", [](Args x) {
         return Scalar{clamp(x[0].f, x[1].f, x[2].f), 0};
       });
-  for (std::string t : {"i32", "i64"})
+  for (std::string t : {"i8", "i16", "i32", "i64"})
     add(
         "math.fpowi", {"f32", t}, "%r = math.fpowi %a, %b : f32, " + t, "f32",
         [](Args x) {
@@ -498,18 +544,17 @@ void Cases::smallFloats(const std::string &t) {
       [](Args x) {
         return Scalar{0, x[0].f < x[1].f ? -1 : 0};
       });
-  add("arith.sitofp", {"i32"}, "%r = arith.sitofp %a : i32 to " + t, t,
-      [t](Args x) {
-        return Scalar{roundedTo(t, float(x[0].i)), 0};
-      });
-  add("arith.fptosi", {t}, "%r = arith.fptosi %a : " + t + " to i32", "i32",
-      [](Args x) {
-        double whole = std::trunc(x[0].f);
-        return Scalar{0, std::isnan(whole)       ? 0
-                         : whole < -2147483648.0 ? INT32_MIN
-                         : whole >= 2147483648.0 ? INT32_MAX
-                                                 : int64_t(whole)};
-      });
+  for (std::string i : {"i8", "i16", "i32", "i64"}) {
+    int w = widthOf(i);
+    add("arith.sitofp", {i}, "%r = arith.sitofp %a : " + i + " to " + t, t,
+        [t](Args x) {
+          return Scalar{roundedTo(t, float(x[0].i)), 0};
+        });
+    add("arith.fptosi", {t}, "%r = arith.fptosi %a : " + t + " to " + i, i,
+        [w](Args x) {
+          return Scalar{0, truncated(x[0].f, w)};
+        });
+  }
 }
 
 } // namespace
@@ -523,7 +568,7 @@ std::string MathCase::name() const {
 
 std::vector<MathCase> attn::test::mathCases() {
   Cases cases;
-  for (const char *type : {"i1", "i32", "i64", "index"})
+  for (const char *type : {"i1", "i8", "i16", "i32", "i64", "index"})
     cases.integers(type);
   cases.comparisons();
   cases.conversions();

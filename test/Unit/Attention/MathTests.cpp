@@ -353,7 +353,16 @@ void sweep(const std::vector<MathCase> &cases, size_t count) {
         << describe(cases[i / count], samples[i / count][i % count]);
 }
 
-class MathSweep : public testing::TestWithParam<int> {};
+/// On the PTX machine, ptxas assembles the code as well where there is one: it
+/// takes no other code than a GPU's driver.
+class MathSweep : public testing::TestWithParam<int> {
+protected:
+  MathSweep() {
+    if (const char *ptxas = std::getenv("ATTN_TEST_PTXAS"))
+      setenv("ATTN_PTX_ASSEMBLER", ptxas, 1);
+  }
+  ~MathSweep() override { unsetenv("ATTN_PTX_ASSEMBLER"); }
+};
 
 constexpr int kParts = 12;
 

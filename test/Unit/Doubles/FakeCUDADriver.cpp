@@ -101,6 +101,39 @@ static void dropStatement(ptx::Kernel &kernel) {
     }
 }
 
+/// What ptxas says against the code; empty if it assembles, or if
+/// ATTN_PTX_ASSEMBLER, which names the program, is not set.
+static std::string assemblerErrors(const std::string &ptx) {
+  const char *assembler = std::getenv("ATTN_PTX_ASSEMBLER");
+  if (!assembler)
+    return "";
+  size_t target = ptx.find(".target ") + 8;
+  std::string arch =
+      ptx.substr(target, ptx.find_first_of(", \n", target) - target);
+  char path[] = "/tmp/attn-ptx-XXXXXX";
+  int file = mkstemp(path);
+  FILE *code = file < 0 ? nullptr : fdopen(file, "w");
+  if (!code)
+    return "cannot write " + std::string(path);
+  std::fwrite(ptx.data(), 1, ptx.size(), code);
+  std::fclose(code);
+  std::string command = std::string("'") + assembler + "' -arch=" + arch +
+                        " -o /dev/null " + path + " 2>&1";
+  std::string errors;
+  if (FILE *output = popen(command.c_str(), "r")) {
+    char line[512];
+    while (std::fgets(line, sizeof line, output))
+      errors += line;
+    int status = pclose(output);
+    errors =
+        status == 0 ? "" : errors + "ptxas failed: " + std::to_string(status);
+  } else {
+    errors = "cannot run " + command;
+  }
+  std::remove(path);
+  return errors.substr(0, 1000);
+}
+
 /// ATTN_PTX_SEED and ATTN_PTX_TIMING (eager, lazy or random) choose another
 /// order of things.
 static ptx::Options machineOptions() {
@@ -222,6 +255,10 @@ extern "C" Status cuModuleLoadDataEx(ModuleHandle *module, const void *image,
   if (ptx.find("syntax-error") != std::string::npos) {
     log(kJitErrorLog, "ptxas application ptx input, line 1; fatal: unexpected "
                       "instruction\n");
+    return kInvalidPtx;
+  }
+  if (std::string errors = assemblerErrors(ptx); !errors.empty()) {
+    log(kJitErrorLog, errors.c_str());
     return kInvalidPtx;
   }
   log(kJitInfoLog, "ptxas info : Used 40 registers\n");

@@ -179,6 +179,18 @@ TEST_F(CUDADriverTest, ModuleIsUnloadedFromAnyThread) {
   EXPECT_EQ(fake.loadedModules, 0);
 }
 
+TEST_F(CUDADriverTest, AnAssemblerMayRefuseAModule) {
+  setenv("ATTN_PTX_ASSEMBLER", "false", 1);
+  Result<Module> refused = Module::fromPTX(".target sm_90\n.entry kernel\n");
+  setenv("ATTN_PTX_ASSEMBLER", "true", 1);
+  Result<Module> taken = Module::fromPTX(".target sm_90\n.entry kernel\n");
+  unsetenv("ATTN_PTX_ASSEMBLER");
+  ASSERT_FALSE(refused);
+  EXPECT_NE(refused.error().find("ptxas failed"), std::string::npos)
+      << refused.error();
+  EXPECT_TRUE(taken) << taken.error();
+}
+
 TEST_F(CUDADriverTest, BadModulesAndLaunches) {
   Result<Module> bad = Module::fromPTX("syntax-error");
   ASSERT_FALSE(bad);

@@ -231,8 +231,8 @@ Value Guard::toInteger() {
 /// with driver 580), though the PTX said otherwise.
 Value Guard::fromBoolean() {
   double truth = isa<arith::SIToFPOp>(op) ? -1 : 1;
-  return cast<arith::TruncFOp>(
-      type, select(op->getOperand(0), real(truth), real(0)));
+  return cast<arith::TruncFOp>(type,
+                               select(op->getOperand(0), real(truth), real(0)));
 }
 
 /// math.isnan and its like, by comparisons: those are understood everywhere.
