@@ -92,11 +92,11 @@ void attn::buildGPUTileListsPipeline(OpPassManager &manager,
 }
 
 void attn::registerGPUPipeline() {
-  PassPipelineRegistration<GPUPipelineOptions>(
+  PassPipelineRegistration<GPUTileListsPipelineOptions>(
       "attn-gpu-tile-lists-pipeline",
       "From attention to the NVVM kernels that find its tiles",
-      [](OpPassManager &manager, const GPUPipelineOptions &options) {
-        buildGPUTileListsPipeline(manager);
+      [](OpPassManager &manager, const GPUTileListsPipelineOptions &options) {
+        buildGPUTileListsPipeline(manager, options.functions);
         buildGPUToNVVMPipeline(manager, options);
       });
   PassPipelineRegistration<GPUPipelineOptions>(

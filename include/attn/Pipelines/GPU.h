@@ -29,6 +29,13 @@ struct GPUPipelineOptions : PassPipelineOptions<GPUPipelineOptions> {
       llvm::cl::init(false)};
 };
 
+struct GPUTileListsPipelineOptions : GPUPipelineOptions {
+  Option<std::string> functions{
+      *this, "functions",
+      llvm::cl::desc("as in attn-to-tile-lists: lists, transposed or pairs"),
+      llvm::cl::init("lists")};
+};
+
 /// attn -> flash form -> tiles of threads: what buildGPUToNVVMPipeline
 /// takes.
 void buildGPUTilePipeline(OpPassManager &manager,
@@ -39,12 +46,13 @@ void buildGPUTilePipeline(OpPassManager &manager,
 void buildGPUToNVVMPipeline(OpPassManager &manager,
                             const GPUPipelineOptions &options);
 
-/// Registers `attn-gpu-pipeline`, both of the above.
 /// From attention to the GPU kernels that find its tiles, for
 /// buildGPUToNVVMPipeline. `functions`: as in attn-to-tile-lists.
 void buildGPUTileListsPipeline(OpPassManager &manager,
                                const std::string &functions = "lists");
 
+/// Registers `attn-gpu-pipeline` and `attn-gpu-tile-lists-pipeline`, each down
+/// to NVVM.
 void registerGPUPipeline();
 
 } // namespace attn
