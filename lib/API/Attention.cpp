@@ -1,9 +1,32 @@
 // The kernels of the API: what is common to all targets.
+#include "CaptureViews.h"
 #include "KernelImpl.h"
 
 #include <chrono>
 
 using namespace attn;
+
+static void bindTensor(Bindings &bindings, Role role, const TensorView &view) {
+  const auto &strides = view.strides;
+  bindings.memory({role}, view.data, {view.sizes.begin(), view.sizes.end()},
+                  {strides[0], strides[1], strides[2], 1});
+  if (view.type == ElementType::F16)
+    bindings.markF16({role});
+}
+
+Bindings attn::bindingsOf(const AttentionKernel::Impl &kernel,
+                          const KernelArguments &a) {
+  Bindings bindings;
+  bindTensor(bindings, Role::Query, a.query);
+  bindTensor(bindings, Role::Key, a.key);
+  bindTensor(bindings, Role::Value, a.value);
+  bindTensor(bindings, Role::Out, a.out);
+  if (kernel.spec.lse)
+    bindings.memory({Role::Lse}, a.lse,
+                    {a.query.sizes[0], a.query.sizes[1], a.query.sizes[2]});
+  bindCaptures(bindings, kernel.captures, a.captures);
+  return bindings;
+}
 
 Result<AttentionKernel> AttentionKernel::compile(const Mod &mod,
                                                  const KernelSpec &spec) {

@@ -24,8 +24,7 @@ using namespace attn;
 namespace {
 struct Code {
   std::shared_ptr<const Jit> jit;
-  /// Which of the mod's captures the code takes.
-  std::vector<unsigned> usedCaptures;
+  Signature signature;
 };
 
 struct CPUKernel : public AttentionKernel::Impl {
@@ -69,7 +68,7 @@ static Result<Code> compileCode(const KernelModule &kernel) {
   auto jit = Jit::compile(*kernel.module, {name, name + "_tasks"});
   if (!jit)
     return Error{jit.error()};
-  return Code{*jit, kernel.captures};
+  return Code{*jit, signatureIn(*kernel.module, name)};
 }
 
 Result<const Code *> CPUKernel::codeFor(bool stridedCaptures) const {
@@ -93,47 +92,23 @@ Result<void> CPUKernel::run(const KernelArguments &a) const {
       codeFor(spec.stridedCaptures || !haveUnitStrides(a.captures));
   if (!code)
     return Error{code.error()};
-  const auto &[jit, usedCaptures] = **code;
-  std::vector<Descriptor> descriptors{Descriptor(a.query), Descriptor(a.key),
-                                      Descriptor(a.value)};
-  for (unsigned i : usedCaptures)
-    if (!captures[i].isScalar)
-      descriptors.emplace_back(a.captures[i]);
-  descriptors.emplace_back(a.out);
-  if (spec.lse)
-    descriptors.emplace_back(
-        a.lse,
-        std::vector<int64_t>(a.query.sizes.begin(), a.query.sizes.begin() + 3));
+  Bindings bindings = bindingsOf(*this, a);
   TileLists own;
   if (finder) {
     Result<const TileLists *> found = listsFor(*finder, a, own);
     if (!found)
       return Error{found.error()};
-    const TileArguments &lists = (*found)->impl().arguments;
-    for (const TileArray *array :
-         {&lists.order, &lists.firsts, &lists.counts, &lists.tiles})
-      descriptors.emplace_back(array->data, array->sizes);
+    (*found)->impl().arguments.bind(bindings);
   }
-  auto descriptor = descriptors.begin();
-  std::vector<void *> arguments;
-  for (int i = 0; i < 3; ++i)
-    arguments.push_back((descriptor++)->address());
-  for (unsigned i : usedCaptures)
-    arguments.push_back(captures[i].isScalar
-                            ? const_cast<void *>(a.captures[i].data)
-                            : (descriptor++)->address());
-  while (descriptor != descriptors.end())
-    arguments.push_back((descriptor++)->address());
-
+  Result<TaskCall> call = TaskCall::bind((*code)->signature, bindings);
+  if (!call)
+    return Error{call.error()};
+  const Jit &jit = *(*code)->jit;
   int64_t tasks = 0;
-  arguments.push_back(&tasks);
-  jit->function(1)(arguments.data());
-  arguments.pop_back();
-  Jit::Function compute = jit->function(0);
+  jit.function(1)(call->argumentsOfCount(tasks).data());
+  Jit::Function compute = jit.function(0);
   hostThreads().run(tasks, [&](int64_t task, unsigned) {
-    std::vector<void *> own = arguments;
-    own.push_back(&task);
-    compute(own.data());
+    compute(call->argumentsOf(task).data());
   });
   return {};
 }
@@ -174,7 +149,7 @@ AttentionImpl attn::createCPUKernel(const Mod &mod, const KernelSpec &spec) {
   impl->codes[spec.stridedCaptures] = std::move(*code);
   impl->schedule = kernel->schedule;
   impl->queryTile = kernel->queryTile, impl->keyTile = kernel->keyTile;
-  if (kernel->needsLists) {
+  if (takes(impl->codes[spec.stridedCaptures]->signature, Role::ListOrder)) {
     lock.unlock();
     Result<TileFinder> finder =
         TileFinder::compile(mod, Target::CPU, impl->queryTile, impl->keyTile);

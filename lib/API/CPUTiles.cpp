@@ -1,6 +1,7 @@
 // Finding tiles on the CPU.
 #include "HostMemory.h"
 #include "Jit.h"
+#include "KernelModule.h"
 #include "ModImpl.h"
 #include "TilesImpl.h"
 
@@ -20,38 +21,24 @@ struct HostTileMemory final : TileMemory {
 };
 
 struct CPUTileCode final : TileCode {
-  Result<void> run(size_t number, int64_t tasks, const TileArguments &a,
+  Result<void> run(size_t number, int64_t tasks, Bindings &bindings,
                    void *) const override {
-    std::vector<Descriptor> descriptors;
-    for (unsigned i : usedCaptures)
-      if (!captures[i].isScalar)
-        descriptors.emplace_back((*a.captures)[i]);
-    for (const TileArray *array : a.arrays())
-      descriptors.emplace_back(array->data, array->sizes);
-    auto descriptor = descriptors.begin();
-    std::vector<void *> arguments;
-    for (unsigned i : usedCaptures)
-      arguments.push_back(captures[i].isScalar
-                              ? const_cast<void *>((*a.captures)[i].data)
-                              : (descriptor++)->address());
-    int64_t numbers[] = {a.queries, a.keys, a.searchers};
-    for (int64_t &number : numbers)
-      arguments.push_back(&number);
-    while (descriptor != descriptors.end())
-      arguments.push_back((descriptor++)->address());
+    Result<TaskCall> call = TaskCall::bind(signatures[number], bindings);
+    if (!call)
+      return Error{call.error()};
     Jit::Function function = jit->function(number);
     // Most tasks take less time than a turn of the pool.
     int64_t batch = std::max<int64_t>(1, tasks / 4096);
     hostThreads().run((tasks + batch - 1) / batch, [&](int64_t turn, unsigned) {
-      std::vector<void *> own = arguments;
       int64_t task = turn * batch;
-      own.push_back(&task);
+      std::vector<void *> own = call->argumentsOf(task);
       for (int64_t end = std::min(tasks, task + batch); task < end; ++task)
         function(own.data());
     });
     return {};
   }
 
+  std::vector<Signature> signatures;
   std::shared_ptr<const Jit> jit;
 };
 
@@ -92,6 +79,8 @@ struct CPUTileFinder final : TileFinder::Impl {
       return Error{jit.error()};
     auto code = std::make_shared<CPUTileCode>();
     code->jit = *jit;
+    for (const std::string &name : names)
+      code->signatures.push_back(signatureIn(module, name));
     return std::shared_ptr<TileCode>(code);
   }
 };

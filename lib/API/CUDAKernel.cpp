@@ -6,14 +6,16 @@
 // every GPU, for memory whose rows are aligned or not; each for captured
 // tensors with an innermost stride of 1, whose neighbours share an address, or
 // any. What a launch's memory allows, and its lengths, say which one runs.
-#include "CUDACode.h"
+#include "CUDAImage.h"
 #include "CaptureViews.h"
 #include "KernelImpl.h"
 #include "KernelModule.h"
 #include "ModImpl.h"
 #include "TilesImpl.h"
 
+#include "attn/Dialect/Attn/IR/KernelSignature.h"
 #include "attn/Pipelines/GPU.h"
+#include "attn/Runtime/LoadedKernel.h"
 
 #include "mlir/Pass/PassManager.h"
 
@@ -46,11 +48,10 @@ mlir::attn::ProblemKind problemOf(Path path) {
 
 /// The code for one kind of memory.
 struct Variant {
-  CUDACode code;
-  int64_t queryTile = 0, keyTile = 0;
-  std::vector<unsigned> captures; ///< which of the mod's captures it takes
-  std::string schedule;
+  cuda::LoadedKernel code;
   std::optional<TileFinder> finder; ///< if it needs lists of tiles
+
+  const KernelEntry &entry() const { return code.entry(); }
 };
 
 /// The module with its tiles lowered. The caller holds the mod's mutex.
@@ -82,20 +83,22 @@ Result<Variant> compileVariant(const Mod &mod, const KernelSpec &spec,
       lower(mod, spec, target, problem, stridedCaptures);
   if (!kernel)
     return Error{kernel.error()};
+  Result<KernelImage> image =
+      compileCUDAImage(mod, *kernel->module,
+                       spec.exact || spec.type == ElementType::F32, target);
+  if (!image)
+    return Error{image.error()};
+  lock.unlock();
+  Result<std::vector<cuda::LoadedKernel>> loaded =
+      cuda::LoadedKernel::load(*image);
+  if (!loaded)
+    return Error{loaded.error()};
   Variant variant;
-  Result<std::vector<CUDACode>> code =
-      loadCUDACode(mod, *kernel->module, {KernelModule::function},
-                   spec.exact || spec.type == ElementType::F32, target);
-  if (!code)
-    return Error{code.error()};
-  variant.code = code->front();
-  variant.captures = kernel->captures;
-  variant.schedule = kernel->schedule;
-  variant.queryTile = kernel->queryTile, variant.keyTile = kernel->keyTile;
-  if (kernel->needsLists) {
-    lock.unlock();
-    Result<TileFinder> finder = TileFinder::compile(
-        mod, Target::CUDA, variant.queryTile, variant.keyTile);
+  variant.code = std::move(loaded->front());
+  const KernelEntry &entry = variant.entry();
+  if (takes(entry.signature, Role::ListOrder)) {
+    Result<TileFinder> finder =
+        TileFinder::compile(mod, Target::CUDA, entry.queryTile, entry.keyTile);
     if (!finder)
       return Error{finder.error()};
     variant.finder = std::move(*finder);
@@ -131,8 +134,11 @@ struct CUDAKernel : public AttentionKernel::Impl {
   Result<const Variant *> variantFor(Path path, bool stridedCaptures) const;
   int64_t busiestRows(const KernelArguments &arguments, int64_t rows) const;
   Path sm90aPathFor(const KernelArguments &arguments) const;
+  Result<BoundParameters> bind(const Variant &variant,
+                               const KernelArguments &arguments,
+                               TileLists &own) const;
   Result<void> launch(const Variant &variant, const KernelArguments &arguments,
-                      const std::vector<cuda::TensorMap> &maps) const;
+                      const BoundParameters &parameters) const;
 
   Mod mod;
   Path best = Path::Any;
@@ -140,32 +146,6 @@ struct CUDAKernel : public AttentionKernel::Impl {
   mutable std::mutex mutex;
   mutable std::optional<Variant> variants[pathCount][2];
 };
-
-/// The tensor maps of a launch. Errors: what the copy engine does not take.
-Result<std::vector<cuda::TensorMap>> tensorMapsOf(const Variant &variant,
-                                                  const KernelArguments &a) {
-  std::vector<cuda::TensorMap> maps;
-  // By the numbers of parameters: the output comes after the captures.
-  const TensorView *views[] = {&a.query, &a.key, &a.value};
-  for (size_t i = 0; i < variant.code.tensorMaps.size(); i += 2) {
-    int64_t parameter = variant.code.tensorMaps[i];
-    const TensorView &view = parameter < 3 ? *views[parameter] : a.out;
-    cuda::TensorMapShape shape;
-    if (view.type == ElementType::F16)
-      shape.type = cuda::kTensorMapF16;
-    shape.address = view.data;
-    for (int d = 0; d < 4; ++d)
-      shape.sizes[d] = view.sizes[3 - d];
-    for (int d = 0; d < 3; ++d)
-      shape.strides[d] = view.strides[2 - d];
-    Result<cuda::TensorMap> map =
-        cuda::encodeTensorMap(shape, variant.code.tensorMaps[i + 1]);
-    if (!map)
-      return Error{map.error()};
-    maps.push_back(*map);
-  }
-  return maps;
-}
 
 } // namespace
 
@@ -214,36 +194,26 @@ Path CUDAKernel::sm90aPathFor(const KernelArguments &a) const {
   return a.key.sizes[2] <= shortRow ? Path::SM90aShortRows : Path::SM90a;
 }
 
-Result<void>
-CUDAKernel::launch(const Variant &variant, const KernelArguments &a,
-                   const std::vector<cuda::TensorMap> &maps) const {
-  CUDAParameters parameters;
-  for (const TensorView *view : {&a.query, &a.key, &a.value})
-    parameters.add(*view);
-  for (unsigned i : variant.captures)
-    parameters.addCapture(captures[i], a.captures[i]);
-  parameters.add(a.out);
-  if (spec.lse)
-    parameters.add(a.lse,
-                   {a.query.sizes[0], a.query.sizes[1], a.query.sizes[2]});
-  TileLists own;
+/// `own`: lists that the launch reads and the caller did not give.
+Result<BoundParameters> CUDAKernel::bind(const Variant &variant,
+                                         const KernelArguments &a,
+                                         TileLists &own) const {
+  Bindings bindings = bindingsOf(*this, a);
   if (variant.finder) {
     Result<const TileLists *> found = listsFor(*variant.finder, a, own);
     if (!found)
       return Error{found.error()};
-    const TileArguments &lists = (*found)->impl().arguments;
-    for (const TileArray *array :
-         {&lists.order, &lists.firsts, &lists.counts, &lists.tiles})
-      parameters.add(array->data, array->sizes);
+    (*found)->impl().arguments.bind(bindings);
   }
-  if (variant.code.counters)
-    parameters.addAddress(variant.code.counters->next());
-  for (const cuda::TensorMap &map : maps)
-    parameters.add(map);
-  int64_t tiles =
-      (a.query.sizes[2] + variant.queryTile - 1) / variant.queryTile;
+  return variant.code.bind(bindings);
+}
+
+Result<void> CUDAKernel::launch(const Variant &variant,
+                                const KernelArguments &a,
+                                const BoundParameters &parameters) const {
+  int64_t tiles = llvm::divideCeil(a.query.sizes[2], variant.entry().queryTile);
   return variant.code.launch(a.query.sizes[0] * a.query.sizes[1] * tiles,
-                             parameters.pointers(), a.stream);
+                             parameters, a.stream);
 }
 
 Result<void> CUDAKernel::run(const KernelArguments &a) const {
@@ -252,19 +222,21 @@ Result<void> CUDAKernel::run(const KernelArguments &a) const {
   bool aligned = spec.aligned && isAligned(a.query) && isAligned(a.key) &&
                  isAligned(a.value) && isAligned(a.out);
   bool strided = spec.stridedCaptures || !haveUnitStrides(a.captures);
+  TileLists own;
   if (aligned && best == Path::SM90a) {
     Result<const Variant *> variant = variantFor(sm90aPathFor(a), strided);
     if (!variant)
       return Error{variant.error()};
-    Result<std::vector<cuda::TensorMap>> maps = tensorMapsOf(**variant, a);
-    if (maps)
-      return launch(**variant, a, *maps);
+    // The copy engine may not take a tensor.
+    if (Result<BoundParameters> bound = bind(**variant, a, own))
+      return launch(**variant, a, *bound);
   }
   Result<const Variant *> variant =
       variantFor(aligned ? Path::Aligned : Path::Any, strided);
   if (!variant)
     return Error{variant.error()};
-  return launch(**variant, a, {});
+  Result<BoundParameters> bound = bind(**variant, a, own);
+  return bound ? launch(**variant, a, *bound) : Error{bound.error()};
 }
 
 Result<void> CUDAKernel::writeEmptyRows(const KernelArguments &a) const {
@@ -358,8 +330,8 @@ Result<void> attn::checkCUDAKernel(const Mod &mod, const KernelSpec &given) {
     return Error{kernel.error()};
   int64_t bytes = 0;
   kernel->module->walk([&](mlir::Operation *op) {
-    if (auto shared = op->getAttrOfType<mlir::IntegerAttr>("tile.shared_bytes"))
-      bytes = std::max(bytes, shared.getInt());
+    if (auto func = mlir::dyn_cast<mlir::FunctionOpInterface>(op))
+      bytes = std::max(bytes, mlir::attn::sharedBytesOf(func));
   });
   if (bytes > info->maxSharedBytes)
     return Error{"the kernel needs " + std::to_string(bytes) +
@@ -386,8 +358,9 @@ AttentionImpl attn::createCUDAKernel(const Mod &mod, const KernelSpec &spec) {
       impl->variantFor(*path, spec.stridedCaptures);
   if (!variant)
     return Error{variant.error()};
-  impl->schedule = (*variant)->schedule;
+  const KernelEntry &entry = (*variant)->entry();
+  impl->schedule = entry.schedule;
   impl->finder = (*variant)->finder;
-  impl->queryTile = (*variant)->queryTile, impl->keyTile = (*variant)->keyTile;
+  impl->queryTile = entry.queryTile, impl->keyTile = entry.keyTile;
   return std::shared_ptr<AttentionKernel::Impl>(impl);
 }

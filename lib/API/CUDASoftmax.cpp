@@ -1,11 +1,15 @@
 // Softmax of materialised scores on a GPU: a warp for each row, two passes over
 // it. The first keeps a running maximum and sum, the second writes the weights.
-#include "CUDACode.h"
+#include "CUDAImage.h"
+#include "CaptureViews.h"
 #include "KernelImpl.h"
 #include "ModImpl.h"
 
 #include "attn/Dialect/Attn/IR/Captures.h"
+#include "attn/Dialect/Attn/IR/KernelSignature.h"
 #include "attn/Dialect/Attn/IR/ModProgram.h"
+
+#include "attn/Runtime/LoadedKernel.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/GPU/IR/GPUDialect.h"
@@ -20,6 +24,8 @@
 using namespace mlir;
 // Within namespace mlir, `attn` is the dialect.
 namespace api = ::attn;
+using api::Role;
+using mlir::attn::parameterOf;
 
 namespace {
 
@@ -32,13 +38,18 @@ public:
       : b(ImplicitLocOpBuilder::atBlockBegin(func.getLoc(),
                                              &func.getBody().front())),
         mod(mod) {
-    auto arguments = func.getArguments();
-    scores = arguments[0], probabilities = arguments[1], lse = arguments[2];
-    first = arguments[3], heads = arguments[4], queries = arguments[5];
-    keys = arguments[6], rows = arguments[7], scale = arguments[8];
+    auto parameter = [&](Role role) { return parameterOf(func, role); };
+    scores = parameter(Role::Scores);
+    probabilities = parameter(Role::Probabilities);
+    lse = parameter(Role::Lse), first = parameter(Role::FirstHead);
+    heads = parameter(Role::HeadCount), queries = parameter(Role::QueryCount);
+    keys = parameter(Role::KeyCount), rows = parameter(Role::RowCount);
+    scale = parameter(Role::Scale);
     SmallVector<Type> types(mod.getCaptureTypes().getAsValueRange<TypeAttr>());
-    captures = mlir::attn::unpackCaptures(b, b.getLoc(), types,
-                                          ValueRange(arguments.drop_front(9)));
+    for (size_t i = 0; i < types.size(); ++i)
+      captures.push_back(
+          parameterOf(func, Role::Capture, static_cast<int64_t>(i)));
+    captures = mlir::attn::unpackCaptures(b, b.getLoc(), types, captures);
   }
 
   void build() {
@@ -201,18 +212,25 @@ OwningOpRef<ModuleOp> buildModule(const api::Mod &mod,
   auto vector = [&](Type element) -> Type {
     return MemRefType::get({dynamic}, element);
   };
-  SmallVector<Type> types{
-      vector(f32), vector(elementTypeOf(context, probabilityType)),
-      vector(f32), index,
-      index,       index,
-      index,       index,
-      f32};
+  mlir::attn::ParameterList parameters;
+  parameters.add(Role::Scores, vector(f32));
+  parameters.add(Role::Probabilities,
+                 vector(elementTypeOf(context, probabilityType)));
+  parameters.add(Role::Lse, vector(f32));
+  for (Role number : {Role::FirstHead, Role::HeadCount, Role::QueryCount,
+                      Role::KeyCount, Role::RowCount})
+    parameters.add(number, index);
+  parameters.add(Role::Scale, f32);
   mlir::attn::ModOp entry = mod.impl().standalone();
-  for (Attribute capture : entry.getCaptureTypes())
-    types.push_back(mlir::attn::captureArgumentType(
-        cast<TypeAttr>(capture).getValue(), /*anyStride=*/true));
-  auto func = gpu::GPUFuncOp::create(builder, loc, kernelName,
-                                     builder.getFunctionType(types, {}));
+  for (auto [i, capture] : llvm::enumerate(entry.getCaptureTypes()))
+    parameters.add(mlir::attn::RoleAttr::get(context, Role::Capture,
+                                             static_cast<int64_t>(i)),
+                   mlir::attn::captureArgumentType(
+                       cast<TypeAttr>(capture).getValue(), /*anyStride=*/true));
+  auto func = gpu::GPUFuncOp::create(
+      builder, loc, kernelName,
+      builder.getFunctionType(parameters.getTypes(), {}));
+  parameters.setRoles(func);
   func->setAttr(gpu::GPUDialect::getKernelFuncAttrName(),
                 builder.getUnitAttr());
   func.setKnownBlockSizeAttr(builder.getDenseI32ArrayAttr(
@@ -230,20 +248,23 @@ struct CUDASoftmax : public api::SoftmaxKernel::Impl {
     if (api::Result<void> fine = checkCaptures(captures, views); !fine)
       return fine;
     int64_t rows = count * queries;
-    api::CUDAParameters parameters;
-    parameters.add(scores, {rows * keys});
-    parameters.add(probabilities, {rows * keys});
-    parameters.add(lse, {lse ? rows : 0});
-    for (int64_t value : {first, heads, queries, keys, rows})
-      parameters.addInteger(value);
-    parameters.addFloat(static_cast<float>(scale));
-    for (size_t i = 0; i < views.size(); ++i)
-      parameters.addCapture(captures[i], views[i]);
-    return code.launch((rows + rowsPerBlock - 1) / rowsPerBlock,
-                       parameters.pointers(), stream);
+    api::Bindings bindings;
+    bindings.memory({Role::Scores}, scores, {rows * keys});
+    bindings.memory({Role::Probabilities}, probabilities, {rows * keys});
+    bindings.memory({Role::Lse}, lse, {lse ? rows : 0});
+    for (auto [role, number] :
+         {std::pair(Role::FirstHead, first), std::pair(Role::HeadCount, heads),
+          std::pair(Role::QueryCount, queries), std::pair(Role::KeyCount, keys),
+          std::pair(Role::RowCount, rows)})
+      bindings.word({role}, static_cast<uint64_t>(number));
+    auto factor = static_cast<float>(scale);
+    bindings.scalar({Role::Scale}, &factor, sizeof factor);
+    bindCaptures(bindings, captures, views);
+    return code.launch((rows + rowsPerBlock - 1) / rowsPerBlock, bindings,
+                       stream);
   }
 
-  api::CUDACode code;
+  api::cuda::LoadedKernel code;
   std::vector<api::CaptureInfo> captures;
 };
 
@@ -258,12 +279,15 @@ api::SoftmaxImpl api::createCUDASoftmax(const Mod &mod, ElementType scoreType,
     return Error{device.error()};
   std::lock_guard<std::mutex> lock(mod.impl().mutex);
   OwningOpRef<ModuleOp> module = buildModule(mod, probabilityType);
-  Result<std::vector<CUDACode>> code =
-      loadCUDACode(mod, *module, {kernelName}, /*exact=*/true);
-  if (!code)
-    return Error{code.error()};
+  Result<KernelImage> image = compileCUDAImage(mod, *module, /*exact=*/true);
+  if (!image)
+    return Error{image.error()};
+  Result<std::vector<cuda::LoadedKernel>> loaded =
+      cuda::LoadedKernel::load(*image);
+  if (!loaded)
+    return Error{loaded.error()};
   auto impl = std::make_shared<CUDASoftmax>();
-  impl->code = code->front();
+  impl->code = std::move(loaded->front());
   impl->captures = mod.captures();
   return std::shared_ptr<SoftmaxKernel::Impl>(impl);
 }

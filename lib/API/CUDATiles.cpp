@@ -1,9 +1,10 @@
 // Finding tiles on NVIDIA GPUs.
-#include "CUDACode.h"
+#include "CUDAImage.h"
 #include "ModImpl.h"
 #include "TilesImpl.h"
 
 #include "attn/Pipelines/GPU.h"
+#include "attn/Runtime/LoadedKernel.h"
 
 #include "mlir/Pass/PassManager.h"
 
@@ -16,22 +17,14 @@ struct DeviceTileMemory final : TileMemory {
 };
 
 struct CUDATileCode final : TileCode {
-  Result<void> run(size_t number, int64_t tasks, const TileArguments &a,
+  Result<void> run(size_t number, int64_t tasks, Bindings &bindings,
                    void *stream) const override {
-    CUDAParameters parameters;
-    for (unsigned i : usedCaptures)
-      parameters.addCapture(captures[i], (*a.captures)[i]);
-    for (int64_t number : {a.queries, a.keys, a.searchers})
-      parameters.addInteger(number);
-    for (const TileArray *array : a.arrays())
-      parameters.add(array->data, array->sizes);
-    const CUDACode &code = codes[number];
-    int64_t warps = code.threads / 32;
-    return code.launch((tasks + warps - 1) / warps, parameters.pointers(),
-                       stream);
+    const cuda::LoadedKernel &kernel = kernels[number];
+    int64_t warps = kernel.entry().threads / 32;
+    return kernel.launch((tasks + warps - 1) / warps, bindings, stream);
   }
 
-  std::vector<CUDACode> codes;
+  std::vector<cuda::LoadedKernel> kernels;
 };
 
 struct CUDATileFinder final : TileFinder::Impl {
@@ -93,12 +86,18 @@ struct CUDATileFinder final : TileFinder::Impl {
     });
     if (!lowered)
       return Error{lowered.error()};
-    Result<std::vector<CUDACode>> codes =
-        loadCUDACode(mod, module, names, /*exact=*/true);
-    if (!codes)
-      return Error{codes.error()};
+    Result<KernelImage> image = compileCUDAImage(mod, module, /*exact=*/true);
+    if (!image)
+      return Error{image.error()};
+    Result<std::vector<cuda::LoadedKernel>> loaded =
+        cuda::LoadedKernel::load(*image);
+    if (!loaded)
+      return Error{loaded.error()};
     auto code = std::make_shared<CUDATileCode>();
-    code->codes = std::move(*codes);
+    for (const std::string &name : names)
+      for (cuda::LoadedKernel &kernel : *loaded)
+        if (kernel.entry().name == name)
+          code->kernels.push_back(kernel);
     return std::shared_ptr<TileCode>(code);
   }
 };

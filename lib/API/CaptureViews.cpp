@@ -7,14 +7,6 @@
 
 using namespace attn;
 
-std::vector<int64_t>
-attn::contiguousStrides(const std::vector<int64_t> &sizes) {
-  std::vector<int64_t> strides(sizes.size(), 1);
-  for (size_t i = sizes.size(); i-- > 1;)
-    strides[i - 1] = strides[i] * std::max<int64_t>(sizes[i], 1);
-  return strides;
-}
-
 std::vector<int64_t> attn::stridesOf(const CaptureView &view) {
   if (view.strides.empty())
     return contiguousStrides(view.sizes);
@@ -28,6 +20,18 @@ bool attn::haveUnitStrides(const std::vector<CaptureView> &views) {
   return std::all_of(views.begin(), views.end(), [](const CaptureView &view) {
     return view.sizes.empty() || stridesOf(view).back() == 1;
   });
+}
+
+void attn::bindCaptures(Bindings &bindings,
+                        const std::vector<CaptureInfo> &infos,
+                        const std::vector<CaptureView> &views) {
+  for (size_t i = 0; i < views.size(); ++i) {
+    RoleName name{Role::Capture, static_cast<int64_t>(i)};
+    if (infos[i].isScalar)
+      bindings.scalar(name, views[i].data, byteWidth(infos[i].type));
+    else
+      bindings.memory(name, views[i].data, views[i].sizes, stridesOf(views[i]));
+  }
 }
 
 bool attn::binds(ElementType wanted, ElementType given) {

@@ -3,11 +3,9 @@
 #define ATTN_LIB_API_CAPTUREVIEWS_H
 
 #include "attn/API/Attention.h"
+#include "attn/Runtime/Signature.h"
 
 namespace attn {
-
-/// The strides of contiguous elements.
-std::vector<int64_t> contiguousStrides(const std::vector<int64_t> &sizes);
 
 /// A view's strides, one for each dimension. The innermost one is 1 where it
 /// does not count, as there is but one element in that dimension.
@@ -15,6 +13,10 @@ std::vector<int64_t> stridesOf(const CaptureView &view);
 
 /// Whether the innermost strides of all tensors are 1.
 bool haveUnitStrides(const std::vector<CaptureView> &views);
+
+/// Binds captures by their numbers.
+void bindCaptures(Bindings &bindings, const std::vector<CaptureInfo> &infos,
+                  const std::vector<CaptureView> &views);
 
 /// Whether memory of type `given` is what a capture of type `wanted` reads.
 bool binds(ElementType wanted, ElementType given);

@@ -22,15 +22,38 @@ Descriptor::Descriptor(void *data, const std::vector<int64_t> &sizes)
     : Descriptor(data, sizes.data(), contiguousStrides(sizes).data(),
                  sizes.size()) {}
 
-Descriptor::Descriptor(const TensorView &view) {
-  std::array<int64_t, 4> strides{view.strides[0], view.strides[1],
-                                 view.strides[2], 1};
-  *this = Descriptor(view.data, view.sizes.data(), strides.data(), 4);
-}
-
 Descriptor::Descriptor(const CaptureView &tensor)
     : Descriptor(const_cast<void *>(tensor.data), tensor.sizes.data(),
                  stridesOf(tensor).data(), tensor.sizes.size()) {}
+
+Result<TaskCall> TaskCall::bind(const Signature &signature,
+                                Bindings &bindings) {
+  TaskCall call;
+  while (call.taskPosition < signature.size() &&
+         signature[call.taskPosition].name.role != Role::Task)
+    ++call.taskPosition;
+  if (call.taskPosition == signature.size())
+    return Error{"expects a function that does one task, by its number"};
+  bindings.word({Role::Task}, 0);
+  Result<BoundParameters> bound = BoundParameters::bind(signature, bindings);
+  if (!bound)
+    return Error{bound.error()};
+  call.parameters = std::move(*bound);
+  return call;
+}
+
+std::vector<void *> TaskCall::argumentsOf(int64_t &task) const {
+  std::vector<void *> arguments = parameters.packed();
+  arguments[taskPosition] = &task;
+  return arguments;
+}
+
+std::vector<void *> TaskCall::argumentsOfCount(int64_t &tasks) const {
+  std::vector<void *> arguments = parameters.packed();
+  arguments.erase(arguments.begin() + taskPosition);
+  arguments.push_back(&tasks);
+  return arguments;
+}
 
 ThreadPool &attn::hostThreads() {
   static ThreadPool *pool = [] {

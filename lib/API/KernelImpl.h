@@ -3,6 +3,7 @@
 #define ATTN_LIB_API_KERNELIMPL_H
 
 #include "attn/API/Tiles.h"
+#include "attn/Runtime/Signature.h"
 
 namespace attn {
 
@@ -31,6 +32,10 @@ struct AttentionKernel::Impl {
   int64_t queryTile = 0, keyTile = 0;
   std::optional<TileFinder> finder; ///< if it needs lists of tiles
 };
+
+/// What a run binds by role: tensors and captures.
+Bindings bindingsOf(const AttentionKernel::Impl &kernel,
+                    const KernelArguments &arguments);
 
 /// The lists that a run reads: those which it is given if they are for the
 /// tiles of `finder`, else such as are found for this run alone, into `own`.

@@ -2,7 +2,7 @@
 #include "KernelModule.h"
 
 #include "ModImpl.h"
-#include "attn/Analysis/MaskLogic.h"
+#include "attn/Dialect/Attn/IR/KernelSignature.h"
 #include "attn/Dialect/Attn/Transforms/Passes.h"
 
 #include "mlir/AsmParser/AsmParser.h"
@@ -30,19 +30,25 @@ static AttentionOp appendFunction(mlir::ModuleOp module, const Mod &mod,
   mlir::Type element = elementTypeOf(context, spec.type);
   auto query = tensorOf(element, spec.headDim);
   auto value = tensorOf(element, spec.valueDim);
-  llvm::SmallVector<mlir::Type> inputs{query, query, value};
+  mlir::attn::ParameterList inputs;
+  inputs.add(Role::Query, query);
+  inputs.add(Role::Key, query);
+  inputs.add(Role::Value, value);
   mlir::attn::ModOp entry = mod.impl().standalone();
-  for (mlir::Attribute type : entry.getCaptureTypes())
-    inputs.push_back(mlir::cast<mlir::TypeAttr>(type).getValue());
+  for (auto [i, type] : llvm::enumerate(entry.getCaptureTypes()))
+    inputs.add(mlir::attn::RoleAttr::get(context, Role::Capture,
+                                         static_cast<int64_t>(i)),
+               mlir::cast<mlir::TypeAttr>(type).getValue());
   llvm::SmallVector<mlir::Type> results{value};
   if (spec.lse) {
     int64_t dynamic = mlir::ShapedType::kDynamic;
     results.push_back(mlir::RankedTensorType::get({dynamic, dynamic, dynamic},
                                                   builder.getF32Type()));
   }
-  auto function =
-      mlir::func::FuncOp::create(builder, loc, KernelModule::function,
-                                 builder.getFunctionType(inputs, results));
+  auto function = mlir::func::FuncOp::create(
+      builder, loc, KernelModule::function,
+      builder.getFunctionType(inputs.getTypes(), results));
+  inputs.setRoles(function);
   mlir::Block *body = function.addEntryBlock();
   builder.setInsertionPointToStart(body);
   auto arguments = body->getArguments();
@@ -146,10 +152,14 @@ Result<KernelModule> attn::buildKernelModule(const Mod &mod,
   llvm::raw_string_ostream(result.schedule) << *op.getSchedule();
   result.queryTile = op.getSchedule()->getQ();
   result.keyTile = op.getSchedule()->getKv();
-  if (mlir::attn::ModOp entry = op.lookupMod())
-    result.needsLists = !mlir::attn::MaskLogic(entry.getMask()).hasOneRun;
-  for (mlir::Value capture : op.getCaptures())
-    result.captures.push_back(
-        mlir::cast<mlir::BlockArgument>(capture).getArgNumber() - 3);
   return result;
+}
+
+Signature attn::signatureIn(mlir::ModuleOp module, const std::string &name) {
+  Signature signature;
+  module->walk([&](mlir::FunctionOpInterface func) {
+    if (mlir::SymbolTable::getSymbolName(func).getValue() == name)
+      signature = mlir::attn::signatureOf(func);
+  });
+  return signature;
 }

@@ -4,6 +4,7 @@
 
 #include "attn/API/Attention.h"
 #include "attn/Dialect/Attn/Transforms/Passes.h"
+#include "attn/Runtime/Signature.h"
 
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/IR/OwningOpRef.h"
@@ -14,16 +15,13 @@
 namespace attn {
 
 /// A module with one function `@attention` that returns one attention of its
-/// arguments, of run-time shape: query, key, value, then the captures.
+/// arguments, of run-time shape, each with its role. Canonicalisation may have
+/// dropped captures of programs that do nothing.
 struct KernelModule {
   static constexpr const char *function = "attention";
 
   mlir::OwningOpRef<mlir::ModuleOp> module;
   std::string schedule; ///< as text
-  /// Which of the mod's captures the function takes, in order: canonicalisation
-  /// drops those of programs that do nothing.
-  std::vector<unsigned> captures;
-  bool needsLists = false; ///< of tiles (attn/API/Tiles.h)
   int64_t queryTile = 0, keyTile = 0;
 };
 
@@ -34,6 +32,9 @@ struct KernelModule {
 Result<KernelModule> buildKernelModule(
     const Mod &mod, const KernelSpec &spec, const char *target,
     mlir::attn::ProblemKind problem = mlir::attn::ProblemKind::Any);
+
+/// What a launch of the function `name` in `module`, lowered or not, fills.
+Signature signatureIn(mlir::ModuleOp module, const std::string &name);
 
 /// Whether the schedule `text` gives copies to warps of their own. Errors: it
 /// does not parse.

@@ -1,6 +1,7 @@
 // Finding tiles: sizes, memory and the order of the steps, for any target.
 #include "TilesImpl.h"
 
+#include "CaptureViews.h"
 #include "KernelImpl.h"
 #include "KernelModule.h"
 #include "ModImpl.h"
@@ -16,6 +17,28 @@ using namespace attn;
 int64_t TileArray::elements() const {
   return std::accumulate(sizes.begin(), sizes.end(), int64_t(1),
                          std::multiplies<int64_t>());
+}
+
+void TileArguments::bind(Bindings &bindings) const {
+  for (auto [role, number] :
+       {std::pair(Role::QueryCount, queries), std::pair(Role::KeyCount, keys),
+        std::pair(Role::SearcherCount, searchers)})
+    bindings.word({role}, static_cast<uint64_t>(number));
+  const std::pair<Role, const TileArray &> arrays[] = {
+      {Role::QueryParts, queryParts},
+      {Role::KeyParts, keyParts},
+      {Role::QueryLeaders, queryLeaders},
+      {Role::KeyLeaders, keyLeaders},
+      {Role::KeptTiles, kept},
+      {Role::FullTiles, full},
+      {Role::ListOrder, order},
+      {Role::ListFirsts, firsts},
+      {Role::ListCounts, counts},
+      {Role::ListTiles, tiles},
+      {Role::ListTotal, total},
+      {Role::ListPairs, pairs}};
+  for (const auto &[role, array] : arrays)
+    bindings.memory({role}, array.data, array.sizes);
 }
 
 int64_t TileMap::count(TileClass wanted) const {
@@ -96,18 +119,20 @@ TileCodeResult TileFinder::Impl::code(TileGroup group) const {
   if (!compiled)
     return Error{compiled.error()};
   code = *compiled;
-  code->captures = captures;
-  code->usedCaptures = kernel->captures;
   return code;
 }
 
 Result<void> TileFinder::Impl::run(TileStep step, int64_t tasks,
                                    const TileArguments &arguments,
+                                   const std::vector<CaptureView> &views,
                                    void *stream) const {
   TileCodeResult found = code(step.group);
   if (!found)
     return Error{found.error()};
-  return (*found)->run(step.number, tasks, arguments, stream);
+  Bindings bindings;
+  arguments.bind(bindings);
+  bindCaptures(bindings, captures, views);
+  return (*found)->run(step.number, tasks, bindings, stream);
 }
 
 Result<TileFinder> TileFinder::compile(const Mod &mod, Target target,
@@ -189,6 +214,7 @@ static Result<void> provide(const TileFinder::Impl &finder,
 /// Counts the rows' tiles, allocates `tiles` and lists them.
 static Result<void> makeLists(const TileFinder::Impl &finder,
                               TileLists::Impl &lists, int64_t columns,
+                              const std::vector<CaptureView> &captures,
                               void *stream) {
   TileArguments &a = lists.arguments;
   int64_t rows = a.order.elements();
@@ -196,7 +222,7 @@ static Result<void> makeLists(const TileFinder::Impl &finder,
   if (done)
     done = finder.run(lists.transposed ? tile_steps::countTransposed
                                        : tile_steps::count,
-                      rows, a, stream);
+                      rows, a, captures, stream);
   if (!done)
     return done;
   int64_t entries = rows * columns;
@@ -212,7 +238,7 @@ static Result<void> makeLists(const TileFinder::Impl &finder,
   a.tiles.data = lists.entries->data;
   return finder.run(lists.transposed ? tile_steps::fillTransposed
                                      : tile_steps::fill,
-                    rows, a, stream);
+                    rows, a, captures, stream);
 }
 
 Result<TileLists> TileFinder::find(const ProblemSizes &sizes,
@@ -229,7 +255,6 @@ Result<TileLists> TileFinder::find(const ProblemSizes &sizes,
   lists->queryTile = pimpl->queryTile, lists->keyTile = pimpl->keyTile;
   lists->readsBatch = pimpl->readsBatch, lists->readsHead = pimpl->readsHead;
   TileArguments &a = lists->arguments;
-  a.captures = &captures;
   a.queries = sizes.queries, a.keys = sizes.keys;
   int64_t batches = pimpl->readsBatch ? sizes.batch : 1;
   int64_t heads = pimpl->readsHead ? sizes.heads : 1;
@@ -270,17 +295,16 @@ Result<TileLists> TileFinder::find(const ProblemSizes &sizes,
   if (pairs)
     done = pimpl->clear(a.kept.data, bits, stream);
   if (done && pairs && (pimpl->queryParts || pimpl->hasQueryClasses))
-    done =
-        pimpl->run(tile_steps::queryParts, batches * heads * rows, a, stream);
+    done = pimpl->run(tile_steps::queryParts, batches * heads * rows, a,
+                      captures, stream);
   if (done && pairs && (pimpl->keyParts || pimpl->hasKeyClasses))
-    done =
-        pimpl->run(tile_steps::keyParts, batches * heads * columns, a, stream);
+    done = pimpl->run(tile_steps::keyParts, batches * heads * columns, a,
+                      captures, stream);
   if (done)
     done = pimpl->run(tile_steps::classify, a.kept.elements() * a.searchers, a,
-                      stream);
+                      captures, stream);
   if (done)
-    done = makeLists(*pimpl, *lists, columns, stream);
-  a.captures = nullptr;
+    done = makeLists(*pimpl, *lists, columns, captures, stream);
   if (!done)
     return Error{done.error()};
   return TileLists(lists);
@@ -306,7 +330,6 @@ Result<TileLists> TileFinder::transpose(const TileLists &lists,
   for (size_t i = 0; i < none.size(); ++i)
     if (pimpl->captures[i].isScalar)
       none[i].data = &zero;
-  a.captures = &none;
   int64_t batches = from.kept.sizes[0], heads = from.kept.sizes[1];
   int64_t rows = ceilDiv(result->sizes.keys, pimpl->keyTile);
   Layout layout;
@@ -317,8 +340,8 @@ Result<TileLists> TileFinder::transpose(const TileLists &lists,
   if (Result<void> done = provide(*pimpl, result->fixed, layout.bytes); !done)
     return Error{done.error()};
   layout.place(result->fixed->data);
-  Result<void> done = makeLists(*pimpl, *result, from.kept.sizes[2], stream);
-  a.captures = nullptr;
+  Result<void> done =
+      makeLists(*pimpl, *result, from.kept.sizes[2], none, stream);
   if (!done)
     return Error{done.error()};
   return TileLists(result);
@@ -412,10 +435,9 @@ TileFinder::countPairs(const ProblemSizes &sizes,
   Result<TileLists> lists = find(sizes, captures);
   if (!lists)
     return Error{lists.error()};
-  TileArguments a = lists->impl().arguments;
-  a.captures = &captures;
-  Result<void> done =
-      pimpl->run(tile_steps::countPairs, a.pairs.elements(), a, nullptr);
+  const TileArguments &a = lists->impl().arguments;
+  Result<void> done = pimpl->run(tile_steps::countPairs, a.pairs.elements(), a,
+                                 captures, nullptr);
   if (!done)
     return Error{done.error()};
   auto pairs = fetch<int64_t>(*pimpl, a.pairs, a.pairs.elements(), nullptr);

@@ -4,6 +4,7 @@
 #define ATTN_LIB_API_TILESIMPL_H
 
 #include "attn/API/Tiles.h"
+#include "attn/Runtime/Signature.h"
 
 #include "mlir/IR/BuiltinOps.h"
 
@@ -38,17 +39,14 @@ struct TileArray {
   int64_t elements() const;
 };
 
-/// What each step takes.
+/// The numbers and memory of all steps.
 struct TileArguments {
-  const std::vector<CaptureView> *captures;
   int64_t queries, keys, searchers = 1;
   TileArray queryParts, keyParts, queryLeaders, keyLeaders, kept, full, order,
       firsts, counts, tiles, total, pairs;
 
-  std::array<const TileArray *, 12> arrays() const {
-    return {&queryParts, &keyParts, &queryLeaders, &keyLeaders, &kept,  &full,
-            &order,      &firsts,   &counts,       &tiles,      &total, &pairs};
-  }
+  /// Binds all of them by their roles.
+  void bind(Bindings &bindings) const;
 };
 
 /// Memory of a target that frees itself.
@@ -60,7 +58,7 @@ struct TileMemory {
 
 struct TileLists::Impl {
   ProblemSizes sizes;
-  TileArguments arguments; ///< captures are not kept
+  TileArguments arguments;
   std::unique_ptr<TileMemory> fixed, entries;
   int64_t queryTile = 0, keyTile = 0;
   bool transposed = false;
@@ -71,12 +69,8 @@ struct TileLists::Impl {
 /// The compiled functions of one group.
 struct TileCode {
   virtual ~TileCode() = default;
-  virtual Result<void> run(size_t number, int64_t tasks,
-                           const TileArguments &arguments,
+  virtual Result<void> run(size_t number, int64_t tasks, Bindings &bindings,
                            void *stream) const = 0;
-
-  std::vector<CaptureInfo> captures;
-  std::vector<unsigned> usedCaptures; ///< which of them the functions take
 };
 using TileCodeResult = Result<std::shared_ptr<TileCode>>;
 
@@ -99,6 +93,7 @@ struct TileFinder::Impl {
   /// The group's code, compiled if need be.
   TileCodeResult code(TileGroup group) const;
   Result<void> run(TileStep step, int64_t tasks, const TileArguments &arguments,
+                   const std::vector<CaptureView> &captures,
                    void *stream) const;
 
   Mod mod;

@@ -6,9 +6,9 @@
 using namespace mlir;
 using namespace mlir::attn;
 
-KeyBounds attn::emitKeyBounds(ImplicitLocOpBuilder &b, MaskLogic &logic,
-                              const MaskContext &context, Value firstQuery,
-                              Value lastQuery) {
+KeyBounds mlir::attn::emitKeyBounds(ImplicitLocOpBuilder &b, MaskLogic &logic,
+                                    const MaskContext &context,
+                                    Value firstQuery, Value lastQuery) {
   assert(logic.hasOneRun && "expects a mask whose keys are one run");
   Emission e(b);
   IntervalEmitter emitter(b, logic, context);

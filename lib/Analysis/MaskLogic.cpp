@@ -89,10 +89,10 @@ bool Literal::isZone() const {
   return unit(form.query) && unit(form.key) && form.query * form.key != 1;
 }
 
-bool attn::startsAtFirstKey(const Conjunction &all) {
+bool mlir::attn::startsAtFirstKey(const Conjunction &all) {
   return llvm::none_of(all, [](auto &l) { return l.form.key > 0; });
 }
-bool attn::endsAtLastKey(const Conjunction &all) {
+bool mlir::attn::endsAtLastKey(const Conjunction &all) {
   return llvm::none_of(all, [](auto &l) { return l.form.key < 0; });
 }
 

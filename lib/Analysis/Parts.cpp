@@ -11,7 +11,7 @@
 using namespace mlir;
 using namespace mlir::attn;
 
-std::optional<int64_t> attn::constantOf(Value value) {
+std::optional<int64_t> mlir::attn::constantOf(Value value) {
   APInt constant;
   if (!matchPattern(value, m_ConstantInt(&constant)))
     return std::nullopt;
@@ -32,7 +32,7 @@ static bool readsByBlocks(LoadOp op) {
                        [](Value index) { return isa<BlockArgument>(index); });
 }
 
-bool attn::hasRule(Operation *op) {
+bool mlir::attn::hasRule(Operation *op) {
   if (auto load = dyn_cast<LoadOp>(op))
     return readsByBlocks(load);
   if (isa<arith::CmpIOp, arith::CmpFOp, arith::SelectOp, scf::IfOp,
@@ -57,7 +57,7 @@ bool attn::hasRule(Operation *op) {
   return false;
 }
 
-SmallVector<Value> attn::sourcesOf(Value value) {
+SmallVector<Value> mlir::attn::sourcesOf(Value value) {
   Operation *op = value.getDefiningOp();
   auto branch = dyn_cast<scf::IfOp>(op);
   if (auto load = dyn_cast<LoadOp>(op))
@@ -69,12 +69,12 @@ SmallVector<Value> attn::sourcesOf(Value value) {
           branch.elseYield().getOperand(i)};
 }
 
-bool attn::isPart(Value value, ProgramDependence &positions) {
+bool mlir::attn::isPart(Value value, ProgramDependence &positions) {
   return (positions.isRow(value) || positions.isColumn(value)) &&
          isCaptureElement(value.getType()) && positions.canHoist(value);
 }
 
-void attn::findParts(MaskLogic &logic, ArrayRef<Value> opaque) {
+void mlir::attn::findParts(MaskLogic &logic, ArrayRef<Value> opaque) {
   ProgramDependence &positions = *logic.dependence();
   SmallVector<Value> pending(opaque.rbegin(), opaque.rend());
   llvm::SmallDenseSet<Value> seen;

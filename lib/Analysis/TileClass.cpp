@@ -39,10 +39,10 @@ static Existence emitExistence(ImplicitLocOpBuilder &b, MaskLogic &logic,
   return some;
 }
 
-TileClass attn::emitTileClass(ImplicitLocOpBuilder &b, MaskLogic &logic,
-                              const MaskContext &context, const Box &box,
-                              IntervalEmitter::PartInterval parts,
-                              PositionClasses *classes) {
+TileClass mlir::attn::emitTileClass(ImplicitLocOpBuilder &b, MaskLogic &logic,
+                                    const MaskContext &context, const Box &box,
+                                    IntervalEmitter::PartInterval parts,
+                                    PositionClasses *classes) {
   Emission e(b);
   IntervalEmitter emitter(b, logic, context);
   Existence kept = emitExistence(b, logic, emitter, logic.kept, box, parts);

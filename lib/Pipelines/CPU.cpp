@@ -17,6 +17,7 @@ using namespace mlir;
 using namespace mlir::attn;
 
 void mlir::attn::buildLowerToLLVMPipeline(OpPassManager &pm) {
+  pm.addPass(createAttnRecordSignaturesPass());
   // Numbers of 16 bits are for memory; a CPU that computes with them would
   // round otherwise than the others.
   OpPassManager &function = pm.nest<func::FuncOp>();

@@ -17,12 +17,12 @@ using namespace mlir;
 
 /// Whether warps have roles: the family of passes around tensor copies and
 /// wgmma.
-static bool hasRoles(const attn::GPUPipelineOptions &options) {
+static bool hasRoles(const mlir::attn::GPUPipelineOptions &options) {
   return options.target == "sm90a";
 }
 
-void attn::buildGPUTilePipeline(OpPassManager &manager,
-                                const GPUPipelineOptions &options) {
+void mlir::attn::buildGPUTilePipeline(OpPassManager &manager,
+                                      const GPUPipelineOptions &options) {
   buildModsPipeline(manager);
   AttnSelectSchedulePassOptions schedule;
   schedule.target = options.target;
@@ -52,11 +52,12 @@ void attn::buildGPUTilePipeline(OpPassManager &manager,
   kernel.addPass(createCSEPass());
 }
 
-void attn::buildGPUToNVVMPipeline(OpPassManager &manager,
-                                  const GPUPipelineOptions &options) {
+void mlir::attn::buildGPUToNVVMPipeline(OpPassManager &manager,
+                                        const GPUPipelineOptions &options) {
   AttnAttachGPUTargetPassOptions target;
   target.target = options.target;
   manager.addPass(createAttnAttachGPUTargetPass(target));
+  manager.addPass(createAttnRecordSignaturesPass());
   OpPassManager &module = manager.nest<gpu::GPUModuleOp>();
   MathToPTXPassOptions math;
   math.exact = options.exact;
@@ -77,8 +78,8 @@ void attn::buildGPUToNVVMPipeline(OpPassManager &manager,
   module.addPass(createCSEPass());
 }
 
-void attn::buildGPUTileListsPipeline(OpPassManager &manager,
-                                     const std::string &functions) {
+void mlir::attn::buildGPUTileListsPipeline(OpPassManager &manager,
+                                           const std::string &functions) {
   buildModsPipeline(manager);
   AttnSelectSchedulePassOptions schedule;
   schedule.target = "sm80";
@@ -91,7 +92,7 @@ void attn::buildGPUTileListsPipeline(OpPassManager &manager,
   manager.addPass(createCSEPass());
 }
 
-void attn::registerGPUPipeline() {
+void mlir::attn::registerGPUPipeline() {
   PassPipelineRegistration<GPUTileListsPipelineOptions>(
       "attn-gpu-tile-lists-pipeline",
       "From attention to the NVVM kernels that find its tiles",

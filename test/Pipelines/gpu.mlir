@@ -23,9 +23,10 @@ attn.mod @capped
 // CHECK-NOT: {{func\.func|attn\.mod|tile\.[a-z_]+ |linalg\.|scf\.|memref\.|math\.}}
 // CHECK: gpu.module @layer_module
 // CHECK: llvm.func @layer(
+// CHECK-SAME: attn.shared_bytes
+// CHECK-SAME: attn.signature = #attn.signature<[<query>, <key>, <value>, <out>], [memref<
 // CHECK-SAME: gpu.kernel
 // CHECK-SAME: gpu.known_block_size = array<i32: 128, 1, 1>
-// CHECK-SAME: tile.shared_bytes
 // CHECK-NOT: {{func\.func|attn\.mod|tile\.[a-z_]+ |linalg\.|scf\.|memref\.|math\.|unrealized_conversion_cast}}
 // CHECK: nvvm.cp.async.shared.global
 // CHECK-NOT: {{func\.func|attn\.mod|tile\.[a-z_]+ |linalg\.|scf\.|memref\.|math\.|unrealized_conversion_cast}}
@@ -46,7 +47,7 @@ func.func @layer(%q: !t, %k: !t, %v: !t) -> !t {
 // SM90A-NOT: {{func\.func|attn\.mod|tile\.[a-z_]+ |linalg\.|scf\.|memref\.|math\.|unrealized_conversion_cast}}
 // SM90A: llvm.func @layer(
 // SM90A-SAME: nvvm.grid_constant
-// SM90A-SAME: tile.tensor_maps = array<i64: 0, {{[0-9]+}}, 1, {{[0-9]+}}, 2, {{[0-9]+}}, 3, 16>
+// SM90A-SAME: attn.signature = #attn.signature<[<query>, <key>, <value>, <out>, <counter>, <tensor_map of <query> rows {{[0-9]+}}>, <tensor_map of <key> rows {{[0-9]+}}>, <tensor_map of <value> rows {{[0-9]+}}>, <tensor_map of <out> rows 16>]
 // SM90A-NOT: {{func\.func|attn\.mod|tile\.[a-z_]+ |linalg\.|scf\.|memref\.|math\.|unrealized_conversion_cast}}
 // SM90A: nvvm.setmaxregister increase
 // SM90A: wgmma.mma_async

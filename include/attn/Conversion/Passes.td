@@ -29,8 +29,9 @@ def AttnToFlashPass : Pass<"attn-to-flash", "::mlir::ModuleOp"> {
     exists. Expects a schedule (`attn-select-schedule`) and mods that stand alone
     (`attn-inline-mods`).
 
-    The kernel takes the operands, in their order, then out and lse, as memrefs
-    with run-time sizes and strides. docs/FlashForm.md has an annotated example.
+    The kernel takes the operands, out and lse as memrefs with run-time sizes and
+    strides; what each is for is its `attn.role`. docs/FlashForm.md has an annotated
+    example.
   }];
   let options = [
     Option<"roundProbabilities", "round-probabilities", "bool", "true",
@@ -79,7 +80,7 @@ def FlashToGPUPass : Pass<"flash-to-gpu", "::mlir::ModuleOp"> {
 
     With `persistent` in the schedule the blocks are at most as many, and each does
     one task after another (`tile.tasks`): the kernel gets a pointer to their counter
-    as its last parameter, and the attribute `tile.task_counter`.
+    as a parameter with the role `counter`.
   }];
   let dependentDialects = ["::mlir::gpu::GPUDialect", "::mlir::scf::SCFDialect",
     "::mlir::arith::ArithDialect", "::mlir::LLVM::LLVMDialect",
@@ -110,8 +111,8 @@ def TileToNVVMPass : Pass<"tile-to-nvvm", "::mlir::gpu::GPUFuncOp"> {
 def TensorMapsToNVVMPass : Pass<"tensor-maps-to-nvvm", "::mlir::gpu::GPUModuleOp"> {
   let summary = "Make tensor maps part of a kernel's constant parameters";
   let description = [{
-    The pointers at the end of the parameters that `tile.tensor_maps` counts become
-    128-byte parameters passed by value, whose address the copy engine takes.
+    Parameters whose role in `attn.signature` is a tensor map become 128-byte
+    parameters passed by value, whose address the copy engine takes.
     Expects kernels as LLVM functions (`convert-gpu-to-nvvm`), since before that
     nothing can say so.
   }];

@@ -1,5 +1,5 @@
 // The lists of tiles that a kernel visits, as memory: what attn-to-tile-lists
-// writes and kernels with `attn.tiles = "lists"` read.
+// writes and kernels read that have parameters with the roles list_*.
 //
 // The first two dimensions are the batches and heads that the mask tells apart:
 // 1 for what it does not read. `row` counts query tiles (in transposed lists,
@@ -18,42 +18,48 @@
 #ifndef ATTN_CONVERSION_TILELISTS_H
 #define ATTN_CONVERSION_TILELISTS_H
 
+#include "attn/Runtime/Signature.h"
+
 #include "mlir/IR/BuiltinTypes.h"
 
 namespace mlir::attn {
 
-/// The types of order, firsts, counts and tiles.
-inline SmallVector<Type> tileListTypes(MLIRContext *context) {
+/// The parameters of a kernel that reads lists: order, firsts, counts, tiles.
+inline SmallVector<std::pair<::attn::Role, Type>>
+tileListParameters(MLIRContext *context) {
+  using ::attn::Role;
   int64_t dynamic = ShapedType::kDynamic;
   Type i32 = IntegerType::get(context, 32), i64 = IntegerType::get(context, 64);
-  return {MemRefType::get({dynamic, dynamic, dynamic}, i32),
-          MemRefType::get({dynamic, dynamic, dynamic}, i64),
-          MemRefType::get({dynamic, dynamic, dynamic, 2}, i32),
-          MemRefType::get({dynamic}, i32)};
+  return {
+      {Role::ListOrder, MemRefType::get({dynamic, dynamic, dynamic}, i32)},
+      {Role::ListFirsts, MemRefType::get({dynamic, dynamic, dynamic}, i64)},
+      {Role::ListCounts, MemRefType::get({dynamic, dynamic, dynamic, 2}, i32)},
+      {Role::ListTiles, MemRefType::get({dynamic}, i32)}};
 }
 
 /// The functions that attn-to-tile-lists makes of `@layer`, in the order in
-/// which they run. All take the same arguments:
+/// which they run. All take the same parameters, by these roles:
 ///
-///   captures...
-///   queries, keys index
-///   searchers     index: how many tasks share the tiles of a word that the
+///   capture, by number
+///   query_count, key_count: index
+///   searcher_count index: how many tasks share the tiles of a word that the
 ///                 logic leaves open; divides 32
-///   queryParts    memref<?x?x?x?x2xi32> [part][batch][head][query tile]: the
+///   query_parts   memref<?x?x?x?x2xi32> [part][batch][head][query tile]: the
 ///                 least and greatest value of each part (MaskLogic::parts)
 ///                 on a tile, floats by their bits
-///   keyParts      the same for [..][key tile]
-///   queryLeaders  memref<?x?x?x?xi32> [batch][head][query tile][word]: a bit
+///   key_parts     the same for [..][key tile]
+///   query_leaders memref<?x?x?x?xi32> [batch][head][query tile][word]: a bit
 ///                 for each query of a tile that is the first of its class
 ///                 (PositionClasses), and maybe for others; empty if there is
 ///                 one class
-///   keyLeaders    the same for [..][key tile][word]
-///   kept, full    memref<?x?x?x?xi32> [batch][head][query tile][word]: in a
+///   key_leaders   the same for [..][key tile][word]
+///   kept_tiles, full_tiles  memref<?x?x?x?xi32> [batch][head][query
+///   tile][word]: in a
 ///                 word a bit for each of 32 key tiles, whether some pair is
 ///                 kept, and whether all are; zero before
-///   order, firsts, counts, tiles         as above
-///   total         memref<?xi64>         the sum of the counts; zero before
-///   pairs         memref<?x?x?xi64>     [batch][head][query tile]: pairs kept
+///   list_order, list_firsts, list_counts, list_tiles  as above
+///   list_total    memref<?xi64>         the sum of the counts; zero before
+///   list_pairs    memref<?x?x?xi64>     [batch][head][query tile]: pairs kept
 namespace tile_lists {
 // For lists.
 /// Parts and leaders. Tasks: [batch][head][query tile], [..][key tile].

@@ -8,6 +8,7 @@
 #include "attn/Dialect/Attn/IR/AttnDialect.h"
 #include "attn/Dialect/Attn/IR/Captures.h"
 #include "attn/Dialect/Attn/IR/KernelFunction.h"
+#include "attn/Dialect/Attn/IR/KernelSignature.h"
 #include "attn/Dialect/Attn/IR/ModProgram.h"
 #include "attn/Dialect/Tile/IR/TileDialect.h"
 
@@ -26,6 +27,7 @@ namespace mlir::attn {
 
 using namespace mlir;
 using namespace mlir::attn;
+using ::attn::Role;
 
 /// How the kernel sees query, key, value and output: sizes and strides at run
 /// time, but for the channel dimension, which is static and contiguous.
@@ -50,52 +52,57 @@ static void convertFunction(AttentionOp op, bool roundProbabilities,
                             bool stridedCaptures) {
   MaskLogic logic = readMask(op);
   auto func = cast<func::FuncOp>(op->getParentOp());
-  SmallVector<Type> inputs;
-  for (Value operand : {op.getQuery(), op.getKey(), op.getValue()})
-    inputs.push_back(stridedMemoryType(operand.getType()));
-  for (Value capture : op.getCaptures())
-    inputs.push_back(captureArgumentType(capture.getType(), stridedCaptures));
-  inputs.push_back(stridedMemoryType(op.getOut().getType()));
+  ParameterList parameters;
+  parameters.add(Role::Query, stridedMemoryType(op.getQuery().getType()));
+  parameters.add(Role::Key, stridedMemoryType(op.getKey().getType()));
+  parameters.add(Role::Value, stridedMemoryType(op.getValue().getType()));
+  SmallVector<RoleAttr> captures = captureRolesOf(op);
+  for (auto [role, capture] : llvm::zip_equal(captures, op.getCaptures()))
+    parameters.add(role,
+                   captureArgumentType(capture.getType(), stridedCaptures));
+  parameters.add(Role::Out, stridedMemoryType(op.getOut().getType()));
   if (op.getLse())
-    inputs.push_back(contiguousMemoryType(op.getLse().getType()));
-  size_t firstList = inputs.size();
+    parameters.add(Role::Lse, contiguousMemoryType(op.getLse().getType()));
   if (!logic.hasOneRun)
-    llvm::append_range(inputs, tileListTypes(op.getContext()));
+    for (auto [role, type] : tileListParameters(op.getContext()))
+      parameters.add(role, type);
 
   OpBuilder builder(func);
-  auto kernel = func::FuncOp::create(builder, func.getLoc(), func.getName(),
-                                     builder.getFunctionType(inputs, {}));
+  auto kernel =
+      func::FuncOp::create(builder, func.getLoc(), func.getName(),
+                           builder.getFunctionType(parameters.getTypes(), {}));
+  parameters.setRoles(kernel);
   kernel->setAttr("attn.kernel", builder.getUnitAttr());
   kernel->setAttr("attn.schedule", *op.getSchedule());
-  kernel->setAttr("attn.tiles",
-                  builder.getStringAttr(logic.hasOneRun ? "bounds" : "lists"));
+  kernel.addEntryBlock();
   for (const MaskLogic::Remark &remark : logic.remarks)
     emitRemark(remark.location) << remark.text;
 
-  Block *entry = kernel.addEntryBlock();
   ImplicitLocOpBuilder body =
-      ImplicitLocOpBuilder::atBlockEnd(op.getLoc(), entry);
-  auto args = entry->getArguments();
-  size_t captures = op.getCaptures().size();
+      ImplicitLocOpBuilder::atBlockEnd(op.getLoc(), &kernel.getBody().front());
+  auto memory = [&](Role role) { return parameterOf(kernel, role); };
   FlashOperands operands{logic, {}, {}, {}, {}, {}, {}, {}};
-  operands.query = args[0], operands.key = args[1], operands.value = args[2];
+  operands.query = memory(Role::Query), operands.key = memory(Role::Key);
+  operands.value = memory(Role::Value), operands.out = memory(Role::Out);
+  operands.lse = memory(Role::Lse);
   SmallVector<Value> captured =
-      unpackCaptures(body, op.getLoc(), op.getCaptures().getTypes(),
-                     ValueRange(args.slice(3, captures)));
+      llvm::map_to_vector(captures, [&](RoleAttr role) {
+        return parameterOf(kernel, role.getRole(), role.getNumber());
+      });
+  captured =
+      unpackCaptures(body, op.getLoc(), op.getCaptures().getTypes(), captured);
   operands.captures = captured;
-  operands.out = args[3 + captures];
-  if (op.getLse())
-    operands.lse = args[4 + captures];
   if (!logic.hasOneRun)
-    operands.lists = TileListOperands{args[firstList], args[firstList + 1],
-                                      args[firstList + 2], args[firstList + 3]};
+    operands.lists =
+        TileListOperands{memory(Role::ListOrder), memory(Role::ListFirsts),
+                         memory(Role::ListCounts), memory(Role::ListTiles)};
   buildFlashForward(body, op, operands, roundProbabilities);
   func::ReturnOp::create(body);
   func.erase();
 }
 
 namespace {
-struct AttnToFlash : attn::impl::AttnToFlashPassBase<AttnToFlash> {
+struct AttnToFlash : mlir::attn::impl::AttnToFlashPassBase<AttnToFlash> {
   using AttnToFlashPassBase::AttnToFlashPassBase;
 
   void runOnOperation() override {

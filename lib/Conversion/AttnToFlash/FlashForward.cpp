@@ -510,8 +510,9 @@ private:
 
 } // namespace
 
-void attn::buildFlashForward(ImplicitLocOpBuilder &builder, AttentionOp op,
-                             const FlashOperands &operands,
-                             bool roundProbabilities) {
+void mlir::attn::buildFlashForward(ImplicitLocOpBuilder &builder,
+                                   AttentionOp op,
+                                   const FlashOperands &operands,
+                                   bool roundProbabilities) {
   FlashForward(builder, op, operands, roundProbabilities).build();
 }

@@ -325,7 +325,7 @@ LogicalResult AttentionLowering::lower() {
 
 namespace {
 struct AttnToLinalgPass
-    : public attn::impl::AttnToLinalgPassBase<AttnToLinalgPass> {
+    : public mlir::attn::impl::AttnToLinalgPassBase<AttnToLinalgPass> {
   using AttnToLinalgPassBase::AttnToLinalgPassBase;
 
   void runOnOperation() override {

@@ -29,9 +29,12 @@ static void convert(AttentionOp op, bool warps, Build build) {
   ModOp mod = op.lookupMod();
   Region none;
   Region &mask = mod && mod.hasMask() ? mod.getMask() : none;
-  TileFinderSpec spec{func.getName(), mask,
+  TileFinderSpec spec{func.getName(),
+                      mask,
                       llvm::to_vector(op.getCaptures().getTypes()),
-                      op.getSchedule()->getQ(), op.getSchedule()->getKv()};
+                      captureRolesOf(op),
+                      op.getSchedule()->getQ(),
+                      op.getSchedule()->getKv()};
   std::unique_ptr<Team> team =
       warps ? createWarp(op.getLoc()) : createThread(op.getLoc());
   build(func->getParentOfType<ModuleOp>(), *team, spec);
@@ -39,7 +42,8 @@ static void convert(AttentionOp op, bool warps, Build build) {
 }
 
 namespace {
-struct AttnToTileLists : attn::impl::AttnToTileListsPassBase<AttnToTileLists> {
+struct AttnToTileLists
+    : mlir::attn::impl::AttnToTileListsPassBase<AttnToTileLists> {
   using AttnToTileListsPassBase::AttnToTileListsPassBase;
 
   void runOnOperation() override {

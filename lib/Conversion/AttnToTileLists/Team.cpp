@@ -37,8 +37,8 @@ Value Team::negation(Value bit) {
   return arith::XOrIOp::create(b, bit, arith::ConstantIntOp::create(b, 1, 1));
 }
 
-SmallVector<Value> attn::delinearize(ImplicitLocOpBuilder &b, Value task,
-                                     ValueRange sizes) {
+SmallVector<Value> mlir::attn::delinearize(ImplicitLocOpBuilder &b, Value task,
+                                           ValueRange sizes) {
   SmallVector<Value> ids(sizes.size());
   for (size_t i = sizes.size(); i-- > 1;) {
     ids[i] = arith::RemUIOp::create(b, task, sizes[i]);
@@ -54,21 +54,23 @@ class Thread final : public Team {
 public:
   explicit Thread(Location loc) : Team(loc) {}
 
-  void kernel(ModuleOp module, StringRef name, TypeRange types,
-              llvm::function_ref<SmallVector<Value>(ValueRange)> sizes,
-              llvm::function_ref<void(ValueRange, ValueRange)> body) override {
+  void kernel(ModuleOp module, StringRef name, const ParameterList &parameters,
+              llvm::function_ref<SmallVector<Value>(FunctionOpInterface)> sizes,
+              llvm::function_ref<void(ValueRange)> body) override {
     b.setInsertionPointToEnd(module.getBody());
-    auto func = func::FuncOp::create(b, name, b.getFunctionType(types, {}));
+    auto func = func::FuncOp::create(
+        b, name, b.getFunctionType(parameters.getTypes(), {}));
+    parameters.setRoles(func);
     func->setAttr("attn.kernel", b.getUnitAttr());
     Block *entry = func.addEntryBlock();
     b.setInsertionPointToEnd(entry);
     lane = arith::ConstantIndexOp::create(b, 0);
-    SmallVector<Value> bounds = sizes(entry->getArguments());
+    SmallVector<Value> bounds = sizes(func);
     auto forall = scf::ForallOp::create(b, getAsOpFoldResult(bounds),
                                         ValueRange{}, std::nullopt);
     func::ReturnOp::create(b);
     b.setInsertionPoint(forall.getTerminator());
-    body(entry->getArguments(), forall.getInductionVars());
+    body(forall.getInductionVars());
   }
 
   Value any(Value bit) override { return bit; }
@@ -147,12 +149,14 @@ class Warp final : public Team {
 public:
   explicit Warp(Location loc) : Team(loc) { width = 32; }
 
-  void kernel(ModuleOp module, StringRef name, TypeRange types,
-              llvm::function_ref<SmallVector<Value>(ValueRange)> sizes,
-              llvm::function_ref<void(ValueRange, ValueRange)> body) override {
+  void kernel(ModuleOp module, StringRef name, const ParameterList &parameters,
+              llvm::function_ref<SmallVector<Value>(FunctionOpInterface)> sizes,
+              llvm::function_ref<void(ValueRange)> body) override {
     gpu::GPUModuleOp gpuModule = moduleIn(module);
     b.setInsertionPointToEnd(&gpuModule.getBodyRegion().front());
-    auto func = gpu::GPUFuncOp::create(b, name, b.getFunctionType(types, {}));
+    auto func = gpu::GPUFuncOp::create(
+        b, name, b.getFunctionType(parameters.getTypes(), {}));
+    parameters.setRoles(func);
     func->setAttr(gpu::GPUDialect::getKernelFuncAttrName(), b.getUnitAttr());
     func.setKnownBlockSizeAttr(b.getDenseI32ArrayAttr(
         {static_cast<int32_t>(32 * warpsPerBlock), 1, 1}));
@@ -164,8 +168,7 @@ public:
     Value task = arith::AddIOp::create(
         b, arith::MulIOp::create(b, block, index(warpsPerBlock)),
         arith::DivUIOp::create(b, thread, index(32)));
-    SmallVector<Value> bounds =
-        sizes(entry.getArguments().take_front(types.size()));
+    SmallVector<Value> bounds = sizes(func);
     Value count = index(1);
     for (Value bound : bounds)
       count = arith::MulIOp::create(b, count, bound);
@@ -174,8 +177,7 @@ public:
     auto guard = scf::IfOp::create(b, exists, /*withElseRegion=*/false);
     gpu::ReturnOp::create(b);
     b.setInsertionPoint(guard.thenYield());
-    body(entry.getArguments().take_front(types.size()),
-         delinearize(b, task, bounds));
+    body(delinearize(b, task, bounds));
   }
 
   Value any(Value bit) override {
@@ -244,9 +246,9 @@ private:
 
 } // namespace
 
-std::unique_ptr<Team> attn::createThread(Location loc) {
+std::unique_ptr<Team> mlir::attn::createThread(Location loc) {
   return std::make_unique<Thread>(loc);
 }
-std::unique_ptr<Team> attn::createWarp(Location loc) {
+std::unique_ptr<Team> mlir::attn::createWarp(Location loc) {
   return std::make_unique<Warp>(loc);
 }

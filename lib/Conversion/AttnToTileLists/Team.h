@@ -3,6 +3,8 @@
 #ifndef ATTN_LIB_CONVERSION_ATTNTOTILELISTS_TEAM_H
 #define ATTN_LIB_CONVERSION_ATTNTOTILELISTS_TEAM_H
 
+#include "attn/Dialect/Attn/IR/KernelSignature.h"
+
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/IR/ImplicitLocOpBuilder.h"
 
@@ -16,10 +18,10 @@ public:
 
   /// Emits the kernel `name` into `module`: `sizes` gives the bounds of the ids
   /// of its tasks, `body` does one.
-  virtual void kernel(
-      ModuleOp module, StringRef name, TypeRange types,
-      llvm::function_ref<SmallVector<Value>(ValueRange arguments)> sizes,
-      llvm::function_ref<void(ValueRange arguments, ValueRange ids)> body) = 0;
+  virtual void
+  kernel(ModuleOp module, StringRef name, const ParameterList &parameters,
+         llvm::function_ref<SmallVector<Value>(FunctionOpInterface)> sizes,
+         llvm::function_ref<void(ValueRange ids)> body) = 0;
 
   /// Lanes take turns: lane, lane + width, ...; index.
   Value lane;

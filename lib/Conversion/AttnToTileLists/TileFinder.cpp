@@ -14,6 +14,7 @@
 
 using namespace mlir;
 using namespace mlir::attn;
+using ::attn::Role;
 
 namespace {
 
@@ -25,15 +26,22 @@ public:
     MLIRContext *context = module.getContext();
     int64_t dynamic = ShapedType::kDynamic;
     Type i32 = b.getI32Type(), i64 = b.getI64Type(), index = b.getIndexType();
-    for (Type capture : spec.captures)
-      types.push_back(captureArgumentType(capture, /*anyStride=*/true));
-    types.append({index, index, index});
+    for (auto [role, type] : llvm::zip_equal(spec.captureRoles, spec.captures))
+      parameters.add(role, captureArgumentType(type, /*anyStride=*/true));
+    for (Role size : {Role::QueryCount, Role::KeyCount, Role::SearcherCount})
+      parameters.add(size, index);
     Type parts = MemRefType::get({dynamic, dynamic, dynamic, dynamic, 2}, i32);
+    for (Role part : {Role::QueryParts, Role::KeyParts})
+      parameters.add(part, parts);
     Type words = MemRefType::get({dynamic, dynamic, dynamic, dynamic}, i32);
-    types.append({parts, parts, words, words, words, words});
-    llvm::append_range(types, tileListTypes(context));
-    types.append({MemRefType::get({dynamic}, i64),
-                  MemRefType::get({dynamic, dynamic, dynamic}, i64)});
+    for (Role bits : {Role::QueryLeaders, Role::KeyLeaders, Role::KeptTiles,
+                      Role::FullTiles})
+      parameters.add(bits, words);
+    for (auto [role, type] : tileListParameters(context))
+      parameters.add(role, type);
+    parameters.add(Role::ListTotal, MemRefType::get({dynamic}, i64));
+    parameters.add(Role::ListPairs,
+                   MemRefType::get({dynamic, dynamic, dynamic}, i64));
   }
 
   void buildLists() {
@@ -80,12 +88,12 @@ private:
               llvm::function_ref<SmallVector<Value>()> sizes,
               llvm::function_ref<void(ValueRange)> body) {
     team.kernel(
-        module, (spec.name + suffix).str(), types,
-        [&](ValueRange arguments) {
-          bind(arguments);
+        module, (spec.name + suffix).str(), parameters,
+        [&](FunctionOpInterface func) {
+          bind(func);
           return sizes();
         },
-        [&](ValueRange, ValueRange ids) { body(ids); });
+        body);
   }
 
   void buildCountAndFill(const char *count, const char *fill, bool transposed) {
@@ -94,14 +102,22 @@ private:
     kernel(fill, rows, [&](ValueRange ids) { buildRow(ids, transposed); });
   }
 
-  void bind(ValueRange arguments) {
-    size_t i = spec.captures.size();
-    captures =
-        unpackCaptures(b, b.getLoc(), spec.captures, arguments.take_front(i));
-    for (Value *target : {&queries, &keys, &searchers, &queryParts, &keyParts,
-                          &queryLeaders, &keyLeaders, &kept, &full, &order,
-                          &firsts, &counts, &tiles, &total, &pairs})
-      *target = arguments[i++];
+  void bind(FunctionOpInterface func) {
+    captures = llvm::map_to_vector(spec.captureRoles, [&](RoleAttr role) {
+      return parameterOf(func, role.getRole(), role.getNumber());
+    });
+    captures = unpackCaptures(b, b.getLoc(), spec.captures, captures);
+    const std::pair<Role, Value *> targets[] = {
+        {Role::QueryCount, &queries},      {Role::KeyCount, &keys},
+        {Role::SearcherCount, &searchers}, {Role::QueryParts, &queryParts},
+        {Role::KeyParts, &keyParts},       {Role::QueryLeaders, &queryLeaders},
+        {Role::KeyLeaders, &keyLeaders},   {Role::KeptTiles, &kept},
+        {Role::FullTiles, &full},          {Role::ListOrder, &order},
+        {Role::ListFirsts, &firsts},       {Role::ListCounts, &counts},
+        {Role::ListTiles, &tiles},         {Role::ListTotal, &total},
+        {Role::ListPairs, &pairs}};
+    for (auto [role, target] : targets)
+      *target = parameterOf(func, role);
   }
 
   SmallVector<Value> dims(Value memory, ArrayRef<int64_t> which) {
@@ -598,7 +614,7 @@ private:
   const TileFinderSpec &spec;
   MaskLogic logic;
   PositionClasses classes;
-  SmallVector<Type> types;
+  ParameterList parameters;
   // The arguments of the function that is being emitted.
   SmallVector<Value> captures;
   Value queries, keys, searchers, queryParts, keyParts, queryLeaders,
@@ -607,15 +623,15 @@ private:
 
 } // namespace
 
-void attn::buildTileLists(ModuleOp module, Team &team,
-                          const TileFinderSpec &spec) {
+void mlir::attn::buildTileLists(ModuleOp module, Team &team,
+                                const TileFinderSpec &spec) {
   TileFinder(module, team, spec).buildLists();
 }
-void attn::buildTransposedLists(ModuleOp module, Team &team,
-                                const TileFinderSpec &spec) {
+void mlir::attn::buildTransposedLists(ModuleOp module, Team &team,
+                                      const TileFinderSpec &spec) {
   TileFinder(module, team, spec).buildTransposed();
 }
-void attn::buildPairCounts(ModuleOp module, Team &team,
-                           const TileFinderSpec &spec) {
+void mlir::attn::buildPairCounts(ModuleOp module, Team &team,
+                                 const TileFinderSpec &spec) {
   TileFinder(module, team, spec).buildPairCounts();
 }

@@ -12,6 +12,7 @@ struct TileFinderSpec {
   StringRef name;
   Region &mask;               ///< stands alone; empty: keeps everything
   SmallVector<Type> captures; ///< their types in the mod
+  SmallVector<RoleAttr> captureRoles;
   int64_t queryTile, keyTile;
 };
 

@@ -27,7 +27,7 @@ static bool computes(Operation *op) {
 }
 
 namespace {
-struct BF16ToI16 : public attn::impl::BF16ToI16PassBase<BF16ToI16> {
+struct BF16ToI16 : public mlir::attn::impl::BF16ToI16PassBase<BF16ToI16> {
   void runOnOperation() override {
     WalkResult checked = getOperation()->walk([](Operation *op) -> WalkResult {
       if (!computes(op) || (llvm::none_of(op->getOperandTypes(), isBF16) &&

@@ -53,7 +53,8 @@ static LogicalResult checkCall(LLVM::CallOp call) {
 }
 
 namespace {
-struct CheckLowered : public attn::impl::CheckLoweredPassBase<CheckLowered> {
+struct CheckLowered
+    : public mlir::attn::impl::CheckLoweredPassBase<CheckLowered> {
   void runOnOperation() override {
     // All of them: a user mends them at once.
     bool failed = false;

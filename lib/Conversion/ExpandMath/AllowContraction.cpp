@@ -15,11 +15,11 @@ using namespace mlir;
 
 namespace {
 struct AllowContraction
-    : public attn::impl::AllowContractionPassBase<AllowContraction> {
+    : public mlir::attn::impl::AllowContractionPassBase<AllowContraction> {
   void runOnOperation() override {
     getOperation()->walk([](arith::ArithFastMathInterface op) {
-      if (attn::isExact(op))
-        return attn::unmarkExact(op);
+      if (mlir::attn::isExact(op))
+        return mlir::attn::unmarkExact(op);
       auto flags = arith::FastMathFlags::contract;
       if (arith::FastMathFlagsAttr known = op.getFastMathFlagsAttr())
         flags = flags | known.getValue();

@@ -16,17 +16,17 @@ namespace mlir::attn {
 using namespace mlir;
 
 namespace {
-struct ExpandMath : public attn::impl::ExpandMathPassBase<ExpandMath> {
+struct ExpandMath : public mlir::attn::impl::ExpandMathPassBase<ExpandMath> {
   LogicalResult initialize(MLIRContext *context) override {
     RewritePatternSet set(context);
-    attn::populateMathExpansions(set);
-    attn::populateExactExtrema(set);
+    mlir::attn::populateMathExpansions(set);
+    mlir::attn::populateExactExtrema(set);
     patterns = std::move(set);
     return success();
   }
 
   void runOnOperation() override {
-    attn::ExactListener listener;
+    mlir::attn::ExactListener listener;
     GreedyRewriteConfig config;
     config.setListener(&listener);
     if (failed(applyPatternsGreedily(getOperation(), patterns, config)))

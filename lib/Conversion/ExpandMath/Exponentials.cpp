@@ -15,7 +15,7 @@ static constexpr double ln2High = 0.693145751953125,
 /// 2^n for an i32 from -126 to 127.
 static Number powerOfTwo(Number n) { return ((n + 127) << 23).asFloat(); }
 
-Number attn::exp2Of(Number x) {
+Number mlir::attn::exp2Of(Number x) {
   // 2^(1 + r) for r in [-1/2, 1/2], relative error 1.9e-9: twice the power, so
   // that the factor 2^(n - 1) is a number up to n = 128.
   static const double coefficients[] = {2.0,
@@ -63,9 +63,9 @@ static Number scaledExp(Number x, int64_t shift) {
   return (p + 1.0) * powerOfTwo(half) * powerOfTwo(n - half + n.integer(shift));
 }
 
-Number attn::expOf(Number x) { return scaledExp(x, 0); }
+Number mlir::attn::expOf(Number x) { return scaledExp(x, 0); }
 
-Number attn::expm1Of(Number x) {
+Number mlir::attn::expm1Of(Number x) {
   auto [n, p] = exponential(x.clampedFrom(-30).clampedTo(89));
   // Half of it, since 2^128 is no number.
   Number half = powerOfTwo(n - n.integer(1));
@@ -73,13 +73,13 @@ Number attn::expm1Of(Number x) {
   return (x.abs() < 0x1p-25).select(x, result);
 }
 
-Number attn::sinhOf(Number x) {
+Number mlir::attn::sinhOf(Number x) {
   Number size = x.abs(), e = expm1Of(size);
   Number near = (e + e / (e + 1.0)) * 0.5;
   return (size > 40.0).select(scaledExp(size, -1), near).withSignOf(x);
 }
 
-Number attn::coshOf(Number x) {
+Number mlir::attn::coshOf(Number x) {
   Number half = scaledExp(x.abs(), -1);
   return half + half.constant(0.25) / half;
 }

@@ -55,7 +55,7 @@ static Number withLimits(Number x, Number result) {
   return (x < infinity).select(result, x);
 }
 
-Number attn::logOf(Number x) {
+Number mlir::attn::logOf(Number x) {
   TwoParts scale(ln2, 16);
   auto [n, t, rest] = decompose(x);
   Number small = t + n.fma(scale.low, rest);
@@ -78,13 +78,13 @@ static Number logarithm(Number x, double scale, double perOctave) {
   return withLimits(x, sum + (small + lost));
 }
 
-Number attn::log2Of(Number x) { return logarithm(x, 1 / ln2, 1); }
+Number mlir::attn::log2Of(Number x) { return logarithm(x, 1 / ln2, 1); }
 
-Number attn::log10Of(Number x) {
+Number mlir::attn::log10Of(Number x) {
   return logarithm(x, 0.43429448190325182, 0.30102999566398120);
 }
 
-Number attn::log1pOf(Number x) {
+Number mlir::attn::log1pOf(Number x) {
   Number sum = x + 1.0;
   Number lost = (x - (sum - 1.0)) / sum;
   Number isNormal = (sum > 0.0) & (sum < infinity);
@@ -99,19 +99,19 @@ static Number logOfSum(Number size, Number near) {
          isLarge.select(size.constant(ln2), 0.0);
 }
 
-Number attn::asinhOf(Number x) {
+Number mlir::attn::asinhOf(Number x) {
   Number size = x.abs(), square = size * size;
   Number near = size + square / ((square + 1.0).sqrt() + 1.0);
   return logOfSum(size, near).withSignOf(x);
 }
 
-Number attn::acoshOf(Number x) {
+Number mlir::attn::acoshOf(Number x) {
   Number t = x - 1.0;
   Number result = logOfSum(x, t + (t * (t + 2.0)).sqrt());
   return (x < 1.0).select(std::nan(""), result);
 }
 
-Number attn::atanhOf(Number x) {
+Number mlir::attn::atanhOf(Number x) {
   Number size = x.abs();
   Number ratio = size * 2.0 / (size.constant(1) - size);
   return (log1pOf(ratio) * 0.5).withSignOf(x);

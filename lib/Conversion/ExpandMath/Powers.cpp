@@ -70,7 +70,7 @@ static Number power(Number x, Number y, Number isIntegral, Number isOdd) {
   return isOne.select(1.0, result);
 }
 
-Number attn::powOf(Number x, Number y) {
+Number mlir::attn::powOf(Number x, Number y) {
   Number isIntegral = y.floor() == y;
   Number half = y * 0.5;
   Number isOdd = isIntegral & (half.floor() != half);
@@ -79,19 +79,19 @@ Number attn::powOf(Number x, Number y) {
   return power(x, y.toF64(), isIntegral, isOdd);
 }
 
-Number attn::powiOf(Number x, Number n) {
+Number mlir::attn::powiOf(Number x, Number n) {
   Number isOdd = (n & 1) != 0;
   Number always = isOdd.integer(-1);
   return power(x, n.toFloat(x.builder().getF64Type()), always, isOdd);
 }
 
-Number attn::cbrtOf(Number x) {
+Number mlir::attn::cbrtOf(Number x) {
   Number size = x.abs();
   Number root = narrowExp2(wideLog2(size) * (1.0 / 3)).withSignOf(x);
   return ((size > 0.0) & (size < infinity)).select(root, x);
 }
 
-Number attn::integerPowerOf(Number x, Number n) {
+Number mlir::attn::integerPowerOf(Number x, Number n) {
   // Square and multiply; what a constant has no bits for is left out.
   unsigned steps = n.width();
   APInt known;

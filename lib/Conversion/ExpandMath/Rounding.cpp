@@ -9,7 +9,7 @@
 using namespace mlir;
 using namespace mlir::attn;
 
-Number attn::roundOf(Number x) {
+Number mlir::attn::roundOf(Number x) {
   Number whole = x.truncatedToWhole();
   Number rest = (x - whole).abs(); // exact
   Number up = whole + x.constant(1).withSignOf(x);
@@ -24,7 +24,7 @@ static std::pair<Number, Number> integerAndExponent(Number x) {
   return {m, isSubnormal.select(bits.integer(1), exponent)};
 }
 
-Number attn::remainderOf(Number x, Number y) {
+Number mlir::attn::remainderOf(Number x, Number y) {
   ImplicitLocOpBuilder &b = x.builder();
   Number size = x.abs(), divisor = y.abs();
   auto [m, exponent] = integerAndExponent(size);

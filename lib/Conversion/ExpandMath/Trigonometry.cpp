@@ -86,7 +86,7 @@ static Quarter quarterOf(Number x) {
 
 static Number isBit(Number bits, int64_t bit) { return (bits & bit) != 0; }
 
-SineAndCosine attn::sineAndCosineOf(Number x) {
+SineAndCosine mlir::attn::sineAndCosineOf(Number x) {
   auto [quarters, s, c] = quarterOf(x);
   Number swapped = isBit(quarters, 1);
   Number sine = swapped.select(c, s), cosine = swapped.select(s, c);
@@ -99,7 +99,7 @@ SineAndCosine attn::sineAndCosineOf(Number x) {
           isFinite.select(cosine, std::nan(""))};
 }
 
-Number attn::tanOf(Number x) {
+Number mlir::attn::tanOf(Number x) {
   auto [quarters, s, c] = quarterOf(x);
   Number swapped = isBit(quarters, 1);
   Number tangent = swapped.select(-c, s) / swapped.select(s, c);
@@ -138,12 +138,12 @@ static Number positiveAngle(Number y, Number x) {
   return isSteep.select(turned, whole);
 }
 
-Number attn::atanOf(Number x) {
+Number mlir::attn::atanOf(Number x) {
   Number angle = positiveAngle(x.abs(), x.constant(1)).withSignOf(x);
   return (x.abs() < 0x1p-13).select(x, angle);
 }
 
-Number attn::atan2Of(Number y, Number x) {
+Number mlir::attn::atan2Of(Number y, Number x) {
   Number angle = positiveAngle(y.abs(), x.abs());
   Number isLeft = x.bits() < x.bits().integer(0);
   Number opposite = angle.constant(2 * halfPi) - (angle - 2 * halfPiLow);
@@ -165,13 +165,13 @@ static std::pair<Number, Number> arcSine(Number size) {
   return {isLarge, (square * r).fma(polynomial(square, coefficients), r)};
 }
 
-Number attn::asinOf(Number x) {
+Number mlir::attn::asinOf(Number x) {
   auto [isLarge, angle] = arcSine(x.abs());
   Number rest = angle.constant(halfPi) - (angle * 2.0 - halfPiLow);
   return isLarge.select(rest, angle).withSignOf(x);
 }
 
-Number attn::acosOf(Number x) {
+Number mlir::attn::acosOf(Number x) {
   auto [isLarge, angle] = arcSine(x.abs());
   Number isLeft = x < 0.0;
   // Twice the angle from the axis, or a right angle and the rest.

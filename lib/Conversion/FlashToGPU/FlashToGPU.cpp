@@ -2,6 +2,7 @@
 // has one dimension, since y and z end at 65535.
 #include "attn/Conversion/Passes.h"
 #include "attn/Dialect/Attn/IR/AttnDialect.h"
+#include "attn/Dialect/Attn/IR/KernelSignature.h"
 #include "attn/Dialect/Tile/IR/TileDialect.h"
 
 #include "mlir/Analysis/SliceAnalysis.h"
@@ -20,6 +21,7 @@ namespace mlir::attn {
 
 using namespace mlir;
 using namespace mlir::attn;
+using ::attn::Role;
 
 namespace {
 
@@ -47,14 +49,12 @@ public:
   /// Replaces the loop by one over the tasks that the block draws from a
   /// counter, a new parameter.
   void drawTasks() {
-    unsigned index = kernel.getNumArguments();
-    (void)kernel.insertArgument(index,
-                                LLVM::LLVMPointerType::get(b.getContext(), 1),
-                                DictionaryAttr(), kernel.getLoc());
-    kernel->setAttr("tile.task_counter", b.getUnitAttr());
+    Value counter =
+        addParameter(kernel, RoleAttr::get(b.getContext(), Role::Counter),
+                     LLVM::LLVMPointerType::get(b.getContext(), 1));
     equalLengths = haveEqualLengths();
     Value count = mul(mul(sizes[0], sizes[1]), sizes[2]);
-    auto tasks = tile::TasksOp::create(b, count, kernel.getArgument(index));
+    auto tasks = tile::TasksOp::create(b, count, counter);
     Block *body = b.createBlock(&tasks.getBody(), {}, {b.getI32Type()},
                                 {kernel.getLoc()});
     forall->moveBefore(body, body->end());
@@ -103,11 +103,11 @@ private:
   }
 
   /// How many query heads read so many keys and values; at least one, at most
-  /// all `heads`. In flash form keys and values are the second and third
-  /// argument.
+  /// all `heads`.
   Value headsTogether(Value heads) {
     constexpr int64_t cacheBytes = 8 << 20;
-    Value key = kernel.getArgument(1), value = kernel.getArgument(2);
+    Value key = parameterOf(kernel, Role::Key),
+          value = parameterOf(kernel, Role::Value);
     auto keyType = cast<MemRefType>(key.getType());
     int64_t rowBytes = (keyType.getShape().back() +
                         cast<MemRefType>(value.getType()).getShape().back()) *
@@ -149,8 +149,10 @@ private:
 static LogicalResult convertKernel(func::FuncOp func) {
   auto schedule = func->getAttrOfType<ScheduleAttr>("attn.schedule");
   SmallVector<scf::ForallOp> loops(func.getOps<scf::ForallOp>());
-  auto isTensor = [](Type type) {
-    auto memory = dyn_cast<MemRefType>(type);
+  auto isTensor = [&](Role role) {
+    Value parameter = parameterOf(func, role);
+    auto memory =
+        parameter ? dyn_cast<MemRefType>(parameter.getType()) : MemRefType();
     return memory && memory.getRank() == 4 && !memory.isDynamicDim(3) &&
            memory.getDimSize(3) > 0 && isa<FloatType>(memory.getElementType());
   };
@@ -159,10 +161,11 @@ static LogicalResult convertKernel(func::FuncOp func) {
            loop.getOutputs().empty();
   };
   if (!schedule || loops.size() != 1 || !isTaskLoop(loops.front()) ||
-      !func.getBody().hasOneBlock() || func.getNumArguments() < 3 ||
-      !llvm::all_of(func.getArgumentTypes().take_front(3), isTensor))
+      !func.getBody().hasOneBlock() || !isTensor(Role::Key) ||
+      !isTensor(Role::Value))
     return func.emitOpError()
-           << "expects a kernel in flash form with a schedule";
+           << "expects a kernel in flash form with a schedule, and keys and "
+              "values by their roles";
 
   OpBuilder builder(func);
   auto module = gpu::GPUModuleOp::create(builder, func.getLoc(),
@@ -179,8 +182,11 @@ static LogicalResult convertKernel(func::FuncOp func) {
        1, 1}));
 
   Block &from = func.getBody().front(), &to = kernel.getBody().front();
-  for (auto [a, b] : llvm::zip(from.getArguments(), to.getArguments()))
+  for (auto [a, b] : llvm::zip(from.getArguments(), to.getArguments())) {
+    if (RoleAttr role = roleOf(a))
+      setRole(kernel, b.getArgNumber(), role);
     a.replaceAllUsesWith(b);
+  }
   to.getOperations().splice(to.end(), from.getOperations());
   Operation *terminator = &to.back();
   builder.setInsertionPoint(terminator);
@@ -196,7 +202,7 @@ static LogicalResult convertKernel(func::FuncOp func) {
 }
 
 namespace {
-struct FlashToGPU : attn::impl::FlashToGPUPassBase<FlashToGPU> {
+struct FlashToGPU : mlir::attn::impl::FlashToGPUPassBase<FlashToGPU> {
   using FlashToGPUPassBase::FlashToGPUPassBase;
 
   void runOnOperation() override {

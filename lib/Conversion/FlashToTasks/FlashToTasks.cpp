@@ -1,6 +1,7 @@
 // Splits a kernel in flash form into tasks: the CPU's thread pool deals them
 // out by number. See FlashToTasksPass in Passes.td.
 #include "attn/Conversion/Passes.h"
+#include "attn/Dialect/Attn/IR/KernelSignature.h"
 #include "attn/Dialect/Attn/IR/ModProgram.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -52,6 +53,8 @@ static void createTaskCount(func::FuncOp kernel, scf::ForallOp loop) {
   auto counter = func::FuncOp::create(
       builder, loc, (kernel.getSymName() + "_tasks").str(), type);
   counter->setAttr("llvm.emit_c_interface", builder.getUnitAttr());
+  if (ArrayAttr roles = kernel.getAllArgAttrs())
+    counter.setAllArgAttrs(roles);
   Block *body = counter.addEntryBlock();
   builder.setInsertionPointToStart(body);
   IRMapping map;
@@ -74,9 +77,10 @@ static void createTaskCount(func::FuncOp kernel, scf::ForallOp loop) {
 static void replaceByOneTask(func::FuncOp kernel, scf::ForallOp loop) {
   OpBuilder builder(loop);
   Location loc = loop.getLoc();
-  unsigned last = kernel.getNumArguments();
-  (void)kernel.insertArgument(last, builder.getIndexType(), {}, loc);
-  Value rest = kernel.getArgument(last);
+  Value rest = mlir::attn::addParameter(
+      kernel,
+      mlir::attn::RoleAttr::get(builder.getContext(), ::attn::Role::Task),
+      builder.getIndexType());
   SmallVector<Value> bounds =
       getValueOrCreateConstantIndexOp(builder, loc, loop.getMixedUpperBound());
   SmallVector<Value> indices(bounds.size());
@@ -95,7 +99,8 @@ static void replaceByOneTask(func::FuncOp kernel, scf::ForallOp loop) {
 }
 
 namespace {
-struct FlashToTasks : public attn::impl::FlashToTasksPassBase<FlashToTasks> {
+struct FlashToTasks
+    : public mlir::attn::impl::FlashToTasksPassBase<FlashToTasks> {
   void runOnOperation() override {
     for (auto kernel :
          llvm::make_early_inc_range(getOperation().getOps<func::FuncOp>())) {
@@ -108,7 +113,7 @@ struct FlashToTasks : public attn::impl::FlashToTasksPassBase<FlashToTasks> {
       replaceByOneTask(kernel, loop);
       kernel->setAttr("llvm.emit_c_interface", UnitAttr::get(&getContext()));
     }
-    attn::eraseMods(getOperation());
+    mlir::attn::eraseMods(getOperation());
   }
 };
 } // namespace

@@ -228,7 +228,8 @@ void KernelEmitter::emitBlock(Value m, int64_t rows, Value n, int64_t columns) {
 
 namespace {
 struct LinalgToMicroKernels
-    : public attn::impl::LinalgToMicroKernelsPassBase<LinalgToMicroKernels> {
+    : public mlir::attn::impl::LinalgToMicroKernelsPassBase<
+          LinalgToMicroKernels> {
   using Base::Base;
   void runOnOperation() override {
     if (lanes < 1 || lanes > 1024 || registers < 1 || registers > 1024) {

@@ -19,7 +19,7 @@ namespace mlir::attn {
 } // namespace mlir::attn
 
 using namespace mlir;
-using attn::VectorBody;
+using mlir::attn::VectorBody;
 
 /// How many chains a reduction is dealt to; a power of two.
 static constexpr int64_t reductionChains = 4;
@@ -368,7 +368,8 @@ static void generalizeCopy(memref::CopyOp copy) {
 
 namespace {
 struct LinalgToVectorLoops
-    : public attn::impl::LinalgToVectorLoopsPassBase<LinalgToVectorLoops> {
+    : public mlir::attn::impl::LinalgToVectorLoopsPassBase<
+          LinalgToVectorLoops> {
   using Base::Base;
   void runOnOperation() override {
     if (width < 1 || width > 4096) {

@@ -92,7 +92,7 @@ template <typename Op> struct UnaryToPTX : OpRewritePattern<Op> {
 
   LogicalResult matchAndRewrite(Op op,
                                 PatternRewriter &rewriter) const override {
-    if (!op.getType().isF32() || attn::isExact(op))
+    if (!op.getType().isF32() || mlir::attn::isExact(op))
       return rewriter.notifyMatchFailure(op, "expects f32, approximate");
     ImplicitLocOpBuilder b(op.getLoc(), rewriter);
     rewriter.replaceOp(op, emit(b, op.getOperand()));
@@ -143,7 +143,7 @@ struct ApproximateDivision : OpRewritePattern<arith::DivFOp> {
 
   LogicalResult matchAndRewrite(arith::DivFOp op,
                                 PatternRewriter &rewriter) const override {
-    if (!op.getType().isF32() || attn::isExact(op))
+    if (!op.getType().isF32() || mlir::attn::isExact(op))
       return rewriter.notifyMatchFailure(op, "expects f32, approximate");
     ImplicitLocOpBuilder b(op.getLoc(), rewriter);
     FloatAttr divisor;
@@ -170,7 +170,7 @@ struct FoldFactors : OpRewritePattern<arith::MulFOp> {
     auto inner = op.getLhs().getDefiningOp<arith::MulFOp>();
     FloatAttr first, second;
     if (!op.getType().isF32() || !inner || !inner->hasOneUse() ||
-        attn::isExact(op) || attn::isExact(inner) ||
+        mlir::attn::isExact(op) || mlir::attn::isExact(inner) ||
         !matchPattern(op.getRhs(), m_Constant(&second)) ||
         !matchPattern(inner.getRhs(), m_Constant(&first)))
       return rewriter.notifyMatchFailure(op, "expects two constant factors");
@@ -192,7 +192,7 @@ struct AccurateDivisionByConstant : OpRewritePattern<arith::DivFOp> {
   LogicalResult matchAndRewrite(arith::DivFOp op,
                                 PatternRewriter &rewriter) const override {
     FloatAttr divisor;
-    if (!op.getType().isF32() || attn::isExact(op) ||
+    if (!op.getType().isF32() || mlir::attn::isExact(op) ||
         !matchPattern(op.getRhs(), m_Constant(&divisor)))
       return rewriter.notifyMatchFailure(op, "expects f32 over a constant");
     double c = divisor.getValueAsDouble();
@@ -259,7 +259,7 @@ void populateInstructions(RewritePatternSet &patterns) {
   patterns.add<ToIntrinsicWithFlag<math::AbsIOp>>(context, "llvm.abs");
 }
 
-struct MathToPTX : attn::impl::MathToPTXPassBase<MathToPTX> {
+struct MathToPTX : mlir::attn::impl::MathToPTXPassBase<MathToPTX> {
   using MathToPTXPassBase::MathToPTXPassBase;
 
   LogicalResult apply(function_ref<void(RewritePatternSet &)> populate,
@@ -272,14 +272,14 @@ struct MathToPTX : attn::impl::MathToPTXPassBase<MathToPTX> {
   }
 
   void runOnOperation() override {
-    attn::ExactListener listener;
+    mlir::attn::ExactListener listener;
     if (failed(apply([&](RewritePatternSet &patterns) {
           populateApproximations(patterns, exact);
         })) ||
         failed(apply(
             [](RewritePatternSet &patterns) {
-              attn::populateMathExpansions(patterns);
-              attn::populateScalarExpansions(patterns);
+              mlir::attn::populateMathExpansions(patterns);
+              mlir::attn::populateScalarExpansions(patterns);
             },
             &listener)) ||
         failed(apply(populateInstructions)))

@@ -9,7 +9,8 @@
 using namespace mlir;
 using namespace mlir::tile;
 
-Distribution::Distribution(gpu::GPUFuncOp func, attn::ScheduleAttr schedule)
+Distribution::Distribution(gpu::GPUFuncOp func,
+                           mlir::attn::ScheduleAttr schedule)
     : b(func.getLoc(), &func.getBody().front(), func.getBody().front().begin()),
       threads(32 * schedule.getWarps()), hasRoles(schedule.getProducers() != 0),
       blocks(schedule.getQ() / (16 * schedule.getWarps())) {

@@ -37,7 +37,7 @@ using OperandRegisters = SmallVector<SmallVector<SmallVector<Value>>>;
 
 class Distribution {
 public:
-  Distribution(gpu::GPUFuncOp func, attn::ScheduleAttr schedule);
+  Distribution(gpu::GPUFuncOp func, mlir::attn::ScheduleAttr schedule);
 
   ImplicitLocOpBuilder b;
   const int64_t threads;     ///< of the block that compute
@@ -114,7 +114,8 @@ private:
 
 /// Whether the kernel can be lowered: each operation finds its tiles where it
 /// takes them. Diagnoses the one that does not. What is emitted relies on it.
-LogicalResult checkKernel(gpu::GPUFuncOp func, attn::ScheduleAttr schedule);
+LogicalResult checkKernel(gpu::GPUFuncOp func,
+                          mlir::attn::ScheduleAttr schedule);
 
 /// One warp looks at all of a tile in a ring; i1, the same in all lanes.
 Value findNonfinite(Distribution &d, Value tile);

@@ -42,7 +42,7 @@ bool isNumber(Type type) {
 
 class Preconditions {
 public:
-  Preconditions(gpu::GPUFuncOp func, attn::ScheduleAttr schedule)
+  Preconditions(gpu::GPUFuncOp func, mlir::attn::ScheduleAttr schedule)
       : func(func), schedule(schedule) {}
 
   LogicalResult run() {
@@ -340,7 +340,7 @@ private:
   LogicalResult check(linalg::ReduceOp op);
 
   gpu::GPUFuncOp func;
-  attn::ScheduleAttr schedule;
+  mlir::attn::ScheduleAttr schedule;
   llvm::DenseMap<Value, Place> places;
 };
 
@@ -460,6 +460,6 @@ LogicalResult Preconditions::check(linalg::ReduceOp op) {
 }
 
 LogicalResult tile::checkKernel(gpu::GPUFuncOp func,
-                                attn::ScheduleAttr schedule) {
+                                mlir::attn::ScheduleAttr schedule) {
   return Preconditions(func, schedule).run();
 }

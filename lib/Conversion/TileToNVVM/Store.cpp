@@ -58,8 +58,8 @@ static void storeMatrix(Distribution &d, StoreOp op) {
   int64_t columns =
       cast<RankedTensorType>(op.getTile().getType()).getDimSize(1);
   auto schedule =
-      op->getParentOfType<gpu::GPUFuncOp>()->getAttrOfType<attn::ScheduleAttr>(
-          "attn.schedule");
+      op->getParentOfType<gpu::GPUFuncOp>()
+          ->getAttrOfType<mlir::attn::ScheduleAttr>("attn.schedule");
   bool pairs = schedule.getAligned() && channels % 2 == 0;
   Fragment elements = d.fragments.lookup(op.getTile());
   Value size = memref::DimOp::create(b, op.getDest(), rowDim);

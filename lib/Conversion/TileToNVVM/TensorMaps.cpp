@@ -1,5 +1,6 @@
 // tensor-maps-to-nvvm: see its description in Passes.td.
 #include "attn/Conversion/Passes.h"
+#include "attn/Dialect/Attn/IR/KernelSignature.h"
 
 #include "mlir/Dialect/GPU/IR/GPUDialect.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
@@ -12,6 +13,8 @@ namespace mlir::attn {
 } // namespace mlir::attn
 
 using namespace mlir;
+using namespace mlir::attn;
+using ::attn::Parameter;
 
 /// What a CUtensorMap is: 128 bytes, aligned to 64.
 static void makeConstant(LLVM::LLVMFuncOp func, unsigned argument) {
@@ -25,29 +28,37 @@ static void makeConstant(LLVM::LLVMFuncOp func, unsigned argument) {
                   builder.getUnitAttr());
 }
 
+/// Finds the maps among the arguments that the parameters have become.
+static LogicalResult makeMapsConstant(LLVM::LLVMFuncOp func) {
+  if (!func->hasAttr(signatureName))
+    return success();
+  ::attn::Signature signature = signatureOf(func);
+  if (::attn::flatCount(signature) != func.getNumArguments())
+    return func.emitOpError()
+           << "expects " << ::attn::flatCount(signature)
+           << " arguments for its signature, got " << func.getNumArguments();
+  unsigned argument = 0;
+  for (const Parameter &parameter : signature) {
+    if (parameter.kind == Parameter::Kind::TensorMap) {
+      if (!isa<LLVM::LLVMPointerType>(func.getArgumentTypes()[argument]))
+        return func.emitOpError() << "expects a pointer to a tensor map, got "
+                                  << func.getArgumentTypes()[argument];
+      makeConstant(func, argument);
+    }
+    argument += ::attn::flatCount(parameter);
+  }
+  return success();
+}
+
 namespace {
 struct TensorMapsToNVVM
-    : attn::impl::TensorMapsToNVVMPassBase<TensorMapsToNVVM> {
+    : mlir::attn::impl::TensorMapsToNVVMPassBase<TensorMapsToNVVM> {
   using TensorMapsToNVVMPassBase::TensorMapsToNVVMPassBase;
 
   void runOnOperation() override {
-    for (auto func : getOperation().getOps<LLVM::LLVMFuncOp>()) {
-      auto shapes = func->getAttrOfType<DenseI64ArrayAttr>("tile.tensor_maps");
-      if (!shapes)
-        continue;
-      unsigned count = shapes.size() / 2, arguments = func.getNumArguments();
-      auto isPointer = [](Type type) {
-        return isa<LLVM::LLVMPointerType>(type);
-      };
-      if (count > arguments ||
-          !llvm::all_of(func.getArgumentTypes().take_back(count), isPointer)) {
-        func.emitOpError() << "expects " << count
-                           << " pointers to tensor maps as its last parameters";
+    for (auto func : getOperation().getOps<LLVM::LLVMFuncOp>())
+      if (failed(makeMapsConstant(func)))
         return signalPassFailure();
-      }
-      for (unsigned i = arguments - count; i < arguments; ++i)
-        makeConstant(func, i);
-    }
   }
 };
 } // namespace

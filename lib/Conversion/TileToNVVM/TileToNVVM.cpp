@@ -24,7 +24,7 @@ namespace {
 
 class TileToNVVM {
 public:
-  TileToNVVM(gpu::GPUFuncOp func, attn::ScheduleAttr schedule)
+  TileToNVVM(gpu::GPUFuncOp func, mlir::attn::ScheduleAttr schedule)
       : func(func), d(func, schedule) {}
 
   void run() {
@@ -295,12 +295,14 @@ private:
   SmallVector<Operation *> dead;
 };
 
-struct TileToNVVMDriver : attn::impl::TileToNVVMPassBase<TileToNVVMDriver> {
+struct TileToNVVMDriver
+    : mlir::attn::impl::TileToNVVMPassBase<TileToNVVMDriver> {
   using TileToNVVMPassBase::TileToNVVMPassBase;
 
   void runOnOperation() override {
     gpu::GPUFuncOp func = getOperation();
-    auto schedule = func->getAttrOfType<attn::ScheduleAttr>("attn.schedule");
+    auto schedule =
+        func->getAttrOfType<mlir::attn::ScheduleAttr>("attn.schedule");
     if (!schedule)
       return;
     if (schedule.getQ() % (16 * schedule.getWarps()) != 0) {

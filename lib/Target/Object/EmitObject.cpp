@@ -74,8 +74,8 @@ static llvm::Error optimize(llvm::Module &module,
 }
 
 llvm::Expected<std::unique_ptr<llvm::MemoryBuffer>>
-attn::emitObject(ModuleOp module, ArrayRef<std::string> functions,
-                 const CPUTarget &target) {
+mlir::attn::emitObject(ModuleOp module, ArrayRef<std::string> functions,
+                       const CPUTarget &target) {
   llvm::LLVMContext context;
   std::unique_ptr<llvm::Module> code = translateModuleToLLVMIR(module, context);
   if (!code)

@@ -20,7 +20,7 @@ static std::vector<std::string> callableFunctions(ModuleOp module) {
   return names;
 }
 
-void attn::registerToObjectTranslation() {
+void mlir::attn::registerToObjectTranslation() {
   static llvm::cl::opt<std::string> cpu(
       "cpu", llvm::cl::desc("the CPU that the object is for, as LLVM names it "
                             "(this machine's)"));

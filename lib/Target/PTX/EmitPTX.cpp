@@ -65,7 +65,7 @@ static void optimize(llvm::Module &module, llvm::TargetMachine &machine) {
   builder.crossRegisterProxies(loops, functions, callGraph, modules);
   builder.buildPerModuleDefaultPipeline(llvm::OptimizationLevel::O3)
       .run(module, modules);
-  attn::widenToggles(module);
+  mlir::attn::widenToggles(module);
 }
 
 /// The one NVIDIA chip that `module` is for; null after a diagnostic.
@@ -84,7 +84,7 @@ static NVVM::NVVMTargetAttr targetOf(gpu::GPUModuleOp module) {
   return nullptr;
 }
 
-FailureOr<std::string> attn::emitPTX(gpu::GPUModuleOp module) {
+FailureOr<std::string> mlir::attn::emitPTX(gpu::GPUModuleOp module) {
   NVVM::NVVMTargetAttr target = targetOf(module);
   if (!target)
     return failure();

@@ -60,7 +60,7 @@ static LogicalResult retarget(gpu::GPUModuleOp kernels, StringRef chip,
   return verify(kernels);
 }
 
-void attn::registerToPTXTranslation() {
+void mlir::attn::registerToPTXTranslation() {
   static llvm::cl::opt<std::string> chip(
       "chip", llvm::cl::desc("the GPU that the PTX is for (what the gpu.module "
                              "says)"));
@@ -81,6 +81,25 @@ void attn::registerToPTXTranslation() {
             return failure();
           output << *ptx;
         }
+        return success();
+      },
+      [](DialectRegistry &registry) { registerAllDialects(registry); });
+  TranslateFromMLIRRegistration(
+      "attn-to-image",
+      "image of the gpu.module that attn-gpu-pipeline made: PTX with what a "
+      "launch must know",
+      [](ModuleOp module, raw_ostream &output) -> LogicalResult {
+        SmallVector<gpu::GPUModuleOp> kernels(
+            module.getOps<gpu::GPUModuleOp>());
+        if (kernels.size() != 1)
+          return module.emitError()
+                 << "expects one gpu.module, got " << kernels.size();
+        if (failed(retarget(kernels[0], chip, features)))
+          return failure();
+        FailureOr<::attn::KernelImage> image = emitImage(kernels[0]);
+        if (failed(image))
+          return failure();
+        output << image->save();
         return success();
       },
       [](DialectRegistry &registry) { registerAllDialects(registry); });

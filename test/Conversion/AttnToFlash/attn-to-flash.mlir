@@ -5,12 +5,12 @@
 // Without a mod, every key counts: the kernel's arguments, and one online softmax
 // over whole tiles. The mask is there for the end of the keys only.
 // CHECK-LABEL: func.func @plain(
-// CHECK-SAME: %[[Q:[a-z0-9]+]]: memref<?x?x?x64xbf16, strided<[?, ?, ?, 1], offset: ?>>,
-// CHECK-SAME: %[[K:[a-z0-9]+]]: memref<?x?x?x64xbf16, strided<[?, ?, ?, 1], offset: ?>>,
-// CHECK-SAME: %[[V:[a-z0-9]+]]: memref<?x?x?x80xbf16, strided<[?, ?, ?, 1], offset: ?>>,
-// CHECK-SAME: %[[O:[a-z0-9]+]]: memref<?x?x?x80xbf16, strided<[?, ?, ?, 1], offset: ?>>,
-// CHECK-SAME: %[[LSE:[a-z0-9]+]]: memref<?x?x?xf32>
-// CHECK-SAME: attributes {attn.kernel, attn.schedule = #attn.schedule<q = 32, kv = 16>, attn.tiles = "bounds"}
+// CHECK-SAME: %[[Q:[a-z0-9]+]]: memref<?x?x?x64xbf16, strided<[?, ?, ?, 1], offset: ?>> {attn.role = #attn.role<query>},
+// CHECK-SAME: %[[K:[a-z0-9]+]]: memref<?x?x?x64xbf16, strided<[?, ?, ?, 1], offset: ?>> {attn.role = #attn.role<key>},
+// CHECK-SAME: %[[V:[a-z0-9]+]]: memref<?x?x?x80xbf16, strided<[?, ?, ?, 1], offset: ?>> {attn.role = #attn.role<value>},
+// CHECK-SAME: %[[O:[a-z0-9]+]]: memref<?x?x?x80xbf16, strided<[?, ?, ?, 1], offset: ?>> {attn.role = #attn.role<out>},
+// CHECK-SAME: %[[LSE:[a-z0-9]+]]: memref<?x?x?xf32> {attn.role = #attn.role<lse>}
+// CHECK-SAME: attributes {attn.kernel, attn.schedule = #attn.schedule<q = 32, kv = 16>}
 // CHECK: scf.forall (%[[B:.*]], %[[H:.*]], %{{.*}}) in
 // CHECK:   %[[QT:.*]] = tile.load %[[Q]][%[[B]], %[[H]], %[[Q0:.*]]] : {{.*}} -> tensor<32x64xbf16>
 // CHECK:   scf.for %[[J:.*]] = %c0 to %{{.*}} step %c1
@@ -43,9 +43,9 @@ func.func @plain(%q: tensor<?x?x?x64xbf16>, %k: tensor<?x?x?x64xbf16>, %v: tenso
 
 // A score program is run on scaled scores, and never reads a table past its end: where the tile sticks out
 // over the keys, the index is clamped, and where it does not, neighbours are read from one address. A captured
-// tensor follows the three inputs.
+// tensor is a parameter of its own.
 // CHECK-LABEL: func.func @score(
-// CHECK-SAME: %{{[a-z0-9]+}}: memref<?x?x?x64xf32, {{.*}}>, %{{[a-z0-9]+}}: memref<?x?x?x64xf32, {{.*}}>, %{{[a-z0-9]+}}: memref<?x?x?x64xf32, {{.*}}>, %[[T:[a-z0-9]+]]: memref<?xf32>, %{{[a-z0-9]+}}: memref<?x?x?x64xf32, {{.*}}>)
+// CHECK-SAME: %[[T:[a-z0-9]+]]: memref<?xf32> {attn.role = #attn.role<capture>}, %{{[a-z0-9]+}}: memref<?x?x?x64xf32, {{.*}}> {attn.role = #attn.role<out>})
 // CHECK: %[[LAST:.*]] = arith.subi %{{.*}}, %c1 : index
 // CHECK: scf.for
 // CHECK:   %[[WHOLE:.*]] = arith.cmpi sle, %{{.*}}, %{{.*}} : index

@@ -4,8 +4,8 @@
 // RUN: attn-opt %s --attn-select-schedule --attn-to-flash | FileCheck %s --check-prefixes=CHECK,UNIT
 // RUN: attn-opt %s --attn-select-schedule --attn-to-flash=strided-captures | FileCheck %s --check-prefixes=CHECK,ANY
 
-// UNIT: func.func @layer(%{{.*}}, %arg3: memref<?xi8>, %arg4: memref<?x?xi16, strided<[?, 1]>>, %arg5: memref<?xi64>, %arg6: memref<i16>, %arg7: i8, %arg8: i8, %arg9: i64, %arg10: i16, %arg11: memref
-// ANY:  func.func @layer(%{{.*}}, %arg3: memref<?xi8, strided<[?]>>, %arg4: memref<?x?xi16, strided<[?, ?]>>, %arg5: memref<?xi64, strided<[?]>>, %arg6: memref<i16>, %arg7: i8, %arg8: i8, %arg9: i64, %arg10: i16, %arg11: memref
+// UNIT: func.func @layer(%{{.*}}, %arg3: memref<?xi8> {attn.role = #attn.role<capture>}, %arg4: memref<?x?xi16, strided<[?, 1]>> {attn.role = #attn.role<capture number 1>}, %arg5: memref<?xi64> {{{.*}}}, %arg6: memref<i16> {{{.*}}}, %arg7: i8 {{{.*}}}, %arg8: i8 {{{.*}}}, %arg9: i64 {{{.*}}}, %arg10: i16 {attn.role = #attn.role<capture number 7>}, %arg11: memref
+// ANY:  func.func @layer(%{{.*}}, %arg3: memref<?xi8, strided<[?]>> {{{.*}}}, %arg4: memref<?x?xi16, strided<[?, ?]>> {{{.*}}}, %arg5: memref<?xi64, strided<[?]>> {{{.*}}}, %arg6: memref<i16> {{{.*}}}, %arg7: i8 {{{.*}}}, %arg8: i8 {{{.*}}}, %arg9: i64 {{{.*}}}, %arg10: i16 {{{.*}}}, %arg11: memref
 // The scalar is a condition once, for the whole kernel.
 // CHECK: %[[BIT:.*]] = arith.cmpi ne, %arg7, %c0_i8
 // CHECK: %[[HALF:.*]] = arith.bitcast %arg10 : i16 to bf16

@@ -7,10 +7,11 @@
 !t = tensor<?x?x?x16xf32>
 
 // CHECK-LABEL: func.func @documents(
-// CHECK-SAME: %[[IDS:[a-z0-9]+]]: memref<?xi32>, %{{[a-z0-9]+}}: memref<?x?x?x16xf32, strided<[?, ?, ?, 1], offset: ?>>,
-// CHECK-SAME: %[[ORDER:[a-z0-9]+]]: memref<?x?x?xi32>, %[[FIRSTS:[a-z0-9]+]]: memref<?x?x?xi64>,
-// CHECK-SAME: %[[COUNTS:[a-z0-9]+]]: memref<?x?x?x2xi32>, %[[TILES:[a-z0-9]+]]: memref<?xi32>)
-// CHECK-SAME: attn.tiles = "lists"
+// CHECK-SAME: %[[IDS:[a-z0-9]+]]: memref<?xi32> {attn.role = #attn.role<capture>}
+// CHECK-SAME: %[[ORDER:[a-z0-9]+]]: memref<?x?x?xi32> {attn.role = #attn.role<list_order>}
+// CHECK-SAME: %[[FIRSTS:[a-z0-9]+]]: memref<?x?x?xi64> {attn.role = #attn.role<list_firsts>}
+// CHECK-SAME: %[[COUNTS:[a-z0-9]+]]: memref<?x?x?x2xi32> {attn.role = #attn.role<list_counts>}
+// CHECK-SAME: %[[TILES:[a-z0-9]+]]: memref<?xi32> {attn.role = #attn.role<list_tiles>}
 // CHECK: %[[KEYS:.*]] = memref.dim %{{.*}}, %c2
 // CHECK: scf.forall (%{{.*}}, %[[H:.*]], %[[TASK:.*]]) in
 // The mask reads the head, not the batch.

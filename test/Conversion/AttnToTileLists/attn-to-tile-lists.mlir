@@ -35,8 +35,10 @@ func.func @layer(%q: !t, %k: !t, %v: !t, %ids: tensor<?xi32>) -> !t {
 
 // What the mask reads at the query, once for each tile of 64.
 // CHECK-LABEL: func.func @layer_query_parts(
-// CHECK-SAME:    %[[IDS:[a-z0-9]+]]: memref<?xi32, strided<[?]>>, %[[QUERIES:[a-z0-9]+]]: index, %[[KEYS:[a-z0-9]+]]: index, %{{[a-z0-9]+}}: index,
-// CHECK-SAME:    %[[QP:[a-z0-9]+]]: memref<?x?x?x?x2xi32>, %{{[a-z0-9]+}}: memref<?x?x?x?x2xi32>, %[[QL:[a-z0-9]+]]: memref<?x?x?x?xi32>
+// CHECK-SAME:    %[[IDS:[a-z0-9]+]]: memref<?xi32, strided<[?]>> {attn.role = #attn.role<capture>}
+// CHECK-SAME:    %[[QUERIES:[a-z0-9]+]]: index {attn.role = #attn.role<query_count>}, %[[KEYS:[a-z0-9]+]]: index {attn.role = #attn.role<key_count>}
+// CHECK-SAME:    %[[QP:[a-z0-9]+]]: memref<?x?x?x?x2xi32> {attn.role = #attn.role<query_parts>}
+// CHECK-SAME:    %[[QL:[a-z0-9]+]]: memref<?x?x?x?xi32> {attn.role = #attn.role<query_leaders>}
 // CHECK-SAME:    attributes {attn.kernel}
 // CHECK:   scf.forall (%[[B:.*]], %[[H:.*]], %[[T:.*]]) in
 // CHECK:     %[[FIRST:.*]] = arith.muli %[[T]], %c64

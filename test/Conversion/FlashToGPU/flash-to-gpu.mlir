@@ -5,7 +5,7 @@
 // Two warps are 64 threads.
 // CHECK: module attributes {gpu.container_module}
 // CHECK: gpu.module @layer_module {
-// CHECK: gpu.func @layer(%{{.*}}: memref<{{[^%]*}}%[[K:.*]]: memref<{{[^%]*}}%{{.*}}: memref<{{[^%]*}}%[[OUT:[^:]*]]: memref<?xf32>, %[[N:[^:]*]]: index) kernel
+// CHECK: gpu.func @layer({{.*}}<query>}, %[[K:[a-z0-9]*]]: memref<?x?x?x128xbf16> {attn.role = #attn.role<key>}, {{.*}}<value>}, %[[OUT:[^:]*]]: memref<?xf32>, %[[N:[^:]*]]: index) kernel
 // CHECK-SAME: attn.schedule = #attn.schedule<q = 32, kv = 16, warps = 2>
 // CHECK-SAME: known_block_size = array<i32: 64, 1, 1>
 // CHECK: %[[HEADS:.*]] = arith.index_cast %c4{{.*}} : index to i32
@@ -36,7 +36,7 @@
 // CHECK: arith.addi %[[BH]], %[[T]] : index
 // CHECK: gpu.return
 !m = memref<?x?x?x128xbf16>
-func.func @layer(%q: !m, %k: !m, %v: !m, %out: memref<?xf32>, %n: index)
+func.func @layer(%q: !m {attn.role = #attn.role<query>}, %k: !m {attn.role = #attn.role<key>}, %v: !m {attn.role = #attn.role<value>}, %out: memref<?xf32>, %n: index)
     attributes {attn.kernel, attn.schedule = #attn.schedule<q = 32, kv = 16, warps = 2>} {
   %c4 = arith.constant 4 : index
   %c1 = arith.constant 1 : index
@@ -56,7 +56,7 @@ func.func @layer(%q: !m, %k: !m, %v: !m, %out: memref<?xf32>, %n: index)
 // CHECK: gpu.func @equal(
 // CHECK-NOT: arith.constant 16384
 // CHECK: gpu.return
-func.func @equal(%q: !m, %k: !m, %v: !m, %out: memref<?xf32>, %n: index)
+func.func @equal(%q: !m {attn.role = #attn.role<query>}, %k: !m {attn.role = #attn.role<key>}, %v: !m {attn.role = #attn.role<value>}, %out: memref<?xf32>, %n: index)
     attributes {attn.kernel, attn.schedule = #attn.schedule<q = 128, kv = 16, warps = 8, producers = 4, persistent = true>} {
   %c1 = arith.constant 1 : index
   %c4 = arith.constant 4 : index
@@ -83,7 +83,7 @@ func.func @other(%out: memref<?xf32>, %n: index) {
 // Warps that copy are threads too.
 // CHECK: gpu.func @producers
 // CHECK-SAME: known_block_size = array<i32: 384, 1, 1>
-func.func @producers(%q: !m, %k: !m, %v: !m)
+func.func @producers(%q: !m {attn.role = #attn.role<query>}, %k: !m {attn.role = #attn.role<key>}, %v: !m {attn.role = #attn.role<value>})
     attributes {attn.kernel, attn.schedule = #attn.schedule<q = 128, kv = 16, warps = 8, producers = 4>} {
   scf.forall (%b, %h, %t) in (2, 2, 2) {
   }
@@ -92,8 +92,7 @@ func.func @producers(%q: !m, %k: !m, %v: !m)
 
 // Blocks that stay: tasks have the same order, but their numbers come from a counter.
 // CHECK: gpu.func @persistent(
-// CHECK-SAME: %[[COUNTER:[^:]*]]: !llvm.ptr<1>) kernel
-// CHECK-SAME: tile.task_counter
+// CHECK-SAME: %[[COUNTER:[a-z0-9]*]]: !llvm.ptr<1> {attn.role = #attn.role<counter>}) kernel
 // CHECK-NOT: gpu.block_id
 // CHECK: tile.tasks %{{.*}} from %[[COUNTER]] {
 // CHECK-NEXT: ^bb0(%[[TASK:.*]]: i32):
@@ -102,7 +101,7 @@ func.func @producers(%q: !m, %k: !m, %v: !m)
 // CHECK: tile.load
 // CHECK: } : <1>
 // CHECK-NEXT: gpu.return
-func.func @persistent(%q: !m, %k: !m, %v: !m)
+func.func @persistent(%q: !m {attn.role = #attn.role<query>}, %k: !m {attn.role = #attn.role<key>}, %v: !m {attn.role = #attn.role<value>})
     attributes {attn.kernel, attn.schedule = #attn.schedule<q = 128, kv = 16, warps = 8, producers = 4, persistent = true>} {
   scf.forall (%b, %h, %t) in (2, 2, 2) {
     %x = tile.load %q[%b, %h, %t] : !m -> tensor<128x128xbf16>

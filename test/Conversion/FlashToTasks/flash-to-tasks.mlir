@@ -3,7 +3,7 @@
 // One iteration, by its number: the last dimension varies fastest. What the body
 // needs from before the loop stays in the task; the mod goes.
 // CHECK-LABEL: func.func @layer(
-// CHECK-SAME:    %[[OUT:.*]]: memref<?x?x?xf32>, %[[TASK:.*]]: index) attributes {attn.kernel, llvm.emit_c_interface}
+// CHECK-SAME:    %[[OUT:.*]]: memref<?x?x?xf32> {attn.role = #attn.role<out>}, %[[TASK:.*]]: index {attn.role = #attn.role<task>}) attributes {attn.kernel, llvm.emit_c_interface}
 // CHECK-DAG:     %[[C1:.*]] = arith.constant 1 : index
 // CHECK-DAG:     %[[C2:.*]] = arith.constant 2 : index
 // CHECK-DAG:     %[[H:.*]] = memref.dim %[[OUT]], %[[C1]]
@@ -15,13 +15,13 @@
 // CHECK:         memref.store %{{.*}}, %[[OUT]][%[[I]], %[[J]], %[[K]]]
 // CHECK-NEXT:    return
 // CHECK-LABEL: func.func @layer_tasks(
-// CHECK-SAME:    %[[OUT:.*]]: memref<?x?x?xf32>) -> index attributes {llvm.emit_c_interface}
+// CHECK-SAME:    %[[OUT:.*]]: memref<?x?x?xf32> {attn.role = #attn.role<out>}) -> index attributes {llvm.emit_c_interface}
 // CHECK-NOT:     memref.store
 // CHECK:         %[[BH:.*]] = arith.muli
 // CHECK:         %[[COUNT:.*]] = arith.muli %[[BH]]
 // CHECK:         return %[[COUNT]]
 // CHECK-NOT:   attn.mod
-func.func @layer(%out: memref<?x?x?xf32>) attributes {attn.kernel} {
+func.func @layer(%out: memref<?x?x?xf32> {attn.role = #attn.role<out>}) attributes {attn.kernel} {
   %c0 = arith.constant 0 : index
   %c1 = arith.constant 1 : index
   %c2 = arith.constant 2 : index

@@ -38,7 +38,7 @@
 // CHECK:     tile.fill %[[VR]] at %{{.*}} from %{{.*}}[%[[J]]]
 // CHECK: gpu.return
 gpu.module @kernels {
-  gpu.func @kernel(%q: !m, %k: !m, %v: !m, %o: !m, %count: i32, %counter: !llvm.ptr<1>) kernel
+  gpu.func @kernel(%q: !m {attn.role = #attn.role<query>}, %k: !m {attn.role = #attn.role<key>}, %v: !m {attn.role = #attn.role<value>}, %o: !m {attn.role = #attn.role<out>}, %count: i32, %counter: !llvm.ptr<1>) kernel
       attributes {attn.schedule = #attn.schedule<q = 128, kv = 64, warps = 8, stages = 2, producers = 4,
                                                  persistent = true, queries = 2, drain = true, eager = true>} {
     %c0 = arith.constant 0 : index

@@ -38,7 +38,7 @@
 // CHECK:     tile.release %[[VR]] at %[[P]]
 // CHECK:   tile.release %[[TR]]
 gpu.module @kernels {
-  gpu.func @kernel(%q: !m, %k: !m, %v: !m, %count: i32, %counter: !llvm.ptr<1>) kernel
+  gpu.func @kernel(%q: !m {attn.role = #attn.role<query>}, %k: !m {attn.role = #attn.role<key>}, %v: !m {attn.role = #attn.role<value>}, %count: i32, %counter: !llvm.ptr<1>) kernel
       attributes {attn.schedule = #attn.schedule<q = 128, kv = 64, warps = 8, producers = 4, persistent = true>} {
     %c0 = arith.constant 0 : index
     %c1 = arith.constant 1 : index

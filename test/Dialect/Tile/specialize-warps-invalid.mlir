@@ -23,7 +23,7 @@ gpu.module @kernels {
 #schedule = #attn.schedule<q = 128, kv = 64, warps = 8, producers = 4>
 !m = memref<?x64xbf16, strided<[?, 1], offset: ?>>
 gpu.module @kernels {
-  gpu.func @step(%k: !m, %n: index) kernel attributes {attn.schedule = #schedule} {
+  gpu.func @step(%k: !m {attn.role = #attn.role<key>}, %n: index) kernel attributes {attn.schedule = #schedule} {
     %c0 = arith.constant 0 : index
     // expected-error @+1 {{'scf.for' op expects a step of 1}}
     scf.for %j = %c0 to %n step %n {
@@ -38,12 +38,12 @@ gpu.module @kernels {
 #schedule = #attn.schedule<q = 128, kv = 64, warps = 8, producers = 4>
 !m = memref<?x64xbf16>
 gpu.module @kernels {
-  gpu.func @memory(%k: !m, %n: index) kernel attributes {attn.schedule = #schedule} {
+  gpu.func @memory(%k: !m {attn.role = #attn.role<key>}, %n: index) kernel attributes {attn.schedule = #schedule} {
     %c0 = arith.constant 0 : index
     %c1 = arith.constant 1 : index
     %other = memref.alloc(%n) : !m
     scf.for %j = %c0 to %n step %c1 {
-      // expected-error @+1 {{'tile.load' op expects memory that is an argument}}
+      // expected-error @+1 {{'tile.load' op expects memory that is an argument with a role}}
       %kt = tile.load %other[%j] : !m -> tensor<64x64xbf16>
     }
     gpu.return
@@ -55,7 +55,7 @@ gpu.module @kernels {
 #schedule = #attn.schedule<q = 128, kv = 64, warps = 8, producers = 4>
 !m = memref<?x64xbf16>
 gpu.module @kernels {
-  gpu.func @two_loops(%k: !m, %n: index) kernel attributes {attn.schedule = #schedule} {
+  gpu.func @two_loops(%k: !m {attn.role = #attn.role<key>}, %n: index) kernel attributes {attn.schedule = #schedule} {
     %c0 = arith.constant 0 : index
     %c1 = arith.constant 1 : index
     scf.for %j = %c0 to %n step %c1 {
@@ -74,8 +74,8 @@ gpu.module @kernels {
 #schedule = #attn.schedule<q = 128, kv = 64, warps = 8, producers = 4, drain = true>
 !m = memref<?x64xbf16>
 gpu.module @kernels {
-  // expected-error @+1 {{'gpu.func' op expects a query tile and an output that is an argument, to 'drain' the one through the other}}
-  gpu.func @no_output(%k: !m, %n: index) kernel attributes {attn.schedule = #schedule} {
+  // expected-error @+1 {{'gpu.func' op expects a query tile and an output that is an argument with a role, to 'drain' the one through the other}}
+  gpu.func @no_output(%k: !m {attn.role = #attn.role<key>}, %n: index) kernel attributes {attn.schedule = #schedule} {
     %c0 = arith.constant 0 : index
     %c1 = arith.constant 1 : index
     scf.for %j = %c0 to %n step %c1 {
@@ -91,7 +91,7 @@ gpu.module @kernels {
 !m = memref<?x64xbf16>
 !wide = memref<?x128xbf16>
 gpu.module @kernels {
-  gpu.func @wide_output(%q: !m, %o: !wide, %n: index) kernel attributes {attn.schedule = #schedule} {
+  gpu.func @wide_output(%q: !m {attn.role = #attn.role<query>}, %o: !wide {attn.role = #attn.role<out>}, %n: index) kernel attributes {attn.schedule = #schedule} {
     %c0 = arith.constant 0 : index
     %c1 = arith.constant 1 : index
     %t = arith.constant dense<0.0> : tensor<128x128xbf16>

@@ -8,7 +8,6 @@
 // number that is too large, and hands each on before its copies. Whoever computes has a loop that receives
 // them. All count tasks (for the tile of queries) and key tiles over all of them.
 // CHECK-LABEL: gpu.func @kernel(
-// CHECK-SAME: tile.tensor_maps = array<i64: 0, 128, 1, 64, 2, 16>
 // CHECK-DAG: %[[QR:.*]] = tile.ring offset 1024 barriers 0 readers 8 : <2 x tensor<128x64xbf16>>
 // CHECK-DAG: %[[KR:.*]] = tile.ring offset 33792 barriers 32 readers 8 : <{{.*}} x tensor<64x64xbf16>>
 // CHECK-DAG: %[[TR:.*]] = tile.ring offset 592 barriers {{.*}} readers 8 : <2 x tensor<1xi64>>
@@ -53,7 +52,7 @@
 // CHECK: tile.send_task %[[ALL]]#0 into %[[TR]] at %[[ALL]]#1
 // CHECK: gpu.return
 gpu.module @kernels {
-  gpu.func @kernel(%q: !m, %k: !m, %o: !m, %count: i32, %counter: !llvm.ptr<1>) kernel
+  gpu.func @kernel(%q: !m {attn.role = #attn.role<query>}, %k: !m {attn.role = #attn.role<key>}, %o: !m {attn.role = #attn.role<out>}, %count: i32, %counter: !llvm.ptr<1>) kernel
       attributes {attn.schedule = #attn.schedule<q = 128, kv = 64, warps = 8, stages = 2, producers = 4,
                                                  persistent = true, queries = 2, drain = true>} {
     %c0 = arith.constant 0 : index
@@ -80,7 +79,7 @@ gpu.module @kernels {
 // CHECK: scf.for
 // CHECK: tile.release %[[UNREAD]]
 gpu.module @unread_kernels {
-  gpu.func @unread(%q: !m, %k: !m, %o: !m, %count: i32, %counter: !llvm.ptr<1>) kernel
+  gpu.func @unread(%q: !m {attn.role = #attn.role<query>}, %k: !m {attn.role = #attn.role<key>}, %o: !m {attn.role = #attn.role<out>}, %count: i32, %counter: !llvm.ptr<1>) kernel
       attributes {attn.schedule = #attn.schedule<q = 128, kv = 64, warps = 8, producers = 4, persistent = true>} {
     %c0 = arith.constant 0 : index
     %c1 = arith.constant 1 : index

@@ -35,7 +35,7 @@
 // CHECK:   tile.send_task %[[TASK]] with %[[ROW]], %[[SLOPE]], %[[HIGH]] : index, f32, i32 into %[[TR]] at %[[N]]
 // CHECK:   tile.fill
 gpu.module @kernels {
-  gpu.func @kernel(%q: !m, %k: !m, %lengths: memref<?xi32>, %slopes: memref<?xf32>, %out: memref<?xf32>,
+  gpu.func @kernel(%q: !m {attn.role = #attn.role<query>}, %k: !m {attn.role = #attn.role<key>}, %lengths: memref<?xi32>, %slopes: memref<?xf32>, %out: memref<?xf32>,
                    %count: i32, %heads: i32, %counter: !llvm.ptr<1>) kernel
       attributes {attn.schedule = #attn.schedule<q = 128, kv = 64, warps = 8, producers = 4, persistent = true>} {
     %c0 = arith.constant 0 : index
@@ -80,7 +80,7 @@ gpu.module @kernels {
 // CHECK: tile.send_task %{{[^ ]*}} into
 // CHECK: arith.divui
 gpu.module @kernels {
-  gpu.func @three(%q: !m, %k: !m, %count: i32, %heads: i32, %counter: !llvm.ptr<1>) kernel
+  gpu.func @three(%q: !m {attn.role = #attn.role<query>}, %k: !m {attn.role = #attn.role<key>}, %count: i32, %heads: i32, %counter: !llvm.ptr<1>) kernel
       attributes {attn.schedule = #attn.schedule<q = 192, kv = 64, warps = 12, producers = 4, persistent = true>} {
     %c0 = arith.constant 0 : index
     %c1 = arith.constant 1 : index
@@ -115,7 +115,7 @@ gpu.module @kernels {
 // CHECK-NOT: arith.muli
 // CHECK: tile.send_task
 gpu.module @kernels {
-  gpu.func @many(%q: !m, %k: !m, %numbers: memref<?xi32>, %count: i32, %counter: !llvm.ptr<1>) kernel
+  gpu.func @many(%q: !m {attn.role = #attn.role<query>}, %k: !m {attn.role = #attn.role<key>}, %numbers: memref<?xi32>, %count: i32, %counter: !llvm.ptr<1>) kernel
       attributes {attn.schedule = #attn.schedule<q = 128, kv = 64, warps = 8, producers = 4, persistent = true>} {
     %c0 = arith.constant 0 : index
     %c1 = arith.constant 1 : index

@@ -8,10 +8,10 @@
 // loads of the loop share one, as their boxes are alike.
 // CHECK-LABEL: gpu.func @kernel(
 // CHECK-SAME: %[[Q:[^:]*]]: memref<{{[^%]*}}%[[K:[^:]*]]: memref<{{[^%]*}}%[[LIST:[^:]*]]: memref<?xi32>, %[[N:[^:]*]]: index,
-// CHECK-SAME: %[[QMAP:[^:]*]]: !llvm.ptr, %[[KMAP:[^:]*]]: !llvm.ptr)
+// CHECK-SAME: %[[QMAP:[^:]*]]: !llvm.ptr {attn.role = #attn.role<tensor_map of <query> rows 128>},
+// CHECK-SAME: %[[KMAP:[^:]*]]: !llvm.ptr {attn.role = #attn.role<tensor_map of <key> rows 64>})
+// CHECK-SAME: attn.shared_bytes = 34816 : i64
 // CHECK-SAME: nvvm.minctasm = 1 : i32
-// CHECK-SAME: tile.shared_bytes = 34816 : i64
-// CHECK-SAME: tile.tensor_maps = array<i64: 0, 128, 1, 64>
 // CHECK-DAG: %[[QR:.*]] = tile.ring offset 1024 barriers 0 readers 8 : <1 x tensor<128x64xbf16>>
 // CHECK-DAG: %[[AR:.*]] = tile.ring offset 17408 barriers 16 readers 8 : <{{.*}} x tensor<64x64xbf16>>
 // CHECK-DAG: %[[BR:.*]] = tile.ring offset {{.*}} readers 8 : <{{.*}} x tensor<64x64xbf16>>
@@ -52,7 +52,7 @@
 // CHECK-NOT: tile.store
 // CHECK: gpu.return
 gpu.module @kernels {
-  gpu.func @kernel(%q: !m, %k: !m, %list: memref<?xi32>, %n: index) kernel
+  gpu.func @kernel(%q: !m {attn.role = #attn.role<query>}, %k: !m {attn.role = #attn.role<key>}, %list: memref<?xi32>, %n: index) kernel
       attributes {attn.schedule = #attn.schedule<q = 128, kv = 64, warps = 8, producers = 4>} {
     %c0 = arith.constant 0 : index
     %c1 = arith.constant 1 : index

@@ -12,7 +12,7 @@ gpu.module @kernels {
   // Three buffers of 64 rows, each row padded by 16 bytes: 3 * 64 * 72 * 2 bytes.
   // CHECK-LABEL: gpu.func @ring(
   // CHECK-SAME: %[[Q:.*]]: memref<?x64xbf16, {{.*}}>, %[[K:.*]]: memref<?x64xbf16, {{.*}}>, %[[V:.*]]: memref<?x64xbf16, {{.*}}>, %[[N:.*]]: index)
-  // CHECK-SAME: tile.shared_bytes = 27648 : i64
+  // CHECK-SAME: attn.shared_bytes = 27648 : i64
   // CHECK: %[[BQ:.*]] = memref.view %{{.*}} to memref<64x72xbf16, #gpu.address_space<workgroup>>
   // CHECK: %[[BK:.*]] = memref.view %{{.*}} to memref<64x72xbf16, #gpu.address_space<workgroup>>
   // CHECK: %[[BV:.*]] = memref.view %{{.*}} to memref<64x72xbf16, #gpu.address_space<workgroup>>

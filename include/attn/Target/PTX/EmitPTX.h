@@ -2,6 +2,8 @@
 #ifndef ATTN_TARGET_PTX_EMITPTX_H
 #define ATTN_TARGET_PTX_EMITPTX_H
 
+#include "attn/Runtime/KernelImage.h"
+
 #include "mlir/Support/LLVM.h"
 
 #include <string>
@@ -17,7 +19,13 @@ namespace attn {
 /// (attn-attach-gpu-target). Diagnoses what fails.
 FailureOr<std::string> emitPTX(gpu::GPUModuleOp module);
 
-/// attn-translate --attn-to-ptx: the PTX of every gpu.module in a module.
+/// The same with what a launch must know of the kernels in it, each with its
+/// signature (attn-record-signatures). Diagnoses what fails, and a kernel
+/// without a signature.
+FailureOr<::attn::KernelImage> emitImage(gpu::GPUModuleOp module);
+
+/// attn-translate --attn-to-ptx: the PTX of every gpu.module in a module;
+/// --attn-to-image: the image of the one gpu.module.
 void registerToPTXTranslation();
 
 } // namespace attn

@@ -11,6 +11,20 @@ using namespace mlir::attn;
 
 #include "attn/Dialect/Attn/IR/AttnDialect.cpp.inc"
 
+FailureOr<::attn::Role> FieldParser<::attn::Role>::parse(AsmParser &parser) {
+  SMLoc place = parser.getCurrentLocation();
+  std::string name;
+  if (parser.parseKeywordOrString(&name))
+    return failure();
+  if (std::optional<::attn::Role> role = ::attn::roleNamed(name))
+    return *role;
+  return parser.emitError(place) << "expects a role, got '" << name << "'";
+}
+
+AsmPrinter &mlir::operator<<(AsmPrinter &printer, ::attn::Role role) {
+  return printer << ::attn::toString(role);
+}
+
 #define GET_ATTRDEF_CLASSES
 #include "attn/Dialect/Attn/IR/AttnAttrs.cpp.inc"
 

@@ -83,7 +83,7 @@ static LogicalResult verifyData(ModOp op, unsigned i, Attribute data) {
   return diagnostic;
 }
 
-LogicalResult attn::verifyCaptureAttrs(ModOp mod, unsigned i) {
+LogicalResult mlir::attn::verifyCaptureAttrs(ModOp mod, unsigned i) {
   DictionaryAttr attrs = mod.getCaptureAttrs(i);
   if (!attrs)
     return success();
@@ -119,8 +119,8 @@ static LogicalResult verifyFill(ModOp op, unsigned i, FillOp fill) {
   return success();
 }
 
-LogicalResult attn::verifyCaptureSymbols(ModOp op, unsigned i,
-                                         SymbolTableCollection &symbols) {
+LogicalResult mlir::attn::verifyCaptureSymbols(ModOp op, unsigned i,
+                                               SymbolTableCollection &symbols) {
   DictionaryAttr attrs = op.getCaptureAttrs(i);
   auto symbol =
       attrs ? attrs.getAs<FlatSymbolRefAttr>("attn.data") : FlatSymbolRefAttr();

@@ -7,20 +7,20 @@
 using namespace mlir;
 using namespace mlir::attn;
 
-bool attn::isCaptureElement(Type type) {
+bool mlir::attn::isCaptureElement(Type type) {
   return type.isF32() || type.isBF16() || type.isF16() ||
          (type.isSignlessInteger() &&
           llvm::is_contained({1u, 8u, 16u, 32u, 64u},
                              type.getIntOrFloatBitWidth()));
 }
 
-bool attn::isCaptureType(Type type) {
+bool mlir::attn::isCaptureType(Type type) {
   if (auto tensor = dyn_cast<RankedTensorType>(type))
     type = tensor.getElementType();
   return isCaptureElement(type);
 }
 
-Type attn::storedType(Type element) {
+Type mlir::attn::storedType(Type element) {
   if (element.isInteger(1))
     return IntegerType::get(element.getContext(), 8);
   if (element.isF16() || element.isBF16())
@@ -28,7 +28,7 @@ Type attn::storedType(Type element) {
   return element;
 }
 
-Type attn::captureArgumentType(Type type, bool anyStride) {
+Type mlir::attn::captureArgumentType(Type type, bool anyStride) {
   auto tensor = dyn_cast<RankedTensorType>(type);
   if (!tensor)
     return storedType(type);
@@ -45,7 +45,7 @@ Type attn::captureArgumentType(Type type, bool anyStride) {
       StridedLayoutAttr::get(type.getContext(), /*offset=*/0, strides));
 }
 
-MemRefType attn::contiguousMemoryType(Type type) {
+MemRefType mlir::attn::contiguousMemoryType(Type type) {
   auto tensor = dyn_cast<RankedTensorType>(type);
   if (!tensor)
     return MemRefType::get({}, type);
@@ -66,8 +66,9 @@ static Value fromStored(OpBuilder &builder, Location loc, Value stored,
                                zero);
 }
 
-SmallVector<Value> attn::unpackCaptures(OpBuilder &builder, Location loc,
-                                        TypeRange types, ValueRange arguments) {
+SmallVector<Value> mlir::attn::unpackCaptures(OpBuilder &builder, Location loc,
+                                              TypeRange types,
+                                              ValueRange arguments) {
   SmallVector<Value> captures;
   for (auto [type, argument] : llvm::zip_equal(types, arguments))
     captures.push_back(isa<RankedTensorType>(type)
@@ -76,8 +77,8 @@ SmallVector<Value> attn::unpackCaptures(OpBuilder &builder, Location loc,
   return captures;
 }
 
-Value attn::loadFromMemory(OpBuilder &builder, LoadOp load, ValueRange indices,
-                           Value table) {
+Value mlir::attn::loadFromMemory(OpBuilder &builder, LoadOp load,
+                                 ValueRange indices, Value table) {
   Location loc = load.getLoc();
   auto constant = [&](int64_t value) -> Value {
     return arith::ConstantIndexOp::create(builder, loc, value);

@@ -1,10 +1,13 @@
 // See KernelFunction.h.
 #include "attn/Dialect/Attn/IR/KernelFunction.h"
 
+#include "attn/Dialect/Attn/IR/KernelSignature.h"
+
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 
 using namespace mlir;
 using namespace mlir::attn;
+using ::attn::Role;
 
 static LogicalResult checkMod(AttentionOp op) {
   ModOp mod = op.lookupMod();
@@ -17,6 +20,17 @@ static LogicalResult checkMod(AttentionOp op) {
     return WalkResult::interrupt();
   });
   return failure(result.wasInterrupted());
+}
+
+/// Each capture has another role.
+static LogicalResult checkCaptures(AttentionOp op) {
+  llvm::SmallPtrSet<Attribute, 8> seen;
+  for (RoleAttr role : captureRolesOf(op))
+    if (role.getRole() != Role::Capture || !seen.insert(role).second)
+      return op.emitOpError() << "expects captures whose arguments have no "
+                                 "role, or each another one as a capture, got "
+                              << role;
+  return success();
 }
 
 LogicalResult mlir::attn::checkKernelFunction(AttentionOp op) {
@@ -36,5 +50,18 @@ LogicalResult mlir::attn::checkKernelFunction(AttentionOp op) {
       terminator->getOperands() != op->getResults())
     return op.emitOpError() << "expects a function that holds nothing else and "
                                "returns its results";
+  if (failed(checkCaptures(op)))
+    return failure();
   return checkMod(op);
+}
+
+SmallVector<RoleAttr> mlir::attn::captureRolesOf(AttentionOp op) {
+  SmallVector<RoleAttr> roles;
+  for (Value capture : op.getCaptures()) {
+    RoleAttr own = roleOf(cast<BlockArgument>(capture));
+    roles.push_back(own ? own
+                        : RoleAttr::get(op.getContext(), Role::Capture,
+                                        static_cast<int64_t>(roles.size())));
+  }
+  return roles;
 }

@@ -14,7 +14,7 @@ using namespace mlir;
 
 namespace {
 struct AttachGPUTarget
-    : attn::impl::AttnAttachGPUTargetPassBase<AttachGPUTarget> {
+    : mlir::attn::impl::AttnAttachGPUTargetPassBase<AttachGPUTarget> {
   using Base::Base;
 
   void runOnOperation() override {

@@ -93,7 +93,8 @@ static void convert(FillOp fill) {
 }
 
 namespace {
-struct AttnFillToLoops : attn::impl::AttnFillToLoopsPassBase<AttnFillToLoops> {
+struct AttnFillToLoops
+    : mlir::attn::impl::AttnFillToLoopsPassBase<AttnFillToLoops> {
   void runOnOperation() override {
     for (FillOp fill :
          llvm::make_early_inc_range(getOperation().getOps<FillOp>()))

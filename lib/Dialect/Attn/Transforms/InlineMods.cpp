@@ -84,7 +84,7 @@ void ModInliner::inlineInto(ModOp mod) {
 
 namespace {
 struct AttnInlineModsPass
-    : public attn::impl::AttnInlineModsPassBase<AttnInlineModsPass> {
+    : public mlir::attn::impl::AttnInlineModsPassBase<AttnInlineModsPass> {
   void runOnOperation() override {
     SymbolTableCollection symbols;
     ModInliner inliner(symbols);

@@ -50,7 +50,8 @@ static void markSources(Operation *op) {
 
 namespace {
 struct AttnMarkDecisionsPass
-    : public attn::impl::AttnMarkDecisionsPassBase<AttnMarkDecisionsPass> {
+    : public mlir::attn::impl::AttnMarkDecisionsPassBase<
+          AttnMarkDecisionsPass> {
   void runOnOperation() override {
     getOperation().walk([](ModOp mod) {
       mod->walk([](Operation *op) {

@@ -23,7 +23,7 @@ using namespace mlir::attn;
 
 namespace {
 struct PrintMaskAnalysis
-    : attn::impl::AttnPrintMaskAnalysisPassBase<PrintMaskAnalysis> {
+    : mlir::attn::impl::AttnPrintMaskAnalysisPassBase<PrintMaskAnalysis> {
   using AttnPrintMaskAnalysisPassBase::AttnPrintMaskAnalysisPassBase;
 
   void runOnOperation() override {

@@ -115,7 +115,8 @@ static ScheduleAttr selectForSM90a(AttentionOp op, ProblemKind problem) {
 
 namespace {
 struct AttnSelectSchedulePass
-    : public attn::impl::AttnSelectSchedulePassBase<AttnSelectSchedulePass> {
+    : public mlir::attn::impl::AttnSelectSchedulePassBase<
+          AttnSelectSchedulePass> {
   using AttnSelectSchedulePassBase::AttnSelectSchedulePassBase;
 
   void runOnOperation() override {

@@ -424,7 +424,7 @@ static void extendIndices(Operation *op) {
 
 namespace {
 struct AttnTotalModsPass
-    : public attn::impl::AttnTotalModsPassBase<AttnTotalModsPass> {
+    : public mlir::attn::impl::AttnTotalModsPassBase<AttnTotalModsPass> {
   void runOnOperation() override {
     SmallVector<Operation *> ops;
     getOperation().walk([&](ModOp mod) {

@@ -397,8 +397,8 @@ struct TileOverlapProducts
   using TileOverlapProductsPassBase::TileOverlapProductsPassBase;
 
   void runOnOperation() override {
-    auto schedule =
-        getOperation()->getAttrOfType<attn::ScheduleAttr>("attn.schedule");
+    auto schedule = getOperation()->getAttrOfType<mlir::attn::ScheduleAttr>(
+        "attn.schedule");
     if (!schedule)
       return;
     SmallVector<scf::ForOp> loops;

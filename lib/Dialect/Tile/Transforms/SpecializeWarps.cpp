@@ -11,7 +11,7 @@
 // a task.
 #include "TaskNumbers.h"
 
-#include "attn/Dialect/Attn/IR/AttnDialect.h"
+#include "attn/Dialect/Attn/IR/KernelSignature.h"
 #include "attn/Dialect/Tile/IR/TileDialect.h"
 #include "attn/Dialect/Tile/Transforms/Passes.h"
 
@@ -55,7 +55,8 @@ struct RegisterShares {
 /// All threads of a multiprocessor start with equal shares of its registers;
 /// what some give up, the others may take, and no more: they would wait for it
 /// forever. With one group everybody has enough from the start.
-std::optional<RegisterShares> registerShares(attn::ScheduleAttr schedule) {
+std::optional<RegisterShares>
+registerShares(mlir::attn::ScheduleAttr schedule) {
   constexpr int64_t all = 65536, granularity = 8, producers = 128;
   const int64_t computing = 32 * schedule.getWarps();
   if (schedule.getWarps() == 4 && schedule.getBlocks() == 1)
@@ -72,7 +73,7 @@ std::optional<RegisterShares> registerShares(attn::ScheduleAttr schedule) {
 
 class WarpSpecializer {
 public:
-  WarpSpecializer(gpu::GPUFuncOp func, attn::ScheduleAttr schedule)
+  WarpSpecializer(gpu::GPUFuncOp func, mlir::attn::ScheduleAttr schedule)
       : func(func), schedule(schedule), b(func.getLoc(), func.getContext()) {}
 
   LogicalResult run() {
@@ -109,9 +110,7 @@ public:
       return failure();
     NVVM::FenceMbarrierInitOp::create(b);
     gpu::BarrierOp::create(b);
-    func->setAttr("tile.shared_bytes",
-                  b.getI64IntegerAttr(bytes + barrierBytes));
-    func->setAttr("tile.tensor_maps", b.getDenseI64ArrayAttr(mapShapes));
+    mlir::attn::setSharedBytes(func, bytes + barrierBytes);
     func->setAttr(NVVM::NVVMDialect::getMinctasmAttrName(),
                   b.getI32IntegerAttr(schedule.getBlocks()));
     splitRoles(thread);
@@ -162,7 +161,8 @@ private:
   /// What the copy engine brings, and a ring holds.
   LogicalResult checkLoad(LoadOp load) {
     if (!isArgument(load.getSource()))
-      return load.emitOpError() << "expects memory that is an argument";
+      return load.emitOpError() << "expects memory that is an argument "
+                                   "with a role";
     if (load.getOffsets().size() > 4)
       return load.emitOpError()
              << "expects memory of at most 5 dimensions, got "
@@ -186,7 +186,8 @@ private:
 
   bool isArgument(Value memory) {
     auto argument = dyn_cast<BlockArgument>(memory);
-    return argument && argument.getOwner() == &func.getBody().front();
+    return argument && argument.getOwner() == &func.getBody().front() &&
+           mlir::attn::roleOf(argument);
   }
 
   //===--- rings and tensor maps ------------------------------------------===//
@@ -212,15 +213,15 @@ private:
   /// A tensor map of `memory` with boxes of `rows`: a parameter that the launch
   /// fills.
   Value mapOf(Value memory, int64_t rows) {
-    auto argument = cast<BlockArgument>(memory);
-    Value &map = mapOfBox[{argument.getArgNumber(), rows}];
-    if (map)
-      return map;
-    mapShapes.append({static_cast<int64_t>(argument.getArgNumber()), rows});
-    unsigned index = func.getNumArguments();
-    (void)func.insertArgument(index, LLVM::LLVMPointerType::get(b.getContext()),
-                              DictionaryAttr(), func.getLoc());
-    return map = func.getArgument(index);
+    auto of = mlir::attn::roleOf(cast<BlockArgument>(memory));
+    Value &map = mapOfBox[{of, rows}];
+    if (!map)
+      map = mlir::attn::addParameter(
+          func,
+          mlir::attn::RoleAttr::get(b.getContext(), ::attn::Role::TensorMap,
+                                    /*number=*/int64_t(0), of, rows),
+          LLVM::LLVMPointerType::get(b.getContext()));
+    return map;
   }
 
   /// The output goes where the first of the tiles before the loop was.
@@ -230,8 +231,8 @@ private:
         output = store;
     if (!output || before.empty() || !isArgument(output.getDest()))
       return func.emitOpError()
-             << "expects a query tile and an output that is an argument, to "
-                "'drain' the one through the other";
+             << "expects a query tile and an output that is an argument with "
+                "a role, to 'drain' the one through the other";
     auto width = [](Value tile) {
       return llvm::alignTo(cast<RankedTensorType>(tile.getType()).getDimSize(1),
                            64);
@@ -643,7 +644,7 @@ private:
   }
 
   gpu::GPUFuncOp func;
-  attn::ScheduleAttr schedule;
+  mlir::attn::ScheduleAttr schedule;
   ImplicitLocOpBuilder b;
   TasksOp tasks;         ///< null: one task for each block
   Block *body = nullptr; ///< of a task
@@ -654,8 +655,7 @@ private:
   SmallVector<Value> numbers; ///< that follow from a task's
   SmallVector<LoadOp> before, inLoop;
   llvm::DenseMap<Operation *, Value> rings, maps;
-  llvm::DenseMap<std::pair<unsigned, int64_t>, Value> mapOfBox;
-  SmallVector<int64_t> mapShapes;
+  llvm::DenseMap<std::pair<Attribute, int64_t>, Value> mapOfBox;
   Region *moved = nullptr;
   int64_t bytes = barrierBytes, barriers = 0;
 };
@@ -668,7 +668,8 @@ struct TileSpecializeWarps
     gpu::GPUFuncOp func = getOperation();
     if (!func.isKernel())
       return;
-    auto schedule = func->getAttrOfType<attn::ScheduleAttr>("attn.schedule");
+    auto schedule =
+        func->getAttrOfType<mlir::attn::ScheduleAttr>("attn.schedule");
     if (!schedule || schedule.getProducers() == 0) {
       func.emitOpError() << "expects a schedule with producers";
       return signalPassFailure();

@@ -5,7 +5,7 @@
 // barrier (so that the copy is visible to all, and all have finished reading
 // what the next copy overwrites) and start the copy of the load after it, which
 // for the last one is L0 of the next iteration.
-#include "attn/Dialect/Attn/IR/AttnDialect.h"
+#include "attn/Dialect/Attn/IR/KernelSignature.h"
 #include "attn/Dialect/Tile/IR/TileDialect.h"
 #include "attn/Dialect/Tile/Transforms/Passes.h"
 
@@ -37,7 +37,7 @@ constexpr int64_t maxOperandRegisters = 16;
 
 class LoadStager {
 public:
-  LoadStager(gpu::GPUFuncOp func, attn::ScheduleAttr schedule)
+  LoadStager(gpu::GPUFuncOp func, mlir::attn::ScheduleAttr schedule)
       : func(func), schedule(schedule),
         b(func.getLoc(), &func.getBody().front(),
           func.getBody().front().begin()) {}
@@ -63,7 +63,7 @@ public:
 
     SmallVector<Value> bufferBefore = allocateAll(before),
                        bufferInLoop = allocateAll(inLoop);
-    func->setAttr("tile.shared_bytes", b.getI64IntegerAttr(bytes));
+    mlir::attn::setSharedBytes(func, bytes);
 
     b.setInsertionPoint(loop);
     for (auto [load, buffer] : llvm::zip(before, bufferBefore))
@@ -194,7 +194,7 @@ private:
   }
 
   gpu::GPUFuncOp func;
-  attn::ScheduleAttr schedule;
+  mlir::attn::ScheduleAttr schedule;
   ImplicitLocOpBuilder b;
   Value sharedMemory;
   int64_t bytes = 0;
@@ -207,7 +207,8 @@ struct TileStageLoads : tile::impl::TileStageLoadsPassBase<TileStageLoads> {
     gpu::GPUFuncOp func = getOperation();
     if (!func.isKernel())
       return;
-    auto schedule = func->getAttrOfType<attn::ScheduleAttr>("attn.schedule");
+    auto schedule =
+        func->getAttrOfType<mlir::attn::ScheduleAttr>("attn.schedule");
     if (!schedule) {
       func.emitOpError() << "expects a schedule";
       return signalPassFailure();

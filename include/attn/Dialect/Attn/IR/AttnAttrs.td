@@ -72,4 +72,59 @@ def Attn_ScheduleAttr : AttrDef<Attn_Dialect, "Schedule"> {
   let genVerifyDecl = 1;
 }
 
+def Attn_RoleAttr : AttrDef<Attn_Dialect, "Role"> {
+  let mnemonic = "role";
+  let summary = "what a parameter of a kernel is for";
+  let description = [{
+    The argument attribute `attn.role` of a kernel's function. Passes find their
+    arguments by it, and a launch fills them by it: the order of arguments means
+    nothing. attn/Runtime/Roles.def lists the roles.
+
+    - `number`: which of the captures or workspaces it is.
+    - `of`, `rows`: of a tensor map, the memory that it is of and the rows of its
+      box.
+
+    Constraints:
+    - C1: a `tensor_map` has `of`, which is not another one, and 1 to 256 `rows`;
+      no other role has.
+    - C2: only `capture`, `grad_capture` and `workspace` have a `number`, which is
+      not negative.
+
+    Examples: `#attn.role<query>`, `#attn.role<capture number 1>`,
+    `#attn.role<tensor_map of <key> rows 128>`
+  }];
+  let parameters = (ins "::attn::Role":$role,
+    DefaultValuedParameter<"int64_t", "0">:$number,
+    OptionalParameter<"::mlir::attn::RoleAttr">:$of,
+    DefaultValuedParameter<"int64_t", "0">:$rows);
+  let builders = [AttrBuilder<(ins "::attn::Role":$role,
+                                   CArg<"int64_t", "0">:$number), [{
+    return $_get($_ctxt, role, number, RoleAttr(), int64_t(0));
+  }]>];
+  let assemblyFormat = [{
+    `<` $role (`number` $number^)? (`of` $of^ `rows` $rows)? `>`
+  }];
+  let genVerifyDecl = 1;
+}
+
+def Attn_SignatureAttr : AttrDef<Attn_Dialect, "Signature"> {
+  let mnemonic = "signature";
+  let summary = "the roles and types of a kernel's parameters";
+  let description = [{
+    The attribute `attn.signature` of a kernel's function: what its argument
+    attributes said before a conversion took the arguments apart
+    (`attn-record-signatures`).
+
+    Constraints:
+    - C1: as many roles as types.
+
+    Example: `#attn.signature<[<query>, <counter>], [memref<?x?x?x64xbf16>,
+    !llvm.ptr<1>]>`
+  }];
+  let parameters = (ins ArrayRefParameter<"::mlir::attn::RoleAttr">:$roles,
+                        ArrayRefParameter<"::mlir::Type">:$types);
+  let assemblyFormat = "`<` `[` $roles `]` `,` `[` $types `]` `>`";
+  let genVerifyDecl = 1;
+}
+
 #endif // ATTN_ATTRS_TD

@@ -2,9 +2,12 @@
 #ifndef ATTN_DIALECT_ATTN_IR_ATTNDIALECT_H
 #define ATTN_DIALECT_ATTN_IR_ATTNDIALECT_H
 
+#include "attn/Runtime/Signature.h"
+
 #include "mlir/Bytecode/BytecodeOpInterface.h"
 #include "mlir/IR/BuiltinTypes.h"
 #include "mlir/IR/Dialect.h"
+#include "mlir/IR/DialectImplementation.h"
 #include "mlir/IR/OpDefinition.h"
 #include "mlir/IR/OpImplementation.h"
 #include "mlir/IR/SymbolTable.h"
@@ -12,6 +15,14 @@
 #include "mlir/Interfaces/SideEffectInterfaces.h"
 
 #include "attn/Dialect/Attn/IR/AttnDialect.h.inc"
+
+namespace mlir {
+/// A role by its name, as the assembly of attributes has it.
+template <> struct FieldParser<::attn::Role> {
+  static FailureOr<::attn::Role> parse(AsmParser &parser);
+};
+AsmPrinter &operator<<(AsmPrinter &printer, ::attn::Role role);
+} // namespace mlir
 
 #define GET_ATTRDEF_CLASSES
 #include "attn/Dialect/Attn/IR/AttnAttrs.h.inc"

@@ -14,6 +14,8 @@ def Attn_Dialect : Dialect {
     program says which (query, key) pairs take part.
   }];
   let useDefaultAttributePrinterParser = 1;
+  let hasRegionArgAttrVerify = 1;
+  let hasOperationAttrVerify = 1;
   let dependentDialects = ["::mlir::arith::ArithDialect"];
 }
 

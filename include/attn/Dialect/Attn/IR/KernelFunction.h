@@ -12,6 +12,10 @@ namespace mlir::attn {
 /// alone. Says at its place what is not so.
 LogicalResult checkKernelFunction(AttentionOp op);
 
+/// The roles of the captures of such an attention: those of the arguments, or
+/// their numbers in its list where these have none.
+SmallVector<RoleAttr> captureRolesOf(AttentionOp op);
+
 } // namespace mlir::attn
 
 #endif // ATTN_DIALECT_ATTN_IR_KERNELFUNCTION_H

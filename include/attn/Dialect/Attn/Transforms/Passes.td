@@ -144,6 +144,26 @@ def AttnSelectSchedulePass : Pass<"attn-select-schedule", "::mlir::ModuleOp"> {
   ];
 }
 
+def AttnRecordSignaturesPass : Pass<"attn-record-signatures"> {
+  let summary = "Keep the roles of kernels' arguments as an attribute";
+  let description = [{
+    Conversions to the llvm dialect make several arguments of one, and drop their
+    attributes. Where all arguments of a function have an `attn.role`, they and the
+    types become the function's `attn.signature`, from which a launch is filled.
+
+    ```mlir
+    gpu.func @layer(%q: memref<?x?x?x64xbf16> {attn.role = #attn.role<query>})
+    ```
+
+    becomes
+
+    ```mlir
+    gpu.func @layer(%q: memref<?x?x?x64xbf16>) attributes {
+      attn.signature = #attn.signature<[<query>], [memref<?x?x?x64xbf16>]>}
+    ```
+  }];
+}
+
 def AttnPrintMaskAnalysisPass : Pass<"attn-print-mask-analysis", "::mlir::ModuleOp"> {
   let summary = "Print what is understood of each mask program";
   let description = [{

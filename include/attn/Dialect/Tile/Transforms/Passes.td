@@ -13,7 +13,7 @@ def TileStageLoadsPass : Pass<"tile-stage-loads", "::mlir::gpu::GPUFuncOp"> {
     that of the next iteration's L0 during the arithmetic on L1.
 
     Expects kernels on a GPU (`flash-to-gpu`). Records the shared memory used, in
-    bytes, as `tile.shared_bytes`.
+    bytes, as `attn.shared_bytes`.
   }];
   let dependentDialects = ["::mlir::gpu::GPUDialect", "::mlir::NVVM::NVVMDialect",
     "::mlir::memref::MemRefDialect", "::mlir::arith::ArithDialect",
@@ -128,10 +128,9 @@ def TileSpecializeWarpsPass : Pass<"tile-specialize-warps", "::mlir::gpu::GPUFun
     `tile.release` after its last use. Registers move from the producers to the
     computing warps.
 
-    Each memory that is loaded from gets a parameter with its tensor map, behind the
-    others; `tile.tensor_maps` lists for each the number of the memory's parameter
-    and the rows of a box. Records the shared memory used, in bytes, as
-    `tile.shared_bytes`.
+    Each memory that is loaded from gets a parameter with its tensor map, whose role
+    names the memory's role and the rows of a box. Records the shared memory used, in
+    bytes, as `attn.shared_bytes`.
 
     Expects kernels on a GPU (`flash-to-gpu`) with producers in their schedule.
   }];

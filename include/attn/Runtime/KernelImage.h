@@ -1,0 +1,64 @@
+// A compiled kernel as bytes: what a launch needs and nothing else. Made without
+// a device or a driver (attn-translate --attn-to-image), loaded without MLIR or
+// LLVM; what a cache or an ahead-of-time build stores.
+#ifndef ATTN_RUNTIME_KERNELIMAGE_H
+#define ATTN_RUNTIME_KERNELIMAGE_H
+
+#include "attn/Runtime/Signature.h"
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace attn {
+
+/// One function of the code that can be launched.
+struct KernelEntry {
+  std::string name;
+  Signature signature;
+  int64_t threads = 0;     ///< of a GPU's block; 0: code for a CPU
+  int64_t sharedBytes = 0; ///< dynamic shared memory of a block
+  /// Of the schedule; 0: a kernel without tiles of its own.
+  int64_t queryTile = 0, keyTile = 0;
+  std::string schedule; ///< as text; may be empty
+
+  /// Whether its blocks stay and draw tasks.
+  bool isPersistent() const { return takes(signature, Role::Counter); }
+};
+
+/// Text up to the code, so that it can be read:
+///
+///   attn-image 1
+///   checksum 1f3b...          FNV-1a of all that follows, 64 bits
+///   target sm_90a
+///   kernel attention
+///   threads 384
+///   shared-bytes 198656
+///   tiles 128 128
+///   schedule #attn.schedule<...>
+///   parameter query memory 4
+///   parameter capture 1 scalar
+///   parameter tensor_map of query rows 128
+///   code ptx 81234            bytes
+///   ...
+struct KernelImage {
+  enum class Code { PTX, Cubin, Object };
+
+  Code kind = Code::PTX;
+  std::string target; ///< a chip or CPU, as LLVM names it
+  std::vector<KernelEntry> entries;
+  std::string code;
+
+  /// Null if there is no such entry.
+  const KernelEntry *find(std::string_view name) const;
+
+  /// The same bytes for equal images.
+  std::string save() const;
+  /// Errors: no image, one of another version, one that is not whole, and a
+  /// line that means nothing.
+  static Result<KernelImage> load(std::string_view bytes);
+};
+
+} // namespace attn
+
+#endif // ATTN_RUNTIME_KERNELIMAGE_H

@@ -1,0 +1,61 @@
+// Kernels of an image on a GPU: loaded into a context, launched with what is
+// bound to their parameters.
+#ifndef ATTN_RUNTIME_LOADEDKERNEL_H
+#define ATTN_RUNTIME_LOADEDKERNEL_H
+
+#include "attn/Runtime/CUDADriver.h"
+#include "attn/Runtime/KernelImage.h"
+
+#include <atomic>
+#include <memory>
+#include <vector>
+
+namespace attn::cuda {
+
+/// What the blocks of persistent kernels draw their tasks from. A counter is
+/// zero between launches: the kernel leaves it so. Launches that overlap, on
+/// several streams, must not share one, so each takes the next in turn.
+class TaskCounters {
+public:
+  static Result<std::shared_ptr<TaskCounters>> create();
+  uint64_t next();
+
+private:
+  static constexpr unsigned count = 4096;
+  Buffer memory;
+  std::atomic<unsigned> turn{0};
+};
+
+/// One kernel, loaded into the context that was current.
+class LoadedKernel {
+public:
+  /// All entries of the image, in its order. Errors: code for something else
+  /// than a GPU; the driver's JIT; more shared memory than a block can have.
+  static Result<std::vector<LoadedKernel>> load(const KernelImage &image);
+
+  const KernelEntry &entry() const { return description; }
+
+  /// Fills the parameters; binds the counter of a persistent kernel. Errors:
+  /// something is not bound, or the copy engine does not take a tensor.
+  Result<BoundParameters> bind(Bindings &bindings) const;
+  /// Runs so many blocks, or those of a persistent kernel for so many tasks.
+  /// Errors: the launch is rejected.
+  Result<void> launch(int64_t blocks, const BoundParameters &parameters,
+                      void *stream) const;
+  /// Both.
+  Result<void> launch(int64_t blocks, Bindings &bindings, void *stream) const;
+
+private:
+  Result<void> makePersistent();
+
+  KernelEntry description;
+  std::shared_ptr<const Module> module; ///< the kernels of an image share it
+  Function function = nullptr;
+  /// Of a persistent kernel; else null.
+  std::shared_ptr<TaskCounters> counters;
+  int64_t residentBlocks = 0; ///< of a persistent kernel, on the whole GPU
+};
+
+} // namespace attn::cuda
+
+#endif // ATTN_RUNTIME_LOADEDKERNEL_H

@@ -1,0 +1,35 @@
+// See CUDAImage.h.
+#include "CUDAImage.h"
+
+#include "ModImpl.h"
+#include "attn/Pipelines/GPU.h"
+#include "attn/Target/PTX/EmitPTX.h"
+
+#include "mlir/Dialect/GPU/IR/GPUDialect.h"
+#include "mlir/Pass/PassManager.h"
+
+using namespace attn;
+
+Result<KernelImage> attn::compileCUDAImage(const Mod &mod,
+                                           mlir::ModuleOp module, bool exact,
+                                           const char *target) {
+  KernelImage image;
+  Result<void> lowered = mod.impl().collect("cannot be compiled", [&] {
+    mlir::PassManager pm(module.getContext());
+    mlir::attn::GPUPipelineOptions options;
+    options.exact = exact;
+    options.target = target;
+    mlir::attn::buildGPUToNVVMPipeline(pm, options);
+    if (mlir::failed(pm.run(module)))
+      return mlir::failure();
+    auto kernels = module.getOps<mlir::gpu::GPUModuleOp>();
+    mlir::FailureOr<KernelImage> made = mlir::attn::emitImage(*kernels.begin());
+    if (mlir::failed(made))
+      return mlir::failure();
+    image = std::move(*made);
+    return mlir::success();
+  });
+  if (!lowered)
+    return Error{lowered.error()};
+  return image;
+}

@@ -1,0 +1,20 @@
+// From a module with lowered tiles to an image for a GPU.
+#ifndef ATTN_LIB_API_CUDAIMAGE_H
+#define ATTN_LIB_API_CUDAIMAGE_H
+
+#include "attn/API/Attention.h"
+#include "attn/Runtime/KernelImage.h"
+
+#include "mlir/IR/BuiltinOps.h"
+
+namespace attn {
+
+/// Lowers the one gpu.module of `module` to an image. The caller holds the
+/// mod's mutex; diagnostics go through the mod. `exact`: as in math-to-ptx.
+/// `target`: as in attn-gpu-pipeline.
+Result<KernelImage> compileCUDAImage(const Mod &mod, mlir::ModuleOp module,
+                                     bool exact, const char *target = "sm80");
+
+} // namespace attn
+
+#endif // ATTN_LIB_API_CUDAIMAGE_H

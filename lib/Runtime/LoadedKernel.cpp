@@ -1,0 +1,141 @@
+// See LoadedKernel.h.
+#include "attn/Runtime/LoadedKernel.h"
+
+#include <algorithm>
+#include <cstring>
+
+using namespace attn;
+using namespace attn::cuda;
+
+namespace {
+/// What the driver makes of memory with elements of 16 bits.
+class DriverTensorMaps final : public TensorMapEncoder {
+  Result<void> encode(const Binding &memory, int64_t rows,
+                      void *bytes) const override {
+    TensorMapShape shape;
+    if (memory.isF16)
+      shape.type = kTensorMapF16;
+    shape.address = reinterpret_cast<void *>(memory.word);
+    for (int d = 0; d < 4; ++d)
+      shape.sizes[d] = memory.sizes[3 - d];
+    for (int d = 0; d < 3; ++d)
+      shape.strides[d] = memory.strides[2 - d];
+    Result<TensorMap> map = encodeTensorMap(shape, rows);
+    if (!map)
+      return Error{map.error()};
+    std::memcpy(bytes, &*map, sizeof *map);
+    return {};
+  }
+};
+} // namespace
+
+Result<std::shared_ptr<TaskCounters>> TaskCounters::create() {
+  Result<const Driver *> driver = cuda::driver();
+  if (!driver)
+    return Error{driver.error()};
+  int64_t bytes = count * sizeof(uint32_t);
+  Result<Buffer> memory = Buffer::allocate(bytes);
+  if (!memory)
+    return Error{memory.error()};
+  Result<void> cleared = (*driver)->check(
+      (*driver)->memsetD8Async(memory->address(), 0, bytes, nullptr),
+      "cuMemsetD8Async");
+  if (cleared)
+    cleared = (*driver)->check((*driver)->streamSynchronize(nullptr),
+                               "cuStreamSynchronize");
+  if (!cleared)
+    return Error{cleared.error()};
+  auto counters = std::make_shared<TaskCounters>();
+  counters->memory = std::move(*memory);
+  return counters;
+}
+
+uint64_t TaskCounters::next() {
+  return memory.address() + turn++ % count * sizeof(uint32_t);
+}
+
+/// Counters, and as many blocks as fit the GPU at once.
+Result<void> LoadedKernel::makePersistent() {
+  Result<Device> device = ensureContext();
+  if (!device)
+    return Error{device.error()};
+  Result<DeviceInfo> info = deviceInfo(*device);
+  if (!info)
+    return Error{info.error()};
+  Result<const Driver *> driver = cuda::driver();
+  int blocks = 0;
+  Result<void> known = (*driver)->check(
+      (*driver)->occupancyMaxActiveBlocksPerMultiprocessor(
+          &blocks, function, static_cast<int>(description.threads),
+          description.sharedBytes),
+      "cuOccupancyMaxActiveBlocksPerMultiprocessor");
+  if (!known)
+    return known;
+  residentBlocks =
+      static_cast<int64_t>(std::max(blocks, 1)) * info->multiprocessors;
+  Result<std::shared_ptr<TaskCounters>> made = TaskCounters::create();
+  if (!made)
+    return Error{made.error()};
+  counters = *made;
+  return {};
+}
+
+Result<std::vector<LoadedKernel>> LoadedKernel::load(const KernelImage &image) {
+  if (image.kind == KernelImage::Code::Object)
+    return Error{"expects an image for a GPU, got one for a CPU (" +
+                 image.target + ")"};
+  Result<Module> loaded = Module::fromPTX(image.code);
+  if (!loaded)
+    return Error{loaded.error()};
+  auto shared = std::make_shared<const Module>(std::move(*loaded));
+  std::vector<LoadedKernel> kernels;
+  for (const KernelEntry &entry : image.entries) {
+    LoadedKernel kernel;
+    kernel.description = entry;
+    kernel.module = shared;
+    Result<Function> function = shared->function(entry.name);
+    if (!function)
+      return Error{function.error()};
+    kernel.function = *function;
+    Result<void> done = setDynamicSharedMemory(*function, entry.sharedBytes);
+    if (done && entry.isPersistent())
+      done = kernel.makePersistent();
+    if (!done)
+      return Error{done.error()};
+    kernels.push_back(std::move(kernel));
+  }
+  return kernels;
+}
+
+Result<BoundParameters> LoadedKernel::bind(Bindings &bindings) const {
+  if (counters)
+    bindings.word({Role::Counter}, counters->next());
+  DriverTensorMaps maps;
+  return BoundParameters::bind(description.signature, bindings, &maps);
+}
+
+Result<void> LoadedKernel::launch(int64_t blocks,
+                                  const BoundParameters &parameters,
+                                  void *stream) const {
+  if (blocks == 0)
+    return {};
+  if (blocks > INT32_MAX)
+    return Error{"expects at most 2147483647 query tiles over all batches and "
+                 "heads, got " +
+                 std::to_string(blocks)};
+  if (counters)
+    blocks = std::min(blocks, residentBlocks);
+  LaunchShape shape;
+  shape.grid[0] = static_cast<unsigned>(blocks);
+  shape.block[0] = static_cast<unsigned>(description.threads);
+  shape.sharedBytes = static_cast<unsigned>(description.sharedBytes);
+  std::vector<void *> addresses = parameters.flat();
+  return cuda::launch(function, shape, addresses.data(),
+                      static_cast<Stream>(stream));
+}
+
+Result<void> LoadedKernel::launch(int64_t blocks, Bindings &bindings,
+                                  void *stream) const {
+  Result<BoundParameters> bound = bind(bindings);
+  return bound ? launch(blocks, *bound, stream) : Error{bound.error()};
+}
