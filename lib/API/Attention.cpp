@@ -90,6 +90,13 @@ Result<void> AttentionKernel::run(const TensorView &query,
   return pimpl->run(arguments);
 }
 
+Result<void> AttentionKernel::prepare(const ProblemSizes &sizes) const {
+  return pimpl->prepare(&sizes);
+}
+Result<void> AttentionKernel::prepare() const {
+  return pimpl->prepare(nullptr);
+}
+
 double AttentionKernel::compileSeconds() const { return pimpl->compileSeconds; }
 
 const std::string &AttentionKernel::schedule() const { return pimpl->schedule; }

@@ -31,6 +31,10 @@ struct CPUKernel : public AttentionKernel::Impl {
   explicit CPUKernel(const Mod &mod) : mod(mod) {}
 
   Result<void> run(const KernelArguments &arguments) const override;
+  Result<void> prepare(const ProblemSizes *) const override {
+    Result<const Code *> code = codeFor(spec.stridedCaptures);
+    return code ? Result<void>() : Error{code.error()};
+  }
   Result<void> writeEmptyRows(const KernelArguments &arguments) const override;
   Result<const Code *> codeFor(bool stridedCaptures) const;
 

@@ -1,11 +1,11 @@
 // Attention on NVIDIA GPUs: PTX by the pipeline for this GPU, the driver's JIT.
 //
-// A kernel has variants, each compiled when it is first needed: those with the
-// tensor copies and matrix instructions of sm_90a, two of them for problems
-// that would leave multiprocessors idle and one for short rows, and those for
+// A kernel has variants, each compiled when it is first needed or prepared:
+// those with the tensor copies and matrix instructions of sm_90a, and those for
 // every GPU, for memory whose rows are aligned or not; each for captured
 // tensors with an innermost stride of 1, whose neighbours share an address, or
-// any. What a launch's memory allows, and its lengths, say which one runs.
+// any. The plan that attn-select-schedule wrote (#attn.variants) says which
+// schedule a launch takes; what its memory allows says the rest.
 #include "CUDAImage.h"
 #include "CaptureViews.h"
 #include "KernelImpl.h"
@@ -21,51 +21,58 @@
 
 #include "llvm/Support/MathExtras.h"
 
+#include <map>
 #include <mutex>
 #include <optional>
+#include <tuple>
 
 using namespace attn;
 
 namespace {
 
-enum class Path {
-  SM90a,
-  SM90aFewTasks,
-  SM90aFewRounds,
-  SM90aShortRows,
-  Aligned,
-  Any
+/// Which family of kernels, for which memory, with which schedule (as text;
+/// empty: the one that is selected).
+struct Choice {
+  bool sm90a = false, aligned = false, stridedCaptures = false;
+  std::string schedule;
+
+  const char *target() const { return sm90a ? "sm90a" : "sm80"; }
+  friend bool operator<(const Choice &a, const Choice &b) {
+    return std::tie(a.sm90a, a.aligned, a.stridedCaptures, a.schedule) <
+           std::tie(b.sm90a, b.aligned, b.stridedCaptures, b.schedule);
+  }
 };
-constexpr size_t pathCount = 6;
 
-mlir::attn::ProblemKind problemOf(Path path) {
-  using mlir::attn::ProblemKind;
-  return path == Path::SM90aFewTasks    ? ProblemKind::FewTasks
-         : path == Path::SM90aFewRounds ? ProblemKind::FewRounds
-         : path == Path::SM90aShortRows ? ProblemKind::ShortRows
-                                        : ProblemKind::Any;
-}
-
-/// The code for one kind of memory.
+/// The kernel of a choice.
 struct Variant {
   cuda::LoadedKernel code;
+  std::vector<KernelModule::Planned> plan;
   std::optional<TileFinder> finder; ///< if it needs lists of tiles
 
   const KernelEntry &entry() const { return code.entry(); }
 };
 
+/// `spec` with what a choice says.
+KernelSpec specOf(const KernelSpec &spec, const Choice &choice) {
+  KernelSpec result = spec;
+  result.aligned = choice.aligned;
+  result.stridedCaptures = choice.stridedCaptures;
+  result.schedule = choice.schedule;
+  return result;
+}
+
 /// The module with its tiles lowered. The caller holds the mod's mutex.
 Result<KernelModule> lower(const Mod &mod, const KernelSpec &spec,
-                           const char *target, mlir::attn::ProblemKind problem,
-                           bool stridedCaptures) {
-  Result<KernelModule> kernel = buildKernelModule(mod, spec, target, problem);
+                           const Choice &choice) {
+  Result<KernelModule> kernel =
+      buildKernelModule(mod, specOf(spec, choice), choice.target());
   if (!kernel)
     return kernel;
   Result<void> lowered = mod.impl().collect("cannot be compiled", [&] {
     mlir::PassManager pm(&mod.impl().context);
     mlir::attn::GPUPipelineOptions options;
-    options.target = target;
-    options.stridedCaptures = stridedCaptures;
+    options.target = choice.target();
+    options.stridedCaptures = choice.stridedCaptures;
     mlir::attn::buildGPUTilePipeline(pm, options);
     return pm.run(*kernel->module);
   });
@@ -75,17 +82,14 @@ Result<KernelModule> lower(const Mod &mod, const KernelSpec &spec,
 }
 
 Result<Variant> compileVariant(const Mod &mod, const KernelSpec &spec,
-                               const char *target,
-                               mlir::attn::ProblemKind problem,
-                               bool stridedCaptures) {
+                               const Choice &choice) {
   std::unique_lock<std::mutex> lock(mod.impl().mutex);
-  Result<KernelModule> kernel =
-      lower(mod, spec, target, problem, stridedCaptures);
+  Result<KernelModule> kernel = lower(mod, spec, choice);
   if (!kernel)
     return Error{kernel.error()};
-  Result<KernelImage> image =
-      compileCUDAImage(mod, *kernel->module,
-                       spec.exact || spec.type == ElementType::F32, target);
+  Result<KernelImage> image = compileCUDAImage(
+      mod, *kernel->module, spec.exact || spec.type == ElementType::F32,
+      choice.target());
   if (!image)
     return Error{image.error()};
   lock.unlock();
@@ -95,6 +99,7 @@ Result<Variant> compileVariant(const Mod &mod, const KernelSpec &spec,
     return Error{loaded.error()};
   Variant variant;
   variant.code = std::move(loaded->front());
+  variant.plan = std::move(kernel->plan);
   const KernelEntry &entry = variant.entry();
   if (takes(entry.signature, Role::ListOrder)) {
     Result<TileFinder> finder =
@@ -131,9 +136,11 @@ struct CUDAKernel : public AttentionKernel::Impl {
 
   Result<void> run(const KernelArguments &arguments) const override;
   Result<void> writeEmptyRows(const KernelArguments &arguments) const override;
-  Result<const Variant *> variantFor(Path path, bool stridedCaptures) const;
-  int64_t busiestRows(const KernelArguments &arguments, int64_t rows) const;
-  Path sm90aPathFor(const KernelArguments &arguments) const;
+  Result<void> prepare(const ProblemSizes *sizes) const override;
+  /// Compiled and loaded if need be, which a stream that is being captured
+  /// does not allow.
+  Result<const Variant *> variantFor(const Choice &choice, void *stream) const;
+  const std::string &scheduleFor(const LaunchSizes &sizes) const;
   Result<BoundParameters> bind(const Variant &variant,
                                const KernelArguments &arguments,
                                TileLists &own) const;
@@ -141,57 +148,71 @@ struct CUDAKernel : public AttentionKernel::Impl {
                       const BoundParameters &parameters) const;
 
   Mod mod;
-  Path best = Path::Any;
+  Choice best; ///< the family of kernels, and the memory that is expected
+  std::vector<KernelModule::Planned> plan; ///< of the best family
   int64_t multiprocessors = 0;
   mutable std::mutex mutex;
-  mutable std::optional<Variant> variants[pathCount][2];
+  mutable std::map<Choice, Variant> variants;
 };
+
+/// Whether what is enqueued now becomes a graph.
+Result<bool> isCapturing(void *stream) {
+  Result<const cuda::Driver *> driver = cuda::driver();
+  if (!driver)
+    return Error{driver.error()};
+  cuda::CaptureStatus status = 0;
+  if (Result<void> known =
+          (*driver)->check((*driver)->streamIsCapturing(
+                               static_cast<cuda::Stream>(stream), &status),
+                           "cuStreamIsCapturing");
+      !known)
+    return Error{known.error()};
+  return status != 0;
+}
 
 } // namespace
 
-Result<const Variant *> CUDAKernel::variantFor(Path path,
-                                               bool stridedCaptures) const {
+Result<const Variant *> CUDAKernel::variantFor(const Choice &choice,
+                                               void *stream) const {
   std::lock_guard<std::mutex> lock(mutex);
-  std::optional<Variant> &variant =
-      variants[static_cast<int>(path)][stridedCaptures];
-  if (!variant) {
-    KernelSpec other = spec;
-    other.aligned = path != Path::Any;
-    if (best == Path::SM90a && path != best)
-      other.schedule.clear();
-    Result<Variant> compiled =
-        compileVariant(mod, other, path < Path::Aligned ? "sm90a" : "sm80",
-                       problemOf(path), stridedCaptures);
-    if (!compiled)
-      return Error{compiled.error()};
-    variant = std::move(*compiled);
+  auto found = variants.find(choice);
+  if (found != variants.end())
+    return &found->second;
+  if (stream) {
+    Result<bool> capturing = isCapturing(stream);
+    if (!capturing)
+      return Error{capturing.error()};
+    if (*capturing)
+      return Error{"expects AttentionKernel::prepare() for these sizes and "
+                   "this memory before a stream capture: the kernel is not "
+                   "compiled yet"};
   }
-  return &*variant;
+  Result<Variant> compiled = compileVariant(mod, spec, choice);
+  if (!compiled)
+    return Error{compiled.error()};
+  return &(variants[choice] = std::move(*compiled));
 }
 
-/// Rows that a multiprocessor computes if the tasks of a launch are tiles of
-/// `rows` queries, as many for each as for the busiest.
-int64_t CUDAKernel::busiestRows(const KernelArguments &a, int64_t rows) const {
-  int64_t tasks = a.query.sizes[0] * a.query.sizes[1] *
-                  llvm::divideCeil(a.query.sizes[2], rows);
-  return llvm::divideCeil(tasks, multiprocessors) * rows;
+/// The first of the plan whose guard holds.
+const std::string &CUDAKernel::scheduleFor(const LaunchSizes &sizes) const {
+  for (const KernelModule::Planned &planned : plan)
+    if (planned.guard.holds(sizes))
+      return planned.schedule;
+  return plan.back().schedule;
 }
 
-/// Tiles of 64 queries that all run at once are few tasks. Up to 64 channels,
-/// two groups of 64 rows take 1.25 times as long for a row as three, and yet
-/// may have done first. Which rows are short depends on their width
-/// (docs/performance.md). Lists are for the tiles of the first kernel, and
-/// a schedule that was given stays.
-Path CUDAKernel::sm90aPathFor(const KernelArguments &a) const {
-  if (finder || !spec.schedule.empty())
-    return Path::SM90a;
-  if (busiestRows(a, 64) == 64)
-    return Path::SM90aFewTasks;
-  int64_t widest = std::max(spec.headDim, spec.valueDim);
-  if (widest <= 64 && 5 * busiestRows(a, 128) < 4 * busiestRows(a, 192))
-    return Path::SM90aFewRounds;
-  int64_t shortRow = widest <= 128 ? 1024 : widest <= 192 ? 2048 : 512;
-  return a.key.sizes[2] <= shortRow ? Path::SM90aShortRows : Path::SM90a;
+Result<void> CUDAKernel::prepare(const ProblemSizes *sizes) const {
+  for (const KernelModule::Planned &planned : plan) {
+    Choice choice = best;
+    choice.schedule = planned.schedule;
+    if (sizes)
+      choice.schedule = scheduleFor({sizes->batch, sizes->heads, sizes->queries,
+                                     sizes->keys, multiprocessors});
+    Result<const Variant *> variant = variantFor(choice, nullptr);
+    if (!variant)
+      return Error{variant.error()};
+  }
+  return {};
 }
 
 /// `own`: lists that the launch reads and the caller did not give.
@@ -200,6 +221,14 @@ Result<BoundParameters> CUDAKernel::bind(const Variant &variant,
                                          TileLists &own) const {
   Bindings bindings = bindingsOf(*this, a);
   if (variant.finder) {
+    if (a.stream && !a.tiles) {
+      Result<bool> capturing = isCapturing(a.stream);
+      if (!capturing)
+        return Error{capturing.error()};
+      if (*capturing)
+        return Error{"expects lists of tiles (AttentionKernel::findTiles) for "
+                     "a launch in a stream capture"};
+    }
     Result<const TileLists *> found = listsFor(*variant.finder, a, own);
     if (!found)
       return Error{found.error()};
@@ -223,16 +252,23 @@ Result<void> CUDAKernel::run(const KernelArguments &a) const {
                  isAligned(a.value) && isAligned(a.out);
   bool strided = spec.stridedCaptures || !haveUnitStrides(a.captures);
   TileLists own;
-  if (aligned && best == Path::SM90a) {
-    Result<const Variant *> variant = variantFor(sm90aPathFor(a), strided);
+  Choice choice = best;
+  choice.aligned = aligned, choice.stridedCaptures = strided;
+  choice.schedule =
+      scheduleFor({a.query.sizes[0], a.query.sizes[1], a.query.sizes[2],
+                   a.key.sizes[2], multiprocessors});
+  if (best.sm90a && aligned) {
+    Result<const Variant *> variant = variantFor(choice, a.stream);
     if (!variant)
       return Error{variant.error()};
     // The copy engine may not take a tensor.
     if (Result<BoundParameters> bound = bind(**variant, a, own))
       return launch(**variant, a, *bound);
   }
-  Result<const Variant *> variant =
-      variantFor(aligned ? Path::Aligned : Path::Any, strided);
+  if (best.sm90a || (aligned != best.aligned && spec.schedule.empty()))
+    choice.schedule.clear();
+  choice.sm90a = false;
+  Result<const Variant *> variant = variantFor(choice, a.stream);
   if (!variant)
     return Error{variant.error()};
   Result<BoundParameters> bound = bind(**variant, a, own);
@@ -276,30 +312,29 @@ Result<void> CUDAKernel::writeEmptyRows(const KernelArguments &a) const {
       "cuMemsetD32Async");
 }
 
-/// The kernel to compile first. Errors: a schedule that this GPU cannot run.
-static Result<Path> choosePath(const Mod &mod, const KernelSpec &spec,
-                               cuda::Device device) {
+/// Whether the kernels for sm_90a are the best. Errors: a schedule that this
+/// GPU cannot run.
+static Result<bool> choosesSM90a(const Mod &mod, const KernelSpec &spec,
+                                 cuda::Device device) {
   Result<bool> sm90a = runsSM90a(device);
   if (!sm90a)
     return Error{sm90a.error()};
-  Path portable = spec.aligned ? Path::Aligned : Path::Any;
   if (!spec.schedule.empty()) {
     Result<bool> producers = scheduleHasProducers(mod, spec.schedule);
     if (!producers)
       return Error{producers.error()};
     if (!*producers)
-      return portable;
+      return false;
     if (!*sm90a || spec.portable)
       return Error{"expects a schedule without producers: only GPUs of compute "
                    "capability 9.0 run those"};
     if (!spec.aligned || spec.type == ElementType::F32)
       return Error{"expects a schedule without producers for f32 or rows that "
                    "do not start at multiples of 16 bytes"};
-    return Path::SM90a;
+    return true;
   }
-  bool fits =
-      *sm90a && !spec.portable && spec.aligned && spec.type != ElementType::F32;
-  return fits ? Path::SM90a : portable;
+  return *sm90a && !spec.portable && spec.aligned &&
+         spec.type != ElementType::F32;
 }
 
 /// `spec` with what its dimensions say of alignment.
@@ -316,16 +351,15 @@ Result<void> attn::checkCUDAKernel(const Mod &mod, const KernelSpec &given) {
   if (!device)
     return Error{device.error()};
   KernelSpec spec = withAlignment(given);
-  Result<Path> path = choosePath(mod, spec, *device);
-  if (!path)
-    return Error{path.error()};
+  Result<bool> sm90a = choosesSM90a(mod, spec, *device);
+  if (!sm90a)
+    return Error{sm90a.error()};
   Result<cuda::DeviceInfo> info = cuda::deviceInfo(*device);
   if (!info)
     return Error{info.error()};
   std::lock_guard<std::mutex> lock(mod.impl().mutex);
-  Result<KernelModule> kernel =
-      lower(mod, spec, *path == Path::SM90a ? "sm90a" : "sm80",
-            mlir::attn::ProblemKind::Any, spec.stridedCaptures);
+  Result<KernelModule> kernel = lower(
+      mod, spec, {*sm90a, spec.aligned, spec.stridedCaptures, spec.schedule});
   if (!kernel)
     return Error{kernel.error()};
   int64_t bytes = 0;
@@ -346,21 +380,26 @@ AttentionImpl attn::createCUDAKernel(const Mod &mod, const KernelSpec &spec) {
     return Error{device.error()};
   auto impl = std::make_shared<CUDAKernel>(mod);
   impl->spec = withAlignment(spec);
-  Result<Path> path = choosePath(mod, impl->spec, *device);
-  if (!path)
-    return Error{path.error()};
-  impl->best = *path;
+  Result<bool> sm90a = choosesSM90a(mod, impl->spec, *device);
+  if (!sm90a)
+    return Error{sm90a.error()};
+  impl->best = {*sm90a, impl->spec.aligned, spec.stridedCaptures, {}};
   Result<cuda::DeviceInfo> info = cuda::deviceInfo(*device);
   if (!info)
     return Error{info.error()};
   impl->multiprocessors = info->multiprocessors;
-  Result<const Variant *> variant =
-      impl->variantFor(*path, spec.stridedCaptures);
-  if (!variant)
-    return Error{variant.error()};
-  const KernelEntry &entry = (*variant)->entry();
+  // The kernel for any launch, whose schedule is known behind it.
+  Choice choice = impl->best;
+  choice.schedule = spec.schedule;
+  Result<Variant> compiled = compileVariant(mod, impl->spec, choice);
+  if (!compiled)
+    return Error{compiled.error()};
+  impl->plan = compiled->plan;
+  choice.schedule = impl->plan.back().schedule;
+  const Variant &variant = impl->variants[choice] = std::move(*compiled);
+  const KernelEntry &entry = variant.entry();
   impl->schedule = entry.schedule;
-  impl->finder = (*variant)->finder;
+  impl->finder = variant.finder;
   impl->queryTile = entry.queryTile, impl->keyTile = entry.keyTile;
   return std::shared_ptr<AttentionKernel::Impl>(impl);
 }

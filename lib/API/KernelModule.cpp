@@ -13,6 +13,15 @@
 using namespace attn;
 using mlir::attn::AttentionOp;
 using mlir::attn::ScheduleAttr;
+using mlir::attn::VariantsAttr;
+
+namespace {
+/// What a caller chose: one of the two, or neither.
+struct GivenSchedule {
+  ScheduleAttr schedule;
+  VariantsAttr variants;
+};
+} // namespace
 
 static mlir::RankedTensorType tensorOf(mlir::Type element, int64_t channels) {
   int64_t dynamic = mlir::ShapedType::kDynamic;
@@ -23,7 +32,7 @@ static mlir::RankedTensorType tensorOf(mlir::Type element, int64_t channels) {
 /// Appends `func.func @attention` to `module`; null if the op does not verify.
 static AttentionOp appendFunction(mlir::ModuleOp module, const Mod &mod,
                                   const KernelSpec &spec,
-                                  ScheduleAttr schedule) {
+                                  const GivenSchedule &given) {
   mlir::MLIRContext *context = module.getContext();
   auto builder = mlir::OpBuilder::atBlockEnd(module.getBody());
   mlir::Location loc = builder.getUnknownLoc();
@@ -58,42 +67,57 @@ static AttentionOp appendFunction(mlir::ModuleOp module, const Mod &mod,
   auto op = AttentionOp::create(
       builder, loc, value, spec.lse ? results[1] : mlir::Type(), arguments[0],
       arguments[1], arguments[2], arguments.drop_front(3),
-      mlir::FlatSymbolRefAttr::get(context, mod.name()), scale, schedule);
+      mlir::FlatSymbolRefAttr::get(context, mod.name()), scale, given.schedule,
+      given.variants);
   mlir::func::ReturnOp::create(builder, loc, op->getResults());
   return op;
 }
 
-static Result<ScheduleAttr>
+static Result<GivenSchedule>
 parseSchedule(const Mod &mod, const std::string &text, bool aligned) {
+  GivenSchedule given;
   if (text.empty())
-    return ScheduleAttr();
-  ScheduleAttr schedule;
+    return given;
   Result<void> parsed = mod.impl().collect("", [&] {
-    schedule = mlir::dyn_cast_or_null<ScheduleAttr>(
-        mlir::parseAttribute(text, &mod.impl().context));
-    return mlir::success(!!schedule);
+    mlir::Attribute attribute = mlir::parseAttribute(text, &mod.impl().context);
+    given.schedule = mlir::dyn_cast_or_null<ScheduleAttr>(attribute);
+    given.variants = mlir::dyn_cast_or_null<VariantsAttr>(attribute);
+    return mlir::success(given.schedule || given.variants);
   });
   if (!parsed)
     return Error{"expects a schedule such as #attn.schedule<q = 64, kv = 64>, "
                  "got '" +
                  text + "'" +
                  (parsed.error().empty() ? "" : "\n" + parsed.error())};
+  ScheduleAttr &schedule = given.schedule;
   // What memory the kernel may expect is the caller's to say.
-  if (schedule.getAligned() && !aligned && !schedule.getProducers())
+  if (schedule && schedule.getAligned() && !aligned && !schedule.getProducers())
     schedule = ScheduleAttr::get(schedule.getContext(), schedule.getQ(),
                                  schedule.getKv(), schedule.getWarps(),
                                  schedule.getStages(), aligned,
                                  /*producers=*/0, /*pingpong=*/false);
-  return schedule;
+  return given;
 }
 
 Result<bool> attn::scheduleHasProducers(const Mod &mod,
                                         const std::string &text) {
   std::lock_guard<std::mutex> lock(mod.impl().mutex);
-  Result<ScheduleAttr> schedule = parseSchedule(mod, text, /*aligned=*/true);
-  if (!schedule)
-    return Error{schedule.error()};
-  return schedule->getProducers() != 0;
+  Result<GivenSchedule> given = parseSchedule(mod, text, /*aligned=*/true);
+  if (!given)
+    return Error{given.error()};
+  auto hasProducers = [](ScheduleAttr schedule) {
+    return schedule.getProducers() != 0;
+  };
+  if (given->schedule)
+    return hasProducers(given->schedule);
+  bool some = false, all = true;
+  for (mlir::attn::VariantAttr variant : given->variants.getVariants()) {
+    some |= hasProducers(variant.getSchedule());
+    all &= hasProducers(variant.getSchedule());
+  }
+  if (some != all)
+    return Error{"expects variants that all have producers, or none"};
+  return all;
 }
 
 static Result<void> checkSpec(const KernelSpec &spec) {
@@ -112,16 +136,30 @@ static Result<void> checkSpec(const KernelSpec &spec) {
   return inRange("value", spec.valueDim);
 }
 
+/// The plan of a launch of `op`.
+static std::vector<KernelModule::Planned> planOf(AttentionOp op) {
+  auto textOf = [](mlir::Attribute attribute) {
+    std::string text;
+    llvm::raw_string_ostream(text) << attribute;
+    return text;
+  };
+  std::vector<KernelModule::Planned> plan;
+  if (std::optional<VariantsAttr> variants = op.getVariants())
+    for (mlir::attn::VariantAttr variant : variants->getVariants())
+      plan.push_back({variant.getGuard(), textOf(variant.getSchedule())});
+  else
+    plan.push_back({Guard(), textOf(*op.getSchedule())});
+  return plan;
+}
+
 Result<KernelModule> attn::buildKernelModule(const Mod &mod,
                                              const KernelSpec &spec,
-                                             const char *target,
-                                             mlir::attn::ProblemKind problem) {
+                                             const char *target) {
   if (Result<void> fine = checkSpec(spec); !fine)
     return Error{fine.error()};
-  Result<ScheduleAttr> schedule =
-      parseSchedule(mod, spec.schedule, spec.aligned);
-  if (!schedule)
-    return Error{schedule.error()};
+  Result<GivenSchedule> given = parseSchedule(mod, spec.schedule, spec.aligned);
+  if (!given)
+    return Error{given.error()};
   KernelModule result;
   result.module = mod.impl().inlined.get().clone();
   // Only the mod itself: the file's data functions and helpers are not
@@ -134,14 +172,13 @@ Result<KernelModule> attn::buildKernelModule(const Mod &mod,
     else // The data functions are gone.
       entry.removeCaptureAttrsAttr();
   }
-  appendFunction(*result.module, mod, spec, *schedule);
+  appendFunction(*result.module, mod, spec, *given);
   Result<void> prepared = mod.impl().collect("cannot be compiled", [&] {
     mlir::PassManager pm(&mod.impl().context);
     pm.addPass(mlir::createCanonicalizerPass());
     mlir::attn::AttnSelectSchedulePassOptions options;
     options.target = target;
     options.aligned = spec.aligned;
-    options.problem = problem;
     pm.addPass(mlir::attn::createAttnSelectSchedulePass(options));
     return pm.run(*result.module);
   });
@@ -150,6 +187,7 @@ Result<KernelModule> attn::buildKernelModule(const Mod &mod,
   AttentionOp op;
   result.module->walk([&](AttentionOp found) { op = found; });
   llvm::raw_string_ostream(result.schedule) << *op.getSchedule();
+  result.plan = planOf(op);
   result.queryTile = op.getSchedule()->getQ();
   result.keyTile = op.getSchedule()->getKv();
   return result;

@@ -4,6 +4,7 @@
 
 #include "attn/API/Attention.h"
 #include "attn/Dialect/Attn/Transforms/Passes.h"
+#include "attn/Runtime/Guard.h"
 #include "attn/Runtime/Signature.h"
 
 #include "mlir/IR/BuiltinOps.h"
@@ -18,10 +19,17 @@ namespace attn {
 /// arguments, of run-time shape, each with its role. Canonicalisation may have
 /// dropped captures of programs that do nothing.
 struct KernelModule {
+  /// A kernel that a launch takes if the guard holds, and none before it.
+  struct Planned {
+    Guard guard;
+    std::string schedule; ///< as text
+  };
+
   static constexpr const char *function = "attention";
 
   mlir::OwningOpRef<mlir::ModuleOp> module;
-  std::string schedule; ///< as text
+  std::string schedule;      ///< of this module, as text
+  std::vector<Planned> plan; ///< of all launches; the last guard always holds
   int64_t queryTile = 0, keyTile = 0;
 };
 
@@ -29,15 +37,14 @@ struct KernelModule {
 /// attn-select-schedule if `spec` has none. The caller holds the mod's mutex.
 /// Errors: dimensions that attention does not take; a schedule that does not
 /// parse.
-Result<KernelModule> buildKernelModule(
-    const Mod &mod, const KernelSpec &spec, const char *target,
-    mlir::attn::ProblemKind problem = mlir::attn::ProblemKind::Any);
+Result<KernelModule> buildKernelModule(const Mod &mod, const KernelSpec &spec,
+                                       const char *target);
 
 /// What a launch of the function `name` in `module`, lowered or not, fills.
 Signature signatureIn(mlir::ModuleOp module, const std::string &name);
 
-/// Whether the schedule `text` gives copies to warps of their own. Errors: it
-/// does not parse.
+/// Whether the schedule `text`, or the last of variants, gives copies to warps
+/// of their own. Errors: it does not parse.
 Result<bool> scheduleHasProducers(const Mod &mod, const std::string &text);
 
 } // namespace attn

@@ -167,7 +167,7 @@ private:
                 : keyword == "shared-bytes" ? words.number(entry.sharedBytes)
                 : keyword == "tiles"        ? words.number(entry.queryTile) &&
                                            words.number(entry.keyTile)
-                                            : false;
+                                     : false;
     return read && words.atEnd();
   }
 

@@ -175,6 +175,15 @@ public:
                    void *stream = nullptr,
                    const TileLists *tiles = nullptr) const;
 
+  /// Compiles and loads all that launches of these sizes take (batch, heads,
+  /// queries and keys count), with memory as KernelSpec says. After it run()
+  /// compiles nothing, and can be captured into a graph; a kernel that needs
+  /// lists of tiles is given them then. Otherwise the first launch that takes
+  /// another kernel compiles it, and fails in a stream capture.
+  Result<void> prepare(const ProblemSizes &sizes) const;
+  /// The same for launches of any sizes.
+  Result<void> prepare() const;
+
   /// Whether the tiles to visit come from lists; otherwise the kernel computes
   /// which they are.
   bool needsTileLists() const;

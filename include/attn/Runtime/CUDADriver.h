@@ -33,6 +33,7 @@ struct IpcHandle {
 using DeviceAttribute = int;
 using FunctionAttribute = int;
 using JitOption = int;
+using CaptureStatus = int;
 using TensorMapSize = unsigned long;
 using TensorMapDataType = int;
 using TensorMapInterleave = int;

@@ -1,6 +1,6 @@
-// A compiled kernel as bytes: what a launch needs and nothing else. Made without
-// a device or a driver (attn-translate --attn-to-image), loaded without MLIR or
-// LLVM; what a cache or an ahead-of-time build stores.
+// A compiled kernel as bytes: what a launch needs and nothing else. Made
+// without a device or a driver (attn-translate --attn-to-image), loaded without
+// MLIR or LLVM; what a cache or an ahead-of-time build stores.
 #ifndef ATTN_RUNTIME_KERNELIMAGE_H
 #define ATTN_RUNTIME_KERNELIMAGE_H
 

@@ -35,8 +35,10 @@ namespace {
 /// are i32: the launch has at most 2^31 tasks.
 class TaskOrder {
 public:
-  TaskOrder(scf::ForallOp forall, gpu::GPUFuncOp kernel)
-      : forall(forall), kernel(kernel), b(forall.getLoc(), forall) {
+  /// `cacheBytes`: of the schedule.
+  TaskOrder(scf::ForallOp forall, gpu::GPUFuncOp kernel, int64_t cacheBytes)
+      : forall(forall), kernel(kernel), b(forall.getLoc(), forall),
+        cacheBytes(cacheBytes) {
     for (Value size : forall.getUpperBound(b))
       sizes.push_back(i32(size));
   }
@@ -105,7 +107,6 @@ private:
   /// How many query heads read so many keys and values; at least one, at most
   /// all `heads`.
   Value headsTogether(Value heads) {
-    constexpr int64_t cacheBytes = 8 << 20;
     Value key = parameterOf(kernel, Role::Key),
           value = parameterOf(kernel, Role::Value);
     auto keyType = cast<MemRefType>(key.getType());
@@ -142,6 +143,7 @@ private:
   ImplicitLocOpBuilder b;
   SmallVector<Value> sizes; ///< batches, heads, query tiles
   bool equalLengths = false;
+  int64_t cacheBytes;
 };
 
 } // namespace
@@ -193,7 +195,8 @@ static LogicalResult convertKernel(func::FuncOp func) {
   gpu::ReturnOp::create(builder, func.getLoc());
   terminator->erase();
   func.erase();
-  TaskOrder order(*kernel.getOps<scf::ForallOp>().begin(), kernel);
+  TaskOrder order(*kernel.getOps<scf::ForallOp>().begin(), kernel,
+                  schedule.getCache());
   if (schedule.getPersistent())
     order.drawTasks();
   else

@@ -332,3 +332,8 @@ func.func @attention_c6(%q: tensor<1x1x4x8xf16>, %slopes: tensor<4xf32>) {
 // schedule_c6: two blocks of more threads have too few registers.
 // expected-error @+1 {{expects 'blocks' 1, or 2 with 4 warps, got 2}}
 #schedule = #attn.schedule<q = 128, kv = 64, warps = 8, producers = 4, blocks = 2>
+
+// -----
+
+// expected-error @+1 {{expects 'cache' from 1 to 2147483647 bytes, got 0}}
+#cache = #attn.schedule<q = 64, kv = 64, cache = 0>

@@ -12,6 +12,7 @@
 #include <vector>
 
 using namespace attn;
+using attn::cuda::FakeCUDA;
 
 namespace {
 
@@ -55,14 +56,14 @@ bool hasRoles(const KernelSpec &spec) {
 /// Runs on tensors of 1 batch, 2 heads, `length` positions and 64 channels in
 /// one buffer, rows `stride` elements apart.
 Result<void> run(const AttentionKernel &kernel, std::vector<uint16_t> &memory,
-                 int64_t stride, int64_t length = 300) {
+                 int64_t stride, int64_t length = 300, void *stream = nullptr) {
   memory.resize(2 * length * stride);
   TensorView view;
   view.data = memory.data();
   view.type = ElementType::BF16;
   view.sizes = {1, 2, length, 64};
   view.strides = {2 * length * stride, length * stride, stride};
-  return kernel.run(view, view, view, {}, view);
+  return kernel.run(view, view, view, {}, view, nullptr, stream);
 }
 
 } // namespace
@@ -212,4 +213,66 @@ attn.mod @documents(%table: tensor<?xi32>, %n: i32)
   EXPECT_TRUE(transposed) << transposed.error();
   Result<int64_t> pairs = finder->countPairs(sizes, captures);
   EXPECT_TRUE(pairs) << pairs.error();
+}
+
+TEST_F(CUDAKernelTest, WhatIsPreparedIsNotCompiledAgain) {
+  FakeCUDA &fake = *useFakeCUDA();
+  ManyTasks many(1);
+  Result<AttentionKernel> kernel =
+      AttentionKernel::compile(plainMod(), specOf(ElementType::BF16));
+  ASSERT_TRUE(kernel) << kernel.error();
+  int first = fake.loadedModules;
+  ProblemSizes sizes;
+  sizes.heads = 2, sizes.queries = sizes.keys = 300;
+  Result<void> prepared = kernel->prepare(sizes);
+  ASSERT_TRUE(prepared) << prepared.error();
+  EXPECT_EQ(fake.loadedModules, first + 1); // the one for short rows
+  ASSERT_TRUE(kernel->prepare(sizes));
+  EXPECT_EQ(fake.loadedModules, first + 1);
+  prepared = kernel->prepare();
+  ASSERT_TRUE(prepared) << prepared.error();
+  int all = fake.loadedModules;
+  EXPECT_GT(all, first + 1);
+  for (int64_t length : {1, 64, 300, 2000}) {
+    std::vector<uint16_t> memory;
+    (void)run(*kernel, memory, 64, length); // refused by this GPU
+    EXPECT_EQ(fake.loadedModules, all) << length;
+  }
+}
+
+TEST_F(CUDAKernelTest, AStreamCaptureTakesWhatIsPrepared) {
+  FakeCUDA &fake = *useFakeCUDA();
+  ManyTasks many(1);
+  KernelSpec spec = specOf(ElementType::BF16);
+  spec.schedule = "#attn.variants<[<short_rows(100) -> <q = 64, kv = 32>>, "
+                  "<always -> <q = 64, kv = 16>>]>";
+  Result<AttentionKernel> kernel = AttentionKernel::compile(plainMod(), spec);
+  ASSERT_TRUE(kernel) << kernel.error();
+  int stream = 0;
+  std::vector<uint16_t> memory;
+  fake.isCapturing = true;
+  Result<void> unprepared = run(*kernel, memory, 64, 100, &stream);
+  Result<void> compiled = run(*kernel, memory, 64, 101, &stream);
+  ProblemSizes sizes;
+  sizes.queries = sizes.keys = 100;
+  Result<void> prepared = kernel->prepare(sizes);
+  Result<void> done = run(*kernel, memory, 64, 100, &stream);
+  fake.isCapturing = false;
+  ASSERT_FALSE(unprepared);
+  EXPECT_EQ(unprepared.error(),
+            "expects AttentionKernel::prepare() for these sizes and this "
+            "memory before a stream capture: the kernel is not compiled yet");
+  EXPECT_TRUE(compiled) << compiled.error();
+  EXPECT_TRUE(prepared) << prepared.error();
+  EXPECT_TRUE(done) << done.error();
+}
+
+TEST_F(CUDAKernelTest, VariantsAllHaveProducersOrNone) {
+  KernelSpec spec = specOf(ElementType::BF16);
+  spec.schedule = "#attn.variants<[<short_rows(100) -> <q = 64, kv = 32, warps "
+                  "= 4, producers = 4>>, <always -> <q = 64, kv = 16>>]>";
+  Result<AttentionKernel> kernel = AttentionKernel::compile(plainMod(), spec);
+  ASSERT_FALSE(kernel);
+  EXPECT_EQ(kernel.error(),
+            "expects variants that all have producers, or none");
 }

@@ -505,6 +505,10 @@ extern "C" Status cuStreamCreate(Stream *stream, unsigned) {
   return kSuccess;
 }
 extern "C" Status cuStreamDestroy_v2(Stream) { return kSuccess; }
+extern "C" Status cuStreamIsCapturing(Stream, CaptureStatus *status) {
+  *status = state.isCapturing;
+  return kSuccess;
+}
 extern "C" Status cuStreamSynchronize(Stream) {
   note("synchronize");
   return state.asyncStatus;

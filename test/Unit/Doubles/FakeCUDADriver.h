@@ -21,6 +21,8 @@ struct FakeCUDA {
   double fillMilliseconds = 1000;
   /// What synchronising calls return: a kernel that failed while it ran.
   int asyncStatus = 0;
+  /// Whether streams are being captured.
+  bool isCapturing = false;
   /// One letter per call: F fill, C copy, E event, K kernel.
   std::string calls;
   /// The same in words, a line each, with sizes and names: "fill 131072",

@@ -26,6 +26,7 @@ using TensorMapInterleave = CUtensorMapInterleave;
 using TensorMapSwizzle = CUtensorMapSwizzle;
 using TensorMapL2Promotion = CUtensorMapL2promotion;
 using TensorMapFill = CUtensorMapFloatOOBfill;
+using CaptureStatus = CUstreamCaptureStatus;
 
 #define ATTN_CUDA_ENTRY(member, symbol, parameters)                            \
   static_assert(                                                               \

@@ -103,16 +103,17 @@ TEST(KernelImage, IsRefusedWithLinesThatMeanNothing) {
   ASSERT_TRUE(KernelImage::load(withBody("target a b\nkernel k\n" + end)));
   for (const char *line :
        {"", "colour red", "threads 3", "kernel ", "parameter query memory 4"})
-    EXPECT_EQ(KernelImage::load(withBody(std::string(line) + "\n" + end))
-                  .error(),
-              "line 3 of the image means nothing: '" + std::string(line) + "'");
+    EXPECT_EQ(
+        KernelImage::load(withBody(std::string(line) + "\n" + end)).error(),
+        "line 3 of the image means nothing: '" + std::string(line) + "'");
   for (const char *line :
        {"threads", "threads -1", "threads 1 2", "threads 1x", "tiles 3",
         "threads 99999999999999999999", "parameter", "parameter querry scalar",
-        "parameter query", "parameter query memory", "parameter query memory 65",
-        "parameter capture memory 3", "parameter query tensor 3",
-        "parameter tensor_map of query", "parameter tensor_map of query rows",
-        "parameter query scalar 1", "parameter tensor_map of key rows 3 4"})
+        "parameter query", "parameter query memory",
+        "parameter query memory 65", "parameter capture memory 3",
+        "parameter query tensor 3", "parameter tensor_map of query",
+        "parameter tensor_map of query rows", "parameter query scalar 1",
+        "parameter tensor_map of key rows 3 4"})
     EXPECT_FALSE(KernelImage::load(
         withBody("kernel k\n" + std::string(line) + "\n" + end)))
         << line;

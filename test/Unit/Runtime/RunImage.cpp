@@ -54,18 +54,18 @@ public:
     }
     memory = orFail(cuda::Buffer::allocate(bytes()));
     const cuda::Driver &cu = *orFail(cuda::driver());
-    orFail(cu.check(cu.memcpyHtoDAsync(memory.address(), host.data(), bytes(),
-                                       nullptr),
-                    "cuMemcpyHtoDAsync"));
+    orFail(cu.check(
+        cu.memcpyHtoDAsync(memory.address(), host.data(), bytes(), nullptr),
+        "cuMemcpyHtoDAsync"));
   }
   void bind(Bindings &bindings, Role role) const {
     bindings.memory({role}, memory.data(), sizes);
   }
   void read() {
     const cuda::Driver &cu = *orFail(cuda::driver());
-    orFail(cu.check(cu.memcpyDtoHAsync(host.data(), memory.address(), bytes(),
-                                       nullptr),
-                    "cuMemcpyDtoHAsync"));
+    orFail(cu.check(
+        cu.memcpyDtoHAsync(host.data(), memory.address(), bytes(), nullptr),
+        "cuMemcpyDtoHAsync"));
     orFail(cu.check(cu.streamSynchronize(nullptr), "cuStreamSynchronize"));
   }
   float at(int64_t row, int64_t channel) const {
@@ -134,11 +134,11 @@ int main(int argc, char **argv) {
   q.bind(bindings, Role::Query), k.bind(bindings, Role::Key);
   v.bind(bindings, Role::Value), out.bind(bindings, Role::Out);
   int64_t tile = kernels[0].entry().queryTile;
-  orFail(kernels[0].launch(
-      s.batch * s.heads * ((s.queries + tile - 1) / tile), bindings, nullptr));
+  orFail(kernels[0].launch(s.batch * s.heads * ((s.queries + tile - 1) / tile),
+                           bindings, nullptr));
   out.read();
   double error = errorOf(s, q, k, v, out, causal);
-  std::printf("%s for %s: largest error %.5f\n", kernels[0].entry().name.c_str(),
-              image.target.c_str(), error);
+  std::printf("%s for %s: largest error %.5f\n",
+              kernels[0].entry().name.c_str(), image.target.c_str(), error);
   return error < 0.02 ? 0 : 1;
 }

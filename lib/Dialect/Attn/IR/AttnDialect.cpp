@@ -28,6 +28,52 @@ AsmPrinter &mlir::operator<<(AsmPrinter &printer, ::attn::Role role) {
 #define GET_ATTRDEF_CLASSES
 #include "attn/Dialect/Attn/IR/AttnAttrs.cpp.inc"
 
+FailureOr<::attn::Guard> FieldParser<::attn::Guard>::parse(AsmParser &parser) {
+  SMLoc place = parser.getCurrentLocation();
+  std::string name;
+  if (parser.parseKeywordOrString(&name))
+    return failure();
+  std::optional<::attn::Guard::Kind> kind = ::attn::guardNamed(name);
+  if (!kind)
+    return parser.emitError(place) << "expects a guard, got '" << name << "'";
+  ::attn::Guard guard{*kind, {}};
+  auto number = [&]() -> ParseResult {
+    return parser.parseInteger(guard.numbers.emplace_back());
+  };
+  if (parser.parseCommaSeparatedList(AsmParser::Delimiter::OptionalParen,
+                                     number))
+    return failure();
+  if (guard.numbers.size() != ::attn::numberCount(*kind))
+    return parser.emitError(place)
+           << "expects " << ::attn::numberCount(*kind) << " numbers for '"
+           << name << "', got " << guard.numbers.size();
+  for (int64_t value : guard.numbers)
+    if (value < 1 || value > INT32_MAX)
+      return parser.emitError(place)
+             << "expects numbers from 1 to 2147483647, got " << value;
+  return guard;
+}
+
+AsmPrinter &mlir::operator<<(AsmPrinter &printer, const ::attn::Guard &guard) {
+  printer << ::attn::toString(guard.kind);
+  if (guard.numbers.empty())
+    return printer;
+  printer << "(";
+  llvm::interleaveComma(guard.numbers, printer.getStream());
+  return printer << ")";
+}
+
+LogicalResult VariantsAttr::verify(function_ref<InFlightDiagnostic()> emitError,
+                                   ArrayRef<VariantAttr> variants) {
+  auto isLast = [](VariantAttr variant) {
+    return variant.getGuard().kind == ::attn::Guard::Kind::Always;
+  };
+  if (variants.empty() || !isLast(variants.back()) ||
+      llvm::any_of(variants.drop_back(), isLast)) // C1
+    return emitError() << "expects the last guard, and no other, to be always";
+  return success();
+}
+
 void AttnDialect::initialize() {
   addAttributes<
 #define GET_ATTRDEF_LIST
@@ -44,7 +90,7 @@ LogicalResult ScheduleAttr::verify(function_ref<InFlightDiagnostic()> emitError,
                                    int64_t stages, bool aligned,
                                    int64_t producers, bool pingpong,
                                    bool persistent, int64_t queries, bool drain,
-                                   int64_t blocks, bool eager) {
+                                   int64_t blocks, bool eager, int64_t cache) {
   // C1
   for (auto [name, size] : {std::pair("q", q), std::pair("kv", kv)})
     if (size < 16 || size > 1024 || size % 16 != 0)
@@ -85,5 +131,9 @@ LogicalResult ScheduleAttr::verify(function_ref<InFlightDiagnostic()> emitError,
   // C7
   if (eager && queries != 2)
     return emitError() << "expects 'eager' to go with 2 'queries'";
+  // C8
+  if (cache < 1 || cache > INT32_MAX)
+    return emitError() << "expects 'cache' from 1 to 2147483647 bytes, got "
+                       << cache;
   return success();
 }

@@ -2,6 +2,7 @@
 // attention is free to choose is chosen here.
 #include "attn/Dialect/Attn/Transforms/Passes.h"
 
+#include "attn/Analysis/MaskLogic.h"
 #include "attn/Dialect/Attn/IR/AttnDialect.h"
 
 #include "mlir/IR/BuiltinOps.h"
@@ -110,7 +111,54 @@ static ScheduleAttr selectForSM90a(AttentionOp op, ProblemKind problem) {
                            /*persistent=*/true,
                            /*queries=*/twoQueries ? 2 : 1,
                            /*drain=*/op.getValueDim() <= op.getHeadDim(),
-                           /*blocks=*/1, eager);
+                           /*blocks=*/1, eager, /*cache=*/8 << 20);
+}
+
+/// The kernels of sm_90a and their launches. Up to 64 channels, two groups of
+/// 64 rows take 1.25 times as long for a row as three, and yet may have done
+/// first. Which rows are short depends on their width (docs/performance.md).
+/// Lists are for the tiles of one kernel.
+static VariantsAttr variantsForSM90a(AttentionOp op) {
+  using ::attn::Guard;
+  SmallVector<VariantAttr> variants;
+  auto add = [&](Guard::Kind kind, std::vector<int64_t> numbers,
+                 ProblemKind problem) {
+    variants.push_back(VariantAttr::get(op.getContext(),
+                                        Guard{kind, std::move(numbers)},
+                                        selectForSM90a(op, problem)));
+  };
+  int64_t widest = std::max(op.getHeadDim(), op.getValueDim());
+  ModOp mod = op.lookupMod();
+  bool hasLists = mod && mod.hasMask() && mod.standsAlone() &&
+                  !MaskLogic(mod.getMask()).hasOneRun;
+  if (!hasLists) {
+    add(Guard::Kind::FewTasks, {64}, ProblemKind::FewTasks);
+    if (widest <= 64)
+      add(Guard::Kind::FewRounds, {128, 192, 125}, ProblemKind::FewRounds);
+    add(Guard::Kind::ShortRows,
+        {widest <= 128   ? 1024
+         : widest <= 192 ? 2048
+                         : 512},
+        ProblemKind::ShortRows);
+  }
+  add(Guard::Kind::Always, {}, ProblemKind::Any);
+  return VariantsAttr::get(op.getContext(), variants);
+}
+
+/// Writes what `op` has not: the schedule for `problem`, and for sm_90a the
+/// variants. Of variants that are given, the last is the schedule.
+static void select(AttentionOp op, StringRef target, bool aligned,
+                   ProblemKind problem) {
+  if (op.getSchedule())
+    return;
+  if (std::optional<VariantsAttr> given = op.getVariants())
+    return op.setScheduleAttr(given->getVariants().back().getSchedule());
+  if (target == "cpu")
+    return op.setScheduleAttr(selectForCPU(op, aligned));
+  if (target == "sm80")
+    return op.setScheduleAttr(selectForSM80(op, aligned));
+  op.setScheduleAttr(selectForSM90a(op, problem));
+  op.setVariantsAttr(variantsForSM90a(op));
 }
 
 namespace {
@@ -125,12 +173,8 @@ struct AttnSelectSchedulePass
           << "expects 'target' cpu, sm80 or sm90a, got '" << target << "'";
       return signalPassFailure();
     }
-    getOperation().walk([&](AttentionOp op) {
-      if (!op.getSchedule())
-        op.setScheduleAttr(target == "cpu"    ? selectForCPU(op, aligned)
-                           : target == "sm80" ? selectForSM80(op, aligned)
-                                              : selectForSM90a(op, problem));
-    });
+    getOperation().walk(
+        [&](AttentionOp op) { select(op, target, aligned, problem); });
   }
 };
 } // namespace

@@ -35,6 +35,9 @@ def Attn_ScheduleAttr : AttrDef<Attn_Dialect, "Schedule"> {
       a step come before the values of the step before, one more tile of values
       has a place, and the output drains while the next task begins.
 
+    - `cache`: bytes of keys and values that heads whose tasks a GPU does together
+      may have: a part of its L2 cache.
+
     Constraints:
     - C1: `q` and `kv` are multiples of 16 from 16 to 1024.
     - C2: `warps` is 1 to 16, and the rows of one warp are a multiple of 16.
@@ -46,6 +49,7 @@ def Attn_ScheduleAttr : AttrDef<Attn_Dialect, "Schedule"> {
       `queries` is 1 or 2, and 2 only where `persistent`; `blocks` is 1 or 2, and 2
       only with 4 warps.
     - C7: `eager` needs `queries` 2.
+    - C8: `cache` is 1 to 2147483647.
 
     Examples: `#attn.schedule<q = 128, kv = 64, warps = 4>`,
     `#attn.schedule<q = 128, kv = 128, warps = 8, stages = 2, producers = 4, pingpong = true>`
@@ -60,15 +64,56 @@ def Attn_ScheduleAttr : AttrDef<Attn_Dialect, "Schedule"> {
     DefaultValuedParameter<"int64_t", "1">:$queries,
     DefaultValuedParameter<"bool", "false">:$drain,
     DefaultValuedParameter<"int64_t", "1">:$blocks,
-    DefaultValuedParameter<"bool", "false">:$eager);
+    DefaultValuedParameter<"bool", "false">:$eager,
+    DefaultValuedParameter<"int64_t", "8388608">:$cache);
   // A block for each task, output from registers.
   let builders = [AttrBuilder<(ins "int64_t":$q, "int64_t":$kv, "int64_t":$warps,
       "int64_t":$stages, "bool":$aligned, "int64_t":$producers, "bool":$pingpong), [{
     return $_get($_ctxt, q, kv, warps, stages, aligned, producers, pingpong,
                  /*persistent=*/false, /*queries=*/int64_t(1), /*drain=*/false,
-                 /*blocks=*/int64_t(1), /*eager=*/false);
+                 /*blocks=*/int64_t(1), /*eager=*/false,
+                 /*cache=*/int64_t(8) << 20);
   }]>];
   let assemblyFormat = "`<` struct(params) `>`";
+  let genVerifyDecl = 1;
+}
+
+def Attn_VariantAttr : AttrDef<Attn_Dialect, "Variant"> {
+  let mnemonic = "variant";
+  let summary = "a schedule, and for which launches it is";
+  let description = [{
+    The guard is a condition on the sizes of a launch and on the GPU
+    (attn/Runtime/Guard.h):
+
+    - `few_tasks(rows)`: query tiles of `rows` are at most as many as
+      multiprocessors.
+    - `few_rounds(rows, than, percent)`: in query tiles of `rows` the busiest
+      multiprocessor has done before it would have in tiles of `than`, though a
+      row takes `percent` of the time.
+    - `short_rows(keys)`: at most `keys` keys.
+    - `always`.
+
+    Example: `#attn.variant<short_rows(1024) -> #attn.schedule<q = 64, kv = 64>>`
+  }];
+  let parameters = (ins "::attn::Guard":$guard, "ScheduleAttr":$schedule);
+  let assemblyFormat = "`<` $guard `->` $schedule `>`";
+}
+
+def Attn_VariantsAttr : AttrDef<Attn_Dialect, "Variants"> {
+  let mnemonic = "variants";
+  let summary = "every schedule that a launch may take";
+  let description = [{
+    A launch takes the first one whose guard holds. Written by
+    `attn-select-schedule`, or by hand.
+
+    Constraints:
+    - C1: the last guard, and no other, is `always`.
+
+    Example: `#attn.variants<[<few_tasks(64) -> <q = 64, kv = 64>>,
+    <always -> <q = 128, kv = 64>>]>`
+  }];
+  let parameters = (ins ArrayRefParameter<"VariantAttr">:$variants);
+  let assemblyFormat = "`<` `[` $variants `]` `>`";
   let genVerifyDecl = 1;
 }
 

@@ -2,6 +2,7 @@
 #ifndef ATTN_DIALECT_ATTN_IR_ATTNDIALECT_H
 #define ATTN_DIALECT_ATTN_IR_ATTNDIALECT_H
 
+#include "attn/Runtime/Guard.h"
 #include "attn/Runtime/Signature.h"
 
 #include "mlir/Bytecode/BytecodeOpInterface.h"
@@ -22,7 +23,19 @@ template <> struct FieldParser<::attn::Role> {
   static FailureOr<::attn::Role> parse(AsmParser &parser);
 };
 AsmPrinter &operator<<(AsmPrinter &printer, ::attn::Role role);
+/// A guard with its numbers in parentheses.
+template <> struct FieldParser<::attn::Guard> {
+  static FailureOr<::attn::Guard> parse(AsmParser &parser);
+};
+AsmPrinter &operator<<(AsmPrinter &printer, const ::attn::Guard &guard);
 } // namespace mlir
+
+namespace attn {
+inline llvm::hash_code hash_value(const Guard &guard) {
+  return llvm::hash_combine(guard.kind,
+                            llvm::hash_combine_range(guard.numbers));
+}
+} // namespace attn
 
 #define GET_ATTRDEF_CLASSES
 #include "attn/Dialect/Attn/IR/AttnAttrs.h.inc"

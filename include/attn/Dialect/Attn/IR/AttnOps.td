@@ -226,7 +226,8 @@ def Attn_AttentionOp : Attn_Op<"attention", [Pure,
         lse[b,h,q] = log sum exp t, natural logarithm
 
     A row whose mask is empty gives out = 0 and lse = -inf. `scale` defaults to
-    1 / sqrt(head dimension).
+    1 / sqrt(head dimension). A lowering makes a kernel of `schedule`; `variants`
+    are all that a launch may take.
 
     Example:
 
@@ -252,7 +253,8 @@ def Attn_AttentionOp : Attn_Op<"attention", [Pure,
                        Variadic<Attn_Capture>:$captures,
                        OptionalAttr<FlatSymbolRefAttr>:$mod,
                        OptionalAttr<F32Attr>:$scale,
-                       OptionalAttr<Attn_ScheduleAttr>:$schedule);
+                       OptionalAttr<Attn_ScheduleAttr>:$schedule,
+                       OptionalAttr<Attn_VariantsAttr>:$variants);
   let results = (outs Attn_FloatTensor:$out, Optional<RankedTensorOf<[F32]>>:$lse);
   let assemblyFormat = [{
     $query `,` $key `,` $value (`mod` $mod^ (`(` $captures^ `)`)?)?

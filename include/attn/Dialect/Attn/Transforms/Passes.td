@@ -127,6 +127,24 @@ def AttnSelectSchedulePass : Pass<"attn-select-schedule", "::mlir::ModuleOp"> {
   let description = [{
     The only heuristic: tile sizes, warps and stages from the target, the element
     type and the head dimensions. An attention with a schedule keeps it.
+
+    On sm_90a, launches of other sizes take other kernels: `variants` lists the
+    schedules of all of them with the guards by which a launch chooses. `problem`
+    makes one of them the schedule, from which the pipelines make a kernel. Of
+    variants that are given the last, which is for any launch, is the schedule.
+
+    ```mlir
+    %o = attn.attention %q, %q, %q : (!t, !t, !t) -> !t
+    ```
+
+    becomes
+
+    ```mlir
+    %o = attn.attention %q, %q, %q {schedule = #attn.schedule<q = 128, ...>,
+      variants = #attn.variants<[<few_tasks(64) -> <q = 64, ...>>,
+        <short_rows(1024) -> <q = 128, ...>>, <always -> <q = 128, ...>>]>}
+      : (!t, !t, !t) -> !t
+    ```
   }];
   let options = [
     Option<"target", "target", "std::string", "\"cpu\"", "cpu, sm80 or sm90a">,
