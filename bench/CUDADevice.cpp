@@ -220,7 +220,10 @@ Result<Turn> CUDADevice::time(const std::function<Result<void>()> &work,
 } // namespace
 
 Result<std::unique_ptr<Device>> bench::createCUDADevice() {
-  Result<cuda::Device> ordinal = cuda::ensureContext();
+  // The first one that CUDA_VISIBLE_DEVICES shows.
+  if (Result<void> used = cuda::useDevice(0); !used)
+    return Error{used.error()};
+  Result<cuda::Device> ordinal = cuda::currentDevice();
   if (!ordinal)
     return Error{ordinal.error()};
   Result<cuda::DeviceInfo> info = cuda::deviceInfo(*ordinal);

@@ -150,6 +150,7 @@ struct CUDAKernel : public AttentionKernel::Impl {
   Mod mod;
   Choice best; ///< the family of kernels, and the memory that is expected
   std::vector<KernelModule::Planned> plan; ///< of the best family
+  cuda::Context context = nullptr;
   int64_t multiprocessors = 0;
   mutable std::mutex mutex;
   mutable std::map<Choice, Variant> variants;
@@ -202,6 +203,7 @@ const std::string &CUDAKernel::scheduleFor(const LaunchSizes &sizes) const {
 }
 
 Result<void> CUDAKernel::prepare(const ProblemSizes *sizes) const {
+  cuda::ContextScope scope(context);
   for (const KernelModule::Planned &planned : plan) {
     Choice choice = best;
     choice.schedule = planned.schedule;
@@ -248,6 +250,7 @@ Result<void> CUDAKernel::launch(const Variant &variant,
 Result<void> CUDAKernel::run(const KernelArguments &a) const {
   if (a.query.sizes[0] * a.query.sizes[1] * a.query.sizes[2] == 0)
     return {};
+  cuda::ContextScope scope(context);
   bool aligned = spec.aligned && isAligned(a.query) && isAligned(a.key) &&
                  isAligned(a.value) && isAligned(a.out);
   bool strided = spec.stridedCaptures || !haveUnitStrides(a.captures);
@@ -280,6 +283,7 @@ Result<void> CUDAKernel::writeEmptyRows(const KernelArguments &a) const {
   if (!driver)
     return Error{driver.error()};
   const cuda::Driver &cu = **driver;
+  cuda::ContextScope scope(context);
   auto stream = static_cast<cuda::Stream>(a.stream);
   auto [batches, heads, queries, channels] = a.out.sizes;
   if (batches * heads * queries == 0)
@@ -346,8 +350,19 @@ static KernelSpec withAlignment(const KernelSpec &spec) {
   return result;
 }
 
+/// The context that a spec asks for; null: the current one.
+static Result<cuda::Context> contextOf(const KernelSpec &spec) {
+  if (spec.device)
+    return cuda::primaryContext(*spec.device);
+  return cuda::Context(nullptr);
+}
+
 Result<void> attn::checkCUDAKernel(const Mod &mod, const KernelSpec &given) {
-  Result<cuda::Device> device = cuda::ensureContext();
+  Result<cuda::Context> context = contextOf(given);
+  if (!context)
+    return Error{context.error()};
+  cuda::ContextScope scope(*context);
+  Result<cuda::Device> device = cuda::currentDevice();
   if (!device)
     return Error{device.error()};
   KernelSpec spec = withAlignment(given);
@@ -375,10 +390,15 @@ Result<void> attn::checkCUDAKernel(const Mod &mod, const KernelSpec &given) {
 }
 
 AttentionImpl attn::createCUDAKernel(const Mod &mod, const KernelSpec &spec) {
-  Result<cuda::Device> device = cuda::ensureContext();
+  Result<cuda::Context> context = contextOf(spec);
+  if (!context)
+    return Error{context.error()};
+  cuda::ContextScope scope(*context);
+  Result<cuda::Device> device = cuda::currentDevice();
   if (!device)
     return Error{device.error()};
   auto impl = std::make_shared<CUDAKernel>(mod);
+  impl->context = cuda::currentContext();
   impl->spec = withAlignment(spec);
   Result<bool> sm90a = choosesSM90a(mod, impl->spec, *device);
   if (!sm90a)

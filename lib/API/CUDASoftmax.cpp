@@ -275,7 +275,7 @@ api::SoftmaxImpl api::createCUDASoftmax(const Mod &mod, ElementType scoreType,
   if (scoreType != ElementType::F32)
     return Error{"expects scores of type f32 on target cuda, got " +
                  std::string(toString(scoreType))};
-  if (Result<cuda::Device> device = cuda::ensureContext(); !device)
+  if (Result<cuda::Device> device = cuda::currentDevice(); !device)
     return Error{device.error()};
   std::lock_guard<std::mutex> lock(mod.impl().mutex);
   OwningOpRef<ModuleOp> module = buildModule(mod, probabilityType);

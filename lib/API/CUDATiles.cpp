@@ -30,7 +30,10 @@ struct CUDATileCode final : TileCode {
 struct CUDATileFinder final : TileFinder::Impl {
   using Impl::Impl;
 
+  cuda::Context context = nullptr;
+
   Result<std::unique_ptr<TileMemory>> allocate(int64_t bytes) const override {
+    cuda::ContextScope scope(context);
     auto memory = std::make_unique<DeviceTileMemory>();
     Result<cuda::Buffer> buffer = cuda::Buffer::allocate(bytes);
     if (!buffer)
@@ -45,6 +48,7 @@ struct CUDATileFinder final : TileFinder::Impl {
     Result<const cuda::Driver *> driver = cuda::driver();
     if (!driver)
       return Error{driver.error()};
+    cuda::ContextScope scope(context);
     return (*driver)->check(
         (*driver)->memsetD8Async(reinterpret_cast<cuda::DevicePointer>(data), 0,
                                  bytes, static_cast<cuda::Stream>(stream)),
@@ -66,6 +70,7 @@ struct CUDATileFinder final : TileFinder::Impl {
     Result<const cuda::Driver *> driver = cuda::driver();
     if (!driver)
       return Error{driver.error()};
+    cuda::ContextScope scope(context);
     auto onStream = static_cast<cuda::Stream>(stream);
     Result<void> copied = (*driver)->check(
         (*driver)->memcpyDtoHAsync(
@@ -89,6 +94,7 @@ struct CUDATileFinder final : TileFinder::Impl {
     Result<KernelImage> image = compileCUDAImage(mod, module, /*exact=*/true);
     if (!image)
       return Error{image.error()};
+    cuda::ContextScope scope(context);
     Result<std::vector<cuda::LoadedKernel>> loaded =
         cuda::LoadedKernel::load(*image);
     if (!loaded)
@@ -106,8 +112,9 @@ struct CUDATileFinder final : TileFinder::Impl {
 
 Result<std::shared_ptr<TileFinder::Impl>>
 attn::createCUDATileFinder(const Mod &mod) {
-  if (Result<cuda::Device> device = cuda::ensureContext(); !device)
+  if (Result<cuda::Device> device = cuda::currentDevice(); !device)
     return Error{device.error()};
-  return std::shared_ptr<TileFinder::Impl>(
-      std::make_shared<CUDATileFinder>(mod));
+  auto finder = std::make_shared<CUDATileFinder>(mod);
+  finder->context = cuda::currentContext();
+  return std::shared_ptr<TileFinder::Impl>(finder);
 }

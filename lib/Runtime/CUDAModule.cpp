@@ -2,6 +2,8 @@
 // context, device properties, module, launch, memory.
 #include "attn/Runtime/CUDADriver.h"
 
+#include <map>
+#include <mutex>
 #include <utility>
 #include <vector>
 
@@ -14,24 +16,62 @@ using namespace attn::cuda;
   if (Result<void> ok = (table).check(call, what); !ok)                        \
     return Error { ok.error() }
 
-Result<Device> cuda::ensureContext() {
+Context cuda::currentContext() {
+  Context context = nullptr;
+  if (Result<const Driver *> table = driver())
+    (*table)->ctxGetCurrent(&context);
+  return context;
+}
+
+Result<Device> cuda::currentDevice() {
   Result<const Driver *> table = driver();
   if (!table)
     return Error{table.error()};
   const Driver &cu = **table;
-  Context context = nullptr;
-  ATTN_CUDA_TRY(cu, "cuCtxGetCurrent", cu.ctxGetCurrent(&context));
+  if (!currentContext())
+    return Error{"no CUDA context is current on this thread: expects "
+                 "KernelSpec::device, or a context that the caller makes "
+                 "current (attn::cuda::useDevice)"};
   Device device = 0;
-  if (context) {
-    ATTN_CUDA_TRY(cu, "cuCtxGetDevice", cu.ctxGetDevice(&device));
-    return device;
-  }
-  ATTN_CUDA_TRY(cu, "cuDeviceGet", cu.deviceGet(&device, 0));
-  // Retained once and for all: other libraries of the process use it too.
-  ATTN_CUDA_TRY(cu, "cuDevicePrimaryCtxRetain",
-                cu.devicePrimaryCtxRetain(&context, device));
-  ATTN_CUDA_TRY(cu, "cuCtxSetCurrent", cu.ctxSetCurrent(context));
+  ATTN_CUDA_TRY(cu, "cuCtxGetDevice", cu.ctxGetDevice(&device));
   return device;
+}
+
+Result<Context> cuda::primaryContext(int ordinal) {
+  Result<const Driver *> table = driver();
+  if (!table)
+    return Error{table.error()};
+  const Driver &cu = **table;
+  Device device = 0;
+  if (cu.deviceGet(&device, ordinal) != kSuccess)
+    return Error{"there is no GPU " + std::to_string(ordinal)};
+  static std::mutex mutex;
+  static std::map<Device, Context> retained;
+  std::lock_guard<std::mutex> lock(mutex);
+  Context &context = retained[device];
+  if (!context)
+    ATTN_CUDA_TRY(cu, "cuDevicePrimaryCtxRetain",
+                  cu.devicePrimaryCtxRetain(&context, device));
+  return context;
+}
+
+Result<void> cuda::useDevice(int ordinal) {
+  Result<Context> context = primaryContext(ordinal);
+  if (!context)
+    return Error{context.error()};
+  return (*driver())->check((*driver())->ctxSetCurrent(*context),
+                            "cuCtxSetCurrent");
+}
+
+ContextScope::ContextScope(Context context) : before(currentContext()) {
+  changed = context && context != before;
+  if (changed)
+    (*driver())->ctxSetCurrent(context);
+}
+
+ContextScope::~ContextScope() {
+  if (changed)
+    (*driver())->ctxSetCurrent(before);
 }
 
 Result<DeviceInfo> cuda::deviceInfo(Device device) {
@@ -81,7 +121,7 @@ Result<FunctionInfo> cuda::functionInfo(Function function) {
 }
 
 Result<void> cuda::setDynamicSharedMemory(Function function, int64_t bytes) {
-  Result<Device> device = ensureContext();
+  Result<Device> device = currentDevice();
   if (!device)
     return Error{device.error()};
   const Driver &cu = **driver();
@@ -128,12 +168,10 @@ static std::string textOf(const std::vector<char> &buffer) {
 }
 
 Result<Module> Module::fromPTX(const std::string &ptx) {
-  if (Result<Device> device = ensureContext(); !device)
+  if (Result<Device> device = currentDevice(); !device)
     return Error{device.error()};
   const Driver &cu = **driver();
-  Context context = nullptr;
-  ATTN_CUDA_TRY(cu, "cuCtxGetCurrent", cu.ctxGetCurrent(&context));
-
+  Context context = currentContext();
   std::vector<char> info(16384, '\0'), errors(16384, '\0');
   auto sizeOf = [](const std::vector<char> &buffer) {
     return reinterpret_cast<void *>(uintptr_t(buffer.size() - 1));
@@ -175,14 +213,8 @@ Module::~Module() { unload(); }
 void Module::unload() {
   if (!handle)
     return;
-  const Driver &cu = **driver();
-  Context before = nullptr;
-  cu.ctxGetCurrent(&before);
-  if (before != context)
-    cu.ctxSetCurrent(context);
-  cu.moduleUnload(handle);
-  if (before != context)
-    cu.ctxSetCurrent(before);
+  ContextScope scope(context);
+  (*driver())->moduleUnload(handle);
   handle = nullptr;
 }
 
@@ -198,7 +230,7 @@ Result<Function> Module::function(const std::string &name) const {
 }
 
 Result<Buffer> Buffer::allocate(int64_t bytes) {
-  if (Result<Device> device = ensureContext(); !device)
+  if (Result<Device> device = currentDevice(); !device)
     return Error{device.error()};
   if (bytes == 0)
     return Buffer();
@@ -212,19 +244,23 @@ Result<Buffer> Buffer::allocate(int64_t bytes) {
                  " bytes, " + std::to_string(free) + " are free"};
   }
   ATTN_CUDA_TRY(cu, "cuMemAlloc", status);
-  return Buffer(pointer);
+  return Buffer(pointer, currentContext());
 }
 
-Buffer::Buffer(Buffer &&other) noexcept : pointer(other.take()) {}
+Buffer::Buffer(Buffer &&other) noexcept
+    : pointer(other.take()), context(other.context) {}
 
 Buffer &Buffer::operator=(Buffer &&other) noexcept {
   std::swap(pointer, other.pointer);
+  std::swap(context, other.context);
   return *this;
 }
 
 Buffer::~Buffer() {
-  if (pointer)
-    (*driver())->memFree(pointer);
+  if (!pointer)
+    return;
+  ContextScope scope(context);
+  (*driver())->memFree(pointer);
 }
 
 DevicePointer Buffer::take() { return std::exchange(pointer, 0); }

@@ -56,7 +56,7 @@ uint64_t TaskCounters::next() {
 
 /// Counters, and as many blocks as fit the GPU at once.
 Result<void> LoadedKernel::makePersistent() {
-  Result<Device> device = ensureContext();
+  Result<Device> device = currentDevice();
   if (!device)
     return Error{device.error()};
   Result<DeviceInfo> info = deviceInfo(*device);
@@ -110,6 +110,7 @@ Result<std::vector<LoadedKernel>> LoadedKernel::load(const KernelImage &image) {
 Result<BoundParameters> LoadedKernel::bind(Bindings &bindings) const {
   if (counters)
     bindings.word({Role::Counter}, counters->next());
+  ContextScope scope(module->owner());
   DriverTensorMaps maps;
   return BoundParameters::bind(description.signature, bindings, &maps);
 }
@@ -119,6 +120,7 @@ Result<void> LoadedKernel::launch(int64_t blocks,
                                   void *stream) const {
   if (blocks == 0)
     return {};
+  ContextScope scope(module->owner());
   if (blocks > INT32_MAX)
     return Error{"expects at most 2147483647 query tiles over all batches and "
                  "heads, got " +

@@ -136,7 +136,12 @@ struct KernelSpec {
   int64_t headDim = 64, valueDim = 64;
   bool lse = false;
   std::optional<float> scale; ///< 1/sqrt(headDim) if absent
-  std::string schedule;       ///< `#attn.schedule<...>`; empty: chosen
+  /// `#attn.schedule<...>`, or `#attn.variants<...>`; empty: chosen.
+  std::string schedule;
+  /// CUDA: the number of the GPU, whose primary context is used. Without it
+  /// compile() needs a current context. The kernel stays in that context, and
+  /// runs from any thread.
+  std::optional<int> device = std::nullopt;
   /// CUDA: whether every row of Q, K, V and O starts at a multiple of 16 bytes.
   bool aligned = true;
   /// CUDA: the kernel for every GPU, even where there is one for this GPU.
@@ -155,7 +160,8 @@ class TileLists; // attn/API/Tiles.h
 /// A compiled fused attention kernel. Thread-safe once compiled.
 class AttentionKernel {
 public:
-  /// CUDA: needs a current context; the PTX goes through the driver's JIT.
+  /// CUDA: the PTX goes through the driver's JIT. Errors: what `spec` asks for
+  /// is not for this target; no such GPU, or none is said.
   static Result<AttentionKernel> compile(const Mod &, const KernelSpec &);
 
   /// Whether compile() would take this, as far as that is known before code is
@@ -213,8 +219,8 @@ private:
 /// references. Not for production: the matrix grows with queries * keys.
 class SoftmaxKernel {
 public:
-  /// `scoreType`: F32 or F64 (CPU only; mods are evaluated in f32 all the same).
-  /// `probabilityType`: element type of the result.
+  /// `scoreType`: F32 or F64 (CPU only; mods are evaluated in f32 all the
+  /// same). `probabilityType`: element type of the result.
   static Result<SoftmaxKernel> compile(const Mod &, Target,
                                        ElementType scoreType,
                                        ElementType probabilityType);

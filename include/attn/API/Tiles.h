@@ -62,7 +62,8 @@ private:
 /// The compiled functions that find the tiles of one mask. Thread-safe.
 class TileFinder {
 public:
-  /// `queryTile` and `keyTile`: multiples of 16 from 16 to 1024.
+  /// `queryTile` and `keyTile`: multiples of 16 from 16 to 1024. CUDA: in the
+  /// current context, where the functions stay.
   static Result<TileFinder> compile(const Mod &mod, Target target,
                                     int64_t queryTile, int64_t keyTile);
 

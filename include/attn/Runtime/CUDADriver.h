@@ -86,10 +86,32 @@ struct Driver {
 /// what attn needs, no GPU.
 Result<const Driver *> driver();
 
-/// Makes sure that this thread has a current context: keeps the one it has, or
-/// takes the primary context (the one that cuBLAS, cuDNN and PyTorch use) of
-/// GPU 0. Returns the device. Errors: as driver().
-Result<Device> ensureContext();
+/// The device of this thread's current context. Errors: as driver(); there is
+/// no current context, and which GPU is meant is not for us to guess.
+Result<Device> currentDevice();
+
+/// The primary context of a GPU, the one that cuBLAS, cuDNN and PyTorch use. It
+/// is retained once and for all. Errors: as driver(); no GPU of this number.
+Result<Context> primaryContext(int ordinal);
+
+/// Makes primaryContext() current on this thread. Errors: the same.
+Result<void> useDevice(int ordinal);
+
+/// Makes a context current on this thread while it lives; null: leaves the one
+/// that is. Costs two calls where it is another one than before, else one.
+class ContextScope {
+public:
+  explicit ContextScope(Context context);
+  ~ContextScope();
+  ContextScope(const ContextScope &) = delete;
+  ContextScope &operator=(const ContextScope &) = delete;
+
+private:
+  Context before = nullptr;
+  bool changed = false;
+};
+/// Null without one.
+Context currentContext();
 
 /// What the choice of a kernel and the report of a measurement depend on.
 struct DeviceInfo {
@@ -165,6 +187,8 @@ public:
   /// What the JIT said: registers, spills. Empty if the code came from the
   /// driver's cache.
   const std::string &log() const { return jitLog; }
+  /// Where the code is loaded.
+  Context owner() const { return context; }
 
 private:
   Module(Context context, ModuleHandle handle, std::string log)
@@ -196,9 +220,11 @@ public:
   DevicePointer take();
 
 private:
-  explicit Buffer(DevicePointer pointer) : pointer(pointer) {}
+  Buffer(DevicePointer pointer, Context context)
+      : pointer(pointer), context(context) {}
 
   DevicePointer pointer = 0;
+  Context context = nullptr; ///< where it was allocated
 };
 
 } // namespace attn::cuda

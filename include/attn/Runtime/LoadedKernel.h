@@ -26,7 +26,8 @@ private:
   std::atomic<unsigned> turn{0};
 };
 
-/// One kernel, loaded into the context that was current.
+/// One kernel, loaded into the context that was current, in which it is
+/// launched from any thread.
 class LoadedKernel {
 public:
   /// All entries of the image, in its order. Errors: code for something else

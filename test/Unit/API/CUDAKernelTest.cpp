@@ -6,9 +6,11 @@
 
 #include "attn/API/Attention.h"
 #include "attn/API/Tiles.h"
+#include "attn/Runtime/CUDADriver.h"
 
 #include <gtest/gtest.h>
 
+#include <thread>
 #include <vector>
 
 using namespace attn;
@@ -42,6 +44,7 @@ Mod plainMod() {
 KernelSpec specOf(ElementType type) {
   KernelSpec spec;
   spec.target = Target::CUDA;
+  spec.device = 0;
   spec.type = type;
   return spec;
 }
@@ -186,6 +189,7 @@ attn.mod @causal
 /// Every function that finds tiles is launched with as many parameters as it
 /// has; a real driver reads past the end of fewer.
 TEST_F(CUDAKernelTest, ListsOfTilesAreLaunchedWithAllParameters) {
+  ASSERT_TRUE(cuda::useDevice(0));
   Result<Mod> mod = Mod::fromSource(R"(
 attn.mod @documents(%table: tensor<?xi32>, %n: i32)
   mask(%b: i32, %h: i32, %q: i32, %kv: i32) {
@@ -275,4 +279,36 @@ TEST_F(CUDAKernelTest, VariantsAllHaveProducersOrNone) {
   ASSERT_FALSE(kernel);
   EXPECT_EQ(kernel.error(),
             "expects variants that all have producers, or none");
+}
+
+TEST_F(CUDAKernelTest, TheDeviceIsSaid) {
+  std::thread([] {
+    KernelSpec spec = specOf(ElementType::F32);
+    spec.device.reset();
+    Result<AttentionKernel> kernel = AttentionKernel::compile(plainMod(), spec);
+    ASSERT_FALSE(kernel);
+    EXPECT_EQ(kernel.error().find("no CUDA context is current"), 0u)
+        << kernel.error();
+    spec.device = 3;
+    EXPECT_EQ(AttentionKernel::compile(plainMod(), spec).error(),
+              "there is no GPU 3");
+    EXPECT_EQ(AttentionKernel::check(plainMod(), spec).error(),
+              "there is no GPU 3");
+  }).join();
+}
+
+TEST_F(CUDAKernelTest, AKernelRunsFromAnyThread) {
+  KernelSpec spec = specOf(ElementType::BF16);
+  spec.portable = true;
+  Result<AttentionKernel> kernel = AttentionKernel::compile(plainMod(), spec);
+  ASSERT_TRUE(kernel) << kernel.error();
+  std::thread([&] {
+    ASSERT_EQ(cuda::currentContext(), nullptr);
+    std::vector<uint16_t> memory;
+    Result<void> done = run(*kernel, memory, 64);
+    EXPECT_TRUE(done) << done.error();
+    done = run(*kernel, memory, 65); // compiles the one for any rows
+    EXPECT_TRUE(done) << done.error();
+    EXPECT_EQ(cuda::currentContext(), nullptr);
+  }).join();
 }

@@ -45,8 +45,8 @@ FakeCUDA state;
 int contextObject, streamObject;
 std::map<DevicePointer, size_t> allocations;
 
-constexpr Status kInvalidValue = 1, kNoDevice = 100, kInvalidPtx = 218,
-                 kNotFound = 500, kNotReady = 600;
+constexpr Status kInvalidValue = 1, kNoDevice = 100, kInvalidContext = 201,
+                 kInvalidPtx = 218, kNotFound = 500, kNotReady = 600;
 } // namespace
 
 extern "C" FakeCUDA *fakeCUDA() { return &state; }
@@ -150,6 +150,8 @@ static ptx::Options machineOptions() {
   return options;
 }
 
+static thread_local Context current = nullptr;
+
 extern "C" Status cuInit(unsigned) {
   if (std::getenv("ATTN_PTX_RUN")) {
     state.runsKernels = true;
@@ -224,7 +226,6 @@ extern "C" Status cuDeviceGetPCIBusId(char *text, int length, Device) {
   return kSuccess;
 }
 
-static thread_local Context current = nullptr;
 extern "C" Status cuDevicePrimaryCtxRetain(Context *context, Device) {
   *context = reinterpret_cast<Context>(&contextObject);
   return kSuccess;
@@ -286,7 +287,7 @@ extern "C" Status cuModuleLoadDataEx(ModuleHandle *module, const void *image,
 }
 extern "C" Status cuModuleUnload(ModuleHandle module) {
   if (!current)
-    return 201; // CUDA_ERROR_INVALID_CONTEXT
+    return kInvalidContext;
   for (auto &[name, function] : module->functions)
     delete function;
   delete module;
@@ -357,6 +358,8 @@ extern "C" Status cuLaunchKernel(Function function, unsigned gridX,
                                  unsigned blockX, unsigned blockY,
                                  unsigned blockZ, unsigned sharedBytes, Stream,
                                  void **parameters, void **) {
+  if (!current)
+    return kInvalidContext;
   if (gridX == 0 ||
       blockX * blockY * blockZ >
           unsigned(function->attributes[kMaxThreadsPerBlock]) ||
@@ -378,6 +381,8 @@ extern "C" Status cuLaunchKernel(Function function, unsigned gridX,
 }
 
 extern "C" Status cuMemAlloc_v2(DevicePointer *pointer, size_t bytes) {
+  if (!current)
+    return kInvalidContext;
   if (bytes == 0)
     return kInvalidValue;
   if (state.usedBytes + bytes > state.memoryBytes)
@@ -391,6 +396,8 @@ extern "C" Status cuMemAlloc_v2(DevicePointer *pointer, size_t bytes) {
   return kSuccess;
 }
 extern "C" Status cuMemFree_v2(DevicePointer pointer) {
+  if (!current)
+    return kInvalidContext;
   auto found = allocations.find(pointer);
   if (found == allocations.end())
     return kInvalidValue;

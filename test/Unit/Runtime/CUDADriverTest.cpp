@@ -19,7 +19,10 @@ namespace {
 
 class CUDADriverTest : public ::testing::Test {
 protected:
-  CUDADriverTest() { fake.asyncStatus = 0; }
+  CUDADriverTest() {
+    fake.asyncStatus = 0;
+    EXPECT_TRUE(useDevice(0));
+  }
   FakeCUDA &fake = *useFakeCUDA();
 };
 
@@ -73,19 +76,52 @@ TEST_F(CUDADriverTest, ErrorsNameTheCallAndTheReason) {
             "cuInit: unknown error (error 12345)");
 }
 
-TEST_F(CUDADriverTest, EnsureContextKeepsTheCurrentOne) {
+TEST_F(CUDADriverTest, NoDeviceIsGuessed) {
   std::thread([] {
-    ASSERT_TRUE(ensureContext());
-    const Driver &cu = **driver();
-    Context first = nullptr, second = nullptr;
-    cu.ctxGetCurrent(&first);
-    EXPECT_NE(first, nullptr);
-    int other;
-    cu.ctxSetCurrent(reinterpret_cast<Context>(&other));
-    ASSERT_TRUE(ensureContext());
-    cu.ctxGetCurrent(&second);
-    EXPECT_EQ(second, reinterpret_cast<Context>(&other));
+    Result<Device> none = currentDevice();
+    ASSERT_FALSE(none);
+    EXPECT_EQ(none.error(),
+              "no CUDA context is current on this thread: expects "
+              "KernelSpec::device, or a context that the caller makes current "
+              "(attn::cuda::useDevice)");
+    EXPECT_FALSE(Module::fromPTX(".entry kernel\n"));
+    EXPECT_FALSE(Buffer::allocate(16));
+    EXPECT_EQ(useDevice(7).error(), "there is no GPU 7");
+    EXPECT_EQ(currentContext(), nullptr);
+    ASSERT_TRUE(useDevice(0));
+    EXPECT_NE(currentContext(), nullptr);
+    Result<Device> first = currentDevice();
+    ASSERT_TRUE(first) << first.error();
+    EXPECT_EQ(*first, 0);
   }).join();
+}
+
+TEST_F(CUDADriverTest, ScopesGiveBackWhatWasCurrent) {
+  std::thread([] {
+    int a, b;
+    auto one = reinterpret_cast<Context>(&a),
+         two = reinterpret_cast<Context>(&b);
+    {
+      ContextScope outer(one);
+      EXPECT_EQ(currentContext(), one);
+      {
+        ContextScope inner(two);
+        EXPECT_EQ(currentContext(), two);
+        ContextScope same(nullptr);
+        EXPECT_EQ(currentContext(), two);
+      }
+      EXPECT_EQ(currentContext(), one);
+    }
+    EXPECT_EQ(currentContext(), nullptr);
+  }).join();
+}
+
+TEST_F(CUDADriverTest, MemoryIsFreedFromAnyThread) {
+  Result<Buffer> buffer = Buffer::allocate(1024);
+  ASSERT_TRUE(buffer) << buffer.error();
+  size_t used = fake.usedBytes;
+  std::thread([&] { Buffer gone = std::move(*buffer); }).join();
+  EXPECT_LT(fake.usedBytes, used);
 }
 
 TEST_F(CUDADriverTest, DeviceInfo) {

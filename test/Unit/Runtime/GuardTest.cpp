@@ -27,7 +27,7 @@ TEST(Guard, OfFewTasks) {
 TEST(Guard, OfFewRounds) {
   Guard few{Guard::Kind::FewRounds, {128, 192, 125}};
   EXPECT_FALSE(few.holds({1, 133, 192, 1, 132})); // 384 rows against 384
-  EXPECT_TRUE(few.holds({1, 133, 128, 1, 132})); // 256 rows against 384
+  EXPECT_TRUE(few.holds({1, 133, 128, 1, 132}));  // 256 rows against 384
   EXPECT_FALSE(few.holds({1, 132, 192, 1, 132})); // 256 against 192
 }
 

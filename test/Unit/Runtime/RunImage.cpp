@@ -122,7 +122,7 @@ int main(int argc, char **argv) {
     fail("expects IMAGE BATCH,HEADS,QUERIES,KEYS,DIM [causal]");
   bool causal = argc > 3 && !std::strcmp(argv[3], "causal");
   KernelImage image = read(argv[1]);
-  orFail(cuda::ensureContext());
+  orFail(cuda::useDevice(0));
   auto kernels = orFail(cuda::LoadedKernel::load(image));
   if (kernels.size() != 1)
     fail("expects an image of one kernel");
