@@ -8,6 +8,7 @@
 #include "attn/Analysis/KeyBounds.h"
 #include "attn/Dialect/Attn/IR/Captures.h"
 #include "attn/Dialect/Attn/IR/ModProgram.h"
+#include "attn/Dialect/Tile/IR/Marks.h"
 #include "attn/Dialect/Tile/IR/TileDialect.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -259,7 +260,7 @@ private:
     Value value = load(operands.value, keyHeadId, firstKey, keyTile, valueDim);
     Value decayed = times(carried.back(), step.decay);
     if (schedule.getProducers())
-      decayed.getDefiningOp()->setAttr("tile.skip_ones", b.getUnitAttr());
+      decayed.getDefiningOp()->setAttr(tile::skipOnesMark, b.getUnitAttr());
     if (roundProbabilities && !elementType.isF32())
       weights = truncate(weights, elementType);
     Value dirty = either(
@@ -275,7 +276,7 @@ private:
         dirty,
         [&] {
           Value safe = product();
-          safe.getDefiningOp()->setAttr("tile.zero_safe", b.getUnitAttr());
+          safe.getDefiningOp()->setAttr(tile::zeroSafeMark, b.getUnitAttr());
           return safe;
         },
         product);

@@ -2,6 +2,7 @@
 #include "OnlineSoftmax.h"
 
 #include "attn/Dialect/Attn/IR/ModProgram.h"
+#include "attn/Dialect/Tile/IR/Marks.h"
 #include "attn/Dialect/Tile/IR/TileDialect.h"
 
 #include "mlir/Dialect/Math/IR/Math.h"
@@ -68,7 +69,7 @@ Value OnlineSoftmax::newMaximum(Value score, Value old) {
             arith::AddFOp::create(b, in[1], t.f32(slack)));
         return arith::SelectOp::create(b, isSmall, in[1], in[0]);
       });
-  kept.getDefiningOp()->setAttr("tile.slack", b.getF32FloatAttr(slack));
+  kept.getDefiningOp()->setAttr(tile::slackMark, b.getF32FloatAttr(slack));
   return kept;
 }
 
@@ -114,7 +115,7 @@ Value OnlineSoftmax::decay(const State &old, Value maximum, Value shift,
             });
         return exp2(exponent);
       });
-  decay.getDefiningOp()->setAttr("tile.one_if_kept", b.getUnitAttr());
+  decay.getDefiningOp()->setAttr(tile::oneIfKeptMark, b.getUnitAttr());
   return decay;
 }
 

@@ -1,6 +1,7 @@
 // Lowers products of tiles to kernels that hold a block of the result in
 // registers. See LinalgToMicroKernelsPass in Passes.td.
 #include "attn/Conversion/Passes.h"
+#include "attn/Dialect/Tile/IR/Marks.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
@@ -86,7 +87,7 @@ static std::optional<Product> matchProduct(linalg::GenericOp op) {
   product.n = shape[1];
   product.k = cast<MemRefType>(product.b.getType()).getDimSize(0);
   // The weights are the first input.
-  if (op->hasAttr("tile.zero_safe"))
+  if (op->hasAttr(tile::zeroSafeMark))
     product.zeroSafe = b == 0 ? Product::B : Product::A;
   return product;
 }

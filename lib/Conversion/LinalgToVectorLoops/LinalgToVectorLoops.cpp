@@ -2,6 +2,7 @@
 // LinalgToVectorLoopsPass in Passes.td. The body itself is vectorised by
 // VectorBody.cpp.
 #include "attn/Conversion/Passes.h"
+#include "attn/Dialect/Tile/IR/Marks.h"
 
 #include "VectorBody.h"
 
@@ -191,7 +192,7 @@ void LoopNest::emitBody(SmallVectorImpl<Value> &results) {
   }
   VectorBody body(builder, op, laneDim, lanes, ivs);
   SmallVector<Value> yielded = body.emit(arguments);
-  if (!op->hasAttr("tile.zero_safe") || results.empty() ||
+  if (!op->hasAttr(tile::zeroSafeMark) || results.empty() ||
       op.getNumDpsInputs() == 0) {
     results.assign(yielded);
     return;

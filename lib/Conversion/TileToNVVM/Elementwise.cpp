@@ -1,6 +1,7 @@
 // Elementwise work and row reductions on tiles in registers.
 #include "Distribution.h"
 #include "PositionBits.h"
+#include "attn/Dialect/Tile/IR/Marks.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/LLVMIR/NVVMDialect.h"
@@ -216,7 +217,7 @@ void tile::emitReduce(Distribution &d, linalg::ReduceOp op) {
       own = half;
     }
     Value total = own.front();
-    if (!op->hasAttr("tile.within_thread"))
+    if (!op->hasAttr(withinThreadMark))
       for (int64_t mask : {1, 2})
         total = combine(total, d.shuffleXor(total, mask));
     result.push_back(combine(total, init[row]));

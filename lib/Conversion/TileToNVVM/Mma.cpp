@@ -1,6 +1,7 @@
 // Products on bf16 and f16 tiles: ldmatrix and mma.sync m16n8k16; and what
 // products of all types have in common.
 #include "Distribution.h"
+#include "attn/Dialect/Tile/IR/Marks.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/LLVMIR/NVVMDialect.h"
@@ -25,7 +26,7 @@ void tile::emitContract(Distribution &d, linalg::ContractOp op) {
     if (matchPattern(op.getDpsInits()[0], m_AnyZeroFloat()))
       init.clear();
     Fragment result = startProduct(d, product, init);
-    if (!op->hasAttr("tile.async"))
+    if (!op->hasAttr(asyncMark))
       result = awaitProduct(d, result, /*pending=*/0);
     d.fragments[op->getResult(0)] = result;
     return;

@@ -2,6 +2,7 @@
 // lies, and whether every operation can work on it there. So the emitters need
 // not ask, and a kernel that they cannot lower is named by its operation.
 #include "Distribution.h"
+#include "attn/Dialect/Tile/IR/Marks.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
@@ -358,7 +359,7 @@ LogicalResult Preconditions::check(linalg::ContractOp op) {
       (!transposed && maps[1] != map(k, j)) || op->getNumResults() != 1)
     return op.emitOpError()
            << "expects (i, k) x (k, j) or (i, k) x (j, k) -> (i, j)";
-  if (op->hasAttr("tile.zero_safe"))
+  if (op->hasAttr(zeroSafeMark))
     return op.emitOpError()
            << "expects a plain product: run tile-split-nonfinite first";
   Value lhs = op.getDpsInputs()[0], rhs = op.getDpsInputs()[1];
@@ -391,7 +392,7 @@ LogicalResult Preconditions::check(linalg::ContractOp op) {
       left != (inRing ? Place::Ring : Place::Shared))
     return expect(op, lhs,
                   {Place::Registers, inRing ? Place::Ring : Place::Shared});
-  if ((inRing || op->hasAttr("tile.async")) && failed(checkRoles(op)))
+  if ((inRing || op->hasAttr(asyncMark)) && failed(checkRoles(op)))
     return failure();
   return holdInRegisters(op, op->getResult(0));
 }

@@ -1,24 +1,14 @@
-// What the parameters of a kernel are for, and the attribute that keeps it.
+// What the parameters of a kernel are for.
 // RUN: attn-opt %s --verify-roundtrip | FileCheck %s --check-prefix=SAME
-// RUN: attn-opt %s --attn-record-signatures --verify-roundtrip | FileCheck %s
 
 // SAME: func.func @kernel(%{{.*}}: memref<?x?x?x64xbf16> {attn.role = #attn.role<query>}, %{{.*}}: i8 {attn.role = #attn.role<capture>},
 // SAME-SAME: memref<?xi32> {attn.role = #attn.role<capture number 2>}, %{{.*}}: !llvm.ptr {attn.role = #attn.role<tensor_map of <query> rows 128>},
 // SAME-SAME: !llvm.ptr {attn.role = #attn.role<tensor_map of <grad_capture number 1> rows 16>})
-// CHECK: func.func @kernel(%{{.*}}: memref<?x?x?x64xbf16>, %{{.*}}: i8, %{{.*}}: memref<?xi32>, %{{.*}}: !llvm.ptr, %{{.*}}: !llvm.ptr)
-// CHECK-SAME: attn.signature = #attn.signature<[<query>, <capture>, <capture number 2>, <tensor_map of <query> rows 128>, <tensor_map of <grad_capture number 1> rows 16>],
-// CHECK-SAME: [memref<?x?x?x64xbf16>, i8, memref<?xi32>, !llvm.ptr, !llvm.ptr]>
 func.func @kernel(%q: memref<?x?x?x64xbf16> {attn.role = #attn.role<query>},
                   %c: i8 {attn.role = #attn.role<capture number 0>},
                   %d: memref<?xi32> {attn.role = #attn.role<capture number 2>},
                   %m: !llvm.ptr {attn.role = #attn.role<tensor_map of <query> rows 128>},
                   %n: !llvm.ptr {attn.role = #attn.role<tensor_map of <grad_capture number 1> rows 16>}) {
-  return
-}
-
-// Of a function whose arguments have roles only in part, nothing is known of a launch.
-// CHECK: func.func @part(%{{.*}}: index {attn.role = #attn.role<task>}, %{{.*}}: index) {
-func.func @part(%t: index {attn.role = #attn.role<task>}, %n: index) {
   return
 }
 

@@ -37,6 +37,10 @@ with open(os.path.join(SOURCE, "bench", "TimingKernels.cpp")) as file:
 fake = ctypes.CDLL("libcuda.so.1")
 fake.fakeCUDASequence.restype = ctypes.c_char_p
 fake.fakeCUDASetTimes.argtypes = [ctypes.c_double, ctypes.c_double]
+# PyTorch makes its context current.
+context = ctypes.c_void_p()
+fake.cuDevicePrimaryCtxRetain(ctypes.byref(context), 0)
+fake.cuCtxSetCurrent(context)
 work = driver.Kernel(WORK, "work", 0)
 
 

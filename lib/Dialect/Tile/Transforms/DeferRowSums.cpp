@@ -1,4 +1,5 @@
 // tile-defer-row-sums: see its description in Passes.td.
+#include "attn/Dialect/Tile/IR/Marks.h"
 #include "attn/Dialect/Tile/IR/TileDialect.h"
 #include "attn/Dialect/Tile/Transforms/Passes.h"
 
@@ -64,7 +65,7 @@ struct TileDeferRowSums
           continue;
         OpBuilder builder(loop->getContext());
         builder.setInsertionPointAfter(loop);
-        sum->setAttr("tile.within_thread", builder.getUnitAttr());
+        sum->setAttr(withinThreadMark, builder.getUnitAttr());
         Value partial = loop.getResult(i);
         Value total = CombineThreadsOp::create(builder, sum.getLoc(),
                                                partial.getType(), partial);

@@ -1,4 +1,5 @@
 // tile-keep-maximum: see its description in Passes.td.
+#include "attn/Dialect/Tile/IR/Marks.h"
 #include "attn/Dialect/Tile/IR/TileDialect.h"
 #include "attn/Dialect/Tile/Transforms/Passes.h"
 
@@ -53,7 +54,7 @@ public:
       else if (branchesOnFar(op) && !isRowVector(op->getResult(0)))
         kept.map(op->getResult(0),
                  cast<scf::IfOp>(op).elseYield().getOperand(0));
-      else if (op->hasAttr("tile.one_if_kept"))
+      else if (op->hasAttr(oneIfKeptMark))
         kept.map(op->getResult(0), ones(op->getResult(0).getType()));
       else if (Value before = carried.lookup(op))
         kept.map(op->getResult(0), before);
@@ -138,7 +139,7 @@ private:
   /// else that changes.
   bool followsFromMaximum(Operation *op) {
     auto generic = dyn_cast<linalg::GenericOp>(op);
-    if (!generic || op == lazy || op->hasAttr("tile.one_if_kept"))
+    if (!generic || op == lazy || op->hasAttr(oneIfKeptMark))
       return false;
     llvm::SetVector<Value> inputs;
     inputs.insert_range(generic.getInputs());
@@ -191,7 +192,7 @@ private:
   /// The old maximum and the slack: what a row's greatest score may be. Nothing
   /// that counts (tile.any_above) while rows are far from zero.
   Value mostThatKeeps() {
-    auto slack = lazy->getAttrOfType<FloatAttr>("tile.slack");
+    auto slack = lazy->getAttrOfType<FloatAttr>(slackMark);
     auto type = cast<RankedTensorType>(old.getType());
     Value empty =
         tensor::EmptyOp::create(b, type.getShape(), type.getElementType());
@@ -242,7 +243,7 @@ private:
     for (Operation *op : rowWork)
       for (Operation *user : op->getUsers())
         if (auto product = dyn_cast<linalg::GenericOp>(user);
-            product && product->hasAttr("tile.skip_ones") &&
+            product && product->hasAttr(skipOnesMark) &&
             product.getNumDpsInputs() && product.getNumResults() == 1 &&
             product.getInputs()[0].getType() == product.getResult(0).getType())
           products.push_back(product);
@@ -277,7 +278,7 @@ bool isOfRows(linalg::GenericOp lazy, linalg::ReduceOp reduce) {
     auto tile = dyn_cast<RankedTensorType>(type);
     return tile && tile.getRank() == rank && tile.getElementType().isF32();
   };
-  auto slack = lazy->getAttrOfType<FloatAttr>("tile.slack");
+  auto slack = lazy->getAttrOfType<FloatAttr>(slackMark);
   return slack && slack.getType().isF32() && lazy.getNumResults() == 1 &&
          isF32(lazy.getResult(0).getType(), 1) &&
          isF32(reduce->getResult(0).getType(), 1) &&
@@ -290,7 +291,7 @@ struct TileKeepMaximum : tile::impl::TileKeepMaximumPassBase<TileKeepMaximum> {
   void runOnOperation() override {
     SmallVector<linalg::GenericOp> marked;
     getOperation().walk([&](linalg::GenericOp op) {
-      if (op->hasAttr("tile.slack"))
+      if (op->hasAttr(slackMark))
         marked.push_back(op);
     });
     for (linalg::GenericOp lazy : marked) {

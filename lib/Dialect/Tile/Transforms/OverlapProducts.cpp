@@ -8,6 +8,7 @@
 // and so is whether the next step's tiles have arrived, which a step asks at
 // its end.
 #include "attn/Dialect/Attn/IR/AttnDialect.h"
+#include "attn/Dialect/Tile/IR/Marks.h"
 #include "attn/Dialect/Tile/IR/TileDialect.h"
 #include "attn/Dialect/Tile/Transforms/Passes.h"
 
@@ -289,7 +290,7 @@ private:
       if (Value arrived = op == keys ? keysArrived : valuesArrived)
         read.getArrivedMutable().assign(arrived);
     if (async)
-      copy->setAttr("tile.async", b.getUnitAttr());
+      copy->setAttr(asyncMark, b.getUnitAttr());
     return copy->getNumResults() ? Value(copy->getResult(0)) : Value();
   }
 

@@ -2,6 +2,7 @@
 // queries. See TileQueriesInnermostPass in Passes.td.
 #include "attn/Dialect/Tile/Transforms/Passes.h"
 
+#include "attn/Dialect/Tile/IR/Marks.h"
 #include "attn/Dialect/Tile/IR/TileDialect.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -60,7 +61,7 @@ static LogicalResult generalizeAll(func::FuncOp function) {
   });
   IRRewriter rewriter(function.getContext());
   for (linalg::LinalgOp op : named) {
-    Attribute zeroSafe = op->getAttr("tile.zero_safe");
+    Attribute zeroSafe = op->getAttr(tile::zeroSafeMark);
     Location loc = op.getLoc();
     rewriter.setInsertionPoint(op);
     FailureOr<linalg::GenericOp> generic =
@@ -68,7 +69,7 @@ static LogicalResult generalizeAll(func::FuncOp function) {
     if (failed(generic))
       return emitError(loc, "expects an operation with a generic form");
     if (zeroSafe)
-      (*generic)->setAttr("tile.zero_safe", zeroSafe);
+      (*generic)->setAttr(tile::zeroSafeMark, zeroSafe);
   }
   return success();
 }

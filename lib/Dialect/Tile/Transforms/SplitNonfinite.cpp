@@ -1,4 +1,5 @@
 // tile-split-nonfinite: see its description in Passes.td.
+#include "attn/Dialect/Tile/IR/Marks.h"
 #include "attn/Dialect/Tile/IR/TileDialect.h"
 #include "attn/Dialect/Tile/Transforms/Passes.h"
 
@@ -31,7 +32,7 @@ static LogicalResult split(scf::IfOp branch) {
   linalg::ContractOp plain = onlyProduct(*branch.elseBlock());
   if (!exact)
     return branch.emitOpError() << "expects a product in both branches";
-  if (!plain || plain->hasAttr("tile.zero_safe") ||
+  if (!plain || plain->hasAttr(zeroSafeMark) ||
       exact->getOperands() != plain->getOperands())
     return exact->emitOpError()
            << "expects the same product, not zero-safe, in the other branch";
@@ -70,7 +71,7 @@ struct TileSplitNonfinite
   void runOnOperation() override {
     llvm::SetVector<Operation *> branches;
     getOperation().walk([&](linalg::ContractOp op) {
-      if (op->hasAttr("tile.zero_safe"))
+      if (op->hasAttr(zeroSafeMark))
         if (auto branch = dyn_cast<scf::IfOp>(op->getParentOp()))
           branches.insert(branch);
     });

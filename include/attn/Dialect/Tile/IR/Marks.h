@@ -1,0 +1,26 @@
+// What passes say to each other about operations of other dialects: attributes
+// of these names, which the dialect verifies. Whoever does not know a mark may
+// ignore it: the operation means the same without.
+#ifndef ATTN_DIALECT_TILE_IR_MARKS_H
+#define ATTN_DIALECT_TILE_IR_MARKS_H
+
+#include "llvm/ADT/StringRef.h"
+
+namespace mlir::tile {
+
+/// Of a product: a weight of zero gives zero, whatever it is multiplied by.
+inline constexpr llvm::StringLiteral zeroSafeMark = "tile.zero_safe";
+/// Of a product: it is started, and others run beside it until it is awaited.
+inline constexpr llvm::StringLiteral asyncMark = "tile.async";
+/// Of a reduction: each thread keeps the result of its own elements.
+inline constexpr llvm::StringLiteral withinThreadMark = "tile.within_thread";
+/// Of an elementwise maximum: by how much (f32) rows may fall behind it.
+inline constexpr llvm::StringLiteral slackMark = "tile.slack";
+/// Of an elementwise operation: 1 in rows that keep their old maximum.
+inline constexpr llvm::StringLiteral oneIfKeptMark = "tile.one_if_kept";
+/// Of an elementwise product: rows whose factor is 1 need not be computed.
+inline constexpr llvm::StringLiteral skipOnesMark = "tile.skip_ones";
+
+} // namespace mlir::tile
+
+#endif // ATTN_DIALECT_TILE_IR_MARKS_H
