@@ -80,6 +80,10 @@ def has_torch():
         return False
 
 
+# Whose code test/Target/PTX/ptx-hashes.txt records.
+with open(os.path.join(config.attn_source_dir, "test", "Target", "PTX", "ptx-hashes.txt")) as record:
+    if record.readline().strip() == f"LLVM {config.llvm_version}":
+        config.available_features.add("recorded-llvm")
 if has_tool("ptxas"):
     config.available_features.add("ptxas")
 # AddressSanitizer needs more address space than a test may limit it to, and a Python
