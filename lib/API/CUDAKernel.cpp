@@ -141,7 +141,7 @@ struct CUDAKernel : public AttentionKernel::Impl {
   /// does not allow.
   Result<const Variant *> variantFor(const Choice &choice, void *stream) const;
   const std::string &scheduleFor(const LaunchSizes &sizes) const;
-  Result<BoundParameters> bind(const Variant &variant,
+  Result<Bindings> bindingsFor(const Variant &variant,
                                const KernelArguments &arguments,
                                TileLists &own) const;
   Result<void> launch(const Variant &variant, const KernelArguments &arguments,
@@ -204,12 +204,16 @@ const std::string &CUDAKernel::scheduleFor(const LaunchSizes &sizes) const {
 
 Result<void> CUDAKernel::prepare(const ProblemSizes *sizes) const {
   cuda::ContextScope scope(context);
-  for (const KernelModule::Planned &planned : plan) {
+  std::vector<std::string> schedules;
+  if (sizes)
+    schedules.push_back(scheduleFor({sizes->batch, sizes->heads, sizes->queries,
+                                     sizes->keys, multiprocessors}));
+  else
+    for (const KernelModule::Planned &planned : plan)
+      schedules.push_back(planned.schedule);
+  for (const std::string &schedule : schedules) {
     Choice choice = best;
-    choice.schedule = planned.schedule;
-    if (sizes)
-      choice.schedule = scheduleFor({sizes->batch, sizes->heads, sizes->queries,
-                                     sizes->keys, multiprocessors});
+    choice.schedule = schedule;
     Result<const Variant *> variant = variantFor(choice, nullptr);
     if (!variant)
       return Error{variant.error()};
@@ -218,25 +222,26 @@ Result<void> CUDAKernel::prepare(const ProblemSizes *sizes) const {
 }
 
 /// `own`: lists that the launch reads and the caller did not give.
-Result<BoundParameters> CUDAKernel::bind(const Variant &variant,
+Result<Bindings> CUDAKernel::bindingsFor(const Variant &variant,
                                          const KernelArguments &a,
                                          TileLists &own) const {
   Bindings bindings = bindingsOf(*this, a);
-  if (variant.finder) {
-    if (a.stream && !a.tiles) {
-      Result<bool> capturing = isCapturing(a.stream);
-      if (!capturing)
-        return Error{capturing.error()};
-      if (*capturing)
-        return Error{"expects lists of tiles (AttentionKernel::findTiles) for "
-                     "a launch in a stream capture"};
-    }
-    Result<const TileLists *> found = listsFor(*variant.finder, a, own);
-    if (!found)
-      return Error{found.error()};
-    (*found)->impl().arguments.bind(bindings);
+  if (!variant.finder)
+    return bindings;
+  // Finding them takes memory.
+  if (a.stream && !hasListsFor(*variant.finder, a)) {
+    Result<bool> capturing = isCapturing(a.stream);
+    if (!capturing)
+      return Error{capturing.error()};
+    if (*capturing)
+      return Error{"expects lists of tiles (AttentionKernel::findTiles) for a "
+                   "launch in a stream capture"};
   }
-  return variant.code.bind(bindings);
+  Result<const TileLists *> found = listsFor(*variant.finder, a, own);
+  if (!found)
+    return Error{found.error()};
+  (*found)->impl().arguments.bind(bindings);
+  return bindings;
 }
 
 Result<void> CUDAKernel::launch(const Variant &variant,
@@ -264,8 +269,11 @@ Result<void> CUDAKernel::run(const KernelArguments &a) const {
     Result<const Variant *> variant = variantFor(choice, a.stream);
     if (!variant)
       return Error{variant.error()};
+    Result<Bindings> bindings = bindingsFor(**variant, a, own);
+    if (!bindings)
+      return Error{bindings.error()};
     // The copy engine may not take a tensor.
-    if (Result<BoundParameters> bound = bind(**variant, a, own))
+    if (Result<BoundParameters> bound = (*variant)->code.bind(*bindings))
       return launch(**variant, a, *bound);
   }
   if (best.sm90a || (aligned != best.aligned && spec.schedule.empty()))
@@ -274,7 +282,10 @@ Result<void> CUDAKernel::run(const KernelArguments &a) const {
   Result<const Variant *> variant = variantFor(choice, a.stream);
   if (!variant)
     return Error{variant.error()};
-  Result<BoundParameters> bound = bind(**variant, a, own);
+  Result<Bindings> bindings = bindingsFor(**variant, a, own);
+  if (!bindings)
+    return Error{bindings.error()};
+  Result<BoundParameters> bound = (*variant)->code.bind(*bindings);
   return bound ? launch(**variant, a, *bound) : Error{bound.error()};
 }
 

@@ -40,6 +40,8 @@ struct AttentionKernel::Impl {
 Bindings bindingsOf(const AttentionKernel::Impl &kernel,
                     const KernelArguments &arguments);
 
+/// Whether the lists that a run is given are for the tiles of `finder`.
+bool hasListsFor(const TileFinder &finder, const KernelArguments &arguments);
 /// The lists that a run reads: those which it is given if they are for the
 /// tiles of `finder`, else such as are found for this run alone, into `own`.
 Result<const TileLists *> listsFor(const TileFinder &finder,

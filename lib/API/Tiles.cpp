@@ -347,11 +347,15 @@ Result<TileLists> TileFinder::transpose(const TileLists &lists,
   return TileLists(result);
 }
 
+bool attn::hasListsFor(const TileFinder &finder, const KernelArguments &a) {
+  return a.tiles && a.tiles->impl().queryTile == finder.queryTile() &&
+         a.tiles->impl().keyTile == finder.keyTile();
+}
+
 Result<const TileLists *> attn::listsFor(const TileFinder &finder,
                                          const KernelArguments &a,
                                          TileLists &own) {
-  if (a.tiles && a.tiles->impl().queryTile == finder.queryTile() &&
-      a.tiles->impl().keyTile == finder.keyTile())
+  if (hasListsFor(finder, a))
     return a.tiles;
   ProblemSizes sizes;
   sizes.batch = a.query.sizes[0], sizes.heads = a.query.sizes[1];

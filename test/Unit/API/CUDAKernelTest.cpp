@@ -271,6 +271,52 @@ TEST_F(CUDAKernelTest, AStreamCaptureTakesWhatIsPrepared) {
   EXPECT_TRUE(done) << done.error();
 }
 
+TEST_F(CUDAKernelTest, AStreamCaptureIsGivenItsLists) {
+  FakeCUDA &fake = *useFakeCUDA();
+  Result<Mod> mod = Mod::fromSource(R"(
+attn.mod @documents(%ids: tensor<?xi32>)
+  mask(%b: i32, %h: i32, %q: i32, %kv: i32) {
+    %i = attn.load %ids[%q] : tensor<?xi32>
+    %j = attn.load %ids[%kv] : tensor<?xi32>
+    %keep = arith.cmpi eq, %i, %j : i32
+    attn.yield %keep : i1
+  }
+)",
+                                    "documents.mlir");
+  ASSERT_TRUE(mod) << mod.error();
+  KernelSpec spec = specOf(ElementType::BF16);
+  spec.schedule = "#attn.schedule<q = 64, kv = 64>";
+  Result<AttentionKernel> kernel = AttentionKernel::compile(*mod, spec);
+  ASSERT_TRUE(kernel) << kernel.error();
+  int stream = 0;
+  std::vector<uint16_t> memory(2 * 128 * 64);
+  std::vector<int32_t> ids(128);
+  TensorView view;
+  view.data = memory.data();
+  view.type = ElementType::BF16;
+  view.sizes = {1, 2, 128, 64};
+  view.strides = {2 * 128 * 64, 128 * 64, 64};
+  std::vector<CaptureView> captures{{ids.data(), {128}}};
+  ProblemSizes sizes;
+  sizes.heads = 2, sizes.queries = sizes.keys = 128;
+  Result<TileLists> lists = kernel->findTiles(sizes, captures);
+  ASSERT_TRUE(lists) << lists.error();
+  auto launch = [&](const TileLists *tiles) {
+    return kernel->run(view, view, view, captures, view, nullptr, &stream,
+                       tiles);
+  };
+  fake.isCapturing = true;
+  Result<void> without = launch(nullptr), with = launch(&*lists);
+  fake.isCapturing = false;
+  EXPECT_FALSE(without);
+  EXPECT_EQ(without.error(), "expects lists of tiles "
+                             "(AttentionKernel::findTiles) for a launch in a "
+                             "stream capture");
+  EXPECT_TRUE(with) << with.error();
+  without = launch(nullptr);
+  EXPECT_TRUE(without) << without.error();
+}
+
 TEST_F(CUDAKernelTest, VariantsAllHaveProducersOrNone) {
   KernelSpec spec = specOf(ElementType::BF16);
   spec.schedule = "#attn.variants<[<short_rows(100) -> <q = 64, kv = 32, warps "

@@ -44,14 +44,14 @@ LogicalResult TileDialect::verifyOperationAttribute(Operation *op,
     return error;
   }
   if (!mark->isNumber)
-    return isa<UnitAttr>(attribute.getValue())
-               ? success()
-               : op->emitOpError()
-                     << "expects '" << name << "' without a value";
+    return isa<UnitAttr>(attribute.getValue()) ? success()
+                                               : op->emitOpError()
+                                                     << "expects '" << name
+                                                     << "' without a value";
   auto number = dyn_cast<FloatAttr>(attribute.getValue());
   if (!number || !number.getType().isF32() || !number.getValue().isFinite() ||
       number.getValue().isNegative())
-    return op->emitOpError() << "expects '" << name
-                             << "' to be an f32 of at least 0";
+    return op->emitOpError()
+           << "expects '" << name << "' to be an f32 of at least 0";
   return success();
 }
