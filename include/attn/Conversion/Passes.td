@@ -193,7 +193,8 @@ def ExpandMathPass : Pass<"expand-math", "::mlir::func::FuncOp"> {
     Functions of f32 (vectors or scalars) become formulas of additions, products,
     fused products and bits, so that they stay vectors, and have the same bits
     wherever they are computed: the GPU's lowering (`math-to-ptx`) uses the same ones.
-    docs/Mods.md has their errors. `math.exp2` makes results below 2^-125 0. So are powers of integers. f64 is left to the library of the system.
+    docs/Mods.md has their errors. `math.exp2` makes results below 2^-125 0. So are
+    powers of integers. f64 is left to the library of the system.
   }];
   let dependentDialects = ["::mlir::arith::ArithDialect",
     "::mlir::math::MathDialect", "::mlir::vector::VectorDialect"];

@@ -110,11 +110,12 @@ static std::string assemblerErrors(const std::string &ptx) {
   size_t target = ptx.find(".target ") + 8;
   std::string arch =
       ptx.substr(target, ptx.find_first_of(", \n", target) - target);
-  char path[] = "/tmp/attn-ptx-XXXXXX";
-  int file = mkstemp(path);
+  const char *folder = std::getenv("TMPDIR");
+  std::string path = std::string(folder ? folder : "/tmp") + "/attn-ptx-XXXXXX";
+  int file = mkstemp(path.data());
   FILE *code = file < 0 ? nullptr : fdopen(file, "w");
   if (!code)
-    return "cannot write " + std::string(path);
+    return "cannot write " + path;
   std::fwrite(ptx.data(), 1, ptx.size(), code);
   std::fclose(code);
   std::string command = std::string("'") + assembler + "' -arch=" + arch +
@@ -130,7 +131,7 @@ static std::string assemblerErrors(const std::string &ptx) {
   } else {
     errors = "cannot run " + command;
   }
-  std::remove(path);
+  std::remove(path.c_str());
   return errors.substr(0, 1000);
 }
 
