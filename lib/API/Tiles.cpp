@@ -59,7 +59,7 @@ MaskAnalysis attn::analyzeMask(const Mod &mod) {
   std::lock_guard<std::mutex> lock(mod.impl().mutex);
   mlir::attn::MaskLogic logic = logicOf(mod);
   MaskAnalysis analysis;
-  analysis.needsLists = !logic.hasOneRun;
+  analysis.needsLists = !logic.hasOneRun(mlir::attn::Axis::Key);
   llvm::raw_string_ostream text(analysis.text);
   logic.print(text);
   for (const auto &remark : logic.remarks) {

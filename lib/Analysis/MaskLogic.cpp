@@ -89,11 +89,11 @@ bool Literal::isZone() const {
   return unit(form.query) && unit(form.key) && form.query * form.key != 1;
 }
 
-bool mlir::attn::startsAtFirstKey(const Conjunction &all) {
-  return llvm::none_of(all, [](auto &l) { return l.form.key > 0; });
+bool mlir::attn::startsAtFirst(const Conjunction &all, Axis axis) {
+  return llvm::none_of(all, [&](auto &l) { return l.form.along(axis) > 0; });
 }
-bool mlir::attn::endsAtLastKey(const Conjunction &all) {
-  return llvm::none_of(all, [](auto &l) { return l.form.key < 0; });
+bool mlir::attn::endsAtLast(const Conjunction &all, Axis axis) {
+  return llvm::none_of(all, [&](auto &l) { return l.form.along(axis) < 0; });
 }
 
 //===--- conjunctions -----------------------------------------------------===//
@@ -551,18 +551,19 @@ std::optional<AffineForm> MaskLogic::affine(Value value) {
 
 //===--- what follows from the logic --------------------------------------===//
 
-static bool isOneRun(const Disjunction &kept, const Disjunction &dropped) {
-  return (kept.size() <= 1 || llvm::all_of(kept, startsAtFirstKey) ||
-          llvm::all_of(kept, endsAtLastKey)) &&
-         llvm::all_of(dropped, [](auto &all) {
-           return startsAtFirstKey(all) || endsAtLastKey(all);
-         });
+bool MaskLogic::hasOneRun(Axis axis) const {
+  auto starts = [&](auto &all) { return startsAtFirst(all, axis); };
+  auto ends = [&](auto &all) { return endsAtLast(all, axis); };
+  return isExact &&
+         (kept.size() <= 1 || llvm::all_of(kept, starts) ||
+          llvm::all_of(kept, ends)) &&
+         llvm::all_of(dropped,
+                      [&](auto &all) { return starts(all) || ends(all); });
 }
 
 MaskLogic::MaskLogic(Region &mask) {
   if (mask.empty()) {
     kept = always;
-    hasOneRun = true;
     return;
   }
   positions = std::make_unique<ProgramDependence>(mask);
@@ -593,7 +594,6 @@ MaskLogic::MaskLogic(Region &mask) {
     if (!llvm::is_contained(distinct, guard))
       distinct.push_back(guard);
   guards = distinct;
-  hasOneRun = isExact && isOneRun(kept, dropped);
   findParts(*this, opaque);
 }
 
@@ -742,6 +742,6 @@ void MaskLogic::print(llvm::raw_ostream &os) const {
     printValue(part, os);
     os << "\n";
   }
-  os << "  tiles: " << (hasOneRun ? "bounds" : "lists")
+  os << "  tiles: " << (hasOneRun(Axis::Key) ? "bounds" : "lists")
      << (isExact ? "" : ", evaluated where the logic does not decide") << "\n";
 }

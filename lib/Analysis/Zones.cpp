@@ -46,7 +46,15 @@ Value Zone::isFeasible() {
                    atMost(box.firstKey, box.lastKey)));
 }
 
-Interval Zone::keys() {
+Interval Zone::along(Axis axis) {
+  if (axis == Axis::Query) {
+    Interval queries{box.firstQuery, box.lastQuery, {}};
+    if (differenceLow)
+      queries.low = max(queries.low, add(box.firstKey, differenceLow));
+    if (differenceHigh)
+      queries.high = min(queries.high, add(box.lastKey, differenceHigh));
+    return queries;
+  }
   Interval keys{box.firstKey, box.lastKey, {}};
   if (differenceHigh)
     keys.low = max(keys.low, sub(box.firstQuery, differenceHigh));

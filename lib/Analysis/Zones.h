@@ -16,9 +16,9 @@ public:
 
   /// i1: whether there is a point. Exact.
   Value isFeasible();
-  /// The keys of all points, if there are points: every key from low to high is
-  /// one of them. Exact.
-  Interval keys();
+  /// The positions on `axis` of all points, if there are points: each from low
+  /// to high is one of them. Exact.
+  Interval along(Axis axis);
 
 private:
   void constrain(const AffineForm &form, Value uniform);

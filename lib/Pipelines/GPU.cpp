@@ -7,6 +7,7 @@
 #include "attn/Pipelines/Mods.h"
 
 #include "mlir/Conversion/Passes.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/GPU/IR/GPUDialect.h"
 #include "mlir/Dialect/MemRef/Transforms/Passes.h"
 #include "mlir/Pass/PassManager.h"
@@ -31,12 +32,17 @@ void mlir::attn::buildGPUTilePipeline(OpPassManager &manager,
   AttnToFlashPassOptions flash;
   flash.stridedCaptures = options.stridedCaptures;
   manager.addPass(createAttnToFlashPass(flash));
+  bool roles = hasRoles(options);
+  if (roles) {
+    OpPassManager &function = manager.nest<func::FuncOp>();
+    function.addPass(tile::createTileHoistRowReadsPass());
+    function.addPass(tile::createTileLagMaximumPass());
+  }
   manager.addPass(createFlashToGPUPass());
   manager.addPass(createCanonicalizerPass());
   manager.addPass(createCSEPass());
   OpPassManager &kernel =
       manager.nest<gpu::GPUModuleOp>().nest<gpu::GPUFuncOp>();
-  bool roles = hasRoles(options);
   kernel.addPass(roles ? tile::createTileSpecializeWarpsPass()
                        : tile::createTileStageLoadsPass());
   kernel.addPass(tile::createTileSplitNonfinitePass());

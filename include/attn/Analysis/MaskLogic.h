@@ -26,6 +26,9 @@ class raw_ostream;
 
 namespace mlir::attn {
 
+/// The axes of the scores.
+enum class Axis { Query, Key };
+
 /// query * q + key * kv + the sum of coefficient * uniform + constant, exact in
 /// 64 bits. Uniforms are integers of the program that depend on neither
 /// position.
@@ -33,6 +36,7 @@ struct AffineForm {
   int64_t query = 0, key = 0, constant = 0;
   SmallVector<std::pair<Value, int64_t>, 2> uniforms;
 
+  int64_t along(Axis axis) const { return axis == Axis::Query ? query : key; }
   /// Whether only the constants may differ.
   bool isParallel(const AffineForm &other) const;
   AffineForm plus(const AffineForm &other, int64_t factor) const;
@@ -56,10 +60,10 @@ using Conjunction = SmallVector<Literal, 4>;
 /// Some conjunction holds; empty: never.
 using Disjunction = SmallVector<Conjunction, 2>;
 
-/// Whether the keys of a zone start at the first key, or end at the last,
-/// whatever the queries are.
-bool startsAtFirstKey(const Conjunction &all);
-bool endsAtLastKey(const Conjunction &all);
+/// Whether the positions of a zone on `axis` start at the first, or end at the
+/// last, whatever those of the other axis are.
+bool startsAtFirst(const Conjunction &all, Axis axis);
+bool endsAtLast(const Conjunction &all, Axis axis);
 
 class MaskLogic {
 public:
@@ -82,9 +86,9 @@ public:
   /// Whether no literal depends on a position without being a zone: then tiles
   /// are classified without evaluating the program.
   bool isExact = true;
-  /// Whether for every run of queries the keys which some of them keep are one
-  /// run, and so are those which all of them keep.
-  bool hasOneRun = false;
+  /// Whether for every run of positions of the other axis the positions of
+  /// `axis` that some of them keep are one run, and so are those that all keep.
+  bool hasOneRun(Axis axis) const;
 
   struct Remark {
     Location location;

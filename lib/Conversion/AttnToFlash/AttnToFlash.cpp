@@ -63,7 +63,7 @@ static void convertFunction(AttentionOp op, bool roundProbabilities,
   parameters.add(Role::Out, stridedMemoryType(op.getOut().getType()));
   if (op.getLse())
     parameters.add(Role::Lse, contiguousMemoryType(op.getLse().getType()));
-  if (!logic.hasOneRun)
+  if (!logic.hasOneRun(Axis::Key))
     for (auto [role, type] : tileListParameters(op.getContext()))
       parameters.add(role, type);
 
@@ -92,7 +92,7 @@ static void convertFunction(AttentionOp op, bool roundProbabilities,
   captured =
       unpackCaptures(body, op.getLoc(), op.getCaptures().getTypes(), captured);
   operands.captures = captured;
-  if (!logic.hasOneRun)
+  if (!logic.hasOneRun(Axis::Key))
     operands.lists =
         TileListOperands{memory(Role::ListOrder), memory(Role::ListFirsts),
                          memory(Role::ListCounts), memory(Role::ListTiles)};

@@ -2,17 +2,13 @@
 #ifndef ATTN_CONVERSION_ATTNTOFLASH_FLASHFORWARD_H
 #define ATTN_CONVERSION_ATTNTOFLASH_FLASHFORWARD_H
 
-#include "attn/Analysis/MaskLogic.h"
+#include "Visits.h"
+
 #include "attn/Dialect/Attn/IR/AttnDialect.h"
 
 #include "mlir/IR/ImplicitLocOpBuilder.h"
 
 namespace mlir::attn {
-
-/// See attn/Conversion/TileLists.h.
-struct TileListOperands {
-  Value order, firsts, counts, tiles;
-};
 
 /// The kernel's arguments: strided memory of run-time size; and what its mask
 /// says.

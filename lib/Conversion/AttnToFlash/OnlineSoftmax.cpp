@@ -52,25 +52,12 @@ OnlineSoftmax::Step OnlineSoftmax::step(Value score, const State &old) {
   return {state, weights, decay};
 }
 
-/// The greatest score so far; lazy: the old one while that is not much
-/// smaller. Weights then reach 2^8 instead of 1, which no type here minds, and
-/// in nearly all steps the output is not rescaled. (The idea is
-/// FlashAttention-4's.)
 Value OnlineSoftmax::newMaximum(Value score, Value old) {
   Value maximum = t.reduceRows<arith::MaxNumFOp>(score, old);
-  if (!lazy)
-    return maximum;
-  const float slack = 8 / factor;
-  Value kept =
-      t.elementwise({maximum, old}, old.getType(), [&](ValueRange in) -> Value {
-        // False for the first tile, whose old maximum is -inf.
-        Value isSmall = arith::CmpFOp::create(
-            b, arith::CmpFPredicate::OLE, in[0],
-            arith::AddFOp::create(b, in[1], t.f32(slack)));
-        return arith::SelectOp::create(b, isSmall, in[1], in[0]);
-      });
-  kept.getDefiningOp()->setAttr(tile::slackMark, b.getF32FloatAttr(slack));
-  return kept;
+  maximum.getDefiningOp()->setAttr(
+      tile::runningMaximumMark,
+      b.getF32FloatAttr(static_cast<float>(1 / factor)));
+  return maximum;
 }
 
 Value OnlineSoftmax::shift(Value maximum, Value far) {

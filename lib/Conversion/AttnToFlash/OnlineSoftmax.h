@@ -23,7 +23,7 @@ class OnlineSoftmax {
 public:
   /// What a loop over key tiles carries for the rows of a query tile.
   struct State {
-    Value maximum; ///< row vector: of all scores so far, or nearly (lazy)
+    Value maximum; ///< row vector: of all scores so far
     Value sum;     ///< row vector: of the weights so far
     Value far;     ///< i1: scores are taken relative to the maximum first
 
@@ -38,10 +38,9 @@ public:
     Value decay;   ///< row vector: the factor of what came before
   };
 
-  /// Scores times `factor` are exponents of two. `lazy`: the maximum may lag
-  /// behind by a little (tile.slack).
-  OnlineSoftmax(TileBuilder &tiles, int64_t rows, double factor, bool lazy)
-      : t(tiles), b(tiles.b), rows(rows), factor(factor), lazy(lazy) {}
+  /// Scores times `factor` are exponents of two.
+  OnlineSoftmax(TileBuilder &tiles, int64_t rows, double factor)
+      : t(tiles), b(tiles.b), rows(rows), factor(factor) {}
 
   /// Before the first tile.
   State initial();
@@ -68,7 +67,6 @@ private:
   ImplicitLocOpBuilder &b;
   int64_t rows;
   double factor;
-  bool lazy;
 };
 
 } // namespace mlir::attn

@@ -1,6 +1,8 @@
 // See TileBuilder.h.
 #include "TileBuilder.h"
 
+#include "attn/Dialect/Tile/IR/TileDialect.h"
+
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 
@@ -43,6 +45,28 @@ Value TileBuilder::either(Value condition, llvm::function_ref<Value()> then,
   };
   return scf::IfOp::create(b, condition, branch(then), branch(otherwise))
       .getResult(0);
+}
+
+Value TileBuilder::load(Value memory, Value batch, Value head, Value row,
+                        int64_t rows, int64_t width) {
+  Type elementType = cast<MemRefType>(memory.getType()).getElementType();
+  return tile::LoadOp::create(b,
+                              RankedTensorType::get({rows, width}, elementType),
+                              memory, ValueRange{batch, head, row});
+}
+
+Value TileBuilder::contract(Value lhs, Value rhs, Value init, bool transposed) {
+  AffineExpr i, j, k;
+  bindDims(b.getContext(), i, j, k);
+  auto map = [&](AffineExpr x, AffineExpr y) {
+    return AffineMap::get(3, 0, {x, y}, b.getContext());
+  };
+  SmallVector<AffineMap> maps = {map(i, k), transposed ? map(j, k) : map(k, j),
+                                 map(i, j)};
+  auto op = linalg::ContractOp::create(b, TypeRange{init.getType()},
+                                       ValueRange{lhs, rhs}, ValueRange{init},
+                                       b.getAffineMapArrayAttr(maps));
+  return op->getResult(0);
 }
 
 Value TileBuilder::times(Value tile, Value factor) {

@@ -34,6 +34,13 @@ public:
     return reduce.getResult(0);
   }
 
+  /// `rows` rows of memory from `row` (index) on, `width` channels each.
+  Value load(Value memory, Value batch, Value head, Value row, int64_t rows,
+             int64_t width);
+  /// lhs * rhs^T (transposed: the rows of rhs are the columns of the result) or
+  /// lhs * rhs, plus init.
+  Value contract(Value lhs, Value rhs, Value init, bool transposed);
+
   /// Each row of `tile` (or element of a row vector) times its factor.
   Value times(Value tile, Value factor);
   /// `tile` rounded to `elementType`; itself if it has that type.

@@ -40,3 +40,11 @@ func.func @number(%x: tensor<4xf32>) -> tensor<4xf32> {
   } -> tensor<4xf32>
   return %y : tensor<4xf32>
 }
+
+// -----
+
+func.func @running(%x: tensor<4x4xf32>, %m: tensor<4xf32>) -> tensor<4xf32> {
+  // expected-error @+1 {{expects 'tile.running_maximum' to be an f32 of at least 0}}
+  %y = linalg.reduce {arith.maxnumf} ins(%x : tensor<4x4xf32>) outs(%m : tensor<4xf32>) dimensions = [1] {tile.running_maximum}
+  return %y : tensor<4xf32>
+}

@@ -3,8 +3,8 @@
 // ATTN_FUZZ_PROGRAMS sets how many programs, ATTN_FUZZ_SEED the first seed.
 #include "RandomMask.h"
 
-#include "attn/Analysis/KeyBounds.h"
 #include "attn/Analysis/TileClass.h"
+#include "attn/Analysis/VisitBounds.h"
 #include "attn/Dialect/Attn/IR/AttnDialect.h"
 #include "attn/Dialect/Attn/Transforms/Passes.h"
 
@@ -51,6 +51,14 @@ std::optional<int64_t> numberOf(Value value) {
   return number.getSExtValue();
 }
 
+/// What the analyses know about a program.
+struct Known {
+  /// The class of the tile; or one query and key of each class, or one pair of
+  /// each distance, are enough to find it.
+  bool decided = false, hasClasses = false;
+  bool keyRuns = false, queryRuns = false; ///< bounds on keys, on queries
+};
+
 /// Folds what the analyses emit about one program.
 class Folder {
 public:
@@ -86,21 +94,26 @@ public:
       return "said to keep a pair, is empty";
     if (!drops && *doesDrop)
       return "said to drop a pair, is full";
-    decided = *canKeep == *doesKeep && *canDrop == *doesDrop;
+    known.decided = *canKeep == *doesKeep && *canDrop == *doesDrop;
     std::optional<bool> guards =
         bitOf(IntervalEmitter(b, logic, context()).guardsHold());
     if (!guards)
       return "guards do not fold";
-    if (logic.isExact && *guards && !decided)
+    if (logic.isExact && *guards && !known.decided)
       return "exact, but not decided";
-    if (logic.hasOneRun)
-      return checkBounds(tree, *guards);
-    return decided ? "" : checkClasses(tree, classes, found.difference);
+    for (Axis axis : {Axis::Key, Axis::Query})
+      if (logic.hasOneRun(axis)) {
+        (axis == Axis::Key ? known.keyRuns : known.queryRuns) = true;
+        std::string wrong = checkBounds(tree, axis, *guards);
+        if (!wrong.empty())
+          return wrong;
+      }
+    if (logic.hasOneRun(Axis::Key))
+      return "";
+    return known.decided ? "" : checkClasses(tree, classes, found.difference);
   }
 
-  /// The class of the tile is known; or one query and key of each class, or one
-  /// pair of each distance, are enough to find it.
-  bool decided = false, hasClasses = false;
+  Known known;
 
 private:
   /// What is left that is no constant.
@@ -114,30 +127,34 @@ private:
     return text;
   }
 
-  std::string checkBounds(const MaskTree &tree, bool guards) {
-    KeyBounds bounds =
-        emitKeyBounds(b, logic, context(), index(problem.firstQuery),
-                      index(problem.lastQuery));
+  std::string checkBounds(const MaskTree &tree, Axis axis, bool guards) {
+    bool isKey = axis == Axis::Key;
+    // Of the other axis.
+    int64_t first = isKey ? problem.firstQuery : problem.firstKey;
+    int64_t last = isKey ? problem.lastQuery : problem.lastKey;
+    VisitBounds bounds =
+        emitVisitBounds(b, logic, context(), axis, index(first), index(last));
     auto mayLow = numberOf(bounds.may.low), mayHigh = numberOf(bounds.may.high);
     auto mustLow = numberOf(bounds.must.low),
          mustHigh = numberOf(bounds.must.high);
     if (!mayLow || !mayHigh || !mustLow || !mustHigh)
       return "bounds do not fold";
-    for (int64_t kv = 0; kv < problem.keys; ++kv) {
+    for (int64_t i = 0; i < (isKey ? problem.keys : problem.queries); ++i) {
       bool some = false, all = true;
-      for (int64_t q = problem.firstQuery; q <= problem.lastQuery; ++q) {
-        bool kept = evaluate(tree, problem.inputs, 1, 2, q, kv);
+      for (int64_t j = first; j <= last; ++j) {
+        bool kept =
+            evaluate(tree, problem.inputs, 1, 2, isKey ? j : i, isKey ? i : j);
         some |= kept, all &= kept;
       }
-      bool may = *mayLow <= kv && kv <= *mayHigh;
-      bool must = *mustLow <= kv && kv <= *mustHigh;
-      std::string key = " key " + std::to_string(kv);
+      bool may = *mayLow <= i && i <= *mayHigh;
+      bool must = *mustLow <= i && i <= *mustHigh;
+      std::string position = (isKey ? " key " : " query ") + std::to_string(i);
       if (some && !may)
-        return "bounds leave out" + key;
+        return "bounds leave out" + position;
       if (must && !all)
-        return "bounds do not mask" + key;
+        return "bounds do not mask" + position;
       if (guards && (may != some || must != all))
-        return "bounds are not tight at" + key;
+        return "bounds are not tight at" + position;
     }
     return "";
   }
@@ -148,8 +165,8 @@ private:
          distances = bitOf(difference.distances);
     if (!queries || !keys || !distances)
       return "difference does not fold:\n" + unfolded();
-    hasClasses = !*queries || !*keys || !*distances;
-    if (!hasClasses)
+    known.hasClasses = !*queries || !*keys || !*distances;
+    if (!known.hasClasses)
       return "";
     auto valuesOf = [&](bool isRow) {
       std::vector<std::vector<Attribute>> all;
@@ -292,7 +309,7 @@ protected:
   }
 
   std::string check(const MaskTree &tree, const Problem &problem,
-                    bool *decided = nullptr, bool *classes = nullptr) {
+                    Known *known = nullptr) {
     OwningOpRef<ModuleOp> module =
         parseSourceString<ModuleOp>(toMod(tree), &context);
     if (!module)
@@ -308,8 +325,8 @@ protected:
     }
     Folder folder(context, *module->getOps<ModOp>().begin(), problem);
     std::string wrong = folder.check(tree);
-    if (decided)
-      *decided = folder.decided, *classes = folder.hasClasses;
+    if (known)
+      *known = folder.known;
     return wrong;
   }
 
@@ -331,14 +348,15 @@ Problem randomProblem(std::mt19937 &random) {
 TEST_F(RandomMasks, NeverWrong) {
   unsigned programs = ::attn::test::fromEnvironment("ATTN_FUZZ_PROGRAMS", 3000);
   unsigned firstSeed = ::attn::test::fromEnvironment("ATTN_FUZZ_SEED", 1);
-  unsigned decided = 0, byClasses = 0;
+  unsigned decided = 0, byClasses = 0, keyRuns = 0, queryRuns = 0;
   for (unsigned seed = firstSeed; seed < firstSeed + programs; ++seed) {
     std::mt19937 random(seed);
     MaskTree tree = ::attn::test::randomMask(random, 3 + random() % 25);
     Problem problem = randomProblem(random);
-    bool isDecided = false, hasClasses = false;
-    std::string wrong = check(tree, problem, &isDecided, &hasClasses);
-    decided += isDecided, byClasses += hasClasses;
+    Known known;
+    std::string wrong = check(tree, problem, &known);
+    decided += known.decided, byClasses += known.hasClasses;
+    keyRuns += known.keyRuns, queryRuns += known.queryRuns;
     if (wrong.empty())
       continue;
     for (bool shrunk = true; shrunk;) {
@@ -364,9 +382,13 @@ TEST_F(RandomMasks, NeverWrong) {
   // An analysis that decides nothing is never wrong either.
   EXPECT_GT(decided, programs / 2);
   EXPECT_GT(byClasses, (programs - decided) / 8);
+  EXPECT_GT(keyRuns, programs / 8);
+  EXPECT_GT(queryRuns, programs / 8);
   EXPECT_LT(rejected, programs / 50);
   RecordProperty("decided", static_cast<int>(decided));
   RecordProperty("byClasses", static_cast<int>(byClasses));
+  RecordProperty("keyRuns", static_cast<int>(keyRuns));
+  RecordProperty("queryRuns", static_cast<int>(queryRuns));
 }
 
 } // namespace

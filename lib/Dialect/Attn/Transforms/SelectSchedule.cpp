@@ -130,7 +130,7 @@ static VariantsAttr variantsForSM90a(AttentionOp op) {
   int64_t widest = std::max(op.getHeadDim(), op.getValueDim());
   ModOp mod = op.lookupMod();
   bool hasLists = mod && mod.hasMask() && mod.standsAlone() &&
-                  !MaskLogic(mod.getMask()).hasOneRun;
+                  !MaskLogic(mod.getMask()).hasOneRun(Axis::Key);
   if (!hasLists) {
     add(Guard::Kind::FewTasks, {64}, ProblemKind::FewTasks);
     if (widest <= 64)

@@ -20,6 +20,7 @@ static const Mark *findMark(StringRef name) {
       {zeroSafeMark, {"linalg.contract", "linalg.generic"}},
       {asyncMark, {"linalg.contract"}},
       {withinThreadMark, {"linalg.reduce"}},
+      {runningMaximumMark, {"linalg.reduce"}, /*isNumber=*/true},
       {slackMark, {"linalg.generic"}, /*isNumber=*/true},
       {oneIfKeptMark, {"linalg.generic"}},
       {skipOnesMark, {"linalg.generic"}},

@@ -14,6 +14,10 @@ inline constexpr llvm::StringLiteral zeroSafeMark = "tile.zero_safe";
 inline constexpr llvm::StringLiteral asyncMark = "tile.async";
 /// Of a reduction: each thread keeps the result of its own elements.
 inline constexpr llvm::StringLiteral withinThreadMark = "tile.within_thread";
+/// Of a reduction: it is the greatest score of each row so far, and weights
+/// double with every so much (f32) that a score grows.
+inline constexpr llvm::StringLiteral runningMaximumMark =
+    "tile.running_maximum";
 /// Of an elementwise maximum: by how much (f32) rows may fall behind it.
 inline constexpr llvm::StringLiteral slackMark = "tile.slack";
 /// Of an elementwise operation: 1 in rows that keep their old maximum.

@@ -3,6 +3,42 @@
 
 include "mlir/Pass/PassBase.td"
 
+def TileHoistRowReadsPass : Pass<"tile-hoist-row-reads", "::mlir::func::FuncOp"> {
+  let summary = "Read what a row needs once, before the loop over tiles";
+  let description = [{
+    A load in an elementwise operation on a tile whose indices follow from the row
+    alone reads the same for all tiles of a loop: it moves before the loop, into an
+    operation on a row vector, which the tile's operation takes as one more operand.
+    Equal rows are read once.
+
+    A load that a branch guards stays, and so does one that is clamped to the size of
+    its table, which may be empty where the loop visits nothing.
+
+    For kernels whose computing warps have registers to keep the rows in, which is
+    so where others do the copying.
+
+    Example: `linalg.generic` over (i, j) with `memref.load %ids[%first + linalg.index 0]`
+    becomes one over (i) before the loop, and `ins(%score, %row)` in it.
+  }];
+  let dependentDialects = ["::mlir::linalg::LinalgDialect",
+    "::mlir::tensor::TensorDialect"];
+}
+
+def TileLagMaximumPass : Pass<"tile-lag-maximum", "::mlir::func::FuncOp"> {
+  let summary = "Let the maximum of an online softmax lag behind by a little";
+  let description = [{
+    A running maximum (`tile.running_maximum`) follows only when it would grow by more
+    than a slack (`tile.slack`), for which weights reach 2^8 instead of 1: no type here
+    minds, and in nearly all steps nothing is rescaled. (The idea is FlashAttention-4's.)
+    Tiles that are multiplied by the decay (`tile.one_if_kept`) are then mostly multiplied
+    by one, and are marked `tile.skip_ones`.
+
+    For kernels that are short of instructions; `tile-keep-maximum` is what gains by it.
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect",
+    "::mlir::linalg::LinalgDialect", "::mlir::tensor::TensorDialect"];
+}
+
 def TileStageLoadsPass : Pass<"tile-stage-loads", "::mlir::gpu::GPUFuncOp"> {
   let summary = "Turn tile loads into copies to shared memory that overlap with arithmetic";
   let description = [{

@@ -1,0 +1,148 @@
+// See Visits.h.
+#include "Visits.h"
+
+#include "attn/Analysis/VisitBounds.h"
+
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/IR/Matchers.h"
+
+using namespace mlir;
+using namespace mlir::attn;
+
+using Predicate = arith::CmpIPredicate;
+
+//===--- runs -------------------------------------------------------------===//
+
+namespace {
+class RunVisits : public Visits {
+public:
+  RunVisits(TileBuilder &tiles, MaskLogic &mask, const MaskContext &context,
+            const TiledAxis &own, const TiledAxis &visited, Value tile)
+      : t(tiles), b(tiles.b) {
+    firstRow = arith::MulIOp::create(b, tile, t.index(own.tile));
+    Value last = arith::MinSIOp::create(
+        b, arith::AddIOp::create(b, firstRow, t.index(own.tile - 1)),
+        own.last);
+    VisitBounds bounds =
+        emitVisitBounds(b, mask, context, visited.axis, firstRow, last);
+    Value step = t.index(visited.tile), one = t.index(1), zero = t.index(0);
+    // No tile, but not by a constant, for the mask that keeps no pair: what
+    // comes after takes a kernel with a loop.
+    Value none = arith::MinSIOp::create(b, visited.length, zero);
+    auto tileAt = [&](Value position) -> Value {
+      return arith::FloorDivSIOp::create(b, position, step);
+    };
+    Value nothing = arith::CmpIOp::create(b, Predicate::sgt, bounds.may.low,
+                                          bounds.may.high);
+    first = arith::SelectOp::create(b, nothing, zero, tileAt(bounds.may.low));
+    end = arith::SelectOp::create(
+        b, nothing, none,
+        arith::AddIOp::create(b, tileAt(bounds.may.high), one));
+    // Tiles are counted in 32 bits, like positions: registers are dear.
+    // A run of full tiles that starts at the first tile needs one bound.
+    if (!matchPattern(bounds.must.low, m_Zero()))
+      fullLow = t.toI32(arith::CeilDivSIOp::create(b, bounds.must.low, step));
+    fullHigh =
+        t.toI32(tileAt(arith::AddIOp::create(b, bounds.must.high, one)));
+  }
+
+  Value tileOf(Value visit) override { return visit; }
+
+  Value isPartial(Value, Value tile) override {
+    tile = t.toI32(tile);
+    Value behind = arith::CmpIOp::create(b, Predicate::sge, tile, fullHigh);
+    if (!fullLow)
+      return behind;
+    return arith::OrIOp::create(
+        b, arith::CmpIOp::create(b, Predicate::slt, tile, fullLow), behind);
+  }
+
+private:
+  TileBuilder &t;
+  ImplicitLocOpBuilder &b;
+  Value fullLow, fullHigh; ///< i32: tiles; no low: from the first
+};
+} // namespace
+
+std::unique_ptr<Visits> mlir::attn::visitRun(TileBuilder &tiles,
+                                             MaskLogic &mask,
+                                             const MaskContext &context,
+                                             const TiledAxis &own,
+                                             const TiledAxis &visited,
+                                             Value tile) {
+  return std::make_unique<RunVisits>(tiles, mask, context, own, visited, tile);
+}
+
+//===--- lists ------------------------------------------------------------===//
+
+namespace {
+class ListVisits : public Visits {
+public:
+  ListVisits(TileBuilder &tiles, MaskLogic &mask, const MaskContext &context,
+             const TileListOperands &lists, const TiledAxis &own,
+             const TiledAxis &visited, Value task)
+      : t(tiles), b(tiles.b), lists(lists) {
+    // Lists have one entry for what the mask does not read.
+    Value batchEntry = mask.readsBatch() ? context.batch : t.index(0);
+    Value headEntry = mask.readsHead() ? context.head : t.index(0);
+    auto entry = [&](Value memory, ValueRange rest) -> Value {
+      SmallVector<Value> at{batchEntry, headEntry};
+      llvm::append_range(at, rest);
+      return t.toIndex(memref::LoadOp::create(b, memory, at));
+    };
+    Value row = entry(lists.order, {task});
+    firstRow = arith::MulIOp::create(b, row, t.index(own.tile));
+    first = entry(lists.firsts, {row});
+    Value partials = entry(lists.counts, {row, t.index(0)});
+    endOfPartials = arith::AddIOp::create(b, first, partials);
+    end = arith::AddIOp::create(b, endOfPartials,
+                                entry(lists.counts, {row, t.index(1)}));
+    endOfWholes = arith::SubIOp::create(b, end, lastSticksOut(visited));
+  }
+
+  Value tileOf(Value visit) override {
+    return t.toIndex(memref::LoadOp::create(b, lists.tiles, visit));
+  }
+
+  Value isPartial(Value visit, Value) override {
+    return arith::OrIOp::create(
+        b, arith::CmpIOp::create(b, Predicate::slt, visit, endOfPartials),
+        arith::CmpIOp::create(b, Predicate::sge, visit, endOfWholes));
+  }
+
+private:
+  /// index: 1 if the tile listed last, whose number is the greatest of the full
+  /// ones, sticks out over the end of its axis, else 0.
+  Value lastSticksOut(const TiledAxis &visited) {
+    Value any = arith::CmpIOp::create(b, Predicate::slt, endOfPartials, end);
+    return t.either(
+        any,
+        [&] {
+          Value last = tileOf(arith::SubIOp::create(b, end, t.index(1)));
+          Value endOfLast = arith::MulIOp::create(
+              b, arith::AddIOp::create(b, last, t.index(1)),
+              t.index(visited.tile));
+          Value out = arith::CmpIOp::create(b, Predicate::sgt, endOfLast,
+                                            visited.length);
+          return arith::SelectOp::create(b, out, t.index(1), t.index(0));
+        },
+        [&] { return t.index(0); });
+  }
+
+  TileBuilder &t;
+  ImplicitLocOpBuilder &b;
+  TileListOperands lists;
+  Value endOfPartials, endOfWholes; ///< index: visits
+};
+} // namespace
+
+std::unique_ptr<Visits> mlir::attn::visitList(TileBuilder &tiles,
+                                              MaskLogic &mask,
+                                              const MaskContext &context,
+                                              const TileListOperands &lists,
+                                              const TiledAxis &own,
+                                              const TiledAxis &visited,
+                                              Value task) {
+  return std::make_unique<ListVisits>(tiles, mask, context, lists, own, visited,
+                                      task);
+}

@@ -1,0 +1,60 @@
+// Which tiles of one axis a kernel's task visits, and which of them have pairs
+// to leave out: from the mask's bounds, where these are one run, or from lists.
+#ifndef ATTN_CONVERSION_ATTNTOFLASH_VISITS_H
+#define ATTN_CONVERSION_ATTNTOFLASH_VISITS_H
+
+#include "TileBuilder.h"
+
+#include "attn/Analysis/Intervals.h"
+
+#include <memory>
+
+namespace mlir::attn {
+
+/// See attn/Conversion/TileLists.h.
+struct TileListOperands {
+  Value order, firsts, counts, tiles;
+};
+
+/// One axis of the scores, in tiles.
+struct TiledAxis {
+  Axis axis;
+  int64_t tile; ///< positions of a tile
+  Value length; ///< index: positions
+  Value last;   ///< index: the last of them
+};
+
+/// The visits of one task, which owns a tile of one axis, to tiles of the
+/// other. They are numbered from `first` to `end`.
+class Visits {
+public:
+  virtual ~Visits() = default;
+
+  Value firstRow;   ///< index: the first position of the task's own tile
+  Value first, end; ///< index
+
+  /// index: the tile that a visit goes to.
+  virtual Value tileOf(Value visit) = 0;
+  /// i1: whether `tile`, the one of `visit`, has pairs to leave out, by the
+  /// mask or by the lengths.
+  virtual Value isPartial(Value visit, Value tile) = 0;
+};
+
+/// The visits of the task that owns `tile` (index, on the axis `own`), by the
+/// bounds of `mask` (MaskLogic::hasOneRun of the other axis).
+std::unique_ptr<Visits> visitRun(TileBuilder &tiles, MaskLogic &mask,
+                                 const MaskContext &context,
+                                 const TiledAxis &own, const TiledAxis &visited,
+                                 Value tile);
+
+/// The visits of task number `task` (index) by lists, whose rows are the tiles
+/// of the axis `own`: long rows first, and partial tiles.
+std::unique_ptr<Visits> visitList(TileBuilder &tiles, MaskLogic &mask,
+                                  const MaskContext &context,
+                                  const TileListOperands &lists,
+                                  const TiledAxis &own,
+                                  const TiledAxis &visited, Value task);
+
+} // namespace mlir::attn
+
+#endif // ATTN_CONVERSION_ATTNTOFLASH_VISITS_H
