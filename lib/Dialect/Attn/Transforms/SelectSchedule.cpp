@@ -47,8 +47,11 @@ static bool readsTablesByPosition(ModOp mod) {
 }
 
 /// For sm_80 and newer: 255 registers a thread hold the output, the scores of
-/// one step and what moves them, without a spill (docs/performance.md compares
-/// the candidates). Two blocks of four warps fill a multiprocessor.
+/// one step and what moves them, without a spill. Two blocks of four warps fill
+/// a multiprocessor. At 128 channels tiles of 64 queries are up to a quarter
+/// slower, eight warps up to a third; fewer keys have more barriers. At 64
+/// channels 128 keys are fastest, but spill with some mods: 112 leave room
+/// (docs/notebook.md compares the candidates, on an H100).
 static ScheduleAttr selectForSM80(AttentionOp op, bool aligned) {
   int64_t widest = std::max(op.getHeadDim(), op.getValueDim());
   int64_t q = widest <= 128 ? 128 : 64, kv = widest <= 64 ? 112 : 64;
@@ -64,12 +67,12 @@ static ScheduleAttr selectForSM80(AttentionOp op, bool aligned) {
 /// output and the scores of one step fill the registers that setmaxnreg leaves
 /// each thread; the stages of keys and values fill shared memory, with a second
 /// query tile where there is room. Three groups hide more of each other's
-/// softmax where the products are short (docs/performance.md compares the
-/// candidates). The output drains through the query tile where that is as wide.
-/// With few tasks, each is as small as can be, and there is no next one. With
-/// few rounds of tasks, two groups leave less of the GPU idle than three. With
-/// short rows, what is ahead is the next task more than the next step, so that
-/// smaller key tiles make room for its queries and values.
+/// softmax where the products are short. The output drains through the query
+/// tile where that is as wide. With few tasks, each is as small as can be, and
+/// there is no next one. With few rounds of tasks, two groups leave less of the
+/// GPU idle than three. With short rows, what is ahead is the next task more
+/// than the next step, so that smaller key tiles make room for its queries and
+/// values. docs/notebook.md has the measurements behind each entry.
 static ScheduleAttr selectForSM90a(AttentionOp op, ProblemKind problem) {
   int64_t widest = std::max(op.getHeadDim(), op.getValueDim());
   bool narrow = widest <= 64;
@@ -82,18 +85,25 @@ static ScheduleAttr selectForSM90a(AttentionOp op, ProblemKind problem) {
                              /*aligned=*/true, /*producers=*/4,
                              /*pingpong=*/false);
   // Tiles of 192 queries leave more of a short row out, and see more that a
-  // mask drops, than three groups gain.
+  // mask drops, than three groups gain: with a mask two groups are 13 to 18%
+  // faster, without one 3 to 9% slower.
   ModOp mod = op.lookupMod();
   bool shortRows = problem == ProblemKind::ShortRows;
   bool threeGroups = narrow && problem != ProblemKind::FewRounds &&
                      !(shortRows && mod && mod.hasMask());
+  // In long rows `eager` costs up to 6%: the exponentials of the two groups
+  // meet more often.
   bool eager = shortRows && widest <= 192 && (threeGroups || !narrow);
   int64_t q = threeGroups ? 192 : 128;
+  // 160 and 176 keys do not divide the usual lengths, and the last step is then
+  // partial; 64 with four stages are 6 to 20% slower.
   int64_t kv = widest <= 128   ? 128
                : widest <= 192 ? 112
                : shortRows     ? 64 // divides 512
                                : 80;
-  // Up to 192 channels, smaller key tiles leave room for a second query tile.
+  // Up to 192 channels, smaller key tiles leave room for a second query tile:
+  // with it short rows, then eager, are 9 to 14% faster, and long ones with
+  // wide values 1%.
   bool wideValues = op.getValueDim() > 128;
   bool twoQueries = widest <= 128;
   if (widest > 128 && widest <= 192 && (eager || wideValues))
@@ -107,17 +117,23 @@ static ScheduleAttr selectForSM90a(AttentionOp op, ProblemKind problem) {
                            : narrow    ? 4
                                        : 2,
                            /*aligned=*/true, /*producers=*/4,
+                           // Two groups without turns are 0 to 4% slower.
                            /*pingpong=*/!threeGroups,
                            /*persistent=*/true,
                            /*queries=*/twoQueries ? 2 : 1,
                            /*drain=*/op.getValueDim() <= op.getHeadDim(),
+                           // With 32 MiB short rows read too many heads at once
+                           // from cold memory.
                            /*blocks=*/1, eager, /*cache=*/8 << 20);
 }
 
 /// The kernels of sm_90a and their launches. Up to 64 channels, two groups of
 /// 64 rows take 1.25 times as long for a row as three, and yet may have done
-/// first. Which rows are short depends on their width (docs/performance.md).
-/// Lists are for the tiles of one kernel.
+/// first. Rows are short up to where the kernel for them was measured to be
+/// faster: a third tile of values gains 7% at 512 keys, nothing at 1024, and
+/// costs 1 to 4% from 2048 on; with 192 channels 2048 keys still gain 9%, 4096
+/// lose 4%; with 256, where 64 keys a step divide 512 and 80 do not, 512 gain
+/// 4% and 1024 lose up to 1.5%. Lists are for the tiles of one kernel.
 static VariantsAttr variantsForSM90a(AttentionOp op) {
   using ::attn::Guard;
   SmallVector<VariantAttr> variants;
