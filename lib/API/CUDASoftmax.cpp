@@ -46,9 +46,10 @@ public:
     keys = parameter(Role::KeyCount), rows = parameter(Role::RowCount);
     scale = parameter(Role::Scale);
     SmallVector<Type> types(mod.getCaptureTypes().getAsValueRange<TypeAttr>());
-    for (size_t i = 0; i < types.size(); ++i)
-      captures.push_back(
-          parameterOf(func, Role::Capture, static_cast<int64_t>(i)));
+    for (mlir::BlockArgument argument : func.getArguments())
+      if (llvm::is_contained({Role::Capture, Role::QueryOffset},
+                             mlir::attn::roleOf(argument).getRole()))
+        captures.push_back(argument);
     captures = mlir::attn::unpackCaptures(b, b.getLoc(), types, captures);
   }
 
@@ -222,11 +223,13 @@ OwningOpRef<ModuleOp> buildModule(const api::Mod &mod,
     parameters.add(number, index);
   parameters.add(Role::Scale, f32);
   mlir::attn::ModOp entry = mod.impl().standalone();
-  for (auto [i, capture] : llvm::enumerate(entry.getCaptureTypes()))
-    parameters.add(mlir::attn::RoleAttr::get(context, Role::Capture,
-                                             static_cast<int64_t>(i)),
-                   mlir::attn::captureArgumentType(
-                       cast<TypeAttr>(capture).getValue(), /*anyStride=*/true));
+  for (auto [i, capture] : llvm::enumerate(entry.getCaptureTypes())) {
+    api::RoleName role = api::roleOf(mod.captures()[i], i);
+    parameters.add(
+        mlir::attn::RoleAttr::get(context, role.role, role.number),
+        mlir::attn::captureArgumentType(cast<TypeAttr>(capture).getValue(),
+                                        /*anyStride=*/true));
+  }
   auto func = gpu::GPUFuncOp::create(
       builder, loc, kernelName,
       builder.getFunctionType(parameters.getTypes(), {}));

@@ -22,11 +22,17 @@ bool attn::haveUnitStrides(const std::vector<CaptureView> &views) {
   });
 }
 
+RoleName attn::roleOf(const CaptureInfo &info, size_t number) {
+  if (info.isQueryOffset)
+    return {Role::QueryOffset};
+  return {Role::Capture, static_cast<int64_t>(number)};
+}
+
 void attn::bindCaptures(Bindings &bindings,
                         const std::vector<CaptureInfo> &infos,
                         const std::vector<CaptureView> &views) {
   for (size_t i = 0; i < views.size(); ++i) {
-    RoleName name{Role::Capture, static_cast<int64_t>(i)};
+    RoleName name = roleOf(infos[i], i);
     if (infos[i].isScalar)
       bindings.scalar(name, views[i].data, byteWidth(infos[i].type));
     else

@@ -14,7 +14,10 @@ std::vector<int64_t> stridesOf(const CaptureView &view);
 /// Whether the innermost strides of all tensors are 1.
 bool haveUnitStrides(const std::vector<CaptureView> &views);
 
-/// Binds captures by their numbers.
+/// What the capture with this number is to a kernel.
+RoleName roleOf(const CaptureInfo &info, size_t number);
+
+/// Binds captures by their roles.
 void bindCaptures(Bindings &bindings, const std::vector<CaptureInfo> &infos,
                   const std::vector<CaptureView> &views);
 

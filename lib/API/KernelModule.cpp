@@ -1,6 +1,7 @@
 // Builds the IR that a kernel is compiled from. See KernelModule.h.
 #include "KernelModule.h"
 
+#include "CaptureViews.h"
 #include "ModImpl.h"
 #include "attn/Dialect/Attn/IR/KernelSignature.h"
 #include "attn/Dialect/Attn/Transforms/Passes.h"
@@ -44,10 +45,11 @@ static AttentionOp appendFunction(mlir::ModuleOp module, const Mod &mod,
   inputs.add(Role::Key, query);
   inputs.add(Role::Value, value);
   mlir::attn::ModOp entry = mod.impl().standalone();
-  for (auto [i, type] : llvm::enumerate(entry.getCaptureTypes()))
-    inputs.add(mlir::attn::RoleAttr::get(context, Role::Capture,
-                                         static_cast<int64_t>(i)),
+  for (auto [i, type] : llvm::enumerate(entry.getCaptureTypes())) {
+    RoleName role = roleOf(mod.captures()[i], i);
+    inputs.add(mlir::attn::RoleAttr::get(context, role.role, role.number),
                mlir::cast<mlir::TypeAttr>(type).getValue());
+  }
   llvm::SmallVector<mlir::Type> results{value};
   if (spec.lse) {
     int64_t dynamic = mlir::ShapedType::kDynamic;
@@ -67,6 +69,7 @@ static AttentionOp appendFunction(mlir::ModuleOp module, const Mod &mod,
   auto op = AttentionOp::create(
       builder, loc, value, spec.lse ? results[1] : mlir::Type(), arguments[0],
       arguments[1], arguments[2], arguments.drop_front(3),
+      /*queryOffset=*/mlir::Value(),
       mlir::FlatSymbolRefAttr::get(context, mod.name()), scale, given.schedule,
       given.variants);
   mlir::func::ReturnOp::create(builder, loc, op->getResults());

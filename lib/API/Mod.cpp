@@ -1,6 +1,7 @@
 // Reading mod files. Diagnostics keep the file's own lines and columns.
 #include "ModImpl.h"
 
+#include "attn/Dialect/Attn/Transforms/QueryOffset.h"
 #include "attn/InitAll.h"
 #include "attn/Pipelines/Mods.h"
 
@@ -118,9 +119,16 @@ static CaptureInfo describeCapture(ModOp mod, unsigned i) {
   return info;
 }
 
-static Result<Mod> makeMod(std::shared_ptr<Mod::Impl> impl,
-                           const std::string &file,
-                           Mod (*wrap)(std::shared_ptr<const Mod::Impl>)) {
+static mlir::Type offsetType(mlir::MLIRContext *context, QueryOffset kind) {
+  mlir::Type i32 = mlir::IntegerType::get(context, 32);
+  return kind == QueryOffset::Scalar
+             ? i32
+             : mlir::RankedTensorType::get({mlir::ShapedType::kDynamic}, i32);
+}
+
+/// Of an `impl` with a source, and with an offset if it is to have one.
+static Result<std::shared_ptr<const Mod::Impl>>
+readMod(std::shared_ptr<Mod::Impl> impl, const std::string &file) {
   Result<void> parsed = impl->collect("does not parse", [&] {
     impl->module = mlir::parseSourceFile<mlir::ModuleOp>(
         impl->sources, mlir::ParserConfig(&impl->context));
@@ -132,9 +140,14 @@ static Result<Mod> makeMod(std::shared_ptr<Mod::Impl> impl,
   if (!entry)
     return Error{entry.error()};
   impl->entry = *entry;
+  if (impl->queryOffset)
+    mlir::attn::addQueryOffset(impl->entry,
+                               offsetType(&impl->context, *impl->queryOffset));
   impl->name = impl->entry.getSymName().str();
   for (unsigned i = 0; i < impl->entry.getNumCaptures(); ++i)
     impl->captures.push_back(describeCapture(impl->entry, i));
+  if (impl->queryOffset)
+    impl->captures.back().isQueryOffset = true;
   Result<void> inlined = impl->collect("its mods cannot be inlined", [&] {
     impl->inlined = impl->module->clone();
     mlir::PassManager pm(&impl->context);
@@ -143,19 +156,35 @@ static Result<Mod> makeMod(std::shared_ptr<Mod::Impl> impl,
   });
   if (!inlined)
     return Error{inlined.error()};
-  return wrap(std::move(impl));
+  return std::shared_ptr<const Mod::Impl>(std::move(impl));
+}
+
+Result<Mod> Mod::read(const std::string &source, const std::string &name,
+                      std::optional<QueryOffset> queryOffset) {
+  auto impl = std::make_shared<Impl>();
+  impl->queryOffset = queryOffset;
+  impl->sources.AddNewSourceBuffer(
+      llvm::MemoryBuffer::getMemBufferCopy(source, name), llvm::SMLoc());
+  auto read = readMod(std::move(impl), name);
+  if (!read)
+    return Error{read.error()};
+  Mod mod;
+  mod.pimpl = std::move(*read);
+  return mod;
 }
 
 Result<Mod> Mod::fromSource(const std::string &source,
                             const std::string &name) {
-  auto impl = std::make_shared<Impl>();
-  impl->sources.AddNewSourceBuffer(
-      llvm::MemoryBuffer::getMemBufferCopy(source, name), llvm::SMLoc());
-  return makeMod(std::move(impl), name, [](std::shared_ptr<const Impl> impl) {
-    Mod mod;
-    mod.pimpl = std::move(impl);
-    return mod;
-  });
+  return read(source, name, std::nullopt);
+}
+
+Result<Mod> Mod::withQueryOffset(QueryOffset kind) const {
+  if (pimpl->queryOffset)
+    return Error{"expects mod '@" + pimpl->name +
+                 "' without a query offset: it has one"};
+  const llvm::MemoryBuffer *text =
+      pimpl->sources.getMemoryBuffer(pimpl->sources.getMainFileID());
+  return read(text->getBuffer().str(), text->getBufferIdentifier().str(), kind);
 }
 
 Result<Mod> Mod::fromFile(const std::string &path) {

@@ -179,12 +179,25 @@ static Result<CaptureData> tableData(const CaptureInfo &info,
   return data;
 }
 
+/// What stands for an offset that nobody has said.
+static CaptureData zeroOffset(const CaptureInfo &info,
+                              const ProblemSizes &sizes) {
+  CaptureData data{info.type, {}, {}};
+  if (!info.isScalar)
+    data.sizes = {sizes.batch};
+  int64_t count = info.isScalar ? 1 : sizes.batch;
+  data.bytes.resize(static_cast<size_t>(count * byteWidth(info.type)));
+  return data;
+}
+
 Result<std::vector<CaptureData>>
 Mod::makeCaptures(const ProblemSizes &sizes) const {
   std::lock_guard<std::mutex> lock(pimpl->mutex);
   mlir::attn::ModOp entry = pimpl->standalone();
   std::vector<std::string> names;
   for (size_t i = 0; i < pimpl->captures.size(); ++i) {
+    if (pimpl->captures[i].isQueryOffset)
+      continue;
     mlir::DictionaryAttr attributes = entry.getCaptureAttrs(i);
     mlir::Attribute data =
         attributes ? attributes.get("attn.data") : mlir::Attribute();
@@ -207,23 +220,27 @@ Mod::makeCaptures(const ProblemSizes &sizes) const {
   }
   std::vector<CaptureData> result;
   for (size_t i = 0; i < pimpl->captures.size(); ++i) {
+    const CaptureInfo &info = pimpl->captures[i];
+    if (info.isQueryOffset) {
+      result.push_back(zeroOffset(info, sizes));
+      continue;
+    }
     mlir::DictionaryAttr attributes = entry.getCaptureAttrs(i);
     mlir::Attribute data = attributes.get("attn.data");
     auto symbol = mlir::dyn_cast<mlir::FlatSymbolRefAttr>(data);
     if (!symbol) {
       mlir::Type type =
           mlir::cast<mlir::TypeAttr>(entry.getCaptureTypes()[i]).getValue();
-      Result<CaptureData> scalar =
-          scalarData(pimpl->captures[i], type, data, sizes);
+      Result<CaptureData> scalar = scalarData(info, type, data, sizes);
       if (!scalar)
         return Error{scalar.error()};
       result.push_back(std::move(*scalar));
       continue;
     }
     size_t index = llvm::find(names, symbol.getValue()) - names.begin();
-    Result<CaptureData> table = tableData(
-        pimpl->captures[i], attributes.getAs<mlir::ArrayAttr>("attn.shape"),
-        sizes, jit->function(index));
+    Result<CaptureData> table =
+        tableData(info, attributes.getAs<mlir::ArrayAttr>("attn.shape"), sizes,
+                  jit->function(index));
     if (!table)
       return Error{table.error()};
     result.push_back(std::move(*table));

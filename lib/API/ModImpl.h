@@ -30,6 +30,7 @@ struct Mod::Impl {
   mlir::attn::ModOp entry; ///< in `module`
   std::string name;
   std::vector<CaptureInfo> captures;
+  std::optional<QueryOffset> queryOffset;
 
   /// The entry mod in `inlined`.
   mlir::attn::ModOp standalone() const;

@@ -66,6 +66,7 @@ struct CaptureInfo {
   ElementType type;
   int rank;      ///< 0 for a scalar, and for a tensor of one element
   bool isScalar; ///< of host memory, whatever the target is
+  bool isQueryOffset = false; ///< that Mod::withQueryOffset() added
 };
 
 /// A captured value held on the host: `bytes` holds the elements of a
@@ -92,6 +93,10 @@ struct CaptureView {
 /// Views of host captures, in order: what a CPU kernel takes.
 std::vector<CaptureView> viewsOf(const std::vector<CaptureData> &captures);
 
+/// What is added to the positions of queries: one number, or one for each
+/// batch.
+enum class QueryOffset { Scalar, PerBatch };
+
 /// A score_mod and mask_mod read from a file (see configs/mods).
 class Mod {
 public:
@@ -111,7 +116,16 @@ public:
   bool foldsBatch() const;
   const std::vector<CaptureInfo> &captures() const;
 
-  /// Makes the captured data for one problem as the file says (`attn.data`).
+  /// The mod whose programs see q + offset instead of q, as where the keys of
+  /// earlier queries are in a cache. The offset is a value of run time: one
+  /// more capture, the last, an i32 (of host memory) or a tensor of one for
+  /// each batch. It may be negative. Neither a query's position plus the offset
+  /// nor that less a key's position may leave the i32. Errors: there is an
+  /// offset already.
+  Result<Mod> withQueryOffset(QueryOffset) const;
+
+  /// Makes the captured data for one problem as the file says (`attn.data`); a
+  /// query offset is 0.
   /// Errors: a capture of which it says nothing; sizes and scalars that do not
   /// come out for this problem.
   Result<std::vector<CaptureData>> makeCaptures(const ProblemSizes &) const;
@@ -126,6 +140,8 @@ public:
   const Impl &impl() const { return *pimpl; }
 
 private:
+  static Result<Mod> read(const std::string &source, const std::string &name,
+                          std::optional<QueryOffset> queryOffset);
   std::shared_ptr<const Impl> pimpl;
 };
 

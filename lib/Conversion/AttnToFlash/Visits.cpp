@@ -21,8 +21,7 @@ public:
       : t(tiles), b(tiles.b) {
     firstRow = arith::MulIOp::create(b, tile, t.index(own.tile));
     Value last = arith::MinSIOp::create(
-        b, arith::AddIOp::create(b, firstRow, t.index(own.tile - 1)),
-        own.last);
+        b, arith::AddIOp::create(b, firstRow, t.index(own.tile - 1)), own.last);
     VisitBounds bounds =
         emitVisitBounds(b, mask, context, visited.axis, firstRow, last);
     Value step = t.index(visited.tile), one = t.index(1), zero = t.index(0);
@@ -42,8 +41,7 @@ public:
     // A run of full tiles that starts at the first tile needs one bound.
     if (!matchPattern(bounds.must.low, m_Zero()))
       fullLow = t.toI32(arith::CeilDivSIOp::create(b, bounds.must.low, step));
-    fullHigh =
-        t.toI32(tileAt(arith::AddIOp::create(b, bounds.must.high, one)));
+    fullHigh = t.toI32(tileAt(arith::AddIOp::create(b, bounds.must.high, one)));
   }
 
   Value tileOf(Value visit) override { return visit; }
@@ -64,12 +62,10 @@ private:
 };
 } // namespace
 
-std::unique_ptr<Visits> mlir::attn::visitRun(TileBuilder &tiles,
-                                             MaskLogic &mask,
-                                             const MaskContext &context,
-                                             const TiledAxis &own,
-                                             const TiledAxis &visited,
-                                             Value tile) {
+std::unique_ptr<Visits>
+mlir::attn::visitRun(TileBuilder &tiles, MaskLogic &mask,
+                     const MaskContext &context, const TiledAxis &own,
+                     const TiledAxis &visited, Value tile) {
   return std::make_unique<RunVisits>(tiles, mask, context, own, visited, tile);
 }
 
@@ -136,13 +132,11 @@ private:
 };
 } // namespace
 
-std::unique_ptr<Visits> mlir::attn::visitList(TileBuilder &tiles,
-                                              MaskLogic &mask,
-                                              const MaskContext &context,
-                                              const TileListOperands &lists,
-                                              const TiledAxis &own,
-                                              const TiledAxis &visited,
-                                              Value task) {
+std::unique_ptr<Visits>
+mlir::attn::visitList(TileBuilder &tiles, MaskLogic &mask,
+                      const MaskContext &context, const TileListOperands &lists,
+                      const TiledAxis &own, const TiledAxis &visited,
+                      Value task) {
   return std::make_unique<ListVisits>(tiles, mask, context, lists, own, visited,
                                       task);
 }

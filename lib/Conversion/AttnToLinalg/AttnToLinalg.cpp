@@ -58,6 +58,7 @@ private:
   reduce(Value scores, double init,
          function_ref<Value(OpBuilder &, Location, Value, Value)> combine);
   Value filled(ArrayRef<OpFoldResult> sizes, Type type, double value);
+  Value queryOffset(OpBuilder &b, Location loc, Value batch);
   Value empty(ArrayRef<OpFoldResult> sizes, Type type) {
     return tensor::EmptyOp::create(builder, sizes, type);
   }
@@ -181,6 +182,15 @@ static Value loadFromTensor(OpBuilder &b, LoadOp load, ValueRange indices,
 }
 
 /// The score program of scale * score, and -inf where the mask program drops.
+/// What is added to the positions of the queries of `batch`, an i32.
+Value AttentionLowering::queryOffset(OpBuilder &b, Location loc, Value batch) {
+  Value offset = op.getQueryOffset();
+  if (!isa<RankedTensorType>(offset.getType()))
+    return offset;
+  Value index = arith::IndexCastOp::create(b, loc, b.getIndexType(), batch);
+  return tensor::ExtractOp::create(b, loc, offset, index);
+}
+
 Value AttentionLowering::applyMod(Value scores) {
   ModOp mod = op.lookupMod();
   double scale = op.getScale() ? op.getScale()->convertToDouble()
@@ -198,6 +208,9 @@ Value AttentionLowering::applyMod(Value scores) {
         for (int64_t i = 0; i < 4; ++i)
           args.push_back(arith::IndexCastOp::create(
               b, loc, b.getI32Type(), linalg::IndexOp::create(b, loc, i)));
+        if (op.getQueryOffset())
+          args[3] = arith::AddIOp::create(b, loc, args[3],
+                                          queryOffset(b, loc, args[1]));
         if (mod && mod.hasScore())
           t = convert(b, loc, inlined(b, mod.getScore(), args), real);
         if (!mod || !mod.hasMask())

@@ -1,6 +1,8 @@
 // See PositionBits.h.
 #include "PositionBits.h"
 
+#include "attn/Dialect/Attn/IR/ModProgram.h"
+
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/IR/Matchers.h"
 #include "llvm/Support/MathExtras.h"
@@ -31,6 +33,8 @@ bool PositionBits::isPosition(Value value, unsigned dim) {
       x = cast.getIn();
     return x.getParentBlock() != &body || matchPattern(x, m_Constant());
   };
+  if (attn::isPosition(sum))
+    return isPosition(sum.getLhs(), dim) && isOutside(sum.getRhs());
   return (isIndex(sum.getLhs()) && isOutside(sum.getRhs())) ||
          (isIndex(sum.getRhs()) && isOutside(sum.getLhs()));
 }

@@ -76,3 +76,18 @@ func.func @not_inlined(%q: !t) -> !t {
     : (!t, !t, !t) -> !t
   return %o : !t
 }
+
+// -----
+
+!t = tensor<?x?x?x64xf32>
+
+attn.mod @causal
+  mask(%b: i32, %h: i32, %q: i32, %kv: i32) {
+    %keep = arith.cmpi sge, %q, %kv : i32
+    attn.yield %keep : i1
+  }
+func.func @offset(%q: !t, %n: i32) -> !t {
+  // expected-error @+1 {{'attn.attention' op expects its query offset to be a capture: run attn-apply-query-offset first}}
+  %o = attn.attention %q, %q, %q mod @causal query_offset(%n) {schedule = #attn.schedule<q = 64, kv = 64>} : (!t, !t, !t, i32) -> !t
+  return %o : !t
+}

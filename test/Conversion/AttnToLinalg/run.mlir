@@ -200,6 +200,33 @@ func.func @test_types() {
 // Weights 1/4 and 3/4, of values 0 and 4.
 // CHECK: {{\[+}}3.0000
 
+// With the queries of the first batch one later, and of the second at their places.
+func.func @test_offsets() {
+  %q = arith.constant dense<[[[[0.0], [1.0]]], [[[0.0], [1.0]]]]> : tensor<2x1x2x1xf32>
+  %v = arith.constant dense<[[[[1.0], [2.0]]], [[[1.0], [2.0]]]]> : tensor<2x1x2x1xf32>
+  %n = arith.constant dense<[1, 0]> : tensor<2xi32>
+  %o = attn.attention %q, %q, %v mod @causal query_offset(%n)
+    : (tensor<2x1x2x1xf32>, tensor<2x1x2x1xf32>, tensor<2x1x2x1xf32>, tensor<2xi32>) -> tensor<2x1x2x1xf32>
+  %p = tensor.cast %o : tensor<2x1x2x1xf32> to tensor<?x?x?x?xf32>
+  call @show(%p) : (tensor<?x?x?x?xf32>) -> ()
+  %m1 = arith.constant -1 : i32
+  %r = attn.attention %q, %q, %v mod @causal query_offset(%m1)
+    : (tensor<2x1x2x1xf32>, tensor<2x1x2x1xf32>, tensor<2x1x2x1xf32>, i32) -> tensor<2x1x2x1xf32>
+  %s = tensor.cast %r : tensor<2x1x2x1xf32> to tensor<?x?x?x?xf32>
+  call @show(%s) : (tensor<?x?x?x?xf32>) -> ()
+  return
+}
+// CHECK:      sizes = [2, 1, 2, 1]
+// CHECK-NEXT: {{\[+}}1.5],
+// CHECK-NEXT:    [1.73106]]],
+// CHECK-NEXT: {{\[+}}1],
+// CHECK-NEXT:    [1.73106]]]]
+// CHECK:      sizes = [2, 1, 2, 1]
+// CHECK-NEXT: {{\[+}}0],
+// CHECK-NEXT:    [1]]],
+// CHECK-NEXT: {{\[+}}0],
+// CHECK-NEXT:    [1]]]]
+
 func.func @main() {
   call @test_causal() : () -> ()
   call @test_empty_rows() : () -> ()
@@ -207,5 +234,6 @@ func.func @main() {
   call @test_no_keys() : () -> ()
   call @test_grouped() : () -> ()
   call @test_types() : () -> ()
+  call @test_offsets() : () -> ()
   return
 }

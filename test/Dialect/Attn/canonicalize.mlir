@@ -103,3 +103,25 @@ attn.mod @dead(%t: tensor<?xf32>)
     %z = math.absf %s : f32
     attn.yield %z : f32
   }
+
+// -----
+
+!t = tensor<2x4x8x64xf32>
+
+// An offset of nothing, and one that no mod sees, disappear; others stay.
+// CHECK-LABEL: func.func @offsets
+// CHECK: attn.attention %{{.*}} mod @causal : (
+// CHECK: attn.attention %{{[^ ]*}}, %{{[^ ]*}}, %{{[^ ]*}} : (
+// CHECK: attn.attention %{{.*}} mod @causal query_offset(%{{.*}}) : (
+attn.mod @causal
+  mask(%b: i32, %h: i32, %q: i32, %kv: i32) {
+    %keep = arith.cmpi sge, %q, %kv : i32
+    attn.yield %keep : i1
+  }
+func.func @offsets(%q: !t, %k: !t, %v: !t, %n: i32) -> (!t, !t, !t) {
+  %zero = arith.constant 0 : i32
+  %a = attn.attention %q, %k, %v mod @causal query_offset(%zero) : (!t, !t, !t, i32) -> !t
+  %b = attn.attention %q, %k, %v query_offset(%n) : (!t, !t, !t, i32) -> !t
+  %c = attn.attention %q, %k, %v mod @causal query_offset(%n) : (!t, !t, !t, i32) -> !t
+  return %a, %b, %c : !t, !t, !t
+}

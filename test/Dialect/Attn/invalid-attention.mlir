@@ -243,7 +243,7 @@ func.func @attention_c6(%q: tensor<1x1x4x8xf16>, %slopes: tensor<4xi32>) {
 // attention_c6: captures of no mod.
 func.func @attention_c6(%q: tensor<1x1x4x8xf16>, %slopes: tensor<4xf32>) {
   // expected-error @+1 {{expects no captures without a mod, got 1}}
-  %o = "attn.attention"(%q, %q, %q, %slopes) : (tensor<1x1x4x8xf16>, tensor<1x1x4x8xf16>, tensor<1x1x4x8xf16>, tensor<4xf32>) -> tensor<1x1x4x8xf16>
+  %o = "attn.attention"(%q, %q, %q, %slopes) <{operandSegmentSizes = array<i32: 1, 1, 1, 1, 0>}> : (tensor<1x1x4x8xf16>, tensor<1x1x4x8xf16>, tensor<1x1x4x8xf16>, tensor<4xf32>) -> tensor<1x1x4x8xf16>
   return
 }
 
@@ -337,3 +337,25 @@ func.func @attention_c6(%q: tensor<1x1x4x8xf16>, %slopes: tensor<4xf32>) {
 
 // expected-error @+1 {{expects 'cache' from 1 to 2147483647 bytes, got 0}}
 #cache = #attn.schedule<q = 64, kv = 64, cache = 0>
+
+// -----
+
+!t = tensor<2x4x8x64xf32>
+
+// c7
+func.func @offset_size(%q: !t, %n: tensor<3xi32>) -> !t {
+  // expected-error @+1 {{expects 'query_offset' size 2 like 'query', got 3}}
+  %o = attn.attention %q, %q, %q query_offset(%n) : (!t, !t, !t, tensor<3xi32>) -> !t
+  return %o : !t
+}
+
+// -----
+
+!t = tensor<2x4x8x64xf32>
+
+// c7
+func.func @offset_type(%q: !t, %n: i64) -> !t {
+  // expected-error @+1 {{operand #3 must be 32-bit signless integer or 1D tensor of 32-bit signless integer values, but got 'i64'}}
+  %o = attn.attention %q, %q, %q query_offset(%n) : (!t, !t, !t, i64) -> !t
+  return %o : !t
+}

@@ -56,7 +56,19 @@ static LogicalResult dropEmptyMod(AttentionOp op, PatternRewriter &rewriter) {
   return success();
 }
 
+/// An offset of nothing, or that nothing sees.
+static LogicalResult dropQueryOffset(AttentionOp op,
+                                     PatternRewriter &rewriter) {
+  if (!op.getQueryOffset() ||
+      (op.getModAttr() && !matchPattern(op.getQueryOffset(), m_Zero())))
+    return rewriter.notifyMatchFailure(op,
+                                       "no query offset, or one that counts");
+  rewriter.modifyOpInPlace(op, [&] { op.getQueryOffsetMutable().clear(); });
+  return success();
+}
+
 void AttentionOp::getCanonicalizationPatterns(RewritePatternSet &patterns,
                                               MLIRContext *context) {
   patterns.add(dropEmptyMod);
+  patterns.add(dropQueryOffset);
 }

@@ -209,6 +209,13 @@ LogicalResult AttentionOp::verify() {
         return failure();
   }
 
+  // C7
+  if (getQueryOffset())
+    if (auto offsets = dyn_cast<RankedTensorType>(getQueryOffset().getType()))
+      if (failed(verifySame(*this, {"query", "batch size", shapes[0][0]},
+                            {"query_offset", "size", offsets.getDimSize(0)})))
+        return failure();
+
   if (!getModAttr() && !getCaptures().empty())
     return emitOpError() << "expects no captures without a mod, got "
                          << getCaptures().size();

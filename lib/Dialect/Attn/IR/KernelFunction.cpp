@@ -26,7 +26,9 @@ static LogicalResult checkMod(AttentionOp op) {
 static LogicalResult checkCaptures(AttentionOp op) {
   llvm::SmallPtrSet<Attribute, 8> seen;
   for (RoleAttr role : captureRolesOf(op))
-    if (role.getRole() != Role::Capture || !seen.insert(role).second)
+    if (!llvm::is_contained({Role::Capture, Role::QueryOffset},
+                            role.getRole()) ||
+        !seen.insert(role).second)
       return op.emitOpError() << "expects captures whose arguments have no "
                                  "role, or each another one as a capture, got "
                               << role;
@@ -40,6 +42,9 @@ LogicalResult mlir::attn::checkKernelFunction(AttentionOp op) {
   if (!op.getSchedule())
     return op.emitOpError()
            << "expects a schedule: run attn-select-schedule first";
+  if (op.getQueryOffset())
+    return op.emitOpError() << "expects its query offset to be a capture: run "
+                               "attn-apply-query-offset first";
   for (Value operand : op->getOperands())
     if (!isa<BlockArgument>(operand))
       return op.emitOpError()

@@ -105,7 +105,8 @@ void mlir::attn::eraseMods(ModuleOp module) {
       op.erase();
 }
 
-static constexpr StringRef exactName = "attn.exact", totalName = "attn.total";
+static constexpr StringRef exactName = "attn.exact", totalName = "attn.total",
+                           positionName = "attn.position";
 
 void mlir::attn::markExact(Operation *op) {
   if (isa<arith::ArithFastMathInterface>(op))
@@ -118,6 +119,11 @@ void mlir::attn::markTotal(Operation *op) {
   op->setAttr(totalName, UnitAttr::get(op->getContext()));
 }
 bool mlir::attn::isTotal(Operation *op) { return op->hasAttr(totalName); }
+
+void mlir::attn::markPosition(Operation *op) {
+  op->setAttr(positionName, UnitAttr::get(op->getContext()));
+}
+bool mlir::attn::isPosition(Operation *op) { return op->hasAttr(positionName); }
 
 bool mlir::attn::canSpeculate(Operation *op) {
   return isSpeculatable(op) || isTotal(op);

@@ -33,8 +33,7 @@ public:
 
   /// Takes what can be read before the loop out of the body of `tile`.
   void hoistFrom(linalg::GenericOp tile) {
-    SmallVector<memref::LoadOp> loads(
-        tile.getBody()->getOps<memref::LoadOp>());
+    SmallVector<memref::LoadOp> loads(tile.getBody()->getOps<memref::LoadOp>());
     for (memref::LoadOp load : loads) {
       RowSlice slice;
       if (!collect(load, tile, slice) || !slice.hasRow)
@@ -82,28 +81,27 @@ private:
   }
 
   bool isRowVector(linalg::GenericOp tile, OpOperand *input) {
-    return tile.isDpsInput(input) && isRows(tile.getMatchingIndexingMap(input)) &&
+    return tile.isDpsInput(input) &&
+           isRows(tile.getMatchingIndexingMap(input)) &&
            loop.isDefinedOutsideOfLoop(input->get());
   }
 
-  AffineMap rowsOfTile() {
-    return AffineMap::get(2, 0, b.getAffineDimExpr(0));
-  }
+  AffineMap rowsOfTile() { return AffineMap::get(2, 0, b.getAffineDimExpr(0)); }
   bool isRows(AffineMap map) { return map == rowsOfTile(); }
 
   /// The row vector of what `load` reads, before the loop.
   Value readRows(memref::LoadOp load, linalg::GenericOp tile,
                  const RowSlice &slice) {
-    int64_t rows = cast<RankedTensorType>(tile.getResult(0).getType())
-                       .getDimSize(0);
+    int64_t rows =
+        cast<RankedTensorType>(tile.getResult(0).getType()).getDimSize(0);
     auto type = RankedTensorType::get({rows}, load.getType());
     SmallVector<Value> inputs;
     for (OpOperand *input : slice.vectors)
       inputs.push_back(input->get());
     SmallVector<AffineMap> maps(inputs.size() + 1, b.getMultiDimIdentityMap(1));
     Location loc = load.getLoc();
-    Value empty = tensor::EmptyOp::create(b, loc, type.getShape(),
-                                          type.getElementType());
+    Value empty =
+        tensor::EmptyOp::create(b, loc, type.getShape(), type.getElementType());
     auto reads = linalg::GenericOp::create(
         b, loc, type, inputs, empty, maps, utils::IteratorType::parallel,
         [&](OpBuilder &nested, Location, ValueRange in) {

@@ -212,7 +212,7 @@ def Attn_ApplyMaskOp : Attn_ApplyOp<"apply_mask", I1> {
   }];
 }
 
-def Attn_AttentionOp : Attn_Op<"attention", [Pure,
+def Attn_AttentionOp : Attn_Op<"attention", [Pure, AttrSizedOperandSegments,
     DeclareOpInterfaceMethods<SymbolUserOpInterface>]> {
   let summary = "scaled dot-product attention with a mod";
   let description = [{
@@ -226,7 +226,10 @@ def Attn_AttentionOp : Attn_Op<"attention", [Pure,
         lse[b,h,q] = log sum exp t, natural logarithm
 
     A row whose mask is empty gives out = 0 and lse = -inf. `scale` defaults to
-    1 / sqrt(head dimension). A lowering makes a kernel of `schedule`; `variants`
+    1 / sqrt(head dimension). With a `query_offset`, a number or one for each batch,
+    the mod sees q + query_offset[b] instead of q, as where the keys of earlier
+    queries are in a cache; neither that nor its difference to a key's position may
+    leave the i32. A lowering makes a kernel of `schedule`; `variants`
     are all that a launch may take.
 
     Example:
@@ -247,10 +250,12 @@ def Attn_AttentionOp : Attn_Op<"attention", [Pure,
     - C4: the number of query heads is a multiple of the number of key heads.
     - C5: lse is an f32 tensor of query's batch, heads and length.
     - C6: `mod` names an `attn.mod` whose captures have the operands' types.
+    - C7: query_offset is an i32, or a tensor of query's batch of them.
   }];
   let arguments = (ins Attn_FloatTensor:$query, Attn_FloatTensor:$key,
                        Attn_FloatTensor:$value,
                        Variadic<Attn_Capture>:$captures,
+                       Optional<AnyTypeOf<[I32, 1DTensorOf<[I32]>]>>:$query_offset,
                        OptionalAttr<FlatSymbolRefAttr>:$mod,
                        OptionalAttr<F32Attr>:$scale,
                        OptionalAttr<Attn_ScheduleAttr>:$schedule,
@@ -258,6 +263,7 @@ def Attn_AttentionOp : Attn_Op<"attention", [Pure,
   let results = (outs Attn_FloatTensor:$out, Optional<RankedTensorOf<[F32]>>:$lse);
   let assemblyFormat = [{
     $query `,` $key `,` $value (`mod` $mod^ (`(` $captures^ `)`)?)?
+    (`query_offset` `(` $query_offset^ `)`)?
     attr-dict `:` functional-type(operands, results)
   }];
   let hasVerifier = 1;

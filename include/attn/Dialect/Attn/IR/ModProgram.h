@@ -44,6 +44,11 @@ void unmarkExact(Operation *op);
 void markTotal(Operation *op);
 bool isTotal(Operation *op);
 
+/// Marks a sum of a query's position and an offset as a position: neither it
+/// nor its difference to a key's position wraps.
+void markPosition(Operation *op);
+bool isPosition(Operation *op);
+
 /// Whether `op` can be executed for nothing: it is speculatable, or total.
 bool canSpeculate(Operation *op);
 

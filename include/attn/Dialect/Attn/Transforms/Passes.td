@@ -22,6 +22,37 @@ def AttnAttachGPUTargetPass : Pass<"attn-attach-gpu-target", "::mlir::ModuleOp">
   let dependentDialects = ["::mlir::NVVM::NVVMDialect"];
 }
 
+def AttnApplyQueryOffsetPass : Pass<"attn-apply-query-offset", "::mlir::ModuleOp"> {
+  let summary = "Make the query offset of an attention a capture of its mod";
+  let description = [{
+    What a query offset means is that the mod sees other positions: the attention
+    gets a copy of its mod that captures the offset, last, and adds it to each query's
+    position. From then on it is a number like any other that a mod captures: bounds,
+    lists and every target know what to do with it. The function's argument keeps
+    its meaning as the role `query_offset`.
+
+    Example (test/Dialect/Attn/apply-query-offset.mlir):
+
+    ```mlir
+    %o = attn.attention %q, %k, %v mod @causal query_offset(%n) : (!t, !t, !t, i32) -> !t
+    ```
+
+    becomes
+
+    ```mlir
+    attn.mod @causal_at_offset(%query_offset: i32)
+      mask(%b: i32, %h: i32, %q: i32, %kv: i32) {
+        %p = arith.addi %q, %query_offset {attn.position} : i32
+        %keep = arith.cmpi sge, %p, %kv : i32
+        attn.yield %keep : i1
+      }
+    ...
+    %o = attn.attention %q, %k, %v mod @causal_at_offset(%n) : (!t, !t, !t, i32) -> !t
+    ```
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect"];
+}
+
 def AttnInlineModsPass : Pass<"attn-inline-mods", "::mlir::ModuleOp"> {
   let summary = "Inline the mods that a mod applies";
   let description = [{

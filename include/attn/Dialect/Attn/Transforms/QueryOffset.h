@@ -1,0 +1,16 @@
+// What a query offset does to a mod.
+#ifndef ATTN_DIALECT_ATTN_TRANSFORMS_QUERYOFFSET_H
+#define ATTN_DIALECT_ATTN_TRANSFORMS_QUERYOFFSET_H
+
+#include "attn/Dialect/Attn/IR/AttnDialect.h"
+
+namespace mlir::attn {
+
+/// Lets the programs of `mod` see q + offset instead of q. The offset is a new
+/// last capture `query_offset` of `type`: an i32, or a tensor of one for each
+/// batch. Mods that `mod` applies are given the sum.
+void addQueryOffset(ModOp mod, Type type);
+
+} // namespace mlir::attn
+
+#endif // ATTN_DIALECT_ATTN_TRANSFORMS_QUERYOFFSET_H
