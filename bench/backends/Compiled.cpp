@@ -1,7 +1,7 @@
 // The project's own kernel: one for each mod, type and dimensions, whatever the
 // lengths.
-#include "../Backend.h"
-#include "../Config.h"
+#include "backends/Backend.h"
+#include "config/Config.h"
 
 #include "attn/API/Tiles.h"
 

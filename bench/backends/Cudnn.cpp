@@ -2,9 +2,9 @@
 // the only file that includes NVIDIA's headers and that may meet an exception;
 // cuDNN and the CUDA runtime themselves are loaded at run time. Built where the
 // headers are found, else CudnnMissing.cpp stands in.
-#include "../Backend.h"
-#include "../FixedVariant.h"
-#include "../Tensors.h"
+#include "backends/Backend.h"
+#include "backends/FixedVariant.h"
+#include "devices/Tensors.h"
 
 #include <cudnn_frontend.h>
 

@@ -1,5 +1,5 @@
 // What `cudnn` is in a build without cudnn-frontend's or cuDNN's headers.
-#include "../Backend.h"
+#include "backends/Backend.h"
 
 using namespace attn;
 using namespace attn::bench;

@@ -1,12 +1,12 @@
 // Unfused attention on the processor: two OpenBLAS products around a softmax,
 // with a score matrix in memory. For 16-bit types it computes as a framework's
 // math backend does: scores and probabilities are rounded to the element type.
-#include "../Backend.h"
+#include "backends/Backend.h"
 
-#include "../BLAS.h"
-#include "../Convert.h"
-#include "../Parallel.h"
-#include "../Softmax.h"
+#include "numerics/BLAS.h"
+#include "numerics/Convert.h"
+#include "numerics/Softmax.h"
+#include "support/Parallel.h"
 
 using namespace attn;
 using namespace attn::bench;

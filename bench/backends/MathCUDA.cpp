@@ -1,10 +1,10 @@
 // The `math` peer on a GPU: unfused attention by cuBLAS with the scores and
 // probabilities in memory, as a framework computes it without a fused kernel.
 // Scores are f32, probabilities have the inputs' type.
-#include "../Backend.h"
-#include "../CublasAttention.h"
-#include "../Softmax.h"
-#include "../Tensors.h"
+#include "backends/Backend.h"
+#include "devices/Tensors.h"
+#include "numerics/CublasAttention.h"
+#include "numerics/Softmax.h"
 
 #include <algorithm>
 #include <chrono>

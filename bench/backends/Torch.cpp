@@ -1,7 +1,7 @@
 // The backends that exist only inside PyTorch: each is a name to the worker,
 // which computes in its own process on this process's tensors.
-#include "../Backend.h"
-#include "../TorchWorker.h"
+#include "backends/Backend.h"
+#include "backends/TorchWorker.h"
 
 #include <nlohmann/json.hpp>
 

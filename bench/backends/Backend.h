@@ -1,0 +1,105 @@
+// One way of computing attention: the generated kernel or a peer. One file per
+// backend under backends/; each loads its libraries at run time.
+#ifndef ATTN_BENCH_BACKENDS_BACKEND_H
+#define ATTN_BENCH_BACKENDS_BACKEND_H
+
+#include "backends/Refusal.h"
+#include "cases/Gradients.h"
+#include "devices/Device.h"
+
+#include "attn/API/Attention.h"
+
+#include <memory>
+#include <optional>
+#include <string>
+
+namespace attn::bench {
+
+/// One attention problem with its inputs in the device's memory.
+struct Problem {
+  std::string pattern; ///< the mod's name: a peer with fixed variants knows it
+  const Mod *mod = nullptr;
+  ProblemSizes sizes;
+  ElementType type = ElementType::F32;
+  float scale = 1;
+  /// The position of the first query (decoding); `mod` is shifted by it.
+  int64_t queryOffset = 0;
+  TensorView query, key, value;
+  std::vector<CaptureView> captures; ///< in device memory
+  const std::vector<CaptureData> *hostCaptures = nullptr;
+};
+
+class Backend {
+public:
+  virtual ~Backend() = default;
+  /// As in YAML and on the command line.
+  virtual const char *name() const = 0;
+  /// Gets ready to run the problem: loads, compiles, allocates workspace. The
+  /// problem outlives the runs. nullopt: ready.
+  virtual std::optional<Refusal> prepare(const Problem &) = 0;
+  /// Enqueues one run that writes all of `out`.
+  virtual Result<void> run(const TensorView &out) = 0;
+  /// One turn of runs. A backend that computes in another process times itself.
+  /// Errors: as run(); "interrupted" after Ctrl-C.
+  virtual Result<Turn> time(Device &, const TensorView &out,
+                            const TurnOptions &);
+  /// Gets ready for the gradients of the prepared problem, the forward pass
+  /// included. `gradients` outlives the runs. nullopt: ready.
+  virtual std::optional<Refusal> prepareBackward(const Gradients &gradients);
+  /// Enqueues one backward pass, which writes all gradients.
+  virtual Result<void> runBackward();
+  /// One turn of backward passes.
+  virtual Result<Turn> timeBackward(Device &, const TurnOptions &);
+  /// Frees what prepare() took.
+  virtual void finish() {}
+  /// Seconds that prepare() spent in compiling; 0 if it compiles nothing.
+  virtual double compileSeconds() const { return 0; }
+  /// Of a kernel that visits tiles: their sizes.
+  struct TileSize {
+    int64_t query, key;
+  };
+  virtual std::optional<TileSize> tileSize() const { return std::nullopt; }
+  /// Whether prepare() made lists of the tiles to visit, which a user makes
+  /// anew when a captured tensor changes; and making them again, enqueued like
+  /// a run.
+  virtual bool makesLists() const { return false; }
+  virtual Result<void> makeLists() { return {}; }
+  /// What it computes with, once it is known, beyond the libraries which this
+  /// process has loaded: "PyTorch 2.11.0"; usually empty.
+  virtual std::string versions() const { return ""; }
+  /// Something a reader of the row should know; usually empty.
+  virtual std::string remark() const { return ""; }
+  /// What it took to make lists of tiles or a block mask, which is in no other
+  /// time; seconds.
+  virtual std::optional<double> listsSeconds() const { return std::nullopt; }
+};
+
+/// `schedule`: as KernelSpec::schedule, or `auto`; `named`: a reader has to be
+/// told which one it is. `exact`: as KernelSpec::exact.
+std::unique_ptr<Backend> createCompiled(const std::string &name, Device &,
+                                        const std::string &schedule, bool named,
+                                        bool exact);
+/// OpenBLAS or cuBLAS GEMMs around a softmax with the mods applied.
+std::unique_ptr<Backend> createMathCPU(Device &);
+std::unique_ptr<Backend> createMathCUDA(Device &);
+/// cuDNN's SDPA graph through cudnn-frontend.
+std::unique_ptr<Backend> createCudnn(Device &);
+
+class TorchWorker;
+struct TorchOptions {
+  bool maxAutotune = false, dynamic = false; ///< for FlexAttention
+};
+/// One of the worker's backends, by its name there.
+std::unique_ptr<Backend> createTorch(const std::string &name, Device &,
+                                     const TorchOptions &,
+                                     std::shared_ptr<TorchWorker>);
+
+/// The result that every backend is compared with, from the same inputs:
+/// CPU: GEMMs and softmax in f64. CUDA: f32 GEMMs without tf32, f32 softmax.
+/// Writes contiguous (batch, heads, queries, valueDim) to host memory.
+Result<std::vector<float>> referenceCPU(Device &, const Problem &);
+Result<std::vector<float>> referenceCUDA(Device &, const Problem &);
+
+} // namespace attn::bench
+
+#endif // ATTN_BENCH_BACKENDS_BACKEND_H
