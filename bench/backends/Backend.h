@@ -5,29 +5,14 @@
 
 #include "backends/Refusal.h"
 #include "cases/Gradients.h"
+#include "cases/Problem.h"
 #include "devices/Device.h"
-
-#include "attn/API/Attention.h"
 
 #include <memory>
 #include <optional>
 #include <string>
 
 namespace attn::bench {
-
-/// One attention problem with its inputs in the device's memory.
-struct Problem {
-  std::string pattern; ///< the mod's name: a peer with fixed variants knows it
-  const Mod *mod = nullptr;
-  ProblemSizes sizes;
-  ElementType type = ElementType::F32;
-  float scale = 1;
-  /// The position of the first query (decoding); `mod` is shifted by it.
-  int64_t queryOffset = 0;
-  TensorView query, key, value;
-  std::vector<CaptureView> captures; ///< in device memory
-  const std::vector<CaptureData> *hostCaptures = nullptr;
-};
 
 class Backend {
 public:
@@ -93,12 +78,6 @@ struct TorchOptions {
 std::unique_ptr<Backend> createTorch(const std::string &name, Device &,
                                      const TorchOptions &,
                                      std::shared_ptr<TorchWorker>);
-
-/// The result that every backend is compared with, from the same inputs:
-/// CPU: GEMMs and softmax in f64. CUDA: f32 GEMMs without tf32, f32 softmax.
-/// Writes contiguous (batch, heads, queries, valueDim) to host memory.
-Result<std::vector<float>> referenceCPU(Device &, const Problem &);
-Result<std::vector<float>> referenceCUDA(Device &, const Problem &);
 
 } // namespace attn::bench
 

@@ -2,7 +2,7 @@
 #ifndef ATTN_BENCH_BACKENDS_FIXEDVARIANT_H
 #define ATTN_BENCH_BACKENDS_FIXEDVARIANT_H
 
-#include "backends/Backend.h"
+#include "cases/Problem.h"
 
 namespace attn::bench {
 

@@ -4,18 +4,11 @@
 #define ATTN_BENCH_COMMANDS_COMMANDLINE_H
 
 #include "commands/ShowMask.h"
+#include "results/OutputPaths.h"
 
 #include <optional>
 
 namespace attn::bench {
-
-/// What to do with an unfinished run that has the same save path.
-enum class Start {
-  Fresh,    ///< refuse, so that it is not lost
-  Resume,   ///< continue it
-  Retry,    ///< the same, and measure cases again that crashed
-  Overwrite ///< drop it
-};
 
 struct CommandLine {
   std::string configPath; ///< empty: none given

@@ -4,7 +4,7 @@
 #ifndef ATTN_BENCH_NUMERICS_CUBLASATTENTION_H
 #define ATTN_BENCH_NUMERICS_CUBLASATTENTION_H
 
-#include "backends/Backend.h"
+#include "attn/API/Attention.h"
 
 namespace attn::bench {
 

@@ -3,7 +3,9 @@
 #ifndef ATTN_BENCH_REFERENCES_GRADIENTREFERENCE_H
 #define ATTN_BENCH_REFERENCES_GRADIENTREFERENCE_H
 
-#include "backends/Backend.h"
+#include "cases/Gradients.h"
+#include "cases/Problem.h"
+#include "devices/Device.h"
 
 namespace attn::bench {
 

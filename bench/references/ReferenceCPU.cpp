@@ -1,6 +1,6 @@
 // The reference on the processor: attention by its definition, in f64, one head
 // at a time so that memory is bounded by one score matrix.
-#include "backends/Backend.h"
+#include "references/Reference.h"
 
 #include "numerics/BLAS.h"
 #include "numerics/Convert.h"

@@ -2,7 +2,8 @@
 // first product on: products of two 16-bit numbers are exact in f32, and the
 // probabilities stay f32, for which V is converted. f32 inputs are multiplied
 // as f32, never as tf32.
-#include "backends/Backend.h"
+#include "references/Reference.h"
+
 #include "devices/Tensors.h"
 #include "numerics/Convert.h"
 #include "numerics/CublasAttention.h"

@@ -26,6 +26,14 @@ struct OutputPaths {
   Result<void> checkWritable() const;
 };
 
+/// What to do with an unfinished run that has the same save path.
+enum class Start {
+  Fresh,    ///< refuse, so that it is not lost
+  Resume,   ///< continue it
+  Retry,    ///< the same, and measure cases again that crashed
+  Overwrite ///< drop it
+};
+
 } // namespace attn::bench
 
 #endif // ATTN_BENCH_RESULTS_OUTPUTPATHS_H

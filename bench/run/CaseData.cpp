@@ -2,6 +2,7 @@
 #include "run/CaseData.h"
 
 #include "references/Check.h"
+#include "references/Reference.h"
 
 #include <cmath>
 

@@ -2,8 +2,8 @@
 #ifndef ATTN_BENCH_RUN_CASEDATA_H
 #define ATTN_BENCH_RUN_CASEDATA_H
 
-#include "backends/Backend.h"
 #include "cases/Cases.h"
+#include "cases/Problem.h"
 #include "devices/Tensors.h"
 
 #include <map>

@@ -2,7 +2,6 @@
 #ifndef ATTN_BENCH_RUN_GRADIENTDATA_H
 #define ATTN_BENCH_RUN_GRADIENTDATA_H
 
-#include "backends/Backend.h"
 #include "devices/Tensors.h"
 #include "references/GradientReference.h"
 

@@ -11,7 +11,6 @@
 #ifndef ATTN_BENCH_RUN_RECORDER_H
 #define ATTN_BENCH_RUN_RECORDER_H
 
-#include "commands/CommandLine.h"
 #include "report/Columns.h"
 #include "results/JSON.h"
 #include "results/Journal.h"

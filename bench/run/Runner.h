@@ -3,6 +3,7 @@
 #ifndef ATTN_BENCH_RUN_RUNNER_H
 #define ATTN_BENCH_RUN_RUNNER_H
 
+#include "backends/Backend.h"
 #include "cases/ModText.h"
 #include "cases/Work.h"
 #include "results/Row.h"

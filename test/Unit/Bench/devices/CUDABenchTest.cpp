@@ -6,6 +6,7 @@
 #include "backends/Backend.h"
 #include "devices/Tensors.h"
 #include "numerics/Convert.h"
+#include "references/Reference.h"
 #include "run/Ceilings.h"
 
 #include "../../Doubles/FakeCUDADriver.h"
