@@ -1,5 +1,5 @@
 // One way of computing attention: the generated kernel or a peer. One file per
-// backend under backends/; each loads its libraries at run time.
+// backend, beside this one; each loads its libraries at run time.
 #ifndef ATTN_BENCH_BACKENDS_BACKEND_H
 #define ATTN_BENCH_BACKENDS_BACKEND_H
 
@@ -13,6 +13,8 @@
 #include <string>
 
 namespace attn::bench {
+
+class TileListSource;
 
 class Backend {
 public:
@@ -39,16 +41,8 @@ public:
   virtual void finish() {}
   /// Seconds that prepare() spent in compiling; 0 if it compiles nothing.
   virtual double compileSeconds() const { return 0; }
-  /// Of a kernel that visits tiles: their sizes.
-  struct TileSize {
-    int64_t query, key;
-  };
-  virtual std::optional<TileSize> tileSize() const { return std::nullopt; }
-  /// Whether prepare() made lists of the tiles to visit, which a user makes
-  /// anew when a captured tensor changes; and making them again, enqueued like
-  /// a run.
-  virtual bool makesLists() const { return false; }
-  virtual Result<void> makeLists() { return {}; }
+  /// The tiles that the prepared kernel visits; null if it has none.
+  virtual TileListSource *tileLists() { return nullptr; }
   /// What it computes with, once it is known, beyond the libraries which this
   /// process has loaded: "PyTorch 2.11.0"; usually empty.
   virtual std::string versions() const { return ""; }

@@ -2,6 +2,7 @@
 #include "run/Runner.h"
 
 #include "backends/Registry.h"
+#include "backends/TileListSource.h"
 #include "measure/Cycle.h"
 #include "measure/Nvml.h"
 #include "measure/Rounds.h"
@@ -295,27 +296,25 @@ void Runner::measure(Row &row, const Case &item, CaseData &data) {
 }
 
 /// What a kernel visits, and what it costs to list that.
-void Runner::countTiles(Row &row, Backend &backend, CaseData &data) {
-  std::optional<Backend::TileSize> size = backend.tileSize();
-  if (!size)
-    return;
+void Runner::countTiles(Row &row, TileListSource &source, CaseData &data) {
+  TileListSource::TileSize size = source.tileSize();
   const Problem &problem = data.problem();
   Result<TileCounts> tiles = work.countTiles(
-      *problem.mod, problem.sizes, data.hostCaptures(), size->query, size->key);
+      *problem.mod, problem.sizes, data.hostCaptures(), size.query, size.key);
   if (tiles) {
     row.quantities.push_back({"tiles visited", tiles->visited()});
     row.quantities.push_back({"of tiles", tiles->all});
   } else {
     row.remark = tiles.error();
   }
-  if (!backend.makesLists()) {
+  if (!source.makesLists()) {
     row.quantities.push_back({"lists (us)", 0});
     return;
   }
   TurnOptions turnOptions;
   turnOptions.hot = options.timing.hot;
   Result<Turn> turn =
-      device.time([&] { return backend.makeLists(); }, turnOptions);
+      device.time([&] { return source.makeLists(); }, turnOptions);
   if (!turn || turn->samples.empty())
     return;
   Timing lists;
@@ -361,11 +360,11 @@ Row Runner::run(const Case &asked) {
       row.remark = pairs.error();
     auto compiled =
         std::find_if(backends.begin(), backends.end(), [](const auto &backend) {
-          return backend->tileSize().has_value();
+          return backend->tileLists() != nullptr;
         });
     if (compiled != backends.end() &&
         row.outcomes[compiled - backends.begin()].kind == Outcome::Timed)
-      countTiles(row, **compiled, **data);
+      countTiles(row, *(*compiled)->tileLists(), **data);
     for (size_t i = 0; i < backends.size(); ++i)
       if (std::optional<double> lists = backends[i]->listsSeconds();
           lists && row.outcomes[i].kind == Outcome::Timed)

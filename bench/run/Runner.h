@@ -41,7 +41,7 @@ private:
   Outcome check(Backend &, CaseData &);
   std::optional<double> mathError(const Row &, CaseData &);
   void judge(Row &, CaseData &);
-  void countTiles(Row &, Backend &, CaseData &);
+  void countTiles(Row &, TileListSource &, CaseData &);
   void measure(Row &, const Case &, CaseData &);
   void measureForward(Row &, CaseData &);
   Backward checkBackward(Backend &, GradientData &);
