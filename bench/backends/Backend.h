@@ -24,19 +24,15 @@ public:
   /// Gets ready to run the problem: loads, compiles, allocates workspace. The
   /// problem outlives the runs. nullopt: ready.
   virtual std::optional<Refusal> prepare(const Problem &) = 0;
-  /// Enqueues one run that writes all of `out`.
-  virtual Result<void> run(const TensorView &out) = 0;
-  /// One turn of runs. A backend that computes in another process times itself.
-  /// Errors: as run(); "interrupted" after Ctrl-C.
-  virtual Result<Turn> time(Device &, const TensorView &out,
-                            const TurnOptions &);
   /// Gets ready for the gradients of the prepared problem, the forward pass
   /// included. `gradients` outlives the runs. nullopt: ready.
   virtual std::optional<Refusal> prepareBackward(const Gradients &gradients);
-  /// Enqueues one backward pass, which writes all gradients.
-  virtual Result<void> runBackward();
-  /// One turn of backward passes.
-  virtual Result<Turn> timeBackward(Device &, const TurnOptions &);
+  /// Enqueues one run of a pass that is prepared: it writes all of the output,
+  /// or of the gradients.
+  virtual Result<void> run(Pass) = 0;
+  /// One turn of runs. A backend that computes in another process times itself.
+  /// Errors: as run(); "interrupted" after Ctrl-C.
+  virtual Result<Turn> time(Device &, Pass, const TurnOptions &);
   /// Frees what prepare() took.
   virtual void finish() {}
   /// Seconds that prepare() spent in compiling; 0 if it compiles nothing.

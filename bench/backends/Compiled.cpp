@@ -46,10 +46,10 @@ public:
     return std::nullopt;
   }
 
-  Result<void> run(const TensorView &out) override {
+  Result<void> run(Pass) override {
     return kernel->run(problem->query, problem->key, problem->value,
-                       problem->captures, out, nullptr, device.stream(),
-                       lists ? &lists : nullptr);
+                       problem->captures, problem->out, nullptr,
+                       device.stream(), lists ? &lists : nullptr);
   }
   void finish() override { lists = {}; }
 

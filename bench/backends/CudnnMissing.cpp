@@ -11,7 +11,7 @@ public:
   std::optional<Refusal> prepare(const Problem &) override {
     return Refusal{Refusal::Unavailable, reason};
   }
-  Result<void> run(const TensorView &) override { return Error{reason}; }
+  Result<void> run(Pass) override { return Error{reason}; }
 
 private:
   static constexpr const char *reason =

@@ -20,7 +20,7 @@ public:
 
   const char *name() const override { return "math"; }
   std::optional<Refusal> prepare(const Problem &problem) override;
-  Result<void> run(const TensorView &out) override;
+  Result<void> run(Pass) override;
   void finish() override;
   double compileSeconds() const override { return seconds; }
   std::string remark() const override;
@@ -89,7 +89,7 @@ std::optional<Refusal> MathCUDA::allocate() {
   return std::nullopt;
 }
 
-Result<void> MathCUDA::run(const TensorView &out) {
+Result<void> MathCUDA::run(Pass) {
   if (!chunk)
     return {};
   const ProblemSizes &sizes = problem->sizes;
@@ -107,7 +107,7 @@ Result<void> MathCUDA::run(const TensorView &out) {
         !ok)
       return ok;
     if (Result<void> ok =
-            products->output(p, problem->value, out, first, count);
+            products->output(p, problem->value, problem->out, first, count);
         !ok)
       return ok;
   }

@@ -14,9 +14,7 @@ public:
       : label(std::move(name)), refusal(std::move(refusal)) {}
   const char *name() const override { return label.c_str(); }
   std::optional<Refusal> prepare(const Problem &) override { return refusal; }
-  Result<void> run(const TensorView &) override {
-    return Error{refusal.reason};
-  }
+  Result<void> run(Pass) override { return Error{refusal.reason}; }
 
 private:
   std::string label;

@@ -8,7 +8,9 @@
 
 namespace attn::bench {
 
-/// One attention problem with its inputs in the device's memory.
+enum class Pass { Forward, Backward };
+
+/// One attention problem with its tensors in the device's memory.
 struct Problem {
   std::string pattern; ///< the mod's name: a peer with fixed variants knows it
   const Mod *mod = nullptr;
@@ -18,6 +20,7 @@ struct Problem {
   /// The position of the first query (decoding); `mod` is shifted by it.
   int64_t queryOffset = 0;
   TensorView query, key, value;
+  TensorView out; ///< what the forward pass writes; the reference does not
   std::vector<CaptureView> captures; ///< in device memory
   const std::vector<CaptureData> *hostCaptures = nullptr;
 };

@@ -2,6 +2,7 @@
 #ifndef ATTN_BENCH_RESULTS_ROW_H
 #define ATTN_BENCH_RESULTS_ROW_H
 
+#include "cases/Problem.h"
 #include "measure/Outcome.h"
 
 #include "attn/API/Attention.h"
@@ -31,8 +32,6 @@ struct Row {
   std::string remark;
   bool crashed = false; ///< the process did, in this case
 };
-
-enum class Pass { Forward, Backward };
 
 /// The samples of `backend` in a pass; null where it has no time.
 const Timing *timingOf(const Row &, size_t backend, Pass);

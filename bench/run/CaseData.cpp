@@ -64,6 +64,7 @@ Result<void> CaseData::makeTensors(Device &device, const Case &item,
   if (!made)
     return Error{made.error()};
   output = std::move(*made);
+  description.out = output.view();
   return {};
 }
 

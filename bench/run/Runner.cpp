@@ -5,7 +5,6 @@
 #include "backends/TileListSource.h"
 #include "measure/Cycle.h"
 #include "measure/Nvml.h"
-#include "measure/Rounds.h"
 #include "references/Check.h"
 #include "support/Interrupt.h"
 
@@ -79,9 +78,40 @@ Row Runner::rowOfCrash(const Case &item, const std::string &how) {
   return row;
 }
 
+/// Says what is done with a backend's pass.
+void Runner::onPass(const char *verb, const Backend &backend, Pass pass) {
+  onStep(std::string(verb) + " " + backend.name() +
+         (pass == Pass::Backward ? " backward" : ""));
+}
+
+/// Runs a pass, the results of which were `poisoned`, and waits for its end.
+Result<void> Runner::runOnce(Backend &backend, Pass pass,
+                             const Result<void> &poisoned) {
+  if (!poisoned)
+    return poisoned;
+  if (Result<void> ran = backend.run(pass); !ran)
+    return ran;
+  return device.synchronize();
+}
+
+/// Times a pass of backends that passed its check, against each other.
+std::vector<Contestant> Runner::sample(Pass pass,
+                                       const std::vector<Backend *> &passed) {
+  std::vector<Contestant> contestants;
+  for (Backend *backend : passed)
+    contestants.push_back({[this, pass, backend](const TurnOptions &turn) {
+                             onPass("timing", *backend, pass);
+                             return backend->time(device, pass, turn);
+                           },
+                           {},
+                           ""});
+  sampleInRounds(contestants, options.timing);
+  return contestants;
+}
+
 /// Prepares a backend and runs it once into a poisoned output.
 Outcome Runner::check(Backend &backend, CaseData &data) {
-  onStep(std::string("checking ") + backend.name());
+  onPass("checking", backend, Pass::Forward);
   Outcome outcome;
   outcome.kind = Outcome::Failed;
   auto failed = [&](const std::string &reason) {
@@ -95,12 +125,9 @@ Outcome Runner::check(Backend &backend, CaseData &data) {
     return failed(refusal->reason);
   }
   outcome.compileSeconds = backend.compileSeconds();
-  if (Result<void> poisoned = data.out().poison(); !poisoned)
-    return failed(poisoned.error());
-  if (Result<void> ran = backend.run(data.out().view()); !ran)
+  if (Result<void> ran = runOnce(backend, Pass::Forward, data.out().poison());
+      !ran)
     return failed(ran.error());
-  if (Result<void> finished = device.synchronize(); !finished)
-    return failed(finished.error());
   Result<std::vector<std::byte>> bytes = data.out().readBack();
   if (!bytes)
     return failed(bytes.error());
@@ -158,22 +185,16 @@ void Runner::judge(Row &row, CaseData &data) {
 }
 
 /// Times the forward passes of the backends whose results are right.
-void Runner::measureForward(Row &row, CaseData &data) {
-  std::vector<Contestant> contestants;
+void Runner::measureForward(Row &row) {
+  std::vector<Backend *> passed;
   std::vector<Outcome *> outcomes;
   for (size_t i = 0; i < backends.size(); ++i) {
     if (row.outcomes[i].kind != Outcome::Timed)
       continue;
     outcomes.push_back(&row.outcomes[i]);
-    contestants.push_back(
-        {[&, i](const TurnOptions &turn) {
-           onStep(std::string("timing ") + backends[i]->name());
-           return backends[i]->time(device, data.out().view(), turn);
-         },
-         {},
-         ""});
+    passed.push_back(backends[i].get());
   }
-  sampleInRounds(contestants, options.timing);
+  std::vector<Contestant> contestants = sample(Pass::Forward, passed);
   for (size_t i = 0; i < contestants.size(); ++i) {
     Outcome &outcome = *outcomes[i];
     if (!contestants[i].error.empty()) {
@@ -190,6 +211,7 @@ void Runner::measureForward(Row &row, CaseData &data) {
 
 /// Runs one backend's backward pass and compares what it gives.
 Backward Runner::checkBackward(Backend &backend, GradientData &data) {
+  onPass("checking", backend, Pass::Backward);
   Backward result;
   result.check = Backward::Failed;
   auto failed = [&](const std::string &reason) {
@@ -204,12 +226,8 @@ Backward Runner::checkBackward(Backend &backend, GradientData &data) {
       result.check = Backward::NotRun;
     return failed(refusal->reason);
   }
-  if (Result<void> poisoned = data.poison(); !poisoned)
-    return failed(poisoned.error());
-  if (Result<void> ran = backend.runBackward(); !ran)
+  if (Result<void> ran = runOnce(backend, Pass::Backward, data.poison()); !ran)
     return failed(ran.error());
-  if (Result<void> finished = device.synchronize(); !finished)
-    return failed(finished.error());
   Result<GradientError> error = data.compare();
   if (!error)
     return failed(error.error());
@@ -241,7 +259,7 @@ void Runner::measureBackward(Row &row, const Case &item, CaseData &data) {
     else
       reason = "no gradients: " + made.error();
   }
-  std::vector<Contestant> contestants;
+  std::vector<Backend *> passed;
   std::vector<Backward *> results;
   for (size_t i = 0; i < backends.size() && !isInterrupted(); ++i) {
     Outcome &outcome = row.outcomes[i];
@@ -251,21 +269,14 @@ void Runner::measureBackward(Row &row, const Case &item, CaseData &data) {
     outcome.backward->reason = reason;
     if (!gradients)
       continue;
-    onStep(std::string("checking ") + backends[i]->name() + " backward");
     outcome.backward = checkBackward(*backends[i], *gradients);
     if (outcome.backward->check != Backward::Passed &&
         outcome.backward->check != Backward::Unchecked)
       continue;
     results.push_back(&*outcome.backward);
-    contestants.push_back({[&, i](const TurnOptions &turn) {
-                             onStep(std::string("timing ") +
-                                    backends[i]->name() + " backward");
-                             return backends[i]->timeBackward(device, turn);
-                           },
-                           {},
-                           ""});
+    passed.push_back(backends[i].get());
   }
-  sampleInRounds(contestants, options.timing);
+  std::vector<Contestant> contestants = sample(Pass::Backward, passed);
   for (size_t i = 0; i < contestants.size(); ++i) {
     results[i]->timing = std::move(contestants[i].timing);
     if (contestants[i].error.empty())
@@ -284,7 +295,7 @@ void Runner::measure(Row &row, const Case &item, CaseData &data) {
   Conditions &conditions = row.conditions;
   conditions.before = device.state();
   Clock::time_point start = Clock::now();
-  measureForward(row, data);
+  measureForward(row);
   if (options.backward && !isInterrupted())
     measureBackward(row, item, data);
   conditions.seconds =

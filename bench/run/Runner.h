@@ -6,6 +6,7 @@
 #include "backends/Backend.h"
 #include "cases/ModText.h"
 #include "cases/Work.h"
+#include "measure/Rounds.h"
 #include "results/Row.h"
 #include "run/CaseData.h"
 #include "run/GradientData.h"
@@ -38,12 +39,15 @@ public:
 private:
   /// A row in which all backends have the same outcome.
   Row rowWithout(const Case &, Outcome::Kind kind, const std::string &remark);
+  void onPass(const char *verb, const Backend &, Pass);
+  Result<void> runOnce(Backend &, Pass, const Result<void> &poisoned);
+  std::vector<Contestant> sample(Pass, const std::vector<Backend *> &);
   Outcome check(Backend &, CaseData &);
   std::optional<double> mathError(const Row &, CaseData &);
   void judge(Row &, CaseData &);
   void countTiles(Row &, TileListSource &, CaseData &);
   void measure(Row &, const Case &, CaseData &);
-  void measureForward(Row &, CaseData &);
+  void measureForward(Row &);
   Backward checkBackward(Backend &, GradientData &);
   void measureBackward(Row &, const Case &, CaseData &);
 

@@ -77,7 +77,7 @@ protected:
     unsetenv("FAKE_WORKER_LOG");
   }
   Result<Turn> time(const TurnOptions &options) {
-    return backend->time(device, problem.query, options);
+    return backend->time(device, Pass::Forward, options);
   }
   /// The last line of the worker's log.
   std::string lastRequest() const {

@@ -330,12 +330,13 @@ struct Case {
     problem.value =
         tensor({sizes.batch, sizes.kvHeads, sizes.keys, sizes.valueDim}, type,
                bshd, &v);
-    out = tensor({sizes.batch, sizes.heads, sizes.queries, sizes.valueDim},
-                 type, bshd, nullptr);
+    problem.out =
+        tensor({sizes.batch, sizes.heads, sizes.queries, sizes.valueDim}, type,
+               bshd, nullptr);
   }
   ~Case() {
     for (const TensorView *view :
-         {&problem.query, &problem.key, &problem.value, &out})
+         {&problem.query, &problem.key, &problem.value, &problem.out})
       device.release(view->data);
   }
 
@@ -390,6 +391,7 @@ struct Case {
 
   std::vector<float> output() const {
     std::vector<float> result;
+    const TensorView &out = problem.out;
     auto [b, h, s, d] = out.sizes;
     for (int64_t row = 0; row < b * h * s; ++row) {
       std::vector<float> values(d);
@@ -403,7 +405,6 @@ struct Case {
   Device &device;
   Mod mod = *Mod::fromSource("", "");
   Problem problem;
-  TensorView out;
   std::vector<float> q, k, v;
   std::mt19937 random{7};
 };
@@ -441,7 +442,7 @@ TEST_F(CUDABenchTest, MathAndReferenceAgreeWithPlainLoops) {
               referenceCUDA(*device, test.problem);
           auto math = createMathCUDA(*device);
           std::optional<Refusal> refusal = math->prepare(test.problem);
-          Result<void> ran = math->run(test.out);
+          Result<void> ran = math->run(Pass::Forward);
           std::string remark = math->remark();
           math->finish();
           fake.memoryBytes = memory;
@@ -478,7 +479,7 @@ TEST_F(CUDABenchTest, EmptyProblems) {
   sizes.queries = 0;
   Case noQueries(*device, ElementType::F32, sizes, false);
   EXPECT_FALSE(math->prepare(noQueries.problem));
-  EXPECT_TRUE(math->run(noQueries.out));
+  EXPECT_TRUE(math->run(Pass::Forward));
   EXPECT_TRUE(referenceCUDA(*device, noQueries.problem)->empty());
 }
 

@@ -21,10 +21,10 @@ public:
     problem = &newProblem;
     return math->prepare(newProblem);
   }
-  Result<void> run(const TensorView &out) override {
-    if (Result<void> ran = math->run(out); !ran)
+  Result<void> run(Pass pass) override {
+    if (Result<void> ran = math->run(pass); !ran)
       return ran;
-    fault(out, *problem);
+    fault(problem->out, *problem);
     return {};
   }
   void finish() override { math->finish(); }
