@@ -1,16 +1,16 @@
 // From the command line to the report.
 #include "Main.h"
 
-#include "CommandLine.h"
-#include "Commands.h"
-#include "ConfigFile.h"
-#include "CrashNote.h"
-#include "Interrupt.h"
-#include "Output.h"
-#include "Preflight.h"
-#include "Repeat.h"
-#include "Report.h"
-#include "Run.h"
+#include "cases/Repeat.h"
+#include "commands/CommandLine.h"
+#include "commands/Commands.h"
+#include "config/ConfigFile.h"
+#include "report/Report.h"
+#include "run/Preflight.h"
+#include "run/Run.h"
+#include "support/CrashNote.h"
+#include "support/Interrupt.h"
+#include "support/Output.h"
 
 #include "attn/API/Version.h"
 

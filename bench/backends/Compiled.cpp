@@ -1,7 +1,8 @@
 // The project's own kernel: one for each mod, type and dimensions, whatever the
 // lengths.
-#include "../Backend.h"
-#include "../Config.h"
+#include "backends/Backend.h"
+#include "backends/TileListSource.h"
+#include "config/Config.h"
 
 #include "attn/API/Tiles.h"
 
@@ -12,7 +13,7 @@ using namespace attn;
 using namespace attn::bench;
 
 namespace {
-class Compiled final : public Backend {
+class Compiled final : public Backend, private TileListSource {
 public:
   Compiled(const std::string &label, Device &device,
            const std::string &schedule, bool named, bool exact)
@@ -45,17 +46,25 @@ public:
     return std::nullopt;
   }
 
-  Result<void> run(const TensorView &out) override {
+  Result<void> run(Pass) override {
     return kernel->run(problem->query, problem->key, problem->value,
-                       problem->captures, out, nullptr, device.stream(),
-                       lists ? &lists : nullptr);
+                       problem->captures, problem->out, nullptr,
+                       device.stream(), lists ? &lists : nullptr);
   }
   void finish() override { lists = {}; }
 
-  std::optional<TileSize> tileSize() const override {
-    if (!kernel)
-      return std::nullopt;
-    return TileSize{kernel->queryTile(), kernel->keyTile()};
+  TileListSource *tileLists() override { return kernel ? this : nullptr; }
+  std::string remark() const override { return named ? schedule : ""; }
+  double compileSeconds() const override {
+    return kernel ? kernel->compileSeconds() : 0;
+  }
+
+private:
+  using Key =
+      std::tuple<const Mod::Impl *, ElementType, int64_t, int64_t, bool>;
+
+  TileSize tileSize() const override {
+    return {kernel->queryTile(), kernel->keyTile()};
   }
   bool makesLists() const override { return static_cast<bool>(lists); }
   Result<void> makeLists() override {
@@ -66,15 +75,6 @@ public:
     lists = *found;
     return {};
   }
-
-  std::string remark() const override { return named ? schedule : ""; }
-  double compileSeconds() const override {
-    return kernel ? kernel->compileSeconds() : 0;
-  }
-
-private:
-  using Key =
-      std::tuple<const Mod::Impl *, ElementType, int64_t, int64_t, bool>;
 
   KernelSpec spec() const {
     KernelSpec spec;

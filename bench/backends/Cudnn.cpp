@@ -2,9 +2,9 @@
 // the only file that includes NVIDIA's headers and that may meet an exception;
 // cuDNN and the CUDA runtime themselves are loaded at run time. Built where the
 // headers are found, else CudnnMissing.cpp stands in.
-#include "../Backend.h"
-#include "../FixedVariant.h"
-#include "../Tensors.h"
+#include "backends/Backend.h"
+#include "backends/FixedVariant.h"
+#include "devices/Tensors.h"
 
 #include <cudnn_frontend.h>
 
@@ -165,9 +165,10 @@ public:
 
   const char *name() const override { return "cudnn"; }
   std::optional<Refusal> prepare(const Problem &problem) override;
-  Result<void> run(const TensorView &out) override;
   std::optional<Refusal> prepareBackward(const Gradients &) override;
-  Result<void> runBackward() override { return backward.execute(handle); }
+  Result<void> run(Pass pass) override {
+    return (pass == Pass::Forward ? forward : backward).execute(handle);
+  }
   void finish() override;
   double compileSeconds() const override { return seconds; }
 
@@ -185,8 +186,7 @@ private:
   FixedVariant variant;
   cudnnHandle_t handle = nullptr;
   Plan forward, backward;
-  std::array<int64_t, 3> plannedStrides{}; ///< of the output
-  Buffer trainedOut, stats;                ///< what the backward pass reads
+  Buffer trainedOut, stats; ///< what the backward pass reads
   double seconds = 0;
 };
 
@@ -216,19 +216,12 @@ std::optional<Refusal> Cudnn::prepare(const Problem &next) {
   if (sizes.queries == 0 || sizes.keys == 0)
     return Refusal{Refusal::Unsupported, "cuDNN takes no empty sequences"};
 
-  // The output is most likely stored as the query is.
-  TensorView out = problem->query;
-  out.data = nullptr;
-  out.sizes[3] = sizes.valueDim;
-  for (int64_t &stride : out.strides)
-    stride = stride / sizes.headDim * sizes.valueDim;
   try {
     Result<cudnnHandle_t> created = cudnnHandle(device.stream());
     if (!created)
       return Refusal{Refusal::Unavailable, created.error()};
     handle = *created;
-    plannedStrides = out.strides;
-    return planForward(forward, out, /*stats=*/nullptr);
+    return planForward(forward, problem->out, /*stats=*/nullptr);
   } catch (const std::exception &missing) { // a library or symbol is not there
     return Refusal{Refusal::Unavailable,
                    std::string("cuDNN: ") + missing.what()};
@@ -308,20 +301,6 @@ std::optional<Refusal> Cudnn::planForward(Plan &plan, const TensorView &out,
     plan.pack[kStats] = rowStats;
   }
   return build(plan, std::move(graph));
-}
-
-Result<void> Cudnn::run(const TensorView &out) {
-  if (out.strides != plannedStrides) {
-    plannedStrides = out.strides;
-    try {
-      if (std::optional<Refusal> refusal = planForward(forward, out, nullptr))
-        return Error{refusal->reason};
-    } catch (const std::exception &missing) {
-      return Error{std::string("cuDNN: ") + missing.what()};
-    }
-  }
-  forward.pack[kOut] = out.data;
-  return forward.execute(handle);
 }
 
 std::optional<Refusal> Cudnn::planBackward(const TensorView &out,

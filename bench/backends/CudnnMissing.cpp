@@ -1,5 +1,5 @@
 // What `cudnn` is in a build without cudnn-frontend's or cuDNN's headers.
-#include "../Backend.h"
+#include "backends/Backend.h"
 
 using namespace attn;
 using namespace attn::bench;
@@ -11,7 +11,7 @@ public:
   std::optional<Refusal> prepare(const Problem &) override {
     return Refusal{Refusal::Unavailable, reason};
   }
-  Result<void> run(const TensorView &) override { return Error{reason}; }
+  Result<void> run(Pass) override { return Error{reason}; }
 
 private:
   static constexpr const char *reason =

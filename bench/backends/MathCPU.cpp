@@ -1,12 +1,12 @@
 // Unfused attention on the processor: two OpenBLAS products around a softmax,
 // with a score matrix in memory. For 16-bit types it computes as a framework's
 // math backend does: scores and probabilities are rounded to the element type.
-#include "../Backend.h"
+#include "backends/Backend.h"
 
-#include "../BLAS.h"
-#include "../Convert.h"
-#include "../Parallel.h"
-#include "../Softmax.h"
+#include "numerics/BLAS.h"
+#include "numerics/Convert.h"
+#include "numerics/Softmax.h"
+#include "support/Parallel.h"
 
 using namespace attn;
 using namespace attn::bench;
@@ -17,7 +17,7 @@ public:
   explicit MathCPU(Device &device) : device(device) {}
   const char *name() const override { return "math"; }
   std::optional<Refusal> prepare(const Problem &) override;
-  Result<void> run(const TensorView &out) override;
+  Result<void> run(Pass) override;
   void finish() override;
 
 private:
@@ -89,8 +89,9 @@ static void roundScores(ElementType type, float *values, int64_t count) {
   });
 }
 
-Result<void> MathCPU::run(const TensorView &out) {
+Result<void> MathCPU::run(Pass) {
   const ProblemSizes &sizes = problem->sizes;
+  const TensorView &out = problem->out;
   int64_t m = sizes.queries, n = sizes.keys;
   int64_t group = sizes.heads / sizes.kvHeads;
   if (m == 0)

@@ -1,10 +1,10 @@
 // The `math` peer on a GPU: unfused attention by cuBLAS with the scores and
 // probabilities in memory, as a framework computes it without a fused kernel.
 // Scores are f32, probabilities have the inputs' type.
-#include "../Backend.h"
-#include "../CublasAttention.h"
-#include "../Softmax.h"
-#include "../Tensors.h"
+#include "backends/Backend.h"
+#include "devices/Tensors.h"
+#include "numerics/CublasAttention.h"
+#include "numerics/Softmax.h"
 
 #include <algorithm>
 #include <chrono>
@@ -20,7 +20,7 @@ public:
 
   const char *name() const override { return "math"; }
   std::optional<Refusal> prepare(const Problem &problem) override;
-  Result<void> run(const TensorView &out) override;
+  Result<void> run(Pass) override;
   void finish() override;
   double compileSeconds() const override { return seconds; }
   std::string remark() const override;
@@ -89,7 +89,7 @@ std::optional<Refusal> MathCUDA::allocate() {
   return std::nullopt;
 }
 
-Result<void> MathCUDA::run(const TensorView &out) {
+Result<void> MathCUDA::run(Pass) {
   if (!chunk)
     return {};
   const ProblemSizes &sizes = problem->sizes;
@@ -107,7 +107,7 @@ Result<void> MathCUDA::run(const TensorView &out) {
         !ok)
       return ok;
     if (Result<void> ok =
-            products->output(p, problem->value, out, first, count);
+            products->output(p, problem->value, problem->out, first, count);
         !ok)
       return ok;
   }

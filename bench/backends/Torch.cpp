@@ -1,7 +1,7 @@
 // The backends that exist only inside PyTorch: each is a name to the worker,
 // which computes in its own process on this process's tensors.
-#include "../Backend.h"
-#include "../TorchWorker.h"
+#include "backends/Backend.h"
+#include "backends/TorchWorker.h"
 
 #include <nlohmann/json.hpp>
 
@@ -20,16 +20,9 @@ public:
 
   const char *name() const override { return label.c_str(); }
   std::optional<Refusal> prepare(const Problem &) override;
-  Result<void> run(const TensorView &out) override;
-  Result<Turn> time(Device &, const TensorView &,
-                    const TurnOptions &turn) override {
-    return timePass("forward", turn);
-  }
   std::optional<Refusal> prepareBackward(const Gradients &) override;
-  Result<void> runBackward() override;
-  Result<Turn> timeBackward(Device &, const TurnOptions &turn) override {
-    return timePass("backward", turn);
-  }
+  Result<void> run(Pass) override;
+  Result<Turn> time(Device &, Pass, const TurnOptions &) override;
   void finish() override;
   double compileSeconds() const override { return seconds; }
   std::string remark() const override { return note; }
@@ -43,8 +36,7 @@ private:
   Result<json> preparation() const;
   json request(const char *operation) const;
   std::optional<Refusal> ask(json &request, json &answer);
-  json turnRequest(const char *direction, const TurnOptions &) const;
-  Result<Turn> timePass(const char *direction, const TurnOptions &);
+  json turnRequest(Pass, const TurnOptions &) const;
 
   std::string label;
   Device &device;
@@ -174,19 +166,6 @@ std::optional<Refusal> Torch::ask(json &message, json &answer) {
   return worker->ask(message, answer);
 }
 
-Result<void> Torch::run(const TensorView &out) {
-  if (Result<void> finished = device.synchronize(); !finished)
-    return finished;
-  Result<json> tensor = tensorOf(out);
-  if (!tensor)
-    return Error{tensor.error()};
-  json message = request("run"), answer;
-  message["out"] = *tensor;
-  if (std::optional<Refusal> refusal = ask(message, answer))
-    return Error{refusal->reason};
-  return {};
-}
-
 /// The seconds at `key`: numbers, none of them negative.
 static std::optional<std::vector<double>> secondsAt(const json &answer,
                                                     const char *key) {
@@ -216,15 +195,19 @@ std::optional<Refusal> Torch::prepareBackward(const Gradients &wanted) {
   return std::nullopt;
 }
 
-Result<void> Torch::runBackward() {
+Result<void> Torch::run(Pass pass) {
   if (Result<void> finished = device.synchronize(); !finished)
     return finished;
-  json message = request("run_backward"), answer;
-  std::pair<const char *, const TensorView *> tensors[] = {
-      {"grad_query", &gradients->query},
-      {"grad_key", &gradients->key},
-      {"grad_value", &gradients->value}};
-  for (auto [name, view] : tensors) {
+  bool forward = pass == Pass::Forward;
+  json message = request(forward ? "run" : "run_backward"), answer;
+  std::vector<std::pair<const char *, const TensorView *>> results;
+  if (forward)
+    results = {{"out", &problem->out}};
+  else
+    results = {{"grad_query", &gradients->query},
+               {"grad_key", &gradients->key},
+               {"grad_value", &gradients->value}};
+  for (auto [name, view] : results) {
     Result<json> tensor = tensorOf(*view);
     if (!tensor)
       return Error{tensor.error()};
@@ -266,10 +249,10 @@ static std::optional<Pace> paceIn(const json &answer) {
 }
 
 /// The request for a turn: all that decides how the GPU is used in it.
-json Torch::turnRequest(const char *direction, const TurnOptions &turn) const {
+json Torch::turnRequest(Pass pass, const TurnOptions &turn) const {
   TurnMeans means = device.turnMeans();
   json message = request("time");
-  message["direction"] = direction;
+  message["direction"] = pass == Pass::Forward ? "forward" : "backward";
   message["hot"] = turn.hot;
   message["flush_bytes"] = means.flushBytes;
   message["read_blocks"] = means.readBlocks;
@@ -285,8 +268,8 @@ json Torch::turnRequest(const char *direction, const TurnOptions &turn) const {
   return message;
 }
 
-Result<Turn> Torch::timePass(const char *direction, const TurnOptions &turn) {
-  json message = turnRequest(direction, turn), answer;
+Result<Turn> Torch::time(Device &, Pass pass, const TurnOptions &turn) {
+  json message = turnRequest(pass, turn), answer;
   if (std::optional<Refusal> refusal = ask(message, answer))
     return Error{refusal->reason};
   Turn result;

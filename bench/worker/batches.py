@@ -1,5 +1,5 @@
-"""Batches of samples on a GPU: what bench/CUDASamples.cpp enqueues in attn-bench's own
-process, call by call, from the same PTX and with the same numbers."""
+"""Batches of samples on a GPU: what bench/measure/CUDASamples.cpp enqueues in
+attn-bench's own process, call by call, from the same PTX and with the same numbers."""
 
 import functools
 import time

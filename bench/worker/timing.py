@@ -1,4 +1,4 @@
-"""One turn of runs, timed as attn-bench times its own backends (bench/Timing.h).
+"""One turn of runs, timed as attn-bench times its own backends (bench/measure/Timing.h).
 
 On a GPU: CUDA events around each run, the L2 cache flushed before it. Runs are
 enqueued in batches while the GPU waits or works, so that neither Python nor the launch

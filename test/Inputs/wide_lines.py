@@ -9,7 +9,7 @@ import sys
 
 os.chdir(sys.argv[1])
 wide = False
-for path in sorted(glob.glob("*.md") + glob.glob("docs/**/*.md", recursive=True)):
+for path in sorted(glob.glob("*.md") + glob.glob("bench/*.md") + glob.glob("docs/**/*.md", recursive=True)):
     with open(path, encoding="utf-8") as file:
         for number, line in enumerate(file, 1):
             columns = len(line.rstrip("\n"))

@@ -31,7 +31,7 @@ WORK = """.version 7.1
   ret;
 }
 """
-with open(os.path.join(SOURCE, "bench", "TimingKernels.cpp")) as file:
+with open(os.path.join(SOURCE, "bench", "measure", "TimingKernels.cpp")) as file:
     KERNELS = file.read().split('R"(')[1].split(')";')[0]
 
 fake = ctypes.CDLL("libcuda.so.1")

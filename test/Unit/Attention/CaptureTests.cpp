@@ -1,8 +1,8 @@
 // Captured values of every type, as tensors in every layout and as scalars, in
 // score and mask programs; and what a caller gets to read after a mistake.
-#include "Convert.h"
 #include "Harness.h"
-#include "Tensors.h"
+#include "devices/Tensors.h"
+#include "numerics/Convert.h"
 
 #include "attn/API/Tiles.h"
 

@@ -1,7 +1,7 @@
 // See Harness.h.
 #include "Harness.h"
 
-#include "Convert.h"
+#include "numerics/Convert.h"
 
 #include <gtest/gtest.h>
 

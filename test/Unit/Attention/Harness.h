@@ -3,8 +3,8 @@
 #ifndef ATTN_TEST_ATTENTION_HARNESS_H
 #define ATTN_TEST_ATTENTION_HARNESS_H
 
-#include "Device.h"
 #include "Oracle.h"
+#include "devices/Device.h"
 
 #include "attn/API/Attention.h"
 

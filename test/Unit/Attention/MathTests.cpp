@@ -5,9 +5,9 @@
 #include "Harness.h"
 #include "MathCases.h"
 
-#include "Convert.h"
-#include "Device.h"
-#include "Tensors.h"
+#include "devices/Device.h"
+#include "devices/Tensors.h"
+#include "numerics/Convert.h"
 
 #include <gtest/gtest.h>
 

@@ -1,7 +1,7 @@
 // See Oracle.h.
 #include "Oracle.h"
 
-#include "Convert.h"
+#include "numerics/Convert.h"
 
 #include <algorithm>
 #include <cmath>

@@ -1,8 +1,8 @@
 // The softmax of materialised scores, which references and the unfused peer
 // use, against its definition.
-#include "Convert.h"
 #include "Harness.h"
 #include "Oracle.h"
+#include "numerics/Convert.h"
 
 #include <gtest/gtest.h>
 

@@ -3,7 +3,7 @@
 #define ATTN_TEST_ATTENTION_TILEHARNESS_H
 
 #include "Harness.h"
-#include "Tensors.h"
+#include "devices/Tensors.h"
 
 #include "attn/API/Tiles.h"
 

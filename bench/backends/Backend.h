@@ -1,0 +1,74 @@
+// One way of computing attention: the generated kernel or a peer. One file per
+// backend, beside this one; each loads its libraries at run time.
+#ifndef ATTN_BENCH_BACKENDS_BACKEND_H
+#define ATTN_BENCH_BACKENDS_BACKEND_H
+
+#include "backends/Refusal.h"
+#include "cases/Gradients.h"
+#include "cases/Problem.h"
+#include "devices/Device.h"
+
+#include <memory>
+#include <optional>
+#include <string>
+
+namespace attn::bench {
+
+class TileListSource;
+
+class Backend {
+public:
+  virtual ~Backend() = default;
+  /// As in YAML and on the command line.
+  virtual const char *name() const = 0;
+  /// Gets ready to run the problem: loads, compiles, allocates workspace. The
+  /// problem outlives the runs. nullopt: ready.
+  virtual std::optional<Refusal> prepare(const Problem &) = 0;
+  /// Gets ready for the gradients of the prepared problem, the forward pass
+  /// included. `gradients` outlives the runs. nullopt: ready.
+  virtual std::optional<Refusal> prepareBackward(const Gradients &gradients);
+  /// Enqueues one run of a pass that is prepared: it writes all of the output,
+  /// or of the gradients.
+  virtual Result<void> run(Pass) = 0;
+  /// One turn of runs. A backend that computes in another process times itself.
+  /// Errors: as run(); "interrupted" after Ctrl-C.
+  virtual Result<Turn> time(Device &, Pass, const TurnOptions &);
+  /// Frees what prepare() took.
+  virtual void finish() {}
+  /// Seconds that prepare() spent in compiling; 0 if it compiles nothing.
+  virtual double compileSeconds() const { return 0; }
+  /// The tiles that the prepared kernel visits; null if it has none.
+  virtual TileListSource *tileLists() { return nullptr; }
+  /// What it computes with, once it is known, beyond the libraries which this
+  /// process has loaded: "PyTorch 2.11.0"; usually empty.
+  virtual std::string versions() const { return ""; }
+  /// Something a reader of the row should know; usually empty.
+  virtual std::string remark() const { return ""; }
+  /// What it took to make lists of tiles or a block mask, which is in no other
+  /// time; seconds.
+  virtual std::optional<double> listsSeconds() const { return std::nullopt; }
+};
+
+/// `schedule`: as KernelSpec::schedule, or `auto`; `named`: a reader has to be
+/// told which one it is. `exact`: as KernelSpec::exact.
+std::unique_ptr<Backend> createCompiled(const std::string &name, Device &,
+                                        const std::string &schedule, bool named,
+                                        bool exact);
+/// OpenBLAS or cuBLAS GEMMs around a softmax with the mods applied.
+std::unique_ptr<Backend> createMathCPU(Device &);
+std::unique_ptr<Backend> createMathCUDA(Device &);
+/// cuDNN's SDPA graph through cudnn-frontend.
+std::unique_ptr<Backend> createCudnn(Device &);
+
+class TorchWorker;
+struct TorchOptions {
+  bool maxAutotune = false, dynamic = false; ///< for FlexAttention
+};
+/// One of the worker's backends, by its name there.
+std::unique_ptr<Backend> createTorch(const std::string &name, Device &,
+                                     const TorchOptions &,
+                                     std::shared_ptr<TorchWorker>);
+
+} // namespace attn::bench
+
+#endif // ATTN_BENCH_BACKENDS_BACKEND_H

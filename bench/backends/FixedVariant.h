@@ -1,0 +1,25 @@
+// The named patterns as a library with a fixed list of variants takes them.
+#ifndef ATTN_BENCH_BACKENDS_FIXEDVARIANT_H
+#define ATTN_BENCH_BACKENDS_FIXEDVARIANT_H
+
+#include "cases/Problem.h"
+
+namespace attn::bench {
+
+/// What such a library can be asked for, and which keys it is given: a query
+/// that is decoded sees one run of keys, and with no other keys there it needs
+/// no mask.
+struct FixedVariant {
+  bool causal = false;
+  int64_t window = 0;    ///< keys that a query sees, itself among them; 0: all
+  bool alibi = false;    ///< slopes 2^(-8(h+1)/heads)
+  double softcap = 0;    ///< 0: none
+  TensorView key, value; ///< those of the problem, or a part of them
+};
+
+/// Errors: the pattern is no such variant.
+Result<FixedVariant> fixedVariantOf(const Problem &);
+
+} // namespace attn::bench
+
+#endif // ATTN_BENCH_BACKENDS_FIXEDVARIANT_H

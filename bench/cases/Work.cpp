@@ -1,0 +1,85 @@
+// Exact counts of unmasked pairs and of tiles.
+#include "cases/Work.h"
+
+using namespace attn;
+using namespace attn::bench;
+
+/// Tiles of which pairs are counted; of any size.
+static constexpr int64_t countingTile = 64;
+/// Evaluating more pairs would take longer than the measurement.
+static constexpr double maxEvaluated = 0x1p33;
+
+Result<const TileFinder *>
+WorkCounter::finderFor(const Mod &mod, int64_t queryTile, int64_t keyTile) {
+  std::tuple key(&mod.impl(), queryTile, keyTile);
+  auto found = finders.find(key);
+  if (found == finders.end()) {
+    mods.push_back(mod);
+    found = finders
+                .emplace(key, TileFinder::compile(mod, Target::CPU, queryTile,
+                                                  keyTile))
+                .first;
+  }
+  if (!found->second)
+    return Error{found->second.error()};
+  return &*found->second;
+}
+
+Result<TileCounts>
+WorkCounter::countTiles(const Mod &mod, const ProblemSizes &sizes,
+                        const std::vector<CaptureData> &captures,
+                        int64_t queryTile, int64_t keyTile) {
+  Result<const TileFinder *> finder = finderFor(mod, queryTile, keyTile);
+  if (!finder)
+    return Error{finder.error()};
+  Result<TileLists> lists = (*finder)->find(sizes, viewsOf(captures));
+  if (!lists)
+    return Error{lists.error()};
+  Result<TileMap> map = (*finder)->map(*lists);
+  if (!map)
+    return Error{map.error()};
+  double repeats = 1;
+  if (map->batches != sizes.batch)
+    repeats *= sizes.batch;
+  if (map->heads != sizes.heads)
+    repeats *= sizes.heads;
+  TileCounts result;
+  result.all = repeats * map->tiles.size();
+  result.partial = repeats * map->count(TileClass::Partial);
+  result.full = repeats * map->count(TileClass::Full);
+  return result;
+}
+
+Result<int64_t> WorkCounter::count(const Mod &mod, const ProblemSizes &sizes,
+                                   const std::vector<CaptureData> &captures) {
+  if (!mod.hasMask())
+    return sizes.batch * sizes.heads * sizes.queries * sizes.keys;
+  auto failed = [](const std::string &reason) {
+    return Error{"the unmasked pairs cannot be counted: " + reason};
+  };
+  Result<TileCounts> tiles =
+      countTiles(mod, sizes, captures, countingTile, countingTile);
+  if (!tiles)
+    return failed(tiles.error());
+  if (tiles->partial * countingTile * countingTile > maxEvaluated)
+    return failed("too many");
+  Result<const TileFinder *> finder =
+      finderFor(mod, countingTile, countingTile);
+  if (!finder)
+    return failed(finder.error());
+  Result<int64_t> pairs = (*finder)->countPairs(sizes, viewsOf(captures));
+  if (!pairs)
+    return failed(pairs.error());
+  return *pairs;
+}
+
+Result<int64_t>
+WorkCounter::countPairs(const Mod &mod, const ProblemSizes &sizes,
+                        const std::vector<CaptureData> &captures) {
+  Key key{&mod.impl(),   sizes.batch, sizes.heads,
+          sizes.queries, sizes.keys,  sizes.sequences};
+  auto found = counts.find(key);
+  if (found == counts.end())
+    found = counts.emplace(key, count(mod, sizes, captures)).first;
+  return found->second;
+}

@@ -1,0 +1,71 @@
+// What to measure: the values of a YAML file and of the command line, checked.
+#ifndef ATTN_BENCH_CONFIG_CONFIG_H
+#define ATTN_BENCH_CONFIG_CONFIG_H
+
+#include "config/Setting.h"
+
+#include "attn/API/Attention.h"
+
+#include <map>
+
+namespace attn::bench {
+
+/// Two values which are mostly the same one: query and key-value heads, query
+/// and key lengths, head and value dimension.
+struct SizePair {
+  int64_t first, second;
+};
+
+/// The schedule that stands for the compiler's own choice.
+inline constexpr char autoSchedule[] = "auto";
+
+/// The axes and switches of a run. Defaults are those of the seed, except that
+/// the backend is `math`: `efficient` is not there.
+struct Config {
+  std::vector<int64_t> batches{2, 8, 16};
+  std::vector<SizePair> heads{{16, 16}, {16, 2}};
+  std::vector<SizePair> lengths{{512, 512}, {1024, 1024}, {4096, 4096}};
+  std::vector<SizePair> dims{{64, 64}, {128, 128}};
+  std::vector<Word> mods{
+      {"noop", ""}, {"causal", ""}, {"alibi", ""}, {"sliding_window", ""}};
+  std::vector<ElementType> types{ElementType::BF16};
+  /// Without `compiled`, which always runs: backendNames() has all.
+  std::vector<std::string> backends{"math"};
+  /// Size of K and V together in MiB, which then decides the batch size.
+  std::vector<int64_t> kvSizes;
+  bool dynamic = false, backward = false, maxAutotune = false;
+  bool decoding = false, throughput = false;
+  /// The interpreter of the PyTorch worker.
+  std::string python = "python3";
+  int64_t workerTimeout = 300; ///< seconds that one answer of it may take
+  bool hot = false;            ///< samples may find their inputs in the cache
+  Word savePath;
+  bool exact = false; ///< for `compiled`, as KernelSpec::exact
+  /// What `compiled` takes, as `#attn.schedule<...>` or `auto` (chosen for each
+  /// case). Each after the first is raced as a backend of its own.
+  std::vector<std::string> schedules{autoSchedule};
+  std::optional<Target> target;
+  /// What there is to say of each key's values, as `where: note: message`.
+  std::map<std::string, std::vector<std::string>> notes;
+};
+
+/// Overwrites what the settings name. Errors: an unknown key or value, with
+/// its place and the nearest valid name; sizes out of range; query heads that
+/// are no multiple of key-value heads.
+Result<void> applySettings(Config &, const std::vector<Setting> &);
+
+/// `compiled`, `compiled_2`, ... for each schedule, then the peers.
+std::vector<std::string> backendNames(const Config &);
+
+/// Every key, as in YAML.
+const std::vector<std::string> &settingKeys();
+
+/// Whether the key is a switch, which on the command line needs no value.
+bool isSwitch(const std::string &key);
+
+/// What the configuration asks for that is not there yet: one sentence each.
+std::vector<std::string> missingFeatures(const Config &);
+
+} // namespace attn::bench
+
+#endif // ATTN_BENCH_CONFIG_CONFIG_H

@@ -1,0 +1,257 @@
+// With P the probabilities and t = score_mod(s), s = scale Q K^T:
+//   dV = P^T dO,  dP = dO V^T,  dT = P (dP - rowsum(P dP)),
+//   dS = dT t'(s),  dQ = scale dS K,  dK = scale dS^T Q.
+#include "references/GradientReference.h"
+
+#include "numerics/BLAS.h"
+#include "numerics/Convert.h"
+#include "numerics/Softmax.h"
+#include "support/Parallel.h"
+
+#include <cmath>
+
+using namespace attn;
+using namespace attn::bench;
+
+/// Multiplications and additions that a run may spend on the reference of one
+/// case; at least one head is computed if it costs no more than the second.
+static constexpr double budget = 4e10, most = 3e11;
+
+namespace {
+
+using Matrix = std::vector<double>;
+
+/// One head of a view in device memory, as f64 (positions x channels).
+Result<Matrix> loadHead(Device &device, const TensorView &view, int64_t batch,
+                        int64_t head) {
+  int64_t length = view.sizes[2], dim = view.sizes[3];
+  int64_t span = (length - 1) * view.strides[2] + dim;
+  std::vector<std::byte> bytes(span * byteWidth(view.type));
+  if (Result<void> copied = device.copyOut(
+          bytes.data(), rowOf(view, batch, head, 0), bytes.size());
+      !copied)
+    return Error{copied.error()};
+  Matrix matrix(length * dim);
+  for (int64_t i = 0; i < length; ++i)
+    toDouble(&matrix[i * dim],
+             bytes.data() + i * view.strides[2] * byteWidth(view.type),
+             view.type, dim);
+  return matrix;
+}
+
+Matrix transposed(const Matrix &matrix, int64_t rows, int64_t columns) {
+  Matrix result(matrix.size());
+  parallelFor(columns, 16, [&](int64_t begin, int64_t end) {
+    for (int64_t j = begin; j < end; ++j)
+      for (int64_t i = 0; i < rows; ++i)
+        result[j * rows + i] = matrix[i * columns + j];
+  });
+  return result;
+}
+
+void add(Matrix &to, const Matrix &from) {
+  for (size_t i = 0; i < to.size(); ++i)
+    to[i] += from[i];
+}
+
+/// Computes heads of one problem. Captured tables are the host's copies.
+struct HeadGradients {
+  Device &device;
+  const Problem &problem;
+  const TensorView &gradOut;
+  const SoftmaxKernel &softmax;
+  double softcap; ///< t' = 1 - tanh^2(s / softcap), or 1 if this is 0
+  std::vector<CaptureView> captures;
+
+  /// dS from the scores (not yet scaled), with P left in `probabilities`.
+  Result<Matrix> scoreGradient(const Matrix &scores, Matrix &probabilities,
+                               const Matrix &out, const Matrix &value,
+                               int64_t row) const {
+    const ProblemSizes &s = problem.sizes;
+    int64_t m = s.queries, n = s.keys;
+    if (Result<void> ran =
+            softmax.run(scores.data(), probabilities.data(), nullptr, row, 1,
+                        s.heads, m, n, problem.scale, captures);
+        !ran)
+      return Error{ran.error()};
+    Matrix gradient(m * n);
+    referenceGemm(true, m, n, s.valueDim, {out.data(), s.valueDim},
+                  {value.data(), s.valueDim}, {gradient.data(), n});
+    parallelFor(m, 16, [&](int64_t begin, int64_t end) {
+      for (int64_t i = begin; i < end; ++i)
+        finishRow(&gradient[i * n], &probabilities[i * n], &scores[i * n], n);
+    });
+    return gradient;
+  }
+
+  /// From dP to dS scale, in place.
+  void finishRow(double *gradient, const double *p, const double *score,
+                 int64_t n) const {
+    double sum = 0;
+    for (int64_t j = 0; j < n; ++j)
+      sum += p[j] * gradient[j];
+    for (int64_t j = 0; j < n; ++j) {
+      double derivative = problem.scale;
+      if (softcap > 0) {
+        double t = std::tanh(problem.scale * score[j] / softcap);
+        derivative *= 1 - t * t;
+      }
+      gradient[j] = p[j] * (gradient[j] - sum) * derivative;
+    }
+  }
+
+  /// The gradients of one key-value head and its query heads.
+  Result<void> compute(int64_t batch, int64_t kvHead, Matrix &dQuery,
+                       Matrix &dKey, Matrix &dValue) const {
+    const ProblemSizes &s = problem.sizes;
+    int64_t m = s.queries, n = s.keys, d = s.headDim, dv = s.valueDim;
+    Result<Matrix> key = loadHead(device, problem.key, batch, kvHead);
+    Result<Matrix> value = loadHead(device, problem.value, batch, kvHead);
+    if (!key || !value)
+      return Error{key ? value.error() : key.error()};
+    dKey.assign(n * d, 0);
+    dValue.assign(n * dv, 0);
+    int64_t group = s.heads / s.kvHeads;
+    Matrix scores(m * n), probabilities(m * n), part(m * d);
+    for (int64_t head = kvHead * group; head < (kvHead + 1) * group; ++head) {
+      Result<Matrix> query = loadHead(device, problem.query, batch, head);
+      Result<Matrix> out = loadHead(device, gradOut, batch, head);
+      if (!query || !out)
+        return Error{query ? out.error() : query.error()};
+      referenceGemm(true, m, n, d, {query->data(), d}, {key->data(), d},
+                    {scores.data(), n});
+      Result<Matrix> ds = scoreGradient(scores, probabilities, *out, *value,
+                                        batch * s.heads + head);
+      if (!ds)
+        return Error{ds.error()};
+      referenceGemm(false, m, d, n, {ds->data(), n}, {key->data(), d},
+                    {part.data(), d});
+      dQuery.insert(dQuery.end(), part.begin(), part.end());
+      Matrix partKey(n * d), partValue(n * dv);
+      Matrix turned = transposed(*ds, m, n);
+      referenceGemm(false, n, d, m, {turned.data(), m}, {query->data(), d},
+                    {partKey.data(), d});
+      add(dKey, partKey);
+      turned = transposed(probabilities, m, n);
+      referenceGemm(false, n, dv, m, {turned.data(), m}, {out->data(), dv},
+                    {partValue.data(), dv});
+      add(dValue, partValue);
+    }
+    return {};
+  }
+};
+
+/// The cap of a pattern's score program, 0 for those that only add to the
+/// score, nothing where the derivative is not known.
+std::optional<double> softcapOf(const Problem &problem) {
+  const std::string &name = problem.pattern;
+  if (!problem.mod->hasScore() || name == "rel" || name == "head_bias" ||
+      name == "alibi")
+    return 0;
+  if (name == "softcap" || name.compare(0, 8, "softcap_") == 0)
+    return 50;
+  return std::nullopt;
+}
+
+} // namespace
+
+/// The largest magnitude of `values`, if it is larger than `largest`.
+static void raise(double &largest, const std::vector<double> &values) {
+  for (double value : values)
+    largest = std::max(largest, std::fabs(value));
+}
+
+Result<GradientReference>
+GradientReference::compute(Device &device, const Problem &problem,
+                           const TensorView &gradOut) {
+  GradientReference reference;
+  const ProblemSizes &s = problem.sizes;
+  std::optional<double> softcap = softcapOf(problem);
+  int64_t count = s.batch * s.kvHeads, group = s.heads / s.kvHeads;
+  double each =
+      2.0 * group * s.queries * s.keys * (3.0 * s.headDim + 2.0 * s.valueDim);
+  double bytes = 4 * 8.0 * s.queries * s.keys;
+  std::unique_ptr<Device> host = createCPUDevice();
+  if (!softcap)
+    reference.reason = "the derivative of this score program is not known";
+  else if (each > most || bytes > double(host->freeBytes()))
+    reference.reason = "one head is too large for the reference gradients";
+  if (!reference.reason.empty() || count == 0 || s.queries == 0 || s.keys == 0)
+    return reference;
+  Result<const SoftmaxKernel *> softmax =
+      softmaxFor(*problem.mod, ElementType::F64);
+  if (!softmax)
+    return Error{softmax.error()};
+  HeadGradients heads{device,    problem,  gradOut,
+                      **softmax, *softcap, viewsOf(*problem.hostCaptures)};
+  int64_t wanted = std::min<int64_t>(count, std::max(1.0, budget / each));
+  double largest[3] = {};
+  for (int64_t i = 0; i < wanted; ++i) {
+    // Spread evenly, the first and the last among them.
+    int64_t index = wanted > 1 ? i * (count - 1) / (wanted - 1) : count - 1;
+    Head head{index / s.kvHeads, index % s.kvHeads, {}, {}, {}};
+    if (Result<void> done = heads.compute(head.batch, head.kvHead, head.query,
+                                          head.key, head.value);
+        !done)
+      return Error{done.error()};
+    raise(largest[0], head.query);
+    raise(largest[1], head.key);
+    raise(largest[2], head.value);
+    reference.heads.push_back(std::move(head));
+  }
+  // Probabilities, their gradients and the results are rounded to the element
+  // type; f32 loses of scores as large as the positions that a mod adds.
+  double share =
+      8 * unitRoundoff(problem.type) + 0x1p-16 +
+      4 * unitRoundoff(ElementType::F32) * double(std::max(s.queries, s.keys));
+  for (int i = 0; i < 3; ++i)
+    reference.bounds[i] = share * largest[i] + 1e-6;
+  if (wanted < count)
+    reference.note = std::to_string(wanted) + " of " + std::to_string(count) +
+                     " key-value heads were checked";
+  return reference;
+}
+
+/// The largest difference between a head of `view` and f64 values.
+static double differenceOf(const TensorView &view, int64_t batch, int64_t head,
+                           const double *expected) {
+  int64_t length = view.sizes[2], dim = view.sizes[3];
+  std::vector<double> row(dim);
+  double worst = 0;
+  for (int64_t i = 0; i < length; ++i) {
+    toDouble(row.data(), rowOf(view, batch, head, i), view.type, dim);
+    for (int64_t c = 0; c < dim; ++c) {
+      double difference = std::fabs(row[c] - expected[i * dim + c]);
+      if (!(difference <= worst)) // also for a NaN, which stays
+        worst = difference;
+      if (std::isnan(worst))
+        return worst;
+    }
+  }
+  return worst;
+}
+
+GradientError GradientReference::compare(const Gradients &results) const {
+  GradientError worst;
+  auto meet = [&](double error, int which) {
+    static const char *const names[] = {"dQ", "dK", "dV"};
+    double share = error / bounds[which];
+    if (std::isnan(worst.share) || share <= worst.share)
+      return;
+    worst = {share, error, bounds[which], names[which]};
+  };
+  for (const Head &head : heads) {
+    int64_t group = results.query.sizes[1] / results.key.sizes[1];
+    int64_t each = results.query.sizes[2] * results.query.sizes[3];
+    for (int64_t i = 0; i < group; ++i)
+      meet(differenceOf(results.query, head.batch, head.kvHead * group + i,
+                        &head.query[i * each]),
+           0);
+    meet(differenceOf(results.key, head.batch, head.kvHead, head.key.data()),
+         1);
+    meet(
+        differenceOf(results.value, head.batch, head.kvHead, head.value.data()),
+        2);
+  }
+  return worst;
+}

@@ -1,0 +1,147 @@
+// Makes the data of a case.
+#include "run/CaseData.h"
+
+#include "references/Check.h"
+#include "references/Reference.h"
+
+#include <cmath>
+
+using namespace attn;
+using namespace attn::bench;
+
+const InputPools &InputPoolCache::get(ElementType type) {
+  InputPools &entry = pools[type];
+  if (entry[0].empty())
+    for (size_t i = 0; i < entry.size(); ++i)
+      entry[i] = normalPool(type, 123 + i);
+  return entry;
+}
+
+Result<std::unique_ptr<CaseData>>
+CaseData::create(Device &device, const Case &item, const InputPools &pools) {
+  auto data = std::make_unique<CaseData>();
+  if (Result<void> made = data->makeTensors(device, item, pools); !made)
+    return Error{made.error()};
+  if (Result<void> made = data->makeCaptures(device, item); !made)
+    return Error{made.error()};
+  if (Result<void> made = data->makeReference(device); !made)
+    return Error{made.error()};
+  return data;
+}
+
+Result<void> CaseData::makeTensors(Device &device, const Case &item,
+                                   const InputPools &pools) {
+  const ProblemSizes &s = item.sizes;
+  description.pattern = item.mod->label;
+  description.mod = &item.mod->mod;
+  description.sizes = s;
+  description.type = item.type;
+  description.queryOffset = item.queryOffset;
+  description.scale = 1 / std::sqrt(static_cast<float>(s.headDim));
+  struct Input {
+    GuardedTensor &tensor;
+    TensorView &view;
+    std::array<int64_t, 4> sizes;
+  };
+  Input inputs[] = {
+      {query, description.query, {s.batch, s.heads, s.queries, s.headDim}},
+      {key, description.key, {s.batch, s.kvHeads, s.keys, s.headDim}},
+      {value, description.value, {s.batch, s.kvHeads, s.keys, s.valueDim}}};
+  for (size_t i = 0; i < 3; ++i) {
+    Input &input = inputs[i];
+    auto made = GuardedTensor::create(device, item.type, input.sizes);
+    if (!made)
+      return Error{made.error()};
+    input.tensor = std::move(*made);
+    input.view = input.tensor.view();
+    if (Result<void> filled = input.tensor.fillWithNaN(); !filled)
+      return filled;
+    if (Result<void> filled = input.tensor.fillFrom(pools[i]); !filled)
+      return filled;
+  }
+  auto made = GuardedTensor::create(device, item.type,
+                                    {s.batch, s.heads, s.queries, s.valueDim});
+  if (!made)
+    return Error{made.error()};
+  output = std::move(*made);
+  description.out = output.view();
+  return {};
+}
+
+Result<void> CaseData::makeCaptures(Device &device, const Case &item) {
+  const Mod &maker = item.mod->unshifted ? *item.mod->unshifted : item.mod->mod;
+  Result<std::vector<CaptureData>> made = maker.makeCaptures(item.sizes);
+  if (!made)
+    return Error{made.error()};
+  captureData = std::move(*made);
+  description.hostCaptures = &captureData;
+  description.captures = viewsOf(captureData);
+  Result<void> checked = item.mod->mod.check(item.sizes, description.captures);
+  if (!checked)
+    return checked;
+  for (size_t i = 0; i < captureData.size(); ++i) {
+    const CaptureData &capture = captureData[i];
+    if (item.mod->mod.captures()[i].isScalar)
+      continue; // It stays on the host.
+    int64_t bytes = static_cast<int64_t>(capture.bytes.size());
+    Result<Buffer> buffer = Buffer::create(device, bytes);
+    if (!buffer)
+      return Error{buffer.error()};
+    Result<void> copied =
+        device.copyIn(buffer->data(), capture.bytes.data(), bytes);
+    if (!copied)
+      return copied;
+    description.captures[i].data = buffer->data();
+    captureBuffers.push_back(std::move(*buffer));
+  }
+  return {};
+}
+
+Result<std::vector<float>> CaseData::referenceOnHost(Device &device) {
+  Problem onHost = description;
+  onHost.captures = viewsOf(captureData);
+  std::vector<std::byte> copies[3];
+  TensorView *views[] = {&onHost.query, &onHost.key, &onHost.value};
+  for (size_t i = 0; i < 3; ++i) {
+    TensorView &view = *views[i];
+    copies[i].resize(view.sizes[0] * view.strides[0] * byteWidth(view.type));
+    Result<void> copied =
+        device.copyOut(copies[i].data(), view.data, copies[i].size());
+    if (!copied)
+      return Error{copied.error()};
+    view = hostView(view, copies[i]);
+  }
+  std::unique_ptr<Device> host = createCPUDevice();
+  return referenceCPU(*host, onHost);
+}
+
+/// Multiplications and additions of both products, nothing skipped.
+static double operations(const ProblemSizes &s) {
+  return 2.0 * s.batch * s.heads * s.queries * s.keys *
+         (s.headDim + s.valueDim);
+}
+
+Result<void> CaseData::makeReference(Device &device) {
+  // The GPU's reference is f32: f32 results want one in f64, from the host, as
+  // long as that takes seconds.
+  constexpr double hostLimit = 1e11;
+  bool cuda = device.target() == Target::CUDA;
+  bool isF32 = description.type == ElementType::F32;
+  bool onHost = cuda && isF32 && operations(description.sizes) <= hostLimit;
+  Result<std::vector<float>> computed = onHost ? referenceOnHost(device)
+                                        : cuda
+                                            ? referenceCUDA(device, description)
+                                            : referenceCPU(device, description);
+  precise = !cuda || !isF32 || onHost;
+  if (!computed && cuda && !onHost) {
+    computed = referenceOnHost(device);
+    precise = true;
+  }
+  if (!computed)
+    return Error{"no reference: " + computed.error()};
+  expected = std::move(*computed);
+  largest = largestMagnitude(expected);
+  if (!std::isfinite(largest))
+    return Error{"the reference itself is not finite"};
+  return {};
+}

@@ -1,0 +1,27 @@
+// What the device can do at most: the vendor's matrix product and a copy, for
+// the roofline of the report.
+#ifndef ATTN_BENCH_RUN_CEILINGS_H
+#define ATTN_BENCH_RUN_CEILINGS_H
+
+#include "results/RunInfo.h"
+
+namespace attn::bench {
+
+/// How much is multiplied and copied.
+struct CeilingSizes {
+  int64_t matrix;    ///< rows and columns
+  int64_t copyBytes; ///< more than any cache holds
+};
+
+/// What keeps the target busy for milliseconds.
+CeilingSizes ceilingSizes(Target);
+
+/// Measures within about a second: the product of two large square matrices of
+/// each type by cuBLAS (in f32 by OpenBLAS on a processor), and a copy of a
+/// tensor that no cache holds. What cannot be measured is left out.
+Ceilings measureCeilings(Device &, const std::vector<ElementType> &types,
+                         const CeilingSizes &);
+
+} // namespace attn::bench
+
+#endif // ATTN_BENCH_RUN_CEILINGS_H

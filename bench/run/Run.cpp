@@ -1,0 +1,124 @@
+// Case after case.
+#include "run/Run.h"
+
+#include "backends/Registry.h"
+#include "run/Ceilings.h"
+#include "run/Progress.h"
+#include "run/Runner.h"
+#include "support/CrashNote.h"
+#include "support/Interrupt.h"
+
+#include <cstdio>
+
+using namespace attn;
+using namespace attn::bench;
+
+std::string attn::bench::describeCases(const std::vector<Case> &cases,
+                                       Target target, size_t backends) {
+  std::vector<Cells> rows;
+  double total = 0;
+  for (const Case &item : cases) {
+    double seconds = secondsExpected(item, target, backends);
+    bool runs = item.refusal.empty();
+    total += runs ? seconds : 0;
+    rows.push_back(
+        {item.mod->label, toString(item.type), item.shape,
+         item.asked.batch ? formatBytes(bytesNeeded(item, target)) : "",
+         runs ? formatDuration(seconds) : "", item.refusal});
+  }
+  return markdownTable({"attn_type", "dtype", "shape(B,Hq,M,Hkv,N,D)", "memory",
+                        "estimated time", "remarks"},
+                       rows) +
+         "\n" + std::to_string(cases.size()) +
+         (cases.size() == 1 ? " case, about " : " cases, about ") +
+         formatDuration(total) + " (estimated)\n";
+}
+
+/// The time that each case still needs.
+static std::vector<double> expectedSeconds(const std::vector<Case> &cases,
+                                           const Device &device,
+                                           const Recorder &recorder) {
+  std::vector<double> seconds;
+  for (size_t i = 0; i < cases.size(); ++i)
+    seconds.push_back(recorder.has(i) || !cases[i].refusal.empty()
+                          ? 0
+                          : secondsExpected(cases[i], device.target(),
+                                            recorder.run().backends.size()));
+  return seconds;
+}
+
+/// What the runner does not know: how a report names and repeats the case.
+static void describe(Row &row, const Case &item, const std::string &repeat) {
+  row.sizes = item.sizes;
+  row.elementBytes = byteWidth(item.type);
+  row.repeat = repeat;
+}
+
+/// Runs one case and keeps its row; or says that the process crashed in it.
+static Result<void> measureCase(Runner &runner, const Case &item, size_t index,
+                                const std::string &repeat, Recorder &recorder) {
+  if (std::string how = recorder.crashOf(index); !how.empty()) {
+    std::fprintf(stderr,
+                 "attn-bench: note: the run crashed in %s: %s; it is not run "
+                 "again, but with --retry-crashed\n",
+                 labelOf(item).c_str(), how.c_str());
+    Row row = runner.rowOfCrash(item, how);
+    describe(row, item, repeat);
+    return recorder.add(index, row, /*interrupted=*/false);
+  }
+  if (Result<void> begun = recorder.beginCase(index); !begun)
+    return begun;
+  beginCase(recorder.journalFile(), index, labelOf(item));
+  Row row = runner.run(item);
+  describe(row, item, repeat);
+  bool interrupted = isInterrupted();
+  if (interrupted)
+    noteLeft();
+  endCase();
+  return recorder.add(index, row, interrupted);
+}
+
+Result<void> attn::bench::runCases(const Config &config,
+                                   const std::vector<Case> &cases,
+                                   const std::vector<std::string> &repeats,
+                                   Device &device, Recorder &recorder) {
+  Ceilings ceilings;
+  if (recorder.outputs() && !recorder.isResumed())
+    ceilings =
+        measureCeilings(device, config.types, ceilingSizes(device.target()));
+  if (Result<void> begun = recorder.begin(ceilings); !begun)
+    return begun;
+  BackendOptions options;
+  options.schedules = config.schedules;
+  options.exact = config.exact;
+  options.python = config.python;
+  options.workerTimeout = static_cast<double>(config.workerTimeout);
+  options.torch = {config.maxAutotune, config.dynamic};
+  std::vector<std::unique_ptr<Backend>> backends =
+      createBackends(recorder.run().backends, device, options);
+  RunnerOptions runnerOptions;
+  runnerOptions.timing.hot = config.hot;
+  runnerOptions.backward = config.backward;
+  Runner runner(device, std::move(backends), runnerOptions);
+  Progress progress(expectedSeconds(cases, device, recorder));
+  runner.onStep = [&](const std::string &what) {
+    noteStep(what);
+    progress.step(what);
+  };
+  for (size_t i = 0; i < cases.size() && !isInterrupted(); ++i) {
+    if (recorder.has(i))
+      continue;
+    progress.start(i, cases[i]);
+    if (Result<void> measured =
+            measureCase(runner, cases[i], i, repeats[i], recorder);
+        !measured)
+      return measured;
+    progress.finish();
+  }
+  std::string versions;
+  for (const std::string &text : runner.versions())
+    versions += (versions.empty() ? "" : "; ") + text;
+  recorder.setFact("worker", versions);
+  recorder.setFact("libraries", loadedLibraries());
+  return recorder.finish(/*complete=*/!isInterrupted());
+}

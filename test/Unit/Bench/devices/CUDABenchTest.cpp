@@ -1,0 +1,567 @@
+// The bench's GPU side without a GPU: what is timed, and that the `math`
+// backend and the reference ask cuBLAS for the right matrices (grouped heads,
+// strided storage, chunks), against plain loops. The fake driver's memory is
+// the host's; the softmax is a double that depends on the head and the
+// positions.
+#include "backends/Backend.h"
+#include "devices/Tensors.h"
+#include "numerics/Convert.h"
+#include "references/Reference.h"
+#include "run/Ceilings.h"
+
+#include "../../Doubles/FakeCUDADriver.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <dlfcn.h>
+#include <fstream>
+#include <random>
+
+using namespace attn;
+using namespace attn::bench;
+using attn::cuda::FakeCUDA;
+
+namespace {
+
+/// The variant of this test: t = s + (h - kv) / 4, keys up to q + 2.
+double modified(double score, int64_t head, int64_t key) {
+  return score + double(head - key) / 4;
+}
+bool kept(int64_t query, int64_t key) { return key <= query + 2; }
+
+} // namespace
+
+struct Mod::Impl {};
+Result<Mod> Mod::fromSource(const std::string &, const std::string &) {
+  Mod mod;
+  mod.pimpl = std::make_shared<Impl>();
+  return mod;
+}
+
+// The double of the softmax kernel that lib/API compiles for a GPU.
+struct SoftmaxKernel::Impl {
+  ElementType probabilityType;
+};
+Result<SoftmaxKernel> SoftmaxKernel::compile(const Mod &, Target target,
+                                             ElementType scoreType,
+                                             ElementType probabilityType) {
+  EXPECT_EQ(target, Target::CUDA);
+  EXPECT_EQ(scoreType, ElementType::F32);
+  SoftmaxKernel kernel;
+  kernel.pimpl = std::make_shared<Impl>(Impl{probabilityType});
+  return kernel;
+}
+Result<void> SoftmaxKernel::run(const void *scores, void *probabilities,
+                                void *lse, int64_t first, int64_t count,
+                                int64_t heads, int64_t queries, int64_t keys,
+                                double scale, const std::vector<CaptureView> &,
+                                void *) const {
+  EXPECT_EQ(lse, nullptr);
+  int64_t width = byteWidth(pimpl->probabilityType);
+  for (int64_t row = 0; row < count * queries; ++row) {
+    int64_t head = (first + row / queries) % heads, query = row % queries;
+    auto *from = static_cast<const float *>(scores) + row * keys;
+    std::vector<float> p(keys, 0.f);
+    double sum = 0;
+    for (int64_t key = 0; key < keys; ++key)
+      if (kept(query, key))
+        sum += p[key] = std::exp(modified(scale * from[key], head, key));
+    for (float &value : p)
+      value /= sum;
+    fromFloat(static_cast<char *>(probabilities) + row * keys * width,
+              pimpl->probabilityType, p.data(), keys);
+  }
+  return {};
+}
+
+namespace {
+
+class CUDABenchTest : public ::testing::Test {
+protected:
+  CUDABenchTest() {
+    fake.asyncStatus = 0;
+    Result<std::unique_ptr<Device>> created = createCUDADevice();
+    EXPECT_TRUE(created) << created.error();
+    device = std::move(*created);
+  }
+  ~CUDABenchTest() override {
+    device.reset();
+    EXPECT_EQ(fake.usedBytes, 0u);
+    EXPECT_EQ(fake.liveEvents, 0);
+  }
+  FakeCUDA &fake = *useFakeCUDA();
+  std::unique_ptr<Device> device;
+};
+
+TEST_F(CUDABenchTest, Description) {
+  std::string text = device->description();
+  EXPECT_EQ(text.find("Fake GPU, sm_90, 132 multiprocessors, 0.1 GiB, 0 MiB "
+                      "L2, driver "),
+            0u)
+      << text;
+  EXPECT_NE(text.find("CUDA 13.0"), std::string::npos);
+}
+
+TEST_F(CUDABenchTest, SharesAPlaceInAnAllocation) {
+  device->allocateShareable();
+  Result<void *> first = device->allocate(100), second = device->allocate(5000);
+  ASSERT_TRUE(first && second);
+  auto *place = static_cast<char *>(*second) + 4096;
+  Result<SharedMemory> shared = device->share(place);
+  ASSERT_TRUE(shared) << shared.error();
+  EXPECT_EQ(shared->kind, "cuda_ipc");
+  EXPECT_EQ(shared->bytes, 2 << 20); // a page of its own
+  EXPECT_EQ(shared->offset, 4096);
+  // The fake handle holds the address, lowest byte first.
+  uint64_t address = 0;
+  for (int byte = 7; byte >= 0; --byte)
+    address = address << 8 |
+              std::stoul(shared->handle.substr(2 * byte, 2), nullptr, 16);
+  EXPECT_EQ(address, reinterpret_cast<uint64_t>(*second));
+  EXPECT_EQ(shared->handle.size(), 128u);
+  int local = 0;
+  EXPECT_FALSE(device->share(&local));
+  device->release(*first);
+  device->release(*second);
+}
+
+/// A run of `milliseconds` on the GPU.
+void work(FakeCUDA &fake, double milliseconds) {
+  fake.clockMilliseconds += milliseconds;
+  fake.calls += 'W';
+}
+
+/// Five samples and two launches of runs of 1, 2, 3, ... ms.
+Result<Turn> timeFive(Device &device, FakeCUDA &fake, bool hot) {
+  TurnOptions options;
+  options.hot = hot;
+  options.warmupSeconds = 0;
+  options.seconds = 10;
+  options.samples = 5;
+  options.launches = 2;
+  (void)device.time([]() -> Result<void> { return {}; }, options);
+  fake.calls.clear();
+  auto next = std::make_shared<double>(1);
+  return device.time(
+      [&fake, next]() -> Result<void> {
+        work(fake, (*next)++);
+        return {};
+      },
+      options);
+}
+
+std::string repeated(const std::string &text, int count) {
+  std::string all;
+  for (int i = 0; i < count; ++i)
+    all += text;
+  return all;
+}
+
+TEST_F(CUDABenchTest, TimesTheWorkAloneWithAColdCache) {
+  fake.fillMilliseconds = 1;
+  Result<Turn> turn = timeFive(*device, fake, /*hot=*/false);
+  fake.fillMilliseconds = 1000;
+  ASSERT_TRUE(turn) << turn.error();
+  ASSERT_EQ(turn->samples.size(), 5u);
+  for (int i = 0; i < 5; ++i) // a call and a batch of five warmed up
+    EXPECT_NEAR(turn->samples[i], 1e-3 * (7 + i), 1e-9);
+  // Each batch: wait, event, samples, event. Each sample: overwrite, read,
+  // event, work, event; each launch: overwrite, read, work.
+  std::string five = "KE" + repeated("FKEWE", 5) + "E";
+  EXPECT_EQ(fake.calls, "KEFKEWEE" + five + five + "FKWFKW");
+  EXPECT_EQ(turn->withLaunch.size(), 2u);
+  EXPECT_EQ(fake.lastFillBytes, size_t(128) << 10);
+  TurnMeans means = device->turnMeans();
+  EXPECT_EQ(means.flushBytes, 128 << 10);
+  EXPECT_EQ(means.readBlocks, 32); // a piece of 16 bytes for each thread
+  ASSERT_EQ(turn->batches.size(), 1u);
+  EXPECT_EQ(turn->batches[0].samples, 5);
+  EXPECT_NEAR(turn->batches[0].busy, 1e-3 * (5 * 1.5 + 7 + 8 + 9 + 10 + 11),
+              1e-6);
+}
+
+TEST_F(CUDABenchTest, AHotCacheIsNotFlushed) {
+  Result<Turn> turn = timeFive(*device, fake, /*hot=*/true);
+  ASSERT_TRUE(turn) << turn.error();
+  std::string five = "KE" + repeated("EWE", 5) + "E";
+  EXPECT_EQ(fake.calls, "KEEWEE" + five + five + "WW");
+  EXPECT_NEAR(turn->samples[0], 7e-3, 1e-9);
+}
+
+/// What a turn of one kernel of half a millisecond takes.
+struct OneKernel {
+  cuda::Module module = std::move(*cuda::Module::fromPTX(".entry work(\n"));
+  cuda::Function function = *module.function("work");
+
+  Result<Turn> time(Device &device, const TurnOptions &options) {
+    auto run = [&] {
+      return cuda::launch(function, {}, nullptr,
+                          static_cast<cuda::Stream>(device.stream()));
+    };
+    return device.time(run, options);
+  }
+};
+
+TEST_F(CUDABenchTest, ATurnIsTheOneThatTheWorkerTakes) {
+  OneKernel kernel;
+  TurnOptions options;
+  options.warmupSeconds = 0.005;
+  options.seconds = 10;
+  options.samples = 4;
+  options.launches = 2;
+  options.duty = 0.9;
+  options.batchSeconds = 0.007;
+  fake.fillMilliseconds = 1;
+  ASSERT_TRUE(kernel.time(*device, options)); // has its buffers from now on
+  fake.sequence.clear();
+  Result<Turn> turn = kernel.time(*device, options);
+  fake.fillMilliseconds = 1000;
+  ASSERT_TRUE(turn) << turn.error();
+  std::ifstream file(ATTN_TURN_ON_A_GPU);
+  std::string line, wanted;
+  while (std::getline(file, line))
+    wanted += line[0] == '#' ? "" : line + "\n";
+  EXPECT_EQ(fake.sequence, wanted);
+}
+
+TEST_F(CUDABenchTest, TheGPURestsForItsShare) {
+  OneKernel kernel;
+  for (double duty : {0.98, 0.9, 0.5}) {
+    TurnOptions options;
+    options.duty = duty;
+    Result<Turn> turn = kernel.time(*device, options);
+    ASSERT_TRUE(turn) << turn.error();
+    ASSERT_FALSE(turn->batches.empty());
+    for (const Batch &batch : turn->batches)
+      EXPECT_NEAR(batch.busy / (batch.busy + batch.rest), duty, 0.005);
+  }
+}
+
+TEST_F(CUDABenchTest, ThePaceIsFoundWithoutRests) {
+  OneKernel kernel;
+  TurnOptions options;
+  options.onlyPace = true;
+  options.duty = 0.5;
+  fake.fillMilliseconds = 1;
+  Result<Turn> turn = kernel.time(*device, options);
+  fake.fillMilliseconds = 1000;
+  ASSERT_TRUE(turn) << turn.error();
+  ASSERT_TRUE(turn->pace);
+  EXPECT_NEAR(turn->pace->gpu, 2e-3, 1e-6);
+  EXPECT_GT(turn->pace->host, 0);
+  EXPECT_LT(turn->pace->host, 0.1);
+  EXPECT_TRUE(turn->samples.empty());
+}
+
+TEST_F(CUDABenchTest, CopiesCountTwice) {
+  std::vector<char> from(1000, 'x'), to(1000);
+  Result<Buffer> a = Buffer::create(*device, 1000),
+                 b = Buffer::create(*device, 1000);
+  ASSERT_TRUE(a && b);
+  ASSERT_TRUE(device->copyIn(a->data(), from.data(), 1000));
+  ASSERT_TRUE(device->copy(b->data(), a->data(), 1000));
+  ASSERT_TRUE(device->copyOut(to.data(), b->data(), 1000));
+  EXPECT_EQ(to, from);
+
+  fake.calls.clear();
+  Ceilings ceilings =
+      measureCeilings(*device, {ElementType::BF16}, {16, int64_t(1) << 20});
+  // Read and written, in the fake copy's 0.5 ms, with nothing flushed between.
+  EXPECT_NEAR(ceilings.copy, 2 * 0x1p20 / 0.5e-3, 1);
+  EXPECT_NE(fake.calls.find("ECE"), std::string::npos);
+  EXPECT_EQ(fake.calls.find("CEF"), std::string::npos);
+}
+
+TEST_F(CUDABenchTest, MatrixProductsAreACeilingOfEachType) {
+  void *cublas = dlopen("libcublas.so.13", RTLD_NOW | RTLD_NOLOAD);
+  ASSERT_TRUE(cublas) << dlerror();
+  auto *clock = static_cast<double **>(dlsym(cublas, "fakeCublasClock"));
+  ASSERT_TRUE(clock) << dlerror();
+  *clock = &fake.clockMilliseconds;
+  Ceilings ceilings = measureCeilings(
+      *device, {ElementType::BF16, ElementType::F32}, {16, int64_t(1) << 20});
+  *clock = nullptr;
+  ASSERT_EQ(ceilings.gemm.size(), 2u);
+  for (const auto &[type, flops] : ceilings.gemm) // 16^3 products in 0.25 ms
+    EXPECT_NEAR(flops, 2 * 4096 / 0.25e-3, 1) << type;
+}
+
+TEST_F(CUDABenchTest, CeilingsThatDoNotFitAreLeftOut) {
+  Ceilings ceilings =
+      measureCeilings(*device, {ElementType::F32}, {16, int64_t(1) << 40});
+  EXPECT_EQ(ceilings.copy, 0);
+}
+
+TEST_F(CUDABenchTest, TimingReportsFailures) {
+  Result<Turn> refused = device->time(
+      [&]() -> Result<void> { return Error{"cuLaunchKernel: no"}; }, {});
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error(), "cuLaunchKernel: no");
+
+  Result<Turn> crashed = device->time(
+      [&]() -> Result<void> {
+        fake.asyncStatus = 700;
+        return {};
+      },
+      {});
+  ASSERT_FALSE(crashed);
+  EXPECT_EQ(crashed.error(),
+            "cuStreamSynchronize: an illegal memory access was encountered "
+            "(CUDA_ERROR_ILLEGAL_ADDRESS)");
+  EXPECT_FALSE(device->synchronize());
+  fake.asyncStatus = 0;
+}
+
+/// One problem in the fake GPU's memory, and its result by plain loops.
+struct Case {
+  Case(Device &device, ElementType type, const ProblemSizes &sizes, bool bshd)
+      : device(device) {
+    problem.mod = &mod;
+    problem.sizes = sizes;
+    problem.type = type;
+    problem.scale = 0.4f;
+    problem.query =
+        tensor({sizes.batch, sizes.heads, sizes.queries, sizes.headDim}, type,
+               bshd, &q);
+    problem.key =
+        tensor({sizes.batch, sizes.kvHeads, sizes.keys, sizes.headDim}, type,
+               bshd, &k);
+    problem.value =
+        tensor({sizes.batch, sizes.kvHeads, sizes.keys, sizes.valueDim}, type,
+               bshd, &v);
+    problem.out =
+        tensor({sizes.batch, sizes.heads, sizes.queries, sizes.valueDim}, type,
+               bshd, nullptr);
+  }
+  ~Case() {
+    for (const TensorView *view :
+         {&problem.query, &problem.key, &problem.value, &problem.out})
+      device.release(view->data);
+  }
+
+  /// Normal values, which are also stored as f32 in (b, h, s, d) order.
+  TensorView tensor(std::array<int64_t, 4> sizes, ElementType type, bool bshd,
+                    std::vector<float> *plain) {
+    auto [b, h, s, d] = sizes;
+    TensorView view{nullptr, type, sizes, {h * s * d, s * d, d}};
+    if (bshd)
+      view.strides = {s * h * d, d, h * d};
+    int64_t count = b * h * s * d;
+    view.data = *device.allocate(count * byteWidth(type));
+    std::normal_distribution<float> normal;
+    for (int64_t row = 0; plain && row < b * h * s; ++row) {
+      std::vector<float> values(d);
+      for (float &value : values)
+        value = normal(random);
+      roundTo(type, values.data(), d);
+      fromFloat(rowOf(view, row / s / h, row / s % h, row % s), type,
+                values.data(), d);
+      plain->insert(plain->end(), values.begin(), values.end());
+    }
+    return view;
+  }
+
+  std::vector<float> expected() const {
+    const ProblemSizes &n = problem.sizes;
+    std::vector<float> result;
+    for (int64_t row = 0; row < n.batch * n.heads * n.queries; ++row) {
+      int64_t query = row % n.queries, head = row / n.queries % n.heads;
+      int64_t kv =
+          row / n.queries / n.heads * n.kvHeads + head / (n.heads / n.kvHeads);
+      std::vector<double> o(n.valueDim, 0);
+      double sum = 0;
+      for (int64_t key = 0; key < n.keys; ++key) {
+        if (!kept(query, key))
+          continue;
+        double s = 0;
+        for (int64_t i = 0; i < n.headDim; ++i)
+          s += double(q[row * n.headDim + i]) *
+               k[(kv * n.keys + key) * n.headDim + i];
+        double p = std::exp(modified(problem.scale * s, head, key));
+        sum += p;
+        for (int64_t i = 0; i < n.valueDim; ++i)
+          o[i] += p * v[(kv * n.keys + key) * n.valueDim + i];
+      }
+      for (double value : o)
+        result.push_back(float(value / sum));
+    }
+    return result;
+  }
+
+  std::vector<float> output() const {
+    std::vector<float> result;
+    const TensorView &out = problem.out;
+    auto [b, h, s, d] = out.sizes;
+    for (int64_t row = 0; row < b * h * s; ++row) {
+      std::vector<float> values(d);
+      toFloat(values.data(), rowOf(out, row / s / h, row / s % h, row % s),
+              out.type, d);
+      result.insert(result.end(), values.begin(), values.end());
+    }
+    return result;
+  }
+
+  Device &device;
+  Mod mod = *Mod::fromSource("", "");
+  Problem problem;
+  std::vector<float> q, k, v;
+  std::mt19937 random{7};
+};
+
+double maxDifference(const std::vector<float> &a, const std::vector<float> &b) {
+  EXPECT_EQ(a.size(), b.size());
+  double most = 0;
+  for (size_t i = 0; i < std::min(a.size(), b.size()); ++i)
+    most = std::max(most, std::isnan(a[i]) ? INFINITY
+                                           : std::fabs(double(a[i]) - b[i]));
+  return most;
+}
+
+ProblemSizes sizesOf(int64_t batch, int64_t heads, int64_t kvHeads) {
+  ProblemSizes sizes;
+  sizes.batch = batch, sizes.heads = heads, sizes.kvHeads = kvHeads;
+  sizes.queries = 5, sizes.keys = 9, sizes.headDim = 6, sizes.valueDim = 4;
+  return sizes;
+}
+
+TEST_F(CUDABenchTest, MathAndReferenceAgreeWithPlainLoops) {
+  size_t memory = fake.memoryBytes;
+  for (ElementType type : {ElementType::F32, ElementType::BF16})
+    for (int64_t kvHeads : {6, 2, 1})
+      for (bool bshd : {false, true})
+        for (bool scarce : {false, true}) {
+          SCOPED_TRACE(std::string(toString(type)) + " kvHeads " +
+                       std::to_string(kvHeads) + (bshd ? " bshd" : "") +
+                       (scarce ? " scarce" : ""));
+          Case test(*device, type, sizesOf(2, 6, kvHeads), bshd);
+          // Scarce: V in f32 and four or five of the twelve pairs at a time.
+          if (scarce)
+            fake.memoryBytes = fake.usedBytes + 3000;
+          Result<std::vector<float>> reference =
+              referenceCUDA(*device, test.problem);
+          auto math = createMathCUDA(*device);
+          std::optional<Refusal> refusal = math->prepare(test.problem);
+          Result<void> ran = math->run(Pass::Forward);
+          std::string remark = math->remark();
+          math->finish();
+          fake.memoryBytes = memory;
+          ASSERT_TRUE(reference) << reference.error();
+          ASSERT_FALSE(refusal) << refusal->reason;
+          ASSERT_TRUE(ran) << ran.error();
+          EXPECT_EQ(remark.empty(), !scarce) << remark;
+          EXPECT_LT(maxDifference(*reference, test.expected()), 1e-5);
+          EXPECT_LT(maxDifference(test.output(), test.expected()),
+                    type == ElementType::F32 ? 1e-5 : 0.03);
+        }
+}
+
+TEST_F(CUDABenchTest, ReferenceTakesF16) {
+  Case test(*device, ElementType::F16, sizesOf(1, 2, 2), true);
+  Result<std::vector<float>> reference = referenceCUDA(*device, test.problem);
+  ASSERT_TRUE(reference) << reference.error();
+  EXPECT_LT(maxDifference(*reference, test.expected()), 1e-5);
+}
+
+TEST_F(CUDABenchTest, EmptyProblems) {
+  ProblemSizes sizes = sizesOf(1, 2, 2);
+  sizes.keys = 0;
+  Case noKeys(*device, ElementType::F32, sizes, false);
+  Result<std::vector<float>> zeros = referenceCUDA(*device, noKeys.problem);
+  ASSERT_TRUE(zeros);
+  EXPECT_EQ(*zeros, std::vector<float>(2 * 5 * 4, 0.f));
+  auto math = createMathCUDA(*device);
+  std::optional<Refusal> refusal = math->prepare(noKeys.problem);
+  ASSERT_TRUE(refusal);
+  EXPECT_EQ(refusal->kind, Refusal::Unsupported);
+
+  sizes = sizesOf(1, 2, 2);
+  sizes.queries = 0;
+  Case noQueries(*device, ElementType::F32, sizes, false);
+  EXPECT_FALSE(math->prepare(noQueries.problem));
+  EXPECT_TRUE(math->run(Pass::Forward));
+  EXPECT_TRUE(referenceCUDA(*device, noQueries.problem)->empty());
+}
+
+TEST_F(CUDABenchTest, MathNeedsRoomForOneHead) {
+  Case test(*device, ElementType::BF16, sizesOf(1, 2, 2), false);
+  size_t memory = fake.memoryBytes;
+  fake.memoryBytes = fake.usedBytes + 200;
+  auto math = createMathCUDA(*device);
+  std::optional<Refusal> refusal = math->prepare(test.problem);
+  math->finish();
+  fake.memoryBytes = memory;
+  ASSERT_TRUE(refusal);
+  EXPECT_EQ(refusal->kind, Refusal::OutOfMemory);
+  EXPECT_EQ(refusal->reason, "probabilities: out of GPU memory: needs 90 bytes,"
+                             " 20 are free");
+}
+
+TEST_F(CUDABenchTest, MathRefusesStridesBeyondInt) {
+  Case test(*device, ElementType::F32, sizesOf(1, 2, 2), false);
+  test.problem.key.strides[2] = int64_t(1) << 31;
+  auto math = createMathCUDA(*device);
+  std::optional<Refusal> refusal = math->prepare(test.problem);
+  ASSERT_TRUE(refusal);
+  EXPECT_EQ(refusal->kind, Refusal::Unsupported);
+  EXPECT_EQ(refusal->reason,
+            "a row stride of 2147483648 is beyond cuBLAS's int");
+}
+
+/// Why the cudnn backend does not take the problem, before it loads cuDNN.
+std::optional<Refusal> cudnnRefusal(Device &device, ElementType type,
+                                    const char *pattern,
+                                    const ProblemSizes &sizes) {
+  Case test(device, type, sizes, true);
+  test.problem.pattern = pattern;
+  return createCudnn(device)->prepare(test.problem);
+}
+
+#ifdef ATTN_WITH_CUDNN
+TEST_F(CUDABenchTest, CudnnRefusesWhatItDoesNotHave) {
+  ProblemSizes sizes = sizesOf(1, 6, 2);
+  auto expect = [&](ElementType type, const char *pattern,
+                    const std::string &reason) {
+    std::optional<Refusal> refusal =
+        cudnnRefusal(*device, type, pattern, sizes);
+    ASSERT_TRUE(refusal) << pattern;
+    EXPECT_EQ(refusal->kind, Refusal::Unsupported);
+    EXPECT_EQ(refusal->reason, reason);
+  };
+  expect(ElementType::F32, "noop", "cuDNN's attention takes bf16 and f16");
+  for (const char *pattern : {"rel", "head_bias", "prefix_lm", "document_mask",
+                              "path/to/causal.mlir"})
+    expect(ElementType::BF16, pattern,
+           "cuDNN's attention has no such variant, only a bias matrix of "
+           "queries x keys");
+  expect(ElementType::BF16, "alibi",
+         "cuDNN's ALiBi has other slopes where the number of heads is not a "
+         "power of two");
+  sizes.queries = 10;
+  expect(ElementType::F16, "sliding_window",
+         "cuDNN's sliding window needs as many keys as queries");
+  sizes.queries = 0;
+  expect(ElementType::F16, "noop", "cuDNN takes no empty sequences");
+}
+#else
+TEST_F(CUDABenchTest, CudnnSaysThatItIsNotBuiltIn) {
+  std::optional<Refusal> refusal =
+      cudnnRefusal(*device, ElementType::BF16, "noop", sizesOf(1, 2, 2));
+  ASSERT_TRUE(refusal);
+  EXPECT_EQ(refusal->kind, Refusal::Unavailable);
+  EXPECT_EQ(refusal->reason,
+            "built without cudnn-frontend (./dev setup fetches it)");
+}
+#endif
+
+} // namespace
+
+// What the API's library defines besides.
+int64_t attn::byteWidth(ElementType type) {
+  return type == ElementType::F32 || type == ElementType::I32 ? 4
+         : type == ElementType::F64                           ? 8
+                                                              : 2;
+}
+const char *attn::toString(ElementType type) {
+  return type == ElementType::F32 ? "f32" : "16-bit";
+}
