@@ -119,13 +119,14 @@ openRecorder(const Word &savePath, RunInfo run, Start start) {
 static int runShowMask(Config config, const CommandLine &line) {
   const MaskView &view = *line.showMask;
   config.mods = {view.mod};
-  Result<std::vector<LoadedMod>> mods = loadMods(config.mods, line.configPath);
+  Result<std::vector<LoadedMod>> mods =
+      loadMods(config.mods, line.configPath, config.decoding);
   if (!mods)
     return complain(mods.error());
   Case item = firstCase(config, *mods);
   if (!item.refusal.empty())
     return complain("attn-bench: error: " + item.refusal);
-  Result<std::string> text = showMask((*mods)[0], item.sizes, view);
+  Result<std::string> text = showMask(item, view);
   if (!text)
     return complain(text.error());
   print(*text);
@@ -177,7 +178,8 @@ static int measure(const Config &config, const std::vector<Case> &cases,
 
 static int runConfig(const Config &config, const CommandLine &line, int argc,
                      char **argv) {
-  Result<std::vector<LoadedMod>> mods = loadMods(config.mods, line.configPath);
+  Result<std::vector<LoadedMod>> mods =
+      loadMods(config.mods, line.configPath, config.decoding);
   if (!mods)
     return complain(mods.error());
   std::vector<std::string> notes;

@@ -4,6 +4,7 @@
 #include "support/Parallel.h"
 
 #include <cstdio>
+#include <cstring>
 #include <set>
 
 using namespace attn;
@@ -95,6 +96,16 @@ static Result<void> checkCount(const Config &config, size_t mods) {
 static std::string identityOf(const Case &item) {
   return item.mod->path + " " + labelOf(item) + " " +
          std::to_string(item.queryOffset) + item.refusal;
+}
+
+Result<std::vector<CaptureData>> attn::bench::makeCaptures(const Case &item) {
+  const Mod &mod = item.mod->mod;
+  Result<std::vector<CaptureData>> made = mod.makeCaptures(item.sizes);
+  if (!made || mod.captures().empty() || !mod.captures().back().isQueryOffset)
+    return made;
+  auto offset = static_cast<int32_t>(item.queryOffset);
+  std::memcpy(made->back().bytes.data(), &offset, sizeof offset);
+  return made;
 }
 
 Case attn::bench::firstCase(const Config &config,

@@ -34,6 +34,9 @@ Result<std::vector<Case>> listCases(const Config &,
 /// The first of them, whatever their number.
 Case firstCase(const Config &, const std::vector<LoadedMod> &mods);
 
+/// The captured data of the case: the mod's own, and its query offset.
+Result<std::vector<CaptureData>> makeCaptures(const Case &);
+
 /// Memory that the case needs on its device: tensors, as much again for their
 /// gradients, and one head's scores for the reference. On the CPU also the
 /// host's copies.

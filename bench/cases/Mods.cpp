@@ -62,7 +62,7 @@ static Result<std::string> findMod(const Word &word,
 
 Result<std::vector<LoadedMod>>
 attn::bench::loadMods(const std::vector<Word> &words,
-                      const std::string &configPath) {
+                      const std::string &configPath, bool decoding) {
   std::vector<fs::path> directories = modDirectories(configPath);
   std::vector<LoadedMod> mods;
   for (Word word : words) {
@@ -72,9 +72,11 @@ attn::bench::loadMods(const std::vector<Word> &words,
     if (!path)
       return Error{path.error()};
     Result<Mod> mod = Mod::fromFile(*path);
+    if (mod && decoding)
+      mod = mod->withQueryOffset(QueryOffset::Scalar);
     if (!mod)
       return Error{mod.error()};
-    mods.push_back({word.text, *path, std::move(*mod), "", nullptr});
+    mods.push_back({word.text, *path, std::move(*mod)});
   }
   return mods;
 }

@@ -13,15 +13,15 @@ namespace attn::bench {
 struct LoadedMod {
   std::string label, path;
   Mod mod;
-  std::string source;             ///< its text if no file has it
-  const Mod *unshifted = nullptr; ///< whose captures it takes, if not its own
 };
 
 /// A name N is configs/mods/N.mlir beside the tool or mods/N.mlir beside the
 /// configuration file; a word with a slash or ending in .mlir is a path.
-/// Errors: an unknown name, with the nearest one; the file's own diagnostics.
+/// `decoding`: all with a query offset. Errors: an unknown name, with the
+/// nearest one; the file's own diagnostics.
 Result<std::vector<LoadedMod>> loadMods(const std::vector<Word> &words,
-                                        const std::string &configPath);
+                                        const std::string &configPath,
+                                        bool decoding);
 
 } // namespace attn::bench
 

@@ -17,7 +17,7 @@ struct Problem {
   ProblemSizes sizes;
   ElementType type = ElementType::F32;
   float scale = 1;
-  /// The position of the first query (decoding); `mod` is shifted by it.
+  /// The position of the first query (decoding), the last captured value.
   int64_t queryOffset = 0;
   TensorView query, key, value;
   TensorView out; ///< what the forward pass writes; the reference does not

@@ -124,9 +124,10 @@ static std::string shares(const TileMap &map) {
   return text + "\n";
 }
 
-Result<std::string> attn::bench::showMask(const LoadedMod &mod,
-                                          const ProblemSizes &sizes,
+Result<std::string> attn::bench::showMask(const Case &item,
                                           const MaskView &view) {
+  const LoadedMod &mod = *item.mod;
+  const ProblemSizes &sizes = item.sizes;
   auto tiles = [](int64_t length, int64_t tile) {
     return (length + tile - 1) / tile;
   };
@@ -143,7 +144,7 @@ Result<std::string> attn::bench::showMask(const LoadedMod &mod,
   if (!view.svgPath.empty())
     if (Result<void> ok = checkWritable(view.svgPath); !ok)
       return errorAt("attn-bench", ok.error());
-  Result<std::vector<CaptureData>> captures = mod.mod.makeCaptures(sizes);
+  Result<std::vector<CaptureData>> captures = makeCaptures(item);
   if (!captures)
     return Error{captures.error()};
   std::vector<CaptureView> views = viewsOf(*captures);

@@ -3,7 +3,7 @@
 #ifndef ATTN_BENCH_COMMANDS_SHOWMASK_H
 #define ATTN_BENCH_COMMANDS_SHOWMASK_H
 
-#include "cases/Mods.h"
+#include "cases/Cases.h"
 
 #include "attn/API/Tiles.h"
 
@@ -23,8 +23,7 @@ std::string drawTiles(const TileMap &map, int64_t width);
 std::string tilesAsSVG(const TileMap &map, const std::string &title);
 
 /// The text that `--show-mask` prints; writes the SVG file if one is asked for.
-Result<std::string> showMask(const LoadedMod &mod, const ProblemSizes &sizes,
-                             const MaskView &view);
+Result<std::string> showMask(const Case &item, const MaskView &view);
 
 } // namespace attn::bench
 

@@ -69,8 +69,7 @@ Result<void> CaseData::makeTensors(Device &device, const Case &item,
 }
 
 Result<void> CaseData::makeCaptures(Device &device, const Case &item) {
-  const Mod &maker = item.mod->unshifted ? *item.mod->unshifted : item.mod->mod;
-  Result<std::vector<CaptureData>> made = maker.makeCaptures(item.sizes);
+  Result<std::vector<CaptureData>> made = bench::makeCaptures(item);
   if (!made)
     return Error{made.error()};
   captureData = std::move(*made);

@@ -333,15 +333,9 @@ void Runner::countTiles(Row &row, TileListSource &source, CaseData &data) {
   row.quantities.push_back({"lists (us)", lists.median() * 1e6});
 }
 
-Row Runner::run(const Case &asked) {
-  if (!asked.refusal.empty())
-    return rowWithout(asked, Outcome::Skipped, asked.refusal);
-  Case item = asked;
-  Result<const LoadedMod *> mod =
-      shiftedMods.get(*asked.mod, asked.queryOffset);
-  if (!mod)
-    return rowWithout(asked, Outcome::Failed, mod.error());
-  item.mod = *mod;
+Row Runner::run(const Case &item) {
+  if (!item.refusal.empty())
+    return rowWithout(item, Outcome::Skipped, item.refusal);
   double needed = bytesNeeded(item, device.target());
   double free = static_cast<double>(device.freeBytes());
   if (needed > free)

@@ -4,7 +4,6 @@
 #define ATTN_BENCH_RUN_RUNNER_H
 
 #include "backends/Backend.h"
-#include "cases/ModText.h"
 #include "cases/Work.h"
 #include "measure/Rounds.h"
 #include "results/Row.h"
@@ -57,7 +56,6 @@ private:
   /// What errors are judged by where `math` is not among the backends.
   std::unique_ptr<Backend> yardstick;
   InputPoolCache pools;
-  ShiftedMods shiftedMods;
   WorkCounter work;
 };
 

@@ -67,8 +67,8 @@ protected:
 
 TEST_P(QueryOffsets, OfPatterns) {
   bool isWide = GetParam().values[0] % 2; // of each offset half of the pairs
-  for (const char *pattern : {"noop", "causal", "alibi", "sliding_window",
-                              "prefix_lm", "softcap"}) {
+  for (const char *pattern :
+       {"noop", "causal", "alibi", "sliding_window", "prefix_lm", "softcap"}) {
     isWide = !isWide;
     SCOPED_TRACE(pattern);
     Case c = small();

@@ -73,7 +73,8 @@ static void apply(AttentionOp op, SymbolTable &symbols) {
   auto argument = dyn_cast<BlockArgument>(offset);
   if (!argument || roleOf(argument))
     return;
-  if (auto func = dyn_cast<FunctionOpInterface>(argument.getOwner()->getParentOp());
+  if (auto func =
+          dyn_cast<FunctionOpInterface>(argument.getOwner()->getParentOp());
       func && argument.getOwner()->isEntryBlock())
     setRole(func, argument.getArgNumber(),
             RoleAttr::get(op.getContext(), Role::QueryOffset));

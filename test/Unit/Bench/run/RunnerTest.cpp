@@ -44,7 +44,7 @@ Outcome outcomeWith(Faulty::Fault fault, int64_t queries = 37) {
       "}\n",
       "causal.mlir");
   EXPECT_TRUE(mod) << mod.error();
-  LoadedMod loaded{"causal", "causal.mlir", *mod, "", nullptr};
+  LoadedMod loaded{"causal", "causal.mlir", *mod};
   Case item;
   item.mod = &loaded;
   item.sizes.batch = item.sizes.kvHeads = 2;
