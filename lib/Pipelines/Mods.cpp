@@ -15,6 +15,8 @@ void mlir::attn::buildModsPipeline(OpPassManager &pm) {
   pm.addPass(createAttnTotalModsPass());
   pm.addPass(createCanonicalizerPass());
   pm.addPass(createAttnMarkDecisionsPass());
+  // What an adjoint program computes again must decide alike.
+  pm.addPass(createAttnDifferentiatePass());
 }
 
 void mlir::attn::registerModsPipeline() {

@@ -6,9 +6,10 @@ include "mlir/Pass/PassBase.td"
 def AttnToLinalgPass : Pass<"attn-to-linalg", "::mlir::ModuleOp"> {
   let summary = "Lower attention to linalg on whole tensors: the oracle";
   let description = [{
-    The definition of `attn.attention` written down step by step, with the whole
-    score matrix: simple, slow, and independent of every other lowering.
-    Expects that mods stand alone (`attn-inline-mods`).
+    The definitions of `attn.attention` and `attn.attention_backward` written down
+    step by step, with the whole score matrix: simple, slow, and independent of every
+    other lowering. Expects that mods stand alone (`attn-inline-mods`), and have
+    adjoint programs where gradients are asked for (`attn-differentiate`).
   }];
   let options = [
     Option<"precision", "precision", "std::string", "\"f64\"",
@@ -16,7 +17,8 @@ def AttnToLinalgPass : Pass<"attn-to-linalg", "::mlir::ModuleOp"> {
   ];
   let dependentDialects = ["::mlir::linalg::LinalgDialect",
     "::mlir::tensor::TensorDialect", "::mlir::math::MathDialect",
-    "::mlir::arith::ArithDialect", "::mlir::scf::SCFDialect"];
+    "::mlir::arith::ArithDialect", "::mlir::scf::SCFDialect",
+    "::mlir::memref::MemRefDialect", "::mlir::bufferization::BufferizationDialect"];
 }
 
 def AttnToFlashPass : Pass<"attn-to-flash", "::mlir::ModuleOp"> {

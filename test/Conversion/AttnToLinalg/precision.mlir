@@ -29,8 +29,8 @@ attn.mod @widen(%table: tensor<?xf16>, %x: f32)
 
 // CHECK-LABEL: func.func @widened(
 // CHECK-SAME:    %{{[^,]*}}, %[[TABLE:.*]]: tensor<1xf16>, %[[X:.*]]: f32)
-// CHECK:         %[[SCORE:.*]] = arith.truncf %{{.*}} : f64 to f32
 // CHECK:         linalg.index 3
+// CHECK:         %[[SCORE:.*]] = arith.truncf %{{.*}} : f64 to f32
 // CHECK:         %[[HALF:.*]] = arith.constant {{.*}} : f16
 // CHECK:         %[[ELEMENT:.*]] = tensor.extract %[[TABLE]]
 // CHECK-NEXT:    %[[PRODUCT:.*]] = arith.mulf %[[HALF]], %[[ELEMENT]] : f16

@@ -41,19 +41,19 @@ attn.mod @c1(%a: i32, %a: f32)
 
 // mod_c1: what could not be read back.
 // expected-error @+1 {{expects a capture name to be an identifier, got 'a b'}}
-"attn.mod"() ({}, {}) {sym_name = "c1", capture_names = ["a b"], capture_types = [i32]} : () -> ()
+"attn.mod"() ({}, {}, {}) {sym_name = "c1", capture_names = ["a b"], capture_types = [i32]} : () -> ()
 
 // -----
 
 // mod_c1: a name for each type.
 // expected-error @+1 {{expects 1 capture names, got 2}}
-"attn.mod"() ({}, {}) {sym_name = "c1", capture_names = ["x", "y"], capture_types = [i32]} : () -> ()
+"attn.mod"() ({}, {}, {}) {sym_name = "c1", capture_names = ["x", "y"], capture_types = [i32]} : () -> ()
 
 // -----
 
 // mod_c1: a dictionary for each type.
 // expected-error @+1 {{expects 1 dictionaries of capture attributes, got 0}}
-"attn.mod"() ({}, {}) {sym_name = "c1", capture_names = ["x"], capture_types = [i32], capture_attrs = []} : () -> ()
+"attn.mod"() ({}, {}, {}) {sym_name = "c1", capture_names = ["x"], capture_types = [i32], capture_attrs = []} : () -> ()
 
 // -----
 
@@ -101,7 +101,7 @@ attn.mod @c1(%a: memref<4xf32>)
 ^bb0(%a: i32, %b: i32, %h: i32, %q: i32, %kv: i32):
   %keep = arith.constant true
   attn.yield %keep : i1
-}) {sym_name = "c2", capture_names = ["a"], capture_types = [f32]} : () -> ()
+}, {}) {sym_name = "c2", capture_names = ["a"], capture_types = [f32]} : () -> ()
 
 // -----
 

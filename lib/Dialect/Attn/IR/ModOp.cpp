@@ -17,8 +17,16 @@ using namespace mlir::attn;
 // Text
 //===----------------------------------------------------------------------===//
 
-/// Names of the position arguments; the score program has `s` before them.
+/// Names of the arguments of programs.
 static constexpr StringRef kArgNames[] = {"s", "b", "h", "q", "kv"};
+static constexpr StringRef kAdjointNames[] = {"s", "g", "b", "h", "q", "kv"};
+
+/// Those behind the captures, of the program with this number.
+static ArrayRef<StringRef> argumentNames(unsigned region) {
+  return region == 0   ? ArrayRef(kArgNames)
+         : region == 1 ? ArrayRef(kArgNames).drop_front()
+                       : ArrayRef(kAdjointNames);
+}
 
 DictionaryAttr ModOp::getCaptureAttrs(unsigned i) {
   ArrayAttr attrs = getCaptureAttrsAttr();
@@ -29,8 +37,7 @@ void ModOp::getAsmBlockArgumentNames(Region &region,
                                      OpAsmSetValueNameFn setName) {
   ArrayAttr captures = getCaptureNamesAttr();
   size_t count = captures ? captures.size() : 0;
-  bool isScore = region.getRegionNumber() == 0;
-  ArrayRef<StringRef> names = ArrayRef(kArgNames).drop_front(isScore ? 0 : 1);
+  ArrayRef<StringRef> names = argumentNames(region.getRegionNumber());
   for (BlockArgument arg : region.getArguments()) {
     size_t i = arg.getArgNumber();
     if (i < count)
@@ -95,8 +102,10 @@ ParseResult ModOp::parse(OpAsmParser &parser, OperationState &result) {
 
   Region *score = result.addRegion();
   Region *mask = result.addRegion();
+  Region *adjoint = result.addRegion();
   if (parseProgram(parser, "score", captures, *score) ||
-      parseProgram(parser, "mask", captures, *mask))
+      parseProgram(parser, "mask", captures, *mask) ||
+      parseProgram(parser, "adjoint", captures, *adjoint))
     return failure();
   return parser.parseOptionalAttrDictWithKeyword(result.attributes);
 }
@@ -115,7 +124,8 @@ void ModOp::print(OpAsmPrinter &p) {
     p << ')';
   }
   for (auto [keyword, region] :
-       {std::pair("score", &getScore()), std::pair("mask", &getMask())}) {
+       {std::pair("score", &getScore()), std::pair("mask", &getMask()),
+        std::pair("adjoint", &getAdjoint())}) {
     if (region->empty())
       continue;
     p << ' ' << keyword << '(';
@@ -298,7 +308,7 @@ static bool isScalarOp(StringRef name) {
 /// C5, with the error at the operation that breaks it.
 static LogicalResult verifyProgramOp(Operation *op) {
   StringRef name = op->getName().getStringRef();
-  if (!isa<LoadOp, ApplyScoreOp, ApplyMaskOp, YieldOp>(op) &&
+  if (!isa<LoadOp, AccumulateOp, ApplyScoreOp, ApplyMaskOp, YieldOp>(op) &&
       name != "scf.if" && name != "scf.yield" && !isScalarOp(name)) {
     InFlightDiagnostic error = op->emitError()
                                << "'" << name
@@ -365,6 +375,10 @@ LogicalResult ModOp::verifyRegions() {
   if (hasMask() &&
       failed(verifyProgram(*this, "mask", getMask(), {i32, i32, i32, i32}, i1)))
     return failure(); // C4
+  if (hasAdjoint() &&
+      failed(verifyProgram(*this, "adjoint", getAdjoint(),
+                           {f32, f32, i32, i32, i32, i32}, f32)))
+    return failure(); // C8
   return success();
 }
 

@@ -13,8 +13,10 @@ namespace {
 /// One program on its way into a lowering.
 class ProgramCloner {
 public:
-  ProgramCloner(OpBuilder &builder, LowerLoadFn lowerLoad)
-      : builder(builder), lowerLoad(lowerLoad) {}
+  ProgramCloner(OpBuilder &builder, LowerLoadFn lowerLoad,
+                LowerAccumulateFn lowerAccumulate)
+      : builder(builder), lowerLoad(lowerLoad),
+        lowerAccumulate(lowerAccumulate) {}
 
   Value clone(Region &program, ValueRange captures, ValueRange args);
 
@@ -32,6 +34,7 @@ private:
 
   OpBuilder &builder;
   LowerLoadFn lowerLoad;
+  LowerAccumulateFn lowerAccumulate;
   IRMapping mapping;
 };
 } // namespace
@@ -64,6 +67,12 @@ void ProgramCloner::cloneOp(Operation &op) {
     return cloneLoad(load);
   if (auto branch = dyn_cast<scf::IfOp>(op))
     return cloneIf(branch);
+  if (auto accumulate = dyn_cast<AccumulateOp>(op)) {
+    if (lowerAccumulate)
+      lowerAccumulate(builder, accumulate, lookup(accumulate.getIndices()),
+                      mapping.lookup(accumulate.getValue()));
+    return;
+  }
   mapping.map(op.getResults(), builder.clone(op, mapping)->getResults());
 }
 
@@ -95,8 +104,10 @@ void ProgramCloner::cloneBranch(Region &from, Region &to) {
 
 Value mlir::attn::inlineProgram(OpBuilder &builder, Region &program,
                                 ValueRange captures, ValueRange args,
-                                LowerLoadFn lowerLoad) {
-  return ProgramCloner(builder, lowerLoad).clone(program, captures, args);
+                                LowerLoadFn lowerLoad,
+                                LowerAccumulateFn lowerAccumulate) {
+  return ProgramCloner(builder, lowerLoad, lowerAccumulate)
+      .clone(program, captures, args);
 }
 
 void mlir::attn::eraseMods(ModuleOp module) {

@@ -55,11 +55,14 @@ void mlir::attn::addQueryOffset(ModOp mod, Type type) {
   }
   addToQuery(mod.getScore(), captures, type);
   addToQuery(mod.getMask(), captures, type);
+  addToQuery(mod.getAdjoint(), captures, type);
 }
 
 /// Makes the offset of `op` a capture of a mod of its own. The function's
 /// argument gets its role.
-static void apply(AttentionOp op, SymbolTable &symbols) {
+template <typename Op> static void apply(Op op, SymbolTable &symbols) {
+  if (!op.getQueryOffset())
+    return;
   Value offset = op.getQueryOffset();
   op.getQueryOffsetMutable().clear();
   ModOp mod = op.lookupMod();
@@ -86,10 +89,8 @@ struct AttnApplyQueryOffsetPass
           AttnApplyQueryOffsetPass> {
   void runOnOperation() override {
     SymbolTable symbols(getOperation());
-    getOperation().walk([&](AttentionOp op) {
-      if (op.getQueryOffset())
-        apply(op, symbols);
-    });
+    getOperation().walk([&](AttentionOp op) { apply(op, symbols); });
+    getOperation().walk([&](AttentionBackwardOp op) { apply(op, symbols); });
   }
 };
 } // namespace

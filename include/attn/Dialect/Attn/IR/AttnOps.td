@@ -26,6 +26,12 @@ def Attn_ModOp : Attn_Op<"mod", [IsolatedFromAbove, Symbol,
     tensors (read with `attn.load`) or scalars. Captures are the leading
     arguments of each region, then `s` (score only), `b`, `h`, `q`, `kv`.
 
+    A third program, `adjoint`, is the score program's derivative
+    (attn-differentiate): from the score `s` and the gradient `g` of the score
+    program's result it yields that of `s`, and adds to those of captures
+    (`attn.accumulate`). It takes `g` after `s`. Without it the gradient of `s` is
+    `g`.
+
     Captured integers are signless, as everywhere in MLIR: an operation says how
     it reads them. Unsigned bytes (torch.uint8, the API's U8) are an `i8` that
     the program widens with `arith.extui`, signed ones an `i8` that it widens
@@ -68,9 +74,10 @@ def Attn_ModOp : Attn_Op<"mod", [IsolatedFromAbove, Symbol,
     - C2: captures have the types which the op names, in both programs.
     - C3: the score program takes (f32, i32, i32, i32, i32) and yields f32.
     - C4: the mask program takes (i32, i32, i32, i32) and yields i1.
+    - C8: the adjoint program takes (f32, f32, i32, i32, i32, i32) and yields f32.
     - C5: a program holds `arith`, `math` and `attn` operations and `scf.if`,
       all of them free of side effects, on scalars: f16, bf16, f32, i1, i8, i16,
-      i32, i64 and index.
+      i32, i64 and index; the adjoint program `attn.accumulate` as well.
     - C6: `attn.shape` and `attn.data` are as described above.
     - C7: mods do not apply each other in a circle.
   }];
@@ -78,7 +85,8 @@ def Attn_ModOp : Attn_Op<"mod", [IsolatedFromAbove, Symbol,
                        StrArrayAttr:$capture_names,
                        TypeArrayAttr:$capture_types,
                        OptionalAttr<DictArrayAttr>:$capture_attrs);
-  let regions = (region MaxSizedRegion<1>:$score, MaxSizedRegion<1>:$mask);
+  let regions = (region MaxSizedRegion<1>:$score, MaxSizedRegion<1>:$mask,
+                        MaxSizedRegion<1>:$adjoint);
   let hasCustomAssemblyFormat = 1;
   let hasVerifier = 1;
   let hasRegionVerifier = 1;
@@ -86,6 +94,7 @@ def Attn_ModOp : Attn_Op<"mod", [IsolatedFromAbove, Symbol,
   let extraClassDeclaration = [{
     bool hasScore() { return !getScore().empty(); }
     bool hasMask() { return !getMask().empty(); }
+    bool hasAdjoint() { return !getAdjoint().empty(); }
     /// Whether neither program applies another mod.
     bool standsAlone();
     unsigned getNumCaptures() { return getCaptureTypes().size(); }
@@ -173,6 +182,26 @@ def Attn_LoadOp : Attn_Op<"load", [NoMemoryEffect,
   let arguments = (ins AnyRankedTensor:$table, Variadic<I32>:$indices);
   let results = (outs AnyType:$result);
   let assemblyFormat = "$table `[` $indices `]` attr-dict `:` type($table)";
+  let hasVerifier = 1;
+}
+
+def Attn_AccumulateOp : Attn_Op<"accumulate"> {
+  let summary = "adds to the gradient of one element of a captured value";
+  let description = [{
+    `table` is a captured tensor of floats, or a captured float (without
+    indices). Where `attn.load` clamps an index, so does this.
+
+    Example: `attn.accumulate %slopes[%h], %x : tensor<?xf32>`
+
+    Constraints:
+    - C1: it is inside of the adjoint program of a mod.
+    - C2: the table is a capture of floats.
+    - C3: one index for each dimension of the table.
+  }];
+  let arguments = (ins Attn_Capture:$table, Variadic<I32>:$indices, F32:$value);
+  let assemblyFormat = [{
+    $table (`[` $indices^ `]`)? `,` $value attr-dict `:` type($table)
+  }];
   let hasVerifier = 1;
 }
 
@@ -268,6 +297,73 @@ def Attn_AttentionOp : Attn_Op<"attention", [Pure, AttrSizedOperandSegments,
   }];
   let hasVerifier = 1;
   let hasCanonicalizer = 1;
+  let extraClassDeclaration = [{
+    /// `scale`, or 1 / sqrt(head dimension).
+    float getScaleValue();
+    int64_t getHeadDim() { return ::llvm::cast<RankedTensorType>(getQuery().getType()).getDimSize(3); }
+    int64_t getValueDim() { return ::llvm::cast<RankedTensorType>(getValue().getType()).getDimSize(3); }
+    Type getElementType() { return ::llvm::cast<RankedTensorType>(getQuery().getType()).getElementType(); }
+    /// The mod that `mod` names; null without one.
+    ModOp lookupMod();
+  }];
+}
+
+def Attn_AttentionBackwardOp : Attn_Op<"attention_backward", [Pure,
+    AttrSizedOperandSegments, DeclareOpInterfaceMethods<SymbolUserOpInterface>]> {
+  let summary = "the gradients of an attention";
+  let description = [{
+    Of the results `out` and `lse` of `attn.attention` with the same operands, for
+    the gradients `grad_out`, and `grad_lse` where lse is used:
+
+        delta[q]  = sum over d of out[q,d] * grad_out[q,d], less grad_lse[q]
+        p(q,kv)   = exp(t - lse[q]) where the mask keeps, else 0
+        g(q,kv)   = p * (grad_out[q] . value[kv] - delta[q])
+        ds(q,kv)  = adjoint program of s and g; g without a score program
+        grad_query[q]   = scale * sum over kv of ds * key[kv]
+        grad_key[kv]    = scale * sum over q and the heads of a group of ds * query[q]
+        grad_value[kv]  = sum over q and the heads of a group of p * grad_out[q]
+
+    and for each capture that `wrt` numbers, the sum of what the adjoint program adds
+    to it. Rows without keys and keys that nobody sees have gradients of zero.
+
+    Example:
+
+    ```mlir
+    %dq, %dk, %dv, %dslopes = attn.attention_backward %q, %k, %v, %o, %lse, %do
+      mod @alibi(%slopes) {wrt = array<i64: 0>}
+      : (!q, !k, !k, !q, !lse, !q, tensor<8xf32>) -> (!q, !k, !k, tensor<8xf32>)
+    ```
+
+    Constraints:
+    - C1: query, key, value and out are as those of `attn.attention` (C1 to C4
+      there), grad_out has the type of out.
+    - C2: lse and grad_lse are f32 tensors of query's batch, heads and length.
+    - C3: `mod` and query_offset are as there (C6, C7).
+    - C4: grad_query, grad_key and grad_value have the types of query, key and value.
+    - C5: `wrt` numbers captures of floats, ascending; for each there is a result,
+      an f32 or a tensor of f32 of the capture's shape.
+  }];
+  let arguments = (ins Attn_FloatTensor:$query, Attn_FloatTensor:$key,
+                       Attn_FloatTensor:$value, Attn_FloatTensor:$out,
+                       RankedTensorOf<[F32]>:$lse, Attn_FloatTensor:$grad_out,
+                       Optional<RankedTensorOf<[F32]>>:$grad_lse,
+                       Variadic<Attn_Capture>:$captures,
+                       Optional<AnyTypeOf<[I32, 1DTensorOf<[I32]>]>>:$query_offset,
+                       OptionalAttr<FlatSymbolRefAttr>:$mod,
+                       OptionalAttr<F32Attr>:$scale,
+                       DefaultValuedAttr<DenseI64ArrayAttr, "{}">:$wrt,
+                       OptionalAttr<Attn_ScheduleAttr>:$schedule);
+  let results = (outs Attn_FloatTensor:$grad_query, Attn_FloatTensor:$grad_key,
+                      Attn_FloatTensor:$grad_value,
+                      Variadic<AnyTypeOf<[F32, RankedTensorOf<[F32]>]>>:$grad_captures);
+  let assemblyFormat = [{
+    $query `,` $key `,` $value `,` $out `,` $lse `,` $grad_out
+    (`grad_lse` `(` $grad_lse^ `)`)?
+    (`mod` $mod^ (`(` $captures^ `)`)?)?
+    (`query_offset` `(` $query_offset^ `)`)?
+    attr-dict `:` functional-type(operands, results)
+  }];
+  let hasVerifier = 1;
   let extraClassDeclaration = [{
     /// `scale`, or 1 / sqrt(head dimension).
     float getScaleValue();

@@ -16,15 +16,23 @@ namespace mlir::attn {
 using LowerLoadFn = function_ref<Value(OpBuilder &builder, LoadOp load,
                                        ValueRange indices, Value table)>;
 
-/// Clones `program`, the score or mask region of a mod that stands alone
-/// (ModOp::standsAlone), at the insertion point of `builder`. `captures` stand
-/// for the captured values (tables may be of any type that `lowerLoad` can
-/// read), `args` for the arguments after them. Returns what the program yields,
-/// an i1 or an f32: mods compute in f32 wherever they are evaluated, so that a
-/// rounding that decides something decides it everywhere. Clones keep their
-/// locations.
+/// Adds `value` (f32) to the gradient of the capture that `accumulate` names,
+/// at `indices` (i32).
+using LowerAccumulateFn =
+    function_ref<void(OpBuilder &builder, AccumulateOp accumulate,
+                      ValueRange indices, Value value)>;
+
+/// Clones `program`, the score, mask or adjoint region of a mod that stands
+/// alone (ModOp::standsAlone), at the insertion point of `builder`. `captures`
+/// stand for the captured values (tables may be of any type that `lowerLoad`
+/// can read), `args` for the arguments after them. Returns what the program
+/// yields, an i1 or an f32: mods compute in f32 wherever they are evaluated, so
+/// that a rounding that decides something decides it everywhere. Clones keep
+/// their locations. Without `lowerAccumulate` nothing is added to the gradients
+/// of captures.
 Value inlineProgram(OpBuilder &builder, Region &program, ValueRange captures,
-                    ValueRange args, LowerLoadFn lowerLoad);
+                    ValueRange args, LowerLoadFn lowerLoad,
+                    LowerAccumulateFn lowerAccumulate = nullptr);
 
 /// Erases the mods of `module`, and what makes their data: when their programs
 /// live on in kernels, they would only stand in the way of a translation.

@@ -53,6 +53,47 @@ def AttnApplyQueryOffsetPass : Pass<"attn-apply-query-offset", "::mlir::ModuleOp
   let dependentDialects = ["::mlir::arith::ArithDialect"];
 }
 
+def AttnDifferentiatePass : Pass<"attn-differentiate", "::mlir::ModuleOp"> {
+  let summary = "Make the adjoint programs of mods whose gradients are asked for";
+  let description = [{
+    The score program of each mod of an `attn.attention_backward` gets its
+    derivative, by reverse mode: the program once more, then backwards what the
+    gradient `g` of its result adds to that of the score, which the adjoint program
+    yields, and to those of the captures in `wrt` (`attn.accumulate`). Steps have
+    derivatives of zero, and so have kinks (docs/Mods.md); a branch is taken again.
+    Masks have no gradient.
+
+    Expects mods that stand alone (`attn-inline-mods`), and computes in f32
+    (`attn-total-mods`).
+
+    Example (test/Dialect/Attn/differentiate.mlir):
+
+    ```mlir
+    attn.mod @alibi(%slopes: tensor<?xf32>)
+      score(%s: f32, %b: i32, %h: i32, %q: i32, %kv: i32) {
+        ...
+        %m = attn.load %slopes[%h] : tensor<?xf32>
+        %x = arith.mulf %f, %m : f32
+        %t = arith.addf %s, %x : f32
+        attn.yield %t : f32
+      }
+    ```
+
+    gets, with `wrt = array<i64: 0>`,
+
+    ```mlir
+      adjoint(%s: f32, %g: f32, %b: i32, %h: i32, %q: i32, %kv: i32) {
+        ...
+        %y = arith.mulf %g, %f : f32
+        attn.accumulate %slopes[%h], %y : tensor<?xf32>
+        attn.yield %g : f32
+      }
+    ```
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::math::MathDialect",
+    "::mlir::scf::SCFDialect"];
+}
+
 def AttnInlineModsPass : Pass<"attn-inline-mods", "::mlir::ModuleOp"> {
   let summary = "Inline the mods that a mod applies";
   let description = [{

@@ -1,0 +1,204 @@
+// See TensorScores.h.
+#include "TensorScores.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Arith/Utils/Utils.h"
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+
+#include <cmath>
+#include <limits>
+
+using namespace mlir;
+using namespace mlir::attn;
+
+double TensorScores::defaultScale(int64_t headDim) {
+  return 1.0 / std::sqrt(double(headDim));
+}
+
+void TensorScores::findSizes() {
+  auto sizes = tensor::getMixedSizes(builder, builder.getLoc(), query);
+  auto keySizes = tensor::getMixedSizes(builder, builder.getLoc(), key);
+  scoreSizes = {sizes[0], sizes[1], sizes[2], keySizes[2]};
+  // No heads at all: the quotient is not used.
+  auto index = [&](OpFoldResult size) {
+    return getValueOrCreateConstantIndexOp(builder, builder.getLoc(), size);
+  };
+  Value one = arith::ConstantIndexOp::create(builder, 1);
+  Value keyHeads = arith::MaxUIOp::create(builder, index(keySizes[1]), one);
+  group = arith::DivUIOp::create(builder, index(sizes[1]), keyHeads);
+}
+
+/// `value` as a float of type `to`. Between 16 bits and f64 through f32: those
+/// conversions have no instruction and often no library function, and a second
+/// rounding is far below what an oracle of 16-bit results resolves.
+Value TensorScores::convert(OpBuilder &b, Location loc, Value value,
+                            FloatType to) {
+  unsigned from = cast<FloatType>(value.getType()).getWidth();
+  if (value.getType() == to)
+    return value;
+  if (from + to.getWidth() == 16 + 64)
+    return convert(b, loc, convert(b, loc, value, b.getF32Type()), to);
+  if (from < to.getWidth())
+    return arith::ExtFOp::create(b, loc, to, value);
+  return arith::TruncFOp::create(b, loc, to, value);
+}
+
+Value TensorScores::filled(ArrayRef<OpFoldResult> sizes, Type type,
+                                double value) {
+  Value element =
+      arith::ConstantOp::create(builder, builder.getFloatAttr(type, value));
+  return linalg::FillOp::create(builder, element, empty(sizes, type))
+      .getResult(0);
+}
+
+Value TensorScores::empty(ArrayRef<OpFoldResult> sizes, Type type) {
+  return tensor::EmptyOp::create(builder, sizes, type);
+}
+
+Value TensorScores::constant(OpBuilder &b, Location loc, double value) {
+  return arith::ConstantOp::create(b, loc, b.getFloatAttr(real, value));
+}
+
+Value TensorScores::isMinusInfinity(OpBuilder &b, Location loc, Value value) {
+  return arith::CmpFOp::create(
+      b, loc, arith::CmpFPredicate::OEQ, value,
+      constant(b, loc, -std::numeric_limits<double>::infinity()));
+}
+
+SmallVector<OpFoldResult> TensorScores::rowSizesAnd(int64_t channels) {
+  SmallVector<OpFoldResult> sizes(rowSizes());
+  sizes.push_back(builder.getIndexAttr(channels));
+  return sizes;
+}
+
+/// A linalg.generic of `loops` loops, of which those that `outDims` does not
+/// name are reductions. `body` gets the elements of inputs, then of `init`.
+Value TensorScores::generic(ValueRange inputs,
+                                 ArrayRef<ArrayRef<unsigned>> inputDims,
+                                 Value init, ArrayRef<unsigned> outDims,
+                                 unsigned loops, Body body) {
+  MLIRContext *context = builder.getContext();
+  SmallVector<AffineMap> maps;
+  for (ArrayRef<unsigned> dims : inputDims)
+    maps.push_back(AffineMap::getMultiDimMapWithTargets(loops, dims, context));
+  maps.push_back(AffineMap::getMultiDimMapWithTargets(loops, outDims, context));
+  SmallVector<utils::IteratorType> iterators(loops,
+                                             utils::IteratorType::reduction);
+  for (unsigned dim : outDims)
+    iterators[dim] = utils::IteratorType::parallel;
+  return linalg::GenericOp::create(
+             builder, init.getType(), inputs, init, maps, iterators,
+             [&](OpBuilder &b, Location loc, ValueRange elements) {
+               linalg::YieldOp::create(b, loc, body(b, loc, elements));
+             })
+      .getResult(0);
+}
+
+/// Combines each row of scores, over the keys.
+Value TensorScores::reduce(
+    Value scores, double init,
+    function_ref<Value(OpBuilder &, Location, Value, Value)> combine) {
+  return linalg::ReduceOp::create(
+             builder, scores, filled(rowSizes(), real, init),
+             /*dimensions=*/ArrayRef<int64_t>{3},
+             [&](OpBuilder &b, Location loc, ValueRange elements) {
+               linalg::YieldOp::create(
+                   b, loc, combine(b, loc, elements[0], elements[1]));
+             })
+      .getResult(0);
+}
+
+/// tensor[batch, head / group, key, channel] as `real`.
+Value TensorScores::elementOfHead(OpBuilder &b, Location loc, Value tensor,
+                                       Value batch, Value head, Value key,
+                                       Value channel) {
+  Value keyHead = arith::DivUIOp::create(b, loc, head, group);
+  Value element = tensor::ExtractOp::create(
+      b, loc, tensor, ValueRange{batch, keyHead, key, channel});
+  return convert(b, loc, element, real);
+}
+
+/// dot(query[b,h,q,:], key[b,hk,kv,:])
+Value TensorScores::dotProducts() {
+  return generic(query, {{0, 1, 2, 4}}, filled(scoreSizes, real, 0.0),
+                 {0, 1, 2, 3}, /*loops=*/5,
+                 [&](OpBuilder &b, Location loc, ValueRange elements) -> Value {
+                   auto index = [&](int64_t i) -> Value {
+                     return linalg::IndexOp::create(b, loc, i);
+                   };
+                   Value x = convert(b, loc, elements[0], real);
+                   Value y = elementOfHead(b, loc, key, index(0), index(1),
+                                           index(3), index(4));
+                   Value product = arith::MulFOp::create(b, loc, x, y);
+                   return arith::AddFOp::create(b, loc, elements[1], product);
+                 });
+}
+
+/// Reads a captured tensor in memory that linalg still calls a tensor.
+Value mlir::attn::loadFromTensor(OpBuilder &b, LoadOp load, ValueRange indices,
+                            Value table) {
+  Location loc = load.getLoc();
+  SmallVector<Value> positions;
+  for (Value index : indices)
+    positions.push_back(
+        arith::IndexCastOp::create(b, loc, b.getIndexType(), index));
+  return tensor::ExtractOp::create(b, loc, table, positions);
+}
+
+SmallVector<Value> TensorScores::loopIndices(OpBuilder &b, Location loc) {
+  SmallVector<Value> indices;
+  for (int64_t i = 0; i < 4; ++i)
+    indices.push_back(linalg::IndexOp::create(b, loc, i));
+  return indices;
+}
+
+SmallVector<Value> TensorScores::modArguments(OpBuilder &b, Location loc,
+                                              Value score,
+                                              ValueRange positions) {
+  Value s = arith::MulFOp::create(b, loc, score, constant(b, loc, scale));
+  SmallVector<Value> arguments{convert(b, loc, s, b.getF32Type())};
+  for (Value position : positions)
+    arguments.push_back(
+        arith::IndexCastOp::create(b, loc, b.getI32Type(), position));
+  if (!queryOffset)
+    return arguments;
+  Value offset = queryOffset;
+  if (isa<RankedTensorType>(offset.getType()))
+    offset = tensor::ExtractOp::create(b, loc, offset, positions[0]);
+  arguments[3] = arith::AddIOp::create(b, loc, arguments[3], offset);
+  return arguments;
+}
+
+Value TensorScores::scoreOf(OpBuilder &b, Location loc, Value score,
+                            ValueRange arguments) {
+  if (mod && mod.hasScore())
+    return convert(b, loc,
+                   inlineProgram(b, mod.getScore(), captures, arguments,
+                                 loadFromTensor),
+                   real);
+  return arith::MulFOp::create(b, loc, score, constant(b, loc, scale));
+}
+
+Value TensorScores::keepOf(OpBuilder &b, ValueRange arguments) {
+  if (!mod || !mod.hasMask())
+    return Value();
+  return inlineProgram(b, mod.getMask(), captures, arguments.drop_front(),
+                       loadFromTensor);
+}
+
+void TensorScores::replace(Operation *op, ValueRange results) {
+  for (auto [result, old] : llvm::zip_equal(results, op->getResults())) {
+    if (result.getType() != old.getType())
+      result = tensor::CastOp::create(builder, old.getType(), result);
+    old.replaceAllUsesWith(result);
+  }
+  op->erase();
+}
+
+LogicalResult mlir::attn::checkStandsAlone(Operation *op, ModOp mod) {
+  if (!mod || mod.standsAlone())
+    return success();
+  return op->emitOpError() << "expects '@" << mod.getSymName()
+                           << "' to apply no other mod: run attn-inline-mods";
+}

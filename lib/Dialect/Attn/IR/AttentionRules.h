@@ -1,0 +1,36 @@
+// What the sizes of an attention's operands must satisfy, for the operation
+// itself and for its gradients.
+#ifndef ATTN_LIB_DIALECT_ATTN_IR_ATTENTIONRULES_H
+#define ATTN_LIB_DIALECT_ATTN_IR_ATTENTIONRULES_H
+
+#include "attn/Dialect/Attn/IR/AttnDialect.h"
+
+namespace mlir::attn {
+
+/// One dimension of one operand or result, as diagnostics call it.
+struct Dimension {
+  StringRef operand;
+  StringRef name;
+  int64_t size;
+};
+
+/// Sizes differ if both are known and are not the same.
+LogicalResult verifySame(Operation *op, const Dimension &wanted,
+                         const Dimension &given);
+
+/// C1 to C4 of attn.attention.
+LogicalResult verifyTensors(Operation *op, Value query, Value key, Value value,
+                            Value out);
+/// C5: f32 of query's batch, heads and length.
+LogicalResult verifyRows(Operation *op, Value query, StringRef name, Value rows);
+/// C6: the mod that `name` means at `op`; an error of `op` if there is none, or
+/// if it does not capture values of the types of `captures`.
+FailureOr<ModOp> verifyModUse(Operation *op, FlatSymbolRefAttr name,
+                              ValueRange captures,
+                              SymbolTableCollection &symbols);
+/// C7, of an offset that is there.
+LogicalResult verifyQueryOffset(Operation *op, Value query, Value offset);
+
+} // namespace mlir::attn
+
+#endif // ATTN_LIB_DIALECT_ATTN_IR_ATTENTIONRULES_H
