@@ -35,7 +35,7 @@ static Result<void> checkView(const char *name, const TensorView &view,
 }
 
 static Result<void> checkShapes(const KernelSpec &spec,
-                                const KernelArguments &a) {
+                                const AttentionOperands &a) {
   auto q = a.query.sizes, k = a.key.sizes, v = a.value.sizes, o = a.out.sizes;
   if (q[3] != spec.headDim)
     return mismatch("query", "head dimension", spec.headDim, q[3]);
@@ -86,22 +86,30 @@ static Result<void> checkTiles(const TileLists &tiles,
   return {};
 }
 
-Result<void> attn::checkArguments(const AttentionKernel::Impl &kernel,
-                                  const KernelArguments &a) {
-  ElementType type = kernel.spec.type;
+Result<void> attn::checkOperands(const KernelSpec &spec,
+                                 const std::vector<CaptureInfo> &captures,
+                                 const AttentionOperands &a) {
   const std::pair<const char *, const TensorView &> views[] = {
       {"query", a.query}, {"key", a.key}, {"value", a.value}, {"out", a.out}};
   for (auto [name, view] : views)
-    if (Result<void> fine = checkView(name, view, type); !fine)
+    if (Result<void> fine = checkView(name, view, spec.type); !fine)
       return fine;
-  if (Result<void> fine = checkShapes(kernel.spec, a); !fine)
+  if (Result<void> fine = checkShapes(spec, a); !fine)
+    return fine;
+  return checkCaptures(captures, a.captures);
+}
+
+Result<void> attn::checkArguments(const AttentionKernel::Impl &kernel,
+                                  const KernelArguments &a) {
+  if (Result<void> fine =
+          checkOperands(kernel.spec, kernel.captures,
+                        {a.query, a.key, a.value, a.captures, a.out});
+      !fine)
     return fine;
   bool rows = a.query.sizes[0] && a.query.sizes[1] && a.query.sizes[2];
   if (kernel.spec.lse && rows && !a.lse)
     return Error{"expects memory for 'lse', got null"};
   if (!kernel.spec.lse && a.lse)
     return Error{"expects no 'lse': the kernel was compiled without it"};
-  if (Result<void> fine = checkCaptures(kernel.captures, a.captures); !fine)
-    return fine;
   return a.tiles ? checkTiles(*a.tiles, a) : Result<void>();
 }

@@ -6,7 +6,7 @@
 
 using namespace attn;
 
-static void bindTensor(Bindings &bindings, Role role, const TensorView &view) {
+void attn::bindTensor(Bindings &bindings, Role role, const TensorView &view) {
   const auto &strides = view.strides;
   bindings.memory({role}, view.data, {view.sizes.begin(), view.sizes.end()},
                   {strides[0], strides[1], strides[2], 1});

@@ -36,6 +36,14 @@ struct AttentionKernel::Impl {
   std::optional<TileFinder> finder; ///< if it needs lists of tiles
 };
 
+/// The tensors and captured values of an attention.
+struct AttentionOperands {
+  const TensorView &query, &key, &value;
+  const std::vector<CaptureView> &captures;
+  const TensorView &out;
+};
+
+void bindTensor(Bindings &bindings, Role role, const TensorView &view);
 /// What a run binds by role: tensors and captures.
 Bindings bindingsOf(const AttentionKernel::Impl &kernel,
                     const KernelArguments &arguments);
@@ -60,6 +68,10 @@ struct SoftmaxKernel::Impl {
 /// Sizes, types and captures against what the kernel was compiled for.
 Result<void> checkArguments(const AttentionKernel::Impl &kernel,
                             const KernelArguments &arguments);
+/// The same of an attention's operands and result alone.
+Result<void> checkOperands(const KernelSpec &spec,
+                           const std::vector<CaptureInfo> &captures,
+                           const AttentionOperands &operands);
 /// Captured values against what the mod declares.
 Result<void> checkCaptures(const std::vector<CaptureInfo> &expected,
                            const std::vector<CaptureView> &given);

@@ -12,6 +12,7 @@
 #include "mlir/Transforms/Passes.h"
 
 using namespace attn;
+using mlir::attn::AttentionBackwardOp;
 using mlir::attn::AttentionOp;
 using mlir::attn::ScheduleAttr;
 using mlir::attn::VariantsAttr;
@@ -30,49 +31,106 @@ static mlir::RankedTensorType tensorOf(mlir::Type element, int64_t channels) {
                                      element);
 }
 
-/// Appends `func.func @attention` to `module`; null if the op does not verify.
-static AttentionOp appendFunction(mlir::ModuleOp module, const Mod &mod,
-                                  const KernelSpec &spec,
-                                  const GivenSchedule &given) {
-  mlir::MLIRContext *context = module.getContext();
-  auto builder = mlir::OpBuilder::atBlockEnd(module.getBody());
-  mlir::Location loc = builder.getUnknownLoc();
-  mlir::Type element = elementTypeOf(context, spec.type);
-  auto query = tensorOf(element, spec.headDim);
-  auto value = tensorOf(element, spec.valueDim);
+static mlir::RankedTensorType rowsOf(mlir::MLIRContext *context) {
+  int64_t dynamic = mlir::ShapedType::kDynamic;
+  return mlir::RankedTensorType::get({dynamic, dynamic, dynamic},
+                                     mlir::Float32Type::get(context));
+}
+
+namespace {
+/// A function `@attention` whose arguments have roles.
+class FunctionBuilder {
+public:
+  FunctionBuilder(mlir::ModuleOp module, const Mod &mod, const KernelSpec &spec)
+      : context(module.getContext()), mod(mod), spec(spec),
+        query(tensorOf(elementTypeOf(context, spec.type), spec.headDim)),
+        value(tensorOf(elementTypeOf(context, spec.type), spec.valueDim)),
+        builder(mlir::OpBuilder::atBlockEnd(module.getBody())),
+        loc(builder.getUnknownLoc()) {
+    inputs.add(Role::Query, query);
+    inputs.add(Role::Key, query);
+    inputs.add(Role::Value, value);
+  }
+
+  void addCaptures() {
+    mlir::attn::ModOp entry = mod.impl().standalone();
+    for (auto [i, type] : llvm::enumerate(entry.getCaptureTypes())) {
+      RoleName role = roleOf(mod.captures()[i], i);
+      inputs.add(mlir::attn::RoleAttr::get(context, role.role, role.number),
+                 mlir::cast<mlir::TypeAttr>(type).getValue());
+    }
+  }
+
+  /// Makes the function; what follows is in its body.
+  mlir::Block::BlockArgListType create(mlir::TypeRange results) {
+    auto function = mlir::func::FuncOp::create(
+        builder, loc, KernelModule::function,
+        builder.getFunctionType(inputs.getTypes(), results));
+    inputs.setRoles(function);
+    mlir::Block *body = function.addEntryBlock();
+    builder.setInsertionPointToStart(body);
+    return body->getArguments();
+  }
+
+  mlir::FloatAttr scale() {
+    return spec.scale ? builder.getF32FloatAttr(*spec.scale)
+                      : mlir::FloatAttr();
+  }
+  mlir::FlatSymbolRefAttr name() {
+    return mlir::FlatSymbolRefAttr::get(context, mod.name());
+  }
+
+  mlir::MLIRContext *context;
+  const Mod &mod;
+  const KernelSpec &spec;
+  mlir::RankedTensorType query, value;
+  mlir::OpBuilder builder;
+  mlir::Location loc;
   mlir::attn::ParameterList inputs;
-  inputs.add(Role::Query, query);
-  inputs.add(Role::Key, query);
-  inputs.add(Role::Value, value);
-  mlir::attn::ModOp entry = mod.impl().standalone();
-  for (auto [i, type] : llvm::enumerate(entry.getCaptureTypes())) {
-    RoleName role = roleOf(mod.captures()[i], i);
-    inputs.add(mlir::attn::RoleAttr::get(context, role.role, role.number),
-               mlir::cast<mlir::TypeAttr>(type).getValue());
-  }
-  llvm::SmallVector<mlir::Type> results{value};
-  if (spec.lse) {
-    int64_t dynamic = mlir::ShapedType::kDynamic;
-    results.push_back(mlir::RankedTensorType::get({dynamic, dynamic, dynamic},
-                                                  builder.getF32Type()));
-  }
-  auto function = mlir::func::FuncOp::create(
-      builder, loc, KernelModule::function,
-      builder.getFunctionType(inputs.getTypes(), results));
-  inputs.setRoles(function);
-  mlir::Block *body = function.addEntryBlock();
-  builder.setInsertionPointToStart(body);
-  auto arguments = body->getArguments();
-  mlir::FloatAttr scale;
-  if (spec.scale)
-    scale = builder.getF32FloatAttr(*spec.scale);
+};
+} // namespace
+
+/// Appends a function that returns an attention to `module`.
+static AttentionOp appendAttention(mlir::ModuleOp module, const Mod &mod,
+                                   const KernelSpec &spec,
+                                   const GivenSchedule &given) {
+  FunctionBuilder f(module, mod, spec);
+  f.addCaptures();
+  llvm::SmallVector<mlir::Type> results{f.value};
+  if (spec.lse)
+    results.push_back(rowsOf(f.context));
+  auto arguments = f.create(results);
   auto op = AttentionOp::create(
-      builder, loc, value, spec.lse ? results[1] : mlir::Type(), arguments[0],
-      arguments[1], arguments[2], arguments.drop_front(3),
-      /*queryOffset=*/mlir::Value(),
-      mlir::FlatSymbolRefAttr::get(context, mod.name()), scale, given.schedule,
+      f.builder, f.loc, f.value, spec.lse ? results[1] : mlir::Type(),
+      arguments[0], arguments[1], arguments[2], arguments.drop_front(3),
+      /*queryOffset=*/mlir::Value(), f.name(), f.scale(), given.schedule,
       given.variants);
-  mlir::func::ReturnOp::create(builder, loc, op->getResults());
+  mlir::func::ReturnOp::create(f.builder, f.loc, op->getResults());
+  return op;
+}
+
+/// Appends a function that returns the gradients of an attention to `module`.
+static AttentionBackwardOp appendGradients(mlir::ModuleOp module,
+                                           const Mod &mod,
+                                           const KernelSpec &spec,
+                                           const GivenSchedule &given) {
+  FunctionBuilder f(module, mod, spec);
+  mlir::Type rows = rowsOf(f.context);
+  f.inputs.add(Role::Out, f.value);
+  f.inputs.add(Role::Lse, rows);
+  f.inputs.add(Role::GradOut, f.value);
+  if (spec.lse)
+    f.inputs.add(Role::GradLse, rows);
+  f.addCaptures();
+  auto arguments = f.create({f.query, f.query, f.value});
+  auto op = AttentionBackwardOp::create(
+      f.builder, f.loc, mlir::TypeRange{f.query, f.query, f.value},
+      arguments[0], arguments[1], arguments[2], arguments[3], arguments[4],
+      arguments[5], spec.lse ? arguments[6] : mlir::Value(),
+      arguments.drop_front(spec.lse ? 7 : 6),
+      /*queryOffset=*/mlir::Value(), f.name(), f.scale(),
+      f.builder.getDenseI64ArrayAttr({}), given.schedule);
+  mlir::func::ReturnOp::create(f.builder, f.loc, op->getResults());
   return op;
 }
 
@@ -155,6 +213,34 @@ static std::vector<KernelModule::Planned> planOf(AttentionOp op) {
   return plan;
 }
 
+/// A module of the mod alone: the file's data functions and helpers are not
+/// compiled.
+static mlir::OwningOpRef<mlir::ModuleOp> moduleOf(const Mod &mod) {
+  mlir::OwningOpRef<mlir::ModuleOp> module = mod.impl().inlined.get().clone();
+  for (mlir::Operation &op :
+       llvm::make_early_inc_range(module->getBody()->getOperations())) {
+    auto entry = mlir::dyn_cast<mlir::attn::ModOp>(op);
+    if (!entry || entry.getSymName() != mod.name())
+      op.erase();
+    else // The data functions are gone.
+      entry.removeCaptureAttrsAttr();
+  }
+  return module;
+}
+
+static Result<void> selectSchedule(const Mod &mod, const KernelSpec &spec,
+                                   const char *target, mlir::ModuleOp module) {
+  return mod.impl().collect("cannot be compiled", [&] {
+    mlir::PassManager pm(&mod.impl().context);
+    pm.addPass(mlir::createCanonicalizerPass());
+    mlir::attn::AttnSelectSchedulePassOptions options;
+    options.target = target;
+    options.aligned = spec.aligned;
+    pm.addPass(mlir::attn::createAttnSelectSchedulePass(options));
+    return pm.run(module);
+  });
+}
+
 Result<KernelModule> attn::buildKernelModule(const Mod &mod,
                                              const KernelSpec &spec,
                                              const char *target) {
@@ -164,33 +250,37 @@ Result<KernelModule> attn::buildKernelModule(const Mod &mod,
   if (!given)
     return Error{given.error()};
   KernelModule result;
-  result.module = mod.impl().inlined.get().clone();
-  // Only the mod itself: the file's data functions and helpers are not
-  // compiled.
-  for (mlir::Operation &op :
-       llvm::make_early_inc_range(result.module->getBody()->getOperations())) {
-    auto entry = mlir::dyn_cast<mlir::attn::ModOp>(op);
-    if (!entry || entry.getSymName() != mod.name())
-      op.erase();
-    else // The data functions are gone.
-      entry.removeCaptureAttrsAttr();
-  }
-  appendFunction(*result.module, mod, spec, *given);
-  Result<void> prepared = mod.impl().collect("cannot be compiled", [&] {
-    mlir::PassManager pm(&mod.impl().context);
-    pm.addPass(mlir::createCanonicalizerPass());
-    mlir::attn::AttnSelectSchedulePassOptions options;
-    options.target = target;
-    options.aligned = spec.aligned;
-    pm.addPass(mlir::attn::createAttnSelectSchedulePass(options));
-    return pm.run(*result.module);
-  });
-  if (!prepared)
-    return Error{prepared.error()};
-  AttentionOp op;
+  result.module = moduleOf(mod);
+  AttentionOp op = appendAttention(*result.module, mod, spec, *given);
+  if (Result<void> selected = selectSchedule(mod, spec, target, *result.module);
+      !selected)
+    return Error{selected.error()};
   result.module->walk([&](AttentionOp found) { op = found; });
   llvm::raw_string_ostream(result.schedule) << *op.getSchedule();
   result.plan = planOf(op);
+  result.queryTile = op.getSchedule()->getQ();
+  result.keyTile = op.getSchedule()->getKv();
+  return result;
+}
+
+Result<KernelModule> attn::buildGradientModule(const Mod &mod,
+                                               const KernelSpec &spec,
+                                               const char *target) {
+  if (Result<void> fine = checkSpec(spec); !fine)
+    return Error{fine.error()};
+  Result<GivenSchedule> given = parseSchedule(mod, spec.schedule, spec.aligned);
+  if (!given)
+    return Error{given.error()};
+  if (given->variants)
+    return Error{"expects one schedule for gradients, got variants"};
+  KernelModule result;
+  result.module = moduleOf(mod);
+  AttentionBackwardOp op = appendGradients(*result.module, mod, spec, *given);
+  if (Result<void> selected = selectSchedule(mod, spec, target, *result.module);
+      !selected)
+    return Error{selected.error()};
+  result.module->walk([&](AttentionBackwardOp found) { op = found; });
+  llvm::raw_string_ostream(result.schedule) << *op.getSchedule();
   result.queryTile = op.getSchedule()->getQ();
   result.keyTile = op.getSchedule()->getKv();
   return result;

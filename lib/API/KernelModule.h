@@ -26,6 +26,9 @@ struct KernelModule {
   };
 
   static constexpr const char *function = "attention";
+  /// What becomes of it with gradients (attn-to-flash).
+  static constexpr const char *gradQueryFunction = "attention_grad_query";
+  static constexpr const char *gradKeyFunction = "attention_grad_key";
 
   mlir::OwningOpRef<mlir::ModuleOp> module;
   std::string schedule;      ///< of this module, as text
@@ -39,6 +42,11 @@ struct KernelModule {
 /// parse.
 Result<KernelModule> buildKernelModule(const Mod &mod, const KernelSpec &spec,
                                        const char *target);
+
+/// The same with a function that returns the gradients of query, key and value.
+/// Its plan is empty.
+Result<KernelModule> buildGradientModule(const Mod &mod, const KernelSpec &spec,
+                                         const char *target);
 
 /// What a launch of the function `name` in `module`, lowered or not, fills.
 Signature signatureIn(mlir::ModuleOp module, const std::string &name);

@@ -1,6 +1,7 @@
 // attn-to-flash: a function that returns one attention of its arguments becomes
 // a kernel on strided memory. This file turns the function over; FlashForward
 // fills it.
+#include "FlashBackward.h"
 #include "FlashForward.h"
 
 #include "attn/Conversion/Passes.h"
@@ -42,63 +43,165 @@ static Type stridedMemoryType(Type type) {
   return MemRefType::get(shape, tensor.getElementType(), layout);
 }
 
-static MaskLogic readMask(AttentionOp op) {
+template <typename Op> static MaskLogic readMask(Op op) {
   ModOp mod = op.lookupMod();
   Region none;
   return MaskLogic(mod && mod.hasMask() ? mod.getMask() : none);
 }
 
-static void convertFunction(AttentionOp op, bool roundProbabilities,
-                            bool stridedCaptures) {
-  MaskLogic logic = readMask(op);
-  auto func = cast<func::FuncOp>(op->getParentOp());
+namespace {
+/// A kernel that is being made of a function of one attention, or of its
+/// gradients.
+template <typename Op> class KernelBuilder {
+public:
+  KernelBuilder(Op op, bool stridedCaptures)
+      : op(op), func(cast<func::FuncOp>(op->getParentOp())),
+        logic(readMask(op)), captures(captureRolesOf(op)),
+        stridedCaptures(stridedCaptures) {
+    for (const MaskLogic::Remark &remark : logic.remarks)
+      emitRemark(remark.location) << remark.text;
+  }
+
+  void addStrided(Role role, Value tensor) {
+    parameters.add(role, stridedMemoryType(tensor.getType()));
+  }
+  void addContiguous(Role role, Value tensor) {
+    parameters.add(role, contiguousMemoryType(tensor.getType()));
+  }
+  void addCaptures() {
+    for (auto [role, capture] : llvm::zip_equal(captures, op.getCaptures()))
+      parameters.add(role,
+                     captureArgumentType(capture.getType(), stridedCaptures));
+  }
+  /// Where the tiles on `visited` are not one run.
+  void addLists(Axis visited) {
+    if (!logic.hasOneRun(visited))
+      for (auto [role, type] : tileListParameters(op.getContext()))
+        parameters.add(role, type);
+  }
+
+  /// Makes the function, before the one that it is made of. Returns the place
+  /// of its body.
+  ImplicitLocOpBuilder create(const Twine &name) {
+    OpBuilder builder(func);
+    kernel = func::FuncOp::create(
+        builder, func.getLoc(), name.str(),
+        builder.getFunctionType(parameters.getTypes(), {}));
+    parameters.setRoles(kernel);
+    kernel->setAttr("attn.kernel", builder.getUnitAttr());
+    kernel->setAttr("attn.schedule", *op.getSchedule());
+    kernel.addEntryBlock();
+    auto body = ImplicitLocOpBuilder::atBlockEnd(op.getLoc(),
+                                                 &kernel.getBody().front());
+    SmallVector<Value> arguments =
+        llvm::map_to_vector(captures, [&](RoleAttr role) {
+          return parameterOf(kernel, role.getRole(), role.getNumber());
+        });
+    captured = unpackCaptures(body, op.getLoc(), op.getCaptures().getTypes(),
+                              arguments);
+    return body;
+  }
+
+  Value memory(Role role) { return parameterOf(kernel, role); }
+  std::optional<TileListOperands> lists() {
+    if (!memory(Role::ListOrder))
+      return std::nullopt;
+    return TileListOperands{memory(Role::ListOrder), memory(Role::ListFirsts),
+                            memory(Role::ListCounts), memory(Role::ListTiles)};
+  }
+
+  Op op;
+  func::FuncOp func;
+  MaskLogic logic;
+  SmallVector<Value> captured; ///< of the kernel
+
+private:
+  SmallVector<RoleAttr> captures;
+  bool stridedCaptures;
   ParameterList parameters;
-  parameters.add(Role::Query, stridedMemoryType(op.getQuery().getType()));
-  parameters.add(Role::Key, stridedMemoryType(op.getKey().getType()));
-  parameters.add(Role::Value, stridedMemoryType(op.getValue().getType()));
-  SmallVector<RoleAttr> captures = captureRolesOf(op);
-  for (auto [role, capture] : llvm::zip_equal(captures, op.getCaptures()))
-    parameters.add(role,
-                   captureArgumentType(capture.getType(), stridedCaptures));
-  parameters.add(Role::Out, stridedMemoryType(op.getOut().getType()));
+  func::FuncOp kernel;
+};
+} // namespace
+
+static void convert(AttentionOp op, bool roundProbabilities,
+                    bool stridedCaptures) {
+  KernelBuilder kernel(op, stridedCaptures);
+  kernel.addStrided(Role::Query, op.getQuery());
+  kernel.addStrided(Role::Key, op.getKey());
+  kernel.addStrided(Role::Value, op.getValue());
+  kernel.addCaptures();
+  kernel.addStrided(Role::Out, op.getOut());
   if (op.getLse())
-    parameters.add(Role::Lse, contiguousMemoryType(op.getLse().getType()));
-  if (!logic.hasOneRun(Axis::Key))
-    for (auto [role, type] : tileListParameters(op.getContext()))
-      parameters.add(role, type);
-
-  OpBuilder builder(func);
-  auto kernel =
-      func::FuncOp::create(builder, func.getLoc(), func.getName(),
-                           builder.getFunctionType(parameters.getTypes(), {}));
-  parameters.setRoles(kernel);
-  kernel->setAttr("attn.kernel", builder.getUnitAttr());
-  kernel->setAttr("attn.schedule", *op.getSchedule());
-  kernel.addEntryBlock();
-  for (const MaskLogic::Remark &remark : logic.remarks)
-    emitRemark(remark.location) << remark.text;
-
-  ImplicitLocOpBuilder body =
-      ImplicitLocOpBuilder::atBlockEnd(op.getLoc(), &kernel.getBody().front());
-  auto memory = [&](Role role) { return parameterOf(kernel, role); };
-  FlashOperands operands{logic, {}, {}, {}, {}, {}, {}, {}};
-  operands.query = memory(Role::Query), operands.key = memory(Role::Key);
-  operands.value = memory(Role::Value), operands.out = memory(Role::Out);
-  operands.lse = memory(Role::Lse);
-  SmallVector<Value> captured =
-      llvm::map_to_vector(captures, [&](RoleAttr role) {
-        return parameterOf(kernel, role.getRole(), role.getNumber());
-      });
-  captured =
-      unpackCaptures(body, op.getLoc(), op.getCaptures().getTypes(), captured);
-  operands.captures = captured;
-  if (!logic.hasOneRun(Axis::Key))
-    operands.lists =
-        TileListOperands{memory(Role::ListOrder), memory(Role::ListFirsts),
-                         memory(Role::ListCounts), memory(Role::ListTiles)};
+    kernel.addContiguous(Role::Lse, op.getLse());
+  kernel.addLists(Axis::Key);
+  ImplicitLocOpBuilder body = kernel.create(kernel.func.getName());
+  FlashOperands operands{kernel.logic,
+                         kernel.memory(Role::Query),
+                         kernel.memory(Role::Key),
+                         kernel.memory(Role::Value),
+                         kernel.captured,
+                         kernel.memory(Role::Out),
+                         kernel.memory(Role::Lse),
+                         kernel.lists()};
   buildFlashForward(body, op, operands, roundProbabilities);
   func::ReturnOp::create(body);
-  func.erase();
+  kernel.func.erase();
+}
+
+/// The kernel of the gradients that owns tiles of `own`.
+static void convertGradients(AttentionBackwardOp op, Axis own,
+                             bool stridedCaptures) {
+  bool ownsQueries = own == Axis::Query;
+  KernelBuilder kernel(op, stridedCaptures);
+  kernel.addStrided(Role::Query, op.getQuery());
+  kernel.addStrided(Role::Key, op.getKey());
+  kernel.addStrided(Role::Value, op.getValue());
+  kernel.addCaptures();
+  kernel.addContiguous(Role::Lse, op.getLse());
+  kernel.addStrided(Role::GradOut, op.getGradOut());
+  kernel.addContiguous(Role::Delta, op.getLse());
+  if (ownsQueries) {
+    kernel.addStrided(Role::Out, op.getOut());
+    if (op.getGradLse())
+      kernel.addContiguous(Role::GradLse, op.getGradLse());
+    kernel.addStrided(Role::GradQuery, op.getQuery());
+  } else {
+    kernel.addStrided(Role::GradKey, op.getKey());
+    kernel.addStrided(Role::GradValue, op.getValue());
+  }
+  kernel.addLists(ownsQueries ? Axis::Key : Axis::Query);
+  ImplicitLocOpBuilder body = kernel.create(
+      kernel.func.getName() + (ownsQueries ? "_grad_query" : "_grad_key"));
+  BackwardOperands operands{kernel.logic,
+                            kernel.memory(Role::Query),
+                            kernel.memory(Role::Key),
+                            kernel.memory(Role::Value),
+                            kernel.memory(Role::GradOut),
+                            kernel.memory(Role::Lse),
+                            kernel.memory(Role::Delta),
+                            kernel.captured,
+                            kernel.memory(Role::Out),
+                            kernel.memory(Role::GradLse),
+                            kernel.memory(Role::GradQuery),
+                            kernel.memory(Role::GradKey),
+                            kernel.memory(Role::GradValue),
+                            kernel.lists()};
+  buildFlashBackward(body, op, operands, own);
+  func::ReturnOp::create(body);
+}
+
+static LogicalResult checkGradients(AttentionBackwardOp op) {
+  if (failed(checkKernelFunction(op)))
+    return failure();
+  ModOp mod = op.lookupMod();
+  if (mod && mod.hasScore() && !mod.hasAdjoint())
+    return op.emitOpError() << "expects '@" << mod.getSymName()
+                            << "' to have an adjoint program: run "
+                               "attn-differentiate";
+  if (!op.getWrt().empty())
+    return op.emitOpError() << "expects no 'wrt': no kernel computes gradients "
+                               "of captures yet";
+  return success();
 }
 
 namespace {
@@ -107,12 +210,24 @@ struct AttnToFlash : mlir::attn::impl::AttnToFlashPassBase<AttnToFlash> {
 
   void runOnOperation() override {
     SmallVector<AttentionOp> ops;
+    SmallVector<AttentionBackwardOp> gradients;
     getOperation().walk([&](AttentionOp op) { ops.push_back(op); });
+    getOperation().walk(
+        [&](AttentionBackwardOp op) { gradients.push_back(op); });
     for (AttentionOp op : ops)
       if (failed(checkKernelFunction(op)))
         return signalPassFailure();
+    for (AttentionBackwardOp op : gradients)
+      if (failed(checkGradients(op)))
+        return signalPassFailure();
     for (AttentionOp op : ops)
-      convertFunction(op, roundProbabilities, stridedCaptures);
+      convert(op, roundProbabilities, stridedCaptures);
+    for (AttentionBackwardOp op : gradients) {
+      auto func = cast<func::FuncOp>(op->getParentOp());
+      for (Axis own : {Axis::Query, Axis::Key})
+        convertGradients(op, own, stridedCaptures);
+      func.erase();
+    }
     // Their programs live on in the kernels.
     eraseMods(getOperation());
   }

@@ -2,18 +2,15 @@
 // which key tiles it visits, one visit, the epilogue.
 #include "FlashForward.h"
 
+#include "ModOnTiles.h"
 #include "OnlineSoftmax.h"
-#include "TileProgram.h"
 
 #include "attn/Dialect/Attn/IR/Captures.h"
-#include "attn/Dialect/Tile/IR/Marks.h"
 #include "attn/Dialect/Tile/IR/TileDialect.h"
 
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "llvm/Support/MathExtras.h"
-
-#include <cmath>
 
 using namespace mlir;
 using namespace mlir::attn;
@@ -27,7 +24,7 @@ public:
   FlashForward(ImplicitLocOpBuilder &builder, AttentionOp op,
                const FlashOperands &operands, bool roundProbabilities)
       : TileBuilder(builder), op(op), operands(operands),
-        roundProbabilities(roundProbabilities), mod(op.lookupMod()),
+        roundProbabilities(roundProbabilities),
         elementType(op.getElementType()), queryTile(op.getSchedule()->getQ()),
         keyTile(op.getSchedule()->getKv()),
         // Widths are multiples of 16, which every matrix unit divides.
@@ -36,7 +33,7 @@ public:
         // Without a score program the scale moves into the exponent, but a
         // factor below zero there would turn the running maximum into a
         // minimum.
-        scaleInExponent(scoreProgram().empty() && op.getScaleValue() > 0),
+        scaleInExponent(!hasScore() && op.getScaleValue() > 0),
         softmax(*this, queryTile,
                 scaleInExponent ? op.getScaleValue() * log2e : log2e) {}
 
@@ -45,12 +42,14 @@ public:
       return memref::DimOp::create(b, memory, i);
     };
     Value batch = dim(operands.query, 0), heads = dim(operands.query, 1);
-    queries = dim(operands.query, 2), keys = dim(operands.key, 2);
+    Value queries = dim(operands.query, 2), keys = dim(operands.key, 2);
     Value keyHeads = dim(operands.key, 1);
     headsPerKeyHead = arith::DivUIOp::create(
         b, heads, arith::MaxUIOp::create(b, keyHeads, index(1)));
-    lastQuery = arith::SubIOp::create(b, queries, index(1));
-    lastKey = arith::SubIOp::create(b, keys, index(1));
+    own = {Axis::Query, queryTile, queries, {}};
+    visited = {Axis::Key, keyTile, keys, {}};
+    for (TiledAxis *axis : {&own, &visited})
+      axis->last = arith::SubIOp::create(b, axis->length, index(1));
     tiles = arith::CeilDivSIOp::create(b, queries, index(queryTile));
     auto forall = scf::ForallOp::create(
         b, getAsOpFoldResult(ValueRange{batch, heads, tiles}), ValueRange{},
@@ -61,8 +60,10 @@ public:
   }
 
 private:
-  Region &scoreProgram() { return mod ? mod.getScore() : nothing; }
-  Region &maskProgram() { return mod ? mod.getMask() : nothing; }
+  bool hasScore() {
+    ModOp mod = op.lookupMod();
+    return mod && mod.hasScore();
+  }
 
   /// `ids`: the batch, the head and the number of the task among theirs.
   void buildTask(ValueRange ids) {
@@ -71,9 +72,10 @@ private:
     Value batchI32 = toI32(batchId), headI32 = toI32(headId);
     std::unique_ptr<Visits> visits = this->visits(ids[2]);
     firstQuery = visits->firstRow;
-    ScorePosition at{batchI32, headI32, firstQuery, lastQuery, lastKey, keys};
-    TileProgram score(*this, scoreProgram(), operands.captures, at);
-    TileProgram mask(*this, maskProgram(), operands.captures, at);
+    // A scale that is in the exponent is in no score.
+    ModOnTiles mod(*this, op.lookupMod(),
+                   scaleInExponent ? 1 : op.getScaleValue(), operands.captures,
+                   {batchI32, headI32, own, visited, firstQuery});
 
     query =
         load(operands.query, batchId, headId, firstQuery, queryTile, headDim);
@@ -84,10 +86,10 @@ private:
         [&](OpBuilder &, Location, Value visit, ValueRange carried) {
           Value tile = visits->tileOf(visit);
           Value firstKey = arith::MulIOp::create(b, tile, index(keyTile));
-          Value scores = applyScore(score, product(firstKey), firstKey);
+          Value scores = mod.score(product(firstKey), firstKey);
           Value partial = visits->isPartial(visit, tile);
           scores = either(
-              partial, [&] { return applyMask(mask, scores, firstKey); },
+              partial, [&] { return mod.mask(scores, firstKey); },
               [&] { return scores; });
           scf::YieldOp::create(b,
                                addValues(scores, partial, firstKey, carried));
@@ -97,13 +99,13 @@ private:
   }
 
   std::unique_ptr<Visits> visits(Value task) {
-    MaskContext context{batchId,           headId,        queries, keys,
+    MaskContext context{batchId,           headId,
+                        own.length,        visited.length,
                         operands.captures, loadFromMemory};
-    TiledAxis own{Axis::Query, queryTile, queries, lastQuery};
-    TiledAxis visited{Axis::Key, keyTile, keys, lastKey};
     if (operands.lists)
-      return visitList(*this, operands.logic, context, *operands.lists, own,
-                       visited, task);
+      return visitList(
+          *this, operands.logic, context, *operands.lists, own, visited,
+          listedTile(*this, operands.logic, context, *operands.lists, task));
     // Masks that grow with the position are common: last rows first.
     Value tile = arith::SubIOp::create(
         b, arith::SubIOp::create(b, tiles, index(1)), task);
@@ -116,40 +118,6 @@ private:
         load(operands.key, batchId, keyHeadId, firstKey, keyTile, headDim);
     return contract(query, key, splat({queryTile, keyTile}, 0),
                     /*transposed=*/true);
-  }
-
-  Value applyScore(TileProgram &program, Value score, Value firstKey) {
-    float scale = op.getScaleValue();
-    auto scaled = [&](Value s) -> Value {
-      return arith::MulFOp::create(b, s, f32(scale));
-    };
-    if (!program.isEmpty())
-      return program.onTile(score, firstKey,
-                            [&](Value s, TileProgram::Evaluate evaluate, bool) {
-                              return evaluate(scaled(s));
-                            });
-    if (scaleInExponent || scale == 1.0f)
-      return score;
-    return elementwise({score}, score.getType(),
-                       [&](ValueRange in) { return scaled(in[0]); });
-  }
-
-  Value applyMask(TileProgram &program, Value score, Value firstKey) {
-    auto select = [&](Value keep, Value s) -> Value {
-      return arith::SelectOp::create(b, keep, s, f32(-INFINITY));
-    };
-    if (program.isEmpty())
-      return elementwise({score}, score.getType(), [&](ValueRange in) {
-        return select(program.isKey(firstKey), in[0]);
-      });
-    return program.onTile(
-        score, firstKey,
-        [&](Value s, TileProgram::Evaluate evaluate, bool wholeTile) -> Value {
-          if (wholeTile)
-            return select(evaluate({}), s);
-          Value inside = program.isKey(firstKey);
-          return select(arith::AndIOp::create(b, inside, evaluate({})), s);
-        });
   }
 
   /// The softmax of a tile of scores, and its weights times the values.
@@ -165,25 +133,8 @@ private:
     Value decayed = times(carried.back(), step.decay);
     if (roundProbabilities && !elementType.isF32())
       weights = truncate(weights, elementType);
-    Value dirty = either(
-        partial,
-        [&]() -> Value {
-          return tile::HasNonfiniteOp::create(b, b.getI1Type(), value);
-        },
-        [&]() -> Value { return arith::ConstantIntOp::create(b, 0, 1); });
-    auto product = [&]() -> Value {
-      return contract(weights, value, decayed, /*transposed=*/false);
-    };
-    Value newOutput = either(
-        dirty,
-        [&] {
-          Value safe = product();
-          safe.getDefiningOp()->setAttr(tile::zeroSafeMark, b.getUnitAttr());
-          return safe;
-        },
-        product);
     SmallVector<Value> next = step.state.values();
-    next.push_back(newOutput);
+    next.push_back(addWeighted(weights, value, decayed, partial));
     return next;
   }
 
@@ -200,16 +151,14 @@ private:
   AttentionOp op;
   const FlashOperands &operands;
   bool roundProbabilities;
-  ModOp mod;
-  Region nothing; ///< stands for a program that is not there
   Type elementType;
   int64_t queryTile, keyTile, headDim, valueDim;
   bool scaleInExponent;
   OnlineSoftmax softmax;
 
-  Value queries, keys, headsPerKeyHead, lastQuery, lastKey; ///< index
-  Value tiles;                                              ///< of queries
-  Value batchId, headId, keyHeadId, firstQuery, query;      ///< of the task
+  TiledAxis own, visited;       ///< queries and keys
+  Value headsPerKeyHead, tiles; ///< index; tiles of queries
+  Value batchId, headId, keyHeadId, firstQuery, query; ///< of the task
 };
 
 } // namespace

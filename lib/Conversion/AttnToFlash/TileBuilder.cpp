@@ -1,6 +1,7 @@
 // See TileBuilder.h.
 #include "TileBuilder.h"
 
+#include "attn/Dialect/Tile/IR/Marks.h"
 #include "attn/Dialect/Tile/IR/TileDialect.h"
 
 #include "mlir/Dialect/SCF/IR/SCF.h"
@@ -10,14 +11,16 @@ using namespace mlir;
 using namespace mlir::attn;
 
 Value TileBuilder::elementwise(ValueRange inputs, Type type,
-                               llvm::function_ref<Value(ValueRange)> body) {
+                               llvm::function_ref<Value(ValueRange)> body,
+                               Along vectors) {
   auto resultType = cast<RankedTensorType>(type);
   int64_t rank = resultType.getRank();
   SmallVector<AffineMap> maps;
   for (Value input : inputs) {
     int64_t r = cast<RankedTensorType>(input.getType()).getRank();
-    maps.push_back(AffineMap::getMultiDimIdentityMap(rank, b.getContext())
-                       .getMajorSubMap(r));
+    auto all = AffineMap::getMultiDimIdentityMap(rank, b.getContext());
+    maps.push_back(vectors == Along::Rows ? all.getMajorSubMap(r)
+                                          : all.getMinorSubMap(r));
   }
   maps.push_back(AffineMap::getMultiDimIdentityMap(rank, b.getContext()));
   SmallVector<utils::IteratorType> iterators(rank,
@@ -67,6 +70,27 @@ Value TileBuilder::contract(Value lhs, Value rhs, Value init, bool transposed) {
                                        ValueRange{lhs, rhs}, ValueRange{init},
                                        b.getAffineMapArrayAttr(maps));
   return op->getResult(0);
+}
+
+Value TileBuilder::addWeighted(Value weights, Value values, Value sum,
+                               Value mayDrop) {
+  Value dirty = either(
+      mayDrop,
+      [&]() -> Value {
+        return tile::HasNonfiniteOp::create(b, b.getI1Type(), values);
+      },
+      [&]() -> Value { return arith::ConstantIntOp::create(b, 0, 1); });
+  auto product = [&]() -> Value {
+    return contract(weights, values, sum, /*transposed=*/false);
+  };
+  return either(
+      dirty,
+      [&] {
+        Value safe = product();
+        safe.getDefiningOp()->setAttr(tile::zeroSafeMark, b.getUnitAttr());
+        return safe;
+      },
+      product);
 }
 
 Value TileBuilder::times(Value tile, Value factor) {

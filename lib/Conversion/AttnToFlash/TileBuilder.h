@@ -13,10 +13,13 @@ class TileBuilder {
 public:
   explicit TileBuilder(ImplicitLocOpBuilder &builder) : b(builder) {}
 
-  /// A linalg.generic over all elements of `type`; a row vector among the
-  /// inputs of a tile is broadcast along the columns.
+  /// Which elements of a tile have the same element of a vector's.
+  enum class Along { Rows, Columns };
+  /// A linalg.generic over all elements of `type`; a vector among the inputs of
+  /// a tile has an element for each row, or for each column.
   Value elementwise(ValueRange inputs, Type type,
-                    llvm::function_ref<Value(ValueRange)> body);
+                    llvm::function_ref<Value(ValueRange)> body,
+                    Along vectors = Along::Rows);
 
   /// The result of one of two functions that emit a branch each.
   Value either(Value condition, llvm::function_ref<Value()> then,
@@ -40,6 +43,10 @@ public:
   /// lhs * rhs^T (transposed: the rows of rhs are the columns of the result) or
   /// lhs * rhs, plus init.
   Value contract(Value lhs, Value rhs, Value init, bool transposed);
+
+  /// sum + weights * values. A weight of zero adds nothing, whatever it is
+  /// multiplied by; there are such weights only where `mayDrop` (i1).
+  Value addWeighted(Value weights, Value values, Value sum, Value mayDrop);
 
   /// Each row of `tile` (or element of a row vector) times its factor.
   Value times(Value tile, Value factor);

@@ -7,30 +7,32 @@
 using namespace mlir;
 using namespace mlir::attn;
 
-Value TileProgram::onTile(Value score, Value firstKey, Element element) {
-  if (!readsAtKeys())
-    return build(score, firstKey, /*wholeTile=*/false, element);
-  int64_t width = cast<RankedTensorType>(score.getType()).getDimSize(1);
-  Value end = arith::AddIOp::create(b, firstKey, t.index(width));
-  Value whole =
-      arith::CmpIOp::create(b, arith::CmpIPredicate::sle, end, at.keys);
+Value TileProgram::onTiles(ValueRange tiles, Value firstColumn,
+                           Element element) {
+  if (!readsAtColumns())
+    return build(tiles, firstColumn, /*wholeTile=*/false, element);
+  int64_t width = cast<RankedTensorType>(tiles[0].getType()).getDimSize(1);
+  Value end = arith::AddIOp::create(b, firstColumn, t.index(width));
+  Value whole = arith::CmpIOp::create(b, arith::CmpIPredicate::sle, end,
+                                      at.visited.length);
   return t.either(
-      whole, [&] { return build(score, firstKey, true, element); },
-      [&] { return build(score, firstKey, false, element); });
+      whole, [&] { return build(tiles, firstColumn, true, element); },
+      [&] { return build(tiles, firstColumn, false, element); });
 }
 
-Value TileProgram::isKey(Value firstKey) {
+Value TileProgram::isInside(Value firstColumn) {
   return arith::CmpIOp::create(b, arith::CmpIPredicate::sle,
-                               position(1, firstKey), t.toI32(at.lastKey));
+                               position(1, firstColumn),
+                               t.toI32(at.visited.last));
 }
 
-Value TileProgram::build(Value score, Value firstKey, bool wholeTile,
+Value TileProgram::build(ValueRange tiles, Value firstColumn, bool wholeTile,
                          Element element) {
-  return t.elementwise({score}, score.getType(), [&](ValueRange in) {
+  return t.elementwise(tiles, tiles[0].getType(), [&](ValueRange in) {
     return element(
-        in[0],
+        in,
         [&](ValueRange leading) {
-          return evaluate(leading, firstKey, wholeTile);
+          return evaluate(leading, firstColumn, wholeTile);
         },
         wholeTile);
   });
@@ -52,35 +54,41 @@ static bool needsPositionsInside(Region &program) {
 }
 
 /// The program for one element of the tile.
-Value TileProgram::evaluate(ValueRange leading, Value firstKey,
+Value TileProgram::evaluate(ValueRange leading, Value firstColumn,
                             bool wholeTile) {
   bool inside = needsPositionsInside(program);
-  Value query = position(0, at.firstQuery), key = position(1, firstKey);
-  auto clampedQuery = [&] { return clamp(query, at.lastQuery); };
-  auto clampedKey = [&] { return wholeTile ? key : clamp(key, at.lastKey); };
+  Value row = position(0, at.firstRow), column = position(1, firstColumn);
+  auto clampedRow = [&] { return clamp(row, at.own.last); };
+  auto clampedColumn = [&] {
+    return wholeTile ? column : clamp(column, at.visited.last);
+  };
+  SmallVector<Value> positions{inside ? clampedRow() : row,
+                               inside ? clampedColumn() : column};
+  if (at.own.axis == Axis::Key)
+    std::swap(positions[0], positions[1]);
   SmallVector<Value> arguments(leading);
-  arguments.append({at.batch, at.head, inside ? clampedQuery() : query,
-                    inside ? clampedKey() : key});
+  arguments.append({at.batch, at.head, positions[0], positions[1]});
   auto lowerLoad = [&](OpBuilder &builder, LoadOp load, ValueRange indices,
                        Value table) -> Value {
     if (isReadOnce(load, indices))
       return readOnce(builder, load, indices, table);
     SmallVector<Value> clamped;
     for (Value index : indices)
-      clamped.push_back(index == query ? clampedQuery()
-                        : index == key ? clampedKey()
-                                       : index);
+      clamped.push_back(index == row      ? clampedRow()
+                        : index == column ? clampedColumn()
+                                          : index);
     return loadFromMemory(builder, load, clamped, table);
   };
   return inlineProgram(b, program, captures, arguments, lowerLoad);
 }
 
-/// Whether the program reads a table at the key's position, its last argument.
-bool TileProgram::readsAtKeys() {
+/// Whether the program reads a table at the column's position.
+bool TileProgram::readsAtColumns() {
   if (program.empty())
     return false;
-  Value key = program.front().getArguments().back();
-  return llvm::any_of(key.getUsers(),
+  auto positions = program.front().getArguments().take_back(2);
+  Value column = at.visited.axis == Axis::Key ? positions[1] : positions[0];
+  return llvm::any_of(column.getUsers(),
                       [](Operation *user) { return isa<LoadOp>(user); });
 }
 

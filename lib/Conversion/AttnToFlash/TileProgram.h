@@ -2,7 +2,7 @@
 #ifndef ATTN_CONVERSION_ATTNTOFLASH_TILEPROGRAM_H
 #define ATTN_CONVERSION_ATTNTOFLASH_TILEPROGRAM_H
 
-#include "TileBuilder.h"
+#include "Visits.h"
 
 #include "attn/Dialect/Attn/IR/AttnDialect.h"
 
@@ -10,19 +10,20 @@
 
 namespace mlir::attn {
 
-/// Where the scores of a task lie. All but b and h are of type index.
+/// Where the scores of a task lie: the rows of its tiles are positions of the
+/// axis that it owns, the columns those of the axis that it visits.
 struct ScorePosition {
-  Value batch, head;        ///< i32: b and h
-  Value firstQuery;         ///< of the task's tiles
-  Value lastQuery, lastKey; ///< of the tensors
-  Value keys;               ///< their number
+  Value batch, head; ///< i32: b and h
+  TiledAxis own, visited;
+  Value firstRow; ///< index
 };
 
-/// One program, on the tiles of one task.
+/// One program, on the tiles of one task. Tiles that are whole lie inside the
+/// tensor with all of their columns.
 class TileProgram {
 public:
-  /// `program`: the score or mask region of a mod that stands alone, or an
-  /// empty one; `captures` as the kernel holds them (unpackCaptures).
+  /// `program`: a region of a mod that stands alone, or an empty one;
+  /// `captures` as the kernel holds them (unpackCaptures).
   TileProgram(TileBuilder &tiles, Region &program, ValueRange captures,
               const ScorePosition &at)
       : t(tiles), b(tiles.b), program(program), captures(captures), at(at) {}
@@ -30,25 +31,26 @@ public:
   bool isEmpty() const { return program.empty(); }
 
   /// Evaluates the program for one element from its leading arguments: the
-  /// score, or none.
+  /// score, the score and a gradient, or none.
   using Evaluate = llvm::function_ref<Value(ValueRange leading)>;
-  /// Makes a new score from the old one. `wholeTile`: all of the tile's keys
-  /// are known to be inside the tensor.
-  using Element =
-      llvm::function_ref<Value(Value score, Evaluate evaluate, bool wholeTile)>;
+  /// Makes the result's element from those of the tiles.
+  using Element = llvm::function_ref<Value(ValueRange elements,
+                                           Evaluate evaluate, bool wholeTile)>;
 
-  /// A tile from `score`, a tile whose first key is `firstKey` (index), element
-  /// by element. Programs that read tables at the key are built twice, for
-  /// tiles that are whole and for others.
-  Value onTile(Value score, Value firstKey, Element element);
+  /// A tile from `tiles` of its type, whose first column is `firstColumn`
+  /// (index), element by element. Programs that read tables at the column are
+  /// built twice, for tiles that are known to be whole and for others.
+  Value onTiles(ValueRange tiles, Value firstColumn, Element element);
 
-  /// i1, of one element of such a tile: whether its key is inside the tensor.
-  Value isKey(Value firstKey);
+  /// i1, of one element of such a tile: whether its column is inside the
+  /// tensor.
+  Value isInside(Value firstColumn);
 
 private:
-  Value build(Value score, Value firstKey, bool wholeTile, Element element);
-  Value evaluate(ValueRange leading, Value firstKey, bool wholeTile);
-  bool readsAtKeys();
+  Value build(ValueRange tiles, Value firstColumn, bool wholeTile,
+              Element element);
+  Value evaluate(ValueRange leading, Value firstColumn, bool wholeTile);
+  bool readsAtColumns();
   bool isReadOnce(LoadOp load, ValueRange indices);
   Value readOnce(OpBuilder &builder, LoadOp load, ValueRange indices,
                  Value table);

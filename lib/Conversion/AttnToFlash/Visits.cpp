@@ -71,22 +71,27 @@ mlir::attn::visitRun(TileBuilder &tiles, MaskLogic &mask,
 
 //===--- lists ------------------------------------------------------------===//
 
+/// An entry of a list's memory for the batch and the head. Lists have one for
+/// what the mask does not read.
+static Value entryOf(TileBuilder &t, MaskLogic &mask,
+                     const MaskContext &context, Value memory,
+                     ValueRange rest) {
+  SmallVector<Value> at{mask.readsBatch() ? context.batch : t.index(0),
+                        mask.readsHead() ? context.head : t.index(0)};
+  llvm::append_range(at, rest);
+  return t.toIndex(memref::LoadOp::create(t.b, memory, at));
+}
+
 namespace {
 class ListVisits : public Visits {
 public:
   ListVisits(TileBuilder &tiles, MaskLogic &mask, const MaskContext &context,
              const TileListOperands &lists, const TiledAxis &own,
-             const TiledAxis &visited, Value task)
+             const TiledAxis &visited, Value row)
       : t(tiles), b(tiles.b), lists(lists) {
-    // Lists have one entry for what the mask does not read.
-    Value batchEntry = mask.readsBatch() ? context.batch : t.index(0);
-    Value headEntry = mask.readsHead() ? context.head : t.index(0);
-    auto entry = [&](Value memory, ValueRange rest) -> Value {
-      SmallVector<Value> at{batchEntry, headEntry};
-      llvm::append_range(at, rest);
-      return t.toIndex(memref::LoadOp::create(b, memory, at));
+    auto entry = [&](Value memory, ValueRange rest) {
+      return entryOf(t, mask, context, memory, rest);
     };
-    Value row = entry(lists.order, {task});
     firstRow = arith::MulIOp::create(b, row, t.index(own.tile));
     first = entry(lists.firsts, {row});
     Value partials = entry(lists.counts, {row, t.index(0)});
@@ -139,4 +144,10 @@ mlir::attn::visitList(TileBuilder &tiles, MaskLogic &mask,
                       Value task) {
   return std::make_unique<ListVisits>(tiles, mask, context, lists, own, visited,
                                       task);
+}
+
+Value mlir::attn::listedTile(TileBuilder &tiles, MaskLogic &mask,
+                             const MaskContext &context,
+                             const TileListOperands &lists, Value task) {
+  return entryOf(tiles, mask, context, lists.order, {task});
 }

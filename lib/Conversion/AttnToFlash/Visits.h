@@ -47,13 +47,18 @@ std::unique_ptr<Visits> visitRun(TileBuilder &tiles, MaskLogic &mask,
                                  const TiledAxis &own, const TiledAxis &visited,
                                  Value tile);
 
-/// The visits of task number `task` (index) by lists, whose rows are the tiles
-/// of the axis `own`: long rows first, and partial tiles.
+/// The same by lists, whose rows are the tiles of the axis `own`. Partial tiles
+/// are visited first.
 std::unique_ptr<Visits> visitList(TileBuilder &tiles, MaskLogic &mask,
                                   const MaskContext &context,
                                   const TileListOperands &lists,
                                   const TiledAxis &own,
-                                  const TiledAxis &visited, Value task);
+                                  const TiledAxis &visited, Value tile);
+
+/// The tile that task number `task` owns: those with long lists come first.
+Value listedTile(TileBuilder &tiles, MaskLogic &mask,
+                 const MaskContext &context, const TileListOperands &lists,
+                 Value task);
 
 } // namespace mlir::attn
 

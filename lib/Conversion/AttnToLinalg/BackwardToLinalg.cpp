@@ -34,10 +34,10 @@ public:
     weights = makeWeights();
     gradients = makeGradients(gradientsOfWeights(), deltas());
     Value ofScores = gradientsOfScores();
-    SmallVector<Value> results{gradientOfQuery(ofScores),
-                               gradientOfHeads(ofScores, query, headDim, scale),
-                               gradientOfHeads(weights, op.getGradOut(),
-                                               valueDim, /*factor=*/1)};
+    SmallVector<Value> results{
+        gradientOfQuery(ofScores),
+        gradientOfHeads(ofScores, query, headDim, scale),
+        gradientOfHeads(weights, op.getGradOut(), valueDim, /*factor=*/1)};
     llvm::append_range(results, gradientsOfCaptures());
     replace(op, results);
     return success();
@@ -59,8 +59,7 @@ private:
   Value makeWeights() {
     return generic(
         {scores, op.getLse()}, {all, rows}, empty(scoreSizes, real), all,
-        /*loops=*/4,
-        [&](OpBuilder &b, Location loc, ValueRange in) -> Value {
+        /*loops=*/4, [&](OpBuilder &b, Location loc, ValueRange in) -> Value {
           SmallVector<Value> arguments =
               modArguments(b, loc, in[0], loopIndices(b, loc));
           Value t = scoreOf(b, loc, in[0], arguments);
@@ -93,12 +92,11 @@ private:
   Value deltas() {
     Value start = filled(rowSizes(), real, 0.0);
     if (op.getGradLse())
-      start = generic(op.getGradLse(), {rows}, empty(rowSizes(), real), rows,
-                      /*loops=*/3,
-                      [&](OpBuilder &b, Location loc, ValueRange in) -> Value {
-                        return arith::NegFOp::create(
-                            b, loc, convert(b, loc, in[0], real));
-                      });
+      start = generic(
+          op.getGradLse(), {rows}, empty(rowSizes(), real), rows,
+          /*loops=*/3, [&](OpBuilder &b, Location loc, ValueRange in) -> Value {
+            return arith::NegFOp::create(b, loc, convert(b, loc, in[0], real));
+          });
     return generic(
         {op.getOut(), op.getGradOut()}, {all, all}, start, rows, /*loops=*/4,
         [&](OpBuilder &b, Location loc, ValueRange in) -> Value {
@@ -146,7 +144,8 @@ private:
         });
   }
 
-  /// sum + x * y, but `sum` where the pair is dropped. `positions`: of the pair.
+  /// sum + x * y, but `sum` where the pair is dropped. `positions`: of the
+  /// pair.
   Value addKept(OpBuilder &b, Location loc, Value sum, Value x, Value y,
                 ValueRange positions) {
     Value product = arith::MulFOp::create(b, loc, x, y);
@@ -190,8 +189,8 @@ private:
     SmallVector<OpFoldResult> sizes =
         tensor::getMixedSizes(builder, builder.getLoc(), key);
     sizes[3] = builder.getIndexAttr(channels);
-    // Loops: batch, key head, key, channel; head of the group, query. The bounds
-    // of the last two are those of a tensor that nobody reads.
+    // Loops: batch, key head, key, channel; head of the group, query. The
+    // bounds of the last two are those of a tensor that nobody reads.
     Value bounds = empty({OpFoldResult(group), scoreSizes[2]}, real);
     Value sums = generic(
         bounds, {{4, 5}}, filled(sizes, real, 0.0), {0, 1, 2, 3}, /*loops=*/6,
@@ -236,15 +235,15 @@ private:
         if (tensor.isDynamicDim(i))
           dynamic.push_back(tensor::DimOp::create(builder, capture, i));
     }
-    Value memory = memref::AllocOp::create(
-        builder, MemRefType::get(shape, real), dynamic);
+    Value memory =
+        memref::AllocOp::create(builder, MemRefType::get(shape, real), dynamic);
     linalg::FillOp::create(builder, constant(builder, builder.getLoc(), 0.0),
                            memory);
     return memory;
   }
 
-  void forEachPair(
-      function_ref<void(OpBuilder &, Location, ValueRange)> visit) {
+  void
+  forEachPair(function_ref<void(OpBuilder &, Location, ValueRange)> visit) {
     Value zero = arith::ConstantIndexOp::create(builder, 0);
     Value one = arith::ConstantIndexOp::create(builder, 1);
     SmallVector<Value> ends, pair;
@@ -266,11 +265,12 @@ private:
     Value g = tensor::ExtractOp::create(b, loc, gradients, pair);
     SmallVector<Value> arguments = modArguments(b, loc, s, pair);
     auto emit = [&] {
-      inlineProgram(
-          b, mod.getAdjoint(), captures, adjointArguments(b, loc, g, arguments),
-          loadFromTensor,
-          [&](OpBuilder &nested, AccumulateOp accumulate, ValueRange indices,
-              Value value) { addTo(nested, accumulate, indices, value, sums); });
+      inlineProgram(b, mod.getAdjoint(), captures,
+                    adjointArguments(b, loc, g, arguments), loadFromTensor,
+                    [&](OpBuilder &nested, AccumulateOp accumulate,
+                        ValueRange indices, Value value) {
+                      addTo(nested, accumulate, indices, value, sums);
+                    });
     };
     if (Value keep = keepOf(b, arguments)) {
       auto branch = scf::IfOp::create(b, loc, keep);
@@ -284,16 +284,14 @@ private:
   void addTo(OpBuilder &b, AccumulateOp accumulate, ValueRange indices,
              Value value, ArrayRef<Value> sums) {
     Location loc = accumulate.getLoc();
-    unsigned number =
-        cast<BlockArgument>(accumulate.getTable()).getArgNumber();
+    unsigned number = cast<BlockArgument>(accumulate.getTable()).getArgNumber();
     const int64_t *found = llvm::find(op.getWrt(), number);
     if (found == op.getWrt().end()) // Another attention asks for it.
       return;
     Value memory = sums[found - op.getWrt().begin()];
     SmallVector<Value> at;
     for (Value index : indices)
-      at.push_back(
-          arith::IndexCastOp::create(b, loc, b.getIndexType(), index));
+      at.push_back(arith::IndexCastOp::create(b, loc, b.getIndexType(), index));
     Value sum = memref::LoadOp::create(b, loc, memory, at);
     sum = arith::AddFOp::create(b, loc, sum, convert(b, loc, value, real));
     memref::StoreOp::create(b, loc, sum, memory, at);
@@ -311,14 +309,13 @@ private:
         /*restrict=*/true, /*writable=*/true);
     SmallVector<unsigned> dims =
         llvm::to_vector(llvm::seq<unsigned>(0, tensor.getRank()));
-    return generic(
-        sums, {dims},
-        empty(tensor::getMixedSizes(builder, builder.getLoc(), sums),
-              builder.getF32Type()),
-        dims, tensor.getRank(),
-        [&](OpBuilder &b, Location loc, ValueRange in) -> Value {
-          return convert(b, loc, in[0], b.getF32Type());
-        });
+    return generic(sums, {dims},
+                   empty(tensor::getMixedSizes(builder, builder.getLoc(), sums),
+                         builder.getF32Type()),
+                   dims, tensor.getRank(),
+                   [&](OpBuilder &b, Location loc, ValueRange in) -> Value {
+                     return convert(b, loc, in[0], b.getF32Type());
+                   });
   }
 
   AttentionBackwardOp op;

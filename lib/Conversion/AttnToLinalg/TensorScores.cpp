@@ -45,7 +45,7 @@ Value TensorScores::convert(OpBuilder &b, Location loc, Value value,
 }
 
 Value TensorScores::filled(ArrayRef<OpFoldResult> sizes, Type type,
-                                double value) {
+                           double value) {
   Value element =
       arith::ConstantOp::create(builder, builder.getFloatAttr(type, value));
   return linalg::FillOp::create(builder, element, empty(sizes, type))
@@ -75,9 +75,9 @@ SmallVector<OpFoldResult> TensorScores::rowSizesAnd(int64_t channels) {
 /// A linalg.generic of `loops` loops, of which those that `outDims` does not
 /// name are reductions. `body` gets the elements of inputs, then of `init`.
 Value TensorScores::generic(ValueRange inputs,
-                                 ArrayRef<ArrayRef<unsigned>> inputDims,
-                                 Value init, ArrayRef<unsigned> outDims,
-                                 unsigned loops, Body body) {
+                            ArrayRef<ArrayRef<unsigned>> inputDims, Value init,
+                            ArrayRef<unsigned> outDims, unsigned loops,
+                            Body body) {
   MLIRContext *context = builder.getContext();
   SmallVector<AffineMap> maps;
   for (ArrayRef<unsigned> dims : inputDims)
@@ -111,8 +111,8 @@ Value TensorScores::reduce(
 
 /// tensor[batch, head / group, key, channel] as `real`.
 Value TensorScores::elementOfHead(OpBuilder &b, Location loc, Value tensor,
-                                       Value batch, Value head, Value key,
-                                       Value channel) {
+                                  Value batch, Value head, Value key,
+                                  Value channel) {
   Value keyHead = arith::DivUIOp::create(b, loc, head, group);
   Value element = tensor::ExtractOp::create(
       b, loc, tensor, ValueRange{batch, keyHead, key, channel});
@@ -137,7 +137,7 @@ Value TensorScores::dotProducts() {
 
 /// Reads a captured tensor in memory that linalg still calls a tensor.
 Value mlir::attn::loadFromTensor(OpBuilder &b, LoadOp load, ValueRange indices,
-                            Value table) {
+                                 Value table) {
   Location loc = load.getLoc();
   SmallVector<Value> positions;
   for (Value index : indices)
@@ -173,10 +173,10 @@ SmallVector<Value> TensorScores::modArguments(OpBuilder &b, Location loc,
 Value TensorScores::scoreOf(OpBuilder &b, Location loc, Value score,
                             ValueRange arguments) {
   if (mod && mod.hasScore())
-    return convert(b, loc,
-                   inlineProgram(b, mod.getScore(), captures, arguments,
-                                 loadFromTensor),
-                   real);
+    return convert(
+        b, loc,
+        inlineProgram(b, mod.getScore(), captures, arguments, loadFromTensor),
+        real);
   return arith::MulFOp::create(b, loc, score, constant(b, loc, scale));
 }
 

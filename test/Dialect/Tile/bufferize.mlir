@@ -110,3 +110,36 @@ func.func @beyond(%x: memref<?xf32>, %before: i1, %row: index) -> i1 {
   %r = tile.any_beyond %t or %before {bound = 0.5 : f32} : tensor<8xf32>
   return %r : i1
 }
+
+// -----
+
+#all = affine_map<(i, j) -> (i, j)>
+
+// A loop in a loop carries its tile in the same buffer.
+// CHECK-LABEL: func.func @nested(
+// CHECK-COUNT-1: memref.alloca
+// CHECK-NOT: memref.alloca
+// CHECK: scf.for
+// CHECK:   scf.for
+// CHECK:     linalg.generic
+// CHECK-NOT: memref.copy
+// CHECK: return
+func.func @nested(%out: memref<?x16xf32>, %n: index) {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %zeros = arith.constant dense<0.0> : tensor<8x16xf32>
+  %sum = scf.for %i = %c0 to %n step %c1 iter_args(%a = %zeros) -> tensor<8x16xf32> {
+    %inner = scf.for %j = %c0 to %n step %c1 iter_args(%b = %a) -> tensor<8x16xf32> {
+      %next = linalg.generic {indexing_maps = [#all], iterator_types = ["parallel", "parallel"]}
+          outs(%b : tensor<8x16xf32>) {
+      ^bb0(%x: f32):
+        %y = arith.addf %x, %x : f32
+        linalg.yield %y : f32
+      } -> tensor<8x16xf32>
+      scf.yield %next : tensor<8x16xf32>
+    }
+    scf.yield %inner : tensor<8x16xf32>
+  }
+  tile.store %sum, %out[%c0] : tensor<8x16xf32>, memref<?x16xf32>
+  return
+}

@@ -5,8 +5,8 @@ using namespace mlir;
 using namespace mlir::attn;
 
 FailureOr<ModOp> mlir::attn::verifyModUse(Operation *op, FlatSymbolRefAttr name,
-                                     ValueRange captures,
-                                     SymbolTableCollection &symbols) {
+                                          ValueRange captures,
+                                          SymbolTableCollection &symbols) {
   auto mod = symbols.lookupNearestSymbolFrom<ModOp>(op, name);
   if (!mod)
     return op->emitOpError() << "expects '@" << name.getValue()
@@ -52,7 +52,7 @@ static LogicalResult verifyChannels(Operation *op, const Dimension &dim) {
            << "expects '" << dim.operand << "' to have a static " << dim.name;
   if (dim.size < 1 || dim.size > 256)
     return op->emitOpError() << "expects '" << dim.operand << "' " << dim.name
-                            << " from 1 to 256, got " << dim.size;
+                             << " from 1 to 256, got " << dim.size;
   return success();
 }
 
@@ -117,8 +117,8 @@ LogicalResult mlir::attn::verifyRows(Operation *op, Value query, StringRef name,
                                      Value rows) {
   auto type = cast<RankedTensorType>(rows.getType());
   if (type.getRank() != 3)
-    return op->emitOpError() << "expects '" << name << "' of rank 3, got rank "
-                             << type.getRank();
+    return op->emitOpError()
+           << "expects '" << name << "' of rank 3, got rank " << type.getRank();
   ArrayRef<int64_t> shape = cast<RankedTensorType>(query.getType()).getShape();
   const StringRef names[] = {"batch size", "head count", "length"};
   for (int i = 0; i < 3; ++i)

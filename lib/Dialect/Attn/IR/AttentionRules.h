@@ -22,7 +22,8 @@ LogicalResult verifySame(Operation *op, const Dimension &wanted,
 LogicalResult verifyTensors(Operation *op, Value query, Value key, Value value,
                             Value out);
 /// C5: f32 of query's batch, heads and length.
-LogicalResult verifyRows(Operation *op, Value query, StringRef name, Value rows);
+LogicalResult verifyRows(Operation *op, Value query, StringRef name,
+                         Value rows);
 /// C6: the mod that `name` means at `op`; an error of `op` if there is none, or
 /// if it does not capture values of the types of `captures`.
 FailureOr<ModOp> verifyModUse(Operation *op, FlatSymbolRefAttr name,

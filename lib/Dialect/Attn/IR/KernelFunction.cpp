@@ -9,7 +9,7 @@ using namespace mlir;
 using namespace mlir::attn;
 using ::attn::Role;
 
-static LogicalResult checkMod(AttentionOp op) {
+template <typename Op> static LogicalResult checkMod(Op op) {
   ModOp mod = op.lookupMod();
   if (!mod)
     return success();
@@ -23,7 +23,7 @@ static LogicalResult checkMod(AttentionOp op) {
 }
 
 /// Each capture has another role.
-static LogicalResult checkCaptures(AttentionOp op) {
+template <typename Op> static LogicalResult checkCaptures(Op op) {
   llvm::SmallPtrSet<Attribute, 8> seen;
   for (RoleAttr role : captureRolesOf(op))
     if (!llvm::is_contained({Role::Capture, Role::QueryOffset},
@@ -35,7 +35,7 @@ static LogicalResult checkCaptures(AttentionOp op) {
   return success();
 }
 
-LogicalResult mlir::attn::checkKernelFunction(AttentionOp op) {
+template <typename Op> LogicalResult mlir::attn::checkKernelFunction(Op op) {
   auto func = dyn_cast<func::FuncOp>(op->getParentOp());
   if (!func)
     return op.emitOpError() << "expects to be directly inside a function";
@@ -60,7 +60,7 @@ LogicalResult mlir::attn::checkKernelFunction(AttentionOp op) {
   return checkMod(op);
 }
 
-SmallVector<RoleAttr> mlir::attn::captureRolesOf(AttentionOp op) {
+template <typename Op> SmallVector<RoleAttr> mlir::attn::captureRolesOf(Op op) {
   SmallVector<RoleAttr> roles;
   for (Value capture : op.getCaptures()) {
     RoleAttr own = roleOf(cast<BlockArgument>(capture));
@@ -70,3 +70,8 @@ SmallVector<RoleAttr> mlir::attn::captureRolesOf(AttentionOp op) {
   }
   return roles;
 }
+
+template LogicalResult mlir::attn::checkKernelFunction(AttentionOp);
+template LogicalResult mlir::attn::checkKernelFunction(AttentionBackwardOp);
+template SmallVector<RoleAttr> mlir::attn::captureRolesOf(AttentionOp);
+template SmallVector<RoleAttr> mlir::attn::captureRolesOf(AttentionBackwardOp);

@@ -6,7 +6,6 @@
 #include "llvm/ADT/TypeSwitch.h"
 #include "llvm/Support/MathExtras.h"
 
-
 using namespace mlir;
 using namespace mlir::attn;
 
@@ -95,21 +94,17 @@ private:
         .Case([&](math::Exp2Op) { return factor(mul(r, constant(ln2))); })
         .Case([&](math::ExpM1Op) { return factor(plus(r, constant(1))); })
         .Case([&](math::LogOp) { return quotient(in(0)); })
-        .Case([&](math::Log2Op) {
-          return quotient(mul(in(0), constant(ln2)));
-        })
-        .Case([&](math::Log10Op) {
-          return quotient(mul(in(0), constant(ln10)));
-        })
+        .Case([&](math::Log2Op) { return quotient(mul(in(0), constant(ln2))); })
+        .Case(
+            [&](math::Log10Op) { return quotient(mul(in(0), constant(ln10))); })
         .Case([&](math::Log1pOp) { return quotient(plus(in(0), constant(1))); })
         .Case([&](math::SqrtOp) { return quotient(plus(r, r)); })
         .Case([&](math::RsqrtOp) { // -r / (2 x)
           add(0, neg(safeDiv(mul(a, r), plus(in(0), in(0)))));
           return true;
         })
-        .Case([&](math::CbrtOp) {
-          return quotient(mul(constant(3), mul(r, r)));
-        })
+        .Case(
+            [&](math::CbrtOp) { return quotient(mul(constant(3), mul(r, r))); })
         .Case([&](math::PowFOp) { return power(); })
         .Case([&](math::FPowIOp) { // y x^(y-1) is y r / x, but at 0
           Value exponent = op->getOperand(1);
@@ -141,7 +136,8 @@ private:
 
   bool emitCircular() {
     return llvm::TypeSwitch<Operation *, bool>(op)
-        .Case([&](math::SinOp) { return factor(math::CosOp::create(b, in(0))); })
+        .Case(
+            [&](math::SinOp) { return factor(math::CosOp::create(b, in(0))); })
         .Case([&](math::CosOp) {
           return factor(neg(math::SinOp::create(b, in(0))));
         })

@@ -65,9 +65,7 @@ public:
   }
 
 private:
-  Value zero() {
-    return arith::ConstantOp::create(b, b.getF32FloatAttr(0));
-  }
+  Value zero() { return arith::ConstantOp::create(b, b.getF32FloatAttr(0)); }
 
   void add(Gradients &gradients, Value value, Value gradient) {
     if (!isActive(value))
@@ -109,8 +107,8 @@ private:
   }
 
   /// Visits the operations that are in `block` now from the last to the first;
-  /// emits at the insertion point. `gradients`: of what is used behind them, and
-  /// then of what they use.
+  /// emits at the insertion point. `gradients`: of what is used behind them,
+  /// and then of what they use.
   LogicalResult reverse(Block &block, Gradients &gradients) {
     SmallVector<Operation *> ops;
     for (Operation &op : block)
@@ -167,9 +165,8 @@ private:
     auto branch = scf::IfOp::create(b, types, op.getCondition(),
                                     /*addThenBlock=*/true,
                                     /*addElseBlock=*/true);
-    for (auto [from, to] :
-         {std::pair(op.thenBlock(), branch.thenBlock()),
-          std::pair(op.elseBlock(), branch.elseBlock())}) {
+    for (auto [from, to] : {std::pair(op.thenBlock(), branch.thenBlock()),
+                            std::pair(op.elseBlock(), branch.elseBlock())}) {
       OpBuilder::InsertionGuard guard(b);
       b.setInsertionPointToEnd(to);
       IRMapping mapping;

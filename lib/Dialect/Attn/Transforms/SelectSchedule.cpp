@@ -16,8 +16,8 @@ using namespace mlir;
 using namespace mlir::attn;
 
 /// For a core of a CPU: no warps, no shared memory.
-static ScheduleAttr selectForCPU(AttentionOp op, bool aligned) {
-  return ScheduleAttr::get(op.getContext(), /*q=*/64, /*kv=*/64, /*warps=*/1,
+static ScheduleAttr selectForCPU(Operation *op, bool aligned) {
+  return ScheduleAttr::get(op->getContext(), /*q=*/64, /*kv=*/64, /*warps=*/1,
                            /*stages=*/1, aligned, /*producers=*/0,
                            /*pingpong=*/false);
 }
@@ -191,6 +191,20 @@ struct AttnSelectSchedulePass
     }
     getOperation().walk(
         [&](AttentionOp op) { select(op, target, aligned, problem); });
+    WalkResult gradients = getOperation().walk([&](AttentionBackwardOp op) {
+      if (op.getSchedule())
+        return WalkResult::advance();
+      if (target != "cpu") {
+        op.emitOpError() << "expects the target cpu, the only one yet with "
+                            "kernels of gradients, got "
+                         << target;
+        return WalkResult::interrupt();
+      }
+      op.setScheduleAttr(selectForCPU(op, aligned));
+      return WalkResult::advance();
+    });
+    if (gradients.wasInterrupted())
+      signalPassFailure();
   }
 };
 } // namespace

@@ -151,17 +151,26 @@ static void reuseDyingInputs(func::FuncOp function) {
   });
 }
 
+/// Whether `value` is what an inner loop makes of `carried`, in its place.
+static bool isCarriedOn(Value value, Value carried) {
+  auto inner = value.getDefiningOp<scf::ForOp>();
+  return inner &&
+         inner.getTiedLoopInit(cast<OpResult>(value))->get() == carried;
+}
+
 /// Makes every loop carry its tiles in the buffers of its iteration arguments.
 static void carryInPlace(func::FuncOp function) {
   function.walk([](scf::ForOp loop) {
     Operation *yield = loop.getBody()->getTerminator();
     OpBuilder builder(yield);
     for (OpOperand &operand : yield->getOpOperands()) {
-      if (!isa<RankedTensorType>(operand.get().getType()))
+      Value carried = loop.getRegionIterArg(operand.getOperandNumber());
+      if (!isa<RankedTensorType>(operand.get().getType()) ||
+          isCarriedOn(operand.get(), carried))
         continue;
       auto inPlace = bufferization::MaterializeInDestinationOp::create(
           builder, operand.get().getLoc(), operand.get().getType(),
-          operand.get(), loop.getRegionIterArg(operand.getOperandNumber()));
+          operand.get(), carried);
       operand.set(inPlace.getResult());
     }
   });

@@ -1,5 +1,5 @@
 // What becomes a kernel: a function that returns one attention of its
-// arguments.
+// arguments, or its gradients. `Op` is AttentionOp or AttentionBackwardOp.
 #ifndef ATTN_DIALECT_ATTN_IR_KERNELFUNCTION_H
 #define ATTN_DIALECT_ATTN_IR_KERNELFUNCTION_H
 
@@ -10,11 +10,11 @@ namespace mlir::attn {
 /// Whether the function around `op` can become a kernel, or functions for one:
 /// it holds nothing else, the attention has a schedule, and its mod stands
 /// alone. Says at its place what is not so.
-LogicalResult checkKernelFunction(AttentionOp op);
+template <typename Op> LogicalResult checkKernelFunction(Op op);
 
 /// The roles of the captures of such an attention: those of the arguments, or
 /// their numbers in its list where these have none.
-SmallVector<RoleAttr> captureRolesOf(AttentionOp op);
+template <typename Op> SmallVector<RoleAttr> captureRolesOf(Op op);
 
 } // namespace mlir::attn
 

@@ -1,0 +1,58 @@
+// The gradients of an attention. See attn/API/Attention.h for what the
+// attention is, and docs/Mods.md for the derivatives of mods.
+#ifndef ATTN_API_GRADIENT_H
+#define ATTN_API_GRADIENT_H
+
+#include "attn/API/Attention.h"
+
+namespace attn {
+
+/// What one run reads and writes. Views are as for AttentionKernel; statistics
+/// of rows are f32 of shape (batch, heads, queries), contiguous.
+struct GradientArguments {
+  // The operands and results of the forward pass.
+  TensorView query, key, value, out;
+  const float *lse = nullptr;
+  std::vector<CaptureView> captures = {};
+  // The gradients of its results.
+  TensorView gradOut; ///< strides may be 0
+  const float *gradLse = nullptr; ///< of kernels with KernelSpec::lse
+  // What is written: shapes of query, key and value.
+  TensorView gradQuery, gradKey, gradValue;
+  /// GradientKernel::workspaceBytes() of memory, aligned to 16 bytes, which
+  /// nothing else uses meanwhile; null: the kernel's own.
+  void *workspace = nullptr;
+};
+
+/// Two compiled kernels: one for the gradient of queries, one for those of keys
+/// and values, of which no two tasks write the same memory. So the results have
+/// the same bits on every run. Gradients of captured values are not computed.
+/// Thread-safe once compiled.
+class GradientKernel {
+public:
+  /// Of the attention that AttentionKernel::compile() makes of the same `spec`;
+  /// its `lse` says that a gradient of the LSE is given. Errors: a target other
+  /// than the CPU, for which there are no such kernels yet; those of
+  /// AttentionKernel::compile(); an operation of the score program without a
+  /// derivative, with its line.
+  static Result<GradientKernel> compile(const Mod &, const KernelSpec &);
+
+  /// Rows without keys and keys that no query sees get zeros. Errors: shapes,
+  /// types or strides which this kernel does not take.
+  Result<void> run(const GradientArguments &) const;
+
+  /// Of `sizes` batch, heads and queries count.
+  int64_t workspaceBytes(const ProblemSizes &sizes) const;
+
+  double compileSeconds() const; ///< MLIR to loaded kernels
+  const std::string &schedule() const;
+
+  struct Impl;
+
+private:
+  std::shared_ptr<const Impl> pimpl;
+};
+
+} // namespace attn
+
+#endif // ATTN_API_GRADIENT_H

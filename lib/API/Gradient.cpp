@@ -1,0 +1,138 @@
+// The gradients of the API: what is common to all targets.
+#include "GradientImpl.h"
+
+#include "CaptureViews.h"
+#include "KernelImpl.h"
+
+#include <chrono>
+#include <cstring>
+
+using namespace attn;
+
+Result<GradientKernel> GradientKernel::compile(const Mod &mod,
+                                               const KernelSpec &spec) {
+  if (spec.target != Target::CPU)
+    return Error{"expects the target CPU: there are no kernels of gradients "
+                 "for GPUs yet"};
+  auto start = std::chrono::steady_clock::now();
+  GradientImpl impl = createCPUGradients(mod, spec);
+  if (!impl)
+    return Error{impl.error()};
+  (*impl)->captures = mod.captures();
+  std::chrono::duration<double> time = std::chrono::steady_clock::now() - start;
+  (*impl)->compileSeconds = time.count();
+  GradientKernel kernel;
+  kernel.pimpl = *impl;
+  return kernel;
+}
+
+static int64_t rowsOf(const TensorView &query) {
+  return query.sizes[0] * query.sizes[1] * query.sizes[2];
+}
+
+int64_t GradientKernel::workspaceBytes(const ProblemSizes &sizes) const {
+  return sizes.batch * sizes.heads * sizes.queries *
+         static_cast<int64_t>(sizeof(float));
+}
+
+/// A tensor against the one whose shape it has.
+static Result<void> checkLike(const char *name, const TensorView &view,
+                              const char *like, const TensorView &wanted) {
+  if (view.type != wanted.type)
+    return Error{std::string("expects '") + name + "' of " +
+                 toString(wanted.type) + ", got " + toString(view.type)};
+  static const char *const dims[] = {"batch size", "number of heads", "length",
+                                     "head dimension"};
+  for (size_t i = 0; i < 4; ++i)
+    if (view.sizes[i] != wanted.sizes[i])
+      return Error{std::string("expects '") + name + "' " + dims[i] + " " +
+                   std::to_string(wanted.sizes[i]) + " like '" + like +
+                   "', got " + std::to_string(view.sizes[i])};
+  bool empty = false;
+  for (int64_t size : view.sizes)
+    empty |= size == 0;
+  if (!empty && !view.data)
+    return Error{std::string("expects memory for '") + name + "', got null"};
+  return {};
+}
+
+static Result<void> checkGradients(const GradientKernel::Impl &kernel,
+                                   const GradientArguments &a) {
+  const std::tuple<const char *, const TensorView &, const char *,
+                   const TensorView &>
+      pairs[] = {{"gradOut", a.gradOut, "out", a.out},
+                 {"gradQuery", a.gradQuery, "query", a.query},
+                 {"gradKey", a.gradKey, "key", a.key},
+                 {"gradValue", a.gradValue, "value", a.value}};
+  for (const auto &[name, view, like, wanted] : pairs)
+    if (Result<void> fine = checkLike(name, view, like, wanted); !fine)
+      return fine;
+  if (!kernel.spec.lse && a.gradLse)
+    return Error{"expects no 'gradLse': the kernel was compiled without it"};
+  if (rowsOf(a.query) == 0)
+    return {};
+  if (!a.lse)
+    return Error{"expects memory for 'lse', got null"};
+  if (kernel.spec.lse && !a.gradLse)
+    return Error{"expects memory for 'gradLse', got null"};
+  return {};
+}
+
+/// Zeros for all elements of `view`.
+static void writeZeros(const TensorView &view) {
+  int64_t width = byteWidth(view.type);
+  auto [batches, heads, rows, channels] = view.sizes;
+  for (int64_t b = 0; b < batches; ++b)
+    for (int64_t h = 0; h < heads; ++h)
+      for (int64_t i = 0; i < rows; ++i)
+        std::memset(static_cast<char *>(view.data) +
+                        (b * view.strides[0] + h * view.strides[1] +
+                         i * view.strides[2]) *
+                            width,
+                    0, channels * width);
+}
+
+static Bindings bindGradients(const GradientKernel::Impl &kernel,
+                           const GradientArguments &a, float *delta) {
+  Bindings bindings;
+  const std::pair<Role, const TensorView &> tensors[] = {
+      {Role::Query, a.query},         {Role::Key, a.key},
+      {Role::Value, a.value},         {Role::Out, a.out},
+      {Role::GradOut, a.gradOut},     {Role::GradQuery, a.gradQuery},
+      {Role::GradKey, a.gradKey},     {Role::GradValue, a.gradValue}};
+  for (const auto &[role, view] : tensors)
+    bindTensor(bindings, role, view);
+  std::vector<int64_t> rows{a.query.sizes[0], a.query.sizes[1],
+                            a.query.sizes[2]};
+  bindings.memory({Role::Lse}, a.lse, rows);
+  bindings.memory({Role::Delta}, delta, rows);
+  if (a.gradLse)
+    bindings.memory({Role::GradLse}, a.gradLse, rows);
+  bindCaptures(bindings, kernel.captures, a.captures);
+  return bindings;
+}
+
+Result<void> GradientKernel::run(const GradientArguments &a) const {
+  AttentionOperands operands{a.query, a.key, a.value, a.captures, a.out};
+  if (Result<void> fine =
+          checkOperands(pimpl->spec, pimpl->captures, operands);
+      !fine)
+    return fine;
+  if (Result<void> fine = checkGradients(*pimpl, a); !fine)
+    return fine;
+  // No pair of positions: no mod is evaluated.
+  if (rowsOf(a.query) == 0 || a.key.sizes[2] == 0) {
+    for (const TensorView &view : {a.gradQuery, a.gradKey, a.gradValue})
+      writeZeros(view);
+    return {};
+  }
+  std::vector<float> own;
+  if (!a.workspace)
+    own.resize(static_cast<size_t>(rowsOf(a.query)));
+  Bindings bindings = bindGradients(
+      *pimpl, a, a.workspace ? static_cast<float *>(a.workspace) : own.data());
+  return pimpl->run(a, bindings);
+}
+
+double GradientKernel::compileSeconds() const { return pimpl->compileSeconds; }
+const std::string &GradientKernel::schedule() const { return pimpl->schedule; }

@@ -1,0 +1,47 @@
+// Builds the bodies of the two backward kernels in flash form.
+//
+// One owns tiles of queries and visits keys, and writes grad_query; the other
+// owns tiles of keys and visits queries, for all heads of its group, and writes
+// grad_key and grad_value. Nothing is added up in memory, so the results are
+// the same on every run. Of a pair (rows are what the kernel owns):
+//
+//   t = score program of scale * q k     p = exp(t - lse), 0 where masked
+//   dp = grad_out v                      g = p (dp - delta)
+//   ds = adjoint program of g
+//   grad_query += ds k                   grad_value += p grad_out
+//                                        grad_key += ds q
+//
+// The first kernel also makes delta, the sum of out * grad_out of a row less
+// grad_lse, which the second reads.
+#ifndef ATTN_CONVERSION_ATTNTOFLASH_FLASHBACKWARD_H
+#define ATTN_CONVERSION_ATTNTOFLASH_FLASHBACKWARD_H
+
+#include "Visits.h"
+
+#include "attn/Dialect/Attn/IR/AttnDialect.h"
+
+namespace mlir::attn {
+
+/// The arguments of a backward kernel: strided memory of run-time size; and
+/// what its mask says.
+struct BackwardOperands {
+  MaskLogic &logic;
+  Value query, key, value, gradOut, lse, delta;
+  ValueRange captures;
+  /// Of the kernel that owns queries.
+  Value out, gradLse, gradQuery; ///< gradLse may be null
+  /// Of the kernel that owns keys.
+  Value gradKey, gradValue;
+  /// For a mask whose visited tiles are not one run.
+  std::optional<TileListOperands> lists;
+};
+
+/// Emits everything but the return at the builder's insertion point, for the
+/// kernel that owns tiles of `own`. `op` has a schedule, and its mod stands
+/// alone.
+void buildFlashBackward(ImplicitLocOpBuilder &builder, AttentionBackwardOp op,
+                        const BackwardOperands &operands, Axis own);
+
+} // namespace mlir::attn
+
+#endif // ATTN_CONVERSION_ATTNTOFLASH_FLASHBACKWARD_H
