@@ -2,6 +2,8 @@
 #include "KernelImpl.h"
 #include "TilesImpl.h"
 
+#include "attn/Support/Try.h"
+
 #include <limits>
 
 using namespace attn;
@@ -92,16 +94,13 @@ Result<void> attn::checkArguments(const AttentionKernel::Impl &kernel,
   const std::pair<const char *, const TensorView &> views[] = {
       {"query", a.query}, {"key", a.key}, {"value", a.value}, {"out", a.out}};
   for (auto [name, view] : views)
-    if (Result<void> fine = checkView(name, view, type); !fine)
-      return fine;
-  if (Result<void> fine = checkShapes(kernel.spec, a); !fine)
-    return fine;
+    ATTN_TRY(checkView(name, view, type));
+  ATTN_TRY(checkShapes(kernel.spec, a));
   bool rows = a.query.sizes[0] && a.query.sizes[1] && a.query.sizes[2];
   if (kernel.spec.lse && rows && !a.lse)
     return Error{"expects memory for 'lse', got null"};
   if (!kernel.spec.lse && a.lse)
     return Error{"expects no 'lse': the kernel was compiled without it"};
-  if (Result<void> fine = checkCaptures(kernel.captures, a.captures); !fine)
-    return fine;
+  ATTN_TRY(checkCaptures(kernel.captures, a.captures));
   return a.tiles ? checkTiles(*a.tiles, a) : Result<void>();
 }

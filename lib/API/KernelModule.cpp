@@ -5,6 +5,7 @@
 #include "ModImpl.h"
 #include "attn/Dialect/Attn/IR/KernelSignature.h"
 #include "attn/Dialect/Attn/Transforms/Passes.h"
+#include "attn/Support/Try.h"
 
 #include "mlir/AsmParser/AsmParser.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
@@ -105,16 +106,15 @@ parseSchedule(const Mod &mod, const std::string &text, bool aligned) {
 Result<bool> attn::scheduleHasProducers(const Mod &mod,
                                         const std::string &text) {
   std::lock_guard<std::mutex> lock(mod.impl().mutex);
-  Result<GivenSchedule> given = parseSchedule(mod, text, /*aligned=*/true);
-  if (!given)
-    return Error{given.error()};
+  ATTN_TRY_ASSIGN(GivenSchedule given,
+                  parseSchedule(mod, text, /*aligned=*/true));
   auto hasProducers = [](ScheduleAttr schedule) {
     return schedule.getProducers() != 0;
   };
-  if (given->schedule)
-    return hasProducers(given->schedule);
+  if (given.schedule)
+    return hasProducers(given.schedule);
   bool some = false, all = true;
-  for (mlir::attn::VariantAttr variant : given->variants.getVariants()) {
+  for (mlir::attn::VariantAttr variant : given.variants.getVariants()) {
     some |= hasProducers(variant.getSchedule());
     all &= hasProducers(variant.getSchedule());
   }
@@ -134,8 +134,7 @@ static Result<void> checkSpec(const KernelSpec &spec) {
       spec.type != ElementType::BF16)
     return Error{std::string("expects element type f32, f16 or bf16, got ") +
                  toString(spec.type)};
-  if (Result<void> head = inRange("head", spec.headDim); !head)
-    return head;
+  ATTN_TRY(inRange("head", spec.headDim));
   return inRange("value", spec.valueDim);
 }
 
@@ -158,11 +157,9 @@ static std::vector<KernelModule::Planned> planOf(AttentionOp op) {
 Result<KernelModule> attn::buildKernelModule(const Mod &mod,
                                              const KernelSpec &spec,
                                              const char *target) {
-  if (Result<void> fine = checkSpec(spec); !fine)
-    return Error{fine.error()};
-  Result<GivenSchedule> given = parseSchedule(mod, spec.schedule, spec.aligned);
-  if (!given)
-    return Error{given.error()};
+  ATTN_TRY(checkSpec(spec));
+  ATTN_TRY_ASSIGN(GivenSchedule given,
+                  parseSchedule(mod, spec.schedule, spec.aligned));
   KernelModule result;
   result.module = mod.impl().inlined.get().clone();
   // Only the mod itself: the file's data functions and helpers are not
@@ -175,7 +172,7 @@ Result<KernelModule> attn::buildKernelModule(const Mod &mod,
     else // The data functions are gone.
       entry.removeCaptureAttrsAttr();
   }
-  appendFunction(*result.module, mod, spec, *given);
+  appendFunction(*result.module, mod, spec, given);
   Result<void> prepared = mod.impl().collect("cannot be compiled", [&] {
     mlir::PassManager pm(&mod.impl().context);
     pm.addPass(mlir::createCanonicalizerPass());
@@ -185,8 +182,7 @@ Result<KernelModule> attn::buildKernelModule(const Mod &mod,
     pm.addPass(mlir::attn::createAttnSelectSchedulePass(options));
     return pm.run(*result.module);
   });
-  if (!prepared)
-    return Error{prepared.error()};
+  ATTN_TRY(prepared);
   AttentionOp op;
   result.module->walk([&](AttentionOp found) { op = found; });
   llvm::raw_string_ostream(result.schedule) << *op.getSchedule();
