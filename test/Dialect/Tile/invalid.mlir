@@ -453,3 +453,12 @@ func.func @copy_c1(%m: memref<?x64xbf16, strided<[64, 1]>>, %d: memref<16x72xbf1
   tile.copy %m[%i, %i] to %d : memref<?x64xbf16, strided<[64, 1]>> to memref<16x72xbf16>
   return
 }
+
+// -----
+
+// A task's numbers are scalars.
+func.func @send_vector(%r: !tile.ring<2 x tensor<2xi64>>, %n: i32, %v: vector<2xf32>) {
+  // expected-error @+1 {{operand #1 must be variadic of integer, index or floating-point number of at most 64 bits, but got 'vector<2xf32>'}}
+  tile.send_task %n with %v : vector<2xf32> into %r at %n : !tile.ring<2 x tensor<2xi64>>
+  return
+}
