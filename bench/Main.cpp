@@ -13,6 +13,7 @@
 #include "support/Output.h"
 
 #include "attn/API/Version.h"
+#include "attn/Support/Try.h"
 
 #include <algorithm>
 #include <cstdio>
@@ -50,14 +51,10 @@ static std::string defaultSavePath() {
 static Result<Config> readConfig(const CommandLine &line) {
   Config config;
   if (!line.configPath.empty()) {
-    Result<std::vector<Setting>> file = readConfigFile(line.configPath);
-    if (!file)
-      return Error{file.error()};
-    if (Result<void> applied = applySettings(config, *file); !applied)
-      return Error{applied.error()};
+    ATTN_TRY_ASSIGN(std::vector<Setting> file, readConfigFile(line.configPath));
+    ATTN_TRY(applySettings(config, file));
   }
-  if (Result<void> applied = applySettings(config, line.settings); !applied)
-    return Error{applied.error()};
+  ATTN_TRY(applySettings(config, line.settings));
   if (config.decoding && config.backward)
     return errorAt("attn-bench", "expects 'decoding' or 'calculate_bwd', got "
                                  "both: there is no backward pass of decoding");

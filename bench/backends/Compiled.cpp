@@ -5,6 +5,7 @@
 #include "config/Config.h"
 
 #include "attn/API/Tiles.h"
+#include "attn/Support/Try.h"
 
 #include <map>
 #include <tuple>
@@ -68,11 +69,8 @@ private:
   }
   bool makesLists() const override { return static_cast<bool>(lists); }
   Result<void> makeLists() override {
-    Result<TileLists> found = kernel->findTiles(
-        problem->sizes, problem->captures, device.stream(), lists);
-    if (!found)
-      return Error{found.error()};
-    lists = *found;
+    ATTN_TRY_ASSIGN(lists, kernel->findTiles(problem->sizes, problem->captures,
+                                             device.stream(), lists));
     return {};
   }
 

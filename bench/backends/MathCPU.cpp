@@ -8,6 +8,8 @@
 #include "numerics/Softmax.h"
 #include "support/Parallel.h"
 
+#include "attn/Support/Try.h"
+
 using namespace attn;
 using namespace attn::bench;
 
@@ -112,11 +114,9 @@ Result<void> MathCPU::run(Pass) {
     }
     blas->gemm(true, m, n, sizes.headDim, q, k, {scores.get(), n});
     roundScores(problem->type, scores.get(), m * n);
-    Result<void> ran =
-        softmax->run(scores.get(), scores.get(), nullptr, row, 1, sizes.heads,
-                     m, n, problem->scale, problem->captures);
-    if (!ran)
-      return ran;
+    ATTN_TRY(softmax->run(scores.get(), scores.get(), nullptr, row, 1,
+                          sizes.heads, m, n, problem->scale,
+                          problem->captures));
     roundScores(problem->type, scores.get(), m * n);
     bool direct = out.type == ElementType::F32;
     MatrixView<float> o{result.data(), sizes.valueDim};

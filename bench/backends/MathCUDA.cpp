@@ -6,6 +6,8 @@
 #include "numerics/CublasAttention.h"
 #include "numerics/Softmax.h"
 
+#include "attn/Support/Try.h"
+
 #include <algorithm>
 #include <chrono>
 
@@ -97,19 +99,11 @@ Result<void> MathCUDA::run(Pass) {
   void *p = probabilities.data() ? probabilities.data() : scores.data();
   for (int64_t first = 0; first < pairs(); first += chunk) {
     int64_t count = std::min(chunk, pairs() - first);
-    if (Result<void> ok =
-            products->scores(problem->query, problem->key, first, count, s);
-        !ok)
-      return ok;
-    if (Result<void> ok = softmax->run(
-            s, p, /*lse=*/nullptr, first, count, sizes.heads, sizes.queries,
-            sizes.keys, problem->scale, problem->captures, device.stream());
-        !ok)
-      return ok;
-    if (Result<void> ok =
-            products->output(p, problem->value, problem->out, first, count);
-        !ok)
-      return ok;
+    ATTN_TRY(products->scores(problem->query, problem->key, first, count, s));
+    ATTN_TRY(softmax->run(s, p, /*lse=*/nullptr, first, count, sizes.heads,
+                          sizes.queries, sizes.keys, problem->scale,
+                          problem->captures, device.stream()));
+    ATTN_TRY(products->output(p, problem->value, problem->out, first, count));
   }
   return {};
 }

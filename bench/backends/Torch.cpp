@@ -3,6 +3,8 @@
 #include "backends/Backend.h"
 #include "backends/TorchWorker.h"
 
+#include "attn/Support/Try.h"
+
 #include <nlohmann/json.hpp>
 
 using namespace attn;
@@ -51,24 +53,20 @@ private:
 };
 
 Result<json> Torch::memoryOf(const void *data) const {
-  Result<SharedMemory> memory = device.share(data);
-  if (!memory)
-    return Error{memory.error()};
-  return json{{"kind", memory->kind},
-              {"handle", memory->handle},
-              {"bytes", memory->bytes},
-              {"offset", memory->offset}};
+  ATTN_TRY_ASSIGN(SharedMemory memory, device.share(data));
+  return json{{"kind", memory.kind},
+              {"handle", memory.handle},
+              {"bytes", memory.bytes},
+              {"offset", memory.offset}};
 }
 
 Result<json> Torch::tensorOf(const TensorView &view) const {
-  Result<json> memory = memoryOf(view.data);
-  if (!memory)
-    return memory;
+  ATTN_TRY_ASSIGN(json memory, memoryOf(view.data));
   auto [batch, head, position] = view.strides;
   return json{{"dtype", toString(view.type)},
               {"sizes", view.sizes},
               {"strides", {batch, head, position, 1}},
-              {"memory", *memory}};
+              {"memory", memory}};
 }
 
 /// The captured tensors; scalars are only in mods that PyTorch does not know.
@@ -79,9 +77,7 @@ Result<json> Torch::capturesOf(const Problem &problem) const {
     const std::vector<int64_t> &sizes = problem.captures[i].sizes;
     if (infos[i].isScalar)
       continue;
-    Result<json> memory = memoryOf(problem.captures[i].data);
-    if (!memory)
-      return memory;
+    ATTN_TRY_ASSIGN(json memory, memoryOf(problem.captures[i].data));
     std::vector<int64_t> strides(sizes.size(), 1);
     for (size_t d = sizes.size(); d > 1; --d)
       strides[d - 2] = strides[d - 1] * sizes[d - 1];
@@ -89,7 +85,7 @@ Result<json> Torch::capturesOf(const Problem &problem) const {
                         {"dtype", toString(infos[i].type)},
                         {"sizes", sizes},
                         {"strides", strides},
-                        {"memory", *memory}});
+                        {"memory", memory}});
   }
   return captures;
 }
@@ -113,15 +109,9 @@ Result<json> Torch::preparation() const {
       {"key", &problem->key},
       {"value", &problem->value}};
   for (auto [name, view] : tensors) {
-    Result<json> tensor = tensorOf(*view);
-    if (!tensor)
-      return tensor;
-    message[name] = *tensor;
+    ATTN_TRY_ASSIGN(message[name], tensorOf(*view));
   }
-  Result<json> captures = capturesOf(*problem);
-  if (!captures)
-    return captures;
-  message["captures"] = *captures;
+  ATTN_TRY_ASSIGN(message["captures"], capturesOf(*problem));
   return message;
 }
 
@@ -196,8 +186,7 @@ std::optional<Refusal> Torch::prepareBackward(const Gradients &wanted) {
 }
 
 Result<void> Torch::run(Pass pass) {
-  if (Result<void> finished = device.synchronize(); !finished)
-    return finished;
+  ATTN_TRY(device.synchronize());
   bool forward = pass == Pass::Forward;
   json message = request(forward ? "run" : "run_backward"), answer;
   std::vector<std::pair<const char *, const TensorView *>> results;
@@ -208,10 +197,7 @@ Result<void> Torch::run(Pass pass) {
                {"grad_key", &gradients->key},
                {"grad_value", &gradients->value}};
   for (auto [name, view] : results) {
-    Result<json> tensor = tensorOf(*view);
-    if (!tensor)
-      return Error{tensor.error()};
-    message[name] = *tensor;
+    ATTN_TRY_ASSIGN(message[name], tensorOf(*view));
   }
   if (std::optional<Refusal> refusal = ask(message, answer))
     return Error{refusal->reason};

@@ -3,6 +3,8 @@
 
 #include "support/Parallel.h"
 
+#include "attn/Support/Try.h"
+
 #include <cstdio>
 #include <cstring>
 #include <set>
@@ -125,8 +127,7 @@ Case attn::bench::firstCase(const Config &config,
 Result<std::vector<Case>>
 attn::bench::listCases(const Config &config, const std::vector<LoadedMod> &mods,
                        std::vector<std::string> &notes) {
-  if (Result<void> few = checkCount(config, mods.size()); !few)
-    return Error{few.error()};
+  ATTN_TRY(checkCount(config, mods.size()));
   std::vector<Case> cases;
   std::set<std::string> seen;
   size_t repeats = 0;

@@ -4,6 +4,8 @@
 #include "config/Files.h"
 #include "support/Names.h"
 
+#include "attn/Support/Try.h"
+
 #include <algorithm>
 #include <filesystem>
 
@@ -68,15 +70,12 @@ attn::bench::loadMods(const std::vector<Word> &words,
   for (Word word : words) {
     if (word.where.empty())
       word.where = "attn-bench";
-    Result<std::string> path = findMod(word, directories);
-    if (!path)
-      return Error{path.error()};
-    Result<Mod> mod = Mod::fromFile(*path);
+    ATTN_TRY_ASSIGN(std::string path, findMod(word, directories));
+    Result<Mod> mod = Mod::fromFile(path);
     if (mod && decoding)
       mod = mod->withQueryOffset(QueryOffset::Scalar);
-    if (!mod)
-      return Error{mod.error()};
-    mods.push_back({word.text, *path, std::move(*mod)});
+    ATTN_TRY(mod);
+    mods.push_back({word.text, path, std::move(*mod)});
   }
   return mods;
 }

@@ -1,6 +1,8 @@
 // Exact counts of unmasked pairs and of tiles.
 #include "cases/Work.h"
 
+#include "attn/Support/Try.h"
+
 using namespace attn;
 using namespace attn::bench;
 
@@ -20,8 +22,7 @@ WorkCounter::finderFor(const Mod &mod, int64_t queryTile, int64_t keyTile) {
                                                   keyTile))
                 .first;
   }
-  if (!found->second)
-    return Error{found->second.error()};
+  ATTN_TRY(found->second);
   return &*found->second;
 }
 
@@ -29,24 +30,18 @@ Result<TileCounts>
 WorkCounter::countTiles(const Mod &mod, const ProblemSizes &sizes,
                         const std::vector<CaptureData> &captures,
                         int64_t queryTile, int64_t keyTile) {
-  Result<const TileFinder *> finder = finderFor(mod, queryTile, keyTile);
-  if (!finder)
-    return Error{finder.error()};
-  Result<TileLists> lists = (*finder)->find(sizes, viewsOf(captures));
-  if (!lists)
-    return Error{lists.error()};
-  Result<TileMap> map = (*finder)->map(*lists);
-  if (!map)
-    return Error{map.error()};
+  ATTN_TRY_ASSIGN(const TileFinder *finder, finderFor(mod, queryTile, keyTile));
+  ATTN_TRY_ASSIGN(TileLists lists, finder->find(sizes, viewsOf(captures)));
+  ATTN_TRY_ASSIGN(TileMap map, finder->map(lists));
   double repeats = 1;
-  if (map->batches != sizes.batch)
+  if (map.batches != sizes.batch)
     repeats *= sizes.batch;
-  if (map->heads != sizes.heads)
+  if (map.heads != sizes.heads)
     repeats *= sizes.heads;
   TileCounts result;
-  result.all = repeats * map->tiles.size();
-  result.partial = repeats * map->count(TileClass::Partial);
-  result.full = repeats * map->count(TileClass::Full);
+  result.all = repeats * map.tiles.size();
+  result.partial = repeats * map.count(TileClass::Partial);
+  result.full = repeats * map.count(TileClass::Full);
   return result;
 }
 

@@ -6,6 +6,8 @@
 #include "config/Files.h"
 #include "support/Names.h"
 
+#include "attn/Support/Try.h"
+
 #include <algorithm>
 #include <cctype>
 #include <cstdio>
@@ -157,10 +159,8 @@ static Result<bool> takeViewFlag(CommandLine &line, const Flag &flag) {
   else if (flag.key == "svg")
     line.showMask->svgPath = value;
   else {
-    auto sizes = tileOf(value);
-    if (!sizes)
-      return Error{sizes.error()};
-    std::tie(line.showMask->queryTile, line.showMask->keyTile) = *sizes;
+    ATTN_TRY_ASSIGN(auto sizes, tileOf(value));
+    std::tie(line.showMask->queryTile, line.showMask->keyTile) = sizes;
   }
   return true;
 }
@@ -179,30 +179,21 @@ static Result<bool> takeOwnFlag(CommandLine &line, const Flag &flag) {
   if (flag.values.size() != 1)
     return errorAt(tool, "expects one file after '" + flag.text + "', got " +
                              std::to_string(flag.values.size()));
-  Result<std::string> path = findConfig(flag.values[0]);
-  if (!path)
-    return Error{path.error()};
-  line.configPath = *path;
+  ATTN_TRY_ASSIGN(line.configPath, findConfig(flag.values[0]));
   return true;
 }
 
 Result<CommandLine> attn::bench::parseCommandLine(int argc, char **argv) {
-  Result<std::vector<Flag>> flags = splitFlags(argc, argv);
-  if (!flags)
-    return Error{flags.error()};
-  if (Result<void> fine = checkTogether(*flags); !fine)
-    return Error{fine.error()};
+  ATTN_TRY_ASSIGN(std::vector<Flag> flags, splitFlags(argc, argv));
+  ATTN_TRY(checkTogether(flags));
   CommandLine line;
   const std::vector<std::string> &keys = settingKeys();
-  for (const Flag &flag : *flags) {
-    Result<bool> own = takeOwnFlag(line, flag);
-    if (!own)
-      return Error{own.error()};
-    if (!*own)
-      own = takeViewFlag(line, flag);
-    if (!own)
-      return Error{own.error()};
-    if (*own)
+  for (const Flag &flag : flags) {
+    ATTN_TRY_ASSIGN(bool taken, takeOwnFlag(line, flag));
+    if (!taken) {
+      ATTN_TRY_ASSIGN(taken, takeViewFlag(line, flag));
+    }
+    if (taken)
       continue;
     if (std::find(keys.begin(), keys.end(), flag.key) == keys.end())
       return errorAt(tool, unknownName("flag", flag.text, allFlags()));

@@ -3,6 +3,8 @@
 
 #include "support/TextFile.h"
 
+#include "attn/Support/Try.h"
+
 #include <algorithm>
 #include <cstdio>
 
@@ -144,22 +146,14 @@ Result<std::string> attn::bench::showMask(const Case &item,
   if (!view.svgPath.empty())
     if (Result<void> ok = checkWritable(view.svgPath); !ok)
       return errorAt("attn-bench", ok.error());
-  Result<std::vector<CaptureData>> captures = makeCaptures(item);
-  if (!captures)
-    return Error{captures.error()};
-  std::vector<CaptureView> views = viewsOf(*captures);
-  if (Result<void> fine = mod.mod.check(sizes, views); !fine)
-    return Error{fine.error()};
-  Result<TileFinder> finder =
-      TileFinder::compile(mod.mod, Target::CPU, view.queryTile, view.keyTile);
-  if (!finder)
-    return Error{finder.error()};
-  Result<TileLists> lists = finder->find(sizes, views);
-  if (!lists)
-    return Error{lists.error()};
-  Result<TileMap> map = finder->map(*lists);
-  if (!map)
-    return Error{map.error()};
+  ATTN_TRY_ASSIGN(std::vector<CaptureData> captures, makeCaptures(item));
+  std::vector<CaptureView> views = viewsOf(captures);
+  ATTN_TRY(mod.mod.check(sizes, views));
+  ATTN_TRY_ASSIGN(
+      TileFinder finder,
+      TileFinder::compile(mod.mod, Target::CPU, view.queryTile, view.keyTile));
+  ATTN_TRY_ASSIGN(TileLists lists, finder.find(sizes, views));
+  ATTN_TRY_ASSIGN(TileMap map, finder.map(lists));
 
   MaskAnalysis analysis = analyzeMask(mod.mod);
   std::string title = mod.label + ": " + std::to_string(sizes.queries) +
@@ -169,14 +163,14 @@ Result<std::string> attn::bench::showMask(const Case &item,
   std::string text = title + "\n" + analysis.text;
   for (const std::string &remark : analysis.remarks)
     text += remark + "\n";
-  int64_t step = tilesPerCharacter(*map, lineWidth);
+  int64_t step = tilesPerCharacter(map, lineWidth);
   text += "\n  . empty  + partial  # full";
   if (step > 1)
     text += "; a character is " + std::to_string(step) + " x " +
             std::to_string(step) + " tiles";
-  text += "\n" + drawTiles(*map, lineWidth) + shares(*map);
+  text += "\n" + drawTiles(map, lineWidth) + shares(map);
   if (!view.svgPath.empty())
-    if (Result<void> written = writeFile(view.svgPath, tilesAsSVG(*map, title));
+    if (Result<void> written = writeFile(view.svgPath, tilesAsSVG(map, title));
         !written)
       return errorAt("attn-bench", written.error());
   return text;

@@ -4,6 +4,8 @@
 
 #include "support/Names.h"
 
+#include "attn/Support/Try.h"
+
 #include <algorithm>
 #include <charconv>
 #include <filesystem>
@@ -66,11 +68,9 @@ static Result<void> readIntegers(std::vector<int64_t> &to, Config &config,
   to.clear();
   Repeats repeats(config, setting);
   for (const Word &word : setting.values) {
-    Result<int64_t> value = readInteger(word, word.text, what, 1, high);
-    if (!value)
-      return Error{value.error()};
-    if (!repeats.has(word, std::to_string(*value)))
-      to.push_back(*value);
+    ATTN_TRY_ASSIGN(int64_t value, readInteger(word, word.text, what, 1, high));
+    if (!repeats.has(word, std::to_string(value)))
+      to.push_back(value);
   }
   return {};
 }
@@ -89,25 +89,19 @@ static Result<void> readPairs(std::vector<SizePair> &to, Config &config,
     std::string second =
         comma == std::string::npos ? word.text : word.text.substr(comma + 1);
     second.erase(0, second.find_first_not_of(' '));
-    Result<int64_t> x =
-        readInteger(word, word.text.substr(0, comma), what, low, high);
-    if (!x)
-      return Error{x.error()};
-    Result<int64_t> y = readInteger(word, second, what, low, high);
-    if (!y)
-      return Error{y.error()};
-    if (!repeats.has(word, std::to_string(*x) + "," + std::to_string(*y)))
-      to.push_back({*x, *y});
+    ATTN_TRY_ASSIGN(int64_t x, readInteger(word, word.text.substr(0, comma),
+                                           what, low, high));
+    ATTN_TRY_ASSIGN(int64_t y, readInteger(word, second, what, low, high));
+    if (!repeats.has(word, std::to_string(x) + "," + std::to_string(y)))
+      to.push_back({x, y});
   }
   return {};
 }
 
 static Result<void> readHeads(Config &config, const Setting &setting) {
   for (const Word &word : setting.values) { // each, to point at it
-    Result<void> read = readPairs(config.heads, config, {setting.key, {word}},
-                                  "head counts", 1, maxHeads, /*single=*/false);
-    if (!read)
-      return read;
+    ATTN_TRY(readPairs(config.heads, config, {setting.key, {word}},
+                       "head counts", 1, maxHeads, /*single=*/false));
     if (config.heads[0].first % config.heads[0].second)
       return errorAt(word.where,
                      "expects a number of query heads that is a multiple of "
@@ -165,8 +159,7 @@ static Result<void> expectOne(const Setting &setting) {
 }
 
 static Result<void> readBool(bool &to, const Setting &setting) {
-  if (Result<void> one = expectOne(setting); !one)
-    return one;
+  ATTN_TRY(expectOne(setting));
   std::string text = setting.values[0].text;
   std::transform(text.begin(), text.end(), text.begin(), ::tolower);
   bool yes = text == "true" || text == "yes" || text == "on" || text == "1";
@@ -179,8 +172,7 @@ static Result<void> readBool(bool &to, const Setting &setting) {
 }
 
 static Result<void> readTarget(Config &config, const Setting &setting) {
-  if (Result<void> one = expectOne(setting); !one)
-    return one;
+  ATTN_TRY(expectOne(setting));
   const Word &word = setting.values[0];
   if (word.text != "cpu" && word.text != "cuda")
     return errorAt(word.where,
@@ -190,8 +182,7 @@ static Result<void> readTarget(Config &config, const Setting &setting) {
 }
 
 static Result<void> readSavePath(Config &config, const Setting &setting) {
-  if (Result<void> one = expectOne(setting); !one)
-    return one;
+  ATTN_TRY(expectOne(setting));
   if (setting.values[0].text.empty())
     return errorAt(setting.values[0].where, "expects a file as 'save_path', "
                                             "got ''");
@@ -232,8 +223,7 @@ static Result<void> readMods(Config &config, const Setting &setting) {
 }
 
 static Result<void> readText(std::string &to, const Setting &setting) {
-  if (Result<void> one = expectOne(setting); !one)
-    return one;
+  ATTN_TRY(expectOne(setting));
   if (setting.values[0].text.empty())
     return errorAt(setting.values[0].where,
                    "expects a value for '" + setting.key.text + "', got ''");
@@ -275,14 +265,12 @@ static const std::vector<Key> &keyTable() {
       {"save_path", false, readSavePath},
       {"schedule", false, readSchedules},
       {"worker_timeout", false,
-       [](Config &c, const Setting &s) {
-         if (Result<void> one = expectOne(s); !one)
-           return one;
-         Result<int64_t> seconds = readInteger(s.values[0], s.values[0].text,
-                                               "a time in seconds", 1, 86400);
-         if (seconds)
-           c.workerTimeout = *seconds;
-         return seconds ? Result<void>() : Error{seconds.error()};
+       [](Config &c, const Setting &s) -> Result<void> {
+         ATTN_TRY(expectOne(s));
+         ATTN_TRY_ASSIGN(c.workerTimeout,
+                         readInteger(s.values[0], s.values[0].text,
+                                     "a time in seconds", 1, 86400));
+         return {};
        }},
       {"python", false,
        [](Config &c, const Setting &s) { return readText(c.python, s); }},
@@ -343,8 +331,7 @@ Result<void> attn::bench::applySettings(Config &config,
                      unknownName("key", setting.key.text, settingKeys()));
     if (setting.values.empty())
       continue; // `key: null` leaves the default.
-    if (Result<void> read = key->read(config, setting); !read)
-      return read;
+    ATTN_TRY(key->read(config, setting));
   }
   return {};
 }

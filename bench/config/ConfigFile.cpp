@@ -2,6 +2,8 @@
 // and lets none of them out.
 #include "config/ConfigFile.h"
 
+#include "attn/Support/Try.h"
+
 #include <yaml-cpp/yaml.h>
 
 #include <cerrno>
@@ -55,15 +57,14 @@ static Result<std::vector<Setting>> readRoot(const std::string &path,
   if (!root.IsMap())
     return errorAt(place(path, root.Mark()), "expects a map of settings");
   for (const auto &entry : root) {
-    Result<Setting> setting = readSetting(path, entry.first, entry.second);
-    if (!setting)
-      return Error{setting.error()};
+    ATTN_TRY_ASSIGN(Setting setting,
+                    readSetting(path, entry.first, entry.second));
     for (const Setting &other : settings)
-      if (other.key.text == setting->key.text)
-        return errorAt(setting->key.where, "key '" + other.key.text +
-                                               "' is there twice, first at " +
-                                               other.key.where);
-    settings.push_back(std::move(*setting));
+      if (other.key.text == setting.key.text)
+        return errorAt(setting.key.where, "key '" + other.key.text +
+                                              "' is there twice, first at " +
+                                              other.key.where);
+    settings.push_back(std::move(setting));
   }
   return settings;
 }
@@ -92,11 +93,9 @@ attn::bench::readConfigFile(const std::string &path) {
   std::error_code code;
   if (std::filesystem::is_directory(path, code))
     return errorAt(path, "cannot be read: it is a folder");
-  Result<std::string> text = textOf(path);
-  if (!text)
-    return Error{text.error()};
+  ATTN_TRY_ASSIGN(std::string text, textOf(path));
   try {
-    std::vector<YAML::Node> documents = YAML::LoadAll(*text);
+    std::vector<YAML::Node> documents = YAML::LoadAll(text);
     if (documents.size() > 1)
       return errorAt(place(path, documents[1].Mark()),
                      "expects one YAML document, got another one");

@@ -4,6 +4,8 @@
 #include "measure/Timing.h"
 #include "support/Parallel.h"
 
+#include "attn/Support/Try.h"
+
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
@@ -140,13 +142,11 @@ public:
     TurnRule rule(options);
     double seconds = 0;
     while (rule.needsWarmup()) {
-      if (Result<void> ran = timeOnce(work, seconds); !ran)
-        return Error{ran.error()};
+      ATTN_TRY(timeOnce(work, seconds));
       rule.addWarmup(seconds);
     }
     while (rule.needsSample()) {
-      if (Result<void> ran = timeOnce(work, seconds); !ran)
-        return Error{ran.error()};
+      ATTN_TRY(timeOnce(work, seconds));
       rule.addSample(seconds);
     }
     Turn turn = rule.take();

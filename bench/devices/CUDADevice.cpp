@@ -9,6 +9,7 @@
 #include "measure/Nvml.h"
 
 #include "attn/Runtime/CUDADriver.h"
+#include "attn/Support/Try.h"
 
 #include <algorithm>
 #include <fstream>
@@ -106,26 +107,18 @@ Result<void *> CUDADevice::allocate(int64_t bytes) {
   // Whole pages of the driver's: what lies in a page with others cannot be
   // shared on its own.
   int64_t unit = shareable ? int64_t(2) << 20 : 1;
-  Result<cuda::Buffer> buffer =
-      cuda::Buffer::allocate((bytes + unit - 1) / unit * unit);
-  if (!buffer)
-    return Error{buffer.error()};
-  return reinterpret_cast<void *>(buffer->take());
+  ATTN_TRY_ASSIGN(cuda::Buffer buffer,
+                  cuda::Buffer::allocate((bytes + unit - 1) / unit * unit));
+  return reinterpret_cast<void *>(buffer.take());
 }
 
 Result<SharedMemory> CUDADevice::share(const void *memory) const {
   cuda::DevicePointer base = 0;
   size_t bytes = 0;
   cuda::IpcHandle handle;
-  if (Result<void> ok =
-          cu.check(cu.memGetAddressRange(&base, &bytes, addressOf(memory)),
-                   "cuMemGetAddressRange");
-      !ok)
-    return Error{ok.error()};
-  if (Result<void> ok =
-          cu.check(cu.ipcGetMemHandle(&handle, base), "cuIpcGetMemHandle");
-      !ok)
-    return Error{ok.error()};
+  ATTN_TRY(cu.check(cu.memGetAddressRange(&base, &bytes, addressOf(memory)),
+                    "cuMemGetAddressRange"));
+  ATTN_TRY(cu.check(cu.ipcGetMemHandle(&handle, base), "cuIpcGetMemHandle"));
   SharedMemory shared;
   shared.kind = "cuda_ipc";
   for (unsigned char byte : handle.bytes)
@@ -144,22 +137,20 @@ void CUDADevice::release(void *memory) {
 Result<void> CUDADevice::copyIn(void *to, const void *fromHost, int64_t bytes) {
   if (bytes == 0)
     return {};
-  Result<void> ok =
-      cu.check(cu.memcpyHtoDAsync(addressOf(to), fromHost,
-                                  static_cast<size_t>(bytes), queue),
-               "cuMemcpyHtoDAsync");
-  return ok ? synchronize() : ok;
+  ATTN_TRY(cu.check(cu.memcpyHtoDAsync(addressOf(to), fromHost,
+                                       static_cast<size_t>(bytes), queue),
+                    "cuMemcpyHtoDAsync"));
+  return synchronize();
 }
 
 Result<void> CUDADevice::copyOut(void *toHost, const void *from,
                                  int64_t bytes) {
   if (bytes == 0)
     return {};
-  Result<void> ok =
-      cu.check(cu.memcpyDtoHAsync(toHost, addressOf(from),
-                                  static_cast<size_t>(bytes), queue),
-               "cuMemcpyDtoHAsync");
-  return ok ? synchronize() : ok;
+  ATTN_TRY(cu.check(cu.memcpyDtoHAsync(toHost, addressOf(from),
+                                       static_cast<size_t>(bytes), queue),
+                    "cuMemcpyDtoHAsync"));
+  return synchronize();
 }
 
 Result<void> CUDADevice::copy(void *to, const void *from, int64_t bytes) {
@@ -181,9 +172,7 @@ Result<void> CUDADevice::fill(void *memory, unsigned char byte, int64_t bytes) {
 Result<void> CUDADevice::prepareTurns() {
   if (kernels)
     return {};
-  Result<TimingKernels> loaded = TimingKernels::load();
-  if (!loaded)
-    return Error{loaded.error()};
+  ATTN_TRY_ASSIGN(TimingKernels loaded, TimingKernels::load());
   int64_t bytes = turnMeans().flushBytes;
   for (cuda::Buffer *buffer : {&written, &read}) {
     Result<cuda::Buffer> memory = cuda::Buffer::allocate(bytes);
@@ -191,24 +180,21 @@ Result<void> CUDADevice::prepareTurns() {
       return Error{"no room for flushing the L2 cache: " + memory.error()};
     *buffer = std::move(*memory);
   }
-  if (Result<void> ok = fill(read.data(), 0, bytes); !ok)
-    return ok;
-  kernels.emplace(std::move(*loaded));
+  ATTN_TRY(fill(read.data(), 0, bytes));
+  kernels.emplace(std::move(loaded));
   return {};
 }
 
 Result<void> CUDADevice::flush() {
   TurnMeans means = turnMeans();
-  if (Result<void> ok = fill(written.data(), 0, means.flushBytes); !ok)
-    return ok;
+  ATTN_TRY(fill(written.data(), 0, means.flushBytes));
   return kernels->read(read.address(), means.flushBytes, means.readBlocks,
                        queue);
 }
 
 Result<Turn> CUDADevice::time(const std::function<Result<void>()> &work,
                               const TurnOptions &options) {
-  if (Result<void> ok = prepareTurns(); !ok)
-    return Error{ok.error()};
+  ATTN_TRY(prepareTurns());
   TurnSteps steps;
   steps.wait = [&](double seconds) { return kernels->wait(seconds, queue); };
   if (!options.hot)
@@ -221,23 +207,16 @@ Result<Turn> CUDADevice::time(const std::function<Result<void>()> &work,
 
 Result<std::unique_ptr<Device>> bench::createCUDADevice() {
   // The first one that CUDA_VISIBLE_DEVICES shows.
-  if (Result<void> used = cuda::useDevice(0); !used)
-    return Error{used.error()};
-  Result<cuda::Device> ordinal = cuda::currentDevice();
-  if (!ordinal)
-    return Error{ordinal.error()};
-  Result<cuda::DeviceInfo> info = cuda::deviceInfo(*ordinal);
-  if (!info)
-    return Error{info.error()};
+  ATTN_TRY(cuda::useDevice(0));
+  ATTN_TRY_ASSIGN(cuda::Device ordinal, cuda::currentDevice());
+  ATTN_TRY_ASSIGN(cuda::DeviceInfo info, cuda::deviceInfo(ordinal));
   const cuda::Driver &cu = **cuda::driver();
   cuda::Stream queue = nullptr;
-  if (Result<void> ok = cu.check(
-          cu.streamCreate(&queue, cuda::kStreamNonBlocking), "cuStreamCreate");
-      !ok)
-    return Error{ok.error()};
+  ATTN_TRY(cu.check(cu.streamCreate(&queue, cuda::kStreamNonBlocking),
+                    "cuStreamCreate"));
   char busId[32] = "";
-  if (cu.deviceGetPCIBusId(busId, sizeof(busId), *ordinal) != cuda::kSuccess)
+  if (cu.deviceGetPCIBusId(busId, sizeof(busId), ordinal) != cuda::kSuccess)
     busId[0] = '\0';
   return std::unique_ptr<Device>(std::make_unique<CUDADevice>(
-      cu, std::move(*info), queue, Nvml::open(busId)));
+      cu, std::move(info), queue, Nvml::open(busId)));
 }

@@ -3,6 +3,8 @@
 
 #include "numerics/Convert.h"
 
+#include "attn/Support/Try.h"
+
 #include <algorithm>
 #include <cstring>
 #include <random>
@@ -13,12 +15,10 @@ using namespace attn::bench;
 static constexpr unsigned char guardPattern = 0xa5;
 
 Result<Buffer> Buffer::create(Device &device, int64_t bytes) {
-  Result<void *> memory = device.allocate(bytes);
-  if (!memory)
-    return Error{memory.error()};
+  ATTN_TRY_ASSIGN(void *memory, device.allocate(bytes));
   Buffer buffer;
   buffer.device = &device;
-  buffer.memory = *memory;
+  buffer.memory = memory;
   return buffer;
 }
 
@@ -29,10 +29,9 @@ GuardedTensor::create(Device &device, ElementType type,
   GuardedTensor result;
   result.device = &device;
   result.bytes = batch * heads * length * dim * byteWidth(type);
-  Result<Buffer> buffer = Buffer::create(device, result.bytes + 2 * guardBytes);
-  if (!buffer)
-    return Error{buffer.error()};
-  result.buffer = std::move(*buffer);
+  ATTN_TRY_ASSIGN(Buffer buffer,
+                  Buffer::create(device, result.bytes + 2 * guardBytes));
+  result.buffer = std::move(buffer);
   result.tensor.data = static_cast<char *>(result.buffer.data()) + guardBytes;
   result.tensor.type = type;
   result.tensor.sizes = sizes;
@@ -55,20 +54,15 @@ Result<void> GuardedTensor::poison() {
 Result<void> GuardedTensor::fillFrom(const std::vector<std::byte> &pool) {
   int64_t period = static_cast<int64_t>(pool.size());
   for (int64_t offset = 0; offset < bytes; offset += period) {
-    Result<void> copied =
-        device->copyIn(static_cast<char *>(tensor.data) + offset, pool.data(),
-                       std::min(period, bytes - offset));
-    if (!copied)
-      return copied;
+    ATTN_TRY(device->copyIn(static_cast<char *>(tensor.data) + offset,
+                            pool.data(), std::min(period, bytes - offset)));
   }
   return {};
 }
 
 Result<std::vector<std::byte>> GuardedTensor::readBack() const {
   std::vector<std::byte> all(bytes + 2 * guardBytes);
-  Result<void> copied = device->copyOut(all.data(), buffer.data(), all.size());
-  if (!copied)
-    return Error{copied.error()};
+  ATTN_TRY(device->copyOut(all.data(), buffer.data(), all.size()));
   auto isIntact = [](std::byte byte) {
     return byte == std::byte(guardPattern);
   };

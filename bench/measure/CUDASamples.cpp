@@ -6,6 +6,8 @@
 #include "measure/CUDASamples.h"
 #include "measure/Cycle.h"
 
+#include "attn/Support/Try.h"
+
 #include <algorithm>
 #include <chrono>
 
@@ -32,10 +34,7 @@ public:
   Result<void> create(size_t count) {
     while (events.size() < count) {
       cuda::Event event = nullptr;
-      if (Result<void> ok =
-              cu.check(cu.eventCreate(&event, 0), "cuEventCreate");
-          !ok)
-        return ok;
+      ATTN_TRY(cu.check(cu.eventCreate(&event, 0), "cuEventCreate"));
       events.push_back(event);
     }
     return {};
@@ -46,11 +45,9 @@ public:
   }
   Result<double> seconds(size_t from, size_t to) const {
     float milliseconds = 0;
-    if (Result<void> ok = cu.check(
-            cu.eventElapsedTime(&milliseconds, events[from], events[to]),
-            "cuEventElapsedTime");
-        !ok)
-      return Error{ok.error()};
+    ATTN_TRY(
+        cu.check(cu.eventElapsedTime(&milliseconds, events[from], events[to]),
+                 "cuEventElapsedTime"));
     return milliseconds * 1e-3;
   }
 
@@ -109,21 +106,18 @@ private:
 };
 
 Result<void> Batches::enqueue(size_t sample) const {
-  Result<void> ok = flush();
-  if (ok)
-    ok = events.record(2 * sample, queue);
-  if (ok)
-    ok = steps.work();
-  return ok ? events.record(2 * sample + 1, queue) : ok;
+  ATTN_TRY(flush());
+  ATTN_TRY(events.record(2 * sample, queue));
+  ATTN_TRY(steps.work());
+  return events.record(2 * sample + 1, queue);
 }
 
 Result<void> Batches::enqueueAll(int count, double wait) const {
-  Result<void> ok = steps.wait(wait);
-  if (ok)
-    ok = events.record(begin(), queue);
-  for (int i = 0; i < count && ok; ++i)
-    ok = enqueue(i);
-  return ok ? events.record(end(taken), queue) : ok;
+  ATTN_TRY(steps.wait(wait));
+  ATTN_TRY(events.record(begin(), queue));
+  for (int i = 0; i < count; ++i)
+    ATTN_TRY(enqueue(i));
+  return events.record(end(taken), queue);
 }
 
 Result<BatchTimes> Batches::take(int count, double rest) {
@@ -134,8 +128,8 @@ Result<BatchTimes> Batches::take(int count, double rest) {
   // Also after an error: the caller may free what the queue still uses.
   Result<void> done = synchronize();
   finished = Clock::now();
-  if (!ok || !done)
-    return Error{ok ? done.error() : ok.error()};
+  ATTN_TRY(ok);
+  ATTN_TRY(done);
   Result<BatchTimes> times = read(count);
   if (times) {
     times->between = between;
@@ -148,31 +142,24 @@ Result<BatchTimes> Batches::take(int count, double rest) {
 Result<BatchTimes> Batches::read(int count) const {
   BatchTimes times;
   for (int i = 0; i < count; ++i) {
-    Result<double> seconds = events.seconds(2 * i, 2 * i + 1);
-    if (!seconds)
-      return Error{seconds.error()};
-    times.samples.push_back(*seconds);
+    ATTN_TRY_ASSIGN(double seconds, events.seconds(2 * i, 2 * i + 1));
+    times.samples.push_back(seconds);
   }
-  Result<double> busy = events.seconds(begin(), end(taken));
-  Result<double> rest =
-      taken ? events.seconds(end(taken - 1), begin()) : Result<double>(0.0);
-  if (!busy || !rest)
-    return Error{busy ? rest.error() : busy.error()};
-  times.busy = *busy;
-  times.rest = *rest;
+  ATTN_TRY_ASSIGN(times.busy, events.seconds(begin(), end(taken)));
+  if (taken) {
+    ATTN_TRY_ASSIGN(times.rest, events.seconds(end(taken - 1), begin()));
+  }
   return times;
 }
 
 Result<double> Batches::launch() const {
-  if (Result<void> ok = flush(); !ok)
-    return Error{ok.error()};
-  if (Result<void> ok = synchronize(); !ok)
-    return Error{ok.error()};
+  ATTN_TRY(flush());
+  ATTN_TRY(synchronize());
   auto start = Clock::now();
   Result<void> ok = steps.work();
   Result<void> done = synchronize();
-  if (!ok || !done)
-    return Error{ok ? done.error() : ok.error()};
+  ATTN_TRY(ok);
+  ATTN_TRY(done);
   return secondsSince(start);
 }
 
@@ -200,8 +187,7 @@ Result<Turn> findPace(Batches &batches, const TurnOptions &options) {
     between.push_back(times->between);
     total += times->busy + times->rest;
   }
-  if (!times)
-    return Error{times.error()};
+  ATTN_TRY(times);
   Turn turn;
   turn.pace = Pace{medianOf(gpu), medianOf(host), medianOf(between)};
   return turn;
@@ -213,8 +199,7 @@ Result<Turn> bench::takeCUDASamples(const cuda::Driver &cu, cuda::Stream queue,
                                     const TurnSteps &steps,
                                     const TurnOptions &options) {
   Batches batches(cu, queue, steps, std::max(options.samples, 1));
-  if (Result<void> ok = batches.create(); !ok)
-    return Error{ok.error()};
+  ATTN_TRY(batches.create());
   if (options.onlyPace)
     return findPace(batches, options);
 
@@ -234,22 +219,16 @@ Result<Turn> bench::takeCUDASamples(const cuda::Driver &cu, cuda::Stream queue,
   };
   while (rule.needsWarmup()) {
     int warmed = count;
-    Result<BatchTimes> times = take();
-    if (!times)
-      return Error{times.error()};
-    rule.addWarmup(times->rest + times->busy, warmed);
+    ATTN_TRY_ASSIGN(BatchTimes times, take());
+    rule.addWarmup(times.rest + times.busy, warmed);
   }
   while (rule.needsSample()) {
-    Result<BatchTimes> times = take();
-    if (!times)
-      return Error{times.error()};
-    rule.addBatch(times->samples, times->rest, times->busy);
+    ATTN_TRY_ASSIGN(BatchTimes times, take());
+    rule.addBatch(times.samples, times.rest, times.busy);
   }
   while (rule.needsLaunch()) {
-    Result<double> seconds = batches.launch();
-    if (!seconds)
-      return Error{seconds.error()};
-    rule.addLaunch(*seconds);
+    ATTN_TRY_ASSIGN(double seconds, batches.launch());
+    rule.addLaunch(seconds);
   }
   return rule.take();
 }

@@ -1,6 +1,8 @@
 // Waiting and reading on a GPU.
 #include "measure/TimingKernels.h"
 
+#include "attn/Support/Try.h"
+
 #include <algorithm>
 
 using namespace attn;
@@ -80,17 +82,11 @@ $end:
 }
 
 Result<TimingKernels> TimingKernels::load() {
-  Result<cuda::Module> module = cuda::Module::fromPTX(ptx());
-  if (!module)
-    return Error{module.error()};
-  Result<cuda::Function> waits = module->function("attn_bench_wait"),
-                         reads = module->function("attn_bench_read");
-  if (!waits || !reads)
-    return Error{waits ? reads.error() : waits.error()};
-  Result<cuda::Buffer> sink = cuda::Buffer::allocate(8);
-  if (!sink)
-    return Error{sink.error()};
-  return TimingKernels(std::move(*module), *waits, *reads, std::move(*sink));
+  ATTN_TRY_ASSIGN(cuda::Module module, cuda::Module::fromPTX(ptx()));
+  ATTN_TRY_ASSIGN(cuda::Function waits, module.function("attn_bench_wait"));
+  ATTN_TRY_ASSIGN(cuda::Function reads, module.function("attn_bench_read"));
+  ATTN_TRY_ASSIGN(cuda::Buffer sink, cuda::Buffer::allocate(8));
+  return TimingKernels(std::move(module), waits, reads, std::move(sink));
 }
 
 Result<void> TimingKernels::wait(double seconds, cuda::Stream queue) const {

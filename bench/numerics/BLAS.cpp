@@ -4,6 +4,8 @@
 #include "support/CrashNote.h"
 #include "support/Parallel.h"
 
+#include "attn/Support/Try.h"
+
 #include <cerrno>
 #include <csignal>
 #include <dlfcn.h>
@@ -74,12 +76,10 @@ Result<void> BLAS::tryToLoad() {
 
 Result<const BLAS *> BLAS::get() {
   static const Result<BLAS> loaded = []() -> Result<BLAS> {
-    if (Result<void> tried = tryToLoad(); !tried)
-      return Error{tried.error()};
+    ATTN_TRY(tryToLoad());
     return load();
   }();
-  if (!loaded)
-    return Error{loaded.error()};
+  ATTN_TRY(loaded);
   return &*loaded;
 }
 

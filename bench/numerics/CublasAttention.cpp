@@ -4,6 +4,8 @@
 #include "numerics/CublasAttention.h"
 #include "numerics/Cublas.h"
 
+#include "attn/Support/Try.h"
+
 #include <algorithm>
 #include <climits>
 #include <dlfcn.h>
@@ -44,19 +46,13 @@ static Result<void> check(const CublasLibrary &library, int status,
 
 Result<CublasAttention> CublasAttention::create(void *stream) {
   static const Result<CublasLibrary> library = loadLibrary();
-  if (!library)
-    return Error{library.error()};
+  ATTN_TRY(library);
   // One handle per process: it owns tens of megabytes of the GPU's memory.
   static void *handle = nullptr;
   if (!handle)
-    if (Result<void> ok =
-            check(*library, library->create(&handle), "cublasCreate");
-        !ok)
-      return Error{ok.error()};
-  if (Result<void> ok = check(*library, library->setStream(handle, stream),
-                              "cublasSetStream");
-      !ok)
-    return Error{ok.error()};
+    ATTN_TRY(check(*library, library->create(&handle), "cublasCreate"));
+  ATTN_TRY(
+      check(*library, library->setStream(handle, stream), "cublasSetStream"));
   return CublasAttention(*library, handle);
 }
 
@@ -98,8 +94,7 @@ static Result<void> forEachRun(int64_t first, int64_t count, int64_t heads,
     int64_t next = std::min(end, (pair / length + 1) * length);
     int64_t head = pair % heads;
     Run run{pair, next - pair, pair / heads, head, head / group, group > 1};
-    if (Result<void> ok = function(run); !ok)
-      return ok;
+    ATTN_TRY(function(run));
     pair = next;
   }
   return {};

@@ -1,6 +1,8 @@
 // Keeps compiled softmax kernels.
 #include "numerics/Softmax.h"
 
+#include "attn/Support/Try.h"
+
 #include <map>
 #include <tuple>
 
@@ -16,11 +18,9 @@ attn::bench::softmaxFor(const Mod &mod, Target target, ElementType scores,
   Key key{&mod.impl(), target, scores, probabilities};
   auto found = kernels.find(key);
   if (found == kernels.end()) {
-    Result<SoftmaxKernel> kernel =
-        SoftmaxKernel::compile(mod, target, scores, probabilities);
-    if (!kernel)
-      return Error{kernel.error()};
-    found = kernels.emplace(key, std::move(*kernel)).first;
+    ATTN_TRY_ASSIGN(SoftmaxKernel kernel,
+                    SoftmaxKernel::compile(mod, target, scores, probabilities));
+    found = kernels.emplace(key, std::move(kernel)).first;
   }
   return &found->second;
 }

@@ -8,6 +8,8 @@
 #include "numerics/Softmax.h"
 #include "support/Parallel.h"
 
+#include "attn/Support/Try.h"
+
 #include <cmath>
 
 using namespace attn;
@@ -27,10 +29,8 @@ Result<Matrix> loadHead(Device &device, const TensorView &view, int64_t batch,
   int64_t length = view.sizes[2], dim = view.sizes[3];
   int64_t span = (length - 1) * view.strides[2] + dim;
   std::vector<std::byte> bytes(span * byteWidth(view.type));
-  if (Result<void> copied = device.copyOut(
-          bytes.data(), rowOf(view, batch, head, 0), bytes.size());
-      !copied)
-    return Error{copied.error()};
+  ATTN_TRY(
+      device.copyOut(bytes.data(), rowOf(view, batch, head, 0), bytes.size()));
   Matrix matrix(length * dim);
   for (int64_t i = 0; i < length; ++i)
     toDouble(&matrix[i * dim],
@@ -69,11 +69,8 @@ struct HeadGradients {
                                int64_t row) const {
     const ProblemSizes &s = problem.sizes;
     int64_t m = s.queries, n = s.keys;
-    if (Result<void> ran =
-            softmax.run(scores.data(), probabilities.data(), nullptr, row, 1,
-                        s.heads, m, n, problem.scale, captures);
-        !ran)
-      return Error{ran.error()};
+    ATTN_TRY(softmax.run(scores.data(), probabilities.data(), nullptr, row, 1,
+                         s.heads, m, n, problem.scale, captures));
     Matrix gradient(m * n);
     referenceGemm(true, m, n, s.valueDim, {out.data(), s.valueDim},
                   {value.data(), s.valueDim}, {gradient.data(), n});
@@ -105,35 +102,31 @@ struct HeadGradients {
                        Matrix &dKey, Matrix &dValue) const {
     const ProblemSizes &s = problem.sizes;
     int64_t m = s.queries, n = s.keys, d = s.headDim, dv = s.valueDim;
-    Result<Matrix> key = loadHead(device, problem.key, batch, kvHead);
-    Result<Matrix> value = loadHead(device, problem.value, batch, kvHead);
-    if (!key || !value)
-      return Error{key ? value.error() : key.error()};
+    ATTN_TRY_ASSIGN(Matrix key, loadHead(device, problem.key, batch, kvHead));
+    ATTN_TRY_ASSIGN(Matrix value,
+                    loadHead(device, problem.value, batch, kvHead));
     dKey.assign(n * d, 0);
     dValue.assign(n * dv, 0);
     int64_t group = s.heads / s.kvHeads;
     Matrix scores(m * n), probabilities(m * n), part(m * d);
     for (int64_t head = kvHead * group; head < (kvHead + 1) * group; ++head) {
-      Result<Matrix> query = loadHead(device, problem.query, batch, head);
-      Result<Matrix> out = loadHead(device, gradOut, batch, head);
-      if (!query || !out)
-        return Error{query ? out.error() : query.error()};
-      referenceGemm(true, m, n, d, {query->data(), d}, {key->data(), d},
+      ATTN_TRY_ASSIGN(Matrix query,
+                      loadHead(device, problem.query, batch, head));
+      ATTN_TRY_ASSIGN(Matrix out, loadHead(device, gradOut, batch, head));
+      referenceGemm(true, m, n, d, {query.data(), d}, {key.data(), d},
                     {scores.data(), n});
-      Result<Matrix> ds = scoreGradient(scores, probabilities, *out, *value,
-                                        batch * s.heads + head);
-      if (!ds)
-        return Error{ds.error()};
-      referenceGemm(false, m, d, n, {ds->data(), n}, {key->data(), d},
+      ATTN_TRY_ASSIGN(Matrix ds, scoreGradient(scores, probabilities, out,
+                                               value, batch * s.heads + head));
+      referenceGemm(false, m, d, n, {ds.data(), n}, {key.data(), d},
                     {part.data(), d});
       dQuery.insert(dQuery.end(), part.begin(), part.end());
       Matrix partKey(n * d), partValue(n * dv);
-      Matrix turned = transposed(*ds, m, n);
-      referenceGemm(false, n, d, m, {turned.data(), m}, {query->data(), d},
+      Matrix turned = transposed(ds, m, n);
+      referenceGemm(false, n, d, m, {turned.data(), m}, {query.data(), d},
                     {partKey.data(), d});
       add(dKey, partKey);
       turned = transposed(probabilities, m, n);
-      referenceGemm(false, n, dv, m, {turned.data(), m}, {out->data(), dv},
+      referenceGemm(false, n, dv, m, {turned.data(), m}, {out.data(), dv},
                     {partValue.data(), dv});
       add(dValue, partValue);
     }
@@ -178,22 +171,18 @@ GradientReference::compute(Device &device, const Problem &problem,
     reference.reason = "one head is too large for the reference gradients";
   if (!reference.reason.empty() || count == 0 || s.queries == 0 || s.keys == 0)
     return reference;
-  Result<const SoftmaxKernel *> softmax =
-      softmaxFor(*problem.mod, ElementType::F64);
-  if (!softmax)
-    return Error{softmax.error()};
-  HeadGradients heads{device,    problem,  gradOut,
-                      **softmax, *softcap, viewsOf(*problem.hostCaptures)};
+  ATTN_TRY_ASSIGN(const SoftmaxKernel *softmax,
+                  softmaxFor(*problem.mod, ElementType::F64));
+  HeadGradients heads{device,   problem,  gradOut,
+                      *softmax, *softcap, viewsOf(*problem.hostCaptures)};
   int64_t wanted = std::min<int64_t>(count, std::max(1.0, budget / each));
   double largest[3] = {};
   for (int64_t i = 0; i < wanted; ++i) {
     // Spread evenly, the first and the last among them.
     int64_t index = wanted > 1 ? i * (count - 1) / (wanted - 1) : count - 1;
     Head head{index / s.kvHeads, index % s.kvHeads, {}, {}, {}};
-    if (Result<void> done = heads.compute(head.batch, head.kvHead, head.query,
-                                          head.key, head.value);
-        !done)
-      return Error{done.error()};
+    ATTN_TRY(heads.compute(head.batch, head.kvHead, head.query, head.key,
+                           head.value));
     raise(largest[0], head.query);
     raise(largest[1], head.key);
     raise(largest[2], head.value);

@@ -7,6 +7,8 @@
 #include "numerics/Softmax.h"
 #include "support/Parallel.h"
 
+#include "attn/Support/Try.h"
+
 using namespace attn;
 using namespace attn::bench;
 
@@ -29,10 +31,8 @@ Result<std::vector<float>> attn::bench::referenceCPU(Device &,
                             0.f);
   if (m == 0 || n == 0)
     return result;
-  Result<const SoftmaxKernel *> softmax =
-      softmaxFor(*problem.mod, ElementType::F64);
-  if (!softmax)
-    return Error{softmax.error()};
+  ATTN_TRY_ASSIGN(const SoftmaxKernel *softmax,
+                  softmaxFor(*problem.mod, ElementType::F64));
   std::vector<double> query, key, value, out(m * sizes.valueDim);
   std::unique_ptr<double[]> scores(new (std::nothrow) double[m * n]);
   if (!scores)
@@ -47,11 +47,8 @@ Result<std::vector<float>> attn::bench::referenceCPU(Device &,
     }
     referenceGemm(true, m, n, sizes.headDim, {query.data(), sizes.headDim},
                   {key.data(), sizes.headDim}, {scores.get(), n});
-    Result<void> ran =
-        (*softmax)->run(scores.get(), scores.get(), nullptr, row, 1,
-                        sizes.heads, m, n, problem.scale, problem.captures);
-    if (!ran)
-      return Error{ran.error()};
+    ATTN_TRY(softmax->run(scores.get(), scores.get(), nullptr, row, 1,
+                          sizes.heads, m, n, problem.scale, problem.captures));
     referenceGemm(false, m, sizes.valueDim, n, {scores.get(), n},
                   {value.data(), sizes.valueDim}, {out.data(), sizes.valueDim});
     std::copy(out.begin(), out.end(),

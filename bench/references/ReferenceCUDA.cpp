@@ -9,6 +9,8 @@
 #include "numerics/CublasAttention.h"
 #include "numerics/Softmax.h"
 
+#include "attn/Support/Try.h"
+
 #include <algorithm>
 
 using namespace attn;
@@ -30,18 +32,13 @@ static Result<TensorView> convertedToF32(Device &device, const TensorView &view,
                                          Buffer &memory) {
   int64_t span = spanOf(view);
   std::vector<std::byte> narrow(span * byteWidth(view.type));
-  if (Result<void> ok = device.copyOut(narrow.data(), view.data,
-                                       static_cast<int64_t>(narrow.size()));
-      !ok)
-    return Error{ok.error()};
+  ATTN_TRY(device.copyOut(narrow.data(), view.data,
+                          static_cast<int64_t>(narrow.size())));
   std::vector<float> wide(span);
   toFloat(wide.data(), narrow.data(), view.type, span);
-  Result<Buffer> copy = Buffer::create(device, span * 4);
-  if (!copy)
-    return Error{copy.error()};
-  if (Result<void> ok = device.copyIn(copy->data(), wide.data(), span * 4); !ok)
-    return Error{ok.error()};
-  memory = std::move(*copy);
+  ATTN_TRY_ASSIGN(Buffer copy, Buffer::create(device, span * 4));
+  ATTN_TRY(device.copyIn(copy.data(), wide.data(), span * 4));
+  memory = std::move(copy);
   TensorView result = view;
   result.data = memory.data();
   result.type = ElementType::F32;
@@ -61,31 +58,22 @@ Result<std::vector<float>> bench::referenceCUDA(Device &device,
   for (const TensorView *view : {&problem.query, &problem.key, &problem.value})
     if (std::string reason = CublasAttention::refusal(*view); !reason.empty())
       return Error{reason};
-  Result<CublasAttention> products = CublasAttention::create(device.stream());
-  if (!products)
-    return Error{products.error()};
-  Result<const SoftmaxKernel *> softmax = softmaxFor(
-      *problem.mod, Target::CUDA, ElementType::F32, ElementType::F32);
-  if (!softmax)
-    return Error{softmax.error()};
+  ATTN_TRY_ASSIGN(CublasAttention products,
+                  CublasAttention::create(device.stream()));
+  ATTN_TRY_ASSIGN(const SoftmaxKernel *softmax,
+                  softmaxFor(*problem.mod, Target::CUDA, ElementType::F32,
+                             ElementType::F32));
 
   Buffer valueMemory;
   TensorView value = problem.value;
   if (value.type != ElementType::F32) {
-    Result<TensorView> wide = convertedToF32(device, value, valueMemory);
-    if (!wide)
-      return Error{wide.error()};
-    value = *wide;
+    ATTN_TRY_ASSIGN(value, convertedToF32(device, value, valueMemory));
   }
 
   int64_t chunk = std::clamp<int64_t>(
       device.freeBytes() / 2 / (4 * (elements + each)), 1, pairs);
-  Result<Buffer> scores = Buffer::create(device, chunk * elements * 4);
-  if (!scores)
-    return Error{scores.error()};
-  Result<Buffer> rows = Buffer::create(device, chunk * each * 4);
-  if (!rows)
-    return Error{rows.error()};
+  ATTN_TRY_ASSIGN(Buffer scores, Buffer::create(device, chunk * elements * 4));
+  ATTN_TRY_ASSIGN(Buffer rows, Buffer::create(device, chunk * each * 4));
   // Pair `first` of the chunk lies at the start of `rows`, and the result has
   // no stride between batches other than its heads.
   TensorView out{nullptr,
@@ -93,25 +81,17 @@ Result<std::vector<float>> bench::referenceCUDA(Device &device,
                  {sizes.batch, sizes.heads, sizes.queries, sizes.valueDim},
                  {sizes.heads * each, each, sizes.valueDim}};
 
-  auto *s = static_cast<float *>(scores->data());
+  auto *s = static_cast<float *>(scores.data());
   for (int64_t first = 0; first < pairs; first += chunk) {
     int64_t count = std::min(chunk, pairs - first);
-    out.data = static_cast<float *>(rows->data()) - first * each;
-    if (Result<void> ok =
-            products->scores(problem.query, problem.key, first, count, s);
-        !ok)
-      return Error{ok.error()};
-    if (Result<void> ok = (*softmax)->run(
-            s, s, /*lse=*/nullptr, first, count, sizes.heads, sizes.queries,
-            sizes.keys, problem.scale, problem.captures, device.stream());
-        !ok)
-      return Error{ok.error()};
-    if (Result<void> ok = products->output(s, value, out, first, count); !ok)
-      return Error{ok.error()};
-    if (Result<void> ok = device.copyOut(result.data() + first * each,
-                                         rows->data(), count * each * 4);
-        !ok)
-      return Error{ok.error()};
+    out.data = static_cast<float *>(rows.data()) - first * each;
+    ATTN_TRY(products.scores(problem.query, problem.key, first, count, s));
+    ATTN_TRY(softmax->run(s, s, /*lse=*/nullptr, first, count, sizes.heads,
+                          sizes.queries, sizes.keys, problem.scale,
+                          problem.captures, device.stream()));
+    ATTN_TRY(products.output(s, value, out, first, count));
+    ATTN_TRY(device.copyOut(result.data() + first * each, rows.data(),
+                            count * each * 4));
   }
   return result;
 }

@@ -2,6 +2,8 @@
 // with exceptions and lets none of them out.
 #include "results/JSON.h"
 
+#include "attn/Support/Try.h"
+
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
@@ -464,10 +466,7 @@ static bool readLine(Results &results, const JSON &json) {
 Result<Results>
 attn::bench::resultsFromJournal(const std::vector<std::string> &lines) {
   Results results;
-  Result<RunInfo> run = runFromLine(lines.empty() ? "" : lines[0]);
-  if (!run)
-    return Error{run.error()};
-  results.run = std::move(*run);
+  ATTN_TRY_ASSIGN(results.run, runFromLine(lines.empty() ? "" : lines[0]));
   results.lines = 1;
   for (size_t i = 1; i < lines.size(); ++i, ++results.lines)
     if (Result<bool> read =

@@ -4,6 +4,8 @@
 #include "support/Output.h"
 #include "support/TextFile.h"
 
+#include "attn/Support/Try.h"
+
 #include <cerrno>
 #include <fcntl.h>
 #include <sys/file.h>
@@ -37,8 +39,7 @@ Result<std::unique_ptr<Journal>> Journal::open(const std::string &path) {
     }
     if (!isStillThere(descriptor, path))
       continue;
-    if (Result<void> ok = journal->read(); !ok)
-      return Error{ok.error()};
+    ATTN_TRY(journal->read());
     return journal;
   }
 }
@@ -55,10 +56,8 @@ std::vector<std::string> attn::bench::wholeLines(const std::string &text) {
 Journal::~Journal() { ::close(descriptor); }
 
 Result<void> Journal::read() {
-  Result<std::string> text = readFile(path);
-  if (!text)
-    return Error{text.error()};
-  found = wholeLines(*text);
+  ATTN_TRY_ASSIGN(std::string text, readFile(path));
+  found = wholeLines(text);
   return {};
 }
 

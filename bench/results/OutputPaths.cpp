@@ -3,6 +3,8 @@
 
 #include "support/TextFile.h"
 
+#include "attn/Support/Try.h"
+
 #include <filesystem>
 
 using namespace attn;
@@ -23,25 +25,22 @@ Result<OutputPaths> OutputPaths::of(const std::string &savePath) {
   paths.csv = savePath;
   if (stem != savePath)
     paths.csv = stem + ".csv";
-  Result<Destination> place = destinationOf(paths.csv);
-  if (!place)
-    return Error{place.error()};
+  ATTN_TRY_ASSIGN(Destination place, destinationOf(paths.csv));
   // A folder is a mistake, which checkWritable() finds.
   std::error_code code;
   paths.isStream =
-      !place->isRegular && !std::filesystem::is_directory(place->path, code);
+      !place.isRegular && !std::filesystem::is_directory(place.path, code);
   if (paths.isStream)
     return paths;
   paths.json = stem + ".json";
   paths.html = stem + ".html";
-  paths.journal = stemOf(place->path) + ".journal";
+  paths.journal = stemOf(place.path) + ".journal";
   return paths;
 }
 
 Result<void> OutputPaths::checkWritable() const {
   for (const std::string &path : {csv, journal, json, html})
     if (!path.empty())
-      if (Result<void> ok = bench::checkWritable(path); !ok)
-        return ok;
+      ATTN_TRY(bench::checkWritable(path));
   return {};
 }

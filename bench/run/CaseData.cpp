@@ -4,6 +4,8 @@
 #include "references/Check.h"
 #include "references/Reference.h"
 
+#include "attn/Support/Try.h"
+
 #include <cmath>
 
 using namespace attn;
@@ -20,12 +22,9 @@ const InputPools &InputPoolCache::get(ElementType type) {
 Result<std::unique_ptr<CaseData>>
 CaseData::create(Device &device, const Case &item, const InputPools &pools) {
   auto data = std::make_unique<CaseData>();
-  if (Result<void> made = data->makeTensors(device, item, pools); !made)
-    return Error{made.error()};
-  if (Result<void> made = data->makeCaptures(device, item); !made)
-    return Error{made.error()};
-  if (Result<void> made = data->makeReference(device); !made)
-    return Error{made.error()};
+  ATTN_TRY(data->makeTensors(device, item, pools));
+  ATTN_TRY(data->makeCaptures(device, item));
+  ATTN_TRY(data->makeReference(device));
   return data;
 }
 
@@ -49,49 +48,33 @@ Result<void> CaseData::makeTensors(Device &device, const Case &item,
       {value, description.value, {s.batch, s.kvHeads, s.keys, s.valueDim}}};
   for (size_t i = 0; i < 3; ++i) {
     Input &input = inputs[i];
-    auto made = GuardedTensor::create(device, item.type, input.sizes);
-    if (!made)
-      return Error{made.error()};
-    input.tensor = std::move(*made);
+    ATTN_TRY_ASSIGN(input.tensor,
+                    GuardedTensor::create(device, item.type, input.sizes));
     input.view = input.tensor.view();
-    if (Result<void> filled = input.tensor.fillWithNaN(); !filled)
-      return filled;
-    if (Result<void> filled = input.tensor.fillFrom(pools[i]); !filled)
-      return filled;
+    ATTN_TRY(input.tensor.fillWithNaN());
+    ATTN_TRY(input.tensor.fillFrom(pools[i]));
   }
-  auto made = GuardedTensor::create(device, item.type,
-                                    {s.batch, s.heads, s.queries, s.valueDim});
-  if (!made)
-    return Error{made.error()};
-  output = std::move(*made);
+  ATTN_TRY_ASSIGN(
+      output, GuardedTensor::create(device, item.type,
+                                    {s.batch, s.heads, s.queries, s.valueDim}));
   description.out = output.view();
   return {};
 }
 
 Result<void> CaseData::makeCaptures(Device &device, const Case &item) {
-  Result<std::vector<CaptureData>> made = bench::makeCaptures(item);
-  if (!made)
-    return Error{made.error()};
-  captureData = std::move(*made);
+  ATTN_TRY_ASSIGN(captureData, bench::makeCaptures(item));
   description.hostCaptures = &captureData;
   description.captures = viewsOf(captureData);
-  Result<void> checked = item.mod->mod.check(item.sizes, description.captures);
-  if (!checked)
-    return checked;
+  ATTN_TRY(item.mod->mod.check(item.sizes, description.captures));
   for (size_t i = 0; i < captureData.size(); ++i) {
     const CaptureData &capture = captureData[i];
     if (item.mod->mod.captures()[i].isScalar)
       continue; // It stays on the host.
     int64_t bytes = static_cast<int64_t>(capture.bytes.size());
-    Result<Buffer> buffer = Buffer::create(device, bytes);
-    if (!buffer)
-      return Error{buffer.error()};
-    Result<void> copied =
-        device.copyIn(buffer->data(), capture.bytes.data(), bytes);
-    if (!copied)
-      return copied;
-    description.captures[i].data = buffer->data();
-    captureBuffers.push_back(std::move(*buffer));
+    ATTN_TRY_ASSIGN(Buffer buffer, Buffer::create(device, bytes));
+    ATTN_TRY(device.copyIn(buffer.data(), capture.bytes.data(), bytes));
+    description.captures[i].data = buffer.data();
+    captureBuffers.push_back(std::move(buffer));
   }
   return {};
 }
@@ -104,10 +87,7 @@ Result<std::vector<float>> CaseData::referenceOnHost(Device &device) {
   for (size_t i = 0; i < 3; ++i) {
     TensorView &view = *views[i];
     copies[i].resize(view.sizes[0] * view.strides[0] * byteWidth(view.type));
-    Result<void> copied =
-        device.copyOut(copies[i].data(), view.data, copies[i].size());
-    if (!copied)
-      return Error{copied.error()};
+    ATTN_TRY(device.copyOut(copies[i].data(), view.data, copies[i].size()));
     view = hostView(view, copies[i]);
   }
   std::unique_ptr<Device> host = createCPUDevice();

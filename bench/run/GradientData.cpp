@@ -1,6 +1,8 @@
 // Makes, poisons and reads the gradients.
 #include "run/GradientData.h"
 
+#include "attn/Support/Try.h"
+
 using namespace attn;
 using namespace attn::bench;
 
@@ -19,28 +21,19 @@ GradientData::create(Device &device, const Problem &problem,
                  {data->key, data->views.key, problem.key.sizes},
                  {data->value, data->views.value, problem.value.sizes}};
   for (auto &[tensor, view, sizes] : tensors) {
-    auto made = GuardedTensor::create(device, problem.type, sizes);
-    if (!made)
-      return Error{made.error()};
-    tensor = std::move(*made);
+    ATTN_TRY_ASSIGN(tensor, GuardedTensor::create(device, problem.type, sizes));
     view = tensor.view();
   }
-  if (Result<void> filled = data->out.fillWithNaN(); !filled)
-    return Error{filled.error()};
-  if (Result<void> filled = data->out.fillFrom(pool); !filled)
-    return Error{filled.error()};
-  Result<GradientReference> reference =
-      GradientReference::compute(device, problem, data->views.out);
-  if (!reference)
-    return Error{reference.error()};
-  data->expected = std::move(*reference);
+  ATTN_TRY(data->out.fillWithNaN());
+  ATTN_TRY(data->out.fillFrom(pool));
+  ATTN_TRY_ASSIGN(data->expected,
+                  GradientReference::compute(device, problem, data->views.out));
   return data;
 }
 
 Result<void> GradientData::poison() {
   for (GuardedTensor *tensor : {&query, &key, &value})
-    if (Result<void> poisoned = tensor->poison(); !poisoned)
-      return poisoned;
+    ATTN_TRY(tensor->poison());
   return {};
 }
 
@@ -48,10 +41,7 @@ Result<GradientError> GradientData::compare() const {
   std::vector<std::byte> bytes[3];
   const GuardedTensor *tensors[] = {&query, &key, &value};
   for (size_t i = 0; i < 3; ++i) {
-    Result<std::vector<std::byte>> read = tensors[i]->readBack();
-    if (!read)
-      return Error{read.error()};
-    bytes[i] = std::move(*read);
+    ATTN_TRY_ASSIGN(bytes[i], tensors[i]->readBack());
   }
   Gradients onHost = views;
   onHost.query = hostView(views.query, bytes[0]);

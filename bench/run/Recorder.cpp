@@ -7,6 +7,8 @@
 #include "support/Output.h"
 #include "support/TextFile.h"
 
+#include "attn/Support/Try.h"
+
 #include <algorithm>
 #include <fcntl.h>
 #include <unistd.h>
@@ -64,40 +66,29 @@ Result<void> Recorder::readFinished(Start start) {
   if (results.rows.size() == all)
     return {};
   results.complete = false;
-  Result<void> ok = journal->keep(0);
-  if (ok)
-    ok = journal->append(toLine(results.run));
+  ATTN_TRY(journal->keep(0));
+  ATTN_TRY(journal->append(toLine(results.run)));
   for (const auto &[index, row] : results.rows)
-    if (ok)
-      ok = journal->append(toLine(index, row, results.run.backends));
-  return ok;
+    ATTN_TRY(journal->append(toLine(index, row, results.run.backends)));
+  return {};
 }
 
 Result<std::unique_ptr<Recorder>> Recorder::open(const std::string &savePath,
                                                  RunInfo run, Start start) {
   auto recorder = std::make_unique<Recorder>(std::move(run));
-  Result<OutputPaths> found = OutputPaths::of(savePath);
-  if (!found)
-    return Error{found.error()};
-  const OutputPaths &paths = recorder->paths.emplace(std::move(*found));
+  ATTN_TRY_ASSIGN(OutputPaths found, OutputPaths::of(savePath));
+  const OutputPaths &paths = recorder->paths.emplace(std::move(found));
   bool resumes = start == Start::Resume || start == Start::Retry;
   if (paths.isStream) {
     if (resumes)
       return Error{"expects a regular file to resume from, got '" + savePath +
                    "'"};
-    Result<Destination> place = destinationOf(paths.csv);
-    Result<int> stream = place ? openStream(*place) : Error{place.error()};
-    if (!stream)
-      return Error{stream.error()};
-    recorder->stream = *stream;
+    ATTN_TRY_ASSIGN(Destination place, destinationOf(paths.csv));
+    ATTN_TRY_ASSIGN(recorder->stream, openStream(place));
     return recorder;
   }
-  Result<std::unique_ptr<Journal>> journal = Journal::open(paths.journal);
-  if (!journal)
-    return Error{journal.error()};
-  recorder->journal = std::move(*journal);
+  ATTN_TRY_ASSIGN(recorder->journal, Journal::open(paths.journal));
   size_t lines = recorder->journal->lines().size();
-  Result<void> ok;
   if (lines > 1 && start == Start::Fresh) {
     Result<Results> old = resultsFromJournal(recorder->journal->lines());
     size_t rows = old ? old->rows.size() : lines - 1;
@@ -107,15 +98,13 @@ Result<std::unique_ptr<Recorder>> Recorder::open(const std::string &savePath,
                    "--overwrite drops it"};
   }
   if (lines > 1 && resumes)
-    ok = recorder->readJournal(start);
+    ATTN_TRY(recorder->readJournal(start));
   else if (resumes)
-    ok = recorder->readFinished(start);
-  if (ok && !recorder->resumed)
-    ok = recorder->journal->keep(0);
-  if (ok && recorder->isFinished())
+    ATTN_TRY(recorder->readFinished(start));
+  if (!recorder->resumed)
+    ATTN_TRY(recorder->journal->keep(0));
+  if (recorder->isFinished())
     recorder->journal->remove();
-  if (!ok)
-    return Error{ok.error()};
   return recorder;
 }
 
@@ -161,8 +150,7 @@ Result<void> Recorder::begin(const Ceilings &ceilings) {
   if (!journal)
     return {};
   if (!resumed)
-    if (Result<void> ok = journal->append(toLine(results.run)); !ok)
-      return ok;
+    ATTN_TRY(journal->append(toLine(results.run)));
   columns.emplace(results.run.backends, allRows());
   return writeCSV();
 }
@@ -196,8 +184,7 @@ Result<void> Recorder::add(size_t index, const Row &row, bool interrupted) {
   if (!journal)
     return {};
   if (!interrupted)
-    if (Result<void> ok = journal->append(line); !ok)
-      return ok;
+    ATTN_TRY(journal->append(line));
   if (results.rows.back().first == index && !columns->lacks(added))
     return appendToCSV(added);
   columns.emplace(results.run.backends, allRows());
@@ -224,10 +211,8 @@ Result<void> Recorder::finish(bool complete) {
     return fileError("write", paths->csv);
   if (!journal)
     return {};
-  if (Result<void> ok = writeFile(paths->json, toJSON(results)); !ok)
-    return ok;
-  if (Result<void> ok = writeFile(paths->html, reportHTML(results)); !ok)
-    return ok;
+  ATTN_TRY(writeFile(paths->json, toJSON(results)));
+  ATTN_TRY(writeFile(paths->html, reportHTML(results)));
   if (complete)
     journal->remove();
   return {};

@@ -8,6 +8,8 @@
 #include "support/CrashNote.h"
 #include "support/Interrupt.h"
 
+#include "attn/Support/Try.h"
+
 #include <cstdio>
 
 using namespace attn;
@@ -66,8 +68,7 @@ static Result<void> measureCase(Runner &runner, const Case &item, size_t index,
     describe(row, item, repeat);
     return recorder.add(index, row, /*interrupted=*/false);
   }
-  if (Result<void> begun = recorder.beginCase(index); !begun)
-    return begun;
+  ATTN_TRY(recorder.beginCase(index));
   beginCase(recorder.journalFile(), index, labelOf(item));
   Row row = runner.run(item);
   describe(row, item, repeat);
@@ -86,8 +87,7 @@ Result<void> attn::bench::runCases(const Config &config,
   if (recorder.outputs() && !recorder.isResumed())
     ceilings =
         measureCeilings(device, config.types, ceilingSizes(device.target()));
-  if (Result<void> begun = recorder.begin(ceilings); !begun)
-    return begun;
+  ATTN_TRY(recorder.begin(ceilings));
   BackendOptions options;
   options.schedules = config.schedules;
   options.exact = config.exact;
@@ -109,10 +109,7 @@ Result<void> attn::bench::runCases(const Config &config,
     if (recorder.has(i))
       continue;
     progress.start(i, cases[i]);
-    if (Result<void> measured =
-            measureCase(runner, cases[i], i, repeats[i], recorder);
-        !measured)
-      return measured;
+    ATTN_TRY(measureCase(runner, cases[i], i, repeats[i], recorder));
     progress.finish();
   }
   std::string versions;

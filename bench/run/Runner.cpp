@@ -8,6 +8,8 @@
 #include "references/Check.h"
 #include "support/Interrupt.h"
 
+#include "attn/Support/Try.h"
+
 #include <algorithm>
 #include <chrono>
 #include <cmath>
@@ -87,10 +89,8 @@ void Runner::onPass(const char *verb, const Backend &backend, Pass pass) {
 /// Runs a pass, the results of which were `poisoned`, and waits for its end.
 Result<void> Runner::runOnce(Backend &backend, Pass pass,
                              const Result<void> &poisoned) {
-  if (!poisoned)
-    return poisoned;
-  if (Result<void> ran = backend.run(pass); !ran)
-    return ran;
+  ATTN_TRY(poisoned);
+  ATTN_TRY(backend.run(pass));
   return device.synchronize();
 }
 

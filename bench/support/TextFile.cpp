@@ -3,6 +3,8 @@
 
 #include "support/Output.h"
 
+#include "attn/Support/Try.h"
+
 #include <cerrno>
 #include <cstdio>
 #include <cstdlib>
@@ -74,26 +76,24 @@ Result<int> attn::bench::openStream(const Destination &place) {
 }
 
 Result<void> attn::bench::checkWritable(const std::string &path) {
-  Result<Destination> place = destinationOf(path);
-  if (!place)
-    return Error{place.error()};
+  ATTN_TRY_ASSIGN(Destination place, destinationOf(path));
   int descriptor = -1;
-  if (place->descriptor >= 0) {
-    int flags = fcntl(place->descriptor, F_GETFL);
+  if (place.descriptor >= 0) {
+    int flags = fcntl(place.descriptor, F_GETFL);
     if (flags >= 0 && (flags & O_ACCMODE) != O_RDONLY)
       return {};
     errno = EBADF;
-  } else if (place->isRegular) {
-    const char *name = place->path.c_str();
+  } else if (place.isRegular) {
+    const char *name = place.path.c_str();
     descriptor = ::open(name,
-                        place->exists ? O_WRONLY | O_APPEND | O_CLOEXEC
-                                      : O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC,
+                        place.exists ? O_WRONLY | O_APPEND | O_CLOEXEC
+                                     : O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC,
                         0666);
-    if (descriptor >= 0 && !place->exists)
+    if (descriptor >= 0 && !place.exists)
       ::unlink(name);
-  } else if (std::error_code code; fs::is_directory(place->path, code)) {
+  } else if (std::error_code code; fs::is_directory(place.path, code)) {
     errno = EISDIR;
-  } else if (access(place->path.c_str(), W_OK) == 0) {
+  } else if (access(place.path.c_str(), W_OK) == 0) {
     return {}; // opening a pipe would wait for who reads it
   }
   if (descriptor < 0)
@@ -158,17 +158,13 @@ static bool replace(const std::string &path, const std::string &text) {
 
 Result<void> attn::bench::writeFile(const std::string &path,
                                     const std::string &text) {
-  Result<Destination> place = destinationOf(path);
-  if (!place)
-    return Error{place.error()};
+  ATTN_TRY_ASSIGN(Destination place, destinationOf(path));
   bool written = false;
-  if (place->isRegular) {
-    written = replace(place->path, text);
+  if (place.isRegular) {
+    written = replace(place.path, text);
   } else {
-    Result<int> stream = openStream(*place);
-    if (!stream)
-      return Error{stream.error()};
-    written = writeAndClose(*stream, text);
+    ATTN_TRY_ASSIGN(int stream, openStream(place));
+    written = writeAndClose(stream, text);
   }
   if (!written)
     return fileError("write", path);

@@ -2,6 +2,8 @@
 #include "KernelImpl.h"
 #include "TilesImpl.h"
 
+#include "attn/Support/Try.h"
+
 #include <limits>
 
 using namespace attn;
@@ -92,20 +94,15 @@ Result<void> attn::checkOperands(const KernelSpec &spec,
   const std::pair<const char *, const TensorView &> views[] = {
       {"query", a.query}, {"key", a.key}, {"value", a.value}, {"out", a.out}};
   for (auto [name, view] : views)
-    if (Result<void> fine = checkView(name, view, spec.type); !fine)
-      return fine;
-  if (Result<void> fine = checkShapes(spec, a); !fine)
-    return fine;
+    ATTN_TRY(checkView(name, view, spec.type));
+  ATTN_TRY(checkShapes(spec, a));
   return checkCaptures(captures, a.captures);
 }
 
 Result<void> attn::checkArguments(const AttentionKernel::Impl &kernel,
                                   const KernelArguments &a) {
-  if (Result<void> fine =
-          checkOperands(kernel.spec, kernel.captures,
-                        {a.query, a.key, a.value, a.captures, a.out});
-      !fine)
-    return fine;
+  ATTN_TRY(checkOperands(kernel.spec, kernel.captures,
+                         {a.query, a.key, a.value, a.captures, a.out}));
   bool rows = a.query.sizes[0] && a.query.sizes[1] && a.query.sizes[2];
   if (kernel.spec.lse && rows && !a.lse)
     return Error{"expects memory for 'lse', got null"};

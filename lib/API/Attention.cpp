@@ -2,6 +2,8 @@
 #include "CaptureViews.h"
 #include "KernelImpl.h"
 
+#include "attn/Support/Try.h"
+
 #include <chrono>
 
 using namespace attn;
@@ -33,8 +35,7 @@ Result<AttentionKernel> AttentionKernel::compile(const Mod &mod,
   auto start = std::chrono::steady_clock::now();
   AttentionImpl impl = spec.target == Target::CPU ? createCPUKernel(mod, spec)
                                                   : createCUDAKernel(mod, spec);
-  if (!impl)
-    return Error{impl.error()};
+  ATTN_TRY(impl);
   (*impl)->spec = spec;
   (*impl)->captures = mod.captures();
   std::chrono::duration<double> time = std::chrono::steady_clock::now() - start;
@@ -83,8 +84,7 @@ Result<void> AttentionKernel::run(const TensorView &query,
                             out,   lse, stream, nullptr};
   if (pimpl->finder)
     arguments.tiles = tiles;
-  if (Result<void> fine = checkArguments(*pimpl, arguments); !fine)
-    return fine;
+  ATTN_TRY(checkArguments(*pimpl, arguments));
   if (key.sizes[2] == 0)
     return pimpl->writeEmptyRows(arguments);
   return pimpl->run(arguments);
@@ -112,8 +112,7 @@ Result<SoftmaxKernel> SoftmaxKernel::compile(const Mod &mod, Target target,
   SoftmaxImpl impl = target == Target::CPU
                          ? createCPUSoftmax(mod, scoreType, probabilityType)
                          : createCUDASoftmax(mod, scoreType, probabilityType);
-  if (!impl)
-    return Error{impl.error()};
+  ATTN_TRY(impl);
   SoftmaxKernel kernel;
   kernel.pimpl = *impl;
   return kernel;

@@ -12,6 +12,7 @@
 #include "TilesImpl.h"
 
 #include "attn/Pipelines/CPU.h"
+#include "attn/Support/Try.h"
 
 #include "mlir/Pass/PassManager.h"
 
@@ -32,8 +33,8 @@ struct CPUKernel : public AttentionKernel::Impl {
 
   Result<void> run(const KernelArguments &arguments) const override;
   Result<void> prepare(const ProblemSizes *) const override {
-    Result<const Code *> code = codeFor(spec.stridedCaptures);
-    return code ? Result<void>() : Error{code.error()};
+    ATTN_TRY(codeFor(spec.stridedCaptures));
+    return {};
   }
   Result<void> writeEmptyRows(const KernelArguments &arguments) const override;
   Result<const Code *> codeFor(bool stridedCaptures) const;
@@ -47,32 +48,26 @@ struct CPUKernel : public AttentionKernel::Impl {
 /// The module as LLVM gets it. The caller holds the mod's mutex.
 static Result<KernelModule> lower(const Mod &mod, const KernelSpec &spec,
                                   bool stridedCaptures) {
-  Result<HostVectors> vectors = hostVectors();
-  if (!vectors)
-    return Error{vectors.error()};
-  Result<KernelModule> kernel = buildKernelModule(mod, spec, "cpu");
-  if (!kernel)
-    return kernel;
+  ATTN_TRY_ASSIGN(HostVectors vectors, hostVectors());
+  ATTN_TRY_ASSIGN(KernelModule kernel, buildKernelModule(mod, spec, "cpu"));
   Result<void> lowered = mod.impl().collect("cannot be compiled", [&] {
     mlir::PassManager pm(&mod.impl().context);
     mlir::attn::CPUPipelineOptions options;
-    options.lanes = vectors->lanes;
-    options.registers = vectors->registers;
+    options.lanes = vectors.lanes;
+    options.registers = vectors.registers;
     options.stridedCaptures = stridedCaptures;
     mlir::attn::buildCPUPipeline(pm, options);
-    return pm.run(*kernel->module);
+    return pm.run(*kernel.module);
   });
-  if (!lowered)
-    return Error{lowered.error()};
+  ATTN_TRY(lowered);
   return kernel;
 }
 
 static Result<Code> compileCode(const KernelModule &kernel) {
   std::string name = KernelModule::function;
-  auto jit = Jit::compile(*kernel.module, {name, name + "_tasks"});
-  if (!jit)
-    return Error{jit.error()};
-  return Code{*jit, signatureIn(*kernel.module, name)};
+  ATTN_TRY_ASSIGN(auto jit,
+                  Jit::compile(*kernel.module, {name, name + "_tasks"}));
+  return Code{jit, signatureIn(*kernel.module, name)};
 }
 
 Result<const Code *> CPUKernel::codeFor(bool stridedCaptures) const {
@@ -80,39 +75,28 @@ Result<const Code *> CPUKernel::codeFor(bool stridedCaptures) const {
   std::optional<Code> &code = codes[stridedCaptures];
   if (!code) {
     std::lock_guard<std::mutex> modLock(mod.impl().mutex);
-    Result<KernelModule> kernel = lower(mod, spec, stridedCaptures);
-    if (!kernel)
-      return Error{kernel.error()};
-    Result<Code> compiled = compileCode(*kernel);
-    if (!compiled)
-      return Error{compiled.error()};
-    code = std::move(*compiled);
+    ATTN_TRY_ASSIGN(KernelModule kernel, lower(mod, spec, stridedCaptures));
+    ATTN_TRY_ASSIGN(code, compileCode(kernel));
   }
   return &*code;
 }
 
 Result<void> CPUKernel::run(const KernelArguments &a) const {
-  Result<const Code *> code =
-      codeFor(spec.stridedCaptures || !haveUnitStrides(a.captures));
-  if (!code)
-    return Error{code.error()};
+  ATTN_TRY_ASSIGN(const Code *code, codeFor(spec.stridedCaptures ||
+                                            !haveUnitStrides(a.captures)));
   Bindings bindings = bindingsOf(*this, a);
   TileLists own;
   if (finder) {
-    Result<const TileLists *> found = listsFor(*finder, a, own);
-    if (!found)
-      return Error{found.error()};
-    (*found)->impl().arguments.bind(bindings);
+    ATTN_TRY_ASSIGN(const TileLists *found, listsFor(*finder, a, own));
+    found->impl().arguments.bind(bindings);
   }
-  Result<TaskCall> call = TaskCall::bind((*code)->signature, bindings);
-  if (!call)
-    return Error{call.error()};
-  const Jit &jit = *(*code)->jit;
+  ATTN_TRY_ASSIGN(TaskCall call, TaskCall::bind(code->signature, bindings));
+  const Jit &jit = *code->jit;
   int64_t tasks = 0;
-  jit.function(1)(call->argumentsOfCount(tasks).data());
+  jit.function(1)(call.argumentsOfCount(tasks).data());
   Jit::Function compute = jit.function(0);
   hostThreads().run(tasks, [&](int64_t task, unsigned) {
-    compute(call->argumentsOf(task).data());
+    compute(call.argumentsOf(task).data());
   });
   return {};
 }
@@ -136,30 +120,24 @@ Result<void> CPUKernel::writeEmptyRows(const KernelArguments &a) const {
 
 Result<void> attn::checkCPUKernel(const Mod &mod, const KernelSpec &spec) {
   std::lock_guard<std::mutex> lock(mod.impl().mutex);
-  Result<KernelModule> kernel = lower(mod, spec, spec.stridedCaptures);
-  return kernel ? Result<void>() : Error{kernel.error()};
+  ATTN_TRY(lower(mod, spec, spec.stridedCaptures));
+  return {};
 }
 
 AttentionImpl attn::createCPUKernel(const Mod &mod, const KernelSpec &spec) {
   std::unique_lock<std::mutex> lock(mod.impl().mutex);
-  Result<KernelModule> kernel = lower(mod, spec, spec.stridedCaptures);
-  if (!kernel)
-    return Error{kernel.error()};
-  Result<Code> code = compileCode(*kernel);
-  if (!code)
-    return Error{code.error()};
+  ATTN_TRY_ASSIGN(KernelModule kernel, lower(mod, spec, spec.stridedCaptures));
+  ATTN_TRY_ASSIGN(Code code, compileCode(kernel));
   auto impl = std::make_shared<CPUKernel>(mod);
   impl->spec = spec;
-  impl->codes[spec.stridedCaptures] = std::move(*code);
-  impl->schedule = kernel->schedule;
-  impl->queryTile = kernel->queryTile, impl->keyTile = kernel->keyTile;
+  impl->codes[spec.stridedCaptures] = std::move(code);
+  impl->schedule = kernel.schedule;
+  impl->queryTile = kernel.queryTile, impl->keyTile = kernel.keyTile;
   if (takes(impl->codes[spec.stridedCaptures]->signature, Role::ListOrder)) {
     lock.unlock();
-    Result<TileFinder> finder =
-        TileFinder::compile(mod, Target::CPU, impl->queryTile, impl->keyTile);
-    if (!finder)
-      return Error{finder.error()};
-    impl->finder = std::move(*finder);
+    ATTN_TRY_ASSIGN(
+        impl->finder,
+        TileFinder::compile(mod, Target::CPU, impl->queryTile, impl->keyTile));
   }
   return std::shared_ptr<AttentionKernel::Impl>(impl);
 }

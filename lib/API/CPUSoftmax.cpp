@@ -7,6 +7,7 @@
 
 #include "attn/Conversion/Passes.h"
 #include "attn/Pipelines/CPU.h"
+#include "attn/Support/Try.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Pass/PassManager.h"
@@ -99,8 +100,7 @@ Result<void> CPUSoftmax::run(const void *scores, void *probabilities, void *lse,
                              int64_t queries, int64_t keys, double scale,
                              const std::vector<CaptureView> &views,
                              void *) const {
-  if (Result<void> fine = checkCaptures(captures, views); !fine)
-    return fine;
+  ATTN_TRY(checkCaptures(captures, views));
   constexpr int64_t rowsPerTask = 32;
   int64_t rows = count * queries;
   ThreadPool &threads = hostThreads();
@@ -122,28 +122,23 @@ Result<void> CPUSoftmax::run(const void *scores, void *probabilities, void *lse,
 
 SoftmaxImpl attn::createCPUSoftmax(const Mod &mod, ElementType scoreType,
                                    ElementType probabilityType) {
-  Result<HostVectors> vectors = hostVectors();
-  if (!vectors)
-    return Error{vectors.error()};
+  ATTN_TRY_ASSIGN(HostVectors vectors, hostVectors());
   std::lock_guard<std::mutex> lock(mod.impl().mutex);
   mlir::OwningOpRef<mlir::ModuleOp> module =
       buildSoftmaxModule(mod, scoreType, probabilityType);
   Result<void> lowered = mod.impl().collect("cannot be compiled", [&] {
     mlir::PassManager pm(&mod.impl().context);
     mlir::attn::LinalgToVectorLoopsPassOptions loops;
-    loops.width = 2 * vectors->lanes;
+    loops.width = 2 * vectors.lanes;
     pm.addNestedPass<mlir::func::FuncOp>(
         mlir::attn::createLinalgToVectorLoopsPass(loops));
     mlir::attn::buildLowerToLLVMPipeline(pm);
     return pm.run(*module);
   });
-  if (!lowered)
-    return Error{lowered.error()};
-  auto jit = Jit::compile(*module, {"softmax_row"});
-  if (!jit)
-    return Error{jit.error()};
+  ATTN_TRY(lowered);
+  ATTN_TRY_ASSIGN(auto jit, Jit::compile(*module, {"softmax_row"}));
   auto impl = std::make_shared<CPUSoftmax>();
-  impl->jit = *jit;
+  impl->jit = jit;
   impl->captures = mod.captures();
   impl->scoreType = scoreType;
   impl->probabilityType = probabilityType;

@@ -6,6 +6,7 @@
 #include "TilesImpl.h"
 
 #include "attn/Pipelines/CPU.h"
+#include "attn/Support/Try.h"
 
 #include "mlir/Pass/PassManager.h"
 
@@ -23,15 +24,14 @@ struct HostTileMemory final : TileMemory {
 struct CPUTileCode final : TileCode {
   Result<void> run(size_t number, int64_t tasks, Bindings &bindings,
                    void *) const override {
-    Result<TaskCall> call = TaskCall::bind(signatures[number], bindings);
-    if (!call)
-      return Error{call.error()};
+    ATTN_TRY_ASSIGN(TaskCall call,
+                    TaskCall::bind(signatures[number], bindings));
     Jit::Function function = jit->function(number);
     // Most tasks take less time than a turn of the pool.
     int64_t batch = std::max<int64_t>(1, tasks / 4096);
     hostThreads().run((tasks + batch - 1) / batch, [&](int64_t turn, unsigned) {
       int64_t task = turn * batch;
-      std::vector<void *> own = call->argumentsOf(task);
+      std::vector<void *> own = call.argumentsOf(task);
       for (int64_t end = std::min(tasks, task + batch); task < end; ++task)
         function(own.data());
     });
@@ -72,13 +72,10 @@ struct CPUTileFinder final : TileFinder::Impl {
       mlir::attn::buildCPUTileListsPipeline(pm, functions);
       return pm.run(module);
     });
-    if (!lowered)
-      return Error{lowered.error()};
-    auto jit = Jit::compile(module, names);
-    if (!jit)
-      return Error{jit.error()};
+    ATTN_TRY(lowered);
+    ATTN_TRY_ASSIGN(auto jit, Jit::compile(module, names));
     auto code = std::make_shared<CPUTileCode>();
-    code->jit = *jit;
+    code->jit = jit;
     for (const std::string &name : names)
       code->signatures.push_back(signatureIn(module, name));
     return std::shared_ptr<TileCode>(code);

@@ -3,6 +3,7 @@
 
 #include "ModImpl.h"
 #include "attn/Pipelines/GPU.h"
+#include "attn/Support/Try.h"
 #include "attn/Target/PTX/EmitPTX.h"
 
 #include "mlir/Dialect/GPU/IR/GPUDialect.h"
@@ -29,7 +30,6 @@ Result<KernelImage> attn::compileCUDAImage(const Mod &mod,
     image = std::move(*made);
     return mlir::success();
   });
-  if (!lowered)
-    return Error{lowered.error()};
+  ATTN_TRY(lowered);
   return image;
 }

@@ -16,6 +16,7 @@
 #include "attn/Dialect/Attn/IR/KernelSignature.h"
 #include "attn/Pipelines/GPU.h"
 #include "attn/Runtime/LoadedKernel.h"
+#include "attn/Support/Try.h"
 
 #include "mlir/Pass/PassManager.h"
 
@@ -64,49 +65,40 @@ KernelSpec specOf(const KernelSpec &spec, const Choice &choice) {
 /// The module with its tiles lowered. The caller holds the mod's mutex.
 Result<KernelModule> lower(const Mod &mod, const KernelSpec &spec,
                            const Choice &choice) {
-  Result<KernelModule> kernel =
-      buildKernelModule(mod, specOf(spec, choice), choice.target());
-  if (!kernel)
-    return kernel;
+  ATTN_TRY_ASSIGN(
+      KernelModule kernel,
+      buildKernelModule(mod, specOf(spec, choice), choice.target()));
   Result<void> lowered = mod.impl().collect("cannot be compiled", [&] {
     mlir::PassManager pm(&mod.impl().context);
     mlir::attn::GPUPipelineOptions options;
     options.target = choice.target();
     options.stridedCaptures = choice.stridedCaptures;
     mlir::attn::buildGPUTilePipeline(pm, options);
-    return pm.run(*kernel->module);
+    return pm.run(*kernel.module);
   });
-  if (!lowered)
-    return Error{lowered.error()};
+  ATTN_TRY(lowered);
   return kernel;
 }
 
 Result<Variant> compileVariant(const Mod &mod, const KernelSpec &spec,
                                const Choice &choice) {
   std::unique_lock<std::mutex> lock(mod.impl().mutex);
-  Result<KernelModule> kernel = lower(mod, spec, choice);
-  if (!kernel)
-    return Error{kernel.error()};
-  Result<KernelImage> image = compileCUDAImage(
-      mod, *kernel->module, spec.exact || spec.type == ElementType::F32,
-      choice.target());
-  if (!image)
-    return Error{image.error()};
+  ATTN_TRY_ASSIGN(KernelModule kernel, lower(mod, spec, choice));
+  ATTN_TRY_ASSIGN(KernelImage image,
+                  compileCUDAImage(mod, *kernel.module,
+                                   spec.exact || spec.type == ElementType::F32,
+                                   choice.target()));
   lock.unlock();
-  Result<std::vector<cuda::LoadedKernel>> loaded =
-      cuda::LoadedKernel::load(*image);
-  if (!loaded)
-    return Error{loaded.error()};
+  ATTN_TRY_ASSIGN(std::vector<cuda::LoadedKernel> loaded,
+                  cuda::LoadedKernel::load(image));
   Variant variant;
-  variant.code = std::move(loaded->front());
-  variant.plan = std::move(kernel->plan);
+  variant.code = std::move(loaded.front());
+  variant.plan = std::move(kernel.plan);
   const KernelEntry &entry = variant.entry();
   if (takes(entry.signature, Role::ListOrder)) {
-    Result<TileFinder> finder =
-        TileFinder::compile(mod, Target::CUDA, entry.queryTile, entry.keyTile);
-    if (!finder)
-      return Error{finder.error()};
-    variant.finder = std::move(*finder);
+    ATTN_TRY_ASSIGN(
+        variant.finder,
+        TileFinder::compile(mod, Target::CUDA, entry.queryTile, entry.keyTile));
   }
   return variant;
 }
@@ -124,11 +116,9 @@ bool isAligned(const TensorView &view) {
 
 /// Whether this GPU and its driver run code for sm_90a (PTX 8.6: CUDA 12.7).
 Result<bool> runsSM90a(cuda::Device device) {
-  Result<cuda::DeviceInfo> info = cuda::deviceInfo(device);
-  if (!info)
-    return Error{info.error()};
-  return info->computeMajor == 9 && info->computeMinor == 0 &&
-         info->driverVersion >= 12070;
+  ATTN_TRY_ASSIGN(cuda::DeviceInfo info, cuda::deviceInfo(device));
+  return info.computeMajor == 9 && info.computeMinor == 0 &&
+         info.driverVersion >= 12070;
 }
 
 struct CUDAKernel : public AttentionKernel::Impl {
@@ -158,16 +148,11 @@ struct CUDAKernel : public AttentionKernel::Impl {
 
 /// Whether what is enqueued now becomes a graph.
 Result<bool> isCapturing(void *stream) {
-  Result<const cuda::Driver *> driver = cuda::driver();
-  if (!driver)
-    return Error{driver.error()};
+  ATTN_TRY_ASSIGN(const cuda::Driver *driver, cuda::driver());
   cuda::CaptureStatus status = 0;
-  if (Result<void> known =
-          (*driver)->check((*driver)->streamIsCapturing(
-                               static_cast<cuda::Stream>(stream), &status),
-                           "cuStreamIsCapturing");
-      !known)
-    return Error{known.error()};
+  ATTN_TRY(driver->check(
+      driver->streamIsCapturing(static_cast<cuda::Stream>(stream), &status),
+      "cuStreamIsCapturing"));
   return status != 0;
 }
 
@@ -180,18 +165,14 @@ Result<const Variant *> CUDAKernel::variantFor(const Choice &choice,
   if (found != variants.end())
     return &found->second;
   if (stream) {
-    Result<bool> capturing = isCapturing(stream);
-    if (!capturing)
-      return Error{capturing.error()};
-    if (*capturing)
+    ATTN_TRY_ASSIGN(bool capturing, isCapturing(stream));
+    if (capturing)
       return Error{"expects AttentionKernel::prepare() for these sizes and "
                    "this memory before a stream capture: the kernel is not "
                    "compiled yet"};
   }
-  Result<Variant> compiled = compileVariant(mod, spec, choice);
-  if (!compiled)
-    return Error{compiled.error()};
-  return &(variants[choice] = std::move(*compiled));
+  ATTN_TRY_ASSIGN(Variant compiled, compileVariant(mod, spec, choice));
+  return &(variants[choice] = std::move(compiled));
 }
 
 /// The first of the plan whose guard holds.
@@ -214,9 +195,7 @@ Result<void> CUDAKernel::prepare(const ProblemSizes *sizes) const {
   for (const std::string &schedule : schedules) {
     Choice choice = best;
     choice.schedule = schedule;
-    Result<const Variant *> variant = variantFor(choice, nullptr);
-    if (!variant)
-      return Error{variant.error()};
+    ATTN_TRY(variantFor(choice, nullptr));
   }
   return {};
 }
@@ -230,17 +209,13 @@ Result<Bindings> CUDAKernel::bindingsFor(const Variant &variant,
     return bindings;
   // Finding them takes memory.
   if (a.stream && !hasListsFor(*variant.finder, a)) {
-    Result<bool> capturing = isCapturing(a.stream);
-    if (!capturing)
-      return Error{capturing.error()};
-    if (*capturing)
+    ATTN_TRY_ASSIGN(bool capturing, isCapturing(a.stream));
+    if (capturing)
       return Error{"expects lists of tiles (AttentionKernel::findTiles) for a "
                    "launch in a stream capture"};
   }
-  Result<const TileLists *> found = listsFor(*variant.finder, a, own);
-  if (!found)
-    return Error{found.error()};
-  (*found)->impl().arguments.bind(bindings);
+  ATTN_TRY_ASSIGN(const TileLists *found, listsFor(*variant.finder, a, own));
+  found->impl().arguments.bind(bindings);
   return bindings;
 }
 
@@ -266,34 +241,24 @@ Result<void> CUDAKernel::run(const KernelArguments &a) const {
       scheduleFor({a.query.sizes[0], a.query.sizes[1], a.query.sizes[2],
                    a.key.sizes[2], multiprocessors});
   if (best.sm90a && aligned) {
-    Result<const Variant *> variant = variantFor(choice, a.stream);
-    if (!variant)
-      return Error{variant.error()};
-    Result<Bindings> bindings = bindingsFor(**variant, a, own);
-    if (!bindings)
-      return Error{bindings.error()};
+    ATTN_TRY_ASSIGN(const Variant *variant, variantFor(choice, a.stream));
+    ATTN_TRY_ASSIGN(Bindings bindings, bindingsFor(*variant, a, own));
     // The copy engine may not take a tensor.
-    if (Result<BoundParameters> bound = (*variant)->code.bind(*bindings))
-      return launch(**variant, a, *bound);
+    if (Result<BoundParameters> bound = variant->code.bind(bindings))
+      return launch(*variant, a, *bound);
   }
   if (best.sm90a || (aligned != best.aligned && spec.schedule.empty()))
     choice.schedule.clear();
   choice.sm90a = false;
-  Result<const Variant *> variant = variantFor(choice, a.stream);
-  if (!variant)
-    return Error{variant.error()};
-  Result<Bindings> bindings = bindingsFor(**variant, a, own);
-  if (!bindings)
-    return Error{bindings.error()};
-  Result<BoundParameters> bound = (*variant)->code.bind(*bindings);
-  return bound ? launch(**variant, a, *bound) : Error{bound.error()};
+  ATTN_TRY_ASSIGN(const Variant *variant, variantFor(choice, a.stream));
+  ATTN_TRY_ASSIGN(Bindings bindings, bindingsFor(*variant, a, own));
+  ATTN_TRY_ASSIGN(BoundParameters bound, variant->code.bind(bindings));
+  return launch(*variant, a, bound);
 }
 
 Result<void> CUDAKernel::writeEmptyRows(const KernelArguments &a) const {
-  Result<const cuda::Driver *> driver = cuda::driver();
-  if (!driver)
-    return Error{driver.error()};
-  const cuda::Driver &cu = **driver;
+  ATTN_TRY_ASSIGN(const cuda::Driver *driver, cuda::driver());
+  const cuda::Driver &cu = *driver;
   cuda::ContextScope scope(context);
   auto stream = static_cast<cuda::Stream>(a.stream);
   auto [batches, heads, queries, channels] = a.out.sizes;
@@ -311,12 +276,9 @@ Result<void> CUDAKernel::writeEmptyRows(const KernelArguments &a) const {
         int64_t row =
             b * a.out.strides[0] + h * a.out.strides[1] + q * a.out.strides[2];
         auto to = reinterpret_cast<cuda::DevicePointer>(a.out.data);
-        Result<void> cleared =
-            cu.check(cu.memsetD2D8Async(to + row * width, pitch, 0, bytes,
-                                        height, stream),
-                     "cuMemsetD2D8Async");
-        if (!cleared)
-          return cleared;
+        ATTN_TRY(cu.check(cu.memsetD2D8Async(to + row * width, pitch, 0, bytes,
+                                             height, stream),
+                          "cuMemsetD2D8Async"));
       }
   if (!a.lse)
     return {};
@@ -331,16 +293,12 @@ Result<void> CUDAKernel::writeEmptyRows(const KernelArguments &a) const {
 /// GPU cannot run.
 static Result<bool> choosesSM90a(const Mod &mod, const KernelSpec &spec,
                                  cuda::Device device) {
-  Result<bool> sm90a = runsSM90a(device);
-  if (!sm90a)
-    return Error{sm90a.error()};
+  ATTN_TRY_ASSIGN(bool sm90a, runsSM90a(device));
   if (!spec.schedule.empty()) {
-    Result<bool> producers = scheduleHasProducers(mod, spec.schedule);
+    ATTN_TRY_ASSIGN(bool producers, scheduleHasProducers(mod, spec.schedule));
     if (!producers)
-      return Error{producers.error()};
-    if (!*producers)
       return false;
-    if (!*sm90a || spec.portable)
+    if (!sm90a || spec.portable)
       return Error{"expects a schedule without producers: only GPUs of compute "
                    "capability 9.0 run those"};
     if (!spec.aligned || spec.type == ElementType::F32)
@@ -348,7 +306,7 @@ static Result<bool> choosesSM90a(const Mod &mod, const KernelSpec &spec,
                    "do not start at multiples of 16 bytes"};
     return true;
   }
-  return *sm90a && !spec.portable && spec.aligned &&
+  return sm90a && !spec.portable && spec.aligned &&
          spec.type != ElementType::F32;
 }
 
@@ -369,65 +327,47 @@ static Result<cuda::Context> contextOf(const KernelSpec &spec) {
 }
 
 Result<void> attn::checkCUDAKernel(const Mod &mod, const KernelSpec &given) {
-  Result<cuda::Context> context = contextOf(given);
-  if (!context)
-    return Error{context.error()};
-  cuda::ContextScope scope(*context);
-  Result<cuda::Device> device = cuda::currentDevice();
-  if (!device)
-    return Error{device.error()};
+  ATTN_TRY_ASSIGN(cuda::Context context, contextOf(given));
+  cuda::ContextScope scope(context);
+  ATTN_TRY_ASSIGN(cuda::Device device, cuda::currentDevice());
   KernelSpec spec = withAlignment(given);
-  Result<bool> sm90a = choosesSM90a(mod, spec, *device);
-  if (!sm90a)
-    return Error{sm90a.error()};
-  Result<cuda::DeviceInfo> info = cuda::deviceInfo(*device);
-  if (!info)
-    return Error{info.error()};
+  ATTN_TRY_ASSIGN(bool sm90a, choosesSM90a(mod, spec, device));
+  ATTN_TRY_ASSIGN(cuda::DeviceInfo info, cuda::deviceInfo(device));
   std::lock_guard<std::mutex> lock(mod.impl().mutex);
-  Result<KernelModule> kernel = lower(
-      mod, spec, {*sm90a, spec.aligned, spec.stridedCaptures, spec.schedule});
-  if (!kernel)
-    return Error{kernel.error()};
+  ATTN_TRY_ASSIGN(
+      KernelModule kernel,
+      lower(mod, spec,
+            {sm90a, spec.aligned, spec.stridedCaptures, spec.schedule}));
   int64_t bytes = 0;
-  kernel->module->walk([&](mlir::Operation *op) {
+  kernel.module->walk([&](mlir::Operation *op) {
     if (auto func = mlir::dyn_cast<mlir::FunctionOpInterface>(op))
       bytes = std::max(bytes, mlir::attn::sharedBytesOf(func));
   });
-  if (bytes > info->maxSharedBytes)
+  if (bytes > info.maxSharedBytes)
     return Error{"the kernel needs " + std::to_string(bytes) +
                  " bytes of shared memory per block, this GPU has " +
-                 std::to_string(info->maxSharedBytes)};
+                 std::to_string(info.maxSharedBytes)};
   return {};
 }
 
 AttentionImpl attn::createCUDAKernel(const Mod &mod, const KernelSpec &spec) {
-  Result<cuda::Context> context = contextOf(spec);
-  if (!context)
-    return Error{context.error()};
-  cuda::ContextScope scope(*context);
-  Result<cuda::Device> device = cuda::currentDevice();
-  if (!device)
-    return Error{device.error()};
+  ATTN_TRY_ASSIGN(cuda::Context context, contextOf(spec));
+  cuda::ContextScope scope(context);
+  ATTN_TRY_ASSIGN(cuda::Device device, cuda::currentDevice());
   auto impl = std::make_shared<CUDAKernel>(mod);
   impl->context = cuda::currentContext();
   impl->spec = withAlignment(spec);
-  Result<bool> sm90a = choosesSM90a(mod, impl->spec, *device);
-  if (!sm90a)
-    return Error{sm90a.error()};
-  impl->best = {*sm90a, impl->spec.aligned, spec.stridedCaptures, {}};
-  Result<cuda::DeviceInfo> info = cuda::deviceInfo(*device);
-  if (!info)
-    return Error{info.error()};
-  impl->multiprocessors = info->multiprocessors;
+  ATTN_TRY_ASSIGN(bool sm90a, choosesSM90a(mod, impl->spec, device));
+  impl->best = {sm90a, impl->spec.aligned, spec.stridedCaptures, {}};
+  ATTN_TRY_ASSIGN(cuda::DeviceInfo info, cuda::deviceInfo(device));
+  impl->multiprocessors = info.multiprocessors;
   // The kernel for any launch, whose schedule is known behind it.
   Choice choice = impl->best;
   choice.schedule = spec.schedule;
-  Result<Variant> compiled = compileVariant(mod, impl->spec, choice);
-  if (!compiled)
-    return Error{compiled.error()};
-  impl->plan = compiled->plan;
+  ATTN_TRY_ASSIGN(Variant compiled, compileVariant(mod, impl->spec, choice));
+  impl->plan = compiled.plan;
   choice.schedule = impl->plan.back().schedule;
-  const Variant &variant = impl->variants[choice] = std::move(*compiled);
+  const Variant &variant = impl->variants[choice] = std::move(compiled);
   const KernelEntry &entry = variant.entry();
   impl->schedule = entry.schedule;
   impl->finder = variant.finder;

@@ -8,6 +8,7 @@
 #include "attn/Dialect/Attn/IR/Captures.h"
 #include "attn/Dialect/Attn/IR/KernelSignature.h"
 #include "attn/Dialect/Attn/IR/ModProgram.h"
+#include "attn/Support/Try.h"
 
 #include "attn/Runtime/LoadedKernel.h"
 
@@ -248,8 +249,7 @@ struct CUDASoftmax : public api::SoftmaxKernel::Impl {
                         int64_t queries, int64_t keys, double scale,
                         const std::vector<api::CaptureView> &views,
                         void *stream) const override {
-    if (api::Result<void> fine = checkCaptures(captures, views); !fine)
-      return fine;
+    ATTN_TRY(checkCaptures(captures, views));
     int64_t rows = count * queries;
     api::Bindings bindings;
     bindings.memory({Role::Scores}, scores, {rows * keys});
@@ -278,19 +278,15 @@ api::SoftmaxImpl api::createCUDASoftmax(const Mod &mod, ElementType scoreType,
   if (scoreType != ElementType::F32)
     return Error{"expects scores of type f32 on target cuda, got " +
                  std::string(toString(scoreType))};
-  if (Result<cuda::Device> device = cuda::currentDevice(); !device)
-    return Error{device.error()};
+  ATTN_TRY(cuda::currentDevice());
   std::lock_guard<std::mutex> lock(mod.impl().mutex);
   OwningOpRef<ModuleOp> module = buildModule(mod, probabilityType);
-  Result<KernelImage> image = compileCUDAImage(mod, *module, /*exact=*/true);
-  if (!image)
-    return Error{image.error()};
-  Result<std::vector<cuda::LoadedKernel>> loaded =
-      cuda::LoadedKernel::load(*image);
-  if (!loaded)
-    return Error{loaded.error()};
+  ATTN_TRY_ASSIGN(KernelImage image,
+                  compileCUDAImage(mod, *module, /*exact=*/true));
+  ATTN_TRY_ASSIGN(std::vector<cuda::LoadedKernel> loaded,
+                  cuda::LoadedKernel::load(image));
   auto impl = std::make_shared<CUDASoftmax>();
-  impl->code = std::move(loaded->front());
+  impl->code = std::move(loaded.front());
   impl->captures = mod.captures();
   return std::shared_ptr<SoftmaxKernel::Impl>(impl);
 }

@@ -5,6 +5,7 @@
 
 #include "attn/Pipelines/GPU.h"
 #include "attn/Runtime/LoadedKernel.h"
+#include "attn/Support/Try.h"
 
 #include "mlir/Pass/PassManager.h"
 
@@ -35,23 +36,19 @@ struct CUDATileFinder final : TileFinder::Impl {
   Result<std::unique_ptr<TileMemory>> allocate(int64_t bytes) const override {
     cuda::ContextScope scope(context);
     auto memory = std::make_unique<DeviceTileMemory>();
-    Result<cuda::Buffer> buffer = cuda::Buffer::allocate(bytes);
-    if (!buffer)
-      return Error{buffer.error()};
-    memory->buffer = std::move(*buffer);
+    ATTN_TRY_ASSIGN(cuda::Buffer buffer, cuda::Buffer::allocate(bytes));
+    memory->buffer = std::move(buffer);
     memory->data = memory->buffer.data();
     memory->bytes = bytes;
     return std::unique_ptr<TileMemory>(std::move(memory));
   }
 
   Result<void> clear(void *data, int64_t bytes, void *stream) const override {
-    Result<const cuda::Driver *> driver = cuda::driver();
-    if (!driver)
-      return Error{driver.error()};
+    ATTN_TRY_ASSIGN(const cuda::Driver *driver, cuda::driver());
     cuda::ContextScope scope(context);
-    return (*driver)->check(
-        (*driver)->memsetD8Async(reinterpret_cast<cuda::DevicePointer>(data), 0,
-                                 bytes, static_cast<cuda::Stream>(stream)),
+    return driver->check(
+        driver->memsetD8Async(reinterpret_cast<cuda::DevicePointer>(data), 0,
+                              bytes, static_cast<cuda::Stream>(stream)),
         "cuMemsetD8Async");
   }
 
@@ -67,19 +64,15 @@ struct CUDATileFinder final : TileFinder::Impl {
 
   Result<void> copyToHost(void *to, const void *from, int64_t bytes,
                           void *stream) const override {
-    Result<const cuda::Driver *> driver = cuda::driver();
-    if (!driver)
-      return Error{driver.error()};
+    ATTN_TRY_ASSIGN(const cuda::Driver *driver, cuda::driver());
     cuda::ContextScope scope(context);
     auto onStream = static_cast<cuda::Stream>(stream);
-    Result<void> copied = (*driver)->check(
-        (*driver)->memcpyDtoHAsync(
-            to, reinterpret_cast<cuda::DevicePointer>(from), bytes, onStream),
-        "cuMemcpyDtoHAsync");
-    if (!copied)
-      return copied;
-    return (*driver)->check((*driver)->streamSynchronize(onStream),
-                            "cuStreamSynchronize");
+    ATTN_TRY(driver->check(
+        driver->memcpyDtoHAsync(to, reinterpret_cast<cuda::DevicePointer>(from),
+                                bytes, onStream),
+        "cuMemcpyDtoHAsync"));
+    return driver->check(driver->streamSynchronize(onStream),
+                         "cuStreamSynchronize");
   }
 
   TileCodeResult compile(mlir::ModuleOp module, const std::string &functions,
@@ -89,19 +82,15 @@ struct CUDATileFinder final : TileFinder::Impl {
       mlir::attn::buildGPUTileListsPipeline(pm, functions);
       return pm.run(module);
     });
-    if (!lowered)
-      return Error{lowered.error()};
-    Result<KernelImage> image = compileCUDAImage(mod, module, /*exact=*/true);
-    if (!image)
-      return Error{image.error()};
+    ATTN_TRY(lowered);
+    ATTN_TRY_ASSIGN(KernelImage image,
+                    compileCUDAImage(mod, module, /*exact=*/true));
     cuda::ContextScope scope(context);
-    Result<std::vector<cuda::LoadedKernel>> loaded =
-        cuda::LoadedKernel::load(*image);
-    if (!loaded)
-      return Error{loaded.error()};
+    ATTN_TRY_ASSIGN(std::vector<cuda::LoadedKernel> loaded,
+                    cuda::LoadedKernel::load(image));
     auto code = std::make_shared<CUDATileCode>();
     for (const std::string &name : names)
-      for (cuda::LoadedKernel &kernel : *loaded)
+      for (cuda::LoadedKernel &kernel : loaded)
         if (kernel.entry().name == name)
           code->kernels.push_back(kernel);
     return std::shared_ptr<TileCode>(code);
@@ -112,8 +101,7 @@ struct CUDATileFinder final : TileFinder::Impl {
 
 Result<std::shared_ptr<TileFinder::Impl>>
 attn::createCUDATileFinder(const Mod &mod) {
-  if (Result<cuda::Device> device = cuda::currentDevice(); !device)
-    return Error{device.error()};
+  ATTN_TRY(cuda::currentDevice());
   auto finder = std::make_shared<CUDATileFinder>(mod);
   finder->context = cuda::currentContext();
   return std::shared_ptr<TileFinder::Impl>(finder);

@@ -3,6 +3,8 @@
 
 #include "KernelImpl.h"
 
+#include "attn/Support/Try.h"
+
 #include <algorithm>
 
 using namespace attn;
@@ -81,7 +83,6 @@ Result<void> attn::checkCaptures(const std::vector<CaptureInfo> &expected,
     return Error{"expects " + std::to_string(expected.size()) +
                  " captures, got " + std::to_string(given.size())};
   for (size_t i = 0; i < given.size(); ++i)
-    if (Result<void> fine = checkCapture(expected[i], given[i]); !fine)
-      return fine;
+    ATTN_TRY(checkCapture(expected[i], given[i]));
   return {};
 }

@@ -4,6 +4,8 @@
 #include "CaptureViews.h"
 #include "KernelImpl.h"
 
+#include "attn/Support/Try.h"
+
 #include <chrono>
 #include <cstring>
 
@@ -16,8 +18,7 @@ Result<GradientKernel> GradientKernel::compile(const Mod &mod,
                  "for GPUs yet"};
   auto start = std::chrono::steady_clock::now();
   GradientImpl impl = createCPUGradients(mod, spec);
-  if (!impl)
-    return Error{impl.error()};
+  ATTN_TRY(impl);
   (*impl)->captures = mod.captures();
   std::chrono::duration<double> time = std::chrono::steady_clock::now() - start;
   (*impl)->compileSeconds = time.count();
@@ -65,8 +66,7 @@ static Result<void> checkGradients(const GradientKernel::Impl &kernel,
                  {"gradKey", a.gradKey, "key", a.key},
                  {"gradValue", a.gradValue, "value", a.value}};
   for (const auto &[name, view, like, wanted] : pairs)
-    if (Result<void> fine = checkLike(name, view, like, wanted); !fine)
-      return fine;
+    ATTN_TRY(checkLike(name, view, like, wanted));
   if (!kernel.spec.lse && a.gradLse)
     return Error{"expects no 'gradLse': the kernel was compiled without it"};
   if (rowsOf(a.query) == 0)
@@ -93,13 +93,13 @@ static void writeZeros(const TensorView &view) {
 }
 
 static Bindings bindGradients(const GradientKernel::Impl &kernel,
-                           const GradientArguments &a, float *delta) {
+                              const GradientArguments &a, float *delta) {
   Bindings bindings;
   const std::pair<Role, const TensorView &> tensors[] = {
-      {Role::Query, a.query},         {Role::Key, a.key},
-      {Role::Value, a.value},         {Role::Out, a.out},
-      {Role::GradOut, a.gradOut},     {Role::GradQuery, a.gradQuery},
-      {Role::GradKey, a.gradKey},     {Role::GradValue, a.gradValue}};
+      {Role::Query, a.query},     {Role::Key, a.key},
+      {Role::Value, a.value},     {Role::Out, a.out},
+      {Role::GradOut, a.gradOut}, {Role::GradQuery, a.gradQuery},
+      {Role::GradKey, a.gradKey}, {Role::GradValue, a.gradValue}};
   for (const auto &[role, view] : tensors)
     bindTensor(bindings, role, view);
   std::vector<int64_t> rows{a.query.sizes[0], a.query.sizes[1],
@@ -114,12 +114,8 @@ static Bindings bindGradients(const GradientKernel::Impl &kernel,
 
 Result<void> GradientKernel::run(const GradientArguments &a) const {
   AttentionOperands operands{a.query, a.key, a.value, a.captures, a.out};
-  if (Result<void> fine =
-          checkOperands(pimpl->spec, pimpl->captures, operands);
-      !fine)
-    return fine;
-  if (Result<void> fine = checkGradients(*pimpl, a); !fine)
-    return fine;
+  ATTN_TRY(checkOperands(pimpl->spec, pimpl->captures, operands));
+  ATTN_TRY(checkGradients(*pimpl, a));
   // No pair of positions: no mod is evaluated.
   if (rowsOf(a.query) == 0 || a.key.sizes[2] == 0) {
     for (const TensorView &view : {a.gradQuery, a.gradKey, a.gradValue})

@@ -19,7 +19,6 @@ struct GradientKernel::Impl {
   std::vector<CaptureInfo> captures;
   double compileSeconds = 0;
   std::string schedule;
-  int64_t queryTile = 0, keyTile = 0;
 };
 
 using GradientImpl = Result<std::shared_ptr<GradientKernel::Impl>>;

@@ -3,6 +3,8 @@
 
 #include "CaptureViews.h"
 
+#include "attn/Support/Try.h"
+
 #include <algorithm>
 #include <cstdlib>
 #include <thread>
@@ -35,10 +37,7 @@ Result<TaskCall> TaskCall::bind(const Signature &signature,
   if (call.taskPosition == signature.size())
     return Error{"expects a function that does one task, by its number"};
   bindings.word({Role::Task}, 0);
-  Result<BoundParameters> bound = BoundParameters::bind(signature, bindings);
-  if (!bound)
-    return Error{bound.error()};
-  call.parameters = std::move(*bound);
+  ATTN_TRY_ASSIGN(call.parameters, BoundParameters::bind(signature, bindings));
   return call;
 }
 

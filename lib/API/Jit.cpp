@@ -1,6 +1,7 @@
 // Loads what Target/Object generates for this processor.
 #include "Jit.h"
 
+#include "attn/Support/Try.h"
 #include "attn/Target/Object/EmitObject.h"
 
 #include "llvm/ExecutionEngine/Orc/JITTargetMachineBuilder.h"
@@ -38,24 +39,20 @@ static Result<CPUTarget> createTarget() {
 
 Result<HostVectors> attn::hostVectors() {
   static const Result<HostVectors> vectors = []() -> Result<HostVectors> {
-    Result<CPUTarget> target = createTarget();
-    if (!target)
-      return Error{target.error()};
-    return HostVectors{target->lanes(), target->registers()};
+    ATTN_TRY_ASSIGN(CPUTarget target, createTarget());
+    return HostVectors{target.lanes(), target.registers()};
   }();
   return vectors;
 }
 
 Result<std::shared_ptr<const Jit>>
 Jit::compile(mlir::ModuleOp module, const std::vector<std::string> &names) {
-  Result<CPUTarget> target = createTarget();
-  if (!target)
-    return Error{target.error()};
-  auto object = mlir::attn::emitObject(module, names, *target);
+  ATTN_TRY_ASSIGN(CPUTarget target, createTarget());
+  auto object = mlir::attn::emitObject(module, names, target);
   if (!object)
     return Error{text(object.takeError())};
 
-  JITTargetMachineBuilder here(target->machine().getTargetTriple());
+  JITTargetMachineBuilder here(target.machine().getTargetTriple());
   auto engine = llvm::orc::LLJITBuilder()
                     .setJITTargetMachineBuilder(std::move(here))
                     .create();

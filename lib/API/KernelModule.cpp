@@ -5,6 +5,7 @@
 #include "ModImpl.h"
 #include "attn/Dialect/Attn/IR/KernelSignature.h"
 #include "attn/Dialect/Attn/Transforms/Passes.h"
+#include "attn/Support/Try.h"
 
 #include "mlir/AsmParser/AsmParser.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
@@ -163,16 +164,15 @@ parseSchedule(const Mod &mod, const std::string &text, bool aligned) {
 Result<bool> attn::scheduleHasProducers(const Mod &mod,
                                         const std::string &text) {
   std::lock_guard<std::mutex> lock(mod.impl().mutex);
-  Result<GivenSchedule> given = parseSchedule(mod, text, /*aligned=*/true);
-  if (!given)
-    return Error{given.error()};
+  ATTN_TRY_ASSIGN(GivenSchedule given,
+                  parseSchedule(mod, text, /*aligned=*/true));
   auto hasProducers = [](ScheduleAttr schedule) {
     return schedule.getProducers() != 0;
   };
-  if (given->schedule)
-    return hasProducers(given->schedule);
+  if (given.schedule)
+    return hasProducers(given.schedule);
   bool some = false, all = true;
-  for (mlir::attn::VariantAttr variant : given->variants.getVariants()) {
+  for (mlir::attn::VariantAttr variant : given.variants.getVariants()) {
     some |= hasProducers(variant.getSchedule());
     all &= hasProducers(variant.getSchedule());
   }
@@ -192,8 +192,7 @@ static Result<void> checkSpec(const KernelSpec &spec) {
       spec.type != ElementType::BF16)
     return Error{std::string("expects element type f32, f16 or bf16, got ") +
                  toString(spec.type)};
-  if (Result<void> head = inRange("head", spec.headDim); !head)
-    return head;
+  ATTN_TRY(inRange("head", spec.headDim));
   return inRange("value", spec.valueDim);
 }
 
@@ -244,17 +243,13 @@ static Result<void> selectSchedule(const Mod &mod, const KernelSpec &spec,
 Result<KernelModule> attn::buildKernelModule(const Mod &mod,
                                              const KernelSpec &spec,
                                              const char *target) {
-  if (Result<void> fine = checkSpec(spec); !fine)
-    return Error{fine.error()};
-  Result<GivenSchedule> given = parseSchedule(mod, spec.schedule, spec.aligned);
-  if (!given)
-    return Error{given.error()};
+  ATTN_TRY(checkSpec(spec));
+  ATTN_TRY_ASSIGN(GivenSchedule given,
+                  parseSchedule(mod, spec.schedule, spec.aligned));
   KernelModule result;
   result.module = moduleOf(mod);
-  AttentionOp op = appendAttention(*result.module, mod, spec, *given);
-  if (Result<void> selected = selectSchedule(mod, spec, target, *result.module);
-      !selected)
-    return Error{selected.error()};
+  AttentionOp op = appendAttention(*result.module, mod, spec, given);
+  ATTN_TRY(selectSchedule(mod, spec, target, *result.module));
   result.module->walk([&](AttentionOp found) { op = found; });
   llvm::raw_string_ostream(result.schedule) << *op.getSchedule();
   result.plan = planOf(op);
@@ -266,19 +261,15 @@ Result<KernelModule> attn::buildKernelModule(const Mod &mod,
 Result<KernelModule> attn::buildGradientModule(const Mod &mod,
                                                const KernelSpec &spec,
                                                const char *target) {
-  if (Result<void> fine = checkSpec(spec); !fine)
-    return Error{fine.error()};
-  Result<GivenSchedule> given = parseSchedule(mod, spec.schedule, spec.aligned);
-  if (!given)
-    return Error{given.error()};
-  if (given->variants)
+  ATTN_TRY(checkSpec(spec));
+  ATTN_TRY_ASSIGN(GivenSchedule given,
+                  parseSchedule(mod, spec.schedule, spec.aligned));
+  if (given.variants)
     return Error{"expects one schedule for gradients, got variants"};
   KernelModule result;
   result.module = moduleOf(mod);
-  AttentionBackwardOp op = appendGradients(*result.module, mod, spec, *given);
-  if (Result<void> selected = selectSchedule(mod, spec, target, *result.module);
-      !selected)
-    return Error{selected.error()};
+  AttentionBackwardOp op = appendGradients(*result.module, mod, spec, given);
+  ATTN_TRY(selectSchedule(mod, spec, target, *result.module));
   result.module->walk([&](AttentionBackwardOp found) { op = found; });
   llvm::raw_string_ostream(result.schedule) << *op.getSchedule();
   result.queryTile = op.getSchedule()->getQ();

@@ -4,6 +4,7 @@
 #include "attn/Dialect/Attn/Transforms/QueryOffset.h"
 #include "attn/InitAll.h"
 #include "attn/Pipelines/Mods.h"
+#include "attn/Support/Try.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Parser/Parser.h"
@@ -134,12 +135,9 @@ readMod(std::shared_ptr<Mod::Impl> impl, const std::string &file) {
         impl->sources, mlir::ParserConfig(&impl->context));
     return mlir::success(!!impl->module);
   });
-  if (!parsed)
-    return Error{parsed.error()};
-  Result<ModOp> entry = findEntry(*impl->module, file);
-  if (!entry)
-    return Error{entry.error()};
-  impl->entry = *entry;
+  ATTN_TRY(parsed);
+  ATTN_TRY_ASSIGN(ModOp entry, findEntry(*impl->module, file));
+  impl->entry = entry;
   if (impl->queryOffset)
     mlir::attn::addQueryOffset(impl->entry,
                                offsetType(&impl->context, *impl->queryOffset));
@@ -154,8 +152,7 @@ readMod(std::shared_ptr<Mod::Impl> impl, const std::string &file) {
     mlir::attn::buildModsPipeline(pm);
     return pm.run(*impl->inlined);
   });
-  if (!inlined)
-    return Error{inlined.error()};
+  ATTN_TRY(inlined);
   return std::shared_ptr<const Mod::Impl>(std::move(impl));
 }
 
@@ -165,11 +162,9 @@ Result<Mod> Mod::read(const std::string &source, const std::string &name,
   impl->queryOffset = queryOffset;
   impl->sources.AddNewSourceBuffer(
       llvm::MemoryBuffer::getMemBufferCopy(source, name), llvm::SMLoc());
-  auto read = readMod(std::move(impl), name);
-  if (!read)
-    return Error{read.error()};
+  ATTN_TRY_ASSIGN(auto read, readMod(std::move(impl), name));
   Mod mod;
-  mod.pimpl = std::move(*read);
+  mod.pimpl = std::move(read);
   return mod;
 }
 

@@ -6,6 +6,8 @@
 #include "KernelImpl.h"
 #include "ModImpl.h"
 
+#include "attn/Support/Try.h"
+
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/IR/Matchers.h"
 
@@ -149,8 +151,7 @@ checkProgram(mlir::Region &program, const ProblemSizes &sizes,
 
 Result<void> Mod::check(const ProblemSizes &sizes,
                         const std::vector<CaptureView> &views) const {
-  if (Result<void> fine = checkCaptures(pimpl->captures, views); !fine)
-    return fine;
+  ATTN_TRY(checkCaptures(pimpl->captures, views));
   // Without a pair of positions no program is evaluated.
   if (sizes.batch < 1 || sizes.heads < 1 || sizes.queries < 1 || sizes.keys < 1)
     return {};

@@ -7,6 +7,7 @@
 #include "attn/Dialect/Attn/IR/SizeExpression.h"
 #include "attn/Dialect/Attn/Transforms/Passes.h"
 #include "attn/Pipelines/CPU.h"
+#include "attn/Support/Try.h"
 
 #include "mlir/Dialect/Arith/Transforms/Passes.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
@@ -86,8 +87,7 @@ compileFunctions(const Mod::Impl &impl, const std::vector<std::string> &names) {
         mlir::attn::buildLowerToLLVMPipeline(pm);
         return pm.run(*module);
       });
-  if (!lowered)
-    return Error{lowered.error()};
+  ATTN_TRY(lowered);
   return Jit::compile(*module, names);
 }
 
@@ -120,14 +120,11 @@ static Result<CaptureData> scalarData(const CaptureInfo &info, mlir::Type type,
   } else if (auto number = mlir::dyn_cast<mlir::IntegerAttr>(value)) {
     bits = number.getValue().getZExtValue();
   } else {
-    Result<int64_t> result =
-        valueOf(mlir::cast<mlir::StringAttr>(value).getValue(),
-                "capture '" + info.name + "'", sizes);
-    if (!result)
-      return Error{result.error()};
-    bits = bitsOf(type, info, *result);
-    if (!bits)
-      return Error{bits.error()};
+    ATTN_TRY_ASSIGN(int64_t result,
+                    valueOf(mlir::cast<mlir::StringAttr>(value).getValue(),
+                            "capture '" + info.name + "'", sizes));
+    bits = bitsOf(type, info, result);
+    ATTN_TRY(bits);
   }
   CaptureData data{info.type, {}, std::vector<std::byte>(byteWidth(info.type))};
   std::memcpy(data.bytes.data(), &*bits, data.bytes.size());
@@ -148,8 +145,7 @@ static Result<CaptureData> emptyTable(const CaptureInfo &info,
     else
       size = valueOf(mlir::cast<mlir::StringAttr>(entry).getValue(),
                      "capture '" + info.name + "'", sizes);
-    if (!size)
-      return Error{size.error()};
+    ATTN_TRY(size);
     if (*size < 0)
       return Error{"expects sizes of at least 0 for capture '" + info.name +
                    "', got " + std::to_string(*size)};
@@ -167,10 +163,8 @@ static Result<CaptureData> tableData(const CaptureInfo &info,
                                      mlir::ArrayAttr shape,
                                      const ProblemSizes &sizes,
                                      Jit::Function fill) {
-  Result<CaptureData> data = emptyTable(info, shape, sizes);
-  if (!data)
-    return data;
-  Descriptor table(data->bytes.data(), data->sizes);
+  ATTN_TRY_ASSIGN(CaptureData data, emptyTable(info, shape, sizes));
+  Descriptor table(data.bytes.data(), data.sizes);
   std::array<int64_t, 6> numbers = numbersOf(sizes);
   std::vector<void *> arguments{table.address()};
   for (int64_t &number : numbers)
@@ -209,14 +203,10 @@ Mod::makeCaptures(const ProblemSizes &sizes) const {
       if (!llvm::is_contained(names, symbol.getValue()))
         names.push_back(symbol.getValue().str());
   }
-  if (Result<void> fine = checkFills(*pimpl->inlined, names, sizes); !fine)
-    return Error{fine.error()};
+  ATTN_TRY(checkFills(*pimpl->inlined, names, sizes));
   std::shared_ptr<const Jit> jit;
   if (!names.empty()) {
-    auto compiled = compileFunctions(*pimpl, names);
-    if (!compiled)
-      return Error{compiled.error()};
-    jit = *compiled;
+    ATTN_TRY_ASSIGN(jit, compileFunctions(*pimpl, names));
   }
   std::vector<CaptureData> result;
   for (size_t i = 0; i < pimpl->captures.size(); ++i) {
@@ -231,19 +221,16 @@ Mod::makeCaptures(const ProblemSizes &sizes) const {
     if (!symbol) {
       mlir::Type type =
           mlir::cast<mlir::TypeAttr>(entry.getCaptureTypes()[i]).getValue();
-      Result<CaptureData> scalar = scalarData(info, type, data, sizes);
-      if (!scalar)
-        return Error{scalar.error()};
-      result.push_back(std::move(*scalar));
+      ATTN_TRY_ASSIGN(CaptureData scalar, scalarData(info, type, data, sizes));
+      result.push_back(std::move(scalar));
       continue;
     }
     size_t index = llvm::find(names, symbol.getValue()) - names.begin();
-    Result<CaptureData> table =
-        tableData(info, attributes.getAs<mlir::ArrayAttr>("attn.shape"), sizes,
-                  jit->function(index));
-    if (!table)
-      return Error{table.error()};
-    result.push_back(std::move(*table));
+    ATTN_TRY_ASSIGN(CaptureData table,
+                    tableData(info,
+                              attributes.getAs<mlir::ArrayAttr>("attn.shape"),
+                              sizes, jit->function(index)));
+    result.push_back(std::move(table));
   }
   return result;
 }

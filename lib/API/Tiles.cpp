@@ -7,6 +7,7 @@
 #include "ModImpl.h"
 #include "attn/Analysis/PositionClasses.h"
 #include "attn/Conversion/TileLists.h"
+#include "attn/Support/Try.h"
 
 #include <chrono>
 #include <functional>
@@ -108,17 +109,12 @@ TileCodeResult TileFinder::Impl::code(TileGroup group) const {
   KernelSpec spec;
   spec.schedule = "#attn.schedule<q = " + std::to_string(queryTile) +
                   ", kv = " + std::to_string(keyTile) + ">";
-  Result<KernelModule> kernel = buildKernelModule(mod, spec, "cpu");
-  if (!kernel)
-    return Error{kernel.error()};
+  ATTN_TRY_ASSIGN(KernelModule kernel, buildKernelModule(mod, spec, "cpu"));
   GroupNames names = namesOf(group);
   std::vector<std::string> functions;
   for (const char *suffix : names.functions)
     functions.push_back(std::string(KernelModule::function) + suffix);
-  TileCodeResult compiled = compile(*kernel->module, names.group, functions);
-  if (!compiled)
-    return Error{compiled.error()};
-  code = *compiled;
+  ATTN_TRY_ASSIGN(code, compile(*kernel.module, names.group, functions));
   return code;
 }
 
@@ -126,24 +122,21 @@ Result<void> TileFinder::Impl::run(TileStep step, int64_t tasks,
                                    const TileArguments &arguments,
                                    const std::vector<CaptureView> &views,
                                    void *stream) const {
-  TileCodeResult found = code(step.group);
-  if (!found)
-    return Error{found.error()};
+  ATTN_TRY_ASSIGN(auto found, code(step.group));
   Bindings bindings;
   arguments.bind(bindings);
   bindCaptures(bindings, captures, views);
-  return (*found)->run(step.number, tasks, bindings, stream);
+  return found->run(step.number, tasks, bindings, stream);
 }
 
 Result<TileFinder> TileFinder::compile(const Mod &mod, Target target,
                                        int64_t queryTile, int64_t keyTile) {
   auto start = std::chrono::steady_clock::now();
-  auto impl = target == Target::CPU
-                  ? Result<std::shared_ptr<Impl>>(createCPUTileFinder(mod))
-                  : createCUDATileFinder(mod);
-  if (!impl)
-    return Error{impl.error()};
-  Impl &finder = **impl;
+  ATTN_TRY_ASSIGN(auto impl,
+                  target == Target::CPU
+                      ? Result<std::shared_ptr<Impl>>(createCPUTileFinder(mod))
+                      : createCUDATileFinder(mod));
+  Impl &finder = *impl;
   finder.captures = mod.captures();
   finder.queryTile = queryTile, finder.keyTile = keyTile;
   {
@@ -157,12 +150,11 @@ Result<TileFinder> TileFinder::compile(const Mod &mod, Target target,
     finder.hasQueryClasses = !classes.ofQuery.empty();
     finder.hasKeyClasses = !classes.ofKey.empty();
   }
-  if (TileCodeResult lists = finder.code(TileGroup::Lists); !lists)
-    return Error{lists.error()};
+  ATTN_TRY(finder.code(TileGroup::Lists));
   std::chrono::duration<double> time = std::chrono::steady_clock::now() - start;
   finder.compileSeconds = time.count();
   TileFinder result;
-  result.pimpl = *impl;
+  result.pimpl = impl;
   return result;
 }
 
@@ -204,10 +196,7 @@ static Result<void> provide(const TileFinder::Impl &finder,
   if (memory && memory->bytes >= bytes)
     return {};
   memory.reset();
-  auto made = finder.allocate(bytes);
-  if (!made)
-    return Error{made.error()};
-  memory = std::move(*made);
+  ATTN_TRY_ASSIGN(memory, finder.allocate(bytes));
   return {};
 }
 
@@ -218,23 +207,16 @@ static Result<void> makeLists(const TileFinder::Impl &finder,
                               void *stream) {
   TileArguments &a = lists.arguments;
   int64_t rows = a.order.elements();
-  Result<void> done = finder.clear(a.total.data, sizeof(int64_t), stream);
-  if (done)
-    done = finder.run(lists.transposed ? tile_steps::countTransposed
+  ATTN_TRY(finder.clear(a.total.data, sizeof(int64_t), stream));
+  ATTN_TRY(finder.run(lists.transposed ? tile_steps::countTransposed
                                        : tile_steps::count,
-                      rows, a, captures, stream);
-  if (!done)
-    return done;
+                      rows, a, captures, stream));
   int64_t entries = rows * columns;
   if (entries * int64_t(sizeof(int32_t)) > maxUncountedBytes) {
-    done = finder.copyToHost(&entries, a.total.data, sizeof entries, stream);
-    if (!done)
-      return done;
+    ATTN_TRY(finder.copyToHost(&entries, a.total.data, sizeof entries, stream));
   }
   a.tiles.sizes = {entries + 1};
-  done = provide(finder, lists.entries, (entries + 1) * sizeof(int32_t));
-  if (!done)
-    return done;
+  ATTN_TRY(provide(finder, lists.entries, (entries + 1) * sizeof(int32_t)));
   a.tiles.data = lists.entries->data;
   return finder.run(lists.transposed ? tile_steps::fillTransposed
                                      : tile_steps::fill,
@@ -244,8 +226,7 @@ static Result<void> makeLists(const TileFinder::Impl &finder,
 Result<TileLists> TileFinder::find(const ProblemSizes &sizes,
                                    const std::vector<CaptureView> &captures,
                                    void *stream, TileLists reuse) const {
-  if (Result<void> fine = checkCaptures(pimpl->captures, captures); !fine)
-    return Error{fine.error()};
+  ATTN_TRY(checkCaptures(pimpl->captures, captures));
   if (sizes.queries > INT32_MAX || sizes.keys > INT32_MAX)
     return Error{"expects lengths below 2^31"};
   bool fresh = !reuse || reuse.impl().transposed;
@@ -278,8 +259,7 @@ Result<TileLists> TileFinder::find(const ProblemSizes &sizes,
              4);
   layout.add(a.kept, {batches, heads, rows, ceilDiv(columns, 32)}, 4);
   layout.add(a.full, a.kept.sizes, 4);
-  if (Result<void> done = provide(*pimpl, lists->fixed, layout.bytes); !done)
-    return Error{done.error()};
+  ATTN_TRY(provide(*pimpl, lists->fixed, layout.bytes));
   layout.place(lists->fixed->data);
   if (a.tiles.sizes.empty())
     a.tiles.sizes = {0}; // Until they are counted.
@@ -291,22 +271,17 @@ Result<TileLists> TileFinder::find(const ProblemSizes &sizes,
                  static_cast<char *>(a.kept.data) + a.full.elements() * 4;
   // Without queries or without keys there is no pair: nothing may be read.
   bool pairs = a.kept.elements() != 0;
-  Result<void> done;
   if (pairs)
-    done = pimpl->clear(a.kept.data, bits, stream);
-  if (done && pairs && (pimpl->queryParts || pimpl->hasQueryClasses))
-    done = pimpl->run(tile_steps::queryParts, batches * heads * rows, a,
-                      captures, stream);
-  if (done && pairs && (pimpl->keyParts || pimpl->hasKeyClasses))
-    done = pimpl->run(tile_steps::keyParts, batches * heads * columns, a,
-                      captures, stream);
-  if (done)
-    done = pimpl->run(tile_steps::classify, a.kept.elements() * a.searchers, a,
-                      captures, stream);
-  if (done)
-    done = makeLists(*pimpl, *lists, columns, captures, stream);
-  if (!done)
-    return Error{done.error()};
+    ATTN_TRY(pimpl->clear(a.kept.data, bits, stream));
+  if (pairs && (pimpl->queryParts || pimpl->hasQueryClasses))
+    ATTN_TRY(pimpl->run(tile_steps::queryParts, batches * heads * rows, a,
+                        captures, stream));
+  if (pairs && (pimpl->keyParts || pimpl->hasKeyClasses))
+    ATTN_TRY(pimpl->run(tile_steps::keyParts, batches * heads * columns, a,
+                        captures, stream));
+  ATTN_TRY(pimpl->run(tile_steps::classify, a.kept.elements() * a.searchers, a,
+                      captures, stream));
+  ATTN_TRY(makeLists(*pimpl, *lists, columns, captures, stream));
   return TileLists(lists);
 }
 
@@ -337,13 +312,9 @@ Result<TileLists> TileFinder::transpose(const TileLists &lists,
   layout.add(a.total, {1}, 8);
   layout.add(a.order, {batches, heads, rows}, 4);
   layout.add(a.counts, {batches, heads, rows, 2}, 4);
-  if (Result<void> done = provide(*pimpl, result->fixed, layout.bytes); !done)
-    return Error{done.error()};
+  ATTN_TRY(provide(*pimpl, result->fixed, layout.bytes));
   layout.place(result->fixed->data);
-  Result<void> done =
-      makeLists(*pimpl, *result, from.kept.sizes[2], none, stream);
-  if (!done)
-    return Error{done.error()};
+  ATTN_TRY(makeLists(*pimpl, *result, from.kept.sizes[2], none, stream));
   return TileLists(result);
 }
 
@@ -360,10 +331,7 @@ Result<const TileLists *> attn::listsFor(const TileFinder &finder,
   ProblemSizes sizes;
   sizes.batch = a.query.sizes[0], sizes.heads = a.query.sizes[1];
   sizes.queries = a.query.sizes[2], sizes.keys = a.key.sizes[2];
-  Result<TileLists> found = finder.find(sizes, a.captures, a.stream);
-  if (!found)
-    return Error{found.error()};
-  own = *found;
+  ATTN_TRY_ASSIGN(own, finder.find(sizes, a.captures, a.stream));
   return &own;
 }
 
@@ -375,21 +343,17 @@ static Result<std::vector<T>> fetch(const TileFinder::Impl &finder,
                                     void *stream) {
   std::vector<T> host(elements);
   if (elements)
-    if (Result<void> done = finder.copyToHost(host.data(), array.data,
-                                              elements * sizeof(T), stream);
-        !done)
-      return Error{done.error()};
+    ATTN_TRY(finder.copyToHost(host.data(), array.data, elements * sizeof(T),
+                               stream));
   return host;
 }
 
 Result<TileMap> TileFinder::map(const TileLists &lists, void *stream) const {
   const TileArguments &a = lists.impl().arguments;
-  auto kept = fetch<uint32_t>(*pimpl, a.kept, a.kept.elements(), stream);
-  if (!kept)
-    return Error{kept.error()};
-  auto full = fetch<uint32_t>(*pimpl, a.full, a.full.elements(), stream);
-  if (!full)
-    return Error{full.error()};
+  ATTN_TRY_ASSIGN(auto kept,
+                  fetch<uint32_t>(*pimpl, a.kept, a.kept.elements(), stream));
+  ATTN_TRY_ASSIGN(auto full,
+                  fetch<uint32_t>(*pimpl, a.full, a.full.elements(), stream));
   TileMap map;
   map.queryTile = pimpl->queryTile, map.keyTile = pimpl->keyTile;
   map.batches = a.kept.sizes[0], map.heads = a.kept.sizes[1];
@@ -400,8 +364,8 @@ Result<TileMap> TileFinder::map(const TileLists &lists, void *stream) const {
   for (int64_t row = 0; row < map.batches * map.heads * map.rows; ++row)
     for (int64_t column = 0; column < map.columns; ++column) {
       int64_t word = row * words + column / 32;
-      bool isKept = (*kept)[word] >> column % 32 & 1;
-      bool isFull = (*full)[word] >> column % 32 & 1;
+      bool isKept = kept[word] >> column % 32 & 1;
+      bool isFull = full[word] >> column % 32 & 1;
       map.tiles.push_back(isFull   ? TileClass::Full
                           : isKept ? TileClass::Partial
                                    : TileClass::Empty);
@@ -419,13 +383,12 @@ Result<TileFinder::Entries> TileFinder::entries(const TileLists &lists,
   auto total = fetch<int64_t>(*pimpl, a.total, 1, stream);
   if (!order || !firsts || !counts || !total)
     return Error{"the lists cannot be read back"};
-  auto tiles = fetch<int32_t>(*pimpl, a.tiles, total->front(), stream);
-  if (!tiles)
-    return Error{tiles.error()};
+  ATTN_TRY_ASSIGN(auto tiles,
+                  fetch<int32_t>(*pimpl, a.tiles, total->front(), stream));
   Entries entries;
   entries.order = std::move(*order);
   for (int64_t row = 0; row < rows; ++row) {
-    auto first = tiles->begin() + (*firsts)[row];
+    auto first = tiles.begin() + (*firsts)[row];
     auto middle = first + (*counts)[2 * row];
     entries.partial.emplace_back(first, middle);
     entries.full.emplace_back(middle, middle + (*counts)[2 * row + 1]);
@@ -436,18 +399,13 @@ Result<TileFinder::Entries> TileFinder::entries(const TileLists &lists,
 Result<int64_t>
 TileFinder::countPairs(const ProblemSizes &sizes,
                        const std::vector<CaptureView> &captures) const {
-  Result<TileLists> lists = find(sizes, captures);
-  if (!lists)
-    return Error{lists.error()};
-  const TileArguments &a = lists->impl().arguments;
-  Result<void> done = pimpl->run(tile_steps::countPairs, a.pairs.elements(), a,
-                                 captures, nullptr);
-  if (!done)
-    return Error{done.error()};
-  auto pairs = fetch<int64_t>(*pimpl, a.pairs, a.pairs.elements(), nullptr);
-  if (!pairs)
-    return Error{pairs.error()};
-  int64_t sum = std::accumulate(pairs->begin(), pairs->end(), int64_t(0));
+  ATTN_TRY_ASSIGN(TileLists lists, find(sizes, captures));
+  const TileArguments &a = lists.impl().arguments;
+  ATTN_TRY(pimpl->run(tile_steps::countPairs, a.pairs.elements(), a, captures,
+                      nullptr));
+  ATTN_TRY_ASSIGN(auto pairs,
+                  fetch<int64_t>(*pimpl, a.pairs, a.pairs.elements(), nullptr));
+  int64_t sum = std::accumulate(pairs.begin(), pairs.end(), int64_t(0));
   if (!pimpl->readsBatch)
     sum *= sizes.batch;
   if (!pimpl->readsHead)

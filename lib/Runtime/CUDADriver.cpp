@@ -3,6 +3,8 @@
 // machine without a GPU.
 #include "attn/Runtime/CUDADriver.h"
 
+#include "attn/Support/Try.h"
+
 #include <dlfcn.h>
 
 using namespace attn;
@@ -41,10 +43,7 @@ static Result<Driver> load() {
   if (Result<void> ok = table.check(table.init(0), "cuInit"); !ok)
     return Error{"no usable GPU: " + ok.error()};
   int count = 0;
-  if (Result<void> ok =
-          table.check(table.deviceGetCount(&count), "cuDeviceGetCount");
-      !ok)
-    return Error{ok.error()};
+  ATTN_TRY(table.check(table.deviceGetCount(&count), "cuDeviceGetCount"));
   if (count == 0)
     return Error{"no usable GPU: the CUDA driver reports 0 devices"};
   return table;
@@ -52,7 +51,6 @@ static Result<Driver> load() {
 
 Result<const Driver *> cuda::driver() {
   static const Result<Driver> loaded = load();
-  if (!loaded)
-    return Error{loaded.error()};
+  ATTN_TRY(loaded);
   return &*loaded;
 }

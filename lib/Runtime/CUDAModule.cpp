@@ -1,6 +1,7 @@
 // The steps between PTX text and a running kernel, on top of the driver table:
 // context, device properties, module, launch, memory.
 #include "attn/Runtime/CUDADriver.h"
+#include "attn/Support/Try.h"
 
 #include <map>
 #include <mutex>
@@ -12,9 +13,7 @@ using namespace attn::cuda;
 
 /// Leaves the function with the error if `call`, an expression of type Status,
 /// did not succeed.
-#define ATTN_CUDA_TRY(table, what, call)                                       \
-  if (Result<void> ok = (table).check(call, what); !ok)                        \
-    return Error { ok.error() }
+#define ATTN_CUDA_TRY(table, what, call) ATTN_TRY((table).check(call, what))
 
 Context cuda::currentContext() {
   Context context = nullptr;
@@ -24,10 +23,8 @@ Context cuda::currentContext() {
 }
 
 Result<Device> cuda::currentDevice() {
-  Result<const Driver *> table = driver();
-  if (!table)
-    return Error{table.error()};
-  const Driver &cu = **table;
+  ATTN_TRY_ASSIGN(const Driver *table, driver());
+  const Driver &cu = *table;
   if (!currentContext())
     return Error{"no CUDA context is current on this thread: expects "
                  "KernelSpec::device, or a context that the caller makes "
@@ -38,10 +35,8 @@ Result<Device> cuda::currentDevice() {
 }
 
 Result<Context> cuda::primaryContext(int ordinal) {
-  Result<const Driver *> table = driver();
-  if (!table)
-    return Error{table.error()};
-  const Driver &cu = **table;
+  ATTN_TRY_ASSIGN(const Driver *table, driver());
+  const Driver &cu = *table;
   Device device = 0;
   if (cu.deviceGet(&device, ordinal) != kSuccess)
     return Error{"there is no GPU " + std::to_string(ordinal)};
@@ -56,10 +51,8 @@ Result<Context> cuda::primaryContext(int ordinal) {
 }
 
 Result<void> cuda::useDevice(int ordinal) {
-  Result<Context> context = primaryContext(ordinal);
-  if (!context)
-    return Error{context.error()};
-  return (*driver())->check((*driver())->ctxSetCurrent(*context),
+  ATTN_TRY_ASSIGN(Context context, primaryContext(ordinal));
+  return (*driver())->check((*driver())->ctxSetCurrent(context),
                             "cuCtxSetCurrent");
 }
 
@@ -75,10 +68,8 @@ ContextScope::~ContextScope() {
 }
 
 Result<DeviceInfo> cuda::deviceInfo(Device device) {
-  Result<const Driver *> table = driver();
-  if (!table)
-    return Error{table.error()};
-  const Driver &cu = **table;
+  ATTN_TRY_ASSIGN(const Driver *table, driver());
+  const Driver &cu = *table;
   DeviceInfo info;
   char name[256] = {};
   ATTN_CUDA_TRY(cu, "cuDeviceGetName",
@@ -105,10 +96,8 @@ Result<DeviceInfo> cuda::deviceInfo(Device device) {
 }
 
 Result<FunctionInfo> cuda::functionInfo(Function function) {
-  Result<const Driver *> table = driver();
-  if (!table)
-    return Error{table.error()};
-  const Driver &cu = **table;
+  ATTN_TRY_ASSIGN(const Driver *table, driver());
+  const Driver &cu = *table;
   FunctionInfo info;
   for (auto [attribute, value] :
        {std::pair<FunctionAttribute, int *>{kRegisters, &info.registers},
@@ -121,13 +110,11 @@ Result<FunctionInfo> cuda::functionInfo(Function function) {
 }
 
 Result<void> cuda::setDynamicSharedMemory(Function function, int64_t bytes) {
-  Result<Device> device = currentDevice();
-  if (!device)
-    return Error{device.error()};
+  ATTN_TRY_ASSIGN(Device device, currentDevice());
   const Driver &cu = **driver();
   int most = 0;
   ATTN_CUDA_TRY(cu, "cuDeviceGetAttribute",
-                cu.deviceGetAttribute(&most, kMaxSharedPerBlockOptin, *device));
+                cu.deviceGetAttribute(&most, kMaxSharedPerBlockOptin, device));
   if (bytes > most)
     return Error{"the kernel needs " + std::to_string(bytes) +
                  " bytes of shared memory per block, this GPU has " +
@@ -139,10 +126,8 @@ Result<void> cuda::setDynamicSharedMemory(Function function, int64_t bytes) {
 
 Result<void> cuda::launch(Function function, const LaunchShape &shape,
                           void **parameters, Stream stream) {
-  Result<const Driver *> table = driver();
-  if (!table)
-    return Error{table.error()};
-  const Driver &cu = **table;
+  ATTN_TRY_ASSIGN(const Driver *table, driver());
+  const Driver &cu = *table;
   const unsigned *grid = shape.grid, *block = shape.block;
   Result<void> ok = cu.check(
       cu.launchKernel(function, grid[0], grid[1], grid[2], block[0], block[1],
@@ -168,8 +153,7 @@ static std::string textOf(const std::vector<char> &buffer) {
 }
 
 Result<Module> Module::fromPTX(const std::string &ptx) {
-  if (Result<Device> device = currentDevice(); !device)
-    return Error{device.error()};
+  ATTN_TRY(currentDevice());
   const Driver &cu = **driver();
   Context context = currentContext();
   std::vector<char> info(16384, '\0'), errors(16384, '\0');
@@ -230,8 +214,7 @@ Result<Function> Module::function(const std::string &name) const {
 }
 
 Result<Buffer> Buffer::allocate(int64_t bytes) {
-  if (Result<Device> device = currentDevice(); !device)
-    return Error{device.error()};
+  ATTN_TRY(currentDevice());
   if (bytes == 0)
     return Buffer();
   const Driver &cu = **driver();

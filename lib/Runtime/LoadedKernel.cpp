@@ -1,6 +1,8 @@
 // See LoadedKernel.h.
 #include "attn/Runtime/LoadedKernel.h"
 
+#include "attn/Support/Try.h"
+
 #include <algorithm>
 #include <cstring>
 
@@ -20,33 +22,24 @@ class DriverTensorMaps final : public TensorMapEncoder {
       shape.sizes[d] = memory.sizes[3 - d];
     for (int d = 0; d < 3; ++d)
       shape.strides[d] = memory.strides[2 - d];
-    Result<TensorMap> map = encodeTensorMap(shape, rows);
-    if (!map)
-      return Error{map.error()};
-    std::memcpy(bytes, &*map, sizeof *map);
+    ATTN_TRY_ASSIGN(TensorMap map, encodeTensorMap(shape, rows));
+    std::memcpy(bytes, &map, sizeof map);
     return {};
   }
 };
 } // namespace
 
 Result<std::shared_ptr<TaskCounters>> TaskCounters::create() {
-  Result<const Driver *> driver = cuda::driver();
-  if (!driver)
-    return Error{driver.error()};
+  ATTN_TRY_ASSIGN(const Driver *driver, cuda::driver());
   int64_t bytes = count * sizeof(uint32_t);
-  Result<Buffer> memory = Buffer::allocate(bytes);
-  if (!memory)
-    return Error{memory.error()};
-  Result<void> cleared = (*driver)->check(
-      (*driver)->memsetD8Async(memory->address(), 0, bytes, nullptr),
-      "cuMemsetD8Async");
-  if (cleared)
-    cleared = (*driver)->check((*driver)->streamSynchronize(nullptr),
-                               "cuStreamSynchronize");
-  if (!cleared)
-    return Error{cleared.error()};
+  ATTN_TRY_ASSIGN(Buffer memory, Buffer::allocate(bytes));
+  ATTN_TRY(
+      driver->check(driver->memsetD8Async(memory.address(), 0, bytes, nullptr),
+                    "cuMemsetD8Async"));
+  ATTN_TRY(
+      driver->check(driver->streamSynchronize(nullptr), "cuStreamSynchronize"));
   auto counters = std::make_shared<TaskCounters>();
-  counters->memory = std::move(*memory);
+  counters->memory = std::move(memory);
   return counters;
 }
 
@@ -56,27 +49,18 @@ uint64_t TaskCounters::next() {
 
 /// Counters, and as many blocks as fit the GPU at once.
 Result<void> LoadedKernel::makePersistent() {
-  Result<Device> device = currentDevice();
-  if (!device)
-    return Error{device.error()};
-  Result<DeviceInfo> info = deviceInfo(*device);
-  if (!info)
-    return Error{info.error()};
+  ATTN_TRY_ASSIGN(Device device, currentDevice());
+  ATTN_TRY_ASSIGN(DeviceInfo info, deviceInfo(device));
   Result<const Driver *> driver = cuda::driver();
   int blocks = 0;
-  Result<void> known = (*driver)->check(
+  ATTN_TRY((*driver)->check(
       (*driver)->occupancyMaxActiveBlocksPerMultiprocessor(
           &blocks, function, static_cast<int>(description.threads),
           description.sharedBytes),
-      "cuOccupancyMaxActiveBlocksPerMultiprocessor");
-  if (!known)
-    return known;
+      "cuOccupancyMaxActiveBlocksPerMultiprocessor"));
   residentBlocks =
-      static_cast<int64_t>(std::max(blocks, 1)) * info->multiprocessors;
-  Result<std::shared_ptr<TaskCounters>> made = TaskCounters::create();
-  if (!made)
-    return Error{made.error()};
-  counters = *made;
+      static_cast<int64_t>(std::max(blocks, 1)) * info.multiprocessors;
+  ATTN_TRY_ASSIGN(counters, TaskCounters::create());
   return {};
 }
 
@@ -84,24 +68,17 @@ Result<std::vector<LoadedKernel>> LoadedKernel::load(const KernelImage &image) {
   if (image.kind == KernelImage::Code::Object)
     return Error{"expects an image for a GPU, got one for a CPU (" +
                  image.target + ")"};
-  Result<Module> loaded = Module::fromPTX(image.code);
-  if (!loaded)
-    return Error{loaded.error()};
-  auto shared = std::make_shared<const Module>(std::move(*loaded));
+  ATTN_TRY_ASSIGN(Module loaded, Module::fromPTX(image.code));
+  auto shared = std::make_shared<const Module>(std::move(loaded));
   std::vector<LoadedKernel> kernels;
   for (const KernelEntry &entry : image.entries) {
     LoadedKernel kernel;
     kernel.description = entry;
     kernel.module = shared;
-    Result<Function> function = shared->function(entry.name);
-    if (!function)
-      return Error{function.error()};
-    kernel.function = *function;
-    Result<void> done = setDynamicSharedMemory(*function, entry.sharedBytes);
-    if (done && entry.isPersistent())
-      done = kernel.makePersistent();
-    if (!done)
-      return Error{done.error()};
+    ATTN_TRY_ASSIGN(kernel.function, shared->function(entry.name));
+    ATTN_TRY(setDynamicSharedMemory(kernel.function, entry.sharedBytes));
+    if (entry.isPersistent())
+      ATTN_TRY(kernel.makePersistent());
     kernels.push_back(std::move(kernel));
   }
   return kernels;
@@ -138,6 +115,6 @@ Result<void> LoadedKernel::launch(int64_t blocks,
 
 Result<void> LoadedKernel::launch(int64_t blocks, Bindings &bindings,
                                   void *stream) const {
-  Result<BoundParameters> bound = bind(bindings);
-  return bound ? launch(blocks, *bound, stream) : Error{bound.error()};
+  ATTN_TRY_ASSIGN(BoundParameters bound, bind(bindings));
+  return launch(blocks, bound, stream);
 }

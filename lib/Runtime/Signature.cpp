@@ -1,6 +1,8 @@
 // See Signature.h.
 #include "attn/Runtime/Signature.h"
 
+#include "attn/Support/Try.h"
+
 #include <algorithm>
 #include <cstring>
 
@@ -115,8 +117,7 @@ Result<BoundParameters> BoundParameters::bind(const Signature &signature,
     if (isMap) {
       if (!maps)
         return Error{"this target has no tensor maps"};
-      if (Result<void> done = maps->encode(*binding, parameter.rows, to); !done)
-        return Error{done.error()};
+      ATTN_TRY(maps->encode(*binding, parameter.rows, to));
     } else if (isScalar) {
       std::memcpy(to, &binding->word, sizeof binding->word);
     } else {

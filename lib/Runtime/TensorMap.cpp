@@ -1,5 +1,6 @@
 // Tensor maps for the copy engine of sm_90 and newer.
 #include "attn/Runtime/CUDADriver.h"
+#include "attn/Support/Try.h"
 
 #include <algorithm>
 
@@ -8,9 +9,7 @@ using namespace attn::cuda;
 
 Result<TensorMap> cuda::encodeTensorMap(const TensorMapShape &shape,
                                         int64_t rows) {
-  Result<const Driver *> table = driver();
-  if (!table)
-    return Error{table.error()};
+  ATTN_TRY_ASSIGN(const Driver *table, driver());
   constexpr int64_t width = 2;
   TensorMapSize sizes[4], strides[3];
   for (int i = 0; i < 4; ++i)
@@ -26,13 +25,11 @@ Result<TensorMap> cuda::encodeTensorMap(const TensorMapShape &shape,
   const unsigned box[] = {64, static_cast<unsigned>(rows), 1, 1};
   const unsigned elementStrides[] = {1, 1, 1, 1};
   TensorMap map;
-  Result<void> encoded = (*table)->check(
-      (*table)->tensorMapEncodeTiled(
-          &map, shape.type, 4, shape.address, sizes, strides, box,
-          elementStrides, kTensorMapNoInterleave, kTensorMapSwizzle128,
-          kTensorMapL2Promotion256, kTensorMapFillZero),
-      "cuTensorMapEncodeTiled");
-  if (!encoded)
-    return Error{encoded.error()};
+  ATTN_TRY(table->check(
+      table->tensorMapEncodeTiled(&map, shape.type, 4, shape.address, sizes,
+                                  strides, box, elementStrides,
+                                  kTensorMapNoInterleave, kTensorMapSwizzle128,
+                                  kTensorMapL2Promotion256, kTensorMapFillZero),
+      "cuTensorMapEncodeTiled"));
   return map;
 }

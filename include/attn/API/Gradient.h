@@ -15,7 +15,7 @@ struct GradientArguments {
   const float *lse = nullptr;
   std::vector<CaptureView> captures = {};
   // The gradients of its results.
-  TensorView gradOut; ///< strides may be 0
+  TensorView gradOut;             ///< strides may be 0
   const float *gradLse = nullptr; ///< of kernels with KernelSpec::lse
   // What is written: shapes of query, key and value.
   TensorView gradQuery, gradKey, gradValue;

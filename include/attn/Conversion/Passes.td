@@ -10,6 +10,19 @@ def AttnToLinalgPass : Pass<"attn-to-linalg", "::mlir::ModuleOp"> {
     step by step, with the whole score matrix: simple, slow, and independent of every
     other lowering. Expects that mods stand alone (`attn-inline-mods`), and have
     adjoint programs where gradients are asked for (`attn-differentiate`).
+
+    Example (test/Conversion/AttnToLinalg/attn-to-linalg.mlir): an `attn.attention` becomes
+
+    ```mlir
+    %dot = linalg.generic ... ins(%q : ...)             // query . key, of the key's head
+    %scores = linalg.generic ... ins(%dot : ...)        // scale, score and mask program
+    %max = linalg.reduce ins(%scores : ...) dimensions = [3]
+    %exp = linalg.generic ... ins(%scores, %max : ...)
+    %sum = linalg.reduce ins(%exp : ...) dimensions = [3]
+    %acc = linalg.generic ... ins(%scores, %exp : ...)  // weights . value
+    %out = linalg.generic ... ins(%acc, %sum : ...)
+    %lse = linalg.generic ... ins(%max, %sum : ...)
+    ```
   }];
   let options = [
     Option<"precision", "precision", "std::string", "\"f64\"",
@@ -32,8 +45,24 @@ def AttnToFlashPass : Pass<"attn-to-flash", "::mlir::ModuleOp"> {
     (`attn-inline-mods`).
 
     The kernel takes the operands, out and lse as memrefs with run-time sizes and
-    strides; what each is for is its `attn.role`. docs/FlashForm.md has an annotated
-    example.
+    strides; what each is for is its `attn.role`. docs/FlashForm.md has a whole kernel, annotated.
+
+    Example (test/Conversion/AttnToFlash/attn-to-flash.mlir): with the schedule
+    `<q = 32, kv = 16>`, `attn.attention %q, %k, %v` becomes
+
+    ```mlir
+    scf.forall (%b, %h, %t) in (%batches, %heads, %tiles) {
+      %qt = tile.load %q[%b, %h, %q0] : ... -> tensor<32x64xbf16>
+      scf.for %j = %c0 to %n step %c1 iter_args(...) {
+        %kt = tile.load %k[%b, %hk, %kv0] : ... -> tensor<16x64xbf16>
+        %s = linalg.contract ... ins(%qt, %kt : ...) ... -> tensor<32x16xf32>
+        ... // the online softmax: weights %p
+        %vt = tile.load %v[%b, %hk, %kv0] : ... -> tensor<16x80xbf16>
+        %r = linalg.contract ... ins(%p, %vt : ...) ... -> tensor<32x80xf32>
+      }
+      tile.store %o, %out[%b, %h, %q0] : tensor<32x80xbf16>, ...
+    }
+    ```
   }];
   let options = [
     Option<"roundProbabilities", "round-probabilities", "bool", "true",
@@ -61,6 +90,17 @@ def AttnToTileListsPass : Pass<"attn-to-tile-lists", "::mlir::ModuleOp"> {
     one thread (`flash-to-tasks`); with it a GPU kernel in the module
     `@tile_lists`, in which a warp does one task. Expects a schedule
     (`attn-select-schedule`) and mods that stand alone (`attn-inline-mods`).
+
+    Example (test/Conversion/AttnToTileLists/attn-to-tile-lists.mlir): a function `@layer` of an
+    attention within documents becomes
+
+    ```mlir
+    func.func @layer_query_parts(...)  // bounds of the documents in each tile of queries
+    func.func @layer_key_parts(...)    // and of keys
+    func.func @layer_classify(...)     // each tile: empty, partial or full
+    func.func @layer_count(...)        // how many of a row are not empty
+    func.func @layer_fill(...)         // and which
+    ```
   }];
   let options = [
     Option<"warps", "warps", "bool", "false", "GPU kernels, a warp for each task">,
@@ -83,6 +123,23 @@ def FlashToGPUPass : Pass<"flash-to-gpu", "::mlir::ModuleOp"> {
     With `persistent` in the schedule the blocks are at most as many, and each does
     one task after another (`tile.tasks`): the kernel gets a pointer to their counter
     as a parameter with the role `counter`.
+
+    Example (test/Conversion/FlashToGPU/flash-to-gpu.mlir):
+
+    ```mlir
+    func.func @layer(...) attributes {
+        attn.kernel, attn.schedule = #attn.schedule<q = 32, kv = 16, warps = 2>} {
+      scf.forall (%b, %h, %t) in (2, %c4, %n) {
+    ```
+
+    becomes
+
+    ```mlir
+    gpu.module @layer_module {
+      gpu.func @layer(...) kernel attributes {..., known_block_size = array<i32: 64, 1, 1>} {
+        %id = gpu.block_id x
+        ... // %b, %h and %t from it
+    ```
   }];
   let dependentDialects = ["::mlir::gpu::GPUDialect", "::mlir::scf::SCFDialect",
     "::mlir::arith::ArithDialect", "::mlir::LLVM::LLVMDialect",
@@ -103,6 +160,29 @@ def TileToNVVMPass : Pass<"tile-to-nvvm", "::mlir::gpu::GPUFuncOp"> {
 
     Expects loads to be staged (`tile-stage-loads`) or tiles in rings
     (`tile-specialize-warps`).
+
+    Example (test/Conversion/TileToNVVM/tile-to-nvvm.mlir): with a warp for 16 rows,
+
+    ```mlir
+    %e = linalg.generic ... ins(%c : tensor<16x16xf32>) ... { math.exp2 ... }
+    %sum = linalg.reduce ins(%e : tensor<16x16xf32>) outs(%zeros : tensor<16xf32>)
+      dimensions = [1] { arith.addf ... }
+    ```
+
+    becomes eight of
+
+    ```mlir
+    %e0 = math.exp2 %c0 : f32
+    ```
+
+    and for each of a thread's two rows, behind the sum of its own four elements,
+
+    ```mlir
+    %a = nvvm.shfl.sync bfly %all, %own, %c1_i32, %c31_i32 : f32 -> f32
+    %pair = arith.addf %own, %a : f32
+    %b = nvvm.shfl.sync bfly %all, %pair, %c2_i32, %c31_i32 : f32 -> f32
+    %sum = arith.addf %pair, %b : f32
+    ```
   }];
   let dependentDialects = ["::mlir::gpu::GPUDialect", "::mlir::NVVM::NVVMDialect",
     "::mlir::LLVM::LLVMDialect", "::mlir::scf::SCFDialect",
@@ -117,6 +197,13 @@ def TensorMapsToNVVMPass : Pass<"tensor-maps-to-nvvm", "::mlir::gpu::GPUModuleOp
     parameters passed by value, whose address the copy engine takes.
     Expects kernels as LLVM functions (`convert-gpu-to-nvvm`), since before that
     nothing can say so.
+
+    Example (test/Conversion/TileToNVVM/tensor-maps-to-nvvm.mlir): `%qm`, whose role is
+    `<tensor_map of <query> rows 128>`, becomes
+
+    ```mlir
+    %qm: !llvm.ptr {llvm.align = 64 : i64, llvm.byval = !llvm.array<128 x i8>, nvvm.grid_constant}
+    ```
   }];
   let dependentDialects = ["::mlir::LLVM::LLVMDialect", "::mlir::NVVM::NVVMDialect"];
 }
@@ -130,6 +217,14 @@ def MathToPTXPass : Pass<"math-to-ptx", "::mlir::gpu::GPUModuleOp"> {
     div.full; `exact` keeps tanh and division at f32's accuracy. Everything else, and
     what is marked `attn.exact`, is expanded into the arithmetic of `expand-math`.
     No library of device functions is needed.
+
+    Example (test/Conversion/MathToPTX/math-to-ptx.mlir): `%y = math.exp %x : f32` becomes
+
+    ```mlir
+    %log2e = arith.constant 1.44269502 : f32
+    %z = arith.mulf %x, %log2e : f32
+    %y = llvm.call_intrinsic "llvm.nvvm.ex2.approx.ftz.f32"(%z) : (f32) -> f32
+    ```
   }];
   let options = [
     Option<"exact", "exact", "bool", "false",
@@ -148,6 +243,31 @@ def FlashToTasksPass : Pass<"flash-to-tasks", "::mlir::ModuleOp"> {
     `@layer_tasks(args...) -> index` says how many there are. Tasks write disjoint
     memory and may run in any order, at once. Both functions get C interfaces.
     Mods, which no lowering reads any more, are erased.
+
+    Example (test/Conversion/FlashToTasks/flash-to-tasks.mlir):
+
+    ```mlir
+    func.func @layer(%out: memref<?x?x?xf32> {attn.role = #attn.role<out>})
+        attributes {attn.kernel} {
+      ...
+      scf.forall (%i, %j, %k) in (%b, %h, %t) {
+        memref.store %x, %out[%i, %j, %k] : memref<?x?x?xf32>
+    ```
+
+    becomes
+
+    ```mlir
+    func.func @layer(%out: ..., %task: index {attn.role = #attn.role<task>})
+        attributes {attn.kernel, llvm.emit_c_interface} {
+      ...
+      %k = arith.remui %task, %t : index
+      %bh = arith.divui %task, %t : index
+      %j = arith.remui %bh, %h : index
+      %i = arith.divui %bh, %h : index
+      memref.store %x, %out[%i, %j, %k] : memref<?x?x?xf32>
+    ```
+
+    and `@layer_tasks`, which returns `%b * %h * %t`.
   }];
   let dependentDialects = ["::mlir::arith::ArithDialect",
     "::mlir::func::FuncDialect", "::mlir::scf::SCFDialect"];
@@ -162,6 +282,21 @@ def LinalgToMicroKernelsPass : Pass<"linalg-to-micro-kernels", "::mlir::func::Fu
     are loaded. A fill of c with zero just before is folded into it. A product
     marked `tile.zero_safe` skips the terms whose `b` is zero. Other products are left to
     `linalg-to-vector-loops`.
+
+    Example (test/Conversion/LinalgToMicroKernels/linalg-to-micro-kernels.mlir): with `lanes=4`,
+    the product of a `memref<7x5xf32>` and a `memref<5x20xf32>` becomes loops over blocks of 6
+    rows and 8 columns,
+
+    ```mlir
+    %sum:6 = scf.for %k = %c0 to %c5 step %c1 iter_args(%s0 = %zero, ...) -> (vector<8xf32>, ...) {
+      %row = vector.load %b[%k, %n] : memref<5x20xf32>, vector<8xf32>
+      %x0 = memref.load %a[%m, %k] : memref<7x5xf32>
+      %v0 = vector.broadcast %x0 : f32 to vector<8xf32>
+      %t0 = vector.fma %v0, %row, %s0 : vector<8xf32>
+      ... // and five rows more
+    ```
+
+    and what is left in both directions.
   }];
   let options = [
     Option<"lanes", "lanes", "int64_t", "8", "f32 elements of a vector register">,
@@ -180,6 +315,36 @@ def LinalgToVectorLoopsPass : Pass<"linalg-to-vector-loops", "::mlir::func::Func
     vector in registers. Loads from tables that depend on the vectorised dimension
     become one load for each lane; a body with `scf.if` around such a load is lowered
     with scalars, since it must not be executed speculatively.
+
+    Example (test/Conversion/LinalgToVectorLoops/linalg-to-vector-loops.mlir): with `width=4`,
+
+    ```mlir
+    linalg.generic {indexing_maps = [#row, #column, #all], ...}
+        ins(%r, %c : memref<3xf32>, memref<8xf32>) outs(%x : memref<3x8xf32>) {
+    ^bb0(%a: f32, %b: f32, %old: f32):
+      %n = arith.negf %a : f32
+      %s = arith.addf %old, %n : f32
+      %t = arith.mulf %s, %b : f32
+      linalg.yield %t : f32
+    }
+    ```
+
+    becomes
+
+    ```mlir
+    scf.for %j = %c0 to %c8 step %c4 {
+      scf.for %i = %c0 to %c3 step %c1 {
+        %a = memref.load %r[%i] : memref<3xf32>
+        %b = vector.load %c[%j] : memref<8xf32>, vector<4xf32>
+        %old = vector.load %x[%i, %j] : memref<3x8xf32>, vector<4xf32>
+        %n = arith.negf %a : f32
+        %v = vector.broadcast %n : f32 to vector<4xf32>
+        %s = arith.addf %old, %v : vector<4xf32>
+        %t = arith.mulf %s, %b : vector<4xf32>
+        vector.store %t, %x[%i, %j] : memref<3x8xf32>, vector<4xf32>
+      }
+    }
+    ```
   }];
   let options = [
     Option<"width", "width", "int64_t", "16", "f32 elements that one step handles">
@@ -197,6 +362,14 @@ def ExpandMathPass : Pass<"expand-math", "::mlir::func::FuncOp"> {
     wherever they are computed: the GPU's lowering (`math-to-ptx`) uses the same ones.
     docs/Mods.md has their errors. `math.exp2` makes results below 2^-125 0. So are
     powers of integers. f64 is left to the library of the system.
+
+    Example (test/Conversion/ExpandMath/expand-math.mlir): with an exponent of 3,
+    `%y = math.ipowi %x, %c3 : i32` becomes
+
+    ```mlir
+    %square = arith.muli %x, %x : i32
+    %y = arith.muli %x, %square : i32
+    ```
   }];
   let dependentDialects = ["::mlir::arith::ArithDialect",
     "::mlir::math::MathDialect", "::mlir::vector::VectorDialect"];
@@ -207,6 +380,22 @@ def AllowContractionPass : Pass<"allow-contraction"> {
   let description = [{
     Sets `contract` on every float operation of arith, but for those marked
     `attn.exact`, whose results must not depend on the target.
+
+    Example (test/Conversion/ExpandMath/allow-contraction.mlir):
+
+    ```mlir
+    %a = arith.mulf %x, %y : f32
+    %b = arith.addf %a, %y fastmath<nnan> : f32
+    %c = arith.mulf %b, %y {attn.exact} : f32
+    ```
+
+    becomes
+
+    ```mlir
+    %a = arith.mulf %x, %y fastmath<contract> : f32
+    %b = arith.addf %a, %y fastmath<nnan,contract> : f32
+    %c = arith.mulf %b, %y : f32
+    ```
   }];
 }
 
@@ -215,6 +404,15 @@ def CheckLoweredPass : Pass<"check-lowered"> {
   let description = [{
     An operation of another dialect than llvm and nvvm is an error at its place in the
     user's file, and so is a call from a GPU's code to a function without a body.
+
+    Example (test/Conversion/CheckLowered/check-lowered.mlir): of
+
+    ```mlir
+    llvm.func @left(%x: f64) -> f64 {
+      %z = math.sin %x : f64
+    ```
+
+    it says `'math.sin' op cannot be lowered for this target`.
   }];
 }
 

@@ -36,10 +36,10 @@ public:
     Value keyHeads = dim(operands.key, 1);
     headsPerKeyHead = arith::DivUIOp::create(
         b, heads, arith::MaxUIOp::create(b, keyHeads, index(1)));
-    TiledAxis queries{Axis::Query, op.getSchedule()->getQ(),
-                      dim(operands.query, 2), {}};
-    TiledAxis keys{Axis::Key, op.getSchedule()->getKv(), dim(operands.key, 2),
-                   {}};
+    TiledAxis queries{
+        Axis::Query, op.getSchedule()->getQ(), dim(operands.query, 2), {}};
+    TiledAxis keys{
+        Axis::Key, op.getSchedule()->getKv(), dim(operands.key, 2), {}};
     for (TiledAxis *axis : {&queries, &keys})
       axis->last = arith::SubIOp::create(b, axis->length, index(1));
     own = ownsQueries() ? queries : keys;
@@ -85,8 +85,7 @@ private:
   //===--- grad_query -----------------------------------------------------===//
   void buildQueryTask(Value head, Value task) {
     Value keyHead = arith::DivUIOp::create(b, head, headsPerKeyHead);
-    std::unique_ptr<Visits> visits =
-        this->visits(head, tileOfTask(head, task));
+    std::unique_ptr<Visits> visits = this->visits(head, tileOfTask(head, task));
     Value first = visits->firstRow;
     ModOnTiles mod = modAt(head, first);
     Value query = load(operands.query, head, first, own, headDim);
@@ -97,10 +96,12 @@ private:
     SmallVector<Value> sums = forEachVisit(
         *visits, sum,
         [&](const Visit &visit, ValueRange sums) -> SmallVector<Value> {
-          Value key = load(operands.key, keyHead, visit.first, visited, headDim);
+          Value key =
+              load(operands.key, keyHead, visit.first, visited, headDim);
           Value value =
               load(operands.value, keyHead, visit.first, visited, valueDim);
-          Pairs pairs = evaluate(mod, visit, {query, key, gradOut, value}, rows);
+          Pairs pairs =
+              evaluate(mod, visit, {query, key, gradOut, value}, rows);
           return {addWeighted(pairs.gradients, key, sums[0], visit.partial)};
         });
     store(sums[0], op.getScaleValue(), operands.gradQuery, head, first);
@@ -140,8 +141,7 @@ private:
         b, index(0), headsPerKeyHead, index(1), start,
         [&](OpBuilder &, Location, Value i, ValueRange sums) {
           Value head = arith::AddIOp::create(b, firstHead, i);
-          scf::YieldOp::create(b,
-                               addHead(head, tile, first, key, value, sums));
+          scf::YieldOp::create(b, addHead(head, tile, first, key, value, sums));
         });
     store(group.getResult(0), op.getScaleValue(), operands.gradKey, keyHead,
           first);
@@ -153,18 +153,21 @@ private:
                              Value value, ValueRange sums) {
     std::unique_ptr<Visits> visits = this->visits(head, tile);
     ModOnTiles mod = modAt(head, first);
-    return forEachVisit(*visits, sums, [&](const Visit &visit, ValueRange sums)
-                                           -> SmallVector<Value> {
-      Value query = load(operands.query, head, visit.first, visited, headDim);
-      Value gradOut =
-          load(operands.gradOut, head, visit.first, visited, valueDim);
-      Statistics columns{
-          lseOf(head, visit.first, visited.tile),
-          loadRows(operands.delta, head, visit.first, visited.tile)};
-      Pairs pairs = evaluate(mod, visit, {key, query, value, gradOut}, columns);
-      return {addWeighted(pairs.gradients, query, sums[0], visit.partial),
-              addWeighted(pairs.weights, gradOut, sums[1], visit.partial)};
-    });
+    return forEachVisit(
+        *visits, sums,
+        [&](const Visit &visit, ValueRange sums) -> SmallVector<Value> {
+          Value query =
+              load(operands.query, head, visit.first, visited, headDim);
+          Value gradOut =
+              load(operands.gradOut, head, visit.first, visited, valueDim);
+          Statistics columns{
+              lseOf(head, visit.first, visited.tile),
+              loadRows(operands.delta, head, visit.first, visited.tile)};
+          Pairs pairs =
+              evaluate(mod, visit, {key, query, value, gradOut}, columns);
+          return {addWeighted(pairs.gradients, query, sums[0], visit.partial),
+                  addWeighted(pairs.weights, gradOut, sums[1], visit.partial)};
+        });
   }
 
   //===--- pairs ----------------------------------------------------------===//
@@ -224,22 +227,22 @@ private:
   /// The tile that a task owns, an index: those with long runs come first.
   Value tileOfTask(Value head, Value task) {
     if (operands.lists)
-      return listedTile(*this, operands.logic, contextOf(head),
-                        *operands.lists, task);
+      return listedTile(*this, operands.logic, contextOf(head), *operands.lists,
+                        task);
     // Masks that grow with the position are common: the last queries see most
     // keys, and the first keys are seen by most queries.
     if (!ownsQueries())
       return task;
-    return arith::SubIOp::create(
-        b, arith::SubIOp::create(b, tiles, index(1)), task);
+    return arith::SubIOp::create(b, arith::SubIOp::create(b, tiles, index(1)),
+                                 task);
   }
 
   std::unique_ptr<Visits> visits(Value head, Value tile) {
     MaskContext context = contextOf(head);
-    return operands.lists ? visitList(*this, operands.logic, context,
-                                      *operands.lists, own, visited, tile)
-                          : visitRun(*this, operands.logic, context, own,
-                                     visited, tile);
+    return operands.lists
+               ? visitList(*this, operands.logic, context, *operands.lists, own,
+                           visited, tile)
+               : visitRun(*this, operands.logic, context, own, visited, tile);
   }
 
   /// A loop over visits that carries `start`.
@@ -250,8 +253,7 @@ private:
         b, visits.first, visits.end, index(1), start,
         [&](OpBuilder &, Location, Value number, ValueRange sums) {
           Value tile = visits.tileOf(number);
-          Visit visit{tile,
-                      arith::MulIOp::create(b, tile, index(visited.tile)),
+          Visit visit{tile, arith::MulIOp::create(b, tile, index(visited.tile)),
                       visits.isPartial(number, tile)};
           scf::YieldOp::create(b, step(visit, sums));
         });
@@ -271,7 +273,8 @@ private:
   }
 
   Value loadRows(Value memory, Value head, Value first, int64_t rows) {
-    return tile::LoadOp::create(b, RankedTensorType::get({rows}, b.getF32Type()),
+    return tile::LoadOp::create(b,
+                                RankedTensorType::get({rows}, b.getF32Type()),
                                 memory, ValueRange{batchId, head, first});
   }
 

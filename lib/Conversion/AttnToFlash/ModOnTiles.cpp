@@ -19,11 +19,10 @@ Value ModOnTiles::scaled(Value product) {
 
 Value ModOnTiles::score(Value products, Value firstColumn) {
   if (!scoreProgram.isEmpty())
-    return scoreProgram.onTiles(
-        products, firstColumn,
-        [&](ValueRange in, TileProgram::Evaluate evaluate, bool) {
-          return evaluate(scaled(in[0]));
-        });
+    return scoreProgram.onTiles(products, firstColumn,
+                                [&](ValueRange in,
+                                    TileProgram::Evaluate evaluate,
+                                    bool) { return evaluate(scaled(in[0])); });
   if (scale == 1.0f)
     return products;
   return t.elementwise({products}, products.getType(),

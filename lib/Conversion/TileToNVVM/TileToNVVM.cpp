@@ -305,12 +305,6 @@ struct TileToNVVMDriver
         func->getAttrOfType<mlir::attn::ScheduleAttr>("attn.schedule");
     if (!schedule)
       return;
-    if (schedule.getQ() % (16 * schedule.getWarps()) != 0) {
-      func.emitOpError() << "expects 16 rows or a multiple for each of "
-                         << schedule.getWarps()
-                         << " warps, got a query tile of " << schedule.getQ();
-      return signalPassFailure();
-    }
     if (failed(checkKernel(func, schedule)))
       return signalPassFailure();
     TileToNVVM(func, schedule).run();

@@ -310,3 +310,218 @@ gpu.module @kernels {
     gpu.return
   }
 }
+
+// -----
+
+gpu.module @kernels {
+  // Branches have a structure until tiles are dealt.
+  // expected-error @+1 {{'gpu.func' op expects one block}}
+  gpu.func @two_blocks() kernel attributes {attn.schedule = #attn.schedule<q = 16, kv = 16>} {
+    cf.br ^end
+  ^end:
+    gpu.return
+  }
+}
+
+// -----
+
+gpu.module @kernels {
+  // A tile is made anew in each attempt.
+  gpu.func @attempt_from_tile(%c: i1) kernel attributes {attn.schedule = #attn.schedule<q = 16, kv = 16>} {
+    %t = arith.constant dense<0.0> : tensor<16x16xf32>
+    // expected-error @+1 {{'scf.while' op expects attempts that begin without tiles}}
+    %r = scf.while (%x = %t) : (tensor<16x16xf32>) -> tensor<16x16xf32> {
+      scf.condition(%c) %x : tensor<16x16xf32>
+    } do {
+    ^bb0(%y: tensor<16x16xf32>):
+      scf.yield %y : tensor<16x16xf32>
+    }
+    gpu.return
+  }
+}
+
+// -----
+
+gpu.module @kernels {
+  // Nor is what an attempt made read by the next one.
+  gpu.func @attempt_after_tile(%c: i1) kernel attributes {attn.schedule = #attn.schedule<q = 16, kv = 16>} {
+    %t = arith.constant dense<0.0> : tensor<16x16xf32>
+    // expected-error @+1 {{'scf.while' op expects attempts that begin without tiles}}
+    %r = scf.while (%x = %c) : (i1) -> tensor<16x16xf32> {
+      scf.condition(%x) %t : tensor<16x16xf32>
+    } do {
+    ^bb0(%y: tensor<16x16xf32>):
+      %again = tile.has_nonfinite %y : tensor<16x16xf32>
+      scf.yield %again : i1
+    }
+    gpu.return
+  }
+}
+
+// -----
+
+gpu.module @kernels {
+  // ldmatrix reads 16-bit elements.
+  gpu.func @view_registers(%m: memref<16x24xf32, #gpu.address_space<workgroup>>) kernel attributes {attn.schedule = #attn.schedule<q = 16, kv = 16>} {
+    // expected-error @+1 {{'tile.view' op expects 16 rows of 16-bit elements and a multiple of 16 columns to read into registers, got 'tensor<16x16xf32>'}}
+    %v = tile.view %m {registers} : memref<16x24xf32, #gpu.address_space<workgroup>> -> tensor<16x16xf32>
+    gpu.return
+  }
+}
+
+// -----
+
+gpu.module @kernels {
+  // stmatrix writes blocks of 16 columns.
+  gpu.func @drain_columns(%n: i32, %map: !llvm.ptr, %i: index) kernel attributes {attn.schedule = #attn.schedule<q = 64, kv = 64, warps = 4, producers = 4>} {
+    %t = arith.constant dense<0.0> : tensor<64x72xbf16>
+    %r = tile.ring offset 0 barriers 0 readers 4 : !tile.ring<1 x tensor<64x72xbf16>>
+    // expected-error @+1 {{'tile.drain' op expects a multiple of 16 columns, got 'tensor<64x72xbf16>'}}
+    tile.drain %t through %r at %n to %map[%i] : tensor<64x72xbf16>, !tile.ring<1 x tensor<64x72xbf16>>
+    gpu.return
+  }
+}
+
+// -----
+
+gpu.module @kernels {
+  // What is asked in registers is what a product made.
+  gpu.func @ask_registers() kernel attributes {attn.schedule = #attn.schedule<q = 16, kv = 16>} {
+    %t = arith.constant dense<0.0> : tensor<16x16xbf16>
+    // expected-error @+1 {{'tile.has_nonfinite' op expects elements of f32 in registers, got 'tensor<16x16xbf16>'}}
+    %x = tile.has_nonfinite %t : tensor<16x16xbf16>
+    gpu.return
+  }
+}
+
+// -----
+
+gpu.module @kernels {
+  // A thread looks at 16 bytes at once.
+  gpu.func @ask_shared(%m: memref<16x24xbf16, #gpu.address_space<workgroup>>) kernel attributes {attn.schedule = #attn.schedule<q = 16, kv = 16>} {
+    %t = tile.view %m : memref<16x24xbf16, #gpu.address_space<workgroup>> -> tensor<16x12xbf16>
+    // expected-error @+1 {{'tile.has_nonfinite' op expects rows of a multiple of 16 bytes, got 'tensor<16x12xbf16>'}}
+    %x = tile.has_nonfinite %t : tensor<16x12xbf16>
+    gpu.return
+  }
+}
+
+// -----
+
+gpu.module @kernels {
+  // A thread clears 4 bytes at once.
+  gpu.func @clear_shared(%m: memref<16x24xbf16, #gpu.address_space<workgroup>>) kernel attributes {attn.schedule = #attn.schedule<q = 16, kv = 16>} {
+    %t = tile.view %m : memref<16x24xbf16, #gpu.address_space<workgroup>> -> tensor<16x13xbf16>
+    // expected-error @+1 {{'tile.clear_nonfinite' op expects rows of a multiple of 4 bytes, got 'tensor<16x13xbf16>'}}
+    tile.clear_nonfinite %t : tensor<16x13xbf16>
+    gpu.return
+  }
+}
+
+// -----
+
+#a = affine_map<(i, j, d) -> (i, d)>
+#b = affine_map<(i, j, d) -> (d, j)>
+#c = affine_map<(i, j, d) -> (i, j)>
+gpu.module @kernels {
+  // Products are added up in f32.
+  gpu.func @rounded_sum(%m: memref<16x24xbf16, #gpu.address_space<workgroup>>) kernel attributes {attn.schedule = #attn.schedule<q = 16, kv = 16>} {
+    %zero = arith.constant dense<0.0> : tensor<16x16xbf16>
+    %v = tile.view %m : memref<16x24xbf16, #gpu.address_space<workgroup>> -> tensor<16x16xbf16>
+    // expected-error @+1 {{'linalg.contract' op expects 16 rows, 16 to 256 products of f16, bf16 or, outside of rings, f32, and a result of f32, got 'tensor<16x16xbf16>', 'tensor<16x16xbf16>' and 'tensor<16x16xbf16>'}}
+    %r = linalg.contract indexing_maps = [#a, #b, #c]
+      ins(%v, %v : tensor<16x16xbf16>, tensor<16x16xbf16>) outs(%zero : tensor<16x16xbf16>) -> tensor<16x16xbf16>
+    gpu.return
+  }
+}
+
+// -----
+
+gpu.module @kernels {
+  // A loop of its own, whose positions are not the tile's.
+  gpu.func @nested_position(%m: memref<4xindex>) kernel attributes {attn.schedule = #attn.schedule<q = 16, kv = 16>} {
+    %t = arith.constant dense<0.0> : tensor<16x16xf32>
+    %e = tensor.empty() : tensor<16x16xf32>
+    // expected-error @+1 {{'linalg.generic' op expects positions outside nested regions}}
+    %s = linalg.generic {indexing_maps = [affine_map<(i, j) -> (i, j)>, affine_map<(i, j) -> (i, j)>], iterator_types = ["parallel", "parallel"]}
+        ins(%t : tensor<16x16xf32>) outs(%e : tensor<16x16xf32>) {
+    ^bb0(%x: f32, %y: f32):
+      linalg.generic {indexing_maps = [affine_map<(i) -> (i)>], iterator_types = ["parallel"]}
+          outs(%m : memref<4xindex>) {
+      ^bb0(%z: index):
+        %p = linalg.index 0 : index
+        linalg.yield %p : index
+      }
+      linalg.yield %x : f32
+    } -> tensor<16x16xf32>
+    gpu.return
+  }
+}
+
+// -----
+
+gpu.module @kernels {
+  // A pointer is no number.
+  gpu.func @pointer(%p: !llvm.ptr) kernel attributes {attn.schedule = #attn.schedule<q = 16, kv = 16>} {
+    %e = tensor.empty() : tensor<16x16xf32>
+    // expected-error @+1 {{'linalg.generic' op expects tiles and numbers, got '!llvm.ptr'}}
+    %s = linalg.generic {indexing_maps = [affine_map<(i, j) -> ()>, affine_map<(i, j) -> (i, j)>], iterator_types = ["parallel", "parallel"]}
+        ins(%p : !llvm.ptr) outs(%e : tensor<16x16xf32>) {
+    ^bb0(%x: !llvm.ptr, %y: f32):
+      %z = llvm.load %x : !llvm.ptr -> f32
+      linalg.yield %z : f32
+    } -> tensor<16x16xf32>
+    gpu.return
+  }
+}
+
+// -----
+
+gpu.module @kernels {
+  // Each thread would store what it holds.
+  gpu.func @store_inside(%m: memref<f32>) kernel attributes {attn.schedule = #attn.schedule<q = 16, kv = 16>} {
+    %t = arith.constant dense<0.0> : tensor<16x16xf32>
+    %e = tensor.empty() : tensor<16x16xf32>
+    %s = linalg.generic {indexing_maps = [affine_map<(i, j) -> (i, j)>, affine_map<(i, j) -> (i, j)>], iterator_types = ["parallel", "parallel"]}
+        ins(%t : tensor<16x16xf32>) outs(%e : tensor<16x16xf32>) {
+    ^bb0(%x: f32, %y: f32):
+      // expected-error @+1 {{'memref.store' op expects a result within elementwise work}}
+      memref.store %x, %m[] : memref<f32>
+      linalg.yield %x : f32
+    } -> tensor<16x16xf32>
+    gpu.return
+  }
+}
+
+// -----
+
+gpu.module @kernels {
+  // Two sums at once.
+  gpu.func @two_reduced() kernel attributes {attn.schedule = #attn.schedule<q = 16, kv = 16>} {
+    %t = arith.constant dense<0.0> : tensor<16x16xf32>
+    %r = arith.constant dense<0.0> : tensor<16xf32>
+    // expected-error @+1 {{'linalg.reduce' op expects one tile to reduce}}
+    %a, %b = linalg.reduce ins(%t, %t : tensor<16x16xf32>, tensor<16x16xf32>) outs(%r, %r : tensor<16xf32>, tensor<16xf32>) dimensions = [1]
+      (%x: f32, %y: f32, %z: f32, %w: f32) {
+        linalg.yield %x, %y : f32, f32
+      }
+    gpu.return
+  }
+}
+
+// -----
+
+gpu.module @kernels {
+  // Each thread would store its partial sums.
+  gpu.func @store_reducing(%m: memref<f32>) kernel attributes {attn.schedule = #attn.schedule<q = 16, kv = 16>} {
+    %t = arith.constant dense<0.0> : tensor<16x16xf32>
+    %r = arith.constant dense<0.0> : tensor<16xf32>
+    %s = linalg.reduce ins(%t : tensor<16x16xf32>) outs(%r : tensor<16xf32>) dimensions = [1]
+      (%x: f32, %y: f32) {
+        // expected-error @+1 {{'memref.store' op expects a result within a reduction}}
+        memref.store %x, %m[] : memref<f32>
+        linalg.yield %x : f32
+      }
+    gpu.return
+  }
+}

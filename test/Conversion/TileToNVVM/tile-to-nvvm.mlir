@@ -177,6 +177,43 @@ gpu.module @kernels {
     gpu.return
   }
 
+  // The sums of a row's four threads; a thread has two rows.
+  // CHECK-LABEL: gpu.func @combine_threads(
+  // CHECK-COUNT-4: nvvm.shfl.sync {{ *}}bfly
+  // CHECK-NOT: nvvm.shfl
+  // CHECK-NOT: tile.
+  // CHECK: gpu.return
+  gpu.func @combine_threads(%a: !s, %o: memref<?x?xf32>, %i: index) kernel attributes {attn.schedule = #schedule} {
+    %zero = arith.constant dense<0.0> : !tf
+    %zeros = arith.constant dense<0.0> : tensor<16xf32>
+    %at = tile.view %a : !s -> !tf
+    %c = linalg.contract indexing_maps = [#lhs, #rows, #out]
+      ins(%at, %at : !tf, !tf) outs(%zero : !tf) -> !tf
+    %partial = linalg.reduce { arith.addf } ins(%c : !tf) outs(%zeros : tensor<16xf32>) dimensions = [1] {tile.within_thread}
+    %sum = tile.combine_threads %partial : tensor<16xf32>
+    tile.store %sum, %o[%i, %i] : tensor<16xf32>, memref<?x?xf32>
+    gpu.return
+  }
+
+  // The left operand is read where the view is, before what comes between it and its
+  // product.
+  // CHECK-LABEL: gpu.func @view_registers(
+  // CHECK: nvvm.ldmatrix %{{.*}}layout = #nvvm.mma_layout<row>, num = 4
+  // CHECK: gpu.barrier
+  // CHECK: nvvm.ldmatrix %{{.*}}layout = #nvvm.mma_layout<row>, num = 4
+  // CHECK-NOT: nvvm.ldmatrix
+  // CHECK: nvvm.mma.sync
+  gpu.func @view_registers(%a: !h, %b: !h, %o: !memory, %i: index) kernel attributes {attn.schedule = #schedule} {
+    %zero = arith.constant dense<0.0> : !tf
+    %at = tile.view %a {registers} : !h -> !th
+    gpu.barrier
+    %bt = tile.view %b : !h -> !th
+    %c = linalg.contract indexing_maps = [#lhs, #rows, #out]
+      ins(%at, %bt : !th, !th) outs(%zero : !tf) -> !tf
+    tile.store %c, %o[%i, %i] : !tf, !memory
+    gpu.return
+  }
+
   // CHECK-LABEL: gpu.func @clear_nonfinite(
   // CHECK: gpu.barrier
   // CHECK: scf.for

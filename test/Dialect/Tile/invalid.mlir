@@ -435,3 +435,30 @@ func.func @beyond_nothing(%rows: tensor<128xf32>, %before: i1) {
   %far = tile.any_beyond %rows or %before {bound = -1.0 : f32} : tensor<128xf32>
   return
 }
+
+// -----
+
+// view_c1: memory that is narrower than the tile.
+func.func @view_c1(%m: memref<16x24xbf16>) {
+  // expected-error @+1 {{expects memory that holds 'tensor<16x32xbf16>', got 'memref<16x24xbf16>'}}
+  %t = tile.view %m : memref<16x24xbf16> -> tensor<16x32xbf16>
+  return
+}
+
+// -----
+
+// copy_c1, c2 and c3: as for loads.
+func.func @copy_c1(%m: memref<?x64xbf16, strided<[64, 1]>>, %d: memref<16x72xbf16>, %i: index) {
+  // expected-error @+1 {{expects 1 offsets for memory of rank 2 and a tile of rank 2, got 2}}
+  tile.copy %m[%i, %i] to %d : memref<?x64xbf16, strided<[64, 1]>> to memref<16x72xbf16>
+  return
+}
+
+// -----
+
+// A task's numbers are scalars.
+func.func @send_vector(%r: !tile.ring<2 x tensor<2xi64>>, %n: i32, %v: vector<2xf32>) {
+  // expected-error @+1 {{operand #1 must be variadic of integer, index or floating-point number of at most 64 bits, but got 'vector<2xf32>'}}
+  tile.send_task %n with %v : vector<2xf32> into %r at %n : !tile.ring<2 x tensor<2xi64>>
+  return
+}

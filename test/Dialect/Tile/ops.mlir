@@ -112,3 +112,32 @@ func.func @tasks(%count: i32, %counter: !llvm.ptr<1>, %map: !llvm.ptr, %i: index
   tile.await_drain
   return
 }
+
+// A tile that all threads copy into shared memory, where rows are padded, and what reads it there: where it is used, or
+// at once.
+// CHECK-LABEL: func.func @shared
+// CHECK: tile.copy %[[M:.*]][%[[I:.*]], %[[I]], %[[I]]] to %[[S:.*]] {async} : memref<?x?x?x64xbf16, strided<[?, ?, ?, 1], offset: ?>> to memref<64x72xbf16, #gpu.address_space<workgroup>>
+// CHECK: tile.copy %[[M]][%[[I]], %[[I]], %[[I]]] to %[[S]] : memref<?x?x?x64xbf16, strided<[?, ?, ?, 1], offset: ?>> to memref<64x72xbf16, #gpu.address_space<workgroup>>
+// CHECK: tile.view %[[S]] : memref<64x72xbf16, #gpu.address_space<workgroup>> -> tensor<64x64xbf16>
+// CHECK: tile.view %[[S]] {registers} : memref<64x72xbf16, #gpu.address_space<workgroup>> -> tensor<64x64xbf16>
+func.func @shared(%m: memref<?x?x?x64xbf16, strided<[?, ?, ?, 1], offset: ?>>,
+                  %s: memref<64x72xbf16, #gpu.address_space<workgroup>>, %i: index) {
+  tile.copy %m[%i, %i, %i] to %s {async}
+    : memref<?x?x?x64xbf16, strided<[?, ?, ?, 1], offset: ?>> to memref<64x72xbf16, #gpu.address_space<workgroup>>
+  tile.copy %m[%i, %i, %i] to %s
+    : memref<?x?x?x64xbf16, strided<[?, ?, ?, 1], offset: ?>> to memref<64x72xbf16, #gpu.address_space<workgroup>>
+  %values = tile.view %s : memref<64x72xbf16, #gpu.address_space<workgroup>> -> tensor<64x64xbf16>
+  %queries = tile.view %s {registers} : memref<64x72xbf16, #gpu.address_space<workgroup>> -> tensor<64x64xbf16>
+  return
+}
+
+// What threads hold of a row's sum, and what is left of a product where values are not finite.
+// CHECK-LABEL: func.func @rare
+// CHECK: tile.combine_threads %{{.*}} : tensor<128xf32>
+// CHECK: tile.add_nonfinite %{{.*}}, %{{.*}}, %{{.*}} : tensor<128x64xbf16>, tensor<64x96xbf16>, tensor<128x96xf32>
+func.func @rare(%partial: tensor<128xf32>, %p: tensor<128x64xbf16>, %v: tensor<64x96xbf16>,
+                %acc: tensor<128x96xf32>) -> (tensor<128xf32>, tensor<128x96xf32>) {
+  %l = tile.combine_threads %partial : tensor<128xf32>
+  %a = tile.add_nonfinite %p, %v, %acc : tensor<128x64xbf16>, tensor<64x96xbf16>, tensor<128x96xf32>
+  return %l, %a : tensor<128xf32>, tensor<128x96xf32>
+}

@@ -224,9 +224,8 @@ struct BothPasses {
     spec.valueDim = s.valueDim, spec.lse = true;
     Result<AttentionKernel> forward = AttentionKernel::compile(mod, spec);
     ASSERT_TRUE(forward) << forward.error();
-    Result<void> ran =
-        forward->run(query.view(), key.view(), value.view(), viewsOf(captures),
-                     out.view(), lse.data());
+    Result<void> ran = forward->run(query.view(), key.view(), value.view(),
+                                    viewsOf(captures), out.view(), lse.data());
     ASSERT_TRUE(ran) << ran.error();
     spec.lse = !gradLse.empty();
     Result<GradientKernel> kernel = GradientKernel::compile(mod, spec);
@@ -266,8 +265,8 @@ TEST_P(GradientsOf, AreThoseOfTheDefinition) {
   std::vector<double> gradOut = normal(run.gradOut.count(), g.type, 77);
   run.gradOut.set(gradOut);
   if (g.gradLse)
-    for (double x : normal(static_cast<int64_t>(run.lse.size()),
-                           ElementType::F32, 78))
+    for (double x :
+         normal(static_cast<int64_t>(run.lse.size()), ElementType::F32, 78))
       run.gradLse.push_back(static_cast<float>(x));
   run.compute(*mod);
   compare(run, Definition(inputs, oracleOf(g.pattern, g.sizes, run.captures),
@@ -284,23 +283,31 @@ std::vector<GradientCase> allCases() {
     ProblemSizes sizes = usual;
     if (std::string(pattern) == "document_mask")
       sizes.queries = sizes.keys;
-    cases.push_back({std::string(pattern) + "_f32", pattern, ElementType::F32,
-                     sizes});
+    cases.push_back(
+        {std::string(pattern) + "_f32", pattern, ElementType::F32, sizes});
   }
   cases.push_back({"causal_bf16", "causal", ElementType::BF16, usual, false});
   cases.push_back({"softcap_f16", "softcap", ElementType::F16, usual});
-  cases.push_back({"window_long", "sliding_window", ElementType::F32,
-                   {1, 1, 1, 700, 700, 16, 16, 1}, false});
-  cases.push_back({"documents_long", "document_mask", ElementType::F32,
-                   {1, 2, 1, 500, 500, 32, 32, 1}, false});
-  cases.push_back({"more_queries", "causal", ElementType::F32,
+  cases.push_back({"window_long",
+                   "sliding_window",
+                   ElementType::F32,
+                   {1, 1, 1, 700, 700, 16, 16, 1},
+                   false});
+  cases.push_back({"documents_long",
+                   "document_mask",
+                   ElementType::F32,
+                   {1, 2, 1, 500, 500, 32, 32, 1},
+                   false});
+  cases.push_back({"more_queries",
+                   "causal",
+                   ElementType::F32,
                    {1, 3, 1, 150, 70, 40, 72, 1}});
   cases.push_back(
       {"one_pair", "causal", ElementType::F32, {1, 1, 1, 1, 1, 8, 8, 1}});
-  cases.push_back({"odd", "alibi", ElementType::F32,
-                   {1, 5, 5, 65, 63, 1, 3, 1}});
-  cases.push_back({"wide", "noop", ElementType::F32,
-                   {1, 8, 1, 33, 65, 256, 128, 1}});
+  cases.push_back(
+      {"odd", "alibi", ElementType::F32, {1, 5, 5, 65, 63, 1, 3, 1}});
+  cases.push_back(
+      {"wide", "noop", ElementType::F32, {1, 8, 1, 33, 65, 256, 128, 1}});
   return cases;
 }
 
@@ -347,7 +354,8 @@ TEST(Gradient, WhatIsMaskedDoesNotCountWhateverItIs) {
   Oracle oracle;
   oracle.mask = [](int, int, int q, int kv) { return q > kv && kv < 60; };
   compare(run, Definition(inputs, oracle, gradOut, run.gradLse).run());
-  std::vector<double> ofKeys = run.gradKey.get(), ofValues = run.gradValue.get(),
+  std::vector<double> ofKeys = run.gradKey.get(),
+                      ofValues = run.gradValue.get(),
                       ofQueries = run.gradQuery.get();
   for (int64_t i = 60 * 16; i < 63 * 16; ++i)
     EXPECT_TRUE(ofKeys[i] == 0 && ofValues[i] == 0) << i;

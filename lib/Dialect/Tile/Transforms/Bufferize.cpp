@@ -80,9 +80,11 @@ static Value getFillScalar(OpBuilder &builder, Value tile) {
 static void refillAtUses(func::FuncOp function) {
   SmallVector<Operation *> fills;
   function.walk([&](Operation *op) {
-    if (isa<arith::ConstantOp, linalg::FillOp, linalg::GenericOp>(op) &&
-        op->getNumResults() == 1 &&
-        isa<RankedTensorType>(op->getResult(0).getType()))
+    if (!isa<arith::ConstantOp, linalg::FillOp, linalg::GenericOp>(op) ||
+        op->getNumResults() != 1)
+      return;
+    auto type = dyn_cast<RankedTensorType>(op->getResult(0).getType());
+    if (type && type.hasStaticShape())
       fills.push_back(op);
   });
   for (Operation *op : fills) {

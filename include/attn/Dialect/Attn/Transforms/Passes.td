@@ -191,6 +191,24 @@ def AttnMarkDecisionsPass : Pass<"attn-mark-decisions", "::mlir::ModuleOp"> {
     the same on every target. The operations that it is computed from are marked
     `attn.exact`; lowerings then neither approximate them nor fuse products and sums.
     What only becomes a score is not marked.
+
+    Example (test/Dialect/Attn/mark-decisions.mlir):
+
+    ```mlir
+    %l = math.log %f : f32
+    %i = arith.fptosi %l : f32 to i32
+    %x = attn.load %t[%i] : tensor<?xf32>
+    %r = arith.addf %s, %x : f32
+    ```
+
+    becomes
+
+    ```mlir
+    %l = math.log %f {attn.exact} : f32
+    %i = arith.fptosi %l : f32 to i32
+    %x = attn.load %t[%i] : tensor<?xf32>
+    %r = arith.addf %s, %x : f32
+    ```
   }];
 }
 
@@ -204,6 +222,8 @@ def AttnSelectSchedulePass : Pass<"attn-select-schedule", "::mlir::ModuleOp"> {
     schedules of all of them with the guards by which a launch chooses. `problem`
     makes one of them the schedule, from which the pipelines make a kernel. Of
     variants that are given the last, which is for any launch, is the schedule.
+
+    Example (test/Dialect/Attn/select-schedule.mlir): for sm90a,
 
     ```mlir
     %o = attn.attention %q, %q, %q : (!t, !t, !t) -> !t
@@ -241,6 +261,8 @@ def AttnRecordSignaturesPass : Pass<"attn-record-signatures"> {
     attributes. Where all arguments of a function have an `attn.role`, they and the
     types become the function's `attn.signature`, from which a launch is filled.
 
+    Example (test/Dialect/Attn/record-signatures.mlir):
+
     ```mlir
     gpu.func @layer(%q: memref<?x?x?x64xbf16> {attn.role = #attn.role<query>})
     ```
@@ -263,6 +285,29 @@ def AttnPrintMaskAnalysisPass : Pass<"attn-print-mask-analysis", "::mlir::Module
     lists. With `queries` and `keys`, also the class of each tile of such a problem:
     `.` empty, `+` partial, `#` full, `?` known at run time only. Expects mods that
     stand alone (`attn-inline-mods`).
+
+    Example (test/Analysis/mask-analysis.mlir): with `queries=200 keys=300`,
+
+    ```mlir
+    attn.mod @causal
+      mask(%b: i32, %h: i32, %q: i32, %kv: i32) {
+        %keep = arith.cmpi sge, %q, %kv : i32
+        attn.yield %keep : i1
+      }
+    ```
+
+    prints
+
+    ```
+    mask of @causal
+      keeps: q >= kv
+      drops: kv >= q + 1
+      tiles: bounds
+      +....
+      #+...
+      ##+..
+      ###+.
+    ```
   }];
   let options = [
     Option<"queries", "queries", "int64_t", "0", "queries of the problem">,

@@ -17,8 +17,22 @@ def TileHoistRowReadsPass : Pass<"tile-hoist-row-reads", "::mlir::func::FuncOp">
     For kernels whose computing warps have registers to keep the rows in, which is
     so where others do the copying.
 
-    Example: `linalg.generic` over (i, j) with `memref.load %ids[%first + linalg.index 0]`
-    becomes one over (i) before the loop, and `ins(%score, %row)` in it.
+    Example (test/Dialect/Tile/hoist-row-reads.mlir): in a loop,
+
+    ```mlir
+    %g = linalg.generic ... ins(%t : tensor<64x32xf32>) ... {
+    ^bb0(%x: f32, %unused: f32):
+      %row = linalg.index 0 : index
+      %p = arith.addi %row, %first : index
+      %a = memref.load %ids[%p] : memref<?xi32>
+    ```
+
+    becomes, if `%rows` is an operation over (i) with that load before the loop,
+
+    ```mlir
+    %g = linalg.generic ... ins(%t, %rows : tensor<64x32xf32>, tensor<64xi32>) ... {
+    ^bb0(%x: f32, %a: i32, %unused: f32):
+    ```
   }];
   let dependentDialects = ["::mlir::linalg::LinalgDialect",
     "::mlir::tensor::TensorDialect"];
@@ -34,6 +48,26 @@ def TileLagMaximumPass : Pass<"tile-lag-maximum", "::mlir::func::FuncOp"> {
     by one, and are marked `tile.skip_ones`.
 
     For kernels that are short of instructions; `tile-keep-maximum` is what gains by it.
+
+    Example (test/Dialect/Tile/lag-maximum.mlir):
+
+    ```mlir
+    %max = linalg.reduce {arith.maxnumf} ins(%s : !s) outs(%old : !r) dimensions = [1]
+      {tile.running_maximum = 0.25 : f32}
+    ```
+
+    becomes, for whoever reads it, `%new`: weights that double with every 0.25 reach 2^8 at 2,
+
+    ```mlir
+    %max = linalg.reduce {arith.maxnumf} ins(%s : !s) outs(%old : !r) dimensions = [1]
+    %new = linalg.generic ... ins(%max, %old : !r, !r) ... attrs = {tile.slack = 2.0 : f32} {
+    ^bb0(%x: f32, %y: f32, %unused: f32):
+      %most = arith.addf %y, %two : f32
+      %small = arith.cmpf ole, %x, %most : f32
+      %z = arith.select %small, %y, %x : f32
+      linalg.yield %z : f32
+    }
+    ```
   }];
   let dependentDialects = ["::mlir::arith::ArithDialect",
     "::mlir::linalg::LinalgDialect", "::mlir::tensor::TensorDialect"];
@@ -50,6 +84,25 @@ def TileStageLoadsPass : Pass<"tile-stage-loads", "::mlir::gpu::GPUFuncOp"> {
 
     Expects kernels on a GPU (`flash-to-gpu`). Records the shared memory used, in
     bytes, as `attn.shared_bytes`.
+
+    Example (test/Dialect/Tile/stage-loads.mlir): the values in the loop,
+
+    ```mlir
+    %s = linalg.contract ... ins(%qt, %kt : !h, !h) outs(%zero : !f) -> !f
+    %vt = tile.load %v[%at] : !memory -> tensor<64x64xbf16>
+    ```
+
+    become
+
+    ```mlir
+    tile.copy %v[%at] to %buffer {async} : !memory to !shared // memref<64x72xbf16, ...>
+    nvvm.cp.async.commit.group
+    %s = linalg.contract ... ins(%qt, %kt : !h, !h) outs(%zero : !f) -> !f
+    nvvm.cp.async.wait.group 0
+    gpu.barrier
+    ...
+    %vt = tile.view %buffer : !shared -> tensor<64x64xbf16>
+    ```
   }];
   let dependentDialects = ["::mlir::gpu::GPUDialect", "::mlir::NVVM::NVVMDialect",
     "::mlir::memref::MemRefDialect", "::mlir::arith::ArithDialect",
@@ -69,6 +122,31 @@ def TileSplitNonfinitePass : Pass<"tile-split-nonfinite", "::mlir::gpu::GPUFuncO
     three tf32 products that stand for one in f32 would make NaN of infinity.
 
     Expects values in shared memory (`tile-stage-loads`, `tile-specialize-warps`).
+
+    Example (test/Dialect/Tile/split-nonfinite.mlir):
+
+    ```mlir
+    %r = scf.if %dirty -> !f {
+      %x = linalg.contract ... {tile.zero_safe} ins(%p, %v : !h, !h) outs(%acc : !f) -> !f
+      scf.yield %x : !f
+    } else {
+      %x = linalg.contract ... ins(%p, %v : !h, !h) outs(%acc : !f) -> !f
+      scf.yield %x : !f
+    }
+    ```
+
+    becomes
+
+    ```mlir
+    %init = scf.if %dirty -> !f {
+      %x = tile.add_nonfinite %p, %v, %acc : !h, !h, !f
+      tile.clear_nonfinite %v : !h
+      scf.yield %x : !f
+    } else {
+      scf.yield %acc : !f
+    }
+    %r = linalg.contract ... ins(%p, %v : !h, !h) outs(%init : !f) -> !f
+    ```
   }];
   let dependentDialects = ["::mlir::scf::SCFDialect", "::mlir::tile::TileDialect"];
 }
@@ -85,6 +163,36 @@ def TileRetryNonfinitePass : Pass<"tile-retry-nonfinite", "::mlir::gpu::GPUFuncO
 
     Expects copies by all threads (`tile-stage-loads`), and products split by
     `tile-split-nonfinite`.
+
+    Example (test/Dialect/Tile/retry-nonfinite.mlir):
+
+    ```mlir
+    %r:2 = scf.for %j = %c0 to %n step %c1 iter_args(%l = %l0, %o = %o0) -> (!row, !f) {
+      %dirty = tile.has_nonfinite %vt : !h
+    ```
+
+    becomes
+
+    ```mlir
+    %r:2 = scf.while (%careful = %false) : (i1) -> (!row, !f) {
+      %a:2 = scf.for %j = %c0 to %n step %c1 iter_args(%l = %l0, %o = %o0) -> (!row, !f) {
+        %dirty = scf.if %careful -> i1 {
+          %asked = tile.has_nonfinite %vt : !h
+          scf.yield %asked : i1
+        } else {
+          scf.yield %false : i1
+        }
+        ...
+      }
+      %carefree = arith.xori %careful, %true : i1
+      %harm = tile.has_nonfinite %a#1 : !f
+      %again = arith.andi %carefree, %harm : i1
+      scf.condition(%again) %a#0, %a#1 : !row, !f
+    } do {
+    ^bb0(%unused0: !row, %unused1: !f):
+      scf.yield %true : i1
+    }
+    ```
   }];
   let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::scf::SCFDialect",
     "::mlir::tile::TileDialect"];
@@ -103,8 +211,9 @@ def TileQueriesInnermostPass : Pass<"tile-queries-innermost", "::mlir::func::Fun
     know of the transposition (`tile.load`, `tile.store`) keeps its tile and gets an
     explicit transposition beside it.
 
-    Example: `tensor<64x32xf32>` scores (64 queries, 32 keys) become
-    `tensor<32x64xf32>`, computed as key tile times transposed query tile.
+    Example (test/Dialect/Tile/queries-innermost.mlir): `tensor<64x32xf32>` scores (64
+    queries, 32 keys) become `tensor<32x64xf32>`, computed as key tile times transposed
+    query tile.
   }];
   let dependentDialects = ["::mlir::arith::ArithDialect",
     "::mlir::linalg::LinalgDialect", "::mlir::tensor::TensorDialect"];
@@ -118,6 +227,29 @@ def TileBufferizePass : Pass<"tile-bufferize", "::mlir::func::FuncOp"> {
     overwrite an operand that nothing reads later, and every loop carries its tiles
     in place. `tile.load`, `tile.store`, `tile.has_nonfinite` and `tile.any_beyond`
     become loops over rows of vectors. Expects a function of one task (`flash-to-tasks`).
+
+    Example (test/Dialect/Tile/bufferize.mlir):
+
+    ```mlir
+    %t = tile.load %x[%row] : memref<?x12xf32> -> tensor<8x16xf32>
+    %u = linalg.generic ... ins(%t : tensor<8x16xf32>) outs(%e : tensor<8x16xf32>) { math.absf ... }
+    ```
+
+    becomes, with %rows those of the eight that are in memory,
+
+    ```mlir
+    %u = memref.alloca() {alignment = 64 : i64} : memref<8x16xf32>
+    scf.for %i = %c0 to %rows step %c1 {
+      %from = arith.addi %row, %i : index
+      %inside = vector.load %x[%from, %c0] : memref<?x12xf32>, vector<12xf32>
+      vector.store %inside, %u[%i, %c0] : memref<8x16xf32>, vector<12xf32>
+      vector.store %zeros4, %u[%i, %c12] : memref<8x16xf32>, vector<4xf32>
+    }
+    scf.for %i = %rows to %c8 step %c1 {
+      vector.store %zeros16, %u[%i, %c0] : memref<8x16xf32>, vector<16xf32>
+    }
+    linalg.generic ... ins(%u : memref<8x16xf32>) outs(%u : memref<8x16xf32>) { math.absf ... }
+    ```
   }];
   let dependentDialects = ["::mlir::arith::ArithDialect",
     "::mlir::bufferization::BufferizationDialect",
@@ -133,6 +265,28 @@ def TileDeferRowSumsPass : Pass<"tile-defer-row-sums", "::mlir::gpu::GPUFuncOp">
     thread may carry the sum of its own elements, and the threads of a row add
     theirs after the loop. Marks the reduction `tile.within_thread` and puts a
     `tile.combine_threads` behind the loop, which saves the shuffles of every step.
+
+    Example (test/Dialect/Tile/defer-row-sums.mlir):
+
+    ```mlir
+    %l = scf.for %j = %c0 to %n step %c1 iter_args(%old = %zero) -> tensor<64xf32> {
+      %decayed = linalg.generic ... ins(%old, %decay : ...) { arith.mulf ... }
+      %new = linalg.reduce { arith.addf } ins(%p : ...) outs(%decayed : ...) dimensions = [1]
+      scf.yield %new : tensor<64xf32>
+    }
+    ```
+
+    becomes
+
+    ```mlir
+    %parts = scf.for %j = %c0 to %n step %c1 iter_args(%old = %zero) -> tensor<64xf32> {
+      %decayed = linalg.generic ... ins(%old, %decay : ...) { arith.mulf ... }
+      %new = linalg.reduce { arith.addf } ins(%p : ...) outs(%decayed : ...) dimensions = [1]
+        {tile.within_thread}
+      scf.yield %new : tensor<64xf32>
+    }
+    %l = tile.combine_threads %parts : tensor<64xf32>
+    ```
   }];
   let dependentDialects = ["::mlir::tile::TileDialect"];
 }
@@ -150,6 +304,35 @@ def TileKeepMaximumPass : Pass<"tile-keep-maximum", "::mlir::gpu::GPUFuncOp"> {
     (`tile.any_beyond`) always take the branch, so that what is done for them is in it.
 
     Each warp branches on its own.
+
+    Example (test/Dialect/Tile/keep-maximum.mlir):
+
+    ```mlir
+    %max = linalg.reduce { arith.maxnumf } ins(%s : !s) outs(%old : !r) dimensions = [1]
+    %new = linalg.generic ... ins(%max, %old : !r, !r) ... attrs = {tile.slack = 5.5 : f32}
+    %decay = linalg.generic ... ins(%old, %new : !r, !r) ... attrs = {tile.one_if_kept}
+    %p = linalg.generic ... ins(%o, %decay : !s, !r) ... attrs = {tile.skip_ones}
+    ```
+
+    becomes, with `%bound` the old maximum and the slack,
+
+    ```mlir
+    %any = tile.any_above %s, %bound : !s, !r
+    %r:2 = scf.if %any -> (!r, !r) {
+      %max = linalg.reduce { arith.maxnumf } ins(%s : !s) outs(%old : !r) dimensions = [1]
+      %new = linalg.generic ... ins(%max, %old : !r, !r)
+      %decay = linalg.generic ... ins(%old, %new : !r, !r)
+      scf.yield %new, %decay : !r, !r
+    } else {
+      scf.yield %old, %ones : !r, !r
+    }
+    %p = scf.if %any -> !s {
+      %times = linalg.generic ... ins(%o, %r#1 : !s, !r)
+      scf.yield %times : !s
+    } else {
+      scf.yield %o : !s
+    }
+    ```
   }];
   let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::scf::SCFDialect",
     "::mlir::tensor::TensorDialect", "::mlir::tile::TileDialect"];
@@ -186,6 +369,32 @@ def TileOverlapProductsPass : Pass<"tile-overlap-products", "::mlir::gpu::GPUFun
 
     Expects tiles in rings (`tile-specialize-warps`) and exact paths outside
     products (`tile-split-nonfinite`).
+
+    Example (test/Dialect/Tile/overlap-products.mlir):
+
+    ```mlir
+    %o = scf.for %j = %c0 to %n step %c1 iter_args(%acc = %zero) -> !f {
+      %kt = tile.read %k at %m : !r -> !h
+      %s = linalg.contract ... ins(%q, %kt : !h, !h) outs(%zero : !f) -> !f
+      ... // the softmax: %decayed from %acc, the weights %p from %s
+      %vt = tile.read %v at %m : !r -> !h
+      %r = linalg.contract ... ins(%p, %vt : !h, !h) outs(%decayed : !f) -> !f
+    ```
+
+    becomes, between the scores of the first step and the output of the last,
+
+    ```mlir
+    scf.for %j = %c1 to %n step %c1 iter_args(%decayed = ..., %p = ..., ...) {
+      %vt = tile.read %v at %before unless %there : !r -> !h
+      %kt = tile.read %k at %m unless %here : !r -> !h
+      %s = linalg.contract ... {tile.async} ins(%q, %kt : !h, !h) outs(%zero : !f) -> !f
+      %r = linalg.contract ... {tile.async} ins(%p, %vt : !h, !h) outs(%decayed : !f) -> !f
+      %scores = tile.await %s pending 1 : !f
+      tile.release %k at %m : !r
+      %acc = tile.await %r pending 0 : !f
+      tile.release %v at %before : !r
+      ... // the softmax
+    ```
   }];
   let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::scf::SCFDialect",
     "::mlir::tile::TileDialect"];
