@@ -3,7 +3,9 @@
 #include "backends/Backend.h"
 #include "backends/TileListSource.h"
 #include "config/Config.h"
+#include "devices/Tensors.h"
 
+#include "attn/API/Gradient.h"
 #include "attn/API/Tiles.h"
 #include "attn/Support/Try.h"
 
@@ -47,17 +49,31 @@ public:
     return std::nullopt;
   }
 
-  Result<void> run(Pass) override {
+  std::optional<Refusal> prepareBackward(const Gradients &wanted) override {
+    if (device.target() == Target::CUDA)
+      return Refusal{Refusal::Unsupported, "has no backward pass on a GPU yet"};
+    Result<void> ready = makeBackward(wanted);
+    return ready ? std::nullopt
+                 : std::optional(Refusal{Refusal::Failed, ready.error()});
+  }
+
+  Result<void> run(Pass pass) override {
+    if (pass == Pass::Backward)
+      return gradientKernel->run(gradients);
     return kernel->run(problem->query, problem->key, problem->value,
                        problem->captures, problem->out, nullptr,
                        device.stream(), lists ? &lists : nullptr);
   }
-  void finish() override { lists = {}; }
+  void finish() override {
+    lists = {};
+    gradientKernel = nullptr;
+  }
 
   TileListSource *tileLists() override { return kernel ? this : nullptr; }
   std::string remark() const override { return named ? schedule : ""; }
   double compileSeconds() const override {
-    return kernel ? kernel->compileSeconds() : 0;
+    return (kernel ? kernel->compileSeconds() : 0) +
+           (gradientKernel ? gradientKernel->compileSeconds() : 0);
   }
 
 private:
@@ -72,6 +88,45 @@ private:
     ATTN_TRY_ASSIGN(lists, kernel->findTiles(problem->sizes, problem->captures,
                                              device.stream(), lists));
     return {};
+  }
+
+  /// Runs the forward pass with the LSE, and compiles the kernel of gradients.
+  Result<void> makeBackward(const Gradients &wanted) {
+    const ProblemSizes &s = problem->sizes;
+    KernelSpec withLse = spec();
+    withLse.lse = true;
+    Key key{&problem->mod->impl(), problem->type, s.headDim, s.valueDim,
+            isAligned()};
+    auto forward = trained.find(key);
+    if (forward == trained.end()) {
+      ATTN_TRY_ASSIGN(AttentionKernel made,
+                      AttentionKernel::compile(*problem->mod, withLse));
+      forward = trained.emplace(key, std::move(made)).first;
+    }
+    auto backward = gradientKernels.find(key);
+    if (backward == gradientKernels.end()) {
+      ATTN_TRY_ASSIGN(GradientKernel made,
+                      GradientKernel::compile(*problem->mod, spec()));
+      backward = gradientKernels.emplace(key, std::move(made)).first;
+    }
+    int64_t rows = s.batch * s.heads * s.queries;
+    ATTN_TRY_ASSIGN(lse, Buffer::create(device, rows * int64_t(sizeof(float))));
+    ATTN_TRY_ASSIGN(out, Buffer::create(device, rows * s.valueDim *
+                                                    byteWidth(problem->type)));
+    gradients = {};
+    gradients.query = problem->query, gradients.key = problem->key;
+    gradients.value = problem->value, gradients.out = problem->out;
+    gradients.out.data = out.data();
+    gradients.out.strides = {s.heads * s.queries * s.valueDim,
+                             s.queries * s.valueDim, s.valueDim};
+    gradients.lse = static_cast<float *>(lse.data());
+    gradients.captures = problem->captures;
+    gradients.gradOut = wanted.out, gradients.gradQuery = wanted.query;
+    gradients.gradKey = wanted.key, gradients.gradValue = wanted.value;
+    gradientKernel = &backward->second;
+    return forward->second.run(
+        gradients.query, gradients.key, gradients.value, problem->captures,
+        gradients.out, static_cast<float *>(lse.data()), device.stream());
   }
 
   KernelSpec spec() const {
@@ -103,6 +158,12 @@ private:
   const AttentionKernel *kernel = nullptr;
   TileLists lists;
   std::map<Key, Result<AttentionKernel>> kernels;
+  // Of the backward pass.
+  std::map<Key, AttentionKernel> trained; ///< that write the LSE
+  std::map<Key, GradientKernel> gradientKernels;
+  const GradientKernel *gradientKernel = nullptr;
+  GradientArguments gradients;
+  Buffer out, lse; ///< what the forward pass gave
 };
 } // namespace
 

@@ -8,9 +8,11 @@
 #include "numerics/Softmax.h"
 #include "support/Parallel.h"
 
+#include "attn/API/Gradient.h"
 #include "attn/Support/Try.h"
 
 #include <cmath>
+#include <functional>
 
 using namespace attn;
 using namespace attn::bench;
@@ -60,7 +62,7 @@ struct HeadGradients {
   const Problem &problem;
   const TensorView &gradOut;
   const SoftmaxKernel &softmax;
-  double softcap; ///< t' = 1 - tanh^2(s / softcap), or 1 if this is 0
+  const ScoreGradient &derivative;
   std::vector<CaptureView> captures;
 
   /// dS from the scores (not yet scaled), with P left in `probabilities`.
@@ -74,27 +76,34 @@ struct HeadGradients {
     Matrix gradient(m * n);
     referenceGemm(true, m, n, s.valueDim, {out.data(), s.valueDim},
                   {value.data(), s.valueDim}, {gradient.data(), n});
-    parallelFor(m, 16, [&](int64_t begin, int64_t end) {
-      for (int64_t i = begin; i < end; ++i)
-        finishRow(&gradient[i * n], &probabilities[i * n], &scores[i * n], n);
+    forEachRow([&](int64_t i) {
+      ofResultOfScore(&gradient[i * n], &probabilities[i * n]);
+    });
+    ATTN_TRY(derivative.run(scores.data(), gradient.data(), row, 1, s.heads, m,
+                            n, problem.scale, captures));
+    forEachRow([&](int64_t i) {
+      for (int64_t j = i * n; j < (i + 1) * n; ++j)
+        // What the mask drops has any derivative.
+        gradient[j] = probabilities[j] == 0 ? 0 : gradient[j] * problem.scale;
     });
     return gradient;
   }
 
-  /// From dP to dS scale, in place.
-  void finishRow(double *gradient, const double *p, const double *score,
-                 int64_t n) const {
+  void forEachRow(const std::function<void(int64_t row)> &visit) const {
+    parallelFor(problem.sizes.queries, 16, [&](int64_t begin, int64_t end) {
+      for (int64_t i = begin; i < end; ++i)
+        visit(i);
+    });
+  }
+
+  /// From dP to dT, in place.
+  void ofResultOfScore(double *gradient, const double *p) const {
+    int64_t n = problem.sizes.keys;
     double sum = 0;
     for (int64_t j = 0; j < n; ++j)
       sum += p[j] * gradient[j];
-    for (int64_t j = 0; j < n; ++j) {
-      double derivative = problem.scale;
-      if (softcap > 0) {
-        double t = std::tanh(problem.scale * score[j] / softcap);
-        derivative *= 1 - t * t;
-      }
-      gradient[j] = p[j] * (gradient[j] - sum) * derivative;
-    }
+    for (int64_t j = 0; j < n; ++j)
+      gradient[j] = p[j] * (gradient[j] - sum);
   }
 
   /// The gradients of one key-value head and its query heads.
@@ -134,18 +143,6 @@ struct HeadGradients {
   }
 };
 
-/// The cap of a pattern's score program, 0 for those that only add to the
-/// score, nothing where the derivative is not known.
-std::optional<double> softcapOf(const Problem &problem) {
-  const std::string &name = problem.pattern;
-  if (!problem.mod->hasScore() || name == "rel" || name == "head_bias" ||
-      name == "alibi")
-    return 0;
-  if (name == "softcap" || name.compare(0, 8, "softcap_") == 0)
-    return 50;
-  return std::nullopt;
-}
-
 } // namespace
 
 /// The largest magnitude of `values`, if it is larger than `largest`.
@@ -159,22 +156,22 @@ GradientReference::compute(Device &device, const Problem &problem,
                            const TensorView &gradOut) {
   GradientReference reference;
   const ProblemSizes &s = problem.sizes;
-  std::optional<double> softcap = softcapOf(problem);
   int64_t count = s.batch * s.kvHeads, group = s.heads / s.kvHeads;
   double each =
       2.0 * group * s.queries * s.keys * (3.0 * s.headDim + 2.0 * s.valueDim);
   double bytes = 4 * 8.0 * s.queries * s.keys;
   std::unique_ptr<Device> host = createCPUDevice();
-  if (!softcap)
-    reference.reason = "the derivative of this score program is not known";
+  Result<ScoreGradient> derivative = ScoreGradient::compile(*problem.mod);
+  if (!derivative)
+    reference.reason = derivative.error();
   else if (each > most || bytes > double(host->freeBytes()))
     reference.reason = "one head is too large for the reference gradients";
   if (!reference.reason.empty() || count == 0 || s.queries == 0 || s.keys == 0)
     return reference;
   ATTN_TRY_ASSIGN(const SoftmaxKernel *softmax,
                   softmaxFor(*problem.mod, ElementType::F64));
-  HeadGradients heads{device,   problem,  gradOut,
-                      *softmax, *softcap, viewsOf(*problem.hostCaptures)};
+  HeadGradients heads{device,   problem,     gradOut,
+                      *softmax, *derivative, viewsOf(*problem.hostCaptures)};
   int64_t wanted = std::min<int64_t>(count, std::max(1.0, budget / each));
   double largest[3] = {};
   for (int64_t i = 0; i < wanted; ++i) {

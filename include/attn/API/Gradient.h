@@ -53,6 +53,28 @@ private:
   std::shared_ptr<const Impl> pimpl;
 };
 
+/// The derivative of a mod's score program on materialised scores: the middle
+/// step of unfused gradients, used by references. On the CPU.
+class ScoreGradient {
+public:
+  /// Errors: an operation of the score program without a derivative, with its
+  /// line.
+  static Result<ScoreGradient> compile(const Mod &);
+
+  /// scores, gradients: contiguous [count][queries][keys], as for
+  /// SoftmaxKernel. `gradients`: of the score program's results; overwritten by
+  /// those of its argument, scale * score. What the mask drops has one too.
+  Result<void> run(const double *scores, double *gradients, int64_t first,
+                   int64_t count, int64_t heads, int64_t queries, int64_t keys,
+                   double scale,
+                   const std::vector<CaptureView> &captures) const;
+
+  struct Impl;
+
+private:
+  std::shared_ptr<const Impl> pimpl;
+};
+
 } // namespace attn
 
 #endif // ATTN_API_GRADIENT_H

@@ -4,6 +4,7 @@
 #include "Derivatives.h"
 
 #include "attn/Dialect/Attn/IR/AttnDialect.h"
+#include "attn/Dialect/Attn/Transforms/Differentiate.h"
 #include "attn/Dialect/Attn/Transforms/Passes.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -198,6 +199,14 @@ private:
   llvm::DenseMap<Value, bool> active;
 };
 
+} // namespace
+
+LogicalResult mlir::attn::addAdjoint(ModOp mod, ArrayRef<int64_t> wrt) {
+  Asked asked(wrt.begin(), wrt.end());
+  return Differentiation(mod, asked).run();
+}
+
+namespace {
 struct AttnDifferentiatePass
     : public mlir::attn::impl::AttnDifferentiatePassBase<
           AttnDifferentiatePass> {
@@ -217,7 +226,7 @@ struct AttnDifferentiatePass
                                     "attn-inline-mods first";
         return signalPassFailure();
       }
-      if (failed(Differentiation(mod, asked).run()))
+      if (failed(addAdjoint(mod, asked.getArrayRef())))
         return signalPassFailure();
     }
   }
