@@ -45,6 +45,7 @@ void mlir::attn::buildGPUTilePipeline(OpPassManager &manager,
       manager.nest<gpu::GPUModuleOp>().nest<gpu::GPUFuncOp>();
   kernel.addPass(roles ? tile::createTileSpecializeWarpsPass()
                        : tile::createTileStageLoadsPass());
+  kernel.addPass(tile::createTilePlaceSharedPass());
   kernel.addPass(tile::createTileSplitNonfinitePass());
   kernel.addPass(tile::createTileDeferRowSumsPass());
   if (roles)

@@ -139,41 +139,64 @@ func.func @tasks(%count: i32, %counter: !llvm.ptr<1>) {
 
 // -----
 
-func.func @send_too_many(%r: !tile.ring<2 x tensor<1xi64>>, %n: i32) {
-  // expected-error @+1 {{expects a ring for 2 numbers, got 'tensor<1xi64>'}}
-  tile.send_task %n with %n : i32 into %r at %n : !tile.ring<2 x tensor<1xi64>>
+// send_c1: no place for the second.
+func.func @send_c1(%r: !tile.ring<2 x tensor<1xi64>>, %n: i32) {
+  // expected-error @+1 {{expects a ring with a place 1, got '!tile.ring<2 x tensor<1xi64>>'}}
+  tile.send %n, %n : i32, i32 into %r at %n : !tile.ring<2 x tensor<1xi64>>
   return
 }
 
 // -----
 
-func.func @receive_from_tiles(%r: !tile.ring<2 x tensor<64x64xbf16>>, %n: i32) {
-  // expected-error @+1 {{expects a ring for 1 numbers, got 'tensor<64x64xbf16>'}}
-  %task = tile.receive_task %r at %n : !tile.ring<2 x tensor<64x64xbf16>>
+// send_c1: a tile has no places for numbers.
+func.func @send_c1(%r: !tile.ring<2 x tensor<64x64xbf16>>, %n: i32) {
+  // expected-error @+1 {{expects a ring of numbers, got '!tile.ring<2 x tensor<64x64xbf16>>'}}
+  tile.send %n : i32 into %r at %n : !tile.ring<2 x tensor<64x64xbf16>>
   return
 }
 
 // -----
 
-func.func @number_wide(%r: !tile.ring<2 x tensor<2xi64>>, %n: i32) {
+// receive_c1: nor are there any in it.
+func.func @receive_c1(%r: !tile.ring<2 x tensor<64x64xbf16>>, %n: i32) {
+  // expected-error @+1 {{expects a ring of numbers, got '!tile.ring<2 x tensor<64x64xbf16>>'}}
+  %task = tile.receive [0] of %r at %n : !tile.ring<2 x tensor<64x64xbf16>> -> i32
+  return
+}
+
+// -----
+
+// receive_c1: wider than a word.
+func.func @receive_c1(%r: !tile.ring<2 x tensor<2xi64>>, %n: i32) {
   // expected-error @+1 {{expects numbers of at most 64 bits, got 'i128'}}
-  %x = tile.task_number 1 of %r at %n : !tile.ring<2 x tensor<2xi64>> -> i128
+  %x = tile.receive [1] of %r at %n : !tile.ring<2 x tensor<2xi64>> -> i128
   return
 }
 
 // -----
 
-func.func @number_zero(%r: !tile.ring<2 x tensor<2xi64>>, %n: i32) {
-  // expected-error @+1 {{expects an index of at least 1}}
-  %x = tile.task_number 0 of %r at %n : !tile.ring<2 x tensor<2xi64>> -> i32
+// receive_c1: places are counted from zero.
+func.func @receive_c1(%r: !tile.ring<2 x tensor<2xi64>>, %n: i32) {
+  // expected-error @+1 {{expects a ring with a place -1, got}}
+  %x = tile.receive [-1] of %r at %n : !tile.ring<2 x tensor<2xi64>> -> i32
   return
 }
 
 // -----
 
-func.func @number_beyond(%r: !tile.ring<2 x tensor<2xi64>>, %n: i32) {
-  // expected-error @+1 {{expects a ring for 3 numbers, got 'tensor<2xi64>'}}
-  %x = tile.task_number 2 of %r at %n : !tile.ring<2 x tensor<2xi64>> -> i32
+// receive_c1: behind the last place.
+func.func @receive_c1(%r: !tile.ring<2 x tensor<2xi64>>, %n: i32) {
+  // expected-error @+1 {{expects a ring with a place 2, got}}
+  %x = tile.receive [2] of %r at %n : !tile.ring<2 x tensor<2xi64>> -> i32
+  return
+}
+
+// -----
+
+// receive_c1: a place for each.
+func.func @receive_c1(%r: !tile.ring<2 x tensor<2xi64>>, %n: i32) {
+  // expected-error @+1 {{expects 2 results, one for each place, got 1}}
+  %x = tile.receive [0, 1] of %r at %n : !tile.ring<2 x tensor<2xi64>> -> i32
   return
 }
 
@@ -368,37 +391,19 @@ func.func @await_c2(%t: tensor<64x64xf32>) {
 
 // -----
 
-// inspect_c1: the warp knows two types.
-func.func @inspect_c1(%t: tensor<64x64xf32>, %c: i1, %r: !tile.ring<1 x tensor<1xi64>>, %n: i32) {
-  // expected-error @+1 {{expects a matrix of f16 or bf16, got 'tensor<64x64xf32>'}}
-  tile.inspect %t if %c into %r at %n : tensor<64x64xf32>, !tile.ring<1 x tensor<1xi64>>
+// receive_c1: a place that no memory would hold.
+func.func @receive_c1(%r: !tile.ring<2 x tensor<2xi64>>, %n: i32) {
+  // expected-error @+1 {{expects a ring with a place 4286578688, got}}
+  %x = tile.receive [4286578688] of %r at %n : !tile.ring<2 x tensor<2xi64>> -> i32
   return
 }
 
 // -----
 
-// inspect_c1: an answer is a number.
-func.func @inspect_c1(%t: tensor<64x64xf16>, %c: i1, %r: !tile.ring<1 x tensor<64x64xf16>>, %n: i32) {
-  // expected-error @+1 {{expects a ring of numbers, got '!tile.ring<1 x tensor<64x64xf16>>'}}
-  tile.inspect %t if %c into %r at %n : tensor<64x64xf16>, !tile.ring<1 x tensor<64x64xf16>>
-  return
-}
-
-// -----
-
-// inspected_c1: an answer is a number.
-func.func @inspected_c1(%t: tensor<64x64xf16>, %r: !tile.ring<1 x tensor<64x64xf16>>, %n: i32) {
-  // expected-error @+1 {{expects a ring of numbers, got '!tile.ring<1 x tensor<64x64xf16>>'}}
-  %x = tile.inspected %t in %r at %n : tensor<64x64xf16>, !tile.ring<1 x tensor<64x64xf16>>
-  return
-}
-
-// -----
-
-// An index that no memory would hold the numbers of.
-func.func @number_far(%r: !tile.ring<2 x tensor<2xi64>>, %n: i32) {
-  // expected-error @+1 {{expects a ring for 4286578689 numbers, got 'tensor<2xi64>'}}
-  %x = tile.task_number 4286578688 of %r at %n : !tile.ring<2 x tensor<2xi64>> -> i32
+// ring_c1: half a place.
+func.func @ring_c1() {
+  // expected-error @+1 {{expects 'offset' and 'barriers', or neither}}
+  %r = tile.ring offset 1024 : !tile.ring<1 x tensor<64x64xbf16>>
   return
 }
 

@@ -212,9 +212,18 @@ LogicalResult RingType::verify(function_ref<InFlightDiagnostic()> emitError,
   return success();
 }
 
-/// Whether a ring is one of tiles; else it is one of numbers.
+bool RingType::hasTiles() const { return getTile().getRank() == 2; }
+
+int64_t RingType::getStageBytes() const {
+  RankedTensorType tile = getTile();
+  if (!hasTiles()) // a word for each number
+    return 8 * tile.getDimSize(0);
+  return tile.getDimSize(0) * llvm::alignTo(tile.getDimSize(1), 64) *
+         tile.getElementTypeBitWidth() / 8;
+}
+
 static bool hasTiles(Value ring) {
-  return cast<RingType>(ring.getType()).getTile().getRank() == 2;
+  return cast<RingType>(ring.getType()).hasTiles();
 }
 
 LogicalResult RingOp::verify() {
@@ -231,12 +240,14 @@ LogicalResult RingOp::verify() {
                            << ", got " << bytes;
     return success();
   };
-  if (failed(check("offset", getOffset(), alignment)) ||
-      failed(check("barriers", getBarriers(), 8)))
+  if (getOffset().has_value() != getBarriers().has_value())
+    return emitOpError() << "expects 'offset' and 'barriers', or neither";
+  if (getOffset() && (failed(check("offset", *getOffset(), alignment)) ||
+                      failed(check("barriers", *getBarriers(), 8))))
     return failure();
   // C2
-  if (getReaders() < 1 || getReaders() > 32)
-    return emitOpError() << "expects 1 to 32 'readers', got " << getReaders();
+  if (getReaders() && (*getReaders() < 1 || *getReaders() > 32))
+    return emitOpError() << "expects 1 to 32 'readers', got " << *getReaders();
   return success();
 }
 
@@ -253,26 +264,6 @@ static LogicalResult verifyMapped(Operation *op, Value ring, size_t offsets) {
 LogicalResult FillOp::verify() {
   // C1
   return verifyMapped(*this, getRing(), getOffsets().size());
-}
-
-LogicalResult InspectOp::verify() {
-  // C1
-  auto tile = cast<RankedTensorType>(getTile().getType());
-  if (!holdsNumbers(tile) || tile.getRank() != 2 ||
-      tile.getElementType().isF32())
-    return emitOpError() << "expects a matrix of f16 or bf16, got " << tile;
-  if (hasTiles(getAnswers()))
-    return emitOpError() << "expects a ring of numbers, got "
-                         << getAnswers().getType();
-  return success();
-}
-
-LogicalResult InspectedOp::verify() {
-  // C1
-  if (hasTiles(getAnswers()))
-    return emitOpError() << "expects a ring of numbers, got "
-                         << getAnswers().getType();
-  return success();
 }
 
 LogicalResult ReadOp::verify() {
@@ -295,37 +286,36 @@ LogicalResult TasksOp::verify() {
   return success();
 }
 
-/// A task's number and `count - 1` others that follow from it, of types
-/// `numbers`, in a ring.
-static LogicalResult verifyNumbers(Operation *op, RingType ring, uint64_t count,
-                                   TypeRange numbers) {
-  RankedTensorType place = ring.getTile();
-  if (place.getRank() != 1 ||
-      static_cast<uint64_t>(place.getDimSize(0)) < count)
-    return op->emitOpError()
-           << "expects a ring for " << count << " numbers, got " << place;
-  for (Type number : numbers)
+/// Numbers of `types`, each at its place of `places`, in a ring (C1 of tile.send
+/// and tile.receive).
+static LogicalResult verifyNumbers(Operation *op, RingType ring,
+                                   ArrayRef<int64_t> places, TypeRange types) {
+  if (ring.hasTiles())
+    return op->emitOpError() << "expects a ring of numbers, got " << ring;
+  if (places.size() != types.size())
+    return op->emitOpError() << "expects " << places.size()
+                             << " results, one for each place, got "
+                             << types.size();
+  for (int64_t place : places)
+    if (place < 0 || place >= ring.getTile().getDimSize(0))
+      return op->emitOpError()
+             << "expects a ring with a place " << place << ", got " << ring;
+  for (Type number : types)
     if (!number.isIndex() && number.getIntOrFloatBitWidth() > 64)
       return op->emitOpError()
              << "expects numbers of at most 64 bits, got " << number;
   return success();
 }
 
-LogicalResult SendTaskOp::verify() {
-  return verifyNumbers(*this, cast<RingType>(getRing().getType()),
-                       getNumbers().size() + 1, getNumbers().getTypes());
+LogicalResult SendOp::verify() {
+  auto places = llvm::to_vector(llvm::seq<int64_t>(0, getNumbers().size()));
+  return verifyNumbers(*this, cast<RingType>(getRing().getType()), places,
+                       getNumbers().getTypes());
 }
 
-LogicalResult ReceiveTaskOp::verify() {
-  return verifyNumbers(*this, cast<RingType>(getRing().getType()), 1, {});
-}
-
-LogicalResult TaskNumberOp::verify() {
-  if (getIndex() < 1)
-    return emitOpError() << "expects an index of at least 1";
-  return verifyNumbers(*this, cast<RingType>(getRing().getType()),
-                       static_cast<uint64_t>(getIndex()) + 1,
-                       getNumber().getType());
+LogicalResult ReceiveOp::verify() {
+  return verifyNumbers(*this, cast<RingType>(getRing().getType()), getPlaces(),
+                       getNumbers().getTypes());
 }
 
 LogicalResult DrainOp::verify() {

@@ -12,6 +12,7 @@
 #include "TaskNumbers.h"
 
 #include "attn/Dialect/Attn/IR/KernelSignature.h"
+#include "attn/Dialect/Tile/IR/SharedMemory.h"
 #include "attn/Dialect/Tile/IR/TileDialect.h"
 #include "attn/Dialect/Tile/Transforms/Passes.h"
 
@@ -36,14 +37,9 @@ using namespace mlir::tile;
 
 namespace {
 
-/// The part of shared memory before the tiles, for barriers; and what swizzled
-/// tiles are aligned to.
-constexpr int64_t barrierBytes = 1024;
-/// Where in it the answers about tiles of values are, and where tasks are, how
-/// many, and how many numbers of each. The last word is nobody's.
-constexpr int64_t answerOffset = 512, taskOffset = 592, taskStages = 2,
-                  taskNumbers = 26;
-static_assert(taskOffset + taskStages * taskNumbers * 8 < barrierBytes - 4);
+/// Tasks on their way to those who compute, and how many numbers each may have.
+constexpr int64_t taskStages = 2,
+                  taskNumbers = shared::mostNumbers(shared::numbers, taskStages);
 /// Rows that a warp stores at once.
 constexpr int64_t drainRows = 16;
 
@@ -98,19 +94,18 @@ public:
       numbers =
           numbersOfTask(*body, schedule.getWarps() == 12 ? 0 : taskNumbers - 1);
       taskRing =
-          createRing(ringOfNumbers(taskStages, numbers.size() + 1), taskOffset,
+          createRing(ringOfNumbers(taskStages, numbers.size() + 1),
                      schedule.getWarps() + (question ? 1 : 0));
     }
     if (question) {
       auto inspected = cast<RingType>(rings[inspectedLoad()].getType());
       answers = createRing(ringOfNumbers(inspected.getStages(), 1),
-                           answerOffset, schedule.getWarps());
+                           schedule.getWarps());
     }
     if (schedule.getDrain() && failed(drainOutput()))
       return failure();
     NVVM::FenceMbarrierInitOp::create(b);
     gpu::BarrierOp::create(b);
-    mlir::attn::setSharedBytes(func, bytes + barrierBytes);
     func->setAttr(NVVM::NVVMDialect::getMinctasmAttrName(),
                   b.getI32IntegerAttr(schedule.getBlocks()));
     splitRoles(thread);
@@ -148,13 +143,6 @@ private:
     for (LoadOp load : llvm::concat<LoadOp>(before, inLoop))
       if (failed(checkLoad(load)))
         return failure();
-    // All barriers of tiles have their place.
-    int64_t stages = before.size() * schedule.getQueries() +
-                     inLoop.size() * (schedule.getStages() + 1);
-    if (2 * 8 * stages > answerOffset)
-      return loop.emitOpError()
-             << "expects rings of at most " << answerOffset / 16
-             << " tiles in all, got " << stages;
     return success();
   }
 
@@ -196,18 +184,14 @@ private:
       auto tile = cast<RankedTensorType>(load.getType());
       bool inspects = question && load == inspectedLoad();
       rings[load] = createRing(RingType::get(b.getContext(), stages, tile),
-                               bytes, schedule.getWarps() + (inspects ? 1 : 0));
-      bytes += stages * tile.getDimSize(0) *
-               llvm::alignTo(tile.getDimSize(1), 64) *
-               tile.getElementTypeBitWidth() / 8;
+                               schedule.getWarps() + (inspects ? 1 : 0));
       maps[load] = mapOf(load.getSource(), tile.getDimSize(0));
     }
   }
 
-  Value createRing(RingType type, int64_t offset, int64_t readers) {
-    Value ring = RingOp::create(b, type, offset, barriers, readers);
-    barriers += 2 * 8 * type.getStages();
-    return ring;
+  Value createRing(RingType type, int64_t readers) {
+    return RingOp::create(b, type, IntegerAttr(), IntegerAttr(),
+                          b.getI64IntegerAttr(readers));
   }
 
   /// A tensor map of `memory` with boxes of `rows`: a parameter that the launch
@@ -324,8 +308,7 @@ private:
                                              add(state[2], steps)});
         });
     b.setInsertionPointAfter(all);
-    SendTaskOp::create(b, all.getResult(0), ValueRange(), taskRing,
-                       all.getResult(1));
+    SendOp::create(b, all.getResult(0), Value(), taskRing, all.getResult(1));
   }
 
   /// A loop over the block's tasks as the producer hands them on; `doTask` does
@@ -336,7 +319,10 @@ private:
                                     ValueRange{constant(0), constant(0)});
     inBlock(b.createBlock(&all.getBefore(), {}, {i32, i32}, locations(2)),
             [&](ValueRange state) {
-              Value task = ReceiveTaskOp::create(b, i32, taskRing, state[0]);
+              Value task = ReceiveOp::create(b, i32, ArrayRef<int64_t>{0},
+                                             taskRing, state[0],
+                                             /*again=*/false, /*about=*/Value())
+                               .getResult(0);
               scf::ConditionOp::create(b, isTask(task),
                                        ValueRange{task, state[0], state[1]});
             });
@@ -355,9 +341,10 @@ private:
   /// Reads what follows from the task that was received as the position'th.
   void readNumbers(Value position, IRMapping &mapping) {
     for (auto [i, number] : llvm::enumerate(numbers))
-      mapping.map(number, TaskNumberOp::create(b, number.getType(), i + 1,
-                                               taskRing, position)
-                              .getResult());
+      mapping.map(number, ReceiveOp::create(b, number.getType(),
+                                            ArrayRef<int64_t>(i + 1), taskRing,
+                                            position, /*again=*/true, /*about=*/Value())
+                              .getResult(0));
   }
 
   SmallVector<Location> locations(size_t count) {
@@ -376,10 +363,10 @@ private:
     IRMapping mapping;
     if (tasks) {
       mapping.map(body->getArgument(0), progress.task);
-      SmallVector<Value> found;
+      SmallVector<Value> found{progress.task};
       for (Value number : numbers)
         found.push_back(materialize(number, mapping));
-      SendTaskOp::create(b, progress.task, found, taskRing, progress.tasks);
+      SendOp::create(b, found, Value(), taskRing, progress.tasks);
     }
     for (LoadOp load : before)
       fill(load, progress.tasks, mapping);
@@ -452,7 +439,17 @@ private:
       auto branch = dyn_cast<scf::IfOp>(question->getParentOp());
       Value asked = branch ? materialize(branch.getCondition(), mapping)
                            : Value(arith::ConstantIntOp::create(b, 1, 1));
-      InspectOp::create(b, tile, asked, answers, position);
+      auto look = scf::IfOp::create(
+          b, asked,
+          [&](OpBuilder &nested, Location loc) {
+            Value found = HasNonfiniteOp::create(nested, loc, b.getI1Type(), tile);
+            scf::YieldOp::create(nested, loc, found);
+          },
+          [&](OpBuilder &nested, Location loc) {
+            Value no = arith::ConstantIntOp::create(nested, loc, 0, 1);
+            scf::YieldOp::create(nested, loc, no);
+          });
+      SendOp::create(b, look.getResult(0), tile, answers, position);
       ReleaseOp::create(b, ring, position);
     }
     return positionOf(high, low, Value());
@@ -584,9 +581,10 @@ private:
         last = read;
       if (inspected) {
         b.setInsertionPoint(question);
-        auto answer = InspectedOp::create(b, b.getI1Type(), question.getTile(),
-                                          answers, position);
-        question.replaceAllUsesWith(answer.getResult());
+        auto answer =
+            ReceiveOp::create(b, b.getI1Type(), ArrayRef<int64_t>{0}, answers,
+                              position, /*again=*/false, question.getTile());
+        question.replaceAllUsesWith(answer.getResult(0));
         if (last == question)
           last = answer;
         question.erase();
@@ -657,7 +655,6 @@ private:
   llvm::DenseMap<Operation *, Value> rings, maps;
   llvm::DenseMap<std::pair<Attribute, int64_t>, Value> mapOfBox;
   Region *moved = nullptr;
-  int64_t bytes = barrierBytes, barriers = 0;
 };
 
 struct TileSpecializeWarps

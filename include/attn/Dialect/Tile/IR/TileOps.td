@@ -233,26 +233,33 @@ def Tile_ClearNonfiniteOp : Tile_Op<"clear_nonfinite", [MemoryEffects<[MemRead, 
 def Tile_RingOp : Tile_Op<"ring", [MemoryEffects<[MemAlloc, MemWrite]>]> {
   let summary = "a ring of tiles in shared memory between a producer and its readers";
   let description = [{
-    Names shared memory at `offset` bytes from its aligned start, and the barriers
-    of the ring at `barriers` bytes: first one for each stage that its tile has
-    arrived, then one for each stage that all `readers` (warps) have released it. One
-    thread initialises them; a barrier of the block must follow.
+    Shared memory for the ring's elements, and two barriers for each of its stages: that
+    its element has arrived, and that all `readers` (warps) have released it. One thread
+    initialises them; a barrier of the block must follow.
+
+    `tile-place-shared` says where: elements at `offset` bytes from the aligned start of
+    shared memory; at `barriers` bytes first the words of arrival, one for each stage, then
+    those of release.
 
     A tile of 16-bit elements lies in chunks of 64 columns, each with its rows 128
     bytes apart and the 16-byte pieces of row r permuted by xor with r mod 8: what
     the bulk tensor copy writes and wgmma reads with a 128-byte swizzle.
 
-    Example: `%k = tile.ring offset 33792 barriers 16 readers 8 : !tile.ring<2 x tensor<128x128xbf16>>`
+    Examples: `%k = tile.ring readers 8 : !tile.ring<2 x tensor<128x128xbf16>>`,
+    `%k = tile.ring offset 33792 barriers 16 readers 8 : !tile.ring<2 x tensor<128x128xbf16>>`
 
     Constraints:
     - C1: `offset` is a multiple of 1024 (of 8 for numbers), `barriers` of 8, and both are
-      within 0 and the 256 KiB that no block's shared memory exceeds.
+      within 0 and the 256 KiB that no block's shared memory exceeds; both are known or
+      neither.
     - C2: `readers` is 1 to 32, the warps of a block.
   }];
-  let arguments = (ins I64Attr:$offset, I64Attr:$barriers, I64Attr:$readers);
+  let arguments = (ins OptionalAttr<I64Attr>:$offset, OptionalAttr<I64Attr>:$barriers,
+                       OptionalAttr<I64Attr>:$readers);
   let results = (outs Tile_Ring:$result);
   let assemblyFormat = [{
-    `offset` $offset `barriers` $barriers `readers` $readers attr-dict `:` type($result)
+    (`offset` $offset^)? (`barriers` $barriers^)? (`readers` $readers^)? attr-dict
+    `:` type($result)
   }];
   let hasVerifier = 1;
 }
@@ -371,51 +378,6 @@ def Tile_PassTurnOp : Tile_Op<"pass_turn", [MemoryEffects<[MemWrite]>]> {
   let assemblyFormat = "(`first` $first^)? attr-dict";
 }
 
-def Tile_InspectOp : Tile_Op<"inspect", [MemoryEffects<[MemRead, MemWrite]>]> {
-  let summary = "one warp answers whether a tile of a ring has NaN or infinite elements";
-  let description = [{
-    Where `condition` is false it does not look, and the answer is no. The answer becomes
-    the position'th of a ring that has as many stages as the tile's. Nobody releases
-    it: it stays until the tile's place is filled anew and inspected, which needs the
-    tile to be released by all who read it, and they have read the answer before.
-
-    Example:
-
-    ```mlir
-    tile.inspect %v if %partial into %answers at %n
-      : tensor<128x128xbf16>, !tile.ring<2 x tensor<1xi64>>
-    ```
-
-    Constraints:
-    - C1: a matrix of f16 or bf16 and a ring of numbers.
-  }];
-  let arguments = (ins Tile_StaticTile:$tile, I1:$condition, Tile_Ring:$answers, I32:$position);
-  let assemblyFormat = [{
-    $tile `if` $condition `into` $answers `at` $position attr-dict
-    `:` type($tile) `,` type($answers)
-  }];
-  let hasVerifier = 1;
-}
-
-def Tile_InspectedOp : Tile_Op<"inspected", [MemoryEffects<[MemRead]>]> {
-  let summary = "waits for the answer about a tile of a ring that tile.inspect gives";
-  let description = [{
-    What `tile.has_nonfinite` would say. The tile is named for the order only: the answer
-    must be read before the tile is released.
-
-    Example: `%dirty = tile.inspected %v in %answers at %n : tensor<128x128xbf16>, !tile.ring<2 x tensor<1xi64>>`
-
-    Constraints:
-    - C1: a ring of numbers.
-  }];
-  let arguments = (ins Tile_StaticTile:$tile, Tile_Ring:$answers, I32:$position);
-  let results = (outs I1:$result);
-  let assemblyFormat = [{
-    $tile `in` $answers `at` $position attr-dict `:` type($tile) `,` type($answers)
-  }];
-  let hasVerifier = 1;
-}
-
 //===--- GPU: blocks that do many tasks --------------------------------------//
 
 def Tile_TasksOp : Tile_Op<"tasks", [SingleBlock, NoTerminator]> {
@@ -455,51 +417,62 @@ def Tile_DrawTaskOp : Tile_Op<"draw_task", [MemoryEffects<[MemRead, MemWrite]>]>
   let assemblyFormat = "$count `from` $counter attr-dict `:` type($counter)";
 }
 
-def Tile_SendTaskOp : Tile_Op<"send_task", [MemoryEffects<[MemWrite]>]> {
-  let summary = "one thread hands a task on: its number and numbers that follow from it";
-  let description = [{
-    They become the position'th element of the ring, once that is released. What is not
-    sent is undefined there: nobody asks what follows from a task that is none.
+//===--- GPU: numbers in rings ------------------------------------------------//
 
-    Example: `tile.send_task %task with %row, %batch : index, i32 into %ring at %n : !tile.ring<2 x tensor<3xi64>>`
+def Tile_SendOp : Tile_Op<"send", [AttrSizedOperandSegments,
+    MemoryEffects<[MemRead, MemWrite]>]> {
+  let summary = "numbers become the position'th element of a ring";
+  let description = [{
+    One thread sends, once the readers have released what was there before. With fewer
+    numbers than the ring has places for, the others are undefined.
+
+    Numbers `about` a tile are in step with a ring of tiles: a whole warp sends what it
+    found in the position'th tile of a ring of as many stages, before it releases the tile.
+    It does not wait, and nobody releases the numbers: their place is free when that of the
+    tile is, whose readers have received the numbers first.
+
+    Examples: `tile.send %task, %row : i32, index into %ring at %n : !tile.ring<2 x tensor<2xi64>>`,
+    `tile.send %dirty : i1 about %v : tensor<64x64xbf16> into %ring at %n : !tile.ring<2 x tensor<1xi64>>`
+
+    Constraints:
+    - C1: a ring of numbers, with a place for each; numbers of at most 64 bits.
   }];
-  let arguments = (ins I32:$task, Variadic<Tile_Number>:$numbers, Tile_Ring:$ring,
-                       I32:$position);
+  let arguments = (ins Variadic<Tile_Number>:$numbers, Optional<Tile_StaticTile>:$about,
+                       Tile_Ring:$ring, I32:$position);
   let assemblyFormat = [{
-    $task (`with` $numbers^ `:` type($numbers))? `into` $ring `at` $position attr-dict
-    `:` type($ring)
+    $numbers `:` type($numbers) (`about` $about^ `:` type($about))? `into` $ring
+    `at` $position attr-dict `:` type($ring)
   }];
   let hasVerifier = 1;
 }
 
-def Tile_ReceiveTaskOp : Tile_Op<"receive_task", [MemoryEffects<[MemRead, MemWrite]>]> {
-  let summary = "waits for the position'th task of a ring";
+def Tile_ReceiveOp : Tile_Op<"receive", [MemoryEffects<[MemRead]>]> {
+  let summary = "numbers from the position'th element of a ring";
   let description = [{
-    By whole warps: all threads get the same number. Those that follow from it can then
-    be read (`tile.task_number`), until `tile.release`.
+    By whole warps, which all get the same. `places` says which numbers, counted from 0 as
+    `tile.send` lists them; types are those sent. Waits until they have been sent, but not
+    where they are read `again` by who has received from this position before. They can be
+    read until `tile.release`; numbers `about` a tile, until that is released.
 
-    Example: `%task = tile.receive_task %ring at %n : !tile.ring<2 x tensor<3xi64>>`
+    Examples: `%task = tile.receive [0] of %ring at %n : !tile.ring<2 x tensor<3xi64>> -> i32`,
+    `%row, %slope = tile.receive [1, 2] of %ring at %n again : !tile.ring<2 x tensor<3xi64>> -> index, f32`,
+    `%dirty = tile.receive [0] of %ring at %n about %v : tensor<64x64xbf16> : !tile.ring<2 x tensor<1xi64>> -> i1`
+
+    Constraints:
+    - C1: a ring of numbers, and one of its places for each result; numbers of at most
+      64 bits.
   }];
-  let arguments = (ins Tile_Ring:$ring, I32:$position);
-  let results = (outs I32:$task);
-  let assemblyFormat = "$ring `at` $position attr-dict `:` type($ring)";
-  let hasVerifier = 1;
-}
-
-def Tile_TaskNumberOp : Tile_Op<"task_number", [MemoryEffects<[MemRead]>]> {
-  let summary = "what follows from a task that was received: one number that was sent with it";
-  let description = [{
-    `index` counts from 1, as `tile.send_task` lists them; the type is the one sent.
-
-    Example: `%batch = tile.task_number 2 of %ring at %n : !tile.ring<2 x tensor<3xi64>> -> i32`
-  }];
-  let arguments = (ins I64Attr:$index, Tile_Ring:$ring, I32:$position);
-  let results = (outs Tile_Number:$number);
+  let arguments = (ins DenseI64ArrayAttr:$places, Tile_Ring:$ring, I32:$position,
+                       UnitAttr:$again, Optional<Tile_StaticTile>:$about);
+  let results = (outs Variadic<Tile_Number>:$numbers);
   let assemblyFormat = [{
-    $index `of` $ring `at` $position attr-dict `:` type($ring) `->` type($number)
+    $places `of` $ring `at` $position (`again` $again^)?
+    (`about` $about^ `:` type($about))? attr-dict `:` type($ring) `->` type($numbers)
   }];
   let hasVerifier = 1;
 }
+
+//===--- GPU: output through shared memory ------------------------------------//
 
 def Tile_DrainOp : Tile_Op<"drain", [MemoryEffects<[MemRead, MemWrite]>]> {
   let summary = "a tile in registers to memory, through shared memory";

@@ -48,8 +48,8 @@ def TileStageLoadsPass : Pass<"tile-stage-loads", "::mlir::gpu::GPUFuncOp"> {
     next may start, so that the copy of L1 runs during the arithmetic on L0, and
     that of the next iteration's L0 during the arithmetic on L1.
 
-    Expects kernels on a GPU (`flash-to-gpu`). Records the shared memory used, in
-    bytes, as `attn.shared_bytes`.
+    Expects kernels on a GPU (`flash-to-gpu`). Buffers get their places in
+    `tile-place-shared`.
   }];
   let dependentDialects = ["::mlir::gpu::GPUDialect", "::mlir::NVVM::NVVMDialect",
     "::mlir::memref::MemRefDialect", "::mlir::arith::ArithDialect",
@@ -165,8 +165,8 @@ def TileSpecializeWarpsPass : Pass<"tile-specialize-warps", "::mlir::gpu::GPUFun
     computing warps.
 
     Each memory that is loaded from gets a parameter with its tensor map, whose role
-    names the memory's role and the rows of a box. Records the shared memory used, in
-    bytes, as `attn.shared_bytes`.
+    names the memory's role and the rows of a box. `tile-place-shared` gives rings their
+    places.
 
     Expects kernels on a GPU (`flash-to-gpu`) with producers in their schedule.
   }];
@@ -189,6 +189,23 @@ def TileOverlapProductsPass : Pass<"tile-overlap-products", "::mlir::gpu::GPUFun
   }];
   let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::scf::SCFDialect",
     "::mlir::tile::TileDialect"];
+}
+
+def TilePlaceSharedPass : Pass<"tile-place-shared", "::mlir::gpu::GPUFuncOp"> {
+  let summary = "Give everything in shared memory its place";
+  let description = [{
+    Rings (`tile.ring`) get the offsets of their elements and barriers, in their order in
+    the kernel: barriers and numbers before the tiles, tiles from 1024 bytes on. Or, where
+    all warps copy, buffers (`memref.alloc` in the workgroup's memory) become views of the
+    block's dynamic shared memory. Records the bytes that a launch must give a block as
+    `attn.shared_bytes`. No other pass computes an offset (SharedMemory.h).
+
+    Example: behind a ring of 128 by 64 tiles,
+    `tile.ring readers 8 : <2 x tensor<64x64xbf16>>` becomes
+    `tile.ring offset 17408 barriers 16 readers 8 : <2 x tensor<64x64xbf16>>`.
+  }];
+  let dependentDialects = ["::mlir::gpu::GPUDialect", "::mlir::memref::MemRefDialect",
+    "::mlir::arith::ArithDialect", "::mlir::tile::TileDialect"];
 }
 
 #endif // TILE_TRANSFORMS_PASSES_TD
