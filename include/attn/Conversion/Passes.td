@@ -100,7 +100,7 @@ def TileToNVVMPass : Pass<"tile-to-nvvm", "::mlir::gpu::GPUFuncOp"> {
     transactions and bulk tensor copies.
 
     Expects loads to be staged (`tile-stage-loads`) or tiles in rings
-    (`tile-specialize-warps`).
+    (`tile-make-rings`).
   }];
   let dependentDialects = ["::mlir::gpu::GPUDialect", "::mlir::NVVM::NVVMDialect",
     "::mlir::LLVM::LLVMDialect", "::mlir::scf::SCFDialect",

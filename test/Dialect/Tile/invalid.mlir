@@ -129,11 +129,74 @@ func.func @number_offset() {
 
 // -----
 
-func.func @tasks(%count: i32, %counter: !llvm.ptr<1>) {
-  // expected-error @+1 {{expects a body with one argument, an i32}}
+// tasks_c1: a task has a number.
+func.func @tasks_c1(%count: i32, %counter: !llvm.ptr<1>) {
+  // expected-error @+1 {{expects a body with arguments 'i32', got 'index'}}
   tile.tasks %count from %counter {
   ^bb0(%task: index):
   } : !llvm.ptr<1>
+  return
+}
+
+// -----
+
+// tasks_c1: who counts must be told what was counted before.
+func.func @tasks_c1(%count: i32, %counter: !llvm.ptr<1>) {
+  // expected-error @+1 {{expects a body with arguments 'i32', 'i32', 'i32', got 'i32', 'i32'}}
+  tile.tasks %count from %counter {
+  ^bb0(%task: i32, %before: i32):
+    tile.yield %before : i32
+  } : !llvm.ptr<1>
+  return
+}
+
+// -----
+
+// tasks_c1: what is counted is added up in an i32.
+func.func @tasks_c1(%count: i32, %counter: !llvm.ptr<1>, %i: index) {
+  // expected-error @+1 {{expects a body that yields i32}}
+  tile.tasks %count from %counter {
+  ^bb0(%task: i32, %before: i32, %sum: index):
+    tile.yield %i : index
+  } : !llvm.ptr<1>
+  return
+}
+
+// -----
+
+// tasks_c1: numbers follow from the task alone.
+func.func @tasks_c1(%count: i32, %counter: !llvm.ptr<1>) {
+  // expected-error @+1 {{expects numbers of one argument, an i32}}
+  tile.tasks %count from %counter numbers {
+  ^bb0(%task: i32, %other: i32):
+    tile.yield %other : i32
+  } do {
+  ^bb0(%task: i32, %other: i32):
+  } : !llvm.ptr<1>
+  return
+}
+
+// -----
+
+// roles_c1: who produces does not read.
+func.func @roles_c1(%r: !tile.ring<2 x tensor<64x64xbf16>>, %n: i32) {
+  // expected-error @+1 {{expects to fill rings and draw tasks where it produces, to read and release where it does not, and to send about tiles where it inspects}}
+  tile.roles compute {
+  } produce {
+    tile.release %r at %n : !tile.ring<2 x tensor<64x64xbf16>>
+  }
+  return
+}
+
+// -----
+
+// roles_c1: nor does who computes draw tasks.
+func.func @roles_c1(%count: i32, %counter: !llvm.ptr<1>) {
+  // expected-error @+1 {{expects to fill rings and draw tasks where it produces}}
+  tile.roles compute {
+    %task = tile.draw_task %count from %counter : !llvm.ptr<1>
+  } produce {
+  }
   return
 }
 

@@ -114,3 +114,39 @@ func.func @tasks(%count: i32, %counter: !llvm.ptr<1>, %map: !llvm.ptr, %i: index
   tile.await_drain
   return
 }
+
+// Tasks whose numbers are computed apart, and which count; roles that share a ring.
+// CHECK-LABEL: func.func @roles
+// CHECK: tile.roles compute {
+// CHECK: tile.read
+// CHECK: } produce {
+// CHECK: tile.tasks %{{.*}} from %{{.*}} numbers {
+// CHECK: ^bb0(%{{.*}}: i32):
+// CHECK: tile.yield %{{.*}} : index
+// CHECK: } do {
+// CHECK: ^bb0(%{{.*}}: i32, %[[ROW:.*]]: index, %{{.*}}: i32, %[[N:.*]]: i32):
+// CHECK: tile.fill %{{.*}} at %[[N]] from %{{.*}}[%[[ROW]]] ahead : <2 x tensor<64x64xbf16>>
+// CHECK: tile.yield %[[N]] : i32
+// CHECK: } inspect {
+// CHECK: tile.send %{{.*}} about
+func.func @roles(%count: i32, %counter: !llvm.ptr<1>, %map: !llvm.ptr, %n: i32, %d: i1) {
+  %r = tile.ring : !tile.ring<2 x tensor<64x64xbf16>>
+  %a = tile.ring : !tile.ring<2 x tensor<1xi64>>
+  tile.roles compute {
+    %t = tile.read %r at %n : !tile.ring<2 x tensor<64x64xbf16>> -> tensor<64x64xbf16>
+  } produce {
+    tile.tasks %count from %counter numbers {
+    ^bb0(%task: i32):
+      %row = arith.index_cast %task : i32 to index
+      tile.yield %row : index
+    } do {
+    ^bb0(%task: i32, %row: index, %before: i32, %sum: i32):
+      tile.fill %r at %sum from %map[%row] ahead : !tile.ring<2 x tensor<64x64xbf16>>
+      tile.yield %sum : i32
+    } : !llvm.ptr<1>
+  } inspect {
+    %t = tile.read %r at %n : !tile.ring<2 x tensor<64x64xbf16>> -> tensor<64x64xbf16>
+    tile.send %d : i1 about %t : tensor<64x64xbf16> into %a at %n : !tile.ring<2 x tensor<1xi64>>
+  }
+  return
+}

@@ -278,24 +278,85 @@ LogicalResult ReadOp::verify() {
   return success();
 }
 
+//===--- tile.tasks -------------------------------------------------------===//
+
+BlockArgument TasksOp::getTask() { return getBody().getArgument(0); }
+
+static size_t countNumbers(TasksOp tasks) {
+  return tasks.getNumbers().empty()
+             ? 0
+             : tasks.getNumbers().front().getTerminator()->getNumOperands();
+}
+
+Block::BlockArgListType TasksOp::getNumberArguments() {
+  return getBody().getArguments().slice(1, countNumbers(*this));
+}
+
+bool TasksOp::isCounted() {
+  return getBody().getNumArguments() > 1 + countNumbers(*this);
+}
+
+Block::BlockArgListType TasksOp::getSums() {
+  return getBody().getArguments().drop_front(
+      std::min<size_t>(2 + countNumbers(*this), getBody().getNumArguments()));
+}
+
 LogicalResult TasksOp::verify() {
-  Block &body = getBody().front();
-  if (body.getNumArguments() != 1 ||
-      !body.getArgument(0).getType().isInteger(32))
-    return emitOpError() << "expects a body with one argument, an i32";
+  // C1
+  SmallVector<Type> types{IntegerType::get(getContext(), 32)};
+  if (!getNumbers().empty()) {
+    if (getNumbers().getArgumentTypes() != TypeRange(types))
+      return emitOpError() << "expects numbers of one argument, an i32";
+    llvm::append_range(types,
+                       getNumbers().front().getTerminator()->getOperandTypes());
+  }
+  TypeRange counts = getBody().front().getTerminator()->getOperandTypes();
+  if (isCounted() || !counts.empty())
+    types.push_back(types.front());
+  llvm::append_range(types, counts);
+  if (!llvm::all_of(counts, [](Type type) { return type.isInteger(32); }))
+    return emitOpError() << "expects a body that yields i32";
+  if (getBody().getArgumentTypes() != TypeRange(types))
+    return emitOpError() << "expects a body with arguments " << types
+                         << ", got "
+                         << llvm::to_vector(getBody().getArgumentTypes());
   return success();
 }
 
-/// Numbers of `types`, each at its place of `places`, in a ring (C1 of tile.send
-/// and tile.receive).
+/// Of a body that counts nothing.
+void YieldOp::build(OpBuilder &, OperationState &) {}
+
+LogicalResult RolesOp::verify() {
+  // C1
+  for (Region *role : getRegions()) {
+    bool produces = role == &getProduce(), inspects = role == &getInspect();
+    WalkResult result = role->walk([&](Operation *op) {
+      auto send = dyn_cast<SendOp>(op);
+      bool fits = isa<FillOp, DrawTaskOp>(op)             ? produces
+                  : isa<ReadOp, ReceiveOp, ReleaseOp>(op) ? !produces
+                  : send && send.getAbout()               ? inspects
+                                                          : true;
+      return fits ? WalkResult::advance() : WalkResult::interrupt();
+    });
+    if (result.wasInterrupted())
+      return emitOpError()
+             << "expects to fill rings and draw tasks where it produces, to "
+                "read and release where it does not, and to send about tiles "
+                "where it inspects";
+  }
+  return success();
+}
+
+/// Numbers of `types`, each at its place of `places`, in a ring (C1 of
+/// tile.send and tile.receive).
 static LogicalResult verifyNumbers(Operation *op, RingType ring,
                                    ArrayRef<int64_t> places, TypeRange types) {
   if (ring.hasTiles())
     return op->emitOpError() << "expects a ring of numbers, got " << ring;
   if (places.size() != types.size())
-    return op->emitOpError() << "expects " << places.size()
-                             << " results, one for each place, got "
-                             << types.size();
+    return op->emitOpError()
+           << "expects " << places.size()
+           << " results, one for each place, got " << types.size();
   for (int64_t place : places)
     if (place < 0 || place >= ring.getTile().getDimSize(0))
       return op->emitOpError()

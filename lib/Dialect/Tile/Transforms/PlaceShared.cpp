@@ -48,8 +48,8 @@ public:
                                 : isAboutTiles(ring)
                                     ? about.take(ring, bytes)
                                     : numbers.take(ring, bytes);
-    FailureOr<int64_t> barrier = barriers.take(
-        ring, 2 * shared::barrierBytes * type.getStages());
+    FailureOr<int64_t> barrier =
+        barriers.take(ring, 2 * shared::barrierBytes * type.getStages());
     if (failed(offset) || failed(barrier))
       return failure();
     ring.setOffset(*offset);
@@ -98,9 +98,9 @@ FailureOr<int64_t> placeBuffers(ArrayRef<memref::AllocOp> buffers) {
     ImplicitLocOpBuilder b(buffer.getLoc(), buffer);
     if (!memory)
       memory = gpu::DynamicSharedMemoryOp::create(
-          b, MemRefType::get({ShapedType::kDynamic}, b.getI8Type(),
-                             MemRefLayoutAttrInterface(),
-                             type.getMemorySpace()));
+          b,
+          MemRefType::get({ShapedType::kDynamic}, b.getI8Type(),
+                          MemRefLayoutAttrInterface(), type.getMemorySpace()));
     Value offset = arith::ConstantIndexOp::create(b, bytes);
     buffer.replaceAllUsesWith(
         memref::ViewOp::create(b, type, memory, offset, ValueRange{})
@@ -121,7 +121,8 @@ struct TilePlaceShared : tile::impl::TilePlaceSharedPassBase<TilePlaceShared> {
     func.walk([&](Operation *op) {
       if (auto ring = dyn_cast<RingOp>(op))
         rings.push_back(ring);
-      if (auto buffer = dyn_cast<memref::AllocOp>(op); buffer && isShared(buffer))
+      if (auto buffer = dyn_cast<memref::AllocOp>(op);
+          buffer && isShared(buffer))
         buffers.push_back(buffer);
     });
     if (rings.empty() && buffers.empty())

@@ -1,5 +1,5 @@
-// tile-stage-loads: which buffers in shared memory tiles have, and when they are
-// copied.
+// tile-stage-loads: which buffers in shared memory tiles have, and when they
+// are copied.
 //
 // In a loop with loads L0 .. Ln-1 (n >= 2), slot i is the point after the last
 // reading of tile i-1. There the threads wait for the copy of Li, meet at a

@@ -21,17 +21,16 @@ inline constexpr int64_t tileAlignment = 1024;
 inline constexpr Area barriers{0, 512}, numbersAbout{512, 592},
     numbers{592, 1016};
 inline constexpr int64_t unusedOffset = 1020;
-static_assert(numbers.end <= unusedOffset &&
-              unusedOffset + 4 <= tileAlignment);
+static_assert(numbers.end <= unusedOffset && unusedOffset + 4 <= tileAlignment);
 
 /// Bytes of one barrier.
 inline constexpr int64_t barrierBytes = 8;
 
-/// How many numbers an element may have in a ring of `stages` that is alone in
-/// its area.
-constexpr int64_t mostNumbers(Area area, int64_t stages) {
-  return (area.end - area.begin) / (8 * stages);
-}
+/// Tasks that are on their way from who draws them, and how many numbers each
+/// may have.
+inline constexpr int64_t taskStages = 2;
+inline constexpr int64_t mostTaskNumbers =
+    (numbers.end - numbers.begin) / (8 * taskStages);
 
 } // namespace mlir::tile::shared
 

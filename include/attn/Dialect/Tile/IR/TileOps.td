@@ -264,6 +264,38 @@ def Tile_RingOp : Tile_Op<"ring", [MemoryEffects<[MemAlloc, MemWrite]>]> {
   let hasVerifier = 1;
 }
 
+//===--- GPU: warps with roles ------------------------------------------------//
+
+def Tile_RolesOp : Tile_Op<"roles", [SingleBlock, NoTerminator]> {
+  let summary = "some of a block's warps compute, others bring what they need";
+  let description = [{
+    The regions run at the same time, and meet in rings only: whole warps, all that the
+    schedule says, `compute`; one thread produces, which fills rings and draws tasks; and
+    one warp inspects tiles, where somebody asks about them.
+
+    Example:
+
+    ```mlir
+    tile.roles compute {
+      %t = tile.read %k at %n : !tile.ring<2 x tensor<64x64xbf16>> -> tensor<64x64xbf16>
+      ...
+      tile.release %k at %n : !tile.ring<2 x tensor<64x64xbf16>>
+    } produce {
+      tile.fill %k at %n from %map[%row] : !tile.ring<2 x tensor<64x64xbf16>>
+    }
+    ```
+
+    Constraints:
+    - C1: rings are filled, and tasks drawn, by who produces, who neither reads nor
+      releases; what is sent `about` a tile, by who inspects.
+  }];
+  let regions = (region SizedRegion<1>:$compute, SizedRegion<1>:$produce, AnyRegion:$inspect);
+  let assemblyFormat = [{
+    `compute` $compute `produce` $produce (`inspect` $inspect^)? attr-dict
+  }];
+  let hasVerifier = 1;
+}
+
 def Tile_FillOp : Tile_Op<"fill", [MemoryEffects<[MemRead, MemWrite]>]> {
   let summary = "one thread starts the copy of the position'th tile into its ring";
   let description = [{
@@ -272,15 +304,20 @@ def Tile_FillOp : Tile_Op<"fill", [MemoryEffects<[MemRead, MemWrite]>]> {
     the matrix that the other offsets name. `map` points to the tensor map of that
     memory (batch, head, row, channel) with boxes of one tile by 64 channels.
 
-    Example: `tile.fill %k at %n from %map[%b, %h, %row] : !tile.ring<2 x tensor<128x128xbf16>>`
+    What a loop fills `ahead` is started a step early by a producer of its own: before
+    what else the step before fills.
+
+    Examples: `tile.fill %k at %n from %map[%b, %h, %row] : !tile.ring<2 x tensor<128x128xbf16>>`,
+    `tile.fill %k at %n from %map[%b, %h, %row] ahead : !tile.ring<2 x tensor<128x128xbf16>>`
 
     Constraints:
     - C1: a ring of tiles, and 1 to 4 offsets: maps have at most 5 dimensions.
   }];
   let arguments = (ins Tile_Ring:$ring, I32:$position, LLVM_PointerInAddressSpace<0>:$map,
-                       Variadic<Index>:$offsets);
+                       Variadic<Index>:$offsets, UnitAttr:$ahead);
   let assemblyFormat = [{
-    $ring `at` $position `from` $map `[` $offsets `]` attr-dict `:` type($ring)
+    $ring `at` $position `from` $map `[` $offsets `]` (`ahead` $ahead^)? attr-dict
+    `:` type($ring)
   }];
   let hasVerifier = 1;
 }
@@ -380,7 +417,7 @@ def Tile_PassTurnOp : Tile_Op<"pass_turn", [MemoryEffects<[MemWrite]>]> {
 
 //===--- GPU: blocks that do many tasks --------------------------------------//
 
-def Tile_TasksOp : Tile_Op<"tasks", [SingleBlock, NoTerminator]> {
+def Tile_TasksOp : Tile_Op<"tasks", [SingleBlockImplicitTerminator<"YieldOp">]> {
   let summary = "the block does its share of the tasks 0 to count - 1";
   let description = [{
     Runs the body for one task after another: first for the number of the block,
@@ -390,19 +427,60 @@ def Tile_TasksOp : Tile_Op<"tasks", [SingleBlock, NoTerminator]> {
     once, or started with, and each block draws once in vain, so that there are as
     many draws as tasks, after which the counter wraps.
 
-    Example:
+    The body's first argument is the task's number. Where there is a region `numbers`, it
+    computes what follows from that number, and those are the body's next arguments. A
+    body that counts has further ones: how many tasks the block has done before, and for
+    each number that it yields, the sum of what it yielded for those.
+
+    Examples: a plain body; and one with a number, that counts steps (tile-task-numbers and
+    tile-make-rings make it so):
 
     ```mlir
     tile.tasks %count from %counter {
     ^bb0(%task: i32):
       ...
     } : !llvm.ptr<1>
+
+    tile.tasks %count from %counter numbers {
+    ^bb0(%task: i32):
+      %row = arith.muli %task, %c128 : i32
+      tile.yield %row : i32
+    } do {
+    ^bb0(%task: i32, %row: i32, %before: i32, %steps_before: i32):
+      ...
+      tile.yield %steps : i32
+    } : !llvm.ptr<1>
     ```
+
+    Constraints:
+    - C1: arguments as described; `numbers` has the task alone, and yields numbers; the
+      body yields i32.
   }];
   let arguments = (ins I32:$count, LLVM_PointerInAddressSpace<1>:$counter);
-  let regions = (region SizedRegion<1>:$body);
-  let assemblyFormat = "$count `from` $counter $body attr-dict `:` type($counter)";
+  let regions = (region AnyRegion:$numbers, SizedRegion<1>:$body);
+  let assemblyFormat = [{
+    $count `from` $counter (`numbers` $numbers^ `do`)? $body attr-dict `:` type($counter)
+  }];
+  let extraClassDeclaration = [{
+    BlockArgument getTask();
+    /// The arguments that stand for the numbers.
+    Block::BlockArgListType getNumberArguments();
+    /// Whether the body is told how many tasks came before.
+    bool isCounted();
+    /// The arguments that are sums of what the body yielded before.
+    Block::BlockArgListType getSums();
+  }];
   let hasVerifier = 1;
+}
+
+def Tile_YieldOp : Tile_Op<"yield", [Pure, Terminator, ParentOneOf<["TasksOp"]>]> {
+  let summary = "numbers that follow from a task, or what it has counted";
+  let description = [{
+    See `tile.tasks`. Example: `tile.yield %steps : i32`
+  }];
+  let arguments = (ins Variadic<Tile_Number>:$numbers);
+  let builders = [OpBuilder<(ins)>];
+  let assemblyFormat = "($numbers^ `:` type($numbers))? attr-dict";
 }
 
 def Tile_DrawTaskOp : Tile_Op<"draw_task", [MemoryEffects<[MemRead, MemWrite]>]> {

@@ -1,4 +1,5 @@
-// RUN: attn-opt %s --split-input-file --pass-pipeline="builtin.module(gpu.module(gpu.func(tile-specialize-warps,tile-place-shared,canonicalize)))" \
+// DEFINE: %{roles} = tile-task-numbers,tile-make-rings,tile-inspect-apart,tile-drain-output,tile-give-roles,tile-hand-on-tasks,tile-receive-again,tile-roles-to-warps
+// RUN: attn-opt %s --split-input-file --pass-pipeline="builtin.module(gpu.module(gpu.func(%{roles},tile-place-shared,canonicalize)))" \
 // RUN:   | FileCheck %s
 
 !m = memref<?x64xbf16, strided<[?, 1], offset: ?>>
@@ -13,15 +14,13 @@
 // CHECK: scf.while
 // CHECK:   tile.receive [0] of %[[TR]]
 // CHECK: ^bb0(%[[N:.*]]: i32, %{{.*}}: i32):
-// CHECK-DAG: %[[ROW:.*]] = tile.receive [1] of %[[TR]] at %[[N]] again : {{.*}} -> index
-// CHECK-DAG: %[[SLOPE:.*]] = tile.receive [2] of %[[TR]] at %[[N]] again : {{.*}} -> f32
-// CHECK-DAG: %[[HIGH:.*]] = tile.receive [3] of %[[TR]] at %[[N]] again : {{.*}} -> i32
+// CHECK: %[[NUMBERS:.*]]:3 = tile.receive [1, 2, 3] of %[[TR]] at %[[N]] again : {{.*}} -> index, f32, i32
 // CHECK-NOT: arith.divui
 // CHECK-NOT: memref.load
-// CHECK:   %[[STEPS:.*]] = arith.index_cast %[[HIGH]] : i32 to index
+// CHECK:   %[[STEPS:.*]] = arith.index_cast %[[NUMBERS]]#2 : i32 to index
 // CHECK-NOT: arith.divui
 // CHECK-NOT: memref.load
-// CHECK:   memref.store %[[SLOPE]], %{{.*}}[%[[ROW]]]
+// CHECK:   memref.store %[[NUMBERS]]#1, %{{.*}}[%[[NUMBERS]]#0]
 // CHECK:   scf.for %{{.*}} = %c0 to %[[STEPS]]
 // CHECK:   %[[AGAIN:.*]] = tile.receive [1] of %[[TR]] at %[[N]] again : {{.*}} -> index
 // CHECK:   memref.store %{{.*}}, %{{.*}}[%[[AGAIN]]]
