@@ -22,6 +22,19 @@ static bool hasRoles(const mlir::attn::GPUPipelineOptions &options) {
   return options.target == "sm90a";
 }
 
+/// Loads by one role for another: what each pass leaves is a program that the
+/// next one can be shown.
+static void giveRolesToWarps(OpPassManager &kernel) {
+  kernel.addPass(tile::createTileTaskNumbersPass());
+  kernel.addPass(tile::createTileMakeRingsPass());
+  kernel.addPass(tile::createTileInspectApartPass());
+  kernel.addPass(tile::createTileDrainOutputPass());
+  kernel.addPass(tile::createTileGiveRolesPass());
+  kernel.addPass(tile::createTileHandOnTasksPass());
+  kernel.addPass(tile::createTileReceiveAgainPass());
+  kernel.addPass(tile::createTileRolesToWarpsPass());
+}
+
 void mlir::attn::buildGPUTilePipeline(OpPassManager &manager,
                                       const GPUPipelineOptions &options) {
   buildModsPipeline(manager);
@@ -43,8 +56,11 @@ void mlir::attn::buildGPUTilePipeline(OpPassManager &manager,
   manager.addPass(createCSEPass());
   OpPassManager &kernel =
       manager.nest<gpu::GPUModuleOp>().nest<gpu::GPUFuncOp>();
-  kernel.addPass(roles ? tile::createTileSpecializeWarpsPass()
-                       : tile::createTileStageLoadsPass());
+  if (roles)
+    giveRolesToWarps(kernel);
+  else
+    kernel.addPass(tile::createTileStageLoadsPass());
+  kernel.addPass(tile::createTilePlaceSharedPass());
   kernel.addPass(tile::createTileSplitNonfinitePass());
   kernel.addPass(tile::createTileDeferRowSumsPass());
   if (roles)

@@ -1,4 +1,4 @@
-// RUN: attn-opt %s --pass-pipeline='builtin.module(attn-select-schedule{target=sm90a},attn-to-flash,func.func(tile-lag-maximum),flash-to-gpu,canonicalize,cse,gpu.module(gpu.func(tile-specialize-warps,tile-split-nonfinite,tile-defer-row-sums,tile-keep-maximum,canonicalize,cse)))' \
+// RUN: attn-opt %s --pass-pipeline='builtin.module(attn-select-schedule{target=sm90a},attn-to-flash,func.func(tile-lag-maximum),flash-to-gpu,canonicalize,cse,gpu.module(gpu.func(tile-task-numbers,tile-make-rings,tile-inspect-apart,tile-drain-output,tile-give-roles,tile-hand-on-tasks,tile-receive-again,tile-roles-to-warps,tile-split-nonfinite,tile-defer-row-sums,tile-keep-maximum,canonicalize,cse)))' \
 // RUN:   | FileCheck %s
 
 // What the Hopper kernel is fast by, after canonicalisation: where no score exceeds the old

@@ -159,7 +159,7 @@ def TileToNVVMPass : Pass<"tile-to-nvvm", "::mlir::gpu::GPUFuncOp"> {
     transactions and bulk tensor copies.
 
     Expects loads to be staged (`tile-stage-loads`) or tiles in rings
-    (`tile-specialize-warps`).
+    (`tile-make-rings`).
 
     Example (test/Conversion/TileToNVVM/tile-to-nvvm.mlir): with a warp for 16 rows,
 

@@ -59,7 +59,8 @@ public:
     auto tasks = tile::TasksOp::create(b, count, counter);
     Block *body = b.createBlock(&tasks.getBody(), {}, {b.getI32Type()},
                                 {kernel.getLoc()});
-    forall->moveBefore(body, body->end());
+    auto end = tile::YieldOp::create(b, ValueRange());
+    forall->moveBefore(end);
     b.setInsertionPoint(forall);
     moveBody(body->getArgument(0));
   }

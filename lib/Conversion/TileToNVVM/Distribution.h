@@ -13,6 +13,7 @@
 #define ATTN_CONVERSION_TILETONVVM_DISTRIBUTION_H
 
 #include "attn/Dialect/Attn/IR/AttnDialect.h"
+#include "attn/Dialect/Tile/IR/SharedMemory.h"
 #include "attn/Dialect/Tile/IR/TileDialect.h"
 
 #include "mlir/Dialect/GPU/IR/GPUDialect.h"
@@ -117,9 +118,6 @@ private:
 LogicalResult checkKernel(gpu::GPUFuncOp func,
                           mlir::attn::ScheduleAttr schedule);
 
-/// One warp looks at all of a tile in a ring; i1, the same in all lanes.
-Value findNonfinite(Distribution &d, Value tile);
-
 /// One operation each; the results are recorded in the distribution.
 void emitCopy(Distribution &d, CopyOp op);
 void emitView(Distribution &d, ViewOp op);
@@ -138,12 +136,9 @@ void emitFill(Distribution &d, FillOp op);
 void emitPeek(Distribution &d, PeekOp op);
 void emitRead(Distribution &d, ReadOp op);
 void emitRelease(Distribution &d, ReleaseOp op);
-void emitInspect(Distribution &d, InspectOp op);
-void emitInspected(Distribution &d, InspectedOp op);
 void emitDrawTask(Distribution &d, DrawTaskOp op);
-void emitSendTask(Distribution &d, SendTaskOp op);
-void emitReceiveTask(Distribution &d, ReceiveTaskOp op);
-void emitTaskNumber(Distribution &d, TaskNumberOp op);
+void emitSend(Distribution &d, SendOp op);
+void emitReceive(Distribution &d, ReceiveOp op);
 void emitDrain(Distribution &d, DrainOp op);
 void emitAwaitDrain(Distribution &d);
 void emitAwait(Distribution &d, AwaitOp op);
@@ -174,9 +169,6 @@ enum NamedBarrier : int32_t {
   computingWarps = 1, ///< all that compute
   turns = 2,          ///< and 3: the turns of two groups
 };
-
-/// Bytes into the part of shared memory that holds barriers: a word for nobody.
-constexpr int64_t unusedOffset = 1020;
 
 /// The swizzled layout of tiles in a ring: see tile.ring.
 constexpr int64_t chunkColumns = 64, chunkRowBytes = 128;

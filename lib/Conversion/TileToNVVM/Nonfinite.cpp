@@ -71,7 +71,7 @@ static Value wordOfPiece(Distribution &d, Value piece, int64_t k) {
 /// Times zero, a value that is not finite is NaN and every other one is zero:
 /// one instruction for each word, and four sums, so that they need not wait for
 /// each other.
-Value tile::findNonfinite(Distribution &d, Value tile) {
+static Value findInRing(Distribution &d, Value tile) {
   ImplicitLocOpBuilder &b = d.b;
   auto type = cast<RankedTensorType>(tile.getType());
   constexpr int64_t pieceBytes = 16, unroll = 4,
@@ -175,7 +175,7 @@ void tile::emitHasNonfinite(Distribution &d, HasNonfiniteOp op) {
   auto inRegisters = d.fragments.find(tile);
   op.getResult().replaceAllUsesWith(
       inRegisters != d.fragments.end() ? findInRegisters(d, inRegisters->second)
-      : d.ringTiles.count(tile)        ? findNonfinite(d, tile)
+      : d.ringTiles.count(tile)        ? findInRing(d, tile)
                                        : findInTile(d, tile));
 }
 

@@ -115,17 +115,14 @@ private:
   LogicalResult checkOp(Operation *op) {
     return llvm::TypeSwitch<Operation *, LogicalResult>(op)
         .Case<scf::ForOp, scf::IfOp, scf::WhileOp, CopyOp, ViewOp, StoreOp,
-              HasNonfiniteOp, InspectOp, AnyAboveOp, AnyBeyondOp,
-              CombineThreadsOp, AddNonfiniteOp, ClearNonfiniteOp, ReadOp,
-              DrainOp, AwaitOp, arith::ConstantOp, linalg::ContractOp,
-              linalg::GenericOp, linalg::ReduceOp>(
-            [&](auto op) { return check(op); })
-        .Case<FillOp, PeekOp, ReleaseOp, SendTaskOp, ReceiveTaskOp,
-              TaskNumberOp>(
+              HasNonfiniteOp, AnyAboveOp, AnyBeyondOp, CombineThreadsOp,
+              AddNonfiniteOp, ClearNonfiniteOp, RingOp, ReadOp, DrainOp,
+              AwaitOp, arith::ConstantOp, linalg::ContractOp, linalg::GenericOp,
+              linalg::ReduceOp>([&](auto op) { return check(op); })
+        .Case<FillOp, PeekOp, ReleaseOp, SendOp, ReceiveOp>(
             [&](auto op) { return expectRing(op, op.getRing()); })
-        .Case([&](InspectedOp op) { return expectRing(op, op.getAnswers()); })
         .Case<TakeTurnOp, PassTurnOp>([&](auto op) { return checkRoles(op); })
-        .Case<tensor::EmptyOp, RingOp, DrawTaskOp, AwaitDrainOp>(
+        .Case<tensor::EmptyOp, DrawTaskOp, AwaitDrainOp>(
             [](auto) { return success(); })
         .Default([&](Operation *op) { return checkOther(op); });
   }
@@ -251,6 +248,13 @@ private:
                                                  : checkGlobal(op, memory);
   }
 
+  LogicalResult check(RingOp op) {
+    if (op.getOffset() && op.getReaders())
+      return success();
+    return op.emitOpError() << "expects a ring with a place and readers: run "
+                               "tile-give-roles and tile-place-shared first";
+  }
+
   LogicalResult check(ReadOp op) {
     places[op.getResult()] = Place::Ring;
     return expectRing(op, op.getRing());
@@ -281,12 +285,6 @@ private:
       return op.emitOpError()
              << "expects rows of a multiple of 16 bytes, got " << type;
     return success();
-  }
-
-  LogicalResult check(InspectOp op) {
-    if (failed(expect(op, op.getTile(), Place::Ring)))
-      return failure();
-    return expectRing(op, op.getAnswers());
   }
 
   LogicalResult check(ClearNonfiniteOp op) {

@@ -35,11 +35,7 @@ public:
   int64_t chunks() {
     return llvm::divideCeil(type.getTile().getDimSize(1), chunkColumns);
   }
-  int64_t bytes() {
-    return type.getTile().getRank() == 1
-               ? numberBytes * type.getTile().getDimSize(0)
-               : chunks() * chunkBytes(type.getTile());
-  }
+  int64_t bytes() { return type.getStageBytes(); }
 
   Value tile() {
     return add(ring.tiles, arith::MulIOp::create(b, stage, d.i32(bytes())));
@@ -92,8 +88,8 @@ void emitIf(ImplicitLocOpBuilder &b, Value condition,
 void tile::emitRing(Distribution &d, RingOp op) {
   ImplicitLocOpBuilder &b = d.b;
   Value memory = d.alignedSharedMemory();
-  Ring ring{arith::AddIOp::create(b, memory, d.i32(op.getOffset())),
-            arith::AddIOp::create(b, memory, d.i32(op.getBarriers()))};
+  Ring ring{arith::AddIOp::create(b, memory, d.i32(*op.getOffset())),
+            arith::AddIOp::create(b, memory, d.i32(*op.getBarriers()))};
   d.rings[op.getResult()] = ring;
   int64_t stages = cast<RingType>(op.getType()).getStages();
   Value first =
@@ -103,7 +99,7 @@ void tile::emitRing(Distribution &d, RingOp op) {
       Value barrier =
           d.pointerTo(arith::AddIOp::create(b, ring.barriers, d.i32(8 * i)));
       NVVM::MBarrierInitOp::create(
-          b, barrier, d.i32(i < stages ? 1 : op.getReaders()), Value());
+          b, barrier, d.i32(i < stages ? 1 : *op.getReaders()), Value());
     }
   });
 }
@@ -169,44 +165,9 @@ static void inFirstLane(Distribution &d, llvm::function_ref<void()> body) {
 void tile::emitRelease(Distribution &d, ReleaseOp op) {
   Slot slot(d, op.getRing(), op.getPosition());
   Value released = slot.released();
-  if (cast<RingType>(op.getRing().getType()).getTile().getRank() == 1)
+  if (!cast<RingType>(op.getRing().getType()).hasTiles())
     NVVM::SyncWarpOp::create(d.b, d.i32(-1));
   inFirstLane(d, [&] { arrive(d.b, released); });
-}
-
-//===--- answers ---------------------------------------------------------===//
-
-void tile::emitInspect(Distribution &d, InspectOp op) {
-  ImplicitLocOpBuilder &b = d.b;
-  Slot slot(d, op.getAnswers(), op.getPosition());
-  auto look = scf::IfOp::create(
-      b, op.getCondition(),
-      [&](OpBuilder &nested, Location loc) {
-        OpBuilder::InsertionGuard guard(b);
-        b.setInsertionPointToEnd(nested.getInsertionBlock());
-        scf::YieldOp::create(b, findNonfinite(d, op.getTile()));
-      },
-      [&](OpBuilder &nested, Location loc) {
-        scf::YieldOp::create(
-            nested, loc,
-            arith::ConstantIntOp::create(nested, loc, 0, 1).getResult());
-      });
-  Value answer = arith::ExtUIOp::create(b, b.getI32Type(), look.getResult(0));
-  Value place = d.pointerTo(slot.tile()), given = slot.arrived();
-  inFirstLane(d, [&] {
-    LLVM::StoreOp::create(b, answer, place);
-    arrive(b, given);
-  });
-}
-
-void tile::emitInspected(Distribution &d, InspectedOp op) {
-  ImplicitLocOpBuilder &b = d.b;
-  Slot slot(d, op.getAnswers(), op.getPosition());
-  slot.waitForTile();
-  Value answer =
-      LLVM::LoadOp::create(b, b.getI32Type(), d.pointerTo(slot.tile()));
-  op.getResult().replaceAllUsesWith(
-      arith::CmpIOp::create(b, arith::CmpIPredicate::ne, answer, d.i32(0)));
 }
 
 //===--- tasks ------------------------------------------------------------===//
@@ -223,51 +184,74 @@ void tile::emitDrawTask(Distribution &d, DrawTaskOp op) {
   op.getTask().replaceAllUsesWith(arith::AddIOp::create(b, drawn, blocks));
 }
 
+//===--- numbers ----------------------------------------------------------===//
+
 /// The i'th number of a slot.
 static Value pointerToNumber(Distribution &d, Slot &slot, int64_t i) {
   return d.advance(d.pointerTo(slot.tile()), d.b.getI8Type(), numberBytes * i);
 }
 
-void tile::emitSendTask(Distribution &d, SendTaskOp op) {
-  ImplicitLocOpBuilder &b = d.b;
-  Slot slot(d, op.getRing(), op.getPosition());
-  slot.waitForRelease();
-  LLVM::StoreOp::create(b, op.getTask(), pointerToNumber(d, slot, 0));
-  for (auto [i, number] : llvm::enumerate(op.getNumbers())) {
-    Value stored =
-        number.getType().isIndex()
-            ? Value(arith::IndexCastOp::create(b, b.getI64Type(), number))
-            : number;
-    LLVM::StoreOp::create(b, stored, pointerToNumber(d, slot, i + 1));
-  }
-  arrive(b, slot.arrived());
+/// As what a number lies in its word; those that are no type of memory's take a
+/// wider one.
+static Type storedType(ImplicitLocOpBuilder &b, Type number) {
+  if (number.isIndex())
+    return b.getI64Type();
+  return number.isInteger(1) ? b.getI32Type() : number;
 }
 
-/// The reduction tells ptxas that all lanes hold the same.
-void tile::emitReceiveTask(Distribution &d, ReceiveTaskOp op) {
+void tile::emitSend(Distribution &d, SendOp op) {
   ImplicitLocOpBuilder &b = d.b;
   Slot slot(d, op.getRing(), op.getPosition());
-  slot.waitForTile();
-  Value task =
-      LLVM::LoadOp::create(b, b.getI32Type(), pointerToNumber(d, slot, 0));
-  op.getTask().replaceAllUsesWith(NVVM::ReduxOp::create(
-      b, b.getI32Type(), task, NVVM::ReduxKind::OR, d.i32(-1),
-      /*abs=*/false, /*nan=*/false));
-}
-
-void tile::emitTaskNumber(Distribution &d, TaskNumberOp op) {
-  ImplicitLocOpBuilder &b = d.b;
-  Slot slot(d, op.getRing(), op.getPosition());
-  Value place = pointerToNumber(d, slot, op.getIndex());
-  Type type = op.getNumber().getType();
-  auto read = [&](Type stored) -> Value {
-    return LLVM::LoadOp::create(b, stored, place, /*alignment=*/0,
-                                /*isVolatile=*/true);
+  auto asStored = [&](Value number) -> Value {
+    Type type = storedType(b, number.getType());
+    if (number.getType().isIndex())
+      return arith::IndexCastOp::create(b, type, number);
+    if (number.getType() != type)
+      return arith::ExtUIOp::create(b, type, number);
+    return number;
   };
-  op.getNumber().replaceAllUsesWith(
-      type.isIndex()
-          ? Value(arith::IndexCastOp::create(b, type, read(b.getI64Type())))
-          : read(type));
+  if (!op.getAbout()) {
+    slot.waitForRelease();
+    for (auto [i, number] : llvm::enumerate(op.getNumbers()))
+      LLVM::StoreOp::create(b, asStored(number), pointerToNumber(d, slot, i));
+    return arrive(b, slot.arrived());
+  }
+  // By a whole warp.
+  SmallVector<std::pair<Value, Value>> stores;
+  for (auto [i, number] : llvm::enumerate(op.getNumbers())) {
+    Value stored = asStored(number);
+    stores.push_back({stored, pointerToNumber(d, slot, i)});
+  }
+  Value arrived = slot.arrived();
+  inFirstLane(d, [&] {
+    for (auto [stored, place] : stores)
+      LLVM::StoreOp::create(b, stored, place);
+    arrive(b, arrived);
+  });
+}
+
+/// What is read again must not be kept in registers from the first time. Of a
+/// number that may be part of addresses, a reduction tells ptxas that all lanes
+/// hold the same.
+void tile::emitReceive(Distribution &d, ReceiveOp op) {
+  ImplicitLocOpBuilder &b = d.b;
+  Slot slot(d, op.getRing(), op.getPosition());
+  if (!op.getAgain())
+    slot.waitForTile();
+  for (auto [place, number] : llvm::zip(op.getPlaces(), op.getNumbers())) {
+    Type type = number.getType();
+    Value read = LLVM::LoadOp::create(
+        b, storedType(b, type), pointerToNumber(d, slot, place),
+        /*alignment=*/0, /*isVolatile=*/op.getAgain());
+    if (type.isIndex())
+      read = arith::IndexCastOp::create(b, type, read);
+    else if (type.isInteger(1))
+      read = arith::CmpIOp::create(b, arith::CmpIPredicate::ne, read, d.i32(0));
+    else if (type.isInteger(32) && !op.getAgain())
+      read = NVVM::ReduxOp::create(b, type, read, NVVM::ReduxKind::OR,
+                                   d.i32(-1), /*abs=*/false, /*nan=*/false);
+    number.replaceAllUsesWith(read);
+  }
 }
 
 //===--- output -----------------------------------------------------------===//

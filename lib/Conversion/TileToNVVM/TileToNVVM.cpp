@@ -60,10 +60,6 @@ private:
       emitStore(d, store);
     } else if (auto test = dyn_cast<HasNonfiniteOp>(op)) {
       emitHasNonfinite(d, test);
-    } else if (auto inspect = dyn_cast<InspectOp>(op)) {
-      emitInspect(d, inspect);
-    } else if (auto inspected = dyn_cast<InspectedOp>(op)) {
-      emitInspected(d, inspected);
     } else if (auto any = dyn_cast<AnyAboveOp>(op)) {
       emitAnyAbove(d, any);
     } else if (auto any = dyn_cast<AnyBeyondOp>(op)) {
@@ -86,12 +82,10 @@ private:
       emitRelease(d, release);
     } else if (auto draw = dyn_cast<DrawTaskOp>(op)) {
       emitDrawTask(d, draw);
-    } else if (auto send = dyn_cast<SendTaskOp>(op)) {
-      emitSendTask(d, send);
-    } else if (auto receive = dyn_cast<ReceiveTaskOp>(op)) {
-      emitReceiveTask(d, receive);
-    } else if (auto number = dyn_cast<TaskNumberOp>(op)) {
-      emitTaskNumber(d, number);
+    } else if (auto send = dyn_cast<SendOp>(op)) {
+      emitSend(d, send);
+    } else if (auto receive = dyn_cast<ReceiveOp>(op)) {
+      emitReceive(d, receive);
     } else if (auto drain = dyn_cast<DrainOp>(op)) {
       emitDrain(d, drain);
     } else if (isa<AwaitDrainOp>(op)) {

@@ -180,8 +180,8 @@ static std::string storeNever(Distribution &d, Assembly &assembly,
   Value sum = after.front();
   for (Value element : llvm::drop_begin(after))
     sum = arith::AddFOp::create(d.b, sum, element);
-  Value address =
-      arith::AddIOp::create(d.b, d.alignedSharedMemory(), d.i32(unusedOffset));
+  Value address = arith::AddIOp::create(d.b, d.alignedSharedMemory(),
+                                        d.i32(shared::unusedOffset));
   std::string value = assembly.input(sum), to = assembly.input(address);
   return "{\n.reg .pred p;\nsetp.eq.f32 p, " + value +
          ", 0f7F000000;\n@p st.volatile.shared.f32 [" + to + "], " + value +

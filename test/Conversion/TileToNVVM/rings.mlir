@@ -247,10 +247,9 @@ gpu.module @kernels {
       kernel attributes {attn.schedule = #schedule} {
     %r = tile.ring offset 592 barriers 0 readers 8 : !tile.ring<2 x tensor<3xi64>>
     %next = tile.draw_task %count from %counter : !llvm.ptr<1>
-    tile.send_task %next with %i, %x : index, f32 into %r at %n : !tile.ring<2 x tensor<3xi64>>
-    %task = tile.receive_task %r at %n : !tile.ring<2 x tensor<3xi64>>
-    %j = tile.task_number 1 of %r at %n : !tile.ring<2 x tensor<3xi64>> -> index
-    %y = tile.task_number 2 of %r at %n : !tile.ring<2 x tensor<3xi64>> -> f32
+    tile.send %next, %i, %x : i32, index, f32 into %r at %n : !tile.ring<2 x tensor<3xi64>>
+    %task = tile.receive [0] of %r at %n : !tile.ring<2 x tensor<3xi64>> -> i32
+    %j, %y = tile.receive [1, 2] of %r at %n again : !tile.ring<2 x tensor<3xi64>> -> index, f32
     tile.release %r at %n : !tile.ring<2 x tensor<3xi64>>
     memref.store %task, %o[%j] : memref<?xi32>
     memref.store %y, %p[] : memref<f32>
@@ -283,8 +282,15 @@ gpu.module @kernels {
     %r = tile.ring offset 1024 barriers 0 readers 9 : !tile.ring<2 x tensor<128x64xbf16>>
     %a = tile.ring offset 512 barriers 32 readers 8 : !tile.ring<2 x tensor<1xi64>>
     %t = tile.read %r at %n : !tile.ring<2 x tensor<128x64xbf16>> -> tensor<128x64xbf16>
-    tile.inspect %t if %asked into %a at %n : tensor<128x64xbf16>, !tile.ring<2 x tensor<1xi64>>
-    %dirty = tile.inspected %t in %a at %n : tensor<128x64xbf16>, !tile.ring<2 x tensor<1xi64>>
+    %found = scf.if %asked -> i1 {
+      %any = tile.has_nonfinite %t : tensor<128x64xbf16>
+      scf.yield %any : i1
+    } else {
+      %false = arith.constant false
+      scf.yield %false : i1
+    }
+    tile.send %found : i1 about %t : tensor<128x64xbf16> into %a at %n : !tile.ring<2 x tensor<1xi64>>
+    %dirty = tile.receive [0] of %a at %n about %t : tensor<128x64xbf16> : !tile.ring<2 x tensor<1xi64>> -> i1
     memref.store %dirty, %o[] : memref<i1>
     gpu.return
   }

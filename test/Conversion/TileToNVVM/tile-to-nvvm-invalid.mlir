@@ -160,6 +160,16 @@ gpu.module @kernels {
 // -----
 
 gpu.module @kernels {
+  gpu.func @no_place() kernel attributes {attn.schedule = #attn.schedule<q = 16, kv = 16>} {
+    // expected-error @+1 {{'tile.ring' op expects a ring with a place and readers}}
+    %r = tile.ring : !tile.ring<1 x tensor<64x64xbf16>>
+    gpu.return
+  }
+}
+
+// -----
+
+gpu.module @kernels {
   gpu.func @foreign_ring(%r: !tile.ring<1 x tensor<64x64xbf16>>, %n: i32) kernel attributes {attn.schedule = #attn.schedule<q = 16, kv = 16>} {
     // expected-error @+1 {{'tile.release' op expects a ring that tile.ring makes}}
     tile.release %r at %n : !tile.ring<1 x tensor<64x64xbf16>>

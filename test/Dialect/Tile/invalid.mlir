@@ -129,8 +129,9 @@ func.func @number_offset() {
 
 // -----
 
-func.func @tasks(%count: i32, %counter: !llvm.ptr<1>) {
-  // expected-error @+1 {{expects a body with one argument, an i32}}
+// tasks_c1: a task has a number.
+func.func @tasks_c1(%count: i32, %counter: !llvm.ptr<1>) {
+  // expected-error @+1 {{expects a body with arguments 'i32', got 'index'}}
   tile.tasks %count from %counter {
   ^bb0(%task: index):
   } : !llvm.ptr<1>
@@ -139,41 +140,126 @@ func.func @tasks(%count: i32, %counter: !llvm.ptr<1>) {
 
 // -----
 
-func.func @send_too_many(%r: !tile.ring<2 x tensor<1xi64>>, %n: i32) {
-  // expected-error @+1 {{expects a ring for 2 numbers, got 'tensor<1xi64>'}}
-  tile.send_task %n with %n : i32 into %r at %n : !tile.ring<2 x tensor<1xi64>>
+// tasks_c1: who counts must be told what was counted before.
+func.func @tasks_c1(%count: i32, %counter: !llvm.ptr<1>) {
+  // expected-error @+1 {{expects a body with arguments 'i32', 'i32', 'i32', got 'i32', 'i32'}}
+  tile.tasks %count from %counter {
+  ^bb0(%task: i32, %before: i32):
+    tile.yield %before : i32
+  } : !llvm.ptr<1>
   return
 }
 
 // -----
 
-func.func @receive_from_tiles(%r: !tile.ring<2 x tensor<64x64xbf16>>, %n: i32) {
-  // expected-error @+1 {{expects a ring for 1 numbers, got 'tensor<64x64xbf16>'}}
-  %task = tile.receive_task %r at %n : !tile.ring<2 x tensor<64x64xbf16>>
+// tasks_c1: what is counted is added up in an i32.
+func.func @tasks_c1(%count: i32, %counter: !llvm.ptr<1>, %i: index) {
+  // expected-error @+1 {{expects a body that yields i32}}
+  tile.tasks %count from %counter {
+  ^bb0(%task: i32, %before: i32, %sum: index):
+    tile.yield %i : index
+  } : !llvm.ptr<1>
   return
 }
 
 // -----
 
-func.func @number_wide(%r: !tile.ring<2 x tensor<2xi64>>, %n: i32) {
+// tasks_c1: numbers follow from the task alone.
+func.func @tasks_c1(%count: i32, %counter: !llvm.ptr<1>) {
+  // expected-error @+1 {{expects numbers of one argument, an i32}}
+  tile.tasks %count from %counter numbers {
+  ^bb0(%task: i32, %other: i32):
+    tile.yield %other : i32
+  } do {
+  ^bb0(%task: i32, %other: i32):
+  } : !llvm.ptr<1>
+  return
+}
+
+// -----
+
+// roles_c1: who produces does not read.
+func.func @roles_c1(%r: !tile.ring<2 x tensor<64x64xbf16>>, %n: i32) {
+  // expected-error @+1 {{expects to fill rings and draw tasks where it produces, to read and release where it does not, and to send about tiles where it inspects}}
+  tile.roles compute {
+  } produce {
+    tile.release %r at %n : !tile.ring<2 x tensor<64x64xbf16>>
+  }
+  return
+}
+
+// -----
+
+// roles_c1: nor does who computes draw tasks.
+func.func @roles_c1(%count: i32, %counter: !llvm.ptr<1>) {
+  // expected-error @+1 {{expects to fill rings and draw tasks where it produces}}
+  tile.roles compute {
+    %task = tile.draw_task %count from %counter : !llvm.ptr<1>
+  } produce {
+  }
+  return
+}
+
+// -----
+
+// send_c1: no place for the second.
+func.func @send_c1(%r: !tile.ring<2 x tensor<1xi64>>, %n: i32) {
+  // expected-error @+1 {{expects a ring with a place 1, got '!tile.ring<2 x tensor<1xi64>>'}}
+  tile.send %n, %n : i32, i32 into %r at %n : !tile.ring<2 x tensor<1xi64>>
+  return
+}
+
+// -----
+
+// send_c1: a tile has no places for numbers.
+func.func @send_c1(%r: !tile.ring<2 x tensor<64x64xbf16>>, %n: i32) {
+  // expected-error @+1 {{expects a ring of numbers, got '!tile.ring<2 x tensor<64x64xbf16>>'}}
+  tile.send %n : i32 into %r at %n : !tile.ring<2 x tensor<64x64xbf16>>
+  return
+}
+
+// -----
+
+// receive_c1: nor are there any in it.
+func.func @receive_c1(%r: !tile.ring<2 x tensor<64x64xbf16>>, %n: i32) {
+  // expected-error @+1 {{expects a ring of numbers, got '!tile.ring<2 x tensor<64x64xbf16>>'}}
+  %task = tile.receive [0] of %r at %n : !tile.ring<2 x tensor<64x64xbf16>> -> i32
+  return
+}
+
+// -----
+
+// receive_c1: wider than a word.
+func.func @receive_c1(%r: !tile.ring<2 x tensor<2xi64>>, %n: i32) {
   // expected-error @+1 {{expects numbers of at most 64 bits, got 'i128'}}
-  %x = tile.task_number 1 of %r at %n : !tile.ring<2 x tensor<2xi64>> -> i128
+  %x = tile.receive [1] of %r at %n : !tile.ring<2 x tensor<2xi64>> -> i128
   return
 }
 
 // -----
 
-func.func @number_zero(%r: !tile.ring<2 x tensor<2xi64>>, %n: i32) {
-  // expected-error @+1 {{expects an index of at least 1}}
-  %x = tile.task_number 0 of %r at %n : !tile.ring<2 x tensor<2xi64>> -> i32
+// receive_c1: places are counted from zero.
+func.func @receive_c1(%r: !tile.ring<2 x tensor<2xi64>>, %n: i32) {
+  // expected-error @+1 {{expects a ring with a place -1, got}}
+  %x = tile.receive [-1] of %r at %n : !tile.ring<2 x tensor<2xi64>> -> i32
   return
 }
 
 // -----
 
-func.func @number_beyond(%r: !tile.ring<2 x tensor<2xi64>>, %n: i32) {
-  // expected-error @+1 {{expects a ring for 3 numbers, got 'tensor<2xi64>'}}
-  %x = tile.task_number 2 of %r at %n : !tile.ring<2 x tensor<2xi64>> -> i32
+// receive_c1: behind the last place.
+func.func @receive_c1(%r: !tile.ring<2 x tensor<2xi64>>, %n: i32) {
+  // expected-error @+1 {{expects a ring with a place 2, got}}
+  %x = tile.receive [2] of %r at %n : !tile.ring<2 x tensor<2xi64>> -> i32
+  return
+}
+
+// -----
+
+// receive_c1: a place for each.
+func.func @receive_c1(%r: !tile.ring<2 x tensor<2xi64>>, %n: i32) {
+  // expected-error @+1 {{expects 2 results, one for each place, got 1}}
+  %x = tile.receive [0, 1] of %r at %n : !tile.ring<2 x tensor<2xi64>> -> i32
   return
 }
 
@@ -368,37 +454,19 @@ func.func @await_c2(%t: tensor<64x64xf32>) {
 
 // -----
 
-// inspect_c1: the warp knows two types.
-func.func @inspect_c1(%t: tensor<64x64xf32>, %c: i1, %r: !tile.ring<1 x tensor<1xi64>>, %n: i32) {
-  // expected-error @+1 {{expects a matrix of f16 or bf16, got 'tensor<64x64xf32>'}}
-  tile.inspect %t if %c into %r at %n : tensor<64x64xf32>, !tile.ring<1 x tensor<1xi64>>
+// receive_c1: a place that no memory would hold.
+func.func @receive_c1(%r: !tile.ring<2 x tensor<2xi64>>, %n: i32) {
+  // expected-error @+1 {{expects a ring with a place 4286578688, got}}
+  %x = tile.receive [4286578688] of %r at %n : !tile.ring<2 x tensor<2xi64>> -> i32
   return
 }
 
 // -----
 
-// inspect_c1: an answer is a number.
-func.func @inspect_c1(%t: tensor<64x64xf16>, %c: i1, %r: !tile.ring<1 x tensor<64x64xf16>>, %n: i32) {
-  // expected-error @+1 {{expects a ring of numbers, got '!tile.ring<1 x tensor<64x64xf16>>'}}
-  tile.inspect %t if %c into %r at %n : tensor<64x64xf16>, !tile.ring<1 x tensor<64x64xf16>>
-  return
-}
-
-// -----
-
-// inspected_c1: an answer is a number.
-func.func @inspected_c1(%t: tensor<64x64xf16>, %r: !tile.ring<1 x tensor<64x64xf16>>, %n: i32) {
-  // expected-error @+1 {{expects a ring of numbers, got '!tile.ring<1 x tensor<64x64xf16>>'}}
-  %x = tile.inspected %t in %r at %n : tensor<64x64xf16>, !tile.ring<1 x tensor<64x64xf16>>
-  return
-}
-
-// -----
-
-// An index that no memory would hold the numbers of.
-func.func @number_far(%r: !tile.ring<2 x tensor<2xi64>>, %n: i32) {
-  // expected-error @+1 {{expects a ring for 4286578689 numbers, got 'tensor<2xi64>'}}
-  %x = tile.task_number 4286578688 of %r at %n : !tile.ring<2 x tensor<2xi64>> -> i32
+// ring_c1: half a place.
+func.func @ring_c1() {
+  // expected-error @+1 {{expects 'offset' and 'barriers', or neither}}
+  %r = tile.ring offset 1024 : !tile.ring<1 x tensor<64x64xbf16>>
   return
 }
 
@@ -458,7 +526,7 @@ func.func @copy_c1(%m: memref<?x64xbf16, strided<[64, 1]>>, %d: memref<16x72xbf1
 
 // A task's numbers are scalars.
 func.func @send_vector(%r: !tile.ring<2 x tensor<2xi64>>, %n: i32, %v: vector<2xf32>) {
-  // expected-error @+1 {{operand #1 must be variadic of integer, index or floating-point number of at most 64 bits, but got 'vector<2xf32>'}}
-  tile.send_task %n with %v : vector<2xf32> into %r at %n : !tile.ring<2 x tensor<2xi64>>
+  // expected-error @+1 {{operand #0 must be variadic of integer, index or floating-point number of at most 64 bits, but got 'vector<2xf32>'}}
+  tile.send %v : vector<2xf32> into %r at %n : !tile.ring<2 x tensor<2xi64>>
   return
 }

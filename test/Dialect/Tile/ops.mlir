@@ -70,15 +70,17 @@ func.func @beyond(%rows: tensor<128xf32>, %before: i1) -> i1 {
 }
 
 // What a warp without other work says about a tile, and who asks.
-// CHECK-LABEL: func.func @inspect
-// CHECK: tile.inspect %[[T:.*]] if %{{.*}} into %[[A:.*]] at %[[N:.*]] : tensor<64x64xbf16>, <2 x tensor<1xi64>>
-// CHECK: tile.inspected %[[T]] in %[[A]] at %[[N]] : tensor<64x64xbf16>, <2 x tensor<1xi64>>
-func.func @inspect(%n: i32, %partial: i1) -> i1 {
-  %r = tile.ring offset 1024 barriers 0 readers 5 : !tile.ring<2 x tensor<64x64xbf16>>
-  %a = tile.ring offset 512 barriers 32 readers 4 : !tile.ring<2 x tensor<1xi64>>
+// CHECK-LABEL: func.func @about
+// CHECK: tile.ring readers 5 : <2 x tensor<64x64xbf16>>
+// CHECK: tile.ring : <2 x tensor<1xi64>>
+// CHECK: tile.send %[[D:.*]] : i1 about %[[T:.*]] : tensor<64x64xbf16> into %[[A:.*]] at %[[N:.*]] : <2 x tensor<1xi64>>
+// CHECK: tile.receive [0] of %[[A]] at %[[N]] about %[[T]] : tensor<64x64xbf16> : <2 x tensor<1xi64>> -> i1
+func.func @about(%n: i32, %d: i1) -> i1 {
+  %r = tile.ring readers 5 : !tile.ring<2 x tensor<64x64xbf16>>
+  %a = tile.ring : !tile.ring<2 x tensor<1xi64>>
   %t = tile.read %r at %n : !tile.ring<2 x tensor<64x64xbf16>> -> tensor<64x64xbf16>
-  tile.inspect %t if %partial into %a at %n : tensor<64x64xbf16>, !tile.ring<2 x tensor<1xi64>>
-  %dirty = tile.inspected %t in %a at %n : tensor<64x64xbf16>, !tile.ring<2 x tensor<1xi64>>
+  tile.send %d : i1 about %t : tensor<64x64xbf16> into %a at %n : !tile.ring<2 x tensor<1xi64>>
+  %dirty = tile.receive [0] of %a at %n about %t : tensor<64x64xbf16> : !tile.ring<2 x tensor<1xi64>> -> i1
   return %dirty : i1
 }
 
@@ -90,10 +92,10 @@ func.func @inspect(%n: i32, %partial: i1) -> i1 {
 // CHECK: arith.addi %[[TASK]], %[[TASK]]
 // CHECK: } : <1>
 // CHECK: %[[N:.*]] = tile.draw_task %[[COUNT]] from %[[COUNTER]] : <1>
-// CHECK: tile.send_task %[[N]] into %[[R:.*]] at %[[COUNT]] : <2 x tensor<3xi64>>
-// CHECK: tile.send_task %[[N]] with %{{.*}}, %{{.*}} : index, f32 into %[[R]] at %[[N]] : <2 x tensor<3xi64>>
-// CHECK: tile.receive_task %[[R]] at %[[N]] : <2 x tensor<3xi64>>
-// CHECK: tile.task_number 2 of %[[R]] at %[[N]] : <2 x tensor<3xi64>> -> f32
+// CHECK: tile.send %[[N]] : i32 into %[[R:.*]] at %[[COUNT]] : <2 x tensor<3xi64>>
+// CHECK: tile.send %[[N]], %{{.*}}, %{{.*}} : i32, index, f32 into %[[R]] at %[[N]] : <2 x tensor<3xi64>>
+// CHECK: tile.receive [0] of %[[R]] at %[[N]] : <2 x tensor<3xi64>> -> i32
+// CHECK: tile.receive [1, 2] of %[[R]] at %[[N]] again : <2 x tensor<3xi64>> -> index, f32
 // CHECK: tile.drain %{{.*}} through %{{.*}} at %[[N]] to %{{.*}}[%{{.*}}, %{{.*}}, %{{.*}}] : tensor<64x64xbf16>, <1 x tensor<64x96xbf16>>
 // CHECK: tile.await_drain
 func.func @tasks(%count: i32, %counter: !llvm.ptr<1>, %map: !llvm.ptr, %i: index, %t: tensor<64x64xbf16>, %x: f32) {
@@ -104,10 +106,10 @@ func.func @tasks(%count: i32, %counter: !llvm.ptr<1>, %map: !llvm.ptr, %i: index
   %r = tile.ring offset 592 barriers 16 readers 4 : !tile.ring<2 x tensor<3xi64>>
   %q = tile.ring offset 1024 barriers 48 readers 4 : !tile.ring<1 x tensor<64x96xbf16>>
   %n = tile.draw_task %count from %counter : !llvm.ptr<1>
-  tile.send_task %n into %r at %count : !tile.ring<2 x tensor<3xi64>>
-  tile.send_task %n with %i, %x : index, f32 into %r at %n : !tile.ring<2 x tensor<3xi64>>
-  %m = tile.receive_task %r at %n : !tile.ring<2 x tensor<3xi64>>
-  %y = tile.task_number 2 of %r at %n : !tile.ring<2 x tensor<3xi64>> -> f32
+  tile.send %n : i32 into %r at %count : !tile.ring<2 x tensor<3xi64>>
+  tile.send %n, %i, %x : i32, index, f32 into %r at %n : !tile.ring<2 x tensor<3xi64>>
+  %m = tile.receive [0] of %r at %n : !tile.ring<2 x tensor<3xi64>> -> i32
+  %j, %y = tile.receive [1, 2] of %r at %n again : !tile.ring<2 x tensor<3xi64>> -> index, f32
   tile.drain %t through %q at %n to %map[%i, %i, %i] : tensor<64x64xbf16>, !tile.ring<1 x tensor<64x96xbf16>>
   tile.await_drain
   return
@@ -140,4 +142,40 @@ func.func @rare(%partial: tensor<128xf32>, %p: tensor<128x64xbf16>, %v: tensor<6
   %l = tile.combine_threads %partial : tensor<128xf32>
   %a = tile.add_nonfinite %p, %v, %acc : tensor<128x64xbf16>, tensor<64x96xbf16>, tensor<128x96xf32>
   return %l, %a : tensor<128xf32>, tensor<128x96xf32>
+}
+
+// Tasks whose numbers are computed apart, and which count; roles that share a ring.
+// CHECK-LABEL: func.func @roles
+// CHECK: tile.roles compute {
+// CHECK: tile.read
+// CHECK: } produce {
+// CHECK: tile.tasks %{{.*}} from %{{.*}} numbers {
+// CHECK: ^bb0(%{{.*}}: i32):
+// CHECK: tile.yield %{{.*}} : index
+// CHECK: } do {
+// CHECK: ^bb0(%{{.*}}: i32, %[[ROW:.*]]: index, %{{.*}}: i32, %[[N:.*]]: i32):
+// CHECK: tile.fill %{{.*}} at %[[N]] from %{{.*}}[%[[ROW]]] ahead : <2 x tensor<64x64xbf16>>
+// CHECK: tile.yield %[[N]] : i32
+// CHECK: } inspect {
+// CHECK: tile.send %{{.*}} about
+func.func @roles(%count: i32, %counter: !llvm.ptr<1>, %map: !llvm.ptr, %n: i32, %d: i1) {
+  %r = tile.ring : !tile.ring<2 x tensor<64x64xbf16>>
+  %a = tile.ring : !tile.ring<2 x tensor<1xi64>>
+  tile.roles compute {
+    %t = tile.read %r at %n : !tile.ring<2 x tensor<64x64xbf16>> -> tensor<64x64xbf16>
+  } produce {
+    tile.tasks %count from %counter numbers {
+    ^bb0(%task: i32):
+      %row = arith.index_cast %task : i32 to index
+      tile.yield %row : index
+    } do {
+    ^bb0(%task: i32, %row: index, %before: i32, %sum: i32):
+      tile.fill %r at %sum from %map[%row] ahead : !tile.ring<2 x tensor<64x64xbf16>>
+      tile.yield %sum : i32
+    } : !llvm.ptr<1>
+  } inspect {
+    %t = tile.read %r at %n : !tile.ring<2 x tensor<64x64xbf16>> -> tensor<64x64xbf16>
+    tile.send %d : i1 about %t : tensor<64x64xbf16> into %a at %n : !tile.ring<2 x tensor<1xi64>>
+  }
+  return
 }

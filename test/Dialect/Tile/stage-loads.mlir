@@ -9,13 +9,12 @@
 !h = tensor<64x64xbf16>
 
 gpu.module @kernels {
-  // Three buffers of 64 rows, each row padded by 16 bytes: 3 * 64 * 72 * 2 bytes.
+  // Three buffers of 64 rows, each row padded by 16 bytes.
   // CHECK-LABEL: gpu.func @ring(
   // CHECK-SAME: %[[Q:.*]]: memref<?x64xbf16, {{.*}}>, %[[K:.*]]: memref<?x64xbf16, {{.*}}>, %[[V:.*]]: memref<?x64xbf16, {{.*}}>, %[[N:.*]]: index)
-  // CHECK-SAME: attn.shared_bytes = 27648 : i64
-  // CHECK: %[[BQ:.*]] = memref.view %{{.*}} to memref<64x72xbf16, #gpu.address_space<workgroup>>
-  // CHECK: %[[BK:.*]] = memref.view %{{.*}} to memref<64x72xbf16, #gpu.address_space<workgroup>>
-  // CHECK: %[[BV:.*]] = memref.view %{{.*}} to memref<64x72xbf16, #gpu.address_space<workgroup>>
+  // CHECK: %[[BQ:.*]] = memref.alloc() : memref<64x72xbf16, #gpu.address_space<workgroup>>
+  // CHECK: %[[BK:.*]] = memref.alloc() : memref<64x72xbf16, #gpu.address_space<workgroup>>
+  // CHECK: %[[BV:.*]] = memref.alloc() : memref<64x72xbf16, #gpu.address_space<workgroup>>
   // Before the loop: the query tile and the first key tile.
   // CHECK: tile.copy %[[Q]][%{{.*}}] to %[[BQ]] {async}
   // CHECK: %[[FIRST:.*]] = arith.muli %{{.*}}, %c64

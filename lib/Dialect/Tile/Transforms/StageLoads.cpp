@@ -1,11 +1,12 @@
-// tile-stage-loads: where tiles lie in shared memory and when they are copied.
+// tile-stage-loads: which buffers in shared memory tiles have, and when they
+// are copied.
 //
 // In a loop with loads L0 .. Ln-1 (n >= 2), slot i is the point after the last
 // reading of tile i-1. There the threads wait for the copy of Li, meet at a
 // barrier (so that the copy is visible to all, and all have finished reading
 // what the next copy overwrites) and start the copy of the load after it, which
 // for the last one is L0 of the next iteration.
-#include "attn/Dialect/Attn/IR/KernelSignature.h"
+#include "attn/Dialect/Attn/IR/AttnDialect.h"
 #include "attn/Dialect/Tile/IR/TileDialect.h"
 #include "attn/Dialect/Tile/Transforms/Passes.h"
 
@@ -63,7 +64,6 @@ public:
 
     SmallVector<Value> bufferBefore = allocateAll(before),
                        bufferInLoop = allocateAll(inLoop);
-    mlir::attn::setSharedBytes(func, bytes);
 
     b.setInsertionPoint(loop);
     for (auto [load, buffer] : llvm::zip(before, bufferBefore))
@@ -89,17 +89,11 @@ private:
   Value allocate(RankedTensorType tile) {
     auto space = gpu::AddressSpaceAttr::get(b.getContext(),
                                             gpu::AddressSpace::Workgroup);
-    if (!sharedMemory)
-      sharedMemory = gpu::DynamicSharedMemoryOp::create(
-          b, MemRefType::get({ShapedType::kDynamic}, b.getI8Type(),
-                             MemRefLayoutAttrInterface(), space));
     int64_t width = tile.getElementTypeBitWidth() / 8;
     auto type = MemRefType::get(
         {tile.getDimSize(0), tile.getDimSize(1) + rowPadding / width},
         tile.getElementType(), MemRefLayoutAttrInterface(), space);
-    Value offset = arith::ConstantIndexOp::create(b, bytes);
-    bytes += type.getNumElements() * width;
-    return memref::ViewOp::create(b, type, sharedMemory, offset, ValueRange{});
+    return memref::AllocOp::create(b, type);
   }
 
   bool fitsRegisters(LoadOp load) {
@@ -196,8 +190,6 @@ private:
   gpu::GPUFuncOp func;
   mlir::attn::ScheduleAttr schedule;
   ImplicitLocOpBuilder b;
-  Value sharedMemory;
-  int64_t bytes = 0;
 };
 
 struct TileStageLoads : tile::impl::TileStageLoadsPassBase<TileStageLoads> {

@@ -1,11 +1,24 @@
-// See the header.
-#include "TaskNumbers.h"
+// tile-task-numbers: what a task's number alone decides: where its rows are,
+// which tiles it visits, what it reads once. Said apart, one role can compute
+// it for all.
+#include "Recompute.h"
+#include "Rings.h"
+
+#include "attn/Dialect/Tile/IR/SharedMemory.h"
+#include "attn/Dialect/Tile/Transforms/Passes.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Interfaces/SideEffectInterfaces.h"
 #include "llvm/ADT/SetVector.h"
 
+namespace mlir::tile {
+#define GEN_PASS_DEF_TILETASKNUMBERSPASS
+#include "attn/Dialect/Tile/Transforms/Passes.h.inc"
+} // namespace mlir::tile
+
 using namespace mlir;
+using namespace mlir::tile;
 
 /// Reading counts as computing: what a kernel reads once for a task, nobody
 /// writes meanwhile.
@@ -31,7 +44,11 @@ static SmallVector<Value> valuesUsedFrom(Block &block, Operation &op) {
   return used;
 }
 
-SmallVector<Value> tile::numbersOfTask(Block &body, size_t most) {
+/// The numbers that follow from the argument of a task's body, and of which the
+/// rest of the body uses more than that argument: whoever has them need not
+/// compute what they come from. A body is of tiles: no number in it depends on
+/// the thread. At most `most` of them: those that are used first.
+static SmallVector<Value> numbersOf(Block &body, size_t most) {
   llvm::DenseMap<Value, bool> computed; // does it follow from the task?
   computed[body.getArgument(0)] = true;
   llvm::SetVector<Value> needed;
@@ -59,3 +76,55 @@ SmallVector<Value> tile::numbersOfTask(Block &body, size_t most) {
     numbers.truncate(most);
   return numbers;
 }
+
+/// Moves what computes the numbers to the task's region for them.
+static void computeApart(TasksOp tasks, ArrayRef<Value> numbers) {
+  Block &body = tasks.getBody().front();
+  ImplicitLocOpBuilder b(tasks.getLoc(), tasks.getContext());
+  Value task =
+      b.createBlock(&tasks.getNumbers(), {}, {b.getI32Type()}, {tasks.getLoc()})
+          ->getArgument(0);
+  IRMapping mapping;
+  mapping.map(tasks.getTask(), task);
+  SmallVector<Value> results;
+  for (Value number : numbers)
+    results.push_back(recompute(b, number, tasks.getBody(), mapping));
+  YieldOp::create(b, results);
+
+  unsigned place = 1;
+  for (Value number : numbers)
+    number.replaceAllUsesWith(
+        body.insertArgument(place++, number.getType(), number.getLoc()));
+  for (Operation &op : llvm::make_early_inc_range(llvm::reverse(body)))
+    if (computesNumbers(op) && isOpTriviallyDead(&op))
+      op.erase();
+}
+
+namespace {
+struct TileTaskNumbers : tile::impl::TileTaskNumbersPassBase<TileTaskNumbers> {
+  using TileTaskNumbersPassBase::TileTaskNumbersPassBase;
+
+  void runOnOperation() override {
+    gpu::GPUFuncOp func = getOperation();
+    if (!func.isKernel())
+      return;
+    auto schedule = scheduleWithProducers(func);
+    if (failed(schedule))
+      return signalPassFailure();
+    // Beside three groups the producer has too few registers to compute for
+    // others.
+    if (schedule->getWarps() == 12)
+      return;
+    for (auto tasks : func.getOps<TasksOp>()) {
+      Block &body = tasks.getBody().front();
+      if (body.getNumArguments() != 1) {
+        tasks.emitOpError() << "expects a body of which only the task is known";
+        return signalPassFailure();
+      }
+      SmallVector<Value> numbers = numbersOf(body, shared::mostTaskNumbers - 1);
+      if (!numbers.empty())
+        computeApart(tasks, numbers);
+    }
+  }
+};
+} // namespace

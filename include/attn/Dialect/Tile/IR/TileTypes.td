@@ -21,6 +21,12 @@ def Tile_Ring : TypeDef<Tile_Dialect, "Ring"> {
   let parameters = (ins "int64_t":$stages, "::mlir::RankedTensorType":$tile);
   let assemblyFormat = "`<` $stages `x` $tile `>`";
   let genVerifyDecl = 1;
+  let extraClassDeclaration = [{
+    /// Whether its elements are tiles; else they are numbers.
+    bool hasTiles() const;
+    /// What one stage takes of shared memory.
+    int64_t getStageBytes() const;
+  }];
 }
 
 #endif // TILE_TYPES_TD

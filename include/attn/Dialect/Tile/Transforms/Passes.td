@@ -82,8 +82,8 @@ def TileStageLoadsPass : Pass<"tile-stage-loads", "::mlir::gpu::GPUFuncOp"> {
     next may start, so that the copy of L1 runs during the arithmetic on L0, and
     that of the next iteration's L0 during the arithmetic on L1.
 
-    Expects kernels on a GPU (`flash-to-gpu`). Records the shared memory used, in
-    bytes, as `attn.shared_bytes`.
+    Expects kernels on a GPU (`flash-to-gpu`). Buffers get their places in
+    `tile-place-shared`.
 
     Example (test/Dialect/Tile/stage-loads.mlir): the values in the loop,
 
@@ -121,7 +121,7 @@ def TileSplitNonfinitePass : Pass<"tile-split-nonfinite", "::mlir::gpu::GPUFuncO
     f32 values take the branch whenever they are not finite, in full tiles too: the
     three tf32 products that stand for one in f32 would make NaN of infinity.
 
-    Expects values in shared memory (`tile-stage-loads`, `tile-specialize-warps`).
+    Expects values in shared memory (`tile-stage-loads`, `tile-make-rings`).
 
     Example (test/Dialect/Tile/split-nonfinite.mlir):
 
@@ -338,24 +338,241 @@ def TileKeepMaximumPass : Pass<"tile-keep-maximum", "::mlir::gpu::GPUFuncOp"> {
     "::mlir::tensor::TensorDialect", "::mlir::tile::TileDialect"];
 }
 
-def TileSpecializeWarpsPass : Pass<"tile-specialize-warps", "::mlir::gpu::GPUFuncOp"> {
-  let summary = "Give the copies of tiles to warps of their own";
-  let description = [{
-    The first `warps` of the schedule compute; one thread of the others fills rings in
-    shared memory (`tile.ring`, `tile.fill`) with the tiles that the kernel loads,
-    as far ahead as there are stages. A load becomes a `tile.read`, and a
-    `tile.release` after its last use. Registers move from the producers to the
-    computing warps.
+//===--- GPU: warps with roles -----------------------------------------------//
+// In this order. Up to tile-give-roles the program is one, as if all of it were done by
+// somebody who fills a place, reads it, and releases it.
 
-    Each memory that is loaded from gets a parameter with its tensor map, whose role
-    names the memory's role and the rows of a box. Records the shared memory used, in
-    bytes, as `attn.shared_bytes`.
+def TileTaskNumbersPass : Pass<"tile-task-numbers", "::mlir::gpu::GPUFuncOp"> {
+  let summary = "Compute what follows from a task's number apart from the task";
+  let description = [{
+    Numbers that follow from the number of a task (`tile.tasks`) alone, and are used by more
+    than their like, move to the task's region `numbers`: where its rows are, which tiles
+    it visits, what it reads once. One role can compute that region for all. Casts stay
+    where they are; so does what is beyond the number of places that there are for
+    numbers, and everything where the producer has too few registers to compute (12 warps).
 
     Expects kernels on a GPU (`flash-to-gpu`) with producers in their schedule.
+
+    Example:
+
+    ```mlir
+    tile.tasks %count from %counter {
+    ^bb0(%task: i32):
+      %row = arith.muli %task, %c128 : i32
+      "use"(%row) : (i32) -> ()
+    } : !llvm.ptr<1>
+    ```
+    becomes
+    ```mlir
+    tile.tasks %count from %counter numbers {
+    ^bb0(%task: i32):
+      %row = arith.muli %task, %c128 : i32
+      tile.yield %row : i32
+    } do {
+    ^bb0(%task: i32, %row: i32):
+      "use"(%row) : (i32) -> ()
+    } : !llvm.ptr<1>
+    ```
   }];
-  let dependentDialects = ["::mlir::gpu::GPUDialect", "::mlir::NVVM::NVVMDialect",
-    "::mlir::LLVM::LLVMDialect", "::mlir::arith::ArithDialect",
+  let dependentDialects = ["::mlir::tile::TileDialect"];
+}
+
+def TileMakeRingsPass : Pass<"tile-make-rings", "::mlir::gpu::GPUFuncOp"> {
+  let summary = "Let tiles that are loaded come through rings of shared memory";
+  let description = [{
+    Each `tile.load` of a task, or of a loop over tiles in it, becomes a ring (`tile.ring`)
+    that is filled where the load was, read there, and released behind the tile's last
+    use. Of tiles that a task loads once there are as many places as the schedule has
+    `queries`, of others as it has `stages`; where it is `eager`, one more but for what a
+    step needs first, which is filled `ahead`. Tiles are counted over all tasks of a block:
+    `tile.tasks` gets the arguments, and yields how many its loops have visited.
+
+    Each memory that is loaded from gets a parameter with its tensor map, whose role
+    names the memory's role and the rows of a box.
+
+    Expects kernels on a GPU (`flash-to-gpu`) with producers in their schedule.
+
+    Example: in a loop from `%low`,
+
+    ```mlir
+    %t = tile.load %k[%j] : memref<?x64xbf16> -> tensor<64x64xbf16>
+    "use"(%t) : (tensor<64x64xbf16>) -> ()
+    ```
+    becomes, at the position `%j - %low` as an i32, after those of earlier tasks,
+    ```mlir
+    tile.fill %ring at %n from %map[%j] : !tile.ring<2 x tensor<64x64xbf16>>
+    %t = tile.read %ring at %n : !tile.ring<2 x tensor<64x64xbf16>> -> tensor<64x64xbf16>
+    "use"(%t) : (tensor<64x64xbf16>) -> ()
+    tile.release %ring at %n : !tile.ring<2 x tensor<64x64xbf16>>
+    ```
+  }];
+  let dependentDialects = ["::mlir::LLVM::LLVMDialect", "::mlir::arith::ArithDialect",
+    "::mlir::tile::TileDialect"];
+}
+
+def TileInspectApartPass : Pass<"tile-inspect-apart", "::mlir::gpu::GPUFuncOp"> {
+  let summary = "Have the question whether a tile is finite answered by somebody else";
+  let description = [{
+    What `tile.has_nonfinite` asks about a ring's tile in a loop is found beside, where
+    somebody asks, and sent through a ring of as many stages (`tile.send ... about`). Who
+    asked receives it.
+
+    Expects tiles in rings (`tile-make-rings`).
+
+    Example: the branch's question
+
+    ```mlir
+    %dirty = scf.if %partial -> i1 {
+      %x = tile.has_nonfinite %t : tensor<64x64xbf16>
+      scf.yield %x : i1
+    } else { ... }
+    ```
+    becomes `tile.receive [0] of %answers at %n about %t`, and before the branch is
+    ```mlir
+    %answer = scf.if %partial -> i1 {
+      %x = tile.has_nonfinite %t : tensor<64x64xbf16>
+      scf.yield %x : i1
+    } else {
+      scf.yield %false : i1
+    }
+    tile.send %answer : i1 about %t : tensor<64x64xbf16> into %answers at %n : !tile.ring<2 x tensor<1xi64>>
+    ```
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::scf::SCFDialect",
+    "::mlir::tile::TileDialect"];
+}
+
+def TileDrainOutputPass : Pass<"tile-drain-output", "::mlir::gpu::GPUFuncOp"> {
+  let summary = "Store the output by the copy engine, through the queries' place";
+  let description = [{
+    Where the schedule says `drain`: the matrix that a task stores last goes to the place
+    of the first tile that it loaded once (`tile.drain`), and from there to memory, by a
+    tensor map of its own. The place is released when the copy engine has read it; where
+    the schedule is `eager`, so that there is a second place, only when the next task's
+    loop begins.
+
+    Expects tiles in rings (`tile-make-rings`).
+
+    Example: `tile.store %t, %out[%row] : tensor<128x64xbf16>, memref<?x64xbf16>` becomes
+
+    ```mlir
+    tile.drain %t through %q at %n to %map[%row] : tensor<128x64xbf16>, !tile.ring<1 x tensor<128x64xbf16>>
+    tile.await_drain
+    tile.release %q at %n : !tile.ring<1 x tensor<128x64xbf16>>
+    ```
+  }];
+  let dependentDialects = ["::mlir::LLVM::LLVMDialect", "::mlir::arith::ArithDialect",
     "::mlir::scf::SCFDialect", "::mlir::tile::TileDialect"];
+}
+
+def TileGiveRolesPass : Pass<"tile-give-roles", "::mlir::gpu::GPUFuncOp"> {
+  let summary = "Part a kernel into what computes and what brings its tiles";
+  let description = [{
+    From the first use of a ring on the kernel becomes `tile.roles`: those who compute have
+    all of it but what fills rings, or is sent about tiles. The producer has the same loops,
+    and of their bodies what fills rings, with what that needs: lists of tiles included.
+    What is filled `ahead` it fills a step early. Where something is sent about tiles, one
+    warp inspects: it has that, and reads and releases those tiles.
+
+    Expects tiles in rings (`tile-make-rings`).
+
+    Example: of the loop that `tile-make-rings` shows,
+
+    ```mlir
+    tile.roles compute {
+      scf.for ... {
+        %t = tile.read %ring at %n : !tile.ring<2 x tensor<64x64xbf16>> -> tensor<64x64xbf16>
+        "use"(%t) : (tensor<64x64xbf16>) -> ()
+        tile.release %ring at %n : !tile.ring<2 x tensor<64x64xbf16>>
+      }
+    } produce {
+      scf.for ... {
+        tile.fill %ring at %n from %map[%j] : !tile.ring<2 x tensor<64x64xbf16>>
+      }
+    }
+    ```
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::scf::SCFDialect",
+    "::mlir::tile::TileDialect"];
+}
+
+def TileHandOnTasksPass : Pass<"tile-hand-on-tasks", "::mlir::gpu::GPUFuncOp"> {
+  let summary = "Give each role its loop over the tasks of a block";
+  let description = [{
+    The `tile.tasks` of each role becomes an `scf.while` that carries how many tasks it has
+    done and what it has counted. The producer draws tasks (`tile.draw_task`) as soon as it
+    has filled the last place of one, and sends each with its numbers through a ring; the
+    others receive them, and release their place when the task is done. The number behind
+    the last task is sent, too, and ends everybody's loop.
+
+    Expects roles (`tile-give-roles`) and tasks that count (`tile-make-rings`).
+
+    Example: `tile.tasks %count from %counter { ... }` in the producer's region becomes
+
+    ```mlir
+    %all:2 = scf.while (%task = %block, %n = %c0_i32) : (i32, i32) -> (i32, i32) {
+      %more = arith.cmpi ult, %task, %count : i32
+      scf.condition(%more) %task, %n : i32, i32
+    } do {
+    ^bb0(%task: i32, %n: i32):
+      tile.send %task : i32 into %tasks at %n : !tile.ring<2 x tensor<1xi64>>
+      ...
+      %next = tile.draw_task %count from %counter : !llvm.ptr<1>
+      %done = arith.addi %n, %c1_i32 : i32
+      scf.yield %next, %done : i32, i32
+    }
+    tile.send %all#0 : i32 into %tasks at %all#1 : !tile.ring<2 x tensor<1xi64>>
+    ```
+  }];
+  let dependentDialects = ["::mlir::NVVM::NVVMDialect", "::mlir::arith::ArithDialect",
+    "::mlir::gpu::GPUDialect", "::mlir::scf::SCFDialect", "::mlir::tile::TileDialect"];
+}
+
+def TileReceiveAgainPass : Pass<"tile-receive-again", "::mlir::gpu::GPUFuncOp"> {
+  let summary = "Receive numbers again behind loops, in which registers are scarce";
+  let description = [{
+    Uses, behind a loop that reads tiles, of numbers that were received before it (without a
+    wait: `again`), or of their casts, use another `tile.receive` there. How many tiles the
+    loop has visited follows from its bounds as they are.
+
+    Example: behind the loop `"use"(%row)`, where `%row` is
+    `tile.receive [1] of %tasks at %n again` before it, becomes
+
+    ```mlir
+    %again = tile.receive [1] of %tasks at %n again : !tile.ring<2 x tensor<2xi64>> -> index
+    "use"(%again) : (index) -> ()
+    ```
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::tile::TileDialect"];
+}
+
+def TileRolesToWarpsPass : Pass<"tile-roles-to-warps", "::mlir::gpu::GPUFuncOp"> {
+  let summary = "Say which warps have which role, and how many registers";
+  let description = [{
+    `tile.roles` becomes branches of the block's threads: the first `warps` of the schedule
+    compute, the next one's first thread produces, the warp behind that inspects.
+    Registers move from those who do not compute to the others (`nvvm.setmaxregister`).
+    Rings get their number of readers, and all warps meet before they part, when the
+    barriers of rings are ready.
+
+    Expects roles (`tile-give-roles`) whose tasks are loops (`tile-hand-on-tasks`).
+
+    Example: `tile.roles compute { A } produce { B }` becomes, with 8 warps,
+
+    ```mlir
+    %computes = arith.cmpi ult, %thread, %c256_i32 : i32
+    scf.if %computes {
+      nvvm.setmaxregister increase 232
+      A
+    } else {
+      nvvm.setmaxregister decrease 40
+      %produces = arith.cmpi eq, %thread, %c256_i32 : i32
+      scf.if %produces { B }
+    }
+    ```
+  }];
+  let dependentDialects = ["::mlir::NVVM::NVVMDialect", "::mlir::arith::ArithDialect",
+    "::mlir::gpu::GPUDialect", "::mlir::scf::SCFDialect", "::mlir::tile::TileDialect"];
 }
 
 def TileOverlapProductsPass : Pass<"tile-overlap-products", "::mlir::gpu::GPUFuncOp"> {
@@ -367,7 +584,7 @@ def TileOverlapProductsPass : Pass<"tile-overlap-products", "::mlir::gpu::GPUFun
     With `pingpong` in the schedule, the two groups of four warps take turns to
     start their products.
 
-    Expects tiles in rings (`tile-specialize-warps`) and exact paths outside
+    Expects tiles in rings (`tile-make-rings`) and exact paths outside
     products (`tile-split-nonfinite`).
 
     Example (test/Dialect/Tile/overlap-products.mlir):
@@ -398,6 +615,23 @@ def TileOverlapProductsPass : Pass<"tile-overlap-products", "::mlir::gpu::GPUFun
   }];
   let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::scf::SCFDialect",
     "::mlir::tile::TileDialect"];
+}
+
+def TilePlaceSharedPass : Pass<"tile-place-shared", "::mlir::gpu::GPUFuncOp"> {
+  let summary = "Give everything in shared memory its place";
+  let description = [{
+    Rings (`tile.ring`) get the offsets of their elements and barriers, in their order in
+    the kernel: barriers and numbers before the tiles, tiles from 1024 bytes on. Or, where
+    all warps copy, buffers (`memref.alloc` in the workgroup's memory) become views of the
+    block's dynamic shared memory. Records the bytes that a launch must give a block as
+    `attn.shared_bytes`. No other pass computes an offset (SharedMemory.h).
+
+    Example: behind a ring of 128 by 64 tiles,
+    `tile.ring readers 8 : <2 x tensor<64x64xbf16>>` becomes
+    `tile.ring offset 17408 barriers 16 readers 8 : <2 x tensor<64x64xbf16>>`.
+  }];
+  let dependentDialects = ["::mlir::gpu::GPUDialect", "::mlir::memref::MemRefDialect",
+    "::mlir::arith::ArithDialect", "::mlir::tile::TileDialect"];
 }
 
 #endif // TILE_TRANSFORMS_PASSES_TD

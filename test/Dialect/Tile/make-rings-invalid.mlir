@@ -1,4 +1,4 @@
-// RUN: attn-opt %s --pass-pipeline="builtin.module(gpu.module(gpu.func(tile-specialize-warps)))" \
+// RUN: attn-opt %s --pass-pipeline="builtin.module(gpu.module(gpu.func(tile-make-rings)))" \
 // RUN:   --split-input-file --verify-diagnostics
 
 gpu.module @kernels {
@@ -55,15 +55,15 @@ gpu.module @kernels {
 #schedule = #attn.schedule<q = 128, kv = 64, warps = 8, producers = 4>
 !m = memref<?x64xbf16>
 gpu.module @kernels {
-  gpu.func @two_loops(%k: !m {attn.role = #attn.role<key>}, %n: index) kernel attributes {attn.schedule = #schedule} {
+  gpu.func @nested(%k: !m {attn.role = #attn.role<key>}, %n: index) kernel attributes {attn.schedule = #schedule} {
     %c0 = arith.constant 0 : index
     %c1 = arith.constant 1 : index
     scf.for %j = %c0 to %n step %c1 {
       %kt = tile.load %k[%j] : !m -> tensor<64x64xbf16>
-    }
-    // expected-error @+1 {{'scf.for' op expects one loop with tile loads}}
-    scf.for %j = %c0 to %n step %c1 {
-      %kt = tile.load %k[%j] : !m -> tensor<64x64xbf16>
+      scf.for %i = %c0 to %n step %c1 {
+        // expected-error @+1 {{'tile.load' op expects to be in a task or in a loop of a task}}
+        %vt = tile.load %k[%i] : !m -> tensor<64x64xbf16>
+      }
     }
     gpu.return
   }
@@ -71,15 +71,15 @@ gpu.module @kernels {
 
 // -----
 
-#schedule = #attn.schedule<q = 128, kv = 64, warps = 8, producers = 4, drain = true>
-!m = memref<?x64xbf16>
+#schedule = #attn.schedule<q = 128, kv = 64, warps = 8, producers = 4>
+!m = memref<?x?x?x?x?x64xbf16>
 gpu.module @kernels {
-  // expected-error @+1 {{'gpu.func' op expects a query tile and an output that is an argument with a role, to 'drain' the one through the other}}
-  gpu.func @no_output(%k: !m {attn.role = #attn.role<key>}, %n: index) kernel attributes {attn.schedule = #schedule} {
+  gpu.func @rank(%k: !m {attn.role = #attn.role<key>}, %n: index) kernel attributes {attn.schedule = #schedule} {
     %c0 = arith.constant 0 : index
     %c1 = arith.constant 1 : index
     scf.for %j = %c0 to %n step %c1 {
-      %kt = tile.load %k[%j] : !m -> tensor<64x64xbf16>
+      // expected-error @+1 {{'tile.load' op expects memory of at most 5 dimensions, got 'memref<?x?x?x?x?x64xbf16>'}}
+      %kt = tile.load %k[%c0, %c0, %c0, %c0, %j] : !m -> tensor<64x64xbf16>
     }
     gpu.return
   }
@@ -87,20 +87,44 @@ gpu.module @kernels {
 
 // -----
 
-#schedule = #attn.schedule<q = 128, kv = 64, warps = 8, producers = 4, drain = true>
-!m = memref<?x64xbf16>
-!wide = memref<?x128xbf16>
+#schedule = #attn.schedule<q = 128, kv = 64, warps = 8, producers = 4>
+!m = memref<?x64xf32>
 gpu.module @kernels {
-  gpu.func @wide_output(%q: !m {attn.role = #attn.role<query>}, %o: !wide {attn.role = #attn.role<out>}, %n: index) kernel attributes {attn.schedule = #schedule} {
+  gpu.func @element(%k: !m {attn.role = #attn.role<key>}, %n: index) kernel attributes {attn.schedule = #schedule} {
     %c0 = arith.constant 0 : index
     %c1 = arith.constant 1 : index
-    %t = arith.constant dense<0.0> : tensor<128x128xbf16>
-    %qt = tile.load %q[%c0] : !m -> tensor<128x64xbf16>
     scf.for %j = %c0 to %n step %c1 {
-      %kt = tile.load %q[%j] : !m -> tensor<64x64xbf16>
+      // expected-error @+1 {{expects tiles of f16 or bf16}}
+      %kt = tile.load %k[%j] : !m -> tensor<64x64xf32>
     }
-    // expected-error @+1 {{'tile.store' op expects a query tile at least as wide as the output to 'drain' it, got 'tensor<128x64xbf16>'}}
-    tile.store %t, %o[%c0] : tensor<128x128xbf16>, !wide
+    gpu.return
+  }
+}
+
+// -----
+
+#schedule = #attn.schedule<q = 128, kv = 64, warps = 8, producers = 4, persistent = true>
+gpu.module @kernels {
+  gpu.func @two_tasks(%n: i32, %counter: !llvm.ptr<1>) kernel attributes {attn.schedule = #schedule} {
+    tile.tasks %n from %counter {
+    ^bb0(%task: i32):
+    } : !llvm.ptr<1>
+    // expected-error @+1 {{'tile.tasks' op expects one loop over tasks}}
+    tile.tasks %n from %counter {
+    ^bb0(%task: i32):
+    } : !llvm.ptr<1>
+    gpu.return
+  }
+}
+
+// -----
+
+#schedule = #attn.schedule<q = 128, kv = 64, warps = 8, producers = 4>
+gpu.module @kernels {
+  // expected-error @+1 {{'gpu.func' op expects one block}}
+  gpu.func @two_blocks() kernel attributes {attn.schedule = #schedule} {
+    cf.br ^bb1
+  ^bb1:
     gpu.return
   }
 }

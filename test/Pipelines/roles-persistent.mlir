@@ -1,4 +1,4 @@
-// RUN: attn-opt %s --pass-pipeline="builtin.module(gpu.module(gpu.func(tile-specialize-warps,canonicalize)))" \
+// RUN: attn-opt %s --pass-pipeline="builtin.module(gpu.module(gpu.func(tile-task-numbers,tile-make-rings,tile-inspect-apart,tile-drain-output,tile-give-roles,tile-hand-on-tasks,tile-receive-again,tile-roles-to-warps,tile-place-shared,canonicalize)))" \
 // RUN:   --verify-roundtrip | FileCheck %s
 
 !m = memref<?x64xbf16, strided<[?, 1], offset: ?>>
@@ -14,7 +14,7 @@
 //
 // CHECK: nvvm.setmaxregister increase 232
 // CHECK: scf.while (%[[N0:.*]] = %c0_i32, %[[BEFORE0:.*]] = %c0_i32)
-// CHECK:   %[[RECEIVED:.*]] = tile.receive_task %[[TR]] at %[[N0]]
+// CHECK:   %[[RECEIVED:.*]] = tile.receive [0] of %[[TR]] at %[[N0]]
 // CHECK:   %[[LEFT:.*]] = arith.cmpi ult, %[[RECEIVED]], %[[COUNT:.*]] : i32
 // CHECK:   scf.condition(%[[LEFT]]) %[[RECEIVED]], %[[N0]], %[[BEFORE0]]
 // CHECK: } do {
@@ -43,13 +43,13 @@
 // CHECK:   arith.cmpi ult, %[[T0]], %[[COUNT]] : i32
 // CHECK: ^bb0(%[[TASK:.*]]: i32, %[[N:.*]]: i32, %[[BASE:.*]]: i32):
 // CHECK-NOT: nvvm.redux
-// CHECK:   tile.send_task %[[TASK]] into %[[TR]] at %[[N]]
+// CHECK:   tile.send %[[TASK]] : i32 into %[[TR]] at %[[N]]
 // CHECK:   tile.fill %[[QR]] at %[[N]]
 // CHECK:   scf.for
 // CHECK:     tile.fill %[[KR]] at %
 // CHECK:   %[[NEXT:.*]] = tile.draw_task %[[COUNT]] from %
 // CHECK:   scf.yield %[[NEXT]],
-// CHECK: tile.send_task %[[ALL]]#0 into %[[TR]] at %[[ALL]]#1
+// CHECK: tile.send %[[ALL]]#0 : i32 into %[[TR]] at %[[ALL]]#1
 // CHECK: gpu.return
 gpu.module @kernels {
   gpu.func @kernel(%q: !m {attn.role = #attn.role<query>}, %k: !m {attn.role = #attn.role<key>}, %o: !m {attn.role = #attn.role<out>}, %count: i32, %counter: !llvm.ptr<1>) kernel
@@ -75,7 +75,7 @@ gpu.module @kernels {
 // CHECK-LABEL: gpu.func @unread(
 // CHECK: tile.ring offset 1024
 // CHECK: %[[UNREAD:.*]] = tile.ring offset 17408
-// CHECK: tile.receive_task
+// CHECK: tile.receive [0]
 // CHECK: scf.for
 // CHECK: tile.release %[[UNREAD]]
 gpu.module @unread_kernels {

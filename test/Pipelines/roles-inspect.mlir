@@ -1,4 +1,4 @@
-// RUN: attn-opt %s --pass-pipeline="builtin.module(gpu.module(gpu.func(tile-specialize-warps,canonicalize)))" \
+// RUN: attn-opt %s --pass-pipeline="builtin.module(gpu.module(gpu.func(tile-task-numbers,tile-make-rings,tile-inspect-apart,tile-drain-output,tile-give-roles,tile-hand-on-tasks,tile-receive-again,tile-roles-to-warps,tile-place-shared,canonicalize)))" \
 // RUN:   --verify-roundtrip | FileCheck %s
 
 !m = memref<?x64xbf16, strided<[?, 1], offset: ?>>
@@ -17,24 +17,27 @@
 // CHECK:   %[[PARTIAL:.*]] = arith.cmpi sgt, %[[J]], %c1
 // CHECK:   %[[V:.*]] = tile.read %[[VR]] at %[[P:.*]] :
 // CHECK:   scf.if %[[PARTIAL]] -> (i1) {
-// CHECK-NEXT: %[[DIRTY:.*]] = tile.inspected %[[V]] in %[[AR]] at %[[P]]
+// CHECK-NEXT: %[[DIRTY:.*]] = tile.receive [0] of %[[AR]] at %[[P]] about %[[V]]
 // CHECK-NEXT: scf.yield %[[DIRTY]]
 // CHECK-NOT: tile.has_nonfinite
 //
 // CHECK: nvvm.setmaxregister decrease
 // CHECK: scf.if
-// CHECK: tile.send_task
+// CHECK: tile.send
 // CHECK: tile.draw_task
 // CHECK: } else {
 // CHECK: %[[WARP:.*]] = arith.shrui %{{.*}}, %c5_i32
 // CHECK: %[[INSPECTS:.*]] = arith.cmpi eq, %[[WARP]], %c9_i32
 // CHECK: scf.if %[[INSPECTS]] {
 // CHECK:   scf.while
-// CHECK:   tile.receive_task %[[TR]]
+// CHECK:   tile.receive [0] of %[[TR]]
 // CHECK:   scf.for %[[J:.*]] = %c0
 // CHECK:     %[[V:.*]] = tile.read %[[VR]] at %[[P:.*]] :
 // CHECK:     %[[PARTIAL:.*]] = arith.cmpi sgt, %[[J]], %c1
-// CHECK:     tile.inspect %[[V]] if %[[PARTIAL]] into %[[AR]] at %[[P]]
+// CHECK:     %[[ANSWER:.*]] = scf.if %[[PARTIAL]] -> (i1) {
+// CHECK-NEXT:  %[[FOUND:.*]] = tile.has_nonfinite %[[V]]
+// CHECK-NEXT:  scf.yield %[[FOUND]]
+// CHECK:     tile.send %[[ANSWER]] : i1 about %[[V]] : {{.*}} into %[[AR]] at %[[P]]
 // CHECK:     tile.release %[[VR]] at %[[P]]
 // CHECK:   tile.release %[[TR]]
 gpu.module @kernels {

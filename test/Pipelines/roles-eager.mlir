@@ -1,4 +1,4 @@
-// RUN: attn-opt %s --pass-pipeline="builtin.module(gpu.module(gpu.func(tile-specialize-warps,canonicalize)))" | FileCheck %s
+// RUN: attn-opt %s --pass-pipeline="builtin.module(gpu.module(gpu.func(tile-task-numbers,tile-make-rings,tile-inspect-apart,tile-drain-output,tile-give-roles,tile-hand-on-tasks,tile-receive-again,tile-roles-to-warps,tile-place-shared,canonicalize)))" | FileCheck %s
 
 !m = memref<?x64xbf16, strided<[?, 1], offset: ?>>
 !t = tensor<64x64xbf16>
@@ -10,7 +10,7 @@
 // CHECK-DAG: %[[KR:.*]] = tile.ring offset 33792 {{.*}} : <2 x tensor<64x64xbf16>>
 // CHECK-DAG: %[[VR:.*]] = tile.ring offset 50176 {{.*}} : <3 x tensor<64x64xbf16>>
 // CHECK: scf.while
-// CHECK:   tile.receive_task
+// CHECK:   tile.receive [0]
 // CHECK: ^bb0(%[[TASK:.*]]: i32, %[[N:.*]]: i32, %{{.*}}: i32):
 // CHECK:   tile.read %[[QR]] at %[[N]]
 // CHECK:   %[[ANY:.*]] = arith.cmpi ne, %[[N]], %c0_i32

@@ -1,4 +1,4 @@
-// RUN: attn-opt %s --split-input-file --pass-pipeline="builtin.module(gpu.module(gpu.func(tile-specialize-warps,canonicalize)))" \
+// RUN: attn-opt %s --split-input-file --pass-pipeline="builtin.module(gpu.module(gpu.func(tile-task-numbers,tile-make-rings,tile-inspect-apart,tile-drain-output,tile-give-roles,tile-hand-on-tasks,tile-receive-again,tile-roles-to-warps,tile-place-shared,canonicalize)))" \
 // RUN:   | FileCheck %s
 
 !m = memref<?x64xbf16, strided<[?, 1], offset: ?>>
@@ -11,19 +11,17 @@
 // CHECK: %[[TR:.*]] = tile.ring offset 592 {{.*}} : <2 x tensor<4xi64>>
 // CHECK: nvvm.setmaxregister increase
 // CHECK: scf.while
-// CHECK:   tile.receive_task %[[TR]]
+// CHECK:   tile.receive [0] of %[[TR]]
 // CHECK: ^bb0(%[[N:.*]]: i32, %{{.*}}: i32):
-// CHECK-DAG: %[[ROW:.*]] = tile.task_number 1 of %[[TR]] at %[[N]] : {{.*}} -> index
-// CHECK-DAG: %[[SLOPE:.*]] = tile.task_number 2 of %[[TR]] at %[[N]] : {{.*}} -> f32
-// CHECK-DAG: %[[HIGH:.*]] = tile.task_number 3 of %[[TR]] at %[[N]] : {{.*}} -> i32
+// CHECK: %[[NUMBERS:.*]]:3 = tile.receive [1, 2, 3] of %[[TR]] at %[[N]] again : {{.*}} -> index, f32, i32
 // CHECK-NOT: arith.divui
 // CHECK-NOT: memref.load
-// CHECK:   %[[STEPS:.*]] = arith.index_cast %[[HIGH]] : i32 to index
+// CHECK:   %[[STEPS:.*]] = arith.index_cast %[[NUMBERS]]#2 : i32 to index
 // CHECK-NOT: arith.divui
 // CHECK-NOT: memref.load
-// CHECK:   memref.store %[[SLOPE]], %{{.*}}[%[[ROW]]]
+// CHECK:   memref.store %[[NUMBERS]]#1, %{{.*}}[%[[NUMBERS]]#0]
 // CHECK:   scf.for %{{.*}} = %c0 to %[[STEPS]]
-// CHECK:   %[[AGAIN:.*]] = tile.task_number 1 of %[[TR]] at %[[N]] : {{.*}} -> index
+// CHECK:   %[[AGAIN:.*]] = tile.receive [1] of %[[TR]] at %[[N]] again : {{.*}} -> index
 // CHECK:   memref.store %{{.*}}, %{{.*}}[%[[AGAIN]]]
 // CHECK:   tile.release %[[TR]] at %[[N]]
 // CHECK: nvvm.setmaxregister decrease
@@ -32,7 +30,7 @@
 // CHECK:   %[[HEAD:.*]] = arith.divui %[[TASK]]
 // CHECK:   %[[SLOPE:.*]] = memref.load
 // CHECK:   %[[HIGH:.*]] = memref.load
-// CHECK:   tile.send_task %[[TASK]] with %[[ROW]], %[[SLOPE]], %[[HIGH]] : index, f32, i32 into %[[TR]] at %[[N]]
+// CHECK:   tile.send %[[TASK]], %[[ROW]], %[[SLOPE]], %[[HIGH]] : i32, index, f32, i32 into %[[TR]] at %[[N]]
 // CHECK:   tile.fill
 gpu.module @kernels {
   gpu.func @kernel(%q: !m {attn.role = #attn.role<query>}, %k: !m {attn.role = #attn.role<key>}, %lengths: memref<?xi32>, %slopes: memref<?xf32>, %out: memref<?xf32>,
@@ -77,7 +75,7 @@ gpu.module @kernels {
 // CHECK: nvvm.setmaxregister increase
 // CHECK: arith.divui
 // CHECK: nvvm.setmaxregister decrease
-// CHECK: tile.send_task %{{[^ ]*}} into
+// CHECK: tile.send %{{[^ ]*}} : i32 into
 // CHECK: arith.divui
 gpu.module @kernels {
   gpu.func @three(%q: !m {attn.role = #attn.role<query>}, %k: !m {attn.role = #attn.role<key>}, %count: i32, %heads: i32, %counter: !llvm.ptr<1>) kernel
@@ -113,7 +111,7 @@ gpu.module @kernels {
 // CHECK: nvvm.setmaxregister decrease
 // CHECK-COUNT-25: arith.muli
 // CHECK-NOT: arith.muli
-// CHECK: tile.send_task
+// CHECK: tile.send
 gpu.module @kernels {
   gpu.func @many(%q: !m {attn.role = #attn.role<query>}, %k: !m {attn.role = #attn.role<key>}, %numbers: memref<?xi32>, %count: i32, %counter: !llvm.ptr<1>) kernel
       attributes {attn.schedule = #attn.schedule<q = 128, kv = 64, warps = 8, producers = 4, persistent = true>} {

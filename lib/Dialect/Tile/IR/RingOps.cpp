@@ -1,0 +1,214 @@
+// Rings and what goes through them: verifiers of TileRingOps.td.
+#include "attn/Dialect/Tile/IR/TileDialect.h"
+
+#include "mlir/IR/Builders.h"
+#include "llvm/Support/MathExtras.h"
+
+using namespace mlir;
+using namespace mlir::tile;
+
+LogicalResult RingType::verify(function_ref<InFlightDiagnostic()> emitError,
+                               int64_t stages, RankedTensorType tile) {
+  // C1
+  if (stages < 1 || stages > 64)
+    return emitError() << "expects 1 to 64 stages, got " << stages;
+  // C2
+  if (tile.getRank() == 1 && tile.hasStaticShape() &&
+      tile.getElementType().isInteger(64)) {
+    if (tile.getDimSize(0) < 1 || tile.getDimSize(0) > 64)
+      return emitError() << "expects 1 to 64 numbers, got " << tile;
+    return success();
+  }
+  if (tile.getRank() != 2 || !tile.hasStaticShape() ||
+      !(tile.getElementType().isF16() || tile.getElementType().isBF16()) ||
+      tile.getDimSize(0) < 8 || tile.getDimSize(0) > 256 ||
+      tile.getDimSize(0) % 8 != 0 || tile.getDimSize(1) < 1 ||
+      tile.getDimSize(1) > 256)
+    return emitError() << "expects tiles of f16 or bf16 with 8 to 256 rows, a "
+                          "multiple of 8, and 1 to 256 columns, got "
+                       << tile;
+  return success();
+}
+
+bool RingType::hasTiles() const { return getTile().getRank() == 2; }
+
+int64_t RingType::getStageBytes() const {
+  RankedTensorType tile = getTile();
+  if (!hasTiles()) // a word for each number
+    return 8 * tile.getDimSize(0);
+  return tile.getDimSize(0) * llvm::alignTo(tile.getDimSize(1), 64) *
+         tile.getElementTypeBitWidth() / 8;
+}
+
+static bool hasTiles(Value ring) {
+  return cast<RingType>(ring.getType()).hasTiles();
+}
+
+LogicalResult RingOp::verify() {
+  // C1
+  int64_t alignment = hasTiles(getResult()) ? 1024 : 8;
+  constexpr int64_t most = 256 * 1024;
+  auto check = [&](StringRef name, int64_t bytes,
+                   int64_t factor) -> LogicalResult {
+    if (bytes % factor != 0)
+      return emitOpError() << "expects '" << name << "' to be a multiple of "
+                           << factor << ", got " << bytes;
+    if (bytes < 0 || bytes > most)
+      return emitOpError() << "expects '" << name << "' from 0 to " << most
+                           << ", got " << bytes;
+    return success();
+  };
+  if (getOffset().has_value() != getBarriers().has_value())
+    return emitOpError() << "expects 'offset' and 'barriers', or neither";
+  if (getOffset() && (failed(check("offset", *getOffset(), alignment)) ||
+                      failed(check("barriers", *getBarriers(), 8))))
+    return failure();
+  // C2
+  if (getReaders() && (*getReaders() < 1 || *getReaders() > 32))
+    return emitOpError() << "expects 1 to 32 'readers', got " << *getReaders();
+  return success();
+}
+
+/// What tile.fill and tile.drain have in common.
+static LogicalResult verifyMapped(Operation *op, Value ring, size_t offsets) {
+  if (!hasTiles(ring))
+    return op->emitOpError()
+           << "expects a ring of tiles, got " << ring.getType();
+  if (offsets < 1 || offsets > 4)
+    return op->emitOpError() << "expects 1 to 4 offsets, got " << offsets;
+  return success();
+}
+
+LogicalResult FillOp::verify() {
+  // C1
+  return verifyMapped(*this, getRing(), getOffsets().size());
+}
+
+LogicalResult ReadOp::verify() {
+  // C1
+  if (!hasTiles(getRing()))
+    return emitOpError() << "expects a ring of tiles, got "
+                         << getRing().getType();
+  Type tile = cast<RingType>(getRing().getType()).getTile();
+  if (getType() != tile)
+    return emitOpError() << "expects the ring's tile " << tile << ", got "
+                         << getType();
+  return success();
+}
+
+//===--- tile.tasks -------------------------------------------------------===//
+
+BlockArgument TasksOp::getTask() { return getBody().getArgument(0); }
+
+static size_t countNumbers(TasksOp tasks) {
+  return tasks.getNumbers().empty()
+             ? 0
+             : tasks.getNumbers().front().getTerminator()->getNumOperands();
+}
+
+Block::BlockArgListType TasksOp::getNumberArguments() {
+  return getBody().getArguments().slice(1, countNumbers(*this));
+}
+
+bool TasksOp::isCounted() {
+  return getBody().getNumArguments() > 1 + countNumbers(*this);
+}
+
+Block::BlockArgListType TasksOp::getSums() {
+  return getBody().getArguments().drop_front(
+      std::min<size_t>(2 + countNumbers(*this), getBody().getNumArguments()));
+}
+
+LogicalResult TasksOp::verify() {
+  // C1
+  SmallVector<Type> types{IntegerType::get(getContext(), 32)};
+  if (!getNumbers().empty()) {
+    if (getNumbers().getArgumentTypes() != TypeRange(types))
+      return emitOpError() << "expects numbers of one argument, an i32";
+    llvm::append_range(types,
+                       getNumbers().front().getTerminator()->getOperandTypes());
+  }
+  TypeRange counts = getBody().front().getTerminator()->getOperandTypes();
+  if (isCounted() || !counts.empty())
+    types.push_back(types.front());
+  llvm::append_range(types, counts);
+  if (!llvm::all_of(counts, [](Type type) { return type.isInteger(32); }))
+    return emitOpError() << "expects a body that yields i32";
+  if (getBody().getArgumentTypes() != TypeRange(types))
+    return emitOpError() << "expects a body with arguments " << types
+                         << ", got "
+                         << llvm::to_vector(getBody().getArgumentTypes());
+  return success();
+}
+
+/// Of a body that counts nothing.
+void YieldOp::build(OpBuilder &, OperationState &) {}
+
+LogicalResult RolesOp::verify() {
+  // C1
+  for (Region *role : getRegions()) {
+    bool produces = role == &getProduce(), inspects = role == &getInspect();
+    WalkResult result = role->walk([&](Operation *op) {
+      auto send = dyn_cast<SendOp>(op);
+      bool fits = isa<FillOp, DrawTaskOp>(op)             ? produces
+                  : isa<ReadOp, ReceiveOp, ReleaseOp>(op) ? !produces
+                  : send && send.getAbout()               ? inspects
+                                                          : true;
+      return fits ? WalkResult::advance() : WalkResult::interrupt();
+    });
+    if (result.wasInterrupted())
+      return emitOpError()
+             << "expects to fill rings and draw tasks where it produces, to "
+                "read and release where it does not, and to send about tiles "
+                "where it inspects";
+  }
+  return success();
+}
+
+/// Numbers of `types`, each at its place of `places`, in a ring (C1 of
+/// tile.send and tile.receive).
+static LogicalResult verifyNumbers(Operation *op, RingType ring,
+                                   ArrayRef<int64_t> places, TypeRange types) {
+  if (ring.hasTiles())
+    return op->emitOpError() << "expects a ring of numbers, got " << ring;
+  if (places.size() != types.size())
+    return op->emitOpError()
+           << "expects " << places.size()
+           << " results, one for each place, got " << types.size();
+  for (int64_t place : places)
+    if (place < 0 || place >= ring.getTile().getDimSize(0))
+      return op->emitOpError()
+             << "expects a ring with a place " << place << ", got " << ring;
+  for (Type number : types)
+    if (!number.isIndex() && number.getIntOrFloatBitWidth() > 64)
+      return op->emitOpError()
+             << "expects numbers of at most 64 bits, got " << number;
+  return success();
+}
+
+LogicalResult SendOp::verify() {
+  auto places = llvm::to_vector(llvm::seq<int64_t>(0, getNumbers().size()));
+  return verifyNumbers(*this, cast<RingType>(getRing().getType()), places,
+                       getNumbers().getTypes());
+}
+
+LogicalResult ReceiveOp::verify() {
+  return verifyNumbers(*this, cast<RingType>(getRing().getType()), getPlaces(),
+                       getNumbers().getTypes());
+}
+
+LogicalResult DrainOp::verify() {
+  // C1
+  auto place = cast<RingType>(getRing().getType()).getTile();
+  auto tile = cast<RankedTensorType>(getTile().getType());
+  auto chunks = [](RankedTensorType type) {
+    return llvm::divideCeil(type.getDimSize(1), 64);
+  };
+  if (place.getRank() != 2 || tile.getRank() != 2 ||
+      tile.getElementType() != place.getElementType() ||
+      tile.getDimSize(0) != place.getDimSize(0) || chunks(tile) > chunks(place))
+    return emitOpError() << "expects a tile that fits the ring's " << place
+                         << ", got " << tile;
+  // C2
+  return verifyMapped(*this, getRing(), getOffsets().size());
+}

@@ -1,0 +1,174 @@
+// tile-make-rings: tiles that are loaded come through rings of shared memory.
+//
+// The program stays one program: it fills a place, reads it, and releases it
+// behind the last use. Who does which is tile-give-roles's question. So that
+// each can answer it alone, everything says which tile it is about: the tiles
+// of a ring are counted, over all tasks of a block.
+#include "Rings.h"
+
+#include "attn/Dialect/Tile/Transforms/Passes.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/IR/Matchers.h"
+
+namespace mlir::tile {
+#define GEN_PASS_DEF_TILEMAKERINGSPASS
+#include "attn/Dialect/Tile/Transforms/Passes.h.inc"
+} // namespace mlir::tile
+
+using namespace mlir;
+using namespace mlir::tile;
+
+namespace {
+
+class RingMaker {
+public:
+  RingMaker(gpu::GPUFuncOp func, TasksOp tasks,
+            mlir::attn::ScheduleAttr schedule)
+      : func(func), tasks(tasks), schedule(schedule),
+        b(func.getLoc(), func.getContext()) {}
+
+  LogicalResult run() {
+    if (failed(findLoads()))
+      return failure();
+    b.setInsertionPointToStart(&func.getBody().front());
+    for (LoadOp load : ofTask)
+      makeRing(load, schedule.getQueries());
+    for (scf::ForOp loop : loops)
+      for (LoadOp load : loop.getOps<LoadOp>())
+        makeRing(load, schedule.getStages() + (schedule.getEager() &&
+                                               !neededFirst.contains(load)));
+    replaceLoads();
+    return success();
+  }
+
+private:
+  LogicalResult findLoads() {
+    Block &body = bodyOf(func, tasks);
+    for (Operation &op : body) {
+      if (auto load = dyn_cast<LoadOp>(op))
+        ofTask.push_back(load);
+      if (auto loop = dyn_cast<scf::ForOp>(op);
+          loop && !loop.getOps<LoadOp>().empty()) {
+        loops.push_back(loop);
+        neededFirst.insert(*loop.getOps<LoadOp>().begin());
+      }
+    }
+    if (loops.empty())
+      return func.emitOpError() << "expects a loop with tile loads";
+    for (scf::ForOp loop : loops)
+      if (!matchPattern(loop.getStep(), m_One()))
+        return loop.emitOpError() << "expects a step of 1";
+    WalkResult result = func.walk([&](LoadOp load) {
+      return failed(checkLoad(load)) ? WalkResult::interrupt()
+                                     : WalkResult::advance();
+    });
+    return failure(result.wasInterrupted());
+  }
+
+  /// What the copy engine brings, and a ring holds; where it can be counted.
+  LogicalResult checkLoad(LoadOp load) {
+    if (!llvm::is_contained(ofTask, load) &&
+        !llvm::is_contained(loops, load->getParentOp()))
+      return load.emitOpError()
+             << "expects to be in a task or in a loop of a task";
+    if (!hasRole(func, load.getSource()))
+      return load.emitOpError() << "expects memory that is an argument "
+                                   "with a role";
+    if (load.getOffsets().size() > 4)
+      return load.emitOpError()
+             << "expects memory of at most 5 dimensions, got "
+             << load.getSource().getType();
+    return RingType::verify([&] { return load.emitOpError(); }, /*stages=*/1,
+                            cast<RankedTensorType>(load.getType()));
+  }
+
+  void makeRing(LoadOp load, int64_t stages) {
+    auto tile = cast<RankedTensorType>(load.getType());
+    rings[load] = RingOp::create(b, RingType::get(b.getContext(), stages, tile),
+                                 IntegerAttr(), IntegerAttr(), IntegerAttr());
+    maps[load] = tensorMapOf(func, load.getSource(), tile.getDimSize(0));
+  }
+
+  void replaceLoads() {
+    Value before = constant(0);
+    if (tasks)
+      before = tasks.getBody().addArgument(b.getI32Type(), tasks.getLoc());
+    // A block's only task need not free its places.
+    for (LoadOp load : ofTask)
+      replace(load, before, /*releases=*/!!tasks);
+    SmallVector<Value> counts;
+    for (scf::ForOp loop : loops) {
+      Value sum;
+      if (tasks)
+        sum = tasks.getBody().addArgument(b.getI32Type(), tasks.getLoc());
+      b.setInsertionPointToStart(loop.getBody());
+      Value position = count(loop.getLowerBound(), loop.getInductionVar());
+      if (sum)
+        position = arith::AddIOp::create(b, position, sum);
+      for (LoadOp load : llvm::make_early_inc_range(loop.getOps<LoadOp>()))
+        replace(load, position, /*releases=*/true);
+      b.setInsertionPointAfter(loop);
+      if (tasks)
+        counts.push_back(count(loop.getLowerBound(), loop.getUpperBound()));
+    }
+    if (tasks)
+      tasks.getBody().front().getTerminator()->setOperands(counts);
+  }
+
+  void replace(LoadOp load, Value position, bool releases) {
+    bool ahead = schedule.getEager() && neededFirst.contains(load);
+    Operation *last = lastReader(load.getResult());
+    b.setInsertionPoint(load);
+    FillOp::create(b, rings[load], position, maps[load], load.getOffsets(),
+                   ahead);
+    auto read = ReadOp::create(b, load.getType(), rings[load], position,
+                               /*arrived=*/Value());
+    b.setInsertionPointAfter(last == load ? read : last);
+    if (releases)
+      ReleaseOp::create(b, rings[load], position);
+    load.replaceAllUsesWith(read.getResult());
+    load.erase();
+  }
+
+  /// How many tiles a loop from `low` visits before it comes to `j`, i32.
+  Value count(Value low, Value j) {
+    return arith::IndexCastOp::create(b, b.getI32Type(),
+                                      arith::SubIOp::create(b, j, low));
+  }
+
+  Value constant(int64_t value) {
+    return arith::ConstantIntOp::create(b, value, 32);
+  }
+
+  gpu::GPUFuncOp func;
+  TasksOp tasks; ///< null: one task for each block
+  mlir::attn::ScheduleAttr schedule;
+  ImplicitLocOpBuilder b;
+  SmallVector<LoadOp> ofTask;
+  SmallVector<scf::ForOp> loops;
+  /// A step begins with the tile of its first load, and comes to the others
+  /// only when it has that: scores before the product with values.
+  llvm::SmallPtrSet<Operation *, 4> neededFirst;
+  llvm::DenseMap<Operation *, Value> rings, maps;
+};
+
+struct TileMakeRings : tile::impl::TileMakeRingsPassBase<TileMakeRings> {
+  using TileMakeRingsPassBase::TileMakeRingsPassBase;
+
+  void runOnOperation() override {
+    gpu::GPUFuncOp func = getOperation();
+    if (!func.isKernel())
+      return;
+    auto schedule = scheduleWithProducers(func);
+    if (failed(schedule))
+      return signalPassFailure();
+    FailureOr<TasksOp> tasks = tasksOf(func);
+    if (failed(tasks) || failed(RingMaker(func, *tasks, *schedule).run()))
+      signalPassFailure();
+  }
+};
+
+} // namespace

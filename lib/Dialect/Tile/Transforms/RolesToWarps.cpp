@@ -1,0 +1,154 @@
+// tile-roles-to-warps: which warps have which role, and registers for it.
+//
+// The first warps compute. Of the others, which copy and inspect, one thread is
+// the producer, and the warp behind its own inspects.
+#include "Rings.h"
+
+#include "attn/Dialect/Tile/Transforms/Passes.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/LLVMIR/NVVMDialect.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "llvm/Support/MathExtras.h"
+
+namespace mlir::tile {
+#define GEN_PASS_DEF_TILEROLESTOWARPSPASS
+#include "attn/Dialect/Tile/Transforms/Passes.h.inc"
+} // namespace mlir::tile
+
+using namespace mlir;
+using namespace mlir::tile;
+
+namespace {
+
+/// Registers of one thread that copies or inspects, and of one that computes.
+struct RegisterShares {
+  int32_t producer, consumer;
+};
+
+/// All threads of a multiprocessor start with equal shares of its registers;
+/// what some give up, the others may take, and no more: they would wait for it
+/// forever. With one group everybody has enough from the start.
+std::optional<RegisterShares>
+registerShares(mlir::attn::ScheduleAttr schedule) {
+  constexpr int64_t all = 65536, granularity = 8, producers = 128;
+  const int64_t computing = 32 * schedule.getWarps();
+  if (schedule.getWarps() == 4 && schedule.getBlocks() == 1)
+    return std::nullopt;
+  int64_t threads = computing + producers;
+  int64_t share =
+      llvm::alignDown(all / (schedule.getBlocks() * threads), granularity);
+  int64_t producer = schedule.getWarps() == 12 ? 32 : 40;
+  int64_t left = share * threads - producer * producers;
+  return RegisterShares{
+      static_cast<int32_t>(producer),
+      static_cast<int32_t>(llvm::alignDown(left / computing, granularity))};
+}
+
+/// Whether the role takes elements from the ring.
+bool reads(Region &role, RingOp ring) {
+  return llvm::any_of(ring.getResult().getUsers(), [&](Operation *user) {
+    return isa<ReadOp, ReceiveOp>(user) &&
+           role.isAncestor(user->getParentRegion());
+  });
+}
+
+/// Says how many warps read each ring, and has its barriers ready before warps
+/// part.
+void finishRings(gpu::GPUFuncOp func, RolesOp roles, int64_t warps) {
+  ImplicitLocOpBuilder b(roles.getLoc(), roles);
+  for (auto ring : func.getOps<RingOp>()) {
+    int64_t readers = (reads(roles.getCompute(), ring) ? warps : 0) +
+                      (reads(roles.getInspect(), ring) ? 1 : 0);
+    ring.setReaders(std::max<int64_t>(readers, 1));
+    b.setInsertionPointAfter(ring);
+  }
+  NVVM::FenceMbarrierInitOp::create(b);
+  gpu::BarrierOp::create(b);
+}
+
+/// Replaces the roles by branches of the block's threads.
+class WarpBranches {
+public:
+  WarpBranches(RolesOp roles, mlir::attn::ScheduleAttr schedule)
+      : roles(roles), schedule(schedule), b(roles.getLoc(), roles) {}
+
+  void run() {
+    thread = arith::IndexCastOp::create(
+        b, b.getI32Type(), gpu::ThreadIdOp::create(b, gpu::Dimension::x));
+    Value computing =
+        arith::CmpIOp::create(b, arith::CmpIPredicate::ult, thread,
+                              constant(32 * schedule.getWarps()));
+    auto branch = scf::IfOp::create(b, computing, /*withElseRegion=*/true);
+    std::optional<RegisterShares> shares = registerShares(schedule);
+    b.setInsertionPointToStart(branch.elseBlock());
+    if (shares)
+      NVVM::SetMaxRegisterOp::create(b, shares->producer,
+                                     NVVM::SetMaxRegisterAction::decrease);
+    produceAndInspect();
+    b.setInsertionPointToStart(branch.thenBlock());
+    if (shares)
+      NVVM::SetMaxRegisterOp::create(b, shares->consumer,
+                                     NVVM::SetMaxRegisterAction::increase);
+    moveHere(roles.getCompute());
+    roles.erase();
+  }
+
+private:
+  void produceAndInspect() {
+    bool inspects = !roles.getInspect().empty();
+    Value elected = arith::CmpIOp::create(b, arith::CmpIPredicate::eq, thread,
+                                          constant(32 * schedule.getWarps()));
+    auto one = scf::IfOp::create(b, elected, /*withElseRegion=*/inspects);
+    b.setInsertionPointToStart(one.thenBlock());
+    moveHere(roles.getProduce());
+    if (!inspects)
+      return;
+    b.setInsertionPointToStart(one.elseBlock());
+    Value warp = arith::ShRUIOp::create(b, thread, constant(5));
+    Value behind = arith::CmpIOp::create(b, arith::CmpIPredicate::eq, warp,
+                                         constant(schedule.getWarps() + 1));
+    auto branch = scf::IfOp::create(b, behind, /*withElseRegion=*/false);
+    b.setInsertionPointToStart(branch.thenBlock());
+    moveHere(roles.getInspect());
+  }
+
+  void moveHere(Region &role) {
+    b.getInsertionBlock()->getOperations().splice(b.getInsertionPoint(),
+                                                  role.front().getOperations());
+  }
+
+  Value constant(int64_t value) {
+    return arith::ConstantIntOp::create(b, value, 32);
+  }
+
+  RolesOp roles;
+  mlir::attn::ScheduleAttr schedule;
+  ImplicitLocOpBuilder b;
+  Value thread;
+};
+
+struct TileRolesToWarps
+    : tile::impl::TileRolesToWarpsPassBase<TileRolesToWarps> {
+  using TileRolesToWarpsPassBase::TileRolesToWarpsPassBase;
+
+  void runOnOperation() override {
+    gpu::GPUFuncOp func = getOperation();
+    if (!func.isKernel())
+      return;
+    auto schedule = scheduleWithProducers(func);
+    if (failed(schedule))
+      return signalPassFailure();
+    SmallVector<RolesOp> all(func.getOps<RolesOp>());
+    if (all.size() != 1) {
+      func.emitOpError() << "expects roles that part once, got " << all.size();
+      return signalPassFailure();
+    }
+    finishRings(func, all.front(), schedule->getWarps());
+    func->setAttr(NVVM::NVVMDialect::getMinctasmAttrName(),
+                  Builder(func).getI32IntegerAttr(schedule->getBlocks()));
+    WarpBranches(all.front(), *schedule).run();
+  }
+};
+
+} // namespace

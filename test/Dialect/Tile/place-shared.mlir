@@ -1,0 +1,62 @@
+// RUN: attn-opt %s --pass-pipeline="builtin.module(gpu.module(gpu.func(tile-place-shared)))" \
+// RUN:   --split-input-file --verify-roundtrip | FileCheck %s
+
+// Before the tiles: barriers, two words for each stage; numbers, those about a tile apart from the others.
+// 1024 more align the start. Tiles are multiples of 1024 bytes; rows of 96 columns take as much as 128.
+// CHECK-LABEL: gpu.func @rings(
+// CHECK-SAME: attn.shared_bytes = 52224 : i64
+// CHECK: tile.ring offset 1024 barriers 0 readers 8 : <1 x tensor<128x64xbf16>>
+// CHECK: tile.ring offset 17408 barriers 16 readers 8 : <1 x tensor<8x64xbf16>>
+// CHECK: tile.ring offset 18432 barriers 32 readers 9 : <2 x tensor<64x96xf16>>
+// CHECK: tile.ring offset 592 barriers 64 readers 9 : <2 x tensor<4xi64>>
+// CHECK: tile.ring offset 512 barriers 96 readers 8 : <2 x tensor<1xi64>>
+// CHECK: tile.ring offset 656 barriers 128 readers 8 : <1 x tensor<2xi64>>
+gpu.module @kernels {
+  gpu.func @rings(%n: i32, %answer: i1) kernel {
+    %q = tile.ring readers 8 : !tile.ring<1 x tensor<128x64xbf16>>
+    %s = tile.ring readers 8 : !tile.ring<1 x tensor<8x64xbf16>>
+    %v = tile.ring readers 9 : !tile.ring<2 x tensor<64x96xf16>>
+    %tasks = tile.ring readers 9 : !tile.ring<2 x tensor<4xi64>>
+    %answers = tile.ring readers 8 : !tile.ring<2 x tensor<1xi64>>
+    %others = tile.ring readers 8 : !tile.ring<1 x tensor<2xi64>>
+    %t = tile.read %v at %n : !tile.ring<2 x tensor<64x96xf16>> -> tensor<64x96xf16>
+    tile.send %answer : i1 about %t : tensor<64x96xf16> into %answers at %n : !tile.ring<2 x tensor<1xi64>>
+    gpu.return
+  }
+}
+
+// -----
+
+// Buffers lie one behind the other.
+// CHECK-LABEL: gpu.func @buffers(
+// CHECK-SAME: attn.shared_bytes = 27136 : i64
+// CHECK: %[[MEMORY:.*]] = gpu.dynamic_shared_memory : memref<?xi8, #gpu.address_space<workgroup>>
+// CHECK: %[[C0:.*]] = arith.constant 0 : index
+// CHECK: %[[A:.*]] = memref.view %[[MEMORY]][%[[C0]]][] {{.*}} to memref<64x72xbf16, #gpu.address_space<workgroup>>
+// CHECK: %[[NEXT:.*]] = arith.constant 9216 : index
+// CHECK: %[[B:.*]] = memref.view %[[MEMORY]][%[[NEXT]]][] {{.*}} to memref<64x70xf32, #gpu.address_space<workgroup>>
+// CHECK: memref.dealloc %[[A]]
+// CHECK: memref.dealloc %[[B]]
+// CHECK: memref.alloc(%{{.*}}) : memref<?xf32>
+gpu.module @kernels {
+  gpu.func @buffers(%n: index) kernel {
+    %a = memref.alloc() : memref<64x72xbf16, #gpu.address_space<workgroup>>
+    %b = memref.alloc() : memref<64x70xf32, #gpu.address_space<workgroup>>
+    memref.dealloc %a : memref<64x72xbf16, #gpu.address_space<workgroup>>
+    memref.dealloc %b : memref<64x70xf32, #gpu.address_space<workgroup>>
+    %other = memref.alloc(%n) : memref<?xf32>
+    gpu.return
+  }
+}
+
+// -----
+
+// Where nothing is shared, there is nothing to say.
+// CHECK-LABEL: gpu.func @nothing(
+// CHECK-NOT: attn.shared_bytes
+// CHECK: gpu.return
+gpu.module @kernels {
+  gpu.func @nothing() kernel {
+    gpu.return
+  }
+}

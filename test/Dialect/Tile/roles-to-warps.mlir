@@ -1,0 +1,75 @@
+// RUN: attn-opt %s --pass-pipeline="builtin.module(gpu.module(gpu.func(tile-roles-to-warps)))" \
+// RUN:   --verify-roundtrip | FileCheck %s
+
+!r = !tile.ring<2 x tensor<64x64xbf16>>
+
+gpu.module @kernels {
+  // Eight warps read, and one that inspects; they meet when barriers are ready.
+  // CHECK-LABEL: gpu.func @kernel(
+  // CHECK-SAME: nvvm.minctasm = 1 : i32
+  // CHECK: tile.ring readers 8 : <2 x tensor<64x64xbf16>>
+  // CHECK-NEXT: tile.ring readers 9 : <2 x tensor<64x64xbf16>>
+  // CHECK-NEXT: nvvm.fence.mbarrier.init
+  // CHECK-NEXT: gpu.barrier
+  // CHECK: %[[THREAD:.*]] = arith.index_cast
+  // CHECK: %[[COMPUTES:.*]] = arith.cmpi ult, %[[THREAD]], %c256_i32
+  // CHECK-NEXT: scf.if %[[COMPUTES]] {
+  // CHECK-NEXT: nvvm.setmaxregister increase 232
+  // CHECK: } else {
+  // CHECK-NEXT: nvvm.setmaxregister decrease 40
+  // CHECK: %[[PRODUCES:.*]] = arith.cmpi eq, %[[THREAD]], %c256_i32
+  // CHECK-NEXT: scf.if %[[PRODUCES]] {
+  // CHECK-NEXT: tile.fill
+  // CHECK-NEXT: } else {
+  // CHECK: %[[WARP:.*]] = arith.shrui %[[THREAD]], %c5_i32
+  // CHECK: %[[INSPECTS:.*]] = arith.cmpi eq, %[[WARP]], %c9_i32
+  // CHECK-NEXT: scf.if %[[INSPECTS]] {
+  // CHECK-NEXT: tile.read
+  // CHECK-NOT: tile.roles
+  gpu.func @kernel(%map: !llvm.ptr, %n: i32, %row: index) kernel
+      attributes {attn.schedule = #attn.schedule<q = 128, kv = 64, warps = 8, producers = 4>} {
+    %k = tile.ring : !r
+    %v = tile.ring : !r
+    tile.roles compute {
+      %kt = tile.read %k at %n : !r -> tensor<64x64xbf16>
+      %vt = tile.read %v at %n : !r -> tensor<64x64xbf16>
+    } produce {
+      tile.fill %k at %n from %map[%row] : !r
+    } inspect {
+      %vt = tile.read %v at %n : !r -> tensor<64x64xbf16>
+    }
+    gpu.return
+  }
+
+  // One group has registers enough; two blocks of it share them.
+  // CHECK-LABEL: gpu.func @one(
+  // CHECK-NOT: nvvm.setmaxregister
+  // CHECK: gpu.return
+  gpu.func @one() kernel attributes {attn.schedule = #attn.schedule<q = 64, kv = 64, warps = 4, producers = 4>} {
+    tile.roles compute {
+    } produce {
+    }
+    gpu.return
+  }
+
+  // CHECK-LABEL: gpu.func @two(
+  // CHECK-SAME: nvvm.minctasm = 2 : i32
+  // CHECK: nvvm.setmaxregister increase 216
+  // CHECK: nvvm.setmaxregister decrease 40
+  gpu.func @two() kernel attributes {attn.schedule = #attn.schedule<q = 64, kv = 64, warps = 4, producers = 4, blocks = 2>} {
+    tile.roles compute {
+    } produce {
+    }
+    gpu.return
+  }
+
+  // CHECK-LABEL: gpu.func @three(
+  // CHECK: nvvm.setmaxregister increase 160
+  // CHECK: nvvm.setmaxregister decrease 32
+  gpu.func @three() kernel attributes {attn.schedule = #attn.schedule<q = 192, kv = 64, warps = 12, producers = 4>} {
+    tile.roles compute {
+    } produce {
+    }
+    gpu.return
+  }
+}
