@@ -243,7 +243,7 @@ Result<void> CUDAKernel::run(const KernelArguments &a) const {
   if (best.sm90a && aligned) {
     ATTN_TRY_ASSIGN(const Variant *variant, variantFor(choice, a.stream));
     ATTN_TRY_ASSIGN(Bindings bindings, bindingsFor(*variant, a, own));
-    // The copy engine may not take a tensor.
+    // TMA may not take a tensor.
     if (Result<BoundParameters> bound = variant->code.bind(bindings))
       return launch(*variant, a, *bound);
   }

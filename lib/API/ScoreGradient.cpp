@@ -49,8 +49,8 @@ public:
     Value scores = parameter(Role::Scores),
           gradients = parameter(Role::GradScores), row = parameter(Role::Task);
     Value queries = parameter(Role::QueryCount);
-    Value head = arith::AddIOp::create(
-        b, parameter(Role::FirstHead), arith::DivUIOp::create(b, row, queries));
+    Value head = arith::AddIOp::create(b, parameter(Role::FirstHead),
+                                       arith::DivUIOp::create(b, row, queries));
     Value heads = parameter(Role::HeadCount);
     Value positions[] = {toI32(arith::DivUIOp::create(b, head, heads)),
                          toI32(arith::RemUIOp::create(b, head, heads)),
@@ -58,19 +58,19 @@ public:
     SmallVector<Value> captures = this->captures();
     Value zero = arith::ConstantIndexOp::create(b, 0);
     Value one = arith::ConstantIndexOp::create(b, 1);
-    auto loop = scf::ForOp::create(b, zero, memref::DimOp::create(b, scores, 1),
-                                   one);
+    auto loop =
+        scf::ForOp::create(b, zero, memref::DimOp::create(b, scores, 1), one);
     Value key = loop.getInductionVar();
     b.setInsertionPointToStart(loop.getBody());
     SmallVector<Value> at{row, key};
     Value s = arith::MulFOp::create(b, memref::LoadOp::create(b, scores, at),
                                     parameter(Role::Scale));
     Value g = memref::LoadOp::create(b, gradients, at);
-    Value ds = mlir::attn::inlineProgram(b, mod.getAdjoint(), captures,
-                                         {narrow(s), narrow(g), positions[0],
-                                          positions[1], positions[2],
-                                          toI32(key)},
-                                         mlir::attn::loadFromMemory);
+    Value ds =
+        mlir::attn::inlineProgram(b, mod.getAdjoint(), captures,
+                                  {narrow(s), narrow(g), positions[0],
+                                   positions[1], positions[2], toI32(key)},
+                                  mlir::attn::loadFromMemory);
     memref::StoreOp::create(b, arith::ExtFOp::create(b, b.getF64Type(), ds),
                             gradients, at);
     b.setInsertionPointToEnd(&function.getBody().front());
@@ -114,9 +114,8 @@ static api::Result<OwningOpRef<ModuleOp>> buildModule(const api::Mod &mod) {
   auto entry = cast<mlir::attn::ModOp>(
       builder.clone(*mod.impl().standalone().getOperation()));
   entry.removeCaptureAttrsAttr();
-  ATTN_TRY(mod.impl().collect("has no derivative", [&] {
-    return mlir::attn::addAdjoint(entry, {});
-  }));
+  ATTN_TRY(mod.impl().collect(
+      "has no derivative", [&] { return mlir::attn::addAdjoint(entry, {}); }));
   Type rows = MemRefType::get({ShapedType::kDynamic, ShapedType::kDynamic},
                               builder.getF64Type());
   mlir::attn::ParameterList parameters;
@@ -125,16 +124,16 @@ static api::Result<OwningOpRef<ModuleOp>> buildModule(const api::Mod &mod) {
   for (Role number : {Role::FirstHead, Role::HeadCount, Role::QueryCount})
     parameters.add(number, builder.getIndexType());
   parameters.add(Role::Scale, builder.getF64Type());
-  for (auto [i, type] : llvm::enumerate(
-           entry.getCaptureTypes().getAsValueRange<TypeAttr>())) {
+  for (auto [i, type] :
+       llvm::enumerate(entry.getCaptureTypes().getAsValueRange<TypeAttr>())) {
     api::RoleName role = api::roleOf(mod.captures()[i], i);
     parameters.add(mlir::attn::RoleAttr::get(context, role.role, role.number),
                    mlir::attn::captureArgumentType(type, /*anyStride=*/true));
   }
   parameters.add(Role::Task, builder.getIndexType());
-  auto function = func::FuncOp::create(
-      builder, loc, functionName,
-      builder.getFunctionType(parameters.getTypes(), {}));
+  auto function =
+      func::FuncOp::create(builder, loc, functionName,
+                           builder.getFunctionType(parameters.getTypes(), {}));
   parameters.setRoles(function);
   function->setAttr("llvm.emit_c_interface", builder.getUnitAttr());
   function.addEntryBlock();

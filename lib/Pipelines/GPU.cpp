@@ -88,8 +88,8 @@ void mlir::attn::buildGPUToNVVMPipeline(OpPassManager &manager,
   module.addPass(createSCFToControlFlowPass());
   module.addPass(createConvertVectorToLLVMPass());
   module.addPass(createConvertGpuOpsToNVVMOps());
-  // Barriers with transactions have no intrinsics. Where it is not needed, the
-  // assembly costs registers.
+  // Waiting for a barrier with a parity, and arriving at a named one, have no
+  // intrinsics. Where it is not needed, the assembly costs registers.
   if (hasRoles(options)) {
     module.addPass(createTensorMapsToNVVMPass());
     module.addPass(createConvertNVVMToLLVMPass());

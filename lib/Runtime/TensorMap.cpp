@@ -1,4 +1,4 @@
-// Tensor maps for the copy engine of sm_90 and newer.
+// Tensor maps for TMA of sm_90 and newer.
 #include "attn/Runtime/CUDADriver.h"
 #include "attn/Support/Try.h"
 

@@ -194,7 +194,7 @@ def TensorMapsToNVVMPass : Pass<"tensor-maps-to-nvvm", "::mlir::gpu::GPUModuleOp
   let summary = "Make tensor maps part of a kernel's constant parameters";
   let description = [{
     Parameters whose role in `attn.signature` is a tensor map become 128-byte
-    parameters passed by value, whose address the copy engine takes.
+    parameters passed by value, whose address TMA takes.
     Expects kernels as LLVM functions (`convert-gpu-to-nvvm`), since before that
     nothing can say so.
 

@@ -41,7 +41,7 @@ using TensorMapSwizzle = int;
 using TensorMapL2Promotion = int;
 using TensorMapFill = int;
 
-/// How the copy engine finds its way through a tensor: a kernel parameter.
+/// How TMA finds its way through a tensor: a kernel parameter.
 struct alignas(128) TensorMap {
   unsigned long opaque[16];
 };
@@ -165,7 +165,7 @@ struct TensorMapShape {
 
 /// A map that copies `rows` of 64 channels at a time, 128 bytes each with their
 /// 16-byte pieces swizzled, and zeros where the tensor has ended. Errors: what
-/// the copy engine does not take, such as strides that are not multiples of 16
+/// TMA does not take, such as strides that are not multiples of 16
 /// bytes.
 Result<TensorMap> encodeTensorMap(const TensorMapShape &shape, int64_t rows);
 

@@ -37,7 +37,7 @@ public:
   const KernelEntry &entry() const { return description; }
 
   /// Fills the parameters; binds the counter of a persistent kernel. Errors:
-  /// something is not bound, or the copy engine does not take a tensor.
+  /// something is not bound, or TMA does not take a tensor.
   Result<BoundParameters> bind(Bindings &bindings) const;
   /// Runs so many blocks, or those of a persistent kernel for so many tasks.
   /// Errors: the launch is rejected.

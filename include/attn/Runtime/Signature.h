@@ -105,7 +105,7 @@ class TensorMapEncoder {
 public:
   virtual ~TensorMapEncoder() = default;
   /// Writes the map of `memory` (of rank 4) with boxes of `rows` to `bytes`.
-  /// Errors: what the copy engine does not take.
+  /// Errors: what TMA does not take.
   virtual Result<void> encode(const Binding &memory, int64_t rows,
                               void *bytes) const = 0;
 };

@@ -287,7 +287,7 @@ void tile::emitDrain(Distribution &d, DrainOp op) {
         NVVM::LdStMatrixShapeAttr::get(b.getContext(), 8, 8),
         NVVM::LdStMatrixEltType::B16);
   }
-  // What threads write, the copy engine reads.
+  // What threads write, TMA reads.
   NVVM::FenceProxyOp::create(
       b, NVVM::ProxyKind::async_shared,
       NVVM::SharedSpaceAttr::get(b.getContext(),

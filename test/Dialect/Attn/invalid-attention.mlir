@@ -299,7 +299,7 @@ func.func @attention_c6(%q: tensor<1x1x4x8xf16>, %slopes: tensor<4xf32>) {
 
 // -----
 
-// schedule_c4: the copy engine takes aligned rows only.
+// schedule_c4: TMA takes aligned rows only.
 // expected-error @+1 {{expects 'producers' to go with aligned memory}}
 #schedule = #attn.schedule<q = 128, kv = 64, warps = 8, aligned = false, producers = 4>
 

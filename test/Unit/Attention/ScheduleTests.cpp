@@ -52,7 +52,7 @@ TEST_P(Schedules, AllShapes) {
   }
 }
 
-// What the copy engine stores goes where strides say.
+// What TMA stores goes where strides say.
 TEST_P(Schedules, StridedMemory) {
   Case c;
   c.pattern = "causal";

@@ -94,7 +94,7 @@ TEST(BoundParameters, OfTensorMaps) {
   EXPECT_EQ(word(flat[0]), 128u);
   EXPECT_EQ(word(flat[1]), 16u);
   EXPECT_EQ(word(static_cast<char *>(flat[1]) + 8), 512u);
-  for (void *address : flat) // What the copy engine wants is 64.
+  for (void *address : flat) // What TMA wants is 64.
     EXPECT_EQ(reinterpret_cast<uintptr_t>(address) % 64, 0u);
 
   EXPECT_EQ(BoundParameters::bind(signature, bindings).error(),

@@ -1,4 +1,4 @@
-// tile-drain-output: the output leaves by the copy engine, through the place of
+// tile-drain-output: the output leaves by TMA, through the place of
 // a tile that was read before the loop, which nobody reads any more: the
 // queries'.
 #include "Rings.h"
@@ -63,7 +63,7 @@ static LogicalResult check(gpu::GPUFuncOp func, ReadOp place, StoreOp output) {
 }
 
 /// Before the loop of a task: the place of the task's before, whose output left
-/// while this one was begun, is free when the copy engine has read it.
+/// while this one was begun, is free when TMA has read it.
 static void releaseLate(ImplicitLocOpBuilder &b, Value ring, Value position) {
   Value any = arith::CmpIOp::create(b, arith::CmpIPredicate::ne, position,
                                     arith::ConstantIntOp::create(b, 0, 32));

@@ -68,7 +68,7 @@ private:
     return failure(result.wasInterrupted());
   }
 
-  /// What the copy engine brings, and a ring holds; where it can be counted.
+  /// What TMA brings, and a ring holds; where it can be counted.
   LogicalResult checkLoad(LoadOp load) {
     if (!llvm::is_contained(ofTask, load) &&
         !llvm::is_contained(loops, load->getParentOp()))

@@ -29,7 +29,7 @@ def Attn_ScheduleAttr : AttrDef<Attn_Dialect, "Schedule"> {
     - `queries`: how many query tiles shared memory holds; with 2 a persistent
       block copies the next one early.
     - `drain`: the output leaves through the query tile's shared memory by the
-      copy engine, rather than from registers.
+      TMA, rather than from registers.
     - `blocks`: how many blocks a multiprocessor must have registers for.
     - `eager`: copies are as far ahead as can be, for tasks of few key tiles: keys of
       a step come before the values of the step before, one more tile of values

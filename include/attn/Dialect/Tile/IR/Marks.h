@@ -1,6 +1,6 @@
 // What passes say to each other about operations of other dialects: attributes
-// of these names, which the dialect verifies. Whoever does not know a mark may
-// ignore it: the operation means the same without.
+// of these names, which the dialect verifies. Most are hints that may be
+// ignored; those that say "must" are part of what the operation means.
 #ifndef ATTN_DIALECT_TILE_IR_MARKS_H
 #define ATTN_DIALECT_TILE_IR_MARKS_H
 
@@ -8,11 +8,12 @@
 
 namespace mlir::tile {
 
-/// Of a product: a weight of zero gives zero, whatever it is multiplied by.
+/// Of a product: a weight of zero must give zero, whatever it is multiplied by.
 inline constexpr llvm::StringLiteral zeroSafeMark = "tile.zero_safe";
 /// Of a product: it is started, and others run beside it until it is awaited.
 inline constexpr llvm::StringLiteral asyncMark = "tile.async";
-/// Of a reduction: each thread keeps the result of its own elements.
+/// Of a reduction: each thread must keep the result of its own elements, which
+/// tile.combine_threads adds up later.
 inline constexpr llvm::StringLiteral withinThreadMark = "tile.within_thread";
 /// Of a reduction: it is the greatest score of each row so far, and weights
 /// double with every so much (f32) that a score grows.

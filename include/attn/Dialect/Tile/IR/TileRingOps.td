@@ -359,7 +359,7 @@ def Tile_DrainOp : Tile_Op<"drain", [MemoryEffects<[MemRead, MemWrite]>]> {
 }
 
 def Tile_AwaitDrainOp : Tile_Op<"await_drain", [MemoryEffects<[MemRead, MemWrite]>]> {
-  let summary = "waits until the copy engine has read what the warp drained";
+  let summary = "waits until TMA has read what the warp drained";
   let description = [{
     It has not necessarily written it to memory. Must also come before a block ends.
 

@@ -443,11 +443,11 @@ def TileInspectApartPass : Pass<"tile-inspect-apart", "::mlir::gpu::GPUFuncOp"> 
 }
 
 def TileDrainOutputPass : Pass<"tile-drain-output", "::mlir::gpu::GPUFuncOp"> {
-  let summary = "Store the output by the copy engine, through the queries' place";
+  let summary = "Store the output by TMA, through the queries' place";
   let description = [{
     Where the schedule says `drain`: the matrix that a task stores last goes to the place
     of the first tile that it loaded once (`tile.drain`), and from there to memory, by a
-    tensor map of its own. The place is released when the copy engine has read it; where
+    tensor map of its own. The place is released when TMA has read it; where
     the schedule is `eager`, so that there is a second place, only when the next task's
     loop begins.
 
