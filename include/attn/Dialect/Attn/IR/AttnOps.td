@@ -74,12 +74,12 @@ def Attn_ModOp : Attn_Op<"mod", [IsolatedFromAbove, Symbol,
     - C2: captures have the types which the op names, in both programs.
     - C3: the score program takes (f32, i32, i32, i32, i32) and yields f32.
     - C4: the mask program takes (i32, i32, i32, i32) and yields i1.
-    - C8: the adjoint program takes (f32, f32, i32, i32, i32, i32) and yields f32.
     - C5: a program holds `arith`, `math` and `attn` operations and `scf.if`,
       all of them free of side effects, on scalars: f16, bf16, f32, i1, i8, i16,
       i32, i64 and index; the adjoint program `attn.accumulate` as well.
     - C6: `attn.shape` and `attn.data` are as described above.
     - C7: mods do not apply each other in a circle.
+    - C8: the adjoint program takes (f32, f32, i32, i32, i32, i32) and yields f32.
   }];
   let arguments = (ins SymbolNameAttr:$sym_name,
                        StrArrayAttr:$capture_names,
