@@ -96,7 +96,13 @@ Result<void> attn::checkOperands(const KernelSpec &spec,
   for (auto [name, view] : views)
     ATTN_TRY(checkView(name, view, spec.type));
   ATTN_TRY(checkShapes(spec, a));
-  return checkCaptures(captures, a.captures);
+  ATTN_TRY(checkCaptures(captures, a.captures));
+  for (size_t i = 0; i < captures.size(); ++i)
+    if (captures[i].isQueryOffset && !captures[i].isScalar &&
+        a.captures[i].sizes[0] != a.query.sizes[0])
+      return mismatch(captures[i].name.c_str(), "batch size", a.query.sizes[0],
+                      a.captures[i].sizes[0]);
+  return {};
 }
 
 Result<void> attn::checkArguments(const AttentionKernel::Impl &kernel,

@@ -1,29 +1,19 @@
 // Gradients on the CPU: two kernels, one after the other, tasks on all cores.
+#include "CPUCode.h"
 #include "CaptureViews.h"
 #include "GradientImpl.h"
-#include "HostMemory.h"
-#include "Jit.h"
 #include "KernelModule.h"
 #include "ModImpl.h"
 #include "TilesImpl.h"
 
-#include "attn/Pipelines/CPU.h"
 #include "attn/Support/Try.h"
-
-#include "mlir/Pass/PassManager.h"
 
 using namespace attn;
 
 namespace {
-/// A kernel, and the function that counts its tasks.
-struct Entry {
-  Signature signature;
-  Jit::Function compute, count;
-};
-
 struct Code {
-  std::shared_ptr<const Jit> jit;
-  Entry ofQueries, ofKeys;
+  std::shared_ptr<const Jit> jit; ///< that owns the kernels
+  TaskFunction ofQueries, ofKeys;
   std::string schedule;
   int64_t queryTile, keyTile;
 };
@@ -45,26 +35,16 @@ struct CPUGradients : public GradientKernel::Impl {
 /// The caller holds the mod's mutex.
 static Result<Code> compileCode(const Mod &mod, const KernelSpec &spec,
                                 bool stridedCaptures) {
-  ATTN_TRY_ASSIGN(HostVectors vectors, hostVectors());
   ATTN_TRY_ASSIGN(KernelModule kernel, buildGradientModule(mod, spec, "cpu"));
-  Result<void> lowered = mod.impl().collect("cannot be compiled", [&] {
-    mlir::PassManager pm(&mod.impl().context);
-    mlir::attn::CPUPipelineOptions options;
-    options.lanes = vectors.lanes;
-    options.registers = vectors.registers;
-    options.stridedCaptures = stridedCaptures;
-    mlir::attn::buildCPUPipeline(pm, options);
-    return pm.run(*kernel.module);
-  });
-  ATTN_TRY(lowered);
+  ATTN_TRY(lowerForHost(mod, *kernel.module, stridedCaptures));
   std::string queries = KernelModule::gradQueryFunction,
               keys = KernelModule::gradKeyFunction;
   ATTN_TRY_ASSIGN(auto jit,
                   Jit::compile(*kernel.module, {queries, queries + "_tasks",
                                                 keys, keys + "_tasks"}));
   auto entry = [&](const std::string &name, size_t first) {
-    return Entry{signatureIn(*kernel.module, name), jit->function(first),
-                 jit->function(first + 1)};
+    return TaskFunction{signatureIn(*kernel.module, name), jit->function(first),
+                        jit->function(first + 1)};
   };
   return Code{jit,
               entry(queries, 0),
@@ -84,16 +64,6 @@ Result<const Code *> CPUGradients::codeFor(bool stridedCaptures) const {
   return &*code;
 }
 
-static Result<void> runEntry(const Entry &entry, Bindings &bindings) {
-  ATTN_TRY_ASSIGN(TaskCall call, TaskCall::bind(entry.signature, bindings));
-  int64_t tasks = 0;
-  entry.count(call.argumentsOfCount(tasks).data());
-  hostThreads().run(tasks, [&](int64_t task, unsigned) {
-    entry.compute(call.argumentsOf(task).data());
-  });
-  return {};
-}
-
 Result<void> CPUGradients::run(const GradientArguments &a,
                                Bindings &bindings) const {
   bool strided = spec.stridedCaptures || !haveUnitStrides(a.captures);
@@ -107,10 +77,10 @@ Result<void> CPUGradients::run(const GradientArguments &a,
     ATTN_TRY_ASSIGN(transposed, finder->transpose(lists));
     lists.impl().arguments.bind(bindings);
   }
-  ATTN_TRY(runEntry(code->ofQueries, bindings));
+  ATTN_TRY(runTasks(code->ofQueries, bindings));
   if (finder)
     transposed.impl().arguments.bind(bindings);
-  return runEntry(code->ofKeys, bindings);
+  return runTasks(code->ofKeys, bindings);
 }
 
 GradientImpl attn::createCPUGradients(const Mod &mod, const KernelSpec &spec) {

@@ -3,29 +3,25 @@
 // A kernel has two codes, of which the second is compiled when it is first
 // needed: for captured tensors with an innermost stride of 1, whose neighbours
 // are read together, and for any.
+#include "CPUCode.h"
 #include "CaptureViews.h"
 #include "HostMemory.h"
-#include "Jit.h"
 #include "KernelImpl.h"
 #include "KernelModule.h"
 #include "ModImpl.h"
 #include "TilesImpl.h"
 
-#include "attn/Pipelines/CPU.h"
 #include "attn/Support/Try.h"
 
-#include "mlir/Pass/PassManager.h"
-
 #include <algorithm>
-#include <cstring>
 #include <limits>
 
 using namespace attn;
 
 namespace {
 struct Code {
-  std::shared_ptr<const Jit> jit;
-  Signature signature;
+  std::shared_ptr<const Jit> jit; ///< that owns the kernel
+  TaskFunction kernel;
 };
 
 struct CPUKernel : public AttentionKernel::Impl {
@@ -48,18 +44,8 @@ struct CPUKernel : public AttentionKernel::Impl {
 /// The module as LLVM gets it. The caller holds the mod's mutex.
 static Result<KernelModule> lower(const Mod &mod, const KernelSpec &spec,
                                   bool stridedCaptures) {
-  ATTN_TRY_ASSIGN(HostVectors vectors, hostVectors());
   ATTN_TRY_ASSIGN(KernelModule kernel, buildKernelModule(mod, spec, "cpu"));
-  Result<void> lowered = mod.impl().collect("cannot be compiled", [&] {
-    mlir::PassManager pm(&mod.impl().context);
-    mlir::attn::CPUPipelineOptions options;
-    options.lanes = vectors.lanes;
-    options.registers = vectors.registers;
-    options.stridedCaptures = stridedCaptures;
-    mlir::attn::buildCPUPipeline(pm, options);
-    return pm.run(*kernel.module);
-  });
-  ATTN_TRY(lowered);
+  ATTN_TRY(lowerForHost(mod, *kernel.module, stridedCaptures));
   return kernel;
 }
 
@@ -67,7 +53,9 @@ static Result<Code> compileCode(const KernelModule &kernel) {
   std::string name = KernelModule::function;
   ATTN_TRY_ASSIGN(auto jit,
                   Jit::compile(*kernel.module, {name, name + "_tasks"}));
-  return Code{jit, signatureIn(*kernel.module, name)};
+  return Code{
+      jit,
+      {signatureIn(*kernel.module, name), jit->function(0), jit->function(1)}};
 }
 
 Result<const Code *> CPUKernel::codeFor(bool stridedCaptures) const {
@@ -90,30 +78,13 @@ Result<void> CPUKernel::run(const KernelArguments &a) const {
     ATTN_TRY_ASSIGN(const TileLists *found, listsFor(*finder, a, own));
     found->impl().arguments.bind(bindings);
   }
-  ATTN_TRY_ASSIGN(TaskCall call, TaskCall::bind(code->signature, bindings));
-  const Jit &jit = *code->jit;
-  int64_t tasks = 0;
-  jit.function(1)(call.argumentsOfCount(tasks).data());
-  Jit::Function compute = jit.function(0);
-  hostThreads().run(tasks, [&](int64_t task, unsigned) {
-    compute(call.argumentsOf(task).data());
-  });
-  return {};
+  return runTasks(code->kernel, bindings);
 }
 
 Result<void> CPUKernel::writeEmptyRows(const KernelArguments &a) const {
-  int64_t width = byteWidth(a.out.type);
-  auto [batches, heads, queries, channels] = a.out.sizes;
-  for (int64_t b = 0; b < batches; ++b)
-    for (int64_t h = 0; h < heads; ++h)
-      for (int64_t q = 0; q < queries; ++q) {
-        int64_t row =
-            b * a.out.strides[0] + h * a.out.strides[1] + q * a.out.strides[2];
-        std::memset(static_cast<char *>(a.out.data) + row * width, 0,
-                    channels * width);
-      }
+  writeZeros(a.out);
   if (a.lse)
-    std::fill_n(a.lse, batches * heads * queries,
+    std::fill_n(a.lse, a.out.sizes[0] * a.out.sizes[1] * a.out.sizes[2],
                 -std::numeric_limits<float>::infinity());
   return {};
 }
@@ -133,7 +104,8 @@ AttentionImpl attn::createCPUKernel(const Mod &mod, const KernelSpec &spec) {
   impl->codes[spec.stridedCaptures] = std::move(code);
   impl->schedule = kernel.schedule;
   impl->queryTile = kernel.queryTile, impl->keyTile = kernel.keyTile;
-  if (takes(impl->codes[spec.stridedCaptures]->signature, Role::ListOrder)) {
+  if (takes(impl->codes[spec.stridedCaptures]->kernel.signature,
+            Role::ListOrder)) {
     lock.unlock();
     ATTN_TRY_ASSIGN(
         impl->finder,

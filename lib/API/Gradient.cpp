@@ -2,12 +2,12 @@
 #include "GradientImpl.h"
 
 #include "CaptureViews.h"
+#include "HostMemory.h"
 #include "KernelImpl.h"
 
 #include "attn/Support/Try.h"
 
 #include <chrono>
-#include <cstring>
 
 using namespace attn;
 
@@ -76,20 +76,6 @@ static Result<void> checkGradients(const GradientKernel::Impl &kernel,
   if (kernel.spec.lse && !a.gradLse)
     return Error{"expects memory for 'gradLse', got null"};
   return {};
-}
-
-/// Zeros for all elements of `view`.
-static void writeZeros(const TensorView &view) {
-  int64_t width = byteWidth(view.type);
-  auto [batches, heads, rows, channels] = view.sizes;
-  for (int64_t b = 0; b < batches; ++b)
-    for (int64_t h = 0; h < heads; ++h)
-      for (int64_t i = 0; i < rows; ++i)
-        std::memset(static_cast<char *>(view.data) +
-                        (b * view.strides[0] + h * view.strides[1] +
-                         i * view.strides[2]) *
-                            width,
-                    0, channels * width);
 }
 
 static Bindings bindGradients(const GradientKernel::Impl &kernel,

@@ -1,6 +1,8 @@
 // See HostMemory.h.
 #include "HostMemory.h"
 
+#include <cstring>
+
 #include "CaptureViews.h"
 
 #include "attn/Support/Try.h"
@@ -62,4 +64,17 @@ ThreadPool &attn::hostThreads() {
     return new ThreadPool(threads);
   }();
   return *pool;
+}
+
+void attn::writeZeros(const TensorView &view) {
+  int64_t width = byteWidth(view.type);
+  auto [batches, heads, rows, channels] = view.sizes;
+  for (int64_t b = 0; b < batches; ++b)
+    for (int64_t h = 0; h < heads; ++h)
+      for (int64_t i = 0; i < rows; ++i) {
+        int64_t row =
+            b * view.strides[0] + h * view.strides[1] + i * view.strides[2];
+        std::memset(static_cast<char *>(view.data) + row * width, 0,
+                    channels * width);
+      }
 }

@@ -43,6 +43,9 @@ private:
   size_t taskPosition = 0;
 };
 
+/// Zeros for all elements of `view`, whatever lies between its rows.
+void writeZeros(const TensorView &view);
+
 /// The threads that all kernels share: one per core, or ATTN_NUM_THREADS.
 ThreadPool &hostThreads();
 

@@ -206,6 +206,11 @@ struct BothPasses {
         gradOut(out), gradQuery(query), gradKey(key), gradValue(value),
         lse(static_cast<size_t>(s.batch * s.heads * s.queries)) {}
 
+  void set(const Inputs &inputs) {
+    query.set(inputs.query), key.set(inputs.key);
+    value.set(inputs.value);
+  }
+
   GradientArguments arguments() {
     GradientArguments a;
     a.query = query.view(), a.key = key.view(), a.value = value.view();
@@ -260,8 +265,7 @@ TEST_P(GradientsOf, AreThoseOfTheDefinition) {
   Result<std::vector<CaptureData>> captures = mod->makeCaptures(g.sizes);
   ASSERT_TRUE(captures) << captures.error();
   run.captures = *captures;
-  run.query.set(inputs.query), run.key.set(inputs.key);
-  run.value.set(inputs.value);
+  run.set(inputs);
   std::vector<double> gradOut = normal(run.gradOut.count(), g.type, 77);
   run.gradOut.set(gradOut);
   if (g.gradLse)
@@ -370,8 +374,7 @@ TEST(Gradient, IsTheSameOnEveryRunAndInAnyWorkspace) {
   c.sizes = {1, 4, 2, 200, 200, 32, 32, 1};
   Inputs inputs = makeInputs(c);
   BothPasses run(c.sizes, c.type);
-  run.query.set(inputs.query), run.key.set(inputs.key);
-  run.value.set(inputs.value);
+  run.set(inputs);
   run.gradOut.set(normal(run.gradOut.count(), c.type, 5));
   run.compute(*mod);
   auto bytes = [&] {
@@ -405,8 +408,7 @@ TEST(Gradient, OfOneUpstreamRowForAll) {
   c.sizes = {2, 2, 1, 30, 40, 16, 16, 2};
   Inputs inputs = makeInputs(c);
   BothPasses run(c.sizes, c.type);
-  run.query.set(inputs.query), run.key.set(inputs.key);
-  run.value.set(inputs.value);
+  run.set(inputs);
   std::vector<double> row = normal(16, c.type, 5), all;
   for (int64_t i = 0; i < 2 * 2 * 30; ++i)
     all.insert(all.end(), row.begin(), row.end());
@@ -432,8 +434,7 @@ TEST(Gradient, OfQueriesAtAnOffset) {
   c.sizes = {2, 2, 1, 30, 140, 16, 16, 2};
   Inputs inputs = makeInputs(c);
   BothPasses run(c.sizes, c.type);
-  run.query.set(inputs.query), run.key.set(inputs.key);
-  run.value.set(inputs.value);
+  run.set(inputs);
   std::vector<double> gradOut = normal(run.gradOut.count(), c.type, 5);
   run.gradOut.set(gradOut);
   run.captures = *shifted->makeCaptures(c.sizes);
@@ -476,6 +477,10 @@ TEST(Gradient, SaysWhatItDoesNotTake) {
             "expects the target CPU: there are no kernels of gradients for "
             "GPUs yet");
   spec.target = Target::CPU;
+  spec.schedule = "#attn.variants<[<always -> <q = 64, kv = 64>>]>";
+  EXPECT_EQ(GradientKernel::compile(*mod, spec).error(),
+            "expects one schedule for gradients, got variants");
+  spec.schedule = "";
   Result<GradientKernel> kernel = GradientKernel::compile(*mod, spec);
   ASSERT_TRUE(kernel) << kernel.error();
   BothPasses run({1, 2, 1, 5, 7, 16, 16, 1}, ElementType::F32);

@@ -174,4 +174,25 @@ attn.mod @m(%t: tensor<?xi1>)
       << outside.error();
 }
 
+TEST(QueryOffset, HasAnEntryForEachBatch) {
+  Result<Mod> mod = loadPattern("causal");
+  ASSERT_TRUE(mod) << mod.error();
+  Result<Mod> shifted = mod->withQueryOffset(QueryOffset::PerBatch);
+  ASSERT_TRUE(shifted) << shifted.error();
+  KernelSpec spec;
+  spec.headDim = spec.valueDim = 16;
+  Result<AttentionKernel> kernel = AttentionKernel::compile(*shifted, spec);
+  ASSERT_TRUE(kernel) << kernel.error();
+  std::vector<float> memory(3 * 16);
+  TensorView view;
+  view.data = memory.data();
+  view.sizes = {3, 1, 1, 16};
+  view.strides = {16, 16, 16};
+  std::vector<int32_t> offsets(2);
+  Result<void> ran =
+      kernel->run(view, view, view, {{offsets.data(), {2}}}, view);
+  ASSERT_FALSE(ran);
+  EXPECT_EQ(ran.error(), "expects 'query_offset' batch size 3, got 2");
+}
+
 } // namespace

@@ -2,6 +2,7 @@
 #include "attn/Dialect/Attn/IR/KernelSignature.h"
 
 #include "mlir/IR/Builders.h"
+#include "mlir/IR/TypeUtilities.h"
 
 using namespace mlir;
 using namespace mlir::attn;
@@ -77,6 +78,17 @@ LogicalResult AttnDialect::verifyOperationAttribute(Operation *op,
                   "a function's schedule");
   if (name == "attn.kernel")
     return expect(isFunction && isa<UnitAttr>(value), "a function's mark");
+  // Marks of a mod's operations (ModProgram.h).
+  if (name == "attn.exact" || name == "attn.total")
+    return expect(isa<UnitAttr>(value), "a mark without a value");
+  if (name == "attn.position") {
+    // Lowerings keep it, on numbers and on vectors of them.
+    StringRef opName = op->getName().getStringRef();
+    bool isSum = opName == "arith.addi" || opName == "llvm.add";
+    return expect(isSum && isa<UnitAttr>(value) &&
+                      getElementTypeOrSelf(op->getResult(0)).isInteger(32),
+                  "the mark of a sum of i32");
+  }
   if (name == sharedBytesName) {
     auto bytes = dyn_cast<IntegerAttr>(value);
     return expect(isFunction && bytes && bytes.getType().isInteger(64) &&
