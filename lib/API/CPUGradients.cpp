@@ -90,6 +90,7 @@ GradientImpl attn::createCPUGradients(const Mod &mod, const KernelSpec &spec) {
   ATTN_TRY_ASSIGN(Code code, compileCode(mod, spec, spec.stridedCaptures));
   lock.unlock();
   impl->schedule = code.schedule;
+  impl->queryTile = code.queryTile;
   if (takes(code.ofQueries.signature, Role::ListOrder) ||
       takes(code.ofKeys.signature, Role::ListOrder)) {
     ATTN_TRY_ASSIGN(

@@ -32,7 +32,7 @@ static int64_t rowsOf(const TensorView &query) {
 }
 
 int64_t GradientKernel::workspaceBytes(const ProblemSizes &sizes) const {
-  return sizes.batch * sizes.heads * sizes.queries *
+  return sizes.batch * sizes.heads * 2 * pimpl->statisticRows(sizes.queries) *
          static_cast<int64_t>(sizeof(float));
 }
 
@@ -79,7 +79,8 @@ static Result<void> checkGradients(const GradientKernel::Impl &kernel,
 }
 
 static Bindings bindGradients(const GradientKernel::Impl &kernel,
-                              const GradientArguments &a, float *delta) {
+                              const GradientArguments &a,
+                              float *statistics) {
   Bindings bindings;
   const std::pair<Role, const TensorView &> tensors[] = {
       {Role::Query, a.query},     {Role::Key, a.key},
@@ -91,7 +92,8 @@ static Bindings bindGradients(const GradientKernel::Impl &kernel,
   std::vector<int64_t> rows{a.query.sizes[0], a.query.sizes[1],
                             a.query.sizes[2]};
   bindings.memory({Role::Lse}, a.lse, rows);
-  bindings.memory({Role::Delta}, delta, rows);
+  bindings.memory({Role::Statistics}, statistics,
+                  {rows[0], rows[1], 2, kernel.statisticRows(rows[2])});
   if (a.gradLse)
     bindings.memory({Role::GradLse}, a.gradLse, rows);
   bindCaptures(bindings, kernel.captures, a.captures);
@@ -109,8 +111,12 @@ Result<void> GradientKernel::run(const GradientArguments &a) const {
     return {};
   }
   std::vector<float> own;
-  if (!a.workspace)
-    own.resize(static_cast<size_t>(rowsOf(a.query)));
+  if (!a.workspace) {
+    ProblemSizes sizes;
+    sizes.batch = a.query.sizes[0], sizes.heads = a.query.sizes[1];
+    sizes.queries = a.query.sizes[2];
+    own.resize(static_cast<size_t>(workspaceBytes(sizes)) / sizeof(float));
+  }
   Bindings bindings = bindGradients(
       *pimpl, a, a.workspace ? static_cast<float *>(a.workspace) : own.data());
   return pimpl->run(a, bindings);

@@ -15,10 +15,16 @@ struct GradientKernel::Impl {
   virtual Result<void> run(const GradientArguments &arguments,
                            Bindings &bindings) const = 0;
 
+  /// Of the memory for statistics: whole tiles.
+  int64_t statisticRows(int64_t queries) const {
+    return (queries + queryTile - 1) / queryTile * queryTile;
+  }
+
   KernelSpec spec;
   std::vector<CaptureInfo> captures;
   double compileSeconds = 0;
   std::string schedule;
+  int64_t queryTile = 0; ///< of the kernel that owns queries
 };
 
 using GradientImpl = Result<std::shared_ptr<GradientKernel::Impl>>;

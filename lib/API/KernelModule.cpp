@@ -130,7 +130,8 @@ static AttentionBackwardOp appendGradients(mlir::ModuleOp module,
       arguments[5], spec.lse ? arguments[6] : mlir::Value(),
       arguments.drop_front(spec.lse ? 7 : 6),
       /*queryOffset=*/mlir::Value(), f.name(), f.scale(),
-      f.builder.getDenseI64ArrayAttr({}), given.schedule);
+      f.builder.getDenseI64ArrayAttr({}), given.schedule,
+      /*keySchedule=*/ScheduleAttr(), /*valueSchedule=*/ScheduleAttr());
   mlir::func::ReturnOp::create(f.builder, f.loc, op->getResults());
   return op;
 }

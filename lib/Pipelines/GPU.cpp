@@ -56,6 +56,7 @@ void mlir::attn::buildGPUTilePipeline(OpPassManager &manager,
   manager.addPass(createCSEPass());
   OpPassManager &kernel =
       manager.nest<gpu::GPUModuleOp>().nest<gpu::GPUFuncOp>();
+  kernel.addPass(tile::createTileAssignLayoutsPass());
   if (roles)
     giveRolesToWarps(kernel);
   else

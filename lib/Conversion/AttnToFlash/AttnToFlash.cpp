@@ -68,6 +68,7 @@ public:
   void addContiguous(Role role, Value tensor) {
     parameters.add(role, contiguousMemoryType(tensor.getType()));
   }
+  void add(Role role, Type type) { parameters.add(role, type); }
   void addCaptures() {
     for (auto [role, capture] : llvm::zip_equal(captures, op.getCaptures()))
       parameters.add(role,
@@ -82,14 +83,14 @@ public:
 
   /// Makes the function, before the one that it is made of. Returns the place
   /// of its body.
-  ImplicitLocOpBuilder create(const Twine &name) {
+  ImplicitLocOpBuilder create(const Twine &name, ScheduleAttr schedule) {
     OpBuilder builder(func);
     kernel = func::FuncOp::create(
         builder, func.getLoc(), name.str(),
         builder.getFunctionType(parameters.getTypes(), {}));
     parameters.setRoles(kernel);
     kernel->setAttr("attn.kernel", builder.getUnitAttr());
-    kernel->setAttr("attn.schedule", *op.getSchedule());
+    kernel->setAttr("attn.schedule", schedule);
     kernel.addEntryBlock();
     auto body = ImplicitLocOpBuilder::atBlockEnd(op.getLoc(),
                                                  &kernel.getBody().front());
@@ -123,6 +124,13 @@ private:
 };
 } // namespace
 
+/// Delta and LSE of each query.
+static Type statisticsType(MLIRContext *context) {
+  int64_t dynamic = ShapedType::kDynamic;
+  return MemRefType::get({dynamic, dynamic, 2, dynamic},
+                         Float32Type::get(context));
+}
+
 static void convert(AttentionOp op, bool roundProbabilities,
                     bool stridedCaptures) {
   KernelBuilder kernel(op, stridedCaptures);
@@ -134,7 +142,8 @@ static void convert(AttentionOp op, bool roundProbabilities,
   if (op.getLse())
     kernel.addContiguous(Role::Lse, op.getLse());
   kernel.addLists(Axis::Key);
-  ImplicitLocOpBuilder body = kernel.create(kernel.func.getName());
+  ImplicitLocOpBuilder body = kernel.create(kernel.func.getName(),
+                                            *op.getSchedule());
   FlashOperands operands{kernel.logic,
                          kernel.memory(Role::Query),
                          kernel.memory(Role::Key),
@@ -148,46 +157,67 @@ static void convert(AttentionOp op, bool roundProbabilities,
   kernel.func.erase();
 }
 
-/// The kernel of the gradients that owns tiles of `own`.
-static void convertGradients(AttentionBackwardOp op, Axis own,
-                             bool stridedCaptures) {
-  bool ownsQueries = own == Axis::Query;
+/// A kernel of gradients: those of `outputs`.
+static void convertGradients(AttentionBackwardOp op, ScheduleAttr schedule,
+                             ArrayRef<Role> outputs, StringRef suffix,
+                             bool roundProbabilities, bool stridedCaptures) {
+  bool ownsKeys = schedule.getKeys();
   KernelBuilder kernel(op, stridedCaptures);
   kernel.addStrided(Role::Query, op.getQuery());
   kernel.addStrided(Role::Key, op.getKey());
   kernel.addStrided(Role::Value, op.getValue());
   kernel.addCaptures();
-  kernel.addContiguous(Role::Lse, op.getLse());
   kernel.addStrided(Role::GradOut, op.getGradOut());
-  kernel.addContiguous(Role::Delta, op.getLse());
-  if (ownsQueries) {
+  kernel.add(Role::Statistics, statisticsType(op.getContext()));
+  if (!ownsKeys) {
     kernel.addStrided(Role::Out, op.getOut());
+    kernel.addContiguous(Role::Lse, op.getLse());
     if (op.getGradLse())
       kernel.addContiguous(Role::GradLse, op.getGradLse());
-    kernel.addStrided(Role::GradQuery, op.getQuery());
-  } else {
-    kernel.addStrided(Role::GradKey, op.getKey());
-    kernel.addStrided(Role::GradValue, op.getValue());
   }
-  kernel.addLists(ownsQueries ? Axis::Key : Axis::Query);
-  ImplicitLocOpBuilder body = kernel.create(
-      kernel.func.getName() + (ownsQueries ? "_grad_query" : "_grad_key"));
+  for (Role output : outputs)
+    kernel.addStrided(output,
+                      output == Role::GradQuery ? op.getQuery()
+                      : output == Role::GradKey ? op.getKey()
+                                                : op.getValue());
+  kernel.addLists(ownsKeys ? Axis::Query : Axis::Key);
+  ImplicitLocOpBuilder body =
+      kernel.create(kernel.func.getName() + suffix, schedule);
   BackwardOperands operands{kernel.logic,
                             kernel.memory(Role::Query),
                             kernel.memory(Role::Key),
                             kernel.memory(Role::Value),
                             kernel.memory(Role::GradOut),
-                            kernel.memory(Role::Lse),
-                            kernel.memory(Role::Delta),
+                            kernel.memory(Role::Statistics),
                             kernel.captured,
                             kernel.memory(Role::Out),
+                            kernel.memory(Role::Lse),
                             kernel.memory(Role::GradLse),
                             kernel.memory(Role::GradQuery),
                             kernel.memory(Role::GradKey),
                             kernel.memory(Role::GradValue),
                             kernel.lists()};
-  buildFlashBackward(body, op, operands, own);
+  buildFlashBackward(body, op, schedule, operands, roundProbabilities);
   func::ReturnOp::create(body);
+}
+
+static void convert(AttentionBackwardOp op, bool roundProbabilities,
+                    bool stridedCaptures) {
+  auto func = cast<func::FuncOp>(op->getParentOp());
+  auto convert = [&](ScheduleAttr schedule, ArrayRef<Role> outputs,
+                     StringRef suffix) {
+    convertGradients(op, schedule, outputs, suffix, roundProbabilities,
+                     stridedCaptures);
+  };
+  convert(*op.getSchedule(), {Role::GradQuery}, "_grad_query");
+  if (std::optional<ScheduleAttr> ofValues = op.getValueSchedule()) {
+    convert(*op.getKeySchedule(), {Role::GradKey}, "_grad_key");
+    convert(*ofValues, {Role::GradValue}, "_grad_value");
+  } else {
+    convert(*op.getKeySchedule(), {Role::GradKey, Role::GradValue},
+            "_grad_key");
+  }
+  func.erase();
 }
 
 static LogicalResult checkGradients(AttentionBackwardOp op) {
@@ -222,12 +252,8 @@ struct AttnToFlash : mlir::attn::impl::AttnToFlashPassBase<AttnToFlash> {
         return signalPassFailure();
     for (AttentionOp op : ops)
       convert(op, roundProbabilities, stridedCaptures);
-    for (AttentionBackwardOp op : gradients) {
-      auto func = cast<func::FuncOp>(op->getParentOp());
-      for (Axis own : {Axis::Query, Axis::Key})
-        convertGradients(op, own, stridedCaptures);
-      func.erase();
-    }
+    for (AttentionBackwardOp op : gradients)
+      convert(op, roundProbabilities, stridedCaptures);
     // Their programs live on in the kernels.
     eraseMods(getOperation());
   }

@@ -23,8 +23,10 @@ constexpr double log2e = 1.4426950408889634;
 class FlashBackward : TileBuilder {
 public:
   FlashBackward(ImplicitLocOpBuilder &builder, AttentionBackwardOp op,
-                const BackwardOperands &operands, Axis owned)
-      : TileBuilder(builder), op(op), operands(operands), owned(owned),
+                ScheduleAttr schedule, const BackwardOperands &operands,
+                bool rounds)
+      : TileBuilder(builder), op(op), schedule(schedule), operands(operands),
+        rounds(rounds),
         headDim(llvm::alignTo(op.getHeadDim(), 16)),
         valueDim(llvm::alignTo(op.getValueDim(), 16)) {}
 
@@ -37,9 +39,9 @@ public:
     headsPerKeyHead = arith::DivUIOp::create(
         b, heads, arith::MaxUIOp::create(b, keyHeads, index(1)));
     TiledAxis queries{
-        Axis::Query, op.getSchedule()->getQ(), dim(operands.query, 2), {}};
+        Axis::Query, schedule.getQ(), dim(operands.query, 2), {}};
     TiledAxis keys{
-        Axis::Key, op.getSchedule()->getKv(), dim(operands.key, 2), {}};
+        Axis::Key, schedule.getKv(), dim(operands.key, 2), {}};
     for (TiledAxis *axis : {&queries, &keys})
       axis->last = arith::SubIOp::create(b, axis->length, index(1));
     own = ownsQueries() ? queries : keys;
@@ -61,12 +63,15 @@ public:
   }
 
 private:
-  bool ownsQueries() const { return owned == Axis::Query; }
+  bool ownsQueries() const { return !schedule.getKeys(); }
 
   /// Statistics of queries: vectors along the rows or the columns of a tile.
+  /// The LSE is one of powers of two, and infinity for rows without keys.
   struct Statistics {
     Value lse, delta;
   };
+  /// Their places in memory.
+  static constexpr int64_t placeOfDelta = 0, placeOfLse = 1;
   /// A visit to a tile, and its first position, an index.
   struct Visit {
     Value tile, first;
@@ -90,8 +95,7 @@ private:
     ModOnTiles mod = modAt(head, first);
     Value query = load(operands.query, head, first, own, headDim);
     Value gradOut = load(operands.gradOut, head, first, own, valueDim);
-    Statistics rows{lseOf(head, first, own.tile),
-                    makeDelta(head, first, gradOut)};
+    Statistics rows{makeLse(head, first), makeDelta(head, first, gradOut)};
     Value sum = splat({own.tile, headDim}, 0);
     SmallVector<Value> sums = forEachVisit(
         *visits, sum,
@@ -107,7 +111,26 @@ private:
     store(sums[0], op.getScaleValue(), operands.gradQuery, head, first);
   }
 
-  /// delta of the task's queries, for this kernel and the next.
+  /// For this kernel and the next.
+  void keep(Value statistic, int64_t place, Value head, Value first) {
+    tile::StoreOp::create(b, statistic, operands.statistics,
+                          ValueRange{batchId, head, index(place), first});
+  }
+
+  /// With an LSE of infinity, weights are 0.
+  Value makeLse(Value head, Value first) {
+    Value lse = loadRows(operands.lse, {batchId, head, first}, own.tile);
+    lse = elementwise({lse}, lse.getType(), [&](ValueRange in) -> Value {
+      Value isEmpty = arith::CmpFOp::create(b, arith::CmpFPredicate::OEQ, in[0],
+                                            f32(-INFINITY));
+      return arith::SelectOp::create(
+          b, isEmpty, f32(INFINITY),
+          arith::MulFOp::create(b, in[0], f32(log2e)));
+    });
+    keep(lse, placeOfLse, head, first);
+    return lse;
+  }
+
   Value makeDelta(Value head, Value first, Value gradOut) {
     Value out = load(operands.out, head, first, own, valueDim);
     auto type = RankedTensorType::get({own.tile, valueDim}, b.getF32Type());
@@ -117,14 +140,14 @@ private:
         });
     Value delta = reduceRows<arith::AddFOp>(products, splat({own.tile}, 0));
     if (operands.gradLse) {
-      Value gradLse = loadRows(operands.gradLse, head, first, own.tile);
+      Value gradLse =
+          loadRows(operands.gradLse, {batchId, head, first}, own.tile);
       delta = elementwise({delta, gradLse}, delta.getType(),
                           [&](ValueRange in) -> Value {
                             return arith::SubFOp::create(b, in[0], in[1]);
                           });
     }
-    tile::StoreOp::create(b, delta, operands.delta,
-                          ValueRange{batchId, head, first});
+    keep(delta, placeOfDelta, head, first);
     return delta;
   }
 
@@ -133,22 +156,29 @@ private:
     Value firstHead = arith::MulIOp::create(b, keyHead, headsPerKeyHead);
     Value tile = tileOfTask(firstHead, task);
     Value first = arith::MulIOp::create(b, tile, index(own.tile));
-    Value key = load(operands.key, keyHead, first, own, headDim);
-    Value value = load(operands.value, keyHead, first, own, valueDim);
-    SmallVector<Value> start{splat({own.tile, headDim}, 0),
-                             splat({own.tile, valueDim}, 0)};
+    Value key = load(operands.key, keyHead, first, own, headDim), value;
+    SmallVector<Value> start;
+    if (operands.gradKey) {
+      value = load(operands.value, keyHead, first, own, valueDim);
+      start.push_back(splat({own.tile, headDim}, 0));
+    }
+    if (operands.gradValue)
+      start.push_back(splat({own.tile, valueDim}, 0));
     auto group = scf::ForOp::create(
         b, index(0), headsPerKeyHead, index(1), start,
         [&](OpBuilder &, Location, Value i, ValueRange sums) {
           Value head = arith::AddIOp::create(b, firstHead, i);
           scf::YieldOp::create(b, addHead(head, tile, first, key, value, sums));
         });
-    store(group.getResult(0), op.getScaleValue(), operands.gradKey, keyHead,
-          first);
-    store(group.getResult(1), 1, operands.gradValue, keyHead, first);
+    ValueRange sums = group.getResults();
+    if (operands.gradKey)
+      store(sums.front(), op.getScaleValue(), operands.gradKey, keyHead, first);
+    if (operands.gradValue)
+      store(sums.back(), 1, operands.gradValue, keyHead, first);
   }
 
-  /// `sums` with what one head of the group adds.
+  /// `sums` with what one head of the group adds. `value` is null where only
+  /// grad_value is wanted, of which it says nothing.
   SmallVector<Value> addHead(Value head, Value tile, Value first, Value key,
                              Value value, ValueRange sums) {
     std::unique_ptr<Visits> visits = this->visits(head, tile);
@@ -160,17 +190,28 @@ private:
               load(operands.query, head, visit.first, visited, headDim);
           Value gradOut =
               load(operands.gradOut, head, visit.first, visited, valueDim);
-          Statistics columns{
-              lseOf(head, visit.first, visited.tile),
-              loadRows(operands.delta, head, visit.first, visited.tile)};
+          auto statistic = [&](int64_t place) {
+            return loadRows(operands.statistics,
+                            {batchId, head, index(place), visit.first},
+                            visited.tile);
+          };
+          Statistics columns{statistic(placeOfLse),
+                             value ? statistic(placeOfDelta) : Value()};
           Pairs pairs =
               evaluate(mod, visit, {key, query, value, gradOut}, columns);
-          return {addWeighted(pairs.gradients, query, sums[0], visit.partial),
-                  addWeighted(pairs.weights, gradOut, sums[1], visit.partial)};
+          SmallVector<Value> next;
+          if (operands.gradKey)
+            next.push_back(addWeighted(pairs.gradients, query, sums.front(),
+                                       visit.partial));
+          if (operands.gradValue)
+            next.push_back(addWeighted(pairs.weights, gradOut, sums.back(),
+                                       visit.partial));
+          return next;
         });
   }
 
   //===--- pairs ----------------------------------------------------------===//
+  /// No gradients without `tiles.ownValues`.
   Pairs evaluate(ModOnTiles &mod, const Visit &visit, const Tiles &tiles,
                  const Statistics &queries) {
     Value zero = splat({own.tile, visited.tile}, 0);
@@ -182,23 +223,41 @@ private:
         [&] { return scores; });
     Value weights = withStatistic(
         {scores}, queries.lse, [&](ValueRange in, Value lse) -> Value {
-          Value x = arith::SubFOp::create(b, in[0], lse);
-          return math::Exp2Op::create(b,
-                                      arith::MulFOp::create(b, x, f32(log2e)));
+          Value x = arith::MulFOp::create(b, in[0], f32(log2e));
+          return math::Exp2Op::create(b, arith::SubFOp::create(b, x, lse));
         });
+    if (!tiles.ownValues)
+      return {rounded(weights), Value()};
     Value ofWeights = contract(tiles.ownValues, tiles.visitedValues, zero,
                                /*transposed=*/true);
-    Value gradients = withStatistic(
-        {ofWeights, weights}, queries.delta,
-        [&](ValueRange in, Value delta) -> Value {
-          Value difference = arith::SubFOp::create(b, in[0], delta);
-          // What a weight of zero is multiplied by must not count.
-          Value none = arith::CmpFOp::create(b, arith::CmpFPredicate::OEQ,
-                                             in[1], f32(0));
-          return arith::SelectOp::create(
-              b, none, f32(0), arith::MulFOp::create(b, in[1], difference));
+    Value gradients = gradientsOf(weights, ofWeights, queries, visit.partial);
+    return {rounded(weights),
+            rounded(mod.adjoint(products, gradients, scores, visit.first))};
+  }
+
+  /// Of scores, p (dp - delta). What a weight of zero is multiplied by must not
+  /// count where pairs are left out.
+  Value gradientsOf(Value weights, Value ofWeights, const Statistics &queries,
+                    Value partial) {
+    auto product = [&](ValueRange in, Value delta) -> Value {
+      return arith::MulFOp::create(
+          b, in[1], arith::SubFOp::create(b, in[0], delta));
+    };
+    return either(
+        partial,
+        [&] {
+          return withStatistic(
+              {ofWeights, weights}, queries.delta,
+              [&](ValueRange in, Value delta) -> Value {
+                Value none = arith::CmpFOp::create(b, arith::CmpFPredicate::OEQ,
+                                                   in[1], f32(0));
+                return arith::SelectOp::create(b, none, f32(0),
+                                               product(in, delta));
+              });
+        },
+        [&] {
+          return withStatistic({ofWeights, weights}, queries.delta, product);
         });
-    return {weights, mod.adjoint(products, gradients, scores, visit.first)};
   }
 
   /// Elementwise on tiles, with a statistic of each element's query.
@@ -272,20 +331,9 @@ private:
     return TileBuilder::load(memory, batchId, head, first, axis.tile, width);
   }
 
-  Value loadRows(Value memory, Value head, Value first, int64_t rows) {
-    return tile::LoadOp::create(b,
-                                RankedTensorType::get({rows}, b.getF32Type()),
-                                memory, ValueRange{batchId, head, first});
-  }
-
-  /// The LSE, but infinity for rows without keys: their weights are then 0.
-  Value lseOf(Value head, Value first, int64_t rows) {
-    Value lse = loadRows(operands.lse, head, first, rows);
-    return elementwise({lse}, lse.getType(), [&](ValueRange in) -> Value {
-      Value isEmpty = arith::CmpFOp::create(b, arith::CmpFPredicate::OEQ, in[0],
-                                            f32(-INFINITY));
-      return arith::SelectOp::create(b, isEmpty, f32(INFINITY), in[0]);
-    });
+  Value loadRows(Value memory, ValueRange at, int64_t rows) {
+    return tile::LoadOp::create(
+        b, RankedTensorType::get({rows}, b.getF32Type()), memory, at);
   }
 
   void store(Value sums, float factor, Value memory, Value head, Value first) {
@@ -297,6 +345,11 @@ private:
                           ValueRange{batchId, head, first});
   }
 
+  /// As the left operand of a product.
+  Value rounded(Value tile) {
+    return rounds ? truncate(tile, op.getElementType()) : tile;
+  }
+
   Value wide(Value element) {
     return element.getType().isF32()
                ? element
@@ -304,8 +357,9 @@ private:
   }
 
   AttentionBackwardOp op;
+  ScheduleAttr schedule;
   const BackwardOperands &operands;
-  Axis owned;
+  bool rounds;
   int64_t headDim, valueDim;
   TiledAxis own, visited;
   Value headsPerKeyHead, tiles; ///< index; tiles that are owned
@@ -316,7 +370,8 @@ private:
 
 void mlir::attn::buildFlashBackward(ImplicitLocOpBuilder &builder,
                                     AttentionBackwardOp op,
+                                    ScheduleAttr schedule,
                                     const BackwardOperands &operands,
-                                    Axis own) {
-  FlashBackward(builder, op, operands, own).build();
+                                    bool rounds) {
+  FlashBackward(builder, op, schedule, operands, rounds).build();
 }

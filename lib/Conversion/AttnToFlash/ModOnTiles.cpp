@@ -50,7 +50,7 @@ Value ModOnTiles::mask(Value scores, Value firstColumn) {
 
 Value ModOnTiles::adjoint(Value products, Value gradients, Value masked,
                           Value firstColumn) {
-  if (adjointProgram.isEmpty())
+  if (adjointProgram.isEmpty() || adjointProgram.yieldsArgument(1))
     return gradients;
   // Where a pair is left out the derivative may be anything.
   return adjointProgram.onTiles(

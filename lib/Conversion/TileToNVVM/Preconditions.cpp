@@ -79,13 +79,16 @@ private:
     bool fits = (type.getRank() == 1 || type.getRank() == 2) &&
                 type.getElementType().isIntOrFloat() &&
                 type.getElementTypeBitWidth() <= 64 &&
-                type.getDimSize(0) == schedule.getQ();
+                (isOfColumns(type) || type.getDimSize(0) == schedule.getRows());
+    if (isOfColumns(type))
+      fits &= type.getRank() == 1 && type.getDimSize(0) % 8 == 0 &&
+              type.getDimSize(0) >= 8 && type.getDimSize(0) <= 256;
     if (type.getRank() == 2)
       fits &= type.getDimSize(1) % 8 == 0 && type.getDimSize(1) >= 8 &&
               type.getDimSize(1) <= 256;
     if (!fits)
       return op->emitOpError()
-             << "expects tiles in registers with " << schedule.getQ()
+             << "expects tiles in registers with " << schedule.getRows()
              << " rows and a multiple of 8 columns, at most 256, got " << type;
     places[tile] = Place::Registers;
     return success();
@@ -114,7 +117,7 @@ private:
 
   LogicalResult checkOp(Operation *op) {
     return llvm::TypeSwitch<Operation *, LogicalResult>(op)
-        .Case<scf::ForOp, scf::IfOp, scf::WhileOp, CopyOp, ViewOp, StoreOp,
+        .Case<scf::ForOp, scf::IfOp, scf::WhileOp, CopyOp, ViewOp, LoadOp, StoreOp,
               HasNonfiniteOp, AnyAboveOp, AnyBeyondOp, CombineThreadsOp,
               AddNonfiniteOp, ClearNonfiniteOp, RingOp, ReadOp, DrainOp,
               AwaitOp, arith::ConstantOp, linalg::ContractOp, linalg::GenericOp,
@@ -230,14 +233,21 @@ private:
     RankedTensorType type = tileType(op.getResult());
     if (op.getRegisters() &&
         (source.getElementTypeBitWidth() != 16 || type.getDimSize(1) % 16 ||
-         type.getDimSize(0) != schedule.getQ()))
+         type.getDimSize(0) != schedule.getRows()))
       return op.emitOpError()
-             << "expects " << schedule.getQ()
+             << "expects " << schedule.getRows()
              << " rows of 16-bit elements and a multiple of 16 columns to read "
                 "into registers, got "
              << type;
     places[op.getResult()] = Place::Shared;
     return success();
+  }
+
+  LogicalResult check(LoadOp op) {
+    if (tileType(op.getResult()).getRank() == 2 &&
+        failed(checkGlobal(op, cast<MemRefType>(op.getSource().getType()))))
+      return failure();
+    return holdInRegisters(op, op.getResult());
   }
 
   LogicalResult check(StoreOp op) {
@@ -378,9 +388,9 @@ LogicalResult Preconditions::check(linalg::ContractOp op) {
   bool inRing = right == Place::Ring;
   if (!isNumber(element) || (inRing && element.isF32()) ||
       !tileType(init).getElementType().isF32() ||
-      lhsType.getDimSize(0) != schedule.getQ() || depth < 16 || depth > 256)
+      lhsType.getDimSize(0) != schedule.getRows() || depth < 16 || depth > 256)
     return op.emitOpError()
-           << "expects " << schedule.getQ()
+           << "expects " << schedule.getRows()
            << " rows, 16 to 256 products of f16, bf16 or, "
               "outside of rings, f32, and a result of f32, got "
            << lhsType << ", " << rhsType << " and " << init.getType();
@@ -422,12 +432,15 @@ LogicalResult Preconditions::check(linalg::GenericOp op) {
       return op.emitOpError()
              << "expects tiles and numbers, got " << value.getType();
     }
-    if (failed(expectRegisters(op, value)))
+    if (tileType(value).getRank() == 2
+            ? failed(expect(op, value,
+                            {Place::Registers, Place::Shared, Place::Ring}))
+            : failed(expectRegisters(op, value)))
       return failure();
-    // A vector is one of rows.
+    unsigned dim = rank == 2 && isOfColumns(tileType(value)) ? 1 : 0;
     bool inOrder =
         map.getNumResults() == 1
-            ? map.getResult(0) == getAffineDimExpr(0, op.getContext())
+            ? map.getResult(0) == getAffineDimExpr(dim, op.getContext())
             : map.isIdentity();
     if (!inOrder || map.getNumResults() > rank)
       return op.emitOpError() << "expects tiles that are read in order, got "

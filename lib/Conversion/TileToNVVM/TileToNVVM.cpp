@@ -56,6 +56,8 @@ private:
       emitCopy(d, copy);
     } else if (auto view = dyn_cast<ViewOp>(op)) {
       emitView(d, view);
+    } else if (auto load = dyn_cast<LoadOp>(op)) {
+      emitLoad(d, load);
     } else if (auto store = dyn_cast<StoreOp>(op)) {
       emitStore(d, store);
     } else if (auto test = dyn_cast<HasNonfiniteOp>(op)) {

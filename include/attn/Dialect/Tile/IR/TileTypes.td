@@ -29,4 +29,16 @@ def Tile_Ring : TypeDef<Tile_Dialect, "Ring"> {
   }];
 }
 
+def Tile_ColumnsAttr : AttrDef<Tile_Dialect, "Columns"> {
+  let mnemonic = "columns";
+  let summary = "the encoding of a vector that is dealt to threads like columns";
+  let description = [{
+    Each thread holds the elements whose columns it holds of a matrix in registers.
+    Without an encoding a vector is dealt like rows. `tile-assign-layouts` says which
+    are.
+
+    Example: `tensor<64xf32, #tile.columns>`
+  }];
+}
+
 #endif // TILE_TYPES_TD

@@ -3,6 +3,30 @@
 
 include "mlir/Pass/PassBase.td"
 
+def TileAssignLayoutsPass : Pass<"tile-assign-layouts", "::mlir::gpu::GPUFuncOp"> {
+  let summary = "Say which vectors are dealt to threads like columns";
+  let description = [{
+    A vector that an elementwise operation on matrices reads at its columns, and what it
+    is made of, gets the encoding `#tile.columns`. A vector that is read at rows too is
+    refused.
+
+    Example (test/Dialect/Tile/assign-layouts.mlir):
+
+    ```mlir
+    %v = tile.load %memory[%i] : memref<?xf32> -> tensor<32xf32>
+    %t = linalg.generic {indexing_maps = [(i, j) -> (i, j), (i, j) -> (j), ...] ...}
+      ins(%s, %v : tensor<64x32xf32>, tensor<32xf32>) ...
+    ```
+
+    becomes
+
+    ```mlir
+    %v = tile.load %memory[%i] : memref<?xf32> -> tensor<32xf32, #tile.columns>
+    ```
+  }];
+  let dependentDialects = ["::mlir::tensor::TensorDialect"];
+}
+
 def TileHoistRowReadsPass : Pass<"tile-hoist-row-reads", "::mlir::func::FuncOp"> {
   let summary = "Read what a row needs once, before the loop over tiles";
   let description = [{
