@@ -2,8 +2,8 @@
 #include "GradientImpl.h"
 
 #include "CaptureViews.h"
-#include "HostMemory.h"
 #include "KernelImpl.h"
+#include "TilesImpl.h"
 
 #include "attn/Support/Try.h"
 
@@ -13,11 +13,10 @@ using namespace attn;
 
 Result<GradientKernel> GradientKernel::compile(const Mod &mod,
                                                const KernelSpec &spec) {
-  if (spec.target != Target::CPU)
-    return Error{"expects the target CPU: there are no kernels of gradients "
-                 "for GPUs yet"};
   auto start = std::chrono::steady_clock::now();
-  GradientImpl impl = createCPUGradients(mod, spec);
+  GradientImpl impl = spec.target == Target::CPU
+                          ? createCPUGradients(mod, spec)
+                          : createCUDAGradients(mod, spec);
   ATTN_TRY(impl);
   (*impl)->captures = mod.captures();
   std::chrono::duration<double> time = std::chrono::steady_clock::now() - start;
@@ -26,6 +25,85 @@ Result<GradientKernel> GradientKernel::compile(const Mod &mod,
   kernel.pimpl = *impl;
   return kernel;
 }
+
+ProblemSizes attn::sizesOf(const GradientArguments &a) {
+  ProblemSizes sizes;
+  sizes.batch = sizes.sequences = a.query.sizes[0];
+  sizes.heads = a.query.sizes[1], sizes.kvHeads = a.key.sizes[1];
+  sizes.queries = a.query.sizes[2], sizes.keys = a.key.sizes[2];
+  sizes.headDim = a.query.sizes[3], sizes.valueDim = a.value.sizes[3];
+  return sizes;
+}
+
+//===--- tiles ------------------------------------------------------------===//
+
+Result<GradientTileFinders>
+GradientTileFinders::compile(const Mod &mod, Target target,
+                             const KernelEntry &queries,
+                             const KernelEntry &keys) {
+  GradientTileFinders finders;
+  if (!takes(queries.signature, Role::ListOrder) &&
+      !takes(keys.signature, Role::ListOrder))
+    return finders;
+  auto finderOf = [&](const KernelEntry &entry) {
+    return TileFinder::compile(mod, target, entry.queryTile, entry.keyTile);
+  };
+  ATTN_TRY_ASSIGN(finders.ofQueries, finderOf(queries));
+  finders.ofKeys = finders.ofQueries;
+  if (queries.queryTile != keys.queryTile || queries.keyTile != keys.keyTile) {
+    ATTN_TRY_ASSIGN(finders.ofKeys, finderOf(keys));
+  }
+  return finders;
+}
+
+static bool areFor(const TileFinder &finder, const TileLists &lists) {
+  return lists && lists.impl().queryTile == finder.queryTile() &&
+         lists.impl().keyTile == finder.keyTile();
+}
+
+bool GradientTileFinders::fit(const GradientTiles *tiles) const {
+  return tiles && areFor(*ofQueries, tiles->ofQueries) &&
+         areFor(*ofKeys, tiles->ofKeys);
+}
+
+Result<GradientTiles>
+GradientTileFinders::find(const ProblemSizes &sizes,
+                          const std::vector<CaptureView> &captures,
+                          void *stream) const {
+  GradientTiles tiles;
+  if (!areNeeded())
+    return tiles;
+  ATTN_TRY_ASSIGN(tiles.ofQueries, ofQueries->find(sizes, captures, stream));
+  TileLists lists = tiles.ofQueries;
+  if (!areFor(*ofKeys, lists)) {
+    ATTN_TRY_ASSIGN(lists, ofKeys->find(sizes, captures, stream));
+  }
+  ATTN_TRY_ASSIGN(tiles.ofKeys, ofKeys->transpose(lists, stream));
+  return tiles;
+}
+
+Result<GradientTiles> attn::tilesFor(const GradientKernel::Impl &kernel,
+                                     const GradientTileFinders &finders,
+                                     const GradientArguments &a) {
+  if (!finders.areNeeded())
+    return GradientTiles();
+  if (finders.fit(a.tiles))
+    return *a.tiles;
+  ATTN_TRY_ASSIGN(bool capturing, kernel.isCapturing(a.stream));
+  if (capturing)
+    return Error{"expects lists of tiles (GradientKernel::findTiles) for a "
+                 "launch in a stream capture"};
+  return finders.find(sizesOf(a), a.captures, a.stream);
+}
+
+Result<GradientTiles>
+GradientKernel::findTiles(const ProblemSizes &sizes,
+                          const std::vector<CaptureView> &captures,
+                          void *stream) const {
+  return pimpl->finders.find(sizes, captures, stream);
+}
+
+//===--- arguments --------------------------------------------------------===//
 
 static int64_t rowsOf(const TensorView &query) {
   return query.sizes[0] * query.sizes[1] * query.sizes[2];
@@ -107,18 +185,19 @@ Result<void> GradientKernel::run(const GradientArguments &a) const {
   // No pair of positions: no mod is evaluated.
   if (rowsOf(a.query) == 0 || a.key.sizes[2] == 0) {
     for (const TensorView &view : {a.gradQuery, a.gradKey, a.gradValue})
-      writeZeros(view);
+      ATTN_TRY(pimpl->writeZeros(view, a.stream));
     return {};
   }
-  std::vector<float> own;
+  std::shared_ptr<void> own;
   if (!a.workspace) {
-    ProblemSizes sizes;
-    sizes.batch = a.query.sizes[0], sizes.heads = a.query.sizes[1];
-    sizes.queries = a.query.sizes[2];
-    own.resize(static_cast<size_t>(workspaceBytes(sizes)) / sizeof(float));
+    ATTN_TRY_ASSIGN(bool capturing, pimpl->isCapturing(a.stream));
+    if (capturing)
+      return Error{"expects a workspace for a launch in a stream capture"};
+    ATTN_TRY_ASSIGN(own,
+                    pimpl->allocate(workspaceBytes(sizesOf(a)), a.stream));
   }
   Bindings bindings = bindGradients(
-      *pimpl, a, a.workspace ? static_cast<float *>(a.workspace) : own.data());
+      *pimpl, a, static_cast<float *>(a.workspace ? a.workspace : own.get()));
   return pimpl->run(a, bindings);
 }
 

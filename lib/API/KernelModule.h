@@ -29,6 +29,7 @@ struct KernelModule {
   /// What becomes of it with gradients (attn-to-flash).
   static constexpr const char *gradQueryFunction = "attention_grad_query";
   static constexpr const char *gradKeyFunction = "attention_grad_key";
+  static constexpr const char *gradValueFunction = "attention_grad_value";
 
   mlir::OwningOpRef<mlir::ModuleOp> module;
   std::string schedule;      ///< of this module, as text

@@ -4,8 +4,15 @@
 #define ATTN_API_GRADIENT_H
 
 #include "attn/API/Attention.h"
+#include "attn/API/Tiles.h"
 
 namespace attn {
+
+/// The tiles that the kernels of gradients visit, of one problem.
+struct GradientTiles {
+  TileLists ofQueries; ///< of each query tile, its key tiles
+  TileLists ofKeys;    ///< of each key tile, its query tiles
+};
 
 /// What one run reads and writes. Views are as for AttentionKernel; statistics
 /// of rows are f32 of shape (batch, heads, queries), contiguous.
@@ -22,10 +29,14 @@ struct GradientArguments {
   /// GradientKernel::workspaceBytes() of memory, aligned to 16 bytes, which
   /// nothing else uses meanwhile; null: the kernel's own.
   void *workspace = nullptr;
+  /// GradientKernel::findTiles() for the sizes and captured values; null: a run
+  /// that needs them finds them for itself.
+  const GradientTiles *tiles = nullptr;
+  void *stream = nullptr; ///< CUDA: a CUstream
 };
 
-/// Two compiled kernels: one for the gradient of queries, one for those of keys
-/// and values, of which no two tasks write the same memory. So the results have
+/// Compiled kernels: one for the gradient of queries, then one for those of keys
+/// and values, or one for each, of which no two tasks write the same memory. So the results have
 /// the same bits on every run. Gradients of captured values are not computed.
 /// Weights are exp(score - LSE), in f32: where all scores of a row are far from
 /// zero (a bias of -1e9), so that the LSE cannot hold the logarithm of how many
@@ -34,15 +45,22 @@ struct GradientArguments {
 class GradientKernel {
 public:
   /// Of the attention that AttentionKernel::compile() makes of the same `spec`;
-  /// its `lse` says that a gradient of the LSE is given. Errors: a target other
-  /// than the CPU, for which there are no such kernels yet; those of
+  /// its `lse` says that a gradient of the LSE is given. Errors: those of
   /// AttentionKernel::compile(); an operation of the score program without a
   /// derivative, with its line.
   static Result<GradientKernel> compile(const Mod &, const KernelSpec &);
 
-  /// Rows without keys and keys that no query sees get zeros. Errors: shapes,
-  /// types or strides which this kernel does not take.
+  /// Rows without keys and keys that no query sees get zeros. CUDA:
+  /// asynchronous; without a workspace, or tiles where the mask needs them, it
+  /// allocates, and waits to free. Errors: shapes, types or strides which this
+  /// kernel does not take; what allocates in a stream capture.
   Result<void> run(const GradientArguments &) const;
+
+  /// Of a mask whose tiles are not one run; empty for others. As
+  /// TileFinder::find().
+  Result<GradientTiles> findTiles(const ProblemSizes &sizes,
+                                  const std::vector<CaptureView> &captures,
+                                  void *stream = nullptr) const;
 
   /// Of `sizes` batch, heads and queries count.
   int64_t workspaceBytes(const ProblemSizes &sizes) const;
