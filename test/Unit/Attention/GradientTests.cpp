@@ -228,6 +228,7 @@ double distance(const std::vector<double> &got,
 }
 
 KernelSpec specOf(ElementType type, int64_t headDim, int64_t valueDim) {
+  device(); // whose context a kernel is compiled for
   KernelSpec spec;
   spec.target = selectedTarget(), spec.portable = portableIsSelected();
   spec.type = type, spec.headDim = headDim, spec.valueDim = valueDim;
