@@ -68,6 +68,8 @@ void mlir::attn::buildGPUTilePipeline(OpPassManager &manager,
     kernel.addPass(tile::createTileKeepMaximumPass());
   kernel.addPass(roles ? tile::createTileOverlapProductsPass()
                        : tile::createTileRetryNonfinitePass());
+  if (roles)
+    kernel.addPass(tile::createTileStartProductsPass());
   kernel.addPass(createTileToNVVMPass());
   // From the bottom up: the other way, loops that carry hundreds of registers
   // take twenty times as long.

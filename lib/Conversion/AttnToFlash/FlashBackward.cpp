@@ -77,14 +77,9 @@ private:
     Value tile, first;
     Value partial; ///< i1: some pairs are left out
   };
-  /// What the pairs of a visit give: p and ds.
+  /// What the pairs of a visit give on the way: own * visited^T, t and p.
   struct Pairs {
-    Value weights, gradients;
-  };
-  /// Scores are own * visited^T, the gradients of weights ownValues *
-  /// visitedValues^T.
-  struct Tiles {
-    Value own, visited, ownValues, visitedValues;
+    Value products, scores, weights;
   };
 
   //===--- grad_query -----------------------------------------------------===//
@@ -104,9 +99,10 @@ private:
               load(operands.key, keyHead, visit.first, visited, headDim);
           Value value =
               load(operands.value, keyHead, visit.first, visited, valueDim);
-          Pairs pairs =
-              evaluate(mod, visit, {query, key, gradOut, value}, rows);
-          return {addWeighted(pairs.gradients, key, sums[0], visit.partial)};
+          Pairs pairs = weigh(mod, visit, query, key, rows);
+          Value ofWeights = product(gradOut, value);
+          Value gradients = gradientsOf(mod, visit, pairs, ofWeights, rows);
+          return {addWeighted(gradients, key, sums[0], visit.partial)};
         });
     store(sums[0], op.getScaleValue(), operands.gradQuery, head, first);
   }
@@ -197,26 +193,31 @@ private:
           };
           Statistics columns{statistic(placeOfLse),
                              value ? statistic(placeOfDelta) : Value()};
-          Pairs pairs =
-              evaluate(mod, visit, {key, query, value, gradOut}, columns);
-          SmallVector<Value> next;
-          if (operands.gradKey)
-            next.push_back(addWeighted(pairs.gradients, query, sums.front(),
-                                       visit.partial));
+          Pairs pairs = weigh(mod, visit, key, query, columns);
+          // In an order in which products run beside what does not need them.
+          SmallVector<Value> next(sums);
+          Value ofWeights = value ? product(value, gradOut) : Value();
           if (operands.gradValue)
-            next.push_back(addWeighted(pairs.weights, gradOut, sums.back(),
-                                       visit.partial));
+            next.back() = addWeighted(rounded(pairs.weights), gradOut,
+                                      sums.back(), visit.partial);
+          if (operands.gradKey)
+            next.front() =
+                addWeighted(gradientsOf(mod, visit, pairs, ofWeights, columns),
+                            query, sums.front(), visit.partial);
           return next;
         });
   }
 
   //===--- pairs ----------------------------------------------------------===//
-  /// No gradients without `tiles.ownValues`.
-  Pairs evaluate(ModOnTiles &mod, const Visit &visit, const Tiles &tiles,
-                 const Statistics &queries) {
-    Value zero = splat({own.tile, visited.tile}, 0);
-    Value products =
-        contract(tiles.own, tiles.visited, zero, /*transposed=*/true);
+  /// own * visited^T.
+  Value product(Value owned, Value visitor) {
+    return contract(owned, visitor, splat({own.tile, visited.tile}, 0),
+                    /*transposed=*/true);
+  }
+
+  Pairs weigh(ModOnTiles &mod, const Visit &visit, Value owned, Value visitor,
+              const Statistics &queries) {
+    Value products = product(owned, visitor);
     Value scores = mod.score(products, visit.first);
     scores = either(
         visit.partial, [&] { return mod.mask(scores, visit.first); },
@@ -226,38 +227,35 @@ private:
           Value x = arith::MulFOp::create(b, in[0], f32(log2e));
           return math::Exp2Op::create(b, arith::SubFOp::create(b, x, lse));
         });
-    if (!tiles.ownValues)
-      return {rounded(weights), Value()};
-    Value ofWeights = contract(tiles.ownValues, tiles.visitedValues, zero,
-                               /*transposed=*/true);
-    Value gradients = gradientsOf(weights, ofWeights, queries, visit.partial);
-    return {rounded(weights),
-            rounded(mod.adjoint(products, gradients, scores, visit.first))};
+    return {products, scores, weights};
   }
 
-  /// Of scores, p (dp - delta). What a weight of zero is multiplied by must not
-  /// count where pairs are left out.
-  Value gradientsOf(Value weights, Value ofWeights, const Statistics &queries,
-                    Value partial) {
-    auto product = [&](ValueRange in, Value delta) -> Value {
+  /// ds, from dp. What a weight of zero is multiplied by must not count where
+  /// pairs are left out.
+  Value gradientsOf(ModOnTiles &mod, const Visit &visit, const Pairs &pairs,
+                    Value ofWeights, const Statistics &queries) {
+    auto times = [&](ValueRange in, Value delta) -> Value {
       return arith::MulFOp::create(
           b, in[1], arith::SubFOp::create(b, in[0], delta));
     };
-    return either(
-        partial,
+    Value gradients = either(
+        visit.partial,
         [&] {
           return withStatistic(
-              {ofWeights, weights}, queries.delta,
+              {ofWeights, pairs.weights}, queries.delta,
               [&](ValueRange in, Value delta) -> Value {
                 Value none = arith::CmpFOp::create(b, arith::CmpFPredicate::OEQ,
                                                    in[1], f32(0));
                 return arith::SelectOp::create(b, none, f32(0),
-                                               product(in, delta));
+                                               times(in, delta));
               });
         },
         [&] {
-          return withStatistic({ofWeights, weights}, queries.delta, product);
+          return withStatistic({ofWeights, pairs.weights}, queries.delta,
+                               times);
         });
+    return rounded(
+        mod.adjoint(pairs.products, gradients, pairs.scores, visit.first));
   }
 
   /// Elementwise on tiles, with a statistic of each element's query.

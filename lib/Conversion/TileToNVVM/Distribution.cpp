@@ -131,18 +131,51 @@ Fragment Distribution::fragmentOf(Value tile) {
   if (known != fragments.end())
     return known->second;
   auto type = cast<RankedTensorType>(tile.getType());
+  return type.getRank() == 1 ? readVector(tile) : readMatrix(tile);
+}
+
+/// Its elements lie in a ring, one after the other.
+Fragment Distribution::readVector(Value tile) {
+  auto type = cast<RankedTensorType>(tile.getType());
+  Value first = ringTiles.find(tile)->second;
+  auto pointerAt = [&](Value element) {
+    Value offset = arith::MulIOp::create(
+        b, arith::IndexCastOp::create(b, b.getI32Type(), element), i32(4));
+    return pointerTo(arith::AddIOp::create(b, first, offset));
+  };
+  Fragment elements;
+  if (!isOfColumns(type)) {
+    for (int64_t i = 0, e = fragmentSize(type); i < e; ++i)
+      elements.push_back(
+          LLVM::LoadOp::create(b, type.getElementType(), pointerAt(row(i))));
+    return elements;
+  }
+  auto pairType = VectorType::get({2}, type.getElementType());
+  Value own = pointerAt(column(0, 0));
+  for (int64_t block = 0; block < type.getDimSize(0) / 8; ++block) {
+    Value pair = LLVM::LoadOp::create(
+        b, pairType, advance(own, type.getElementType(), 8 * block));
+    for (int64_t c : {0, 1})
+      elements.push_back(vector::ExtractOp::create(b, pair, c));
+  }
+  return elements;
+}
+
+Fragment Distribution::readMatrix(Value tile) {
+  auto type = cast<RankedTensorType>(tile.getType());
   auto pairType = VectorType::get({2}, type.getElementType());
   auto toI32 = [&](Value index) -> Value {
     return arith::IndexCastOp::create(b, b.getI32Type(), index);
   };
+  int64_t columns = type.getDimSize(1);
   Fragment elements(fragmentSize(type));
-  int64_t columnBlocks = type.getDimSize(1) / 8;
   for (int64_t i = 0; i < 2 * blocks; ++i)
-    for (int64_t block = 0; block < columnBlocks; ++block) {
+    for (int64_t block = 0; block < columns / 8; ++block) {
       Value pair = LLVM::LoadOp::create(
-          b, pairType, tilePointer(tile, toI32(row(i)), toI32(column(block, 0))));
+          b, pairType,
+          tilePointer(tile, toI32(row(i)), toI32(column(block, 0))));
       for (int64_t c : {0, 1})
-        elements[elementIndex(type.getDimSize(1), i / 2, block, i % 2 * 2 + c)] =
+        elements[elementIndex(columns, i / 2, block, i % 2 * 2 + c)] =
             vector::ExtractOp::create(b, pair, c);
     }
   return elements;

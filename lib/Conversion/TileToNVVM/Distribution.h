@@ -114,6 +114,9 @@ public:
   Value wordOf(Value tile, int64_t i);
 
 private:
+  Fragment readVector(Value tile);
+  Fragment readMatrix(Value tile);
+
   Value sharedMemory;
   llvm::DenseMap<int64_t, Value> rows, columns;
 };
@@ -139,6 +142,7 @@ void emitAddNonfinite(Distribution &d, AddNonfiniteOp op);
 void emitClearNonfinite(Distribution &d, ClearNonfiniteOp op);
 void emitRing(Distribution &d, RingOp op);
 void emitFill(Distribution &d, FillOp op);
+void emitFillVector(Distribution &d, FillVectorOp op);
 void emitPeek(Distribution &d, PeekOp op);
 void emitRead(Distribution &d, ReadOp op);
 void emitRelease(Distribution &d, ReleaseOp op);

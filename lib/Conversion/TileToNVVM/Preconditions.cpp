@@ -122,7 +122,7 @@ private:
               AddNonfiniteOp, ClearNonfiniteOp, RingOp, ReadOp, DrainOp,
               AwaitOp, arith::ConstantOp, linalg::ContractOp, linalg::GenericOp,
               linalg::ReduceOp>([&](auto op) { return check(op); })
-        .Case<FillOp, PeekOp, ReleaseOp, SendOp, ReceiveOp>(
+        .Case<FillOp, FillVectorOp, PeekOp, ReleaseOp, SendOp, ReceiveOp>(
             [&](auto op) { return expectRing(op, op.getRing()); })
         .Case<TakeTurnOp, PassTurnOp>([&](auto op) { return checkRoles(op); })
         .Case<tensor::EmptyOp, DrawTaskOp, AwaitDrainOp>(
@@ -432,10 +432,8 @@ LogicalResult Preconditions::check(linalg::GenericOp op) {
       return op.emitOpError()
              << "expects tiles and numbers, got " << value.getType();
     }
-    if (tileType(value).getRank() == 2
-            ? failed(expect(op, value,
-                            {Place::Registers, Place::Shared, Place::Ring}))
-            : failed(expectRegisters(op, value)))
+    if (failed(expect(op, value,
+                      {Place::Registers, Place::Shared, Place::Ring})))
       return failure();
     unsigned dim = rank == 2 && isOfColumns(tileType(value)) ? 1 : 0;
     bool inOrder =

@@ -76,6 +76,8 @@ private:
       emitRing(d, ring);
     } else if (auto fill = dyn_cast<FillOp>(op)) {
       emitFill(d, fill);
+    } else if (auto fill = dyn_cast<FillVectorOp>(op)) {
+      emitFillVector(d, fill);
     } else if (auto peek = dyn_cast<PeekOp>(op)) {
       emitPeek(d, peek);
     } else if (auto read = dyn_cast<ReadOp>(op)) {

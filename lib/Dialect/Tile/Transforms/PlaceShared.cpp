@@ -9,6 +9,7 @@
 #include "mlir/Dialect/GPU/IR/GPUDialect.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/IR/ImplicitLocOpBuilder.h"
+#include "llvm/Support/MathExtras.h"
 
 namespace mlir::tile {
 #define GEN_PASS_DEF_TILEPLACESHAREDPASS
@@ -69,7 +70,8 @@ private:
   }
 
   int64_t takeTiles(int64_t bytes) {
-    return std::exchange(tiles, tiles + bytes); // multiples of the alignment
+    return std::exchange(tiles,
+                         tiles + llvm::alignTo(bytes, shared::tileAlignment));
   }
 
   Room barriers{shared::barriers, "barriers"},

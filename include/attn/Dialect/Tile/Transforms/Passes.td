@@ -97,6 +97,34 @@ def TileLagMaximumPass : Pass<"tile-lag-maximum", "::mlir::func::FuncOp"> {
     "::mlir::linalg::LinalgDialect", "::mlir::tensor::TensorDialect"];
 }
 
+def TileStartProductsPass : Pass<"tile-start-products", "::mlir::gpu::GPUFuncOp"> {
+  let summary = "Start the products of a step early, and await them late";
+  let description = [{
+    For loops whose steps have more than two products of tiles in rings. Those that need
+    nothing but tiles are started at the begin of the step, the others where they are.
+    Each is awaited before what uses it, before a tile that it reads is released or
+    written, and at the end of the step; so what stands between runs beside it.
+
+    Example (test/Dialect/Tile/start-products.mlir):
+
+    ```mlir
+    %s = linalg.contract ... ins(%k, %q) ...
+    %p = linalg.generic ... ins(%s) ...
+    %dp = linalg.contract ... ins(%v, %do) ...
+    ```
+
+    becomes
+
+    ```mlir
+    %s = linalg.contract ... ins(%k, %q) ... {tile.async}
+    %dp = linalg.contract ... ins(%v, %do) ... {tile.async}
+    %s1 = tile.await %s pending 1
+    %p = linalg.generic ... ins(%s1) ...
+    %dp1 = tile.await %dp pending 0
+    ```
+  }];
+}
+
 def TileStageLoadsPass : Pass<"tile-stage-loads", "::mlir::gpu::GPUFuncOp"> {
   let summary = "Turn tile loads into copies to shared memory that overlap with arithmetic";
   let description = [{
