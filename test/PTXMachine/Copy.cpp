@@ -320,7 +320,7 @@ Handler decodeBulk(Decoder &d) {
     d.instruction.values[0] = d.integer(0);
     return awaitGroup<&Warp::bulkStores>;
   }
-  if (!d.has("tensor") && d.has("complete_tx")) {
+  if (!d.has("tensor") && d.has("mbarrier::complete_tx::bytes")) {
     d.address(0);
     d.address(1);
     d.value(2, 4);

@@ -359,7 +359,31 @@ std::vector<GradientCase> allCases() {
     cases.push_back(
         {std::string(pattern) + "_f32", pattern, ElementType::F32, sizes});
   }
-  cases.push_back({"causal_bf16", "causal", ElementType::BF16, usual, false});
+  // What has warps with roles on a GPU: several tiles on both axes, heads of a
+  // group one after the other, widths on both sides of each schedule.
+  const ProblemSizes tiles{2, 4, 2, 200, 300, 64, 64, 2};
+  for (const char *pattern : {"noop", "causal", "head_bias", "alibi",
+                              "sliding_window", "prefix_lm", "document_mask"}) {
+    ProblemSizes sizes = tiles;
+    if (std::string(pattern) == "document_mask")
+      sizes.queries = sizes.keys;
+    cases.push_back(
+        {std::string(pattern) + "_bf16", pattern, ElementType::BF16, sizes});
+  }
+  for (int64_t width : {24, 96, 128, 192, 256})
+    cases.push_back({"causal_bf16_" + std::to_string(width),
+                     "causal",
+                     ElementType::BF16,
+                     {1, 2, 1, 150, 190, width, width, 1},
+                     false});
+  cases.push_back({"narrow_values",
+                   "alibi",
+                   ElementType::F16,
+                   {1, 2, 1, 130, 140, 192, 128, 1}});
+  cases.push_back({"wide_values",
+                   "noop",
+                   ElementType::BF16,
+                   {1, 3, 1, 70, 260, 64, 256, 1}});
   cases.push_back({"softcap_f16", "softcap", ElementType::F16, usual});
   cases.push_back({"window_long",
                    "sliding_window",
