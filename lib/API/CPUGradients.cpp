@@ -95,15 +95,14 @@ GradientImpl attn::createCPUGradients(const Mod &mod, const KernelSpec &spec) {
   ATTN_TRY_ASSIGN(Code code, compileCode(mod, spec, spec.stridedCaptures));
   lock.unlock();
   impl->schedule = code.schedule;
-  impl->queryTile = code.queryTile;
+  impl->wholeQueries = code.queryTile;
   KernelEntry queries, keys;
   queries.signature = code.ofQueries.signature;
   keys.signature = code.ofKeys.signature;
   for (KernelEntry *entry : {&queries, &keys})
     entry->queryTile = code.queryTile, entry->keyTile = code.keyTile;
-  ATTN_TRY_ASSIGN(
-      impl->finders,
-      GradientTileFinders::compile(mod, Target::CPU, queries, keys));
+  ATTN_TRY_ASSIGN(impl->finders, GradientTileFinders::compile(mod, Target::CPU,
+                                                              queries, keys));
   impl->codes[spec.stridedCaptures] = std::move(code);
   return std::shared_ptr<GradientKernel::Impl>(impl);
 }

@@ -16,6 +16,7 @@
 
 #include <map>
 #include <mutex>
+#include <numeric>
 #include <tuple>
 
 using namespace attn;
@@ -62,7 +63,8 @@ struct CUDAGradients : public GradientKernel::Impl {
 
   Result<const Variant *> variantFor(const Choice &choice, void *stream) const;
   bool isAligned(const GradientArguments &arguments) const;
-  Result<void> launch(const Variant &variant, const GradientArguments &arguments,
+  Result<void> launch(const Variant &variant,
+                      const GradientArguments &arguments,
                       const GradientTiles &tiles, Bindings &bindings) const;
 
   Mod mod;
@@ -102,10 +104,9 @@ static Result<Variant> compileVariant(const Mod &mod, const KernelSpec &given,
                     cuda::LoadedKernel::load(image));
     variant.kernels.push_back(std::move(loaded.front()));
   }
-  ATTN_TRY_ASSIGN(variant.finders,
-                  GradientTileFinders::compile(mod, Target::CUDA,
-                                               variant.ofQueries(),
-                                               variant.ofKeys()));
+  ATTN_TRY_ASSIGN(variant.finders, GradientTileFinders::compile(
+                                       mod, Target::CUDA, variant.ofQueries(),
+                                       variant.ofKeys()));
   return variant;
 }
 
@@ -152,8 +153,8 @@ Result<void> CUDAGradients::launch(const Variant &variant,
       lists.impl().arguments.bind(bindings);
     const TensorView &owned = ownsQueries ? a.query : a.key;
     int64_t tile = ownsQueries ? entry.queryTile : entry.keyTile;
-    int64_t tasks = owned.sizes[0] * owned.sizes[1] *
-                    ((owned.sizes[2] + tile - 1) / tile);
+    int64_t tasks =
+        owned.sizes[0] * owned.sizes[1] * ((owned.sizes[2] + tile - 1) / tile);
     ATTN_TRY_ASSIGN(BoundParameters bound, kernel.bind(bindings));
     ATTN_TRY(kernel.launch(tasks, bound, a.stream));
   }
@@ -165,8 +166,7 @@ Result<void> CUDAGradients::run(const GradientArguments &a,
   cuda::ContextScope scope(context);
   Choice choice = best;
   choice.aligned = isAligned(a);
-  choice.stridedCaptures =
-      spec.stridedCaptures || !haveUnitStrides(a.captures);
+  choice.stridedCaptures = spec.stridedCaptures || !haveUnitStrides(a.captures);
   choice.sm90a = best.sm90a && choice.aligned;
   ATTN_TRY_ASSIGN(const Variant *variant, variantFor(choice, a.stream));
   ATTN_TRY_ASSIGN(GradientTiles tiles, tilesFor(*this, variant->finders, a));
@@ -189,7 +189,10 @@ GradientImpl attn::createCUDAGradients(const Mod &mod,
   ATTN_TRY_ASSIGN(Variant compiled, compileVariant(mod, spec, impl->best));
   const Variant &variant = impl->variants[impl->best] = std::move(compiled);
   impl->schedule = variant.schedule;
-  impl->queryTile = variant.ofQueries().queryTile;
+  // Those for every GPU may be needed as well: their tiles are powers of two.
+  impl->wholeQueries = 64;
+  for (const cuda::LoadedKernel &kernel : variant.kernels)
+    impl->wholeQueries = std::lcm(impl->wholeQueries, kernel.entry().queryTile);
   impl->finders = variant.finders;
   return std::shared_ptr<GradientKernel::Impl>(impl);
 }

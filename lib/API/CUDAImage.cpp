@@ -11,9 +11,10 @@
 
 using namespace attn;
 
-Result<std::vector<KernelImage>>
-attn::compileCUDAImages(const Mod &mod, mlir::ModuleOp module, bool exact,
-                        const char *target) {
+Result<std::vector<KernelImage>> attn::compileCUDAImages(const Mod &mod,
+                                                         mlir::ModuleOp module,
+                                                         bool exact,
+                                                         const char *target) {
   std::vector<KernelImage> images;
   Result<void> lowered = mod.impl().collect("cannot be compiled", [&] {
     mlir::PassManager pm(module.getContext());

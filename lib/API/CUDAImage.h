@@ -14,9 +14,10 @@ namespace attn {
 /// Lowers each gpu.module of `module` to an image. The caller holds the mod's
 /// mutex; diagnostics go through the mod. `exact`: as in math-to-ptx. `target`:
 /// as in attn-gpu-pipeline.
-Result<std::vector<KernelImage>>
-compileCUDAImages(const Mod &mod, mlir::ModuleOp module, bool exact,
-                  const char *target);
+Result<std::vector<KernelImage>> compileCUDAImages(const Mod &mod,
+                                                   mlir::ModuleOp module,
+                                                   bool exact,
+                                                   const char *target);
 
 /// Of a module that has one.
 Result<KernelImage> compileCUDAImage(const Mod &mod, mlir::ModuleOp module,

@@ -240,11 +240,10 @@ Result<void> CUDAKernel::writeEmptyRows(const KernelArguments &a) const {
   if (!a.lse)
     return {};
   constexpr unsigned minusInfinity = 0xFF800000;
-  return cu.check(
-      cu.memsetD32Async(reinterpret_cast<cuda::DevicePointer>(a.lse),
-                        minusInfinity, rows,
-                        static_cast<cuda::Stream>(a.stream)),
-      "cuMemsetD32Async");
+  return cu.check(cu.memsetD32Async(
+                      reinterpret_cast<cuda::DevicePointer>(a.lse),
+                      minusInfinity, rows, static_cast<cuda::Stream>(a.stream)),
+                  "cuMemsetD32Async");
 }
 
 /// Whether the kernels for sm_90a are the best. Errors: a schedule that this

@@ -157,8 +157,7 @@ static Result<void> checkGradients(const GradientKernel::Impl &kernel,
 }
 
 static Bindings bindGradients(const GradientKernel::Impl &kernel,
-                              const GradientArguments &a,
-                              float *statistics) {
+                              const GradientArguments &a, float *statistics) {
   Bindings bindings;
   const std::pair<Role, const TensorView &> tensors[] = {
       {Role::Query, a.query},     {Role::Key, a.key},
@@ -193,8 +192,7 @@ Result<void> GradientKernel::run(const GradientArguments &a) const {
     ATTN_TRY_ASSIGN(bool capturing, pimpl->isCapturing(a.stream));
     if (capturing)
       return Error{"expects a workspace for a launch in a stream capture"};
-    ATTN_TRY_ASSIGN(own,
-                    pimpl->allocate(workspaceBytes(sizesOf(a)), a.stream));
+    ATTN_TRY_ASSIGN(own, pimpl->allocate(workspaceBytes(sizesOf(a)), a.stream));
   }
   Bindings bindings = bindGradients(
       *pimpl, a, static_cast<float *>(a.workspace ? a.workspace : own.get()));

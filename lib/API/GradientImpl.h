@@ -42,16 +42,17 @@ struct GradientKernel::Impl {
   /// Whether memory must not be allocated now.
   virtual Result<bool> isCapturing(void *stream) const = 0;
 
-  /// Of the memory for statistics: whole tiles.
+  /// Of the memory for statistics.
   int64_t statisticRows(int64_t queries) const {
-    return (queries + queryTile - 1) / queryTile * queryTile;
+    return (queries + wholeQueries - 1) / wholeQueries * wholeQueries;
   }
 
   KernelSpec spec;
   std::vector<CaptureInfo> captures;
   double compileSeconds = 0;
   std::string schedule;
-  int64_t queryTile = 0; ///< of the kernel that owns queries
+  /// Queries of whole tiles of all kernels.
+  int64_t wholeQueries = 0;
   GradientTileFinders finders;
 };
 

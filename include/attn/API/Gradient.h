@@ -35,12 +35,12 @@ struct GradientArguments {
   void *stream = nullptr; ///< CUDA: a CUstream
 };
 
-/// Compiled kernels: one for the gradient of queries, then one for those of keys
-/// and values, or one for each, of which no two tasks write the same memory. So the results have
-/// the same bits on every run. Gradients of captured values are not computed.
-/// Weights are exp(score - LSE), in f32: where all scores of a row are far from
-/// zero (a bias of -1e9), so that the LSE cannot hold the logarithm of how many
-/// there are, they are not right.
+/// Compiled kernels: one for the gradient of queries, then one for those of
+/// keys and values, or one for each, of which no two tasks write the same
+/// memory. So the results have the same bits on every run. Gradients of
+/// captured values are not computed. Weights are exp(score - LSE), in f32:
+/// where all scores of a row are far from zero (a bias of -1e9), so that the
+/// LSE cannot hold the logarithm of how many there are, they are not right.
 /// Thread-safe once compiled.
 class GradientKernel {
 public:

@@ -142,8 +142,8 @@ static void convert(AttentionOp op, bool roundProbabilities,
   if (op.getLse())
     kernel.addContiguous(Role::Lse, op.getLse());
   kernel.addLists(Axis::Key);
-  ImplicitLocOpBuilder body = kernel.create(kernel.func.getName(),
-                                            *op.getSchedule());
+  ImplicitLocOpBuilder body =
+      kernel.create(kernel.func.getName(), *op.getSchedule());
   FlashOperands operands{kernel.logic,
                          kernel.memory(Role::Query),
                          kernel.memory(Role::Key),
@@ -176,10 +176,9 @@ static void convertGradients(AttentionBackwardOp op, ScheduleAttr schedule,
       kernel.addContiguous(Role::GradLse, op.getGradLse());
   }
   for (Role output : outputs)
-    kernel.addStrided(output,
-                      output == Role::GradQuery ? op.getQuery()
-                      : output == Role::GradKey ? op.getKey()
-                                                : op.getValue());
+    kernel.addStrided(output, output == Role::GradQuery ? op.getQuery()
+                              : output == Role::GradKey ? op.getKey()
+                                                        : op.getValue());
   kernel.addLists(ownsKeys ? Axis::Query : Axis::Key);
   ImplicitLocOpBuilder body =
       kernel.create(kernel.func.getName() + suffix, schedule);

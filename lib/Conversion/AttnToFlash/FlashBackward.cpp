@@ -26,8 +26,7 @@ public:
                 ScheduleAttr schedule, const BackwardOperands &operands,
                 bool rounds)
       : TileBuilder(builder), op(op), schedule(schedule), operands(operands),
-        rounds(rounds),
-        headDim(llvm::alignTo(op.getHeadDim(), 16)),
+        rounds(rounds), headDim(llvm::alignTo(op.getHeadDim(), 16)),
         valueDim(llvm::alignTo(op.getValueDim(), 16)) {}
 
   void build() {
@@ -38,10 +37,8 @@ public:
     Value keyHeads = dim(operands.key, 1);
     headsPerKeyHead = arith::DivUIOp::create(
         b, heads, arith::MaxUIOp::create(b, keyHeads, index(1)));
-    TiledAxis queries{
-        Axis::Query, schedule.getQ(), dim(operands.query, 2), {}};
-    TiledAxis keys{
-        Axis::Key, schedule.getKv(), dim(operands.key, 2), {}};
+    TiledAxis queries{Axis::Query, schedule.getQ(), dim(operands.query, 2), {}};
+    TiledAxis keys{Axis::Key, schedule.getKv(), dim(operands.key, 2), {}};
     for (TiledAxis *axis : {&queries, &keys})
       axis->last = arith::SubIOp::create(b, axis->length, index(1));
     own = ownsQueries() ? queries : keys;
@@ -160,13 +157,11 @@ private:
     }
     if (operands.gradValue)
       start.push_back(splat({own.tile, valueDim}, 0));
-    auto group = scf::ForOp::create(
-        b, index(0), headsPerKeyHead, index(1), start,
-        [&](OpBuilder &, Location, Value i, ValueRange sums) {
+    SmallVector<Value> sums =
+        repeat(index(0), headsPerKeyHead, start, [&](Value i, ValueRange sums) {
           Value head = arith::AddIOp::create(b, firstHead, i);
-          scf::YieldOp::create(b, addHead(head, tile, first, key, value, sums));
+          return addHead(head, tile, first, key, value, sums);
         });
-    ValueRange sums = group.getResults();
     if (operands.gradKey)
       store(sums.front(), op.getScaleValue(), operands.gradKey, keyHead, first);
     if (operands.gradValue)
@@ -218,15 +213,33 @@ private:
   Pairs weigh(ModOnTiles &mod, const Visit &visit, Value owned, Value visitor,
               const Statistics &queries) {
     Value products = product(owned, visitor);
-    Value scores = mod.score(products, visit.first);
+    // What scales products alone is part of what scales exponents.
+    double factor = log2e;
+    Value scores = products;
+    if (mod.hasScore())
+      scores = mod.score(products, visit.first);
+    else
+      factor *= op.getScaleValue();
     scores = either(
         visit.partial, [&] { return mod.mask(scores, visit.first); },
         [&] { return scores; });
-    Value weights = withStatistic(
-        {scores}, queries.lse, [&](ValueRange in, Value lse) -> Value {
-          Value x = arith::MulFOp::create(b, in[0], f32(log2e));
-          return math::Exp2Op::create(b, arith::SubFOp::create(b, x, lse));
-        });
+    auto weight = [&](ValueRange in, Value lse) -> Value {
+      Value x =
+          arith::MulFOp::create(b, in[0], f32(static_cast<float>(factor)));
+      return math::Exp2Op::create(b, arith::SubFOp::create(b, x, lse));
+    };
+    // Behind the last query statistics may be anything.
+    Value weights = either(
+        visit.partial,
+        [&] {
+          return withStatistic(
+              {scores}, queries.lse, [&](ValueRange in, Value lse) -> Value {
+                Value out = arith::CmpFOp::create(b, arith::CmpFPredicate::OEQ,
+                                                  in[0], f32(-INFINITY));
+                return arith::SelectOp::create(b, out, f32(0), weight(in, lse));
+              });
+        },
+        [&] { return withStatistic({scores}, queries.lse, weight); });
     return {products, scores, weights};
   }
 
@@ -235,8 +248,8 @@ private:
   Value gradientsOf(ModOnTiles &mod, const Visit &visit, const Pairs &pairs,
                     Value ofWeights, const Statistics &queries) {
     auto times = [&](ValueRange in, Value delta) -> Value {
-      return arith::MulFOp::create(
-          b, in[1], arith::SubFOp::create(b, in[0], delta));
+      return arith::MulFOp::create(b, in[1],
+                                   arith::SubFOp::create(b, in[0], delta));
     };
     Value gradients = either(
         visit.partial,
@@ -306,13 +319,25 @@ private:
   SmallVector<Value> forEachVisit(
       Visits &visits, ValueRange start,
       llvm::function_ref<SmallVector<Value>(const Visit &, ValueRange)> step) {
-    auto loop = scf::ForOp::create(
-        b, visits.first, visits.end, index(1), start,
-        [&](OpBuilder &, Location, Value number, ValueRange sums) {
+    return repeat(
+        visits.first, visits.end, start, [&](Value number, ValueRange sums) {
           Value tile = visits.tileOf(number);
           Visit visit{tile, arith::MulIOp::create(b, tile, index(visited.tile)),
                       visits.isPartial(number, tile)};
-          scf::YieldOp::create(b, step(visit, sums));
+          return step(visit, sums);
+        });
+  }
+
+  /// A loop from `low` to before `high`, of type index, that carries `start`.
+  /// It counts in 32 bits, which take half the registers.
+  SmallVector<Value>
+  repeat(Value low, Value high, ValueRange start,
+         llvm::function_ref<SmallVector<Value>(Value, ValueRange)> step) {
+    Value one = arith::ConstantIntOp::create(b, 1, 32);
+    auto loop = scf::ForOp::create(
+        b, toI32(low), toI32(high), one, start,
+        [&](OpBuilder &, Location, Value i, ValueRange sums) {
+          scf::YieldOp::create(b, step(toIndex(i), sums));
         });
     return llvm::to_vector_of<Value>(loop.getResults());
   }

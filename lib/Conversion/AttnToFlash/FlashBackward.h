@@ -2,8 +2,9 @@
 //
 // One owns tiles of queries and visits keys, and writes grad_query; the other
 // owns tiles of keys and visits queries, for all heads of its group, and writes
-// grad_key and grad_value; or there is one for each of these. Nothing is added up in memory, so the results are
-// the same on every run. Of a pair (rows are what the kernel owns):
+// grad_key and grad_value; or there is one for each of these. Nothing is added
+// up in memory, so the results are the same on every run. Of a pair (rows are
+// what the kernel owns):
 //
 //   t = score program of scale * q k     p = exp(t - lse), 0 where masked
 //   dp = grad_out v                      g = p (dp - delta)

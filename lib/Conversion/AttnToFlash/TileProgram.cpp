@@ -22,8 +22,7 @@ Value TileProgram::onTiles(ValueRange tiles, Value firstColumn,
 
 bool TileProgram::yieldsArgument(unsigned i) const {
   Block &body = program.front();
-  unsigned captured =
-      cast<ModOp>(program.getParentOp()).getNumCaptures();
+  unsigned captured = cast<ModOp>(program.getParentOp()).getNumCaptures();
   return body.getTerminator()->getOperand(0) == body.getArgument(captured + i);
 }
 

@@ -127,13 +127,13 @@ private:
     Value rows = i32(memref::DimOp::create(b, visited, 2));
     Value visitedHeads = i32(memref::DimOp::create(b, visited, 1));
     // Heads of the tasks that visit the same rows, or heads that a task visits.
-    Value sharing = ownsKeys ? constant(1)
-                             : div(sizes[1], atLeastOne(visitedHeads));
+    Value sharing =
+        ownsKeys ? constant(1) : div(sizes[1], atLeastOne(visitedHeads));
     if (ownsKeys)
       rows = mul(rows, div(visitedHeads, atLeastOne(sizes[1])));
-    Value fit = equalLengths
-                    ? constant(1)
-                    : div(constant(schedule.getCache() / rowBytes), atLeastOne(rows));
+    Value fit = equalLengths ? constant(1)
+                             : div(constant(schedule.getCache() / rowBytes),
+                                   atLeastOne(rows));
     Value together = mul(atLeastOne(fit), atLeastOne(sharing));
     return atLeastOne(arith::MinUIOp::create(b, together, heads));
   }

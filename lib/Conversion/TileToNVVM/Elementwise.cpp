@@ -49,8 +49,7 @@ public:
       : d(d), b(d.b), op(op), body(*op.getBody()),
         type(cast<RankedTensorType>(op.getResultTypes().front())),
         isVector(type.getRank() == 1),
-        columns(isVector ? 0 : type.getDimSize(1)),
-        bits(d, body, columns) {}
+        columns(isVector ? 0 : type.getDimSize(1)), bits(d, body, columns) {}
 
   Fragment emit() {
     for (Value input : op.getInputs())
@@ -117,7 +116,9 @@ private:
     for (auto position : body.getOps<linalg::IndexOp>())
       mapping.map(position.getResult(), positionOf(position, place));
     for (auto conversion : body.getOps<arith::SIToFPOp>())
-      if (Value value = isOfColumns(type) ? Value() : convertPosition(conversion, row, columnBlock, c))
+      if (Value value = isOfColumns(type)
+                            ? Value()
+                            : convertPosition(conversion, row, columnBlock, c))
         mapping.map(conversion.getResult(), value);
     for (Operation &op : body.without_terminator())
       if (needed.contains(&op) && !mapping.contains(op.getResult(0))) {

@@ -14,7 +14,8 @@ namespace {
 class ThreadLoad {
 public:
   ThreadLoad(Distribution &d, LoadOp op)
-      : d(d), b(d.b), op(op), memory(cast<MemRefType>(op.getSource().getType())),
+      : d(d), b(d.b), op(op),
+        memory(cast<MemRefType>(op.getSource().getType())),
         type(cast<RankedTensorType>(op.getType())) {}
 
   Fragment emit() { return type.getRank() == 1 ? emitVector() : emitMatrix(); }
@@ -23,12 +24,12 @@ private:
   Fragment emitVector() {
     Fragment elements;
     for (int64_t i = 0, e = d.fragmentSize(type); i < e; ++i) {
-      Place place = placeOf(memory.getRank() - 1, isOfColumns(type)
-                                                      ? d.column(i / 2, i % 2)
-                                                      : d.row(i));
-      elements.push_back(orZero(
-          place.exists,
-          memref::LoadOp::create(b, op.getSource(), place.position)));
+      Place place =
+          placeOf(memory.getRank() - 1,
+                  isOfColumns(type) ? d.column(i / 2, i % 2) : d.row(i));
+      elements.push_back(
+          orZero(place.exists,
+                 memref::LoadOp::create(b, op.getSource(), place.position)));
     }
     return elements;
   }
@@ -83,9 +84,9 @@ private:
     for (int64_t c : {0, 1}) {
       Channel channel = channelOf(place, block, c, channels - 1);
       place.position.push_back(channel.position);
-      elements.push_back(orZero(
-          channel.exists,
-          memref::LoadOp::create(b, op.getSource(), place.position)));
+      elements.push_back(
+          orZero(channel.exists,
+                 memref::LoadOp::create(b, op.getSource(), place.position)));
       place.position.pop_back();
     }
     return elements;

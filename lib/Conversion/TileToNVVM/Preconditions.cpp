@@ -117,11 +117,12 @@ private:
 
   LogicalResult checkOp(Operation *op) {
     return llvm::TypeSwitch<Operation *, LogicalResult>(op)
-        .Case<scf::ForOp, scf::IfOp, scf::WhileOp, CopyOp, ViewOp, LoadOp, StoreOp,
-              HasNonfiniteOp, AnyAboveOp, AnyBeyondOp, CombineThreadsOp,
-              AddNonfiniteOp, ClearNonfiniteOp, RingOp, ReadOp, DrainOp,
-              AwaitOp, arith::ConstantOp, linalg::ContractOp, linalg::GenericOp,
-              linalg::ReduceOp>([&](auto op) { return check(op); })
+        .Case<scf::ForOp, scf::IfOp, scf::WhileOp, CopyOp, ViewOp, LoadOp,
+              StoreOp, HasNonfiniteOp, AnyAboveOp, AnyBeyondOp,
+              CombineThreadsOp, AddNonfiniteOp, ClearNonfiniteOp, RingOp,
+              ReadOp, DrainOp, AwaitOp, arith::ConstantOp, linalg::ContractOp,
+              linalg::GenericOp, linalg::ReduceOp>(
+            [&](auto op) { return check(op); })
         .Case<FillOp, FillVectorOp, PeekOp, ReleaseOp, SendOp, ReceiveOp>(
             [&](auto op) { return expectRing(op, op.getRing()); })
         .Case<TakeTurnOp, PassTurnOp>([&](auto op) { return checkRoles(op); })
@@ -432,8 +433,8 @@ LogicalResult Preconditions::check(linalg::GenericOp op) {
       return op.emitOpError()
              << "expects tiles and numbers, got " << value.getType();
     }
-    if (failed(expect(op, value,
-                      {Place::Registers, Place::Shared, Place::Ring})))
+    if (failed(
+            expect(op, value, {Place::Registers, Place::Shared, Place::Ring})))
       return failure();
     unsigned dim = rank == 2 && isOfColumns(tileType(value)) ? 1 : 0;
     bool inOrder =

@@ -144,8 +144,8 @@ void tile::emitFillVector(Distribution &d, FillVectorOp op) {
   auto metadata = memref::ExtractStridedMetadataOp::create(b, op.getSource());
   Value offset = d.index(0);
   for (auto [at, stride] : llvm::zip(op.getOffsets(), metadata.getStrides()))
-    offset = arith::AddIOp::create(b, offset,
-                                   arith::MulIOp::create(b, at, stride));
+    offset =
+        arith::AddIOp::create(b, offset, arith::MulIOp::create(b, at, stride));
   auto toI64 = [&](Value index) -> Value {
     return arith::IndexCastOp::create(b, b.getI64Type(), index);
   };

@@ -571,7 +571,10 @@ TEST(Gradient, SaysWhatItDoesNotTake) {
   KernelSpec spec = specOf(ElementType::F32, 16, 16);
   spec.schedule = "#attn.variants<[<always -> <q = 64, kv = 64>>]>";
   EXPECT_EQ(GradientKernel::compile(*mod, spec).error(),
-            "expects one schedule for gradients, got variants");
+            "expects a schedule for gradients, or a list of one that owns "
+            "queries and at most two that own keys, such as [#attn.schedule<q "
+            "= 64, kv = 64>, #attn.schedule<q = 64, kv = 64, keys = true>], "
+            "got '#attn.variants<[<always -> <q = 64, kv = 64>>]>'");
   spec.schedule = "";
   Result<GradientKernel> kernel = GradientKernel::compile(*mod, spec);
   ASSERT_TRUE(kernel) << kernel.error();

@@ -151,18 +151,14 @@ static LogicalResult verifyGradients(AttentionBackwardOp op) {
 static LogicalResult verifySchedules(AttentionBackwardOp op) {
   std::optional<ScheduleAttr> queries = op.getSchedule();
   if (queries && queries->getKeys())
-    return op.emitOpError() << "expects a 'schedule' without 'keys', got "
-                            << *queries;
+    return op.emitOpError()
+           << "expects a 'schedule' without 'keys', got " << *queries;
   for (auto [name, keys] :
        {std::pair("key_schedule", op.getKeySchedule()),
         std::pair("value_schedule", op.getValueSchedule())}) {
     if (keys && !keys->getKeys())
       return op.emitOpError()
              << "expects a '" << name << "' with 'keys', got " << *keys;
-    if (queries && keys && queries->getQ() % keys->getQ() != 0)
-      return op.emitOpError()
-             << "expects a '" << name << "' whose 'q' divides "
-             << queries->getQ() << ", that of 'schedule', got " << keys->getQ();
   }
   return success();
 }

@@ -35,7 +35,9 @@ template <typename Op> static LogicalResult checkCaptures(Op op) {
   return success();
 }
 
-static bool hasSchedules(AttentionOp op) { return op.getSchedule().has_value(); }
+static bool hasSchedules(AttentionOp op) {
+  return op.getSchedule().has_value();
+}
 static bool hasSchedules(AttentionBackwardOp op) {
   return op.getSchedule() && op.getKeySchedule();
 }

@@ -225,27 +225,47 @@ static GradientTiles gradientTilesForSM80(AttentionBackwardOp op) {
   return {64, 16, 4, 1};
 }
 
-/// Two groups of 64 rows; what is visited fills the rest of shared memory.
-static GradientTiles gradientTilesForSM90a(AttentionBackwardOp op) {
+/// For sm_90a: groups of four warps with 64 rows each. What a thread holds of a
+/// step (two tiles of scores' size, and one or two accumulators) fits the
+/// registers that setmaxnreg leaves it; the rest of shared memory is for tiles
+/// ahead.
+static GradientSchedules gradientsForSM90a(AttentionBackwardOp op) {
+  MLIRContext *context = op.getContext();
   int64_t widest = std::max(op.getHeadDim(), op.getValueDim());
-  return {/*rows=*/128, /*columns=*/widest <= 192 ? 64 : 32, /*warps=*/8,
-          /*stages=*/2};
+  auto schedule = [&](GradientTiles tiles, bool ownsKeys) {
+    return scheduleOf(context, tiles, ownsKeys, /*aligned=*/true,
+                      /*producers=*/4);
+  };
+  if (widest <= 64)
+    return {schedule({/*rows=*/192, /*columns=*/64, /*warps=*/12, /*stages=*/3},
+                     false),
+            schedule({128, 96, 8, 2}, true), ScheduleAttr()};
+  if (widest <= 128)
+    return {schedule({128, 64, 8, 2}, false), schedule({128, 64, 8, 4}, true),
+            ScheduleAttr()};
+  // A thread has no registers for two accumulators. The kernel of values has no
+  // tile of these.
+  if (widest <= 192)
+    return {schedule({128, 64, 8, 2}, false), schedule({128, 64, 8, 2}, true),
+            schedule({128, 64, 8, 2}, true)};
+  return {schedule({128, 48, 8, 2}, false), schedule({128, 48, 8, 2}, true),
+          schedule({128, 64, 8, 2}, true)};
 }
 
 static GradientSchedules selectGradients(AttentionBackwardOp op,
                                          StringRef target, bool aligned) {
-  MLIRContext *context = op.getContext();
-  int64_t producers = target == "sm90a" ? 4 : 0;
-  GradientTiles tiles = target == "cpu"    ? GradientTiles{64, 64, 1, 1}
-                        : target == "sm80" ? gradientTilesForSM80(op)
-                                           : gradientTilesForSM90a(op);
+  if (target == "sm90a")
+    return gradientsForSM90a(op);
+  GradientTiles tiles =
+      target == "cpu" ? GradientTiles{64, 64, 1, 1} : gradientTilesForSM80(op);
   auto schedule = [&](bool ownsKeys) {
-    return scheduleOf(context, tiles, ownsKeys, aligned, producers);
+    return scheduleOf(op.getContext(), tiles, ownsKeys, aligned,
+                      /*producers=*/0);
   };
   GradientSchedules schedules{schedule(false), schedule(true), ScheduleAttr()};
   // Beyond 128 channels a thread has no registers for two accumulators of 16
   // rows a warp. Then scores are made once more.
-  if (target != "cpu" && std::max(op.getHeadDim(), op.getValueDim()) > 128)
+  if (target == "sm80" && std::max(op.getHeadDim(), op.getValueDim()) > 128)
     schedules.value = schedule(true);
   return schedules;
 }

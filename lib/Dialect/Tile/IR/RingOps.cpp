@@ -63,7 +63,8 @@ static bool hasTiles(Value ring) {
 
 LogicalResult RingOp::verify() {
   // C1
-  int64_t alignment = hasTiles(getResult()) ? 1024 : 8;
+  auto type = cast<RingType>(getResult().getType());
+  int64_t alignment = type.hasVectors() ? 16 : type.hasTiles() ? 1024 : 8;
   constexpr int64_t most = 256 * 1024;
   auto check = [&](StringRef name, int64_t bytes,
                    int64_t factor) -> LogicalResult {
@@ -182,9 +183,9 @@ LogicalResult RolesOp::verify() {
     WalkResult result = role->walk([&](Operation *op) {
       auto send = dyn_cast<SendOp>(op);
       bool fits = isa<FillOp, FillVectorOp, DrawTaskOp>(op) ? produces
-                  : isa<ReadOp, ReceiveOp, ReleaseOp>(op) ? !produces
-                  : send && send.getAbout()               ? inspects
-                                                          : true;
+                  : isa<ReadOp, ReceiveOp, ReleaseOp>(op)   ? !produces
+                  : send && send.getAbout()                 ? inspects
+                                                            : true;
       return fits ? WalkResult::advance() : WalkResult::interrupt();
     });
     if (result.wasInterrupted())

@@ -91,8 +91,7 @@ struct TileAssignLayouts
       for (OpOperand &operand : op->getOpOperands()) {
         RankedTensorType type = vectorType(operand.get());
         if (type && isOfColumns(type) &&
-            !operand.get().getDefiningOp<tensor::EmptyOp>() &&
-            !fits(operand)) {
+            !operand.get().getDefiningOp<tensor::EmptyOp>() && !fits(operand)) {
           op->emitOpError() << "expects a vector of rows, got one that is read "
                                "at columns too";
           return WalkResult::interrupt();

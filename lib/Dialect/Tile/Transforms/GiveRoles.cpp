@@ -166,8 +166,7 @@ private:
     SmallVector<Value> next;
     auto yield = cast<scf::YieldOp>(loop.getBody()->getTerminator());
     for (unsigned i : numbers) {
-      FailureOr<Value> value =
-          recomputed(yield, yield.getOperand(i), mapping);
+      FailureOr<Value> value = recomputed(yield, yield.getOperand(i), mapping);
       if (failed(value))
         return failure();
       next.push_back(*value);
@@ -198,8 +197,7 @@ private:
 /// The operation of the kernel's block with which rings are begun to be used.
 Operation *firstUser(gpu::GPUFuncOp func) {
   for (Operation &op : func.getBody().front())
-    if (isa<TasksOp>(op) ||
-        contains(&op, isFill))
+    if (isa<TasksOp>(op) || contains(&op, isFill))
       return &op;
   return nullptr;
 }

@@ -87,15 +87,14 @@ private:
   /// Of the loads of a task.
   static bool isForThreads(LoadOp load) {
     return llvm::all_of(load->getUsers(), [](Operation *user) {
-      return isa<linalg::GenericOp, StoreOp>(user);
+      return isa<linalg::GenericOp>(user);
     });
   }
 
   /// What TMA brings, and a ring holds; where it can be counted.
   LogicalResult checkLoad(LoadOp load) {
-    bool inLoop = llvm::any_of(loops, [&](Loop loop) {
-      return loop.op == load->getParentOp();
-    });
+    bool inLoop = llvm::any_of(
+        loops, [&](Loop loop) { return loop.op == load->getParentOp(); });
     if (!inLoop && load->getBlock() != &bodyOf(func, tasks))
       return load.emitOpError() << "expects to be in a task, in a loop of a "
                                    "task, or in a loop in such";
@@ -132,7 +131,8 @@ private:
       Value sum;
       if (tasks)
         sum = tasks.getBody().addArgument(b.getI32Type(), tasks.getLoc());
-      Value count = loop.around ? countNested(loop, sum) : countIn(loop.op, sum);
+      Value count =
+          loop.around ? countNested(loop, sum) : countIn(loop.op, sum);
       if (tasks)
         counts.push_back(count);
     }
@@ -163,8 +163,7 @@ private:
             rewriter, before, /*replaceInitOperandUsesInLoop=*/false,
             [&](OpBuilder &, Location, ArrayRef<BlockArgument> counted) {
               Value visited = countIn(loop.op, counted.front());
-              Value sum =
-                  arith::AddIOp::create(b, counted.front(), visited);
+              Value sum = arith::AddIOp::create(b, counted.front(), visited);
               return SmallVector<Value>{sum};
             });
     auto around = cast<scf::ForOp>(**replaced);
@@ -196,8 +195,10 @@ private:
 
   /// How many tiles a loop from `low` visits before it comes to `j`, i32.
   Value count(Value low, Value j) {
-    return arith::IndexCastOp::create(b, b.getI32Type(),
-                                      arith::SubIOp::create(b, j, low));
+    Value count = arith::SubIOp::create(b, j, low);
+    return count.getType().isInteger(32)
+               ? count
+               : Value(arith::IndexCastOp::create(b, b.getI32Type(), count));
   }
 
   Value constant(int64_t value) {

@@ -19,8 +19,8 @@
 #include "mlir/Analysis/SliceAnalysis.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/GPU/IR/GPUDialect.h"
-#include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/LLVMIR/NVVMDialect.h"
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/IR/IRMapping.h"
@@ -98,19 +98,20 @@ private:
     Operation *last = nullptr;
     for (LoadOp load : inLoop) {
       for (Operation *user : load->getUsers())
-        if (last &&
-            !last->isBeforeInBlock(loop.getBody()->findAncestorOpInBlock(*user)))
+        if (last && !last->isBeforeInBlock(
+                        loop.getBody()->findAncestorOpInBlock(*user)))
           return false;
       last = lastReader(load, loop);
     }
     return true;
   }
 
-  //===--- one after the other ----------------------------------------------===//
+  //===--- one after the other
+  //----------------------------------------------===//
   LogicalResult stageInTurn() {
     if (schedule.getStages() != 1)
-      return func.emitOpError() << "expects a schedule of 1 stage, got "
-                                << schedule.getStages();
+      return func.emitOpError()
+             << "expects a schedule of 1 stage, got " << schedule.getStages();
     SmallVector<Value> bufferBefore = allocateAll(before),
                        bufferInLoop = allocateAll(inLoop);
 
@@ -126,7 +127,8 @@ private:
     return success();
   }
 
-  //===--- together ---------------------------------------------------------===//
+  //===--- together
+  //---------------------------------------------------------===//
   LogicalResult stageTogether() {
     bool ahead = schedule.getStages() == 2;
     SmallVector<Value> bufferBefore = allocateAll(before), rings;
@@ -192,8 +194,9 @@ private:
   Value allocateStages(LoadOp load) {
     MemRefType tile = bufferType(cast<RankedTensorType>(load.getType()));
     return memref::AllocOp::create(
-        b, MemRefType::get({schedule.getStages() * bytesOf(tile)}, b.getI8Type(),
-                           MemRefLayoutAttrInterface(), tile.getMemorySpace()));
+        b,
+        MemRefType::get({schedule.getStages() * bytesOf(tile)}, b.getI8Type(),
+                        MemRefLayoutAttrInterface(), tile.getMemorySpace()));
   }
 
   Value stageOf(LoadOp load, Value ring, Value j) {
@@ -201,8 +204,10 @@ private:
     Value offset = arith::ConstantIndexOp::create(b, 0);
     if (schedule.getStages() == 2) {
       Value count = arith::SubIOp::create(b, j, loop.getLowerBound());
-      Value odd = arith::AndIOp::create(b, count,
-                                        arith::ConstantIndexOp::create(b, 1));
+      if (!count.getType().isIndex())
+        count = arith::IndexCastOp::create(b, b.getIndexType(), count);
+      Value odd =
+          arith::AndIOp::create(b, count, arith::ConstantIndexOp::create(b, 1));
       offset = arith::MulIOp::create(
           b, odd, arith::ConstantIndexOp::create(b, bytesOf(tile)));
     }

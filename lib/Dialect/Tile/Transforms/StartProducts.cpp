@@ -30,7 +30,8 @@ public:
   }
 
 private:
-  //===--- starting ---------------------------------------------------------===//
+  //===--- starting
+  //---------------------------------------------------------===//
   /// Moves to the begin of the step the products that need nothing but tiles in
   /// rings.
   void startReady() {
@@ -71,7 +72,8 @@ private:
     return true;
   }
 
-  //===--- awaiting ---------------------------------------------------------===//
+  //===--- awaiting
+  //---------------------------------------------------------===//
   /// Marks all products as started, and awaits each where it has to be there.
   void awaitLate() {
     for (Operation &op : llvm::make_early_inc_range(body)) {
@@ -112,8 +114,8 @@ private:
     };
     return op
         .walk([&](Operation *inner) {
-          bool needed = llvm::is_contained(inner->getOperands(),
-                                           product->getResult(0));
+          bool needed =
+              llvm::is_contained(inner->getOperands(), product->getResult(0));
           for (Value tile : product.getDpsInputs()) {
             if (auto release = dyn_cast<ReleaseOp>(inner))
               needed |= readsFrom(tile, release.getRing());

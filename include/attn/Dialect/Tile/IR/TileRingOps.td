@@ -25,9 +25,9 @@ def Tile_RingOp : Tile_Op<"ring", [MemoryEffects<[MemAlloc, MemWrite]>]> {
     `%k = tile.ring offset 33792 barriers 16 readers 8 : !tile.ring<2 x tensor<128x128xbf16>>`
 
     Constraints:
-    - C1: `offset` is a multiple of 1024 (of 8 for numbers), `barriers` of 8, and both are
-      within 0 and the 256 KiB that no block's shared memory exceeds; both are known or
-      neither.
+    - C1: `offset` is a multiple of 1024 (of 16 for vectors, of 8 for numbers), `barriers`
+      of 8, and both are within 0 and the 256 KiB that no block's shared memory exceeds;
+      both are known or neither.
     - C2: `readers` is 1 to 32, the warps of a block.
   }];
   let arguments = (ins OptionalAttr<I64Attr>:$offset, OptionalAttr<I64Attr>:$barriers,
