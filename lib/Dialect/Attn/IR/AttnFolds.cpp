@@ -94,9 +94,9 @@ static LogicalResult dropUnusedGradients(AttentionBackwardOp op,
   }
   if (wrt.size() == op.getWrt().size())
     return rewriter.notifyMatchFailure(op, "every gradient is read");
-  auto smaller = AttentionBackwardOp::create(
-      rewriter, op.getLoc(), ValueRange(used).getTypes(), op->getOperands(),
-      op->getAttrs());
+  auto smaller = AttentionBackwardOp::create(rewriter, op.getLoc(),
+                                             ValueRange(used).getTypes(),
+                                             op->getOperands(), op->getAttrs());
   smaller.setWrt(wrt);
   for (auto [from, to] : llvm::zip_equal(used, smaller.getResults()))
     rewriter.replaceAllUsesWith(from, to);
