@@ -11,7 +11,6 @@
 #include "attn/Support/Try.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
-#include "mlir/Interfaces/SideEffectInterfaces.h"
 
 using namespace mlir;
 // Within namespace mlir, `attn` is the dialect.
@@ -52,14 +51,6 @@ bool api::SoftmaxGradientKernel::readsScores() const {
   return pimpl->readsScores;
 }
 
-/// Erases what the adjoint program evaluates for nothing: most of the score
-/// program, of which it holds a copy.
-static void eraseDead(Block &program) {
-  for (Operation &op : llvm::make_early_inc_range(llvm::reverse(program)))
-    if (isOpTriviallyDead(&op))
-      op.erase();
-}
-
 api::Result<DifferentiatedMod> DifferentiatedMod::make(const Mod &mod) {
   OpBuilder builder(&mod.impl().context);
   DifferentiatedMod result;
@@ -72,7 +63,6 @@ api::Result<DifferentiatedMod> DifferentiatedMod::make(const Mod &mod) {
     return result;
   ATTN_TRY(mod.impl().collect(
       "has no derivative", [&] { return mlir::attn::addAdjoint(entry, {}); }));
-  eraseDead(entry.getAdjoint().front());
   return result;
 }
 
