@@ -44,6 +44,8 @@ public:
   virtual std::string versions() const { return ""; }
   /// Something a reader of the row should know; usually empty.
   virtual std::string remark() const { return ""; }
+  /// The same of the prepared backward pass.
+  virtual std::string backwardRemark() const { return ""; }
   /// What it took to make lists of tiles or a block mask, which is in no other
   /// time; seconds.
   virtual std::optional<double> listsSeconds() const { return std::nullopt; }

@@ -209,6 +209,11 @@ void Runner::measureForward(Row &row) {
   }
 }
 
+/// Both remarks, or the one that is not empty.
+static std::string joined(const std::string &first, const std::string &second) {
+  return first + (first.empty() || second.empty() ? "" : "; ") + second;
+}
+
 /// Runs one backend's backward pass and compares what it gives.
 Backward Runner::checkBackward(Backend &backend, GradientData &data) {
   onPass("checking", backend, Pass::Backward);
@@ -237,7 +242,7 @@ Backward Runner::checkBackward(Backend &backend, GradientData &data) {
   result.check = Backward::Passed;
   result.maxError = error->error;
   if (error->share <= 1) // False for a NaN.
-    return failed(data.reference().remark());
+    return failed(joined(backend.backwardRemark(), data.reference().remark()));
   result.check = Backward::Wrong;
   char text[160];
   std::snprintf(text, sizeof(text), "%s: error %.2e exceeds %.2e", error->of,

@@ -1,6 +1,8 @@
 // See TensorScores.h.
 #include "TensorScores.h"
 
+#include "attn/Dialect/Attn/IR/Captures.h"
+
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Arith/Utils/Utils.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
@@ -139,11 +141,11 @@ Value TensorScores::dotProducts() {
 Value mlir::attn::loadFromTensor(OpBuilder &b, LoadOp load, ValueRange indices,
                                  Value table) {
   Location loc = load.getLoc();
-  SmallVector<Value> positions;
-  for (Value index : indices)
-    positions.push_back(
-        arith::IndexCastOp::create(b, loc, b.getIndexType(), index));
-  return tensor::ExtractOp::create(b, loc, table, positions);
+  SmallVector<Value> places = placesInTable(
+      b, loc, load.getIndices(), indices, [&](int64_t i) -> Value {
+        return tensor::DimOp::create(b, loc, table, i);
+      });
+  return tensor::ExtractOp::create(b, loc, table, places);
 }
 
 SmallVector<Value> TensorScores::loopIndices(OpBuilder &b, Location loc) {

@@ -372,6 +372,7 @@ def Attn_AttentionBackwardOp : Attn_Op<"attention_backward", [Pure,
     attr-dict `:` functional-type(operands, results)
   }];
   let hasVerifier = 1;
+  let hasCanonicalizer = 1;
   let extraClassDeclaration = [{
     /// `scale`, or 1 / sqrt(head dimension).
     float getScaleValue();
