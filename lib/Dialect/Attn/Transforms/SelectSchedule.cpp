@@ -7,6 +7,8 @@
 
 #include "mlir/IR/BuiltinOps.h"
 
+#include <numeric>
+
 namespace mlir::attn {
 #define GEN_PASS_DEF_ATTNSELECTSCHEDULEPASS
 #include "attn/Dialect/Attn/Transforms/Passes.h.inc"
@@ -240,7 +242,11 @@ static GradientSchedules selectGradients(AttentionBackwardOp op,
                         : target == "sm80" ? gradientTilesForSM80(op)
                                            : gradientTilesForSM90a(op);
   auto schedule = [&](bool ownsKeys) {
-    return scheduleOf(context, tiles, ownsKeys, aligned, producers);
+    GradientTiles own = tiles;
+    // Statistics are there for whole tiles of queries of the first kernel.
+    if (std::optional<ScheduleAttr> given = op.getSchedule(); given && ownsKeys)
+      own.columns = std::gcd(own.columns, given->getQ());
+    return scheduleOf(context, own, ownsKeys, aligned || producers, producers);
   };
   GradientSchedules schedules{schedule(false), schedule(true), ScheduleAttr()};
   // Beyond 128 channels a thread has no registers for two accumulators of 16
