@@ -24,7 +24,9 @@ public:
   std::optional<Refusal> prepare(const Problem &problem) override;
   Result<void> run(Pass) override;
   void finish() override;
-  double compileSeconds() const override { return seconds; }
+  double compileSeconds(Pass pass) const override {
+    return pass == Pass::Forward ? seconds : 0;
+  }
   std::string remark() const override;
 
 private:
