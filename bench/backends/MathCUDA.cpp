@@ -29,7 +29,9 @@ public:
     return pass == Pass::Forward ? runForward() : runBackward();
   }
   void finish() override;
-  double compileSeconds() const override { return seconds; }
+  double compileSeconds(Pass pass) const override {
+    return pass == Pass::Forward ? seconds : 0;
+  }
   std::string remark() const override;
   std::string backwardRemark() const override;
 

@@ -124,7 +124,7 @@ Outcome Runner::check(Backend &backend, CaseData &data) {
     outcome.kind = kindOf(refusal->kind);
     return failed(refusal->reason);
   }
-  outcome.compileSeconds = backend.compileSeconds();
+  outcome.compileSeconds = backend.compileSeconds(Pass::Forward);
   if (Result<void> ran = runOnce(backend, Pass::Forward, data.out().poison());
       !ran)
     return failed(ran.error());
@@ -231,6 +231,7 @@ Backward Runner::checkBackward(Backend &backend, GradientData &data) {
       result.check = Backward::NotRun;
     return failed(refusal->reason);
   }
+  result.compileSeconds = backend.compileSeconds(Pass::Backward);
   if (Result<void> ran = runOnce(backend, Pass::Backward, data.poison()); !ran)
     return failed(ran.error());
   Result<GradientError> error = data.compare();
@@ -338,6 +339,17 @@ void Runner::countTiles(Row &row, TileListSource &source, CaseData &data) {
   row.quantities.push_back({"lists (us)", lists.median() * 1e6});
 }
 
+/// What backends say of the lists that they made beforehand.
+void Runner::addLists(Row &row, Pass pass) {
+  for (size_t i = 0; i < backends.size(); ++i)
+    if (std::optional<double> lists = backends[i]->listsSeconds(pass);
+        lists && timingOf(row, i, pass))
+      row.quantities.push_back(
+          {std::string(pass == Pass::Forward ? "lists_" : "bwd_lists_") +
+               backends[i]->name() + " (us)",
+           *lists * 1e6});
+}
+
 Row Runner::run(const Case &item) {
   if (!item.refusal.empty())
     return rowWithout(item, Outcome::Skipped, item.refusal);
@@ -375,12 +387,8 @@ Row Runner::run(const Case &item) {
     if (compiled != backends.end() &&
         row.outcomes[compiled - backends.begin()].kind == Outcome::Timed)
       countTiles(row, *(*compiled)->tileLists(), **data);
-    for (size_t i = 0; i < backends.size(); ++i)
-      if (std::optional<double> lists = backends[i]->listsSeconds();
-          lists && row.outcomes[i].kind == Outcome::Timed)
-        row.quantities.push_back(
-            {std::string("lists_") + backends[i]->name() + " (us)",
-             *lists * 1e6});
+    for (Pass pass : {Pass::Forward, Pass::Backward})
+      addLists(row, pass);
   }
   for (std::unique_ptr<Backend> &backend : backends)
     backend->finish();

@@ -72,6 +72,14 @@ private:
     return success();
   }
 
+  /// Whether `tile` is dealt like rows.
+  static LogicalResult expectRows(Operation *op, Value tile) {
+    if (!isOfColumns(tileType(tile)))
+      return success();
+    return op->emitOpError()
+           << "expects a vector of rows, got " << tile.getType();
+  }
+
   /// Records that threads hold `tile`: all rows of the query tile, in blocks of
   /// 8 columns.
   LogicalResult holdInRegisters(Operation *op, Value tile) {
@@ -252,7 +260,8 @@ private:
   }
 
   LogicalResult check(StoreOp op) {
-    if (failed(expect(op, op.getTile(), Place::Registers)))
+    if (failed(expect(op, op.getTile(), Place::Registers)) ||
+        failed(expectRows(op, op.getTile())))
       return failure();
     auto memory = cast<MemRefType>(op.getDest().getType());
     return tileType(op.getTile()).getRank() == 1 ? success()
@@ -325,6 +334,8 @@ private:
   }
 
   LogicalResult check(AnyAboveOp op) {
+    if (failed(expectRows(op, op.getBounds())))
+      return failure();
     return expectRegisters(op, {op.getTile(), op.getBounds()});
   }
 
@@ -333,7 +344,8 @@ private:
   }
 
   LogicalResult check(CombineThreadsOp op) {
-    if (failed(expectRegisters(op, op.getPartial())))
+    if (failed(expectRows(op, op.getPartial())) ||
+        failed(expectRegisters(op, op.getPartial())))
       return failure();
     return holdInRegisters(op, op.getResult());
   }
@@ -436,6 +448,11 @@ LogicalResult Preconditions::check(linalg::GenericOp op) {
     if (failed(
             expect(op, value, {Place::Registers, Place::Shared, Place::Ring})))
       return failure();
+    if (rank == 1 &&
+        isOfColumns(tileType(value)) != isOfColumns(tileType(op.getResult(0))))
+      return op.emitOpError()
+             << "expects vectors that are dealt alike, got " << value.getType()
+             << " and " << op.getResult(0).getType();
     unsigned dim = rank == 2 && isOfColumns(tileType(value)) ? 1 : 0;
     bool inOrder =
         map.getNumResults() == 1
@@ -465,7 +482,8 @@ LogicalResult Preconditions::check(linalg::ReduceOp op) {
   for (Operation &inner : op.getCombiner().front().without_terminator())
     if (inner.getNumResults() == 0)
       return inner.emitOpError() << "expects a result within a reduction";
-  if (failed(expectRegisters(op, {input, op.getInits()[0]})))
+  if (failed(expectRegisters(op, {input, op.getInits()[0]})) ||
+      failed(expectRows(op, op.getInits()[0])))
     return failure();
   return holdInRegisters(op, op->getResult(0));
 }

@@ -118,6 +118,9 @@ LogicalResult ScheduleAttr::verify(function_ref<InFlightDiagnostic()> emitError,
            << "expects 'producers' to go with aligned memory, 'warps' "
               "a multiple of 4 and 16 rows for each, got "
            << warps << " warps and " << rows << " rows";
+  if (!producers && stages > 2)
+    return emitError() << "expects 'stages' 1 or 2 without producers, got "
+                       << stages;
   // C5
   if (pingpong && (!producers || warps != 8))
     return emitError() << "expects 'pingpong' to go with producers and 8 warps";

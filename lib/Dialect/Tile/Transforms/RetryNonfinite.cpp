@@ -17,11 +17,15 @@ namespace mlir::tile {
 using namespace mlir;
 using namespace mlir::tile;
 
-/// The memory that a copy writes a part of.
+/// The buffer that a copy writes, all of it or a stage: what tile-place-shared
+/// gave a place.
 static Value bufferOf(CopyOp copy) {
   Value buffer = copy.getDest();
-  while (auto view = buffer.getDefiningOp<memref::ViewOp>())
+  while (auto view = buffer.getDefiningOp<memref::ViewOp>()) {
+    if (view.getSource().getDefiningOp<gpu::DynamicSharedMemoryOp>())
+      break;
     buffer = view.getSource();
+  }
   return buffer;
 }
 

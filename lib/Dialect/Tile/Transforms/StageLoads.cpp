@@ -166,6 +166,8 @@ private:
       waitForCopies();
     }
     for (auto [load, ring] : llvm::zip(inLoop, rings)) {
+      if (b.getInsertionPoint() == Block::iterator(load))
+        b.setInsertionPointAfter(load); // which is erased
       Value buffer = stageOf(load, ring, j);
       replaceByView(load, buffer, /*keepInRegisters=*/false);
     }
