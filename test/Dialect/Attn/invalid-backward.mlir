@@ -157,29 +157,6 @@ func.func @c6_values(%q: !q, %l: !l) {
 
 // -----
 
-!q = tensor<2x4x8x64xf32>
-!l = tensor<2x4x8xf32>
-
-// Statistics are there for whole tiles of the first kernel.
-func.func @c6_statistics(%q: !q, %l: !l) {
-  // expected-error @+1 {{expects a 'key_schedule' whose 'q' divides 64, that of 'schedule', got 48}}
-  %dq, %dk, %dv = attn.attention_backward %q, %q, %q, %q, %l, %q {schedule = #attn.schedule<q = 64, kv = 64>, key_schedule = #attn.schedule<q = 48, kv = 64, keys = true>} : (!q, !q, !q, !q, !l, !q) -> (!q, !q, !q)
-  return
-}
-
-// -----
-
-!q = tensor<2x4x8x64xf32>
-!l = tensor<2x4x8xf32>
-
-func.func @c6_statistics_of_values(%q: !q, %l: !l) {
-  // expected-error @+1 {{expects a 'value_schedule' whose 'q' divides 64, that of 'schedule', got 128}}
-  %dq, %dk, %dv = attn.attention_backward %q, %q, %q, %q, %l, %q {schedule = #attn.schedule<q = 64, kv = 64>, value_schedule = #attn.schedule<q = 128, kv = 64, keys = true>} : (!q, !q, !q, !q, !l, !q) -> (!q, !q, !q)
-  return
-}
-
-// -----
-
 attn.mod @accumulate_c1(%c: tensor<?xf32>)
   score(%s: f32, %b: i32, %h: i32, %q: i32, %kv: i32) {
     // expected-error @+1 {{expects to be inside of the adjoint program of a mod}}
