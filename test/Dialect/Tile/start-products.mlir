@@ -27,9 +27,9 @@
 // CHECK-NEXT: scf.if
 // CHECK-NEXT:   tile.clear_nonfinite
 // CHECK-NEXT: }
-// CHECK-NEXT: %[[DV:.*]] = linalg.contract {{.*}} ins(%[[P]], {{.*}} {tile.async}
+// CHECK-NEXT: %[[DV:.*]] = linalg.contract {{.*}} {tile.async} ins(%[[P]],
 // CHECK-NEXT: %[[DS:.*]] = linalg.generic {{.*}} ins(%[[DP1]]
-// CHECK: %[[DK:.*]] = linalg.contract {{.*}} ins(%[[DS]], {{.*}} {tile.async}
+// CHECK: %[[DK:.*]] = linalg.contract {{.*}} {tile.async} ins(%[[DS]],
 // CHECK-NEXT: %[[DV1:.*]] = tile.await %[[DV]] pending 1
 // CHECK-NEXT: tile.release %[[DO]]
 // CHECK-NEXT: %[[DK1:.*]] = tile.await %[[DK]] pending 0
