@@ -5,9 +5,10 @@
 and behind it the number of each message (C7508 and the like) about matrix instructions that
 run one after the other.
 
-usage: spills_of.py MODS_DIRECTORY CHIP TYPE HEAD_DIM[,VALUE_DIM] [SCHEDULE] PATTERN...
+usage: spills_of.py [--backward] MODS_DIRECTORY CHIP TYPE HEAD_DIM[,VALUE_DIM] [SCHEDULE] PATTERN...
 
 A schedule (#attn.schedule<...>) instead of the chosen one is named behind the chip.
+--backward: the kernels of gradients, one after the other.
 """
 
 import os
@@ -17,7 +18,8 @@ import sys
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
 
-mods, chip, element, dim, *patterns = sys.argv[1:]
+backward = sys.argv[1] == "--backward"
+mods, chip, element, dim, *patterns = sys.argv[1 + backward :]
 schedule = [patterns.pop(0)] if patterns[0].startswith("#") else []
 generator = os.path.join(os.path.dirname(os.path.abspath(__file__)), "attention_of.py")
 
@@ -30,16 +32,21 @@ def run(command, text=None):
     return done.stdout + done.stderr
 
 
-def report(pattern):
-    mod = os.path.join(mods, pattern + ".mlir")
-    source = run([sys.executable, generator, mod, element, dim, *schedule])
-    pipeline = "--attn-gpu-pipeline" + ("=target=sm90a" if chip == "sm_90a" else "")
-    kernel = run(["attn-opt", pipeline], source)
-    ptx = run(["attn-translate", "--attn-to-ptx"], kernel)
+def assemble(ptx):
     with tempfile.NamedTemporaryFile("w", suffix=".ptx") as file:
         file.write(ptx)
         file.flush()
-        log = run(["ptxas", "-v", "-arch=" + chip, file.name, "-o", os.devnull])
+        return run(["ptxas", "-v", "-arch=" + chip, file.name, "-o", os.devnull])
+
+
+def report(pattern):
+    mod = os.path.join(mods, pattern + ".mlir")
+    direction = ["--backward"] if backward else []
+    source = run([sys.executable, generator, *direction, mod, element, dim, *schedule])
+    pipeline = "--attn-gpu-pipeline" + ("=target=sm90a" if chip == "sm_90a" else "")
+    kernel = run(["attn-opt", pipeline], source)
+    ptx = run(["attn-translate", "--attn-to-ptx"], kernel)
+    log = "".join(assemble(part) for part in re.split(r"(?m)^(?=\.version)", ptx) if ".entry" in part)
     spills = re.findall(r"\d+ bytes stack frame.*|\bC75\d\d\b", log)
     return "\n".join(" ".join([pattern, element, dim, chip, *schedule]) + f": {line}" for line in spills or [log])
 

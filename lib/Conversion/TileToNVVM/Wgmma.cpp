@@ -200,10 +200,23 @@ Fragment tile::awaitProduct(Distribution &d, const Fragment &product,
                        std::to_string(pending) + ";");
 }
 
+/// Of a matrix some elements of each row stand for all: more would cost as much
+/// as they hide.
+static Fragment someOf(const Fragment &elements) {
+  constexpr size_t distance = 7;
+  Fragment some;
+  for (size_t i = elements.size(); i > 0; i -= std::min(i, distance))
+    some.push_back(elements[i - 1]);
+  return some;
+}
+
 void tile::emitAwait(Distribution &d, AwaitOp op) {
   Fragment after;
-  if (op.getAfter())
-    after = d.fragments.lookup(op.getAfter());
+  if (Value tile = op.getAfter()) {
+    after = d.fragments.lookup(tile);
+    if (cast<RankedTensorType>(tile.getType()).getRank() == 2)
+      after = someOf(after);
+  }
   d.fragments[op.getResult()] = awaitProduct(
       d, d.fragments.find(op.getProduct())->second, op.getPending(), after);
 }

@@ -24,7 +24,7 @@
 // CHECK:   tile.load %[[DLSE]]
 // CHECK:   %[[PLACE0:.*]] = arith.constant 0 : index
 // CHECK:   tile.store %{{.*}}, %[[STATISTICS]][%{{.*}}, %{{.*}}, %[[PLACE0]], %{{.*}}]
-// CHECK:   scf.for {{.*}} -> (tensor<64x64xf32>) {
+// CHECK:   scf.for {{.*}} -> (tensor<64x64xf32>) : i32 {
 // CHECK:     linalg.contract
 // CHECK:     linalg.contract
 // CHECK:     math.tanh
@@ -39,8 +39,8 @@
 // CHECK-SAME: %[[DV:[^:]*]]: {{[^%]*}}{attn.role = #attn.role<grad_value>}
 // CHECK-SAME: attn.schedule = #attn.schedule<q = 64, kv = 64, keys = true>
 // CHECK: scf.forall
-// CHECK:   scf.for {{.*}} -> (tensor<64x64xf32>, tensor<64x64xf32>) {
-// CHECK:     scf.for {{.*}} -> (tensor<64x64xf32>, tensor<64x64xf32>) {
+// CHECK:   scf.for {{.*}} -> (tensor<64x64xf32>, tensor<64x64xf32>) : i32 {
+// CHECK:     scf.for {{.*}} -> (tensor<64x64xf32>, tensor<64x64xf32>) : i32 {
 // CHECK-COUNT-2: tile.load %[[STATISTICS]]
 // CHECK:       linalg.generic {indexing_maps = [#[[ALL:.*]], #[[COLUMNS:.*]], #[[ALL]]],
 // CHECK:         math.exp2
@@ -96,8 +96,8 @@ func.func @lists(%q: !q, %k: !q, %v: !q, %o: !q, %l: !l, %do: !q) -> (!q, !q, !q
 // CHECK-SAME: #attn.role<grad_key>
 // CHECK-NOT: #attn.role<grad_value>
 // CHECK-SAME: attn.schedule = #attn.schedule<q = 32, kv = 48, keys = true>
-// CHECK: scf.for {{.*}} -> (tensor<48x32xf32>) {
-// CHECK:   scf.for {{.*}} -> (tensor<48x32xf32>) {
+// CHECK: scf.for {{.*}} -> (tensor<48x32xf32>) : i32 {
+// CHECK:   scf.for {{.*}} -> (tensor<48x32xf32>) : i32 {
 // CHECK-COUNT-3: linalg.contract
 // CHECK-LABEL: func.func @three_grad_value(
 // CHECK-SAME: %[[V:[^:]*]]: {{[^%]*}}{attn.role = #attn.role<value>}
@@ -106,7 +106,7 @@ func.func @lists(%q: !q, %k: !q, %v: !q, %o: !q, %l: !l, %do: !q) -> (!q, !q, !q
 // CHECK-SAME: %[[DV:[^:]*]]: {{[^%]*}}{attn.role = #attn.role<grad_value>}
 // CHECK-SAME: attn.schedule = #attn.schedule<q = 16, kv = 96, keys = true>
 // CHECK-NOT: tile.load %[[V]]
-// CHECK: scf.for {{.*}} -> (tensor<96x32xf32>) {
+// CHECK: scf.for {{.*}} -> (tensor<96x32xf32>) : i32 {
 // CHECK:   tile.load %[[STATISTICS]]
 // CHECK-NOT: tile.load %[[STATISTICS]]
 // CHECK-NOT: tile.load

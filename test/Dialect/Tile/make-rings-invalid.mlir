@@ -61,8 +61,10 @@ gpu.module @kernels {
     scf.for %j = %c0 to %n step %c1 {
       %kt = tile.load %k[%j] : !m -> tensor<64x64xbf16>
       scf.for %i = %c0 to %n step %c1 {
-        // expected-error @+1 {{'tile.load' op expects to be in a task or in a loop of a task}}
-        %vt = tile.load %k[%i] : !m -> tensor<64x64xbf16>
+        scf.for %h = %c0 to %n step %c1 {
+          // expected-error @+1 {{'tile.load' op expects to be in a task, in a loop of a task, or in a loop in such}}
+          %vt = tile.load %k[%h] : !m -> tensor<64x64xbf16>
+        }
       }
     }
     gpu.return

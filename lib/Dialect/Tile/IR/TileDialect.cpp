@@ -170,11 +170,11 @@ LogicalResult AwaitOp::verify() {
   if (product.getRank() != 2 || !product.getElementType().isF32())
     return emitOpError() << "expects a matrix of f32, got " << product;
   if (Value after = getAfter()) {
-    auto vector = cast<RankedTensorType>(after.getType());
-    if (vector.getRank() != 1 || !vector.getElementType().isF32() ||
-        vector.getNumElements() == 0)
-      return emitOpError() << "expects a vector of f32 after 'after', got "
-                           << vector;
+    auto tile = cast<RankedTensorType>(after.getType());
+    if (tile.getRank() < 1 || tile.getRank() > 2 ||
+        !tile.getElementType().isF32() || tile.getNumElements() == 0)
+      return emitOpError() << "expects a tile of f32 after 'after', got "
+                           << tile;
   }
   // C2
   if (getPending() < 0 || getPending() > 7)

@@ -86,9 +86,10 @@ private:
 
   /// Of the loads of a task.
   static bool isForThreads(LoadOp load) {
-    return llvm::all_of(load->getUsers(), [](Operation *user) {
-      return isa<linalg::GenericOp>(user);
-    });
+    return !load->use_empty() &&
+           llvm::all_of(load->getUsers(), [](Operation *user) {
+             return isa<linalg::GenericOp>(user);
+           });
   }
 
   /// What TMA brings, and a ring holds; where it can be counted.

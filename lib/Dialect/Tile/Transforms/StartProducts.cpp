@@ -1,4 +1,5 @@
 // tile-start-products: see its description in Passes.td.
+#include "attn/Dialect/Attn/IR/AttnDialect.h"
 #include "attn/Dialect/Tile/IR/Marks.h"
 #include "attn/Dialect/Tile/IR/TileDialect.h"
 #include "attn/Dialect/Tile/Transforms/Passes.h"
@@ -22,11 +23,14 @@ namespace {
 
 class StepProducts {
 public:
-  explicit StepProducts(scf::ForOp loop) : body(*loop.getBody()) {}
+  StepProducts(scf::ForOp loop, bool pingpong)
+      : loop(loop), body(*loop.getBody()), pingpong(pingpong) {}
 
   void run() {
     startReady();
     awaitLate();
+    if (pingpong)
+      takeTurns();
   }
 
 private:
@@ -99,10 +103,50 @@ private:
          ArrayRef<linalg::ContractOp>(started).take_front(count)) {
       Value result = product->getResult(0);
       auto await = AwaitOp::create(b, result.getType(), result, pending,
-                                   /*after=*/Value());
+                                   lastMade(op));
       result.replaceAllUsesExcept(await.getResult(), await);
+      if (!first)
+        first = await;
     }
     started.erase(started.begin(), started.begin() + count);
+  }
+
+  /// What runs beside a product that is awaited for `op`: the last matrix of f32
+  /// that was made by elementwise work since the last wait; null if none was.
+  Value lastMade(Operation &op) {
+    for (Operation *before = op.getPrevNode(); before;
+         before = before->getPrevNode()) {
+      if (isa<AwaitOp, linalg::ContractOp>(before))
+        return Value();
+      if (before->getNumResults() != 1)
+        continue;
+      auto type = dyn_cast<RankedTensorType>(before->getResult(0).getType());
+      if (type && type.getRank() == 2 && type.getElementType().isF32() &&
+          isa<scf::IfOp, linalg::GenericOp>(before))
+        return before->getResult(0);
+    }
+    return Value();
+  }
+
+  //===--- turns ------------------------------------------------------------===//
+  /// A group has its turn from the start of its first products until it goes on
+  /// with their results.
+  void takeTurns() {
+    Operation *start = nullptr;
+    for (auto product : body.getOps<linalg::ContractOp>()) {
+      start = product;
+      break;
+    }
+    ImplicitLocOpBuilder b(start->getLoc(), start);
+    TakeTurnOp::create(b);
+    b.setInsertionPointAfter(first);
+    PassTurnOp::create(b, /*first=*/false);
+    // The last turn of a task's loop is taken in the next one's.
+    Operation *outermost = loop;
+    while (isa<scf::ForOp, scf::WhileOp>(outermost->getParentOp()))
+      outermost = outermost->getParentOp();
+    b.setInsertionPoint(outermost);
+    PassTurnOp::create(b, /*first=*/true);
   }
 
   /// Whether `op`, itself or in a region, uses the result of the product,
@@ -127,8 +171,11 @@ private:
         .wasInterrupted();
   }
 
+  scf::ForOp loop;
   Block &body;
+  bool pingpong;
   SmallVector<linalg::ContractOp> started; ///< and not yet awaited
+  AwaitOp first;                           ///< in the step
 };
 
 struct TileStartProducts
@@ -136,13 +183,16 @@ struct TileStartProducts
   using TileStartProductsPassBase::TileStartProductsPassBase;
 
   void runOnOperation() override {
+    auto schedule = getOperation()->getAttrOfType<mlir::attn::ScheduleAttr>(
+        "attn.schedule");
+    bool pingpong = schedule && schedule.getPingpong();
     getOperation().walk([&](scf::ForOp loop) {
       auto products = loop.getOps<linalg::ContractOp>();
       if (llvm::range_size(products) > 2 &&
           llvm::all_of(products, [](linalg::ContractOp product) {
             return product.getDpsInputs()[1].getDefiningOp<ReadOp>();
           }))
-        StepProducts(loop).run();
+        StepProducts(loop, pingpong).run();
     });
   }
 };
