@@ -1,9 +1,11 @@
 // attn-to-flash: a function that returns one attention of its arguments becomes
 // a kernel on strided memory. This file turns the function over; FlashForward
 // fills it.
+#include "CaptureSumKernels.h"
 #include "FlashBackward.h"
 #include "FlashForward.h"
 
+#include "attn/Conversion/CaptureSums.h"
 #include "attn/Conversion/Passes.h"
 #include "attn/Conversion/TileLists.h"
 #include "attn/Dialect/Attn/IR/AttnDialect.h"
@@ -43,6 +45,12 @@ static Type stridedMemoryType(Type type) {
   return MemRefType::get(shape, tensor.getElementType(), layout);
 }
 
+/// Contiguous f32 memory.
+static MemRefType floatsOf(MLIRContext *context, int64_t rank) {
+  SmallVector<int64_t> shape(rank, ShapedType::kDynamic);
+  return MemRefType::get(shape, Float32Type::get(context));
+}
+
 template <typename Op> static MaskLogic readMask(Op op) {
   ModOp mod = op.lookupMod();
   Region none;
@@ -57,7 +65,9 @@ public:
   KernelBuilder(Op op, bool stridedCaptures)
       : op(op), func(cast<func::FuncOp>(op->getParentOp())),
         logic(readMask(op)), captures(captureRolesOf(op)),
-        stridedCaptures(stridedCaptures) {
+        stridedCaptures(stridedCaptures) {}
+
+  void remarkOnMask() {
     for (const MaskLogic::Remark &remark : logic.remarks)
       emitRemark(remark.location) << remark.text;
   }
@@ -72,6 +82,17 @@ public:
     for (auto [role, capture] : llvm::zip_equal(captures, op.getCaptures()))
       parameters.add(role,
                      captureArgumentType(capture.getType(), stridedCaptures));
+  }
+  /// The workspace of sum `number` (CaptureSums.h).
+  void addSumMemory(const CaptureSum &sum, int64_t number) {
+    MLIRContext *context = op.getContext();
+    parameters.add(RoleAttr::get(context, Role::Workspace, number),
+                   floatsOf(context, sum.rows ? 3 : 2));
+  }
+  void addGradCapture(const CaptureSum &sum) {
+    MLIRContext *context = op.getContext();
+    parameters.add(RoleAttr::get(context, Role::GradCapture, sum.capture),
+                   floatsOf(context, 1));
   }
   /// Where the tiles on `visited` are not one run.
   void addLists(Axis visited) {
@@ -102,7 +123,9 @@ public:
     return body;
   }
 
-  Value memory(Role role) { return parameterOf(kernel, role); }
+  Value memory(Role role, int64_t number = 0) {
+    return parameterOf(kernel, role, number);
+  }
   std::optional<TileListOperands> lists() {
     if (!memory(Role::ListOrder))
       return std::nullopt;
@@ -126,6 +149,7 @@ private:
 static void convert(AttentionOp op, bool roundProbabilities,
                     bool stridedCaptures) {
   KernelBuilder kernel(op, stridedCaptures);
+  kernel.remarkOnMask();
   kernel.addStrided(Role::Query, op.getQuery());
   kernel.addStrided(Role::Key, op.getKey());
   kernel.addStrided(Role::Value, op.getValue());
@@ -148,47 +172,151 @@ static void convert(AttentionOp op, bool roundProbabilities,
   kernel.func.erase();
 }
 
-/// The kernel of the gradients that owns tiles of `own`.
-static void convertGradients(AttentionBackwardOp op, Axis own,
-                             bool stridedCaptures) {
-  bool ownsQueries = own == Axis::Query;
-  KernelBuilder kernel(op, stridedCaptures);
-  kernel.addStrided(Role::Query, op.getQuery());
-  kernel.addStrided(Role::Key, op.getKey());
-  kernel.addStrided(Role::Value, op.getValue());
-  kernel.addCaptures();
-  kernel.addContiguous(Role::Lse, op.getLse());
-  kernel.addStrided(Role::GradOut, op.getGradOut());
-  kernel.addContiguous(Role::Delta, op.getLse());
-  if (ownsQueries) {
-    kernel.addStrided(Role::Out, op.getOut());
-    if (op.getGradLse())
-      kernel.addContiguous(Role::GradLse, op.getGradLse());
-    kernel.addStrided(Role::GradQuery, op.getQuery());
-  } else {
-    kernel.addStrided(Role::GradKey, op.getKey());
-    kernel.addStrided(Role::GradValue, op.getValue());
+namespace {
+/// The kernels that a function of gradients becomes.
+class GradientKernels {
+public:
+  GradientKernels(AttentionBackwardOp op, bool stridedCaptures)
+      : op(op), name(cast<func::FuncOp>(op->getParentOp()).getName()),
+        stridedCaptures(stridedCaptures), sums(captureSumsOf(op)) {}
+
+  void build() {
+    Kernel(op, stridedCaptures).remarkOnMask();
+    remarkOnCaptures();
+    buildForOwn(Axis::Query);
+    buildForOwn(Axis::Key);
+    for (auto [number, sum] : llvm::enumerate(sums)) {
+      if (!sum.rows)
+        buildPairs(sum, number);
+      buildSum(sum, number);
+    }
   }
-  kernel.addLists(ownsQueries ? Axis::Key : Axis::Query);
-  ImplicitLocOpBuilder body = kernel.create(
-      kernel.func.getName() + (ownsQueries ? "_grad_query" : "_grad_key"));
-  BackwardOperands operands{kernel.logic,
-                            kernel.memory(Role::Query),
-                            kernel.memory(Role::Key),
-                            kernel.memory(Role::Value),
-                            kernel.memory(Role::GradOut),
-                            kernel.memory(Role::Lse),
-                            kernel.memory(Role::Delta),
-                            kernel.captured,
-                            kernel.memory(Role::Out),
-                            kernel.memory(Role::GradLse),
-                            kernel.memory(Role::GradQuery),
-                            kernel.memory(Role::GradKey),
-                            kernel.memory(Role::GradValue),
-                            kernel.lists()};
-  buildFlashBackward(body, op, operands, own);
-  func::ReturnOp::create(body);
-}
+
+private:
+  using Kernel = KernelBuilder<AttentionBackwardOp>;
+
+  /// What all kernels that visit pairs read.
+  void addInputs(Kernel &kernel) {
+    kernel.addStrided(Role::Query, op.getQuery());
+    kernel.addStrided(Role::Key, op.getKey());
+    kernel.addStrided(Role::Value, op.getValue());
+    kernel.addCaptures();
+    kernel.addContiguous(Role::Lse, op.getLse());
+    kernel.addStrided(Role::GradOut, op.getGradOut());
+    kernel.addContiguous(Role::Delta, op.getLse());
+  }
+
+  BackwardOperands operandsOf(Kernel &kernel) {
+    return {kernel.logic,
+            kernel.memory(Role::Query),
+            kernel.memory(Role::Key),
+            kernel.memory(Role::Value),
+            kernel.memory(Role::GradOut),
+            kernel.memory(Role::Lse),
+            kernel.memory(Role::Delta),
+            kernel.captured,
+            kernel.memory(Role::Out),
+            kernel.memory(Role::GradLse),
+            kernel.memory(Role::GradQuery),
+            kernel.memory(Role::GradKey),
+            kernel.memory(Role::GradValue),
+            kernel.lists(),
+            /*sums=*/{},
+            /*sumMemory=*/{}};
+  }
+
+  /// The kernel that owns tiles of `own`.
+  void buildForOwn(Axis own) {
+    bool ownsQueries = own == Axis::Query;
+    Kernel kernel(op, stridedCaptures);
+    addInputs(kernel);
+    if (ownsQueries) {
+      kernel.addStrided(Role::Out, op.getOut());
+      if (op.getGradLse())
+        kernel.addContiguous(Role::GradLse, op.getGradLse());
+      kernel.addStrided(Role::GradQuery, op.getQuery());
+    } else {
+      kernel.addStrided(Role::GradKey, op.getKey());
+      kernel.addStrided(Role::GradValue, op.getValue());
+    }
+    for (auto [number, sum] : llvm::enumerate(sums))
+      if (sum.rows == own)
+        kernel.addSumMemory(sum, number);
+    kernel.addLists(ownsQueries ? Axis::Key : Axis::Query);
+    ImplicitLocOpBuilder body =
+        kernel.create(name + (ownsQueries ? "_grad_query" : "_grad_key"));
+    BackwardOperands operands = operandsOf(kernel);
+    for (auto [number, sum] : llvm::enumerate(sums)) {
+      if (sum.rows != own)
+        continue;
+      operands.sums.push_back(&sum);
+      operands.sumMemory.push_back(kernel.memory(Role::Workspace, number));
+    }
+    buildFlashBackward(body, op, operands, own);
+    func::ReturnOp::create(body);
+  }
+
+  void buildPairs(const CaptureSum &sum, int64_t number) {
+    Kernel kernel(op, stridedCaptures);
+    addInputs(kernel);
+    kernel.addSumMemory(sum, number);
+    kernel.addLists(Axis::Key);
+    ImplicitLocOpBuilder body =
+        kernel.create(name + gradPairsSuffix + Twine(number));
+    BackwardOperands operands = operandsOf(kernel);
+    operands.sums.push_back(&sum);
+    operands.sumMemory.push_back(kernel.memory(Role::Workspace, number));
+    buildCapturePairs(body, op, operands);
+    func::ReturnOp::create(body);
+  }
+
+  void buildSum(const CaptureSum &sum, int64_t number) {
+    Kernel kernel(op, stridedCaptures);
+    kernel.addCaptures();
+    kernel.addSumMemory(sum, number);
+    kernel.addGradCapture(sum);
+    ImplicitLocOpBuilder body =
+        kernel.create(name + gradSumSuffix + Twine(number));
+    buildCaptureSum(body, op, sum, kernel.captured,
+                    kernel.memory(Role::Workspace, number),
+                    kernel.memory(Role::GradCapture, sum.capture));
+    func::ReturnOp::create(body);
+  }
+
+  bool hasPart(int64_t capture) {
+    ModOp mod = op.lookupMod();
+    return mod.hasAdjoint() &&
+           llvm::any_of(
+               mod.getAdjoint().getOps<AccumulateOp>(), [&](AccumulateOp part) {
+                 return cast<BlockArgument>(part.getTable()).getArgNumber() ==
+                        capture;
+               });
+  }
+
+  void remarkOnCaptures() {
+    for (int64_t capture : op.getWrt()) {
+      auto name = cast<StringAttr>(op.lookupMod().getCaptureNames()[capture]);
+      auto isOf = [&](const CaptureSum &sum) { return sum.capture == capture; };
+      if (llvm::any_of(sums, [&](const CaptureSum &sum) {
+            return isOf(sum) && !sum.rows;
+          }))
+        op.emitRemark() << "the gradient of " << name
+                        << " takes a pass over all pairs of its own: where "
+                           "they add to it depends on both query and key";
+      else if (llvm::none_of(sums, isOf))
+        op.emitRemark() << "the gradient of " << name << " is zero: it "
+                        << (hasPart(capture)
+                                ? "only adds to all scores of a query alike"
+                                : "has no part in the scores");
+    }
+  }
+
+  AttentionBackwardOp op;
+  StringRef name;
+  bool stridedCaptures;
+  SmallVector<CaptureSum> sums;
+};
+} // namespace
 
 static LogicalResult checkGradients(AttentionBackwardOp op) {
   if (failed(checkKernelFunction(op)))
@@ -198,9 +326,6 @@ static LogicalResult checkGradients(AttentionBackwardOp op) {
     return op.emitOpError() << "expects '@" << mod.getSymName()
                             << "' to have an adjoint program: run "
                                "attn-differentiate";
-  if (!op.getWrt().empty())
-    return op.emitOpError() << "expects no 'wrt': no kernel computes gradients "
-                               "of captures yet";
   return success();
 }
 
@@ -224,8 +349,7 @@ struct AttnToFlash : mlir::attn::impl::AttnToFlashPassBase<AttnToFlash> {
       convert(op, roundProbabilities, stridedCaptures);
     for (AttentionBackwardOp op : gradients) {
       auto func = cast<func::FuncOp>(op->getParentOp());
-      for (Axis own : {Axis::Query, Axis::Key})
-        convertGradients(op, own, stridedCaptures);
+      GradientKernels(op, stridedCaptures).build();
       func.erase();
     }
     // Their programs live on in the kernels.

@@ -3,6 +3,7 @@
 
 #include "ModOnTiles.h"
 
+#include "attn/Analysis/ProgramDependence.h"
 #include "attn/Dialect/Attn/IR/Captures.h"
 #include "attn/Dialect/Tile/IR/TileDialect.h"
 
@@ -29,22 +30,7 @@ public:
         valueDim(llvm::alignTo(op.getValueDim(), 16)) {}
 
   void build() {
-    auto dim = [&](Value memory, int64_t i) -> Value {
-      return memref::DimOp::create(b, memory, i);
-    };
-    Value batch = dim(operands.query, 0), heads = dim(operands.query, 1);
-    Value keyHeads = dim(operands.key, 1);
-    headsPerKeyHead = arith::DivUIOp::create(
-        b, heads, arith::MaxUIOp::create(b, keyHeads, index(1)));
-    TiledAxis queries{
-        Axis::Query, op.getSchedule()->getQ(), dim(operands.query, 2), {}};
-    TiledAxis keys{
-        Axis::Key, op.getSchedule()->getKv(), dim(operands.key, 2), {}};
-    for (TiledAxis *axis : {&queries, &keys})
-      axis->last = arith::SubIOp::create(b, axis->length, index(1));
-    own = ownsQueries() ? queries : keys;
-    visited = ownsQueries() ? keys : queries;
-    tiles = arith::CeilDivSIOp::create(b, own.length, index(own.tile));
+    findSizes();
     auto forall = scf::ForallOp::create(
         b,
         getAsOpFoldResult(
@@ -60,7 +46,61 @@ public:
       buildKeyTask(ids[1], ids[2]);
   }
 
+  /// A task for each slot and each value of the owned positions.
+  void buildPairs() {
+    findSizes();
+    Value slots = memref::DimOp::create(b, operands.sumMemory[0], 0);
+    const unsigned positions[] = {BatchPosition, HeadPosition, QueryPosition};
+    SmallVector<Value> sizes{batch, heads, tiles}, tasks{slots};
+    // What a task goes over, and how many of it there are.
+    Value units = index(1);
+    for (auto [size, position] : llvm::zip(sizes, positions)) {
+      bool isOwned = operands.sums[0]->owned & position;
+      tasks.push_back(isOwned ? size : index(1));
+      if (!isOwned)
+        units = arith::MulIOp::create(b, units, size);
+    }
+    auto forall = scf::ForallOp::create(b, getAsOpFoldResult(tasks),
+                                        ValueRange{}, std::nullopt);
+    OpBuilder::InsertionGuard guard(b);
+    b.setInsertionPoint(forall.getTerminator());
+    auto ids = forall.getInductionVars();
+    auto loop = scf::ForOp::create(b, ids[0], units, slots);
+    b.setInsertionPointToStart(loop.getBody());
+    Value unit = loop.getInductionVar();
+    SmallVector<Value> at;
+    for (auto [i, size] : llvm::enumerate(sizes)) {
+      if (operands.sums[0]->owned & positions[i]) {
+        at.push_back(ids[i + 1]);
+        continue;
+      }
+      at.push_back(arith::RemUIOp::create(b, unit, size));
+      unit = arith::DivUIOp::create(b, unit, size);
+    }
+    batchId = at[0];
+    addPairs(at[1], at[2], /*slot=*/ids[0]);
+  }
+
 private:
+  void findSizes() {
+    auto dim = [&](Value memory, int64_t i) -> Value {
+      return memref::DimOp::create(b, memory, i);
+    };
+    batch = dim(operands.query, 0), heads = dim(operands.query, 1);
+    keyHeads = dim(operands.key, 1);
+    headsPerKeyHead = arith::DivUIOp::create(
+        b, heads, arith::MaxUIOp::create(b, keyHeads, index(1)));
+    TiledAxis queries{
+        Axis::Query, op.getSchedule()->getQ(), dim(operands.query, 2), {}};
+    TiledAxis keys{
+        Axis::Key, op.getSchedule()->getKv(), dim(operands.key, 2), {}};
+    for (TiledAxis *axis : {&queries, &keys})
+      axis->last = arith::SubIOp::create(b, axis->length, index(1));
+    own = ownsQueries() ? queries : keys;
+    visited = ownsQueries() ? keys : queries;
+    tiles = arith::CeilDivSIOp::create(b, own.length, index(own.tile));
+  }
+
   bool ownsQueries() const { return owned == Axis::Query; }
 
   /// Statistics of queries: vectors along the rows or the columns of a tile.
@@ -72,9 +112,9 @@ private:
     Value tile, first;
     Value partial; ///< i1: some pairs are left out
   };
-  /// What the pairs of a visit give: p and ds.
+  /// What the pairs of a visit give: q k; t, -inf where left out; p; g.
   struct Pairs {
-    Value weights, gradients;
+    Value products, scores, weights, gradients;
   };
   /// Scores are own * visited^T, the gradients of weights ownValues *
   /// visitedValues^T.
@@ -92,9 +132,10 @@ private:
     Value gradOut = load(operands.gradOut, head, first, own, valueDim);
     Statistics rows{lseOf(head, first, own.tile),
                     makeDelta(head, first, gradOut)};
-    Value sum = splat({own.tile, headDim}, 0);
+    SmallVector<Value> start{splat({own.tile, headDim}, 0)};
+    startCaptureSums(start);
     SmallVector<Value> sums = forEachVisit(
-        *visits, sum,
+        *visits, start,
         [&](const Visit &visit, ValueRange sums) -> SmallVector<Value> {
           Value key =
               load(operands.key, keyHead, visit.first, visited, headDim);
@@ -102,9 +143,13 @@ private:
               load(operands.value, keyHead, visit.first, visited, valueDim);
           Pairs pairs =
               evaluate(mod, visit, {query, key, gradOut, value}, rows);
-          return {addWeighted(pairs.gradients, key, sums[0], visit.partial)};
+          SmallVector<Value> next{addWeighted(ofScores(mod, pairs, visit), key,
+                                              sums[0], visit.partial)};
+          addCaptureSums(mod, pairs, visit, sums.drop_front(), next);
+          return next;
         });
     store(sums[0], op.getScaleValue(), operands.gradQuery, head, first);
+    storeCaptureSums(ArrayRef(sums).drop_front(), head, first);
   }
 
   /// delta of the task's queries, for this kernel and the next.
@@ -153,8 +198,10 @@ private:
                              Value value, ValueRange sums) {
     std::unique_ptr<Visits> visits = this->visits(head, tile);
     ModOnTiles mod = modAt(head, first);
-    return forEachVisit(
-        *visits, sums,
+    SmallVector<Value> start(sums);
+    startCaptureSums(start);
+    SmallVector<Value> results = forEachVisit(
+        *visits, start,
         [&](const Visit &visit, ValueRange sums) -> SmallVector<Value> {
           Value query =
               load(operands.query, head, visit.first, visited, headDim);
@@ -165,8 +212,65 @@ private:
               loadRows(operands.delta, head, visit.first, visited.tile)};
           Pairs pairs =
               evaluate(mod, visit, {key, query, value, gradOut}, columns);
-          return {addWeighted(pairs.gradients, query, sums[0], visit.partial),
-                  addWeighted(pairs.weights, gradOut, sums[1], visit.partial)};
+          SmallVector<Value> next{
+              addWeighted(ofScores(mod, pairs, visit), query, sums[0],
+                          visit.partial),
+              addWeighted(pairs.weights, gradOut, sums[1], visit.partial)};
+          addCaptureSums(mod, pairs, visit, sums.drop_front(2), next);
+          return next;
+        });
+    storeCaptureSums(ArrayRef(results).drop_front(2), head, first);
+    results.truncate(2);
+    return results;
+  }
+
+  //===--- gradients of captures ------------------------------------------===//
+  /// Appends what the rows of sums start with.
+  void startCaptureSums(SmallVectorImpl<Value> &values) {
+    values.append(operands.sums.size(), splat({own.tile}, 0));
+  }
+
+  /// Appends `sums` with what a visit adds to them.
+  void addCaptureSums(ModOnTiles &mod, const Pairs &pairs, const Visit &visit,
+                      ValueRange sums, SmallVectorImpl<Value> &next) {
+    for (auto [sum, before] : llvm::zip_equal(operands.sums, sums))
+      next.push_back(reduceRows<arith::AddFOp>(
+          mod.additions(sum->parts, pairs.products, pairs.gradients,
+                        pairs.scores, visit.first),
+          before));
+  }
+
+  void storeCaptureSums(ValueRange sums, Value head, Value first) {
+    for (auto [sum, memory] : llvm::zip_equal(sums, operands.sumMemory))
+      tile::StoreOp::create(b, sum, memory, ValueRange{batchId, head, first});
+  }
+
+  /// All pairs of a query tile, each to its element in the slot.
+  void addPairs(Value head, Value tile, Value slot) {
+    Value keyHead = arith::DivUIOp::create(b, head, headsPerKeyHead);
+    std::unique_ptr<Visits> visits = this->visits(head, tile);
+    Value first = visits->firstRow;
+    ModOnTiles mod = modAt(head, first);
+    Value query = load(operands.query, head, first, own, headDim);
+    Value gradOut = load(operands.gradOut, head, first, own, valueDim);
+    Statistics rows{lseOf(head, first, own.tile),
+                    loadRows(operands.delta, head, first, own.tile)};
+    forEachVisit(
+        *visits, {}, [&](const Visit &visit, ValueRange) -> SmallVector<Value> {
+          Value key =
+              load(operands.key, keyHead, visit.first, visited, headDim);
+          Value value =
+              load(operands.value, keyHead, visit.first, visited, valueDim);
+          Pairs pairs =
+              evaluate(mod, visit, {query, key, gradOut, value}, rows);
+          for (AccumulateOp part : operands.sums[0]->parts)
+            tile::ScatterAddOp::create(
+                b,
+                mod.additionsInside(part, pairs.products, pairs.gradients,
+                                    pairs.scores, visit.first),
+                mod.places(part, pairs.products, visit.first),
+                operands.sumMemory[0], slot);
+          return {};
         });
   }
 
@@ -198,7 +302,13 @@ private:
           return arith::SelectOp::create(
               b, none, f32(0), arith::MulFOp::create(b, in[1], difference));
         });
-    return {weights, mod.adjoint(products, gradients, scores, visit.first)};
+    return {products, scores, weights, gradients};
+  }
+
+  /// ds
+  Value ofScores(ModOnTiles &mod, const Pairs &pairs, const Visit &visit) {
+    return mod.adjoint(pairs.products, pairs.gradients, pairs.scores,
+                       visit.first);
   }
 
   /// Elementwise on tiles, with a statistic of each element's query.
@@ -308,6 +418,7 @@ private:
   Axis owned;
   int64_t headDim, valueDim;
   TiledAxis own, visited;
+  Value batch, heads, keyHeads; ///< index
   Value headsPerKeyHead, tiles; ///< index; tiles that are owned
   Value batchId;                ///< of the task
 };
@@ -319,4 +430,10 @@ void mlir::attn::buildFlashBackward(ImplicitLocOpBuilder &builder,
                                     const BackwardOperands &operands,
                                     Axis own) {
   FlashBackward(builder, op, operands, own).build();
+}
+
+void mlir::attn::buildCapturePairs(ImplicitLocOpBuilder &builder,
+                                   AttentionBackwardOp op,
+                                   const BackwardOperands &operands) {
+  FlashBackward(builder, op, operands, Axis::Query).buildPairs();
 }

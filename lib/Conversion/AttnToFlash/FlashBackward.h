@@ -18,6 +18,7 @@
 
 #include "Visits.h"
 
+#include "attn/Conversion/CaptureSums.h"
 #include "attn/Dialect/Attn/IR/AttnDialect.h"
 
 namespace mlir::attn {
@@ -34,6 +35,9 @@ struct BackwardOperands {
   Value gradKey, gradValue;
   /// For a mask whose visited tiles are not one run.
   std::optional<TileListOperands> lists;
+  /// Gradients of captures that this kernel sums, and their workspaces.
+  SmallVector<const CaptureSum *> sums;
+  SmallVector<Value> sumMemory;
 };
 
 /// Emits everything but the return at the builder's insertion point, for the
@@ -41,6 +45,12 @@ struct BackwardOperands {
 /// alone.
 void buildFlashBackward(ImplicitLocOpBuilder &builder, AttentionBackwardOp op,
                         const BackwardOperands &operands, Axis own);
+
+/// The same for the kernel that goes over all pairs for its only sum, one
+/// without rows. A task goes over what is not owned of its slot, one query tile
+/// after another; slots that are left over are not written.
+void buildCapturePairs(ImplicitLocOpBuilder &builder, AttentionBackwardOp op,
+                       const BackwardOperands &operands);
 
 } // namespace mlir::attn
 
