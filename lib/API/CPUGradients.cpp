@@ -1,4 +1,4 @@
-// Gradients on the CPU: two kernels, one after the other, tasks on all cores.
+// Gradients on the CPU: kernels one after the other, tasks on all cores.
 #include "CPUCode.h"
 #include "CaptureViews.h"
 #include "GradientImpl.h"
@@ -11,9 +11,17 @@
 using namespace attn;
 
 namespace {
+/// Of one sum for captures.
+struct SumCode {
+  std::optional<TaskFunction> pairs;
+  TaskFunction sum;
+};
+
 struct Code {
   std::shared_ptr<const Jit> jit; ///< that owns the kernels
   TaskFunction ofQueries, ofKeys;
+  std::vector<SumCode> ofSums;
+  std::vector<CaptureSumPlan> sums;
   std::string schedule;
   int64_t queryTile, keyTile;
 };
@@ -22,6 +30,7 @@ struct CPUGradients : public GradientKernel::Impl {
   explicit CPUGradients(const Mod &mod) : mod(mod) {}
 
   Result<void> run(const GradientArguments &arguments,
+                   const CaptureWorkspace &workspace,
                    Bindings &bindings) const override;
   Result<const Code *> codeFor(bool stridedCaptures) const;
 
@@ -34,24 +43,41 @@ struct CPUGradients : public GradientKernel::Impl {
 
 /// The caller holds the mod's mutex.
 static Result<Code> compileCode(const Mod &mod, const KernelSpec &spec,
+                                const std::vector<int64_t> &wrt,
                                 bool stridedCaptures) {
-  ATTN_TRY_ASSIGN(KernelModule kernel, buildGradientModule(mod, spec, "cpu"));
+  ATTN_TRY_ASSIGN(KernelModule kernel,
+                  buildGradientModule(mod, spec, wrt, "cpu"));
   ATTN_TRY(lowerForHost(mod, *kernel.module, stridedCaptures));
-  std::string queries = KernelModule::gradQueryFunction,
-              keys = KernelModule::gradKeyFunction;
-  ATTN_TRY_ASSIGN(auto jit,
-                  Jit::compile(*kernel.module, {queries, queries + "_tasks",
-                                                keys, keys + "_tasks"}));
-  auto entry = [&](const std::string &name, size_t first) {
-    return TaskFunction{signatureIn(*kernel.module, name), jit->function(first),
-                        jit->function(first + 1)};
+  std::vector<std::string> functions{KernelModule::gradQueryFunction,
+                                     KernelModule::gradKeyFunction};
+  for (size_t i = 0; i < kernel.sums.size(); ++i) {
+    if (kernel.sums[i].of == CaptureSumPlan::Of::Pairs)
+      functions.push_back(KernelModule::gradPairsFunction(i));
+    functions.push_back(KernelModule::gradSumFunction(i));
+  }
+  std::vector<std::string> names;
+  for (const std::string &function : functions) {
+    names.push_back(function);
+    names.push_back(function + "_tasks");
+  }
+  ATTN_TRY_ASSIGN(auto jit, Jit::compile(*kernel.module, names));
+  size_t next = 0;
+  auto entry = [&] {
+    size_t i = next++;
+    return TaskFunction{signatureIn(*kernel.module, functions[i]),
+                        jit->function(2 * i), jit->function(2 * i + 1)};
   };
-  return Code{jit,
-              entry(queries, 0),
-              entry(keys, 2),
-              kernel.schedule,
-              kernel.queryTile,
-              kernel.keyTile};
+  TaskFunction ofQueries = entry(), ofKeys = entry();
+  std::vector<SumCode> ofSums;
+  for (const CaptureSumPlan &plan : kernel.sums) {
+    SumCode code;
+    if (plan.of == CaptureSumPlan::Of::Pairs)
+      code.pairs = entry();
+    code.sum = entry();
+    ofSums.push_back(code);
+  }
+  return Code{jit,         ofQueries,       ofKeys,           ofSums,
+              kernel.sums, kernel.schedule, kernel.queryTile, kernel.keyTile};
 }
 
 Result<const Code *> CPUGradients::codeFor(bool stridedCaptures) const {
@@ -59,12 +85,13 @@ Result<const Code *> CPUGradients::codeFor(bool stridedCaptures) const {
   std::optional<Code> &code = codes[stridedCaptures];
   if (!code) {
     std::lock_guard<std::mutex> modLock(mod.impl().mutex);
-    ATTN_TRY_ASSIGN(code, compileCode(mod, spec, stridedCaptures));
+    ATTN_TRY_ASSIGN(code, compileCode(mod, spec, wrt, stridedCaptures));
   }
   return &*code;
 }
 
 Result<void> CPUGradients::run(const GradientArguments &a,
+                               const CaptureWorkspace &workspace,
                                Bindings &bindings) const {
   bool strided = spec.stridedCaptures || !haveUnitStrides(a.captures);
   ATTN_TRY_ASSIGN(const Code *code, codeFor(strided));
@@ -80,16 +107,33 @@ Result<void> CPUGradients::run(const GradientArguments &a,
   ATTN_TRY(runTasks(code->ofQueries, bindings));
   if (finder)
     transposed.impl().arguments.bind(bindings);
-  return runTasks(code->ofKeys, bindings);
+  ATTN_TRY(runTasks(code->ofKeys, bindings));
+  if (finder)
+    lists.impl().arguments.bind(bindings);
+  for (size_t i = 0; i < code->ofSums.size(); ++i) {
+    const SumCode &sum = code->ofSums[i];
+    if (sum.pairs) {
+      ATTN_TRY(runTasks(*sum.pairs, bindings));
+    }
+    // One slot is the gradient itself.
+    if (!workspace.isDirect(i)) {
+      ATTN_TRY(runTasks(sum.sum, bindings));
+    }
+  }
+  return {};
 }
 
-GradientImpl attn::createCPUGradients(const Mod &mod, const KernelSpec &spec) {
+GradientImpl attn::createCPUGradients(const Mod &mod, const KernelSpec &spec,
+                                      const std::vector<int64_t> &wrt) {
   auto impl = std::make_shared<CPUGradients>(mod);
   impl->spec = spec;
+  impl->wrt = wrt;
   std::unique_lock<std::mutex> lock(mod.impl().mutex);
-  ATTN_TRY_ASSIGN(Code code, compileCode(mod, spec, spec.stridedCaptures));
+  ATTN_TRY_ASSIGN(Code code, compileCode(mod, spec, wrt, spec.stridedCaptures));
   lock.unlock();
   impl->schedule = code.schedule;
+  impl->sums = code.sums;
+  impl->queryTile = code.queryTile;
   if (takes(code.ofQueries.signature, Role::ListOrder) ||
       takes(code.ofKeys.signature, Role::ListOrder)) {
     ATTN_TRY_ASSIGN(

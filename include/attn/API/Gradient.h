@@ -19,14 +19,18 @@ struct GradientArguments {
   const float *gradLse = nullptr; ///< of kernels with KernelSpec::lse
   // What is written: shapes of query, key and value.
   TensorView gradQuery, gradKey, gradValue;
+  /// For each capture that compile() was given: f32 of the capture's shape,
+  /// contiguous; one number for a scalar.
+  std::vector<float *> gradCaptures = {};
   /// GradientKernel::workspaceBytes() of memory, aligned to 16 bytes, which
   /// nothing else uses meanwhile; null: the kernel's own.
   void *workspace = nullptr;
 };
 
-/// Two compiled kernels: one for the gradient of queries, one for those of keys
-/// and values, of which no two tasks write the same memory. So the results have
-/// the same bits on every run. Gradients of captured values are not computed.
+/// Compiled kernels: one for the gradient of queries, one for those of keys and
+/// values, and others for what these leave to do for captured values. No two
+/// tasks write the same memory, so the results have the same bits on every run,
+/// however many threads there are.
 /// Weights are exp(score - LSE), in f32: where all scores of a row are far from
 /// zero (a bias of -1e9), so that the LSE cannot hold the logarithm of how many
 /// there are, they are not right.
@@ -34,18 +38,25 @@ struct GradientArguments {
 class GradientKernel {
 public:
   /// Of the attention that AttentionKernel::compile() makes of the same `spec`;
-  /// its `lse` says that a gradient of the LSE is given. Errors: a target other
-  /// than the CPU, for which there are no such kernels yet; those of
-  /// AttentionKernel::compile(); an operation of the score program without a
-  /// derivative, with its line.
-  static Result<GradientKernel> compile(const Mod &, const KernelSpec &);
+  /// its `lse` says that a gradient of the LSE is given. `wrt`: the names of
+  /// captured floats whose gradients are asked for. One that has no part in the
+  /// scores has a gradient of zeros. Errors: a target other than the CPU, for
+  /// which there are no such kernels yet; those of AttentionKernel::compile();
+  /// an operation of the score program without a derivative, with its line; a
+  /// name in `wrt` that no capture of floats has, or that is there twice.
+  static Result<GradientKernel>
+  compile(const Mod &, const KernelSpec &,
+          const std::vector<std::string> &wrt = {});
 
   /// Rows without keys and keys that no query sees get zeros. Errors: shapes,
-  /// types or strides which this kernel does not take.
+  /// types or strides which this kernel does not take; another number of
+  /// gradients of captures.
   Result<void> run(const GradientArguments &) const;
 
-  /// Of `sizes` batch, heads and queries count.
-  int64_t workspaceBytes(const ProblemSizes &sizes) const;
+  /// Of `sizes` batch, heads and queries count; where gradients of captures are
+  /// computed keys too, and the sizes of `captures`.
+  int64_t workspaceBytes(const ProblemSizes &sizes,
+                         const std::vector<CaptureView> &captures = {}) const;
 
   double compileSeconds() const; ///< MLIR to loaded kernels
   const std::string &schedule() const;
