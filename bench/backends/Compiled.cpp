@@ -57,6 +57,10 @@ public:
                  : std::optional(Refusal{Refusal::Failed, ready.error()});
   }
 
+  bool hasCaptureGradients() const override {
+    return device.target() == Target::CPU;
+  }
+
   Result<void> run(Pass pass) override {
     if (pass == Pass::Backward)
       return gradientKernel->run(gradients);
@@ -105,8 +109,11 @@ private:
     }
     auto backward = gradientKernels.find(key);
     if (backward == gradientKernels.end()) {
+      std::vector<std::string> wrt;
+      for (const CaptureGradient &capture : wanted.captures)
+        wrt.push_back(capture.name);
       ATTN_TRY_ASSIGN(GradientKernel made,
-                      GradientKernel::compile(*problem->mod, spec()));
+                      GradientKernel::compile(*problem->mod, spec(), wrt));
       backward = gradientKernels.emplace(key, std::move(made)).first;
     }
     int64_t rows = s.batch * s.heads * s.queries;
@@ -123,6 +130,8 @@ private:
     gradients.captures = problem->captures;
     gradients.gradOut = wanted.out, gradients.gradQuery = wanted.query;
     gradients.gradKey = wanted.key, gradients.gradValue = wanted.value;
+    for (const CaptureGradient &capture : wanted.captures)
+      gradients.gradCaptures.push_back(capture.data);
     gradientKernel = &backward->second;
     return forward->second.run(
         gradients.query, gradients.key, gradients.value, problem->captures,

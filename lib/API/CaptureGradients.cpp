@@ -63,8 +63,8 @@ static int64_t slotsOf(const CaptureSumPlan &plan, const ProblemSizes &sizes,
   if (!plan.ownsQuery)
     units *= (sizes.queries + queryTile - 1) / queryTile;
   int64_t bytes = std::max<int64_t>(elements, 1) * int64_t(sizeof(float));
-  return std::max<int64_t>(
-      1, std::min({units, maxSlots, maxSlotBytes / bytes}));
+  return std::max<int64_t>(1,
+                           std::min({units, maxSlots, maxSlotBytes / bytes}));
 }
 
 CaptureWorkspace::CaptureWorkspace(const std::vector<CaptureSumPlan> &plans,

@@ -67,21 +67,31 @@ private:
   std::shared_ptr<const Impl> pimpl;
 };
 
+/// What pairs have added to the gradient of a captured value, element by
+/// element.
+struct CaptureAdditions {
+  std::vector<double> sums, magnitudes; ///< and of the absolute values
+  std::vector<double> counts;           ///< how many were not zero
+};
+
 /// The derivative of a mod's score program on materialised scores: the middle
 /// step of unfused gradients, used by references. On the CPU.
 class ScoreGradient {
 public:
-  /// Errors: an operation of the score program without a derivative, with its
-  /// line.
-  static Result<ScoreGradient> compile(const Mod &);
+  /// `wrt`: as GradientKernel::compile(). Errors: an operation of the score
+  /// program without a derivative, with its line; names that are none.
+  static Result<ScoreGradient>
+  compile(const Mod &, const std::vector<std::string> &wrt = {});
 
   /// scores, gradients: contiguous [count][queries][keys], as for
   /// SoftmaxKernel. `gradients`: of the score program's results; overwritten by
-  /// those of its argument, scale * score. What the mask drops has one too.
+  /// those of its argument, scale * score. What the mask drops has one too,
+  /// unless its gradient is zero. `additions`: of each in `wrt`, added to;
+  /// empty ones are zero.
   Result<void> run(const double *scores, double *gradients, int64_t first,
                    int64_t count, int64_t heads, int64_t queries, int64_t keys,
-                   double scale,
-                   const std::vector<CaptureView> &captures) const;
+                   double scale, const std::vector<CaptureView> &captures,
+                   std::vector<CaptureAdditions> *additions = nullptr) const;
 
   struct Impl;
 

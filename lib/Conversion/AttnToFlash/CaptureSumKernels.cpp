@@ -15,8 +15,7 @@ using namespace mlir::attn;
 Value mlir::attn::placeOf(TileBuilder &t, AccumulateOp part, ValueRange indices,
                           ValueRange captures) {
   ImplicitLocOpBuilder &b = t.b;
-  Value table =
-      captures[cast<BlockArgument>(part.getTable()).getArgNumber()];
+  Value table = captures[cast<BlockArgument>(part.getTable()).getArgNumber()];
   Value place = t.index(0);
   for (auto [i, index] : llvm::enumerate(indices)) {
     Value size = memref::DimOp::create(b, table, i);
@@ -51,10 +50,10 @@ public:
     };
     Value length = dim(2);
     lastRow = toI32(arith::SubIOp::create(b, length, index(1)));
-    unsigned rowPosition = sum.rows == Axis::Query ? QueryPosition : KeyPosition;
+    unsigned rowPosition =
+        sum.rows == Axis::Query ? QueryPosition : KeyPosition;
     SmallVector<Value> sizes{
-        dim(0), dim(1),
-        arith::CeilDivSIOp::create(b, length, index(rowTile))};
+        dim(0), dim(1), arith::CeilDivSIOp::create(b, length, index(rowTile))};
     const unsigned positions[] = {BatchPosition, HeadPosition, rowPosition};
     SmallVector<Value> owned, ids;
     for (auto [size, position] : llvm::zip(sizes, positions))
@@ -69,8 +68,7 @@ public:
         b.setInsertionPointToStart(loop.getBody());
         ids.push_back(loop.getInductionVar());
       }
-      addRows(ids[0], ids[1],
-              arith::MulIOp::create(b, ids[2], index(rowTile)));
+      addRows(ids[0], ids[1], arith::MulIOp::create(b, ids[2], index(rowTile)));
     });
   }
 
@@ -85,11 +83,11 @@ public:
           b, index(0), slots, index(1), load(gradient, first, elementTile),
           [&](OpBuilder &, Location, Value slot, ValueRange before) {
             Value added = load(workspace, {slot, first}, elementTile);
-            Value after = elementwise(
-                {before[0], added}, added.getType(),
-                [&](ValueRange in) -> Value {
-                  return arith::AddFOp::create(b, in[0], in[1]);
-                });
+            Value after =
+                elementwise({before[0], added}, added.getType(),
+                            [&](ValueRange in) -> Value {
+                              return arith::AddFOp::create(b, in[0], in[1]);
+                            });
             scf::YieldOp::create(b, after);
           });
       tile::StoreOp::create(b, loop.getResult(0), gradient, first);
@@ -129,12 +127,12 @@ private:
     if (sum.rows == Axis::Key)
       std::swap(arguments[4], arguments[5]);
     Value place;
-    inlineProgram(b, adjoint, captures, arguments, loadFromMemory,
-                  [&](OpBuilder &, AccumulateOp part, ValueRange indices,
-                      Value) {
-                    if (part == sum.parts[0])
-                      place = placeOf(*this, part, indices, captures);
-                  });
+    inlineProgram(
+        b, adjoint, captures, arguments, loadFromMemory,
+        [&](OpBuilder &, AccumulateOp part, ValueRange indices, Value) {
+          if (part == sum.parts[0])
+            place = placeOf(*this, part, indices, captures);
+        });
     return place;
   }
 

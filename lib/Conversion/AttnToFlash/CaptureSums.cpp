@@ -66,8 +66,7 @@ private:
 
   /// A new result: `value` from its side, zero from the other.
   unsigned addResult(Value value, bool isThen) {
-    Value zero =
-        arith::ConstantOp::create(b, b.getZeroAttr(value.getType()));
+    Value zero = arith::ConstantOp::create(b, b.getZeroAttr(value.getType()));
     yields[0].push_back(isThen ? value : zero);
     yields[1].push_back(isThen ? zero : value);
     return op.getNumResults() + yields[0].size() - 1;
@@ -169,8 +168,8 @@ private:
     }
     for (CaptureSum &sum : sums) {
       if (sum.capture != capture || sum.rows != rows ||
-          (rows && !llvm::equal(sum.parts[0].getIndices(),
-                                accumulate.getIndices())))
+          (rows &&
+           !llvm::equal(sum.parts[0].getIndices(), accumulate.getIndices())))
         continue;
       sum.parts.push_back(accumulate);
       sum.owned &= owned;
