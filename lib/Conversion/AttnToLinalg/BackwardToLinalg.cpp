@@ -289,9 +289,8 @@ private:
     if (found == op.getWrt().end()) // Another attention asks for it.
       return;
     Value memory = sums[found - op.getWrt().begin()];
-    SmallVector<Value> at;
-    for (Value index : indices)
-      at.push_back(arith::IndexCastOp::create(b, loc, b.getIndexType(), index));
+    SmallVector<Value> at = positionsIn(b, loc, captures[number], indices,
+                                        accumulate.getIndices());
     Value sum = memref::LoadOp::create(b, loc, memory, at);
     sum = arith::AddFOp::create(b, loc, sum, convert(b, loc, value, real));
     memref::StoreOp::create(b, loc, sum, memory, at);

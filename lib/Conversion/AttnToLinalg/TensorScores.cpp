@@ -136,14 +136,31 @@ Value TensorScores::dotProducts() {
 }
 
 /// Reads a captured tensor in memory that linalg still calls a tensor.
+SmallVector<Value>
+mlir::attn::positionsIn(OpBuilder &b, Location loc, Value table,
+                        ValueRange indices, ValueRange ofProgram) {
+  SmallVector<Value> positions;
+  for (auto [i, index] : llvm::enumerate(indices)) {
+    Value position =
+        arith::IndexCastOp::create(b, loc, b.getIndexType(), index);
+    if (!isa<BlockArgument>(ofProgram[i])) {
+      Value zero = arith::ConstantIndexOp::create(b, loc, 0);
+      Value last = arith::SubIOp::create(
+          b, loc, tensor::DimOp::create(b, loc, table, i),
+          arith::ConstantIndexOp::create(b, loc, 1));
+      position = arith::MaxSIOp::create(
+          b, loc, arith::MinSIOp::create(b, loc, position, last), zero);
+    }
+    positions.push_back(position);
+  }
+  return positions;
+}
+
 Value mlir::attn::loadFromTensor(OpBuilder &b, LoadOp load, ValueRange indices,
                                  Value table) {
   Location loc = load.getLoc();
-  SmallVector<Value> positions;
-  for (Value index : indices)
-    positions.push_back(
-        arith::IndexCastOp::create(b, loc, b.getIndexType(), index));
-  return tensor::ExtractOp::create(b, loc, table, positions);
+  return tensor::ExtractOp::create(
+      b, loc, table, positionsIn(b, loc, table, indices, load.getIndices()));
 }
 
 SmallVector<Value> TensorScores::loopIndices(OpBuilder &b, Location loc) {
