@@ -289,8 +289,8 @@ private:
     if (found == op.getWrt().end()) // Another attention asks for it.
       return;
     Value memory = sums[found - op.getWrt().begin()];
-    SmallVector<Value> at = positionsIn(b, loc, captures[number], indices,
-                                        accumulate.getIndices());
+    SmallVector<Value> at =
+        positionsIn(b, loc, captures[number], indices, accumulate.getIndices());
     Value sum = memref::LoadOp::create(b, loc, memory, at);
     sum = arith::AddFOp::create(b, loc, sum, convert(b, loc, value, real));
     memref::StoreOp::create(b, loc, sum, memory, at);

@@ -136,18 +136,18 @@ Value TensorScores::dotProducts() {
 }
 
 /// Reads a captured tensor in memory that linalg still calls a tensor.
-SmallVector<Value>
-mlir::attn::positionsIn(OpBuilder &b, Location loc, Value table,
-                        ValueRange indices, ValueRange ofProgram) {
+SmallVector<Value> mlir::attn::positionsIn(OpBuilder &b, Location loc,
+                                           Value table, ValueRange indices,
+                                           ValueRange ofProgram) {
   SmallVector<Value> positions;
   for (auto [i, index] : llvm::enumerate(indices)) {
     Value position =
         arith::IndexCastOp::create(b, loc, b.getIndexType(), index);
     if (!isa<BlockArgument>(ofProgram[i])) {
       Value zero = arith::ConstantIndexOp::create(b, loc, 0);
-      Value last = arith::SubIOp::create(
-          b, loc, tensor::DimOp::create(b, loc, table, i),
-          arith::ConstantIndexOp::create(b, loc, 1));
+      Value last =
+          arith::SubIOp::create(b, loc, tensor::DimOp::create(b, loc, table, i),
+                                arith::ConstantIndexOp::create(b, loc, 1));
       position = arith::MaxSIOp::create(
           b, loc, arith::MinSIOp::create(b, loc, position, last), zero);
     }
