@@ -25,8 +25,8 @@ struct CaptureSum {
   /// it is written. Without: f32 of (slots, elements of the capture), zero
   /// before; slots share the pairs, and any number of them will do.
   std::optional<Axis> rows;
-  /// The positions (a set of Position) that are indices themselves: no two of
-  /// their values have an element in common.
+  /// The positions (a set of Position) that are indices themselves, the same of
+  /// all parts: no two of their values have an element in common.
   unsigned owned;
   /// The operations of the adjoint program: with the same indices if there are
   /// rows.

@@ -147,17 +147,16 @@ public:
       if (llvm::is_contained(op.getWrt(), capture))
         add(accumulate, capture);
     }
+    for (CaptureSum &sum : sums)
+      sum.owned = ownedBy(sum.parts);
     return std::move(sums);
   }
 
 private:
   void add(AccumulateOp accumulate, int64_t capture) {
-    unsigned depends = NoPosition, owned = NoPosition;
-    for (Value index : accumulate.getIndices()) {
+    unsigned depends = NoPosition;
+    for (Value index : accumulate.getIndices())
       depends |= dependence.of(index);
-      if (isa<BlockArgument>(index))
-        owned |= dependence.of(index);
-    }
     std::optional<Axis> rows;
     if (!(depends & KeyPosition)) {
       rows = Axis::Query;
@@ -172,10 +171,23 @@ private:
            !llvm::equal(sum.parts[0].getIndices(), accumulate.getIndices())))
         continue;
       sum.parts.push_back(accumulate);
-      sum.owned &= owned;
       return;
     }
-    sums.push_back({capture, rows, owned, {accumulate}});
+    sums.push_back({capture, rows, NoPosition, {accumulate}});
+  }
+
+  /// The positions that are an index of all `parts`, and the same one: elements
+  /// (q, kv) and (kv, q) are met by tasks of different q.
+  unsigned ownedBy(ArrayRef<AccumulateOp> parts) {
+    unsigned owned = NoPosition;
+    AccumulateOp first = parts[0];
+    for (auto [i, index] : llvm::enumerate(first.getIndices()))
+      if (isa<BlockArgument>(index) &&
+          llvm::all_of(parts, [&, i = i, index = index](AccumulateOp part) {
+            return part.getIndices()[i] == index;
+          }))
+        owned |= dependence.of(index);
+    return owned;
   }
 
   /// Whether `value` is the gradient of the score times what all keys have in

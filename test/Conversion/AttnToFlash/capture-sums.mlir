@@ -117,6 +117,34 @@ func.func @toeplitz(%q: !q, %k: !q, %v: !q, %o: !q, %l: !l, %do: !q, %n: i32, %t
 
 !q = tensor<?x?x?x64xf32>
 !l = tensor<?x?x?xf32>
+!t = tensor<?x?x?xf32>
+
+// A table that is read both ways: tasks of different queries would meet, those of different heads do not.
+// CHECK-LABEL: func.func @both_ways_grad_pairs_0(
+// CHECK: %[[HEADS:.*]] = memref.dim %arg0, %c1
+// CHECK: %[[SLOTS:.*]] = memref.dim %{{.*}}, %c0 : memref<?x?xf32>
+// CHECK: scf.forall (%{{.*}}, %{{.*}}) in (%[[SLOTS]], %[[HEADS]]) {
+// CHECK: tile.scatter_add
+// CHECK: tile.scatter_add
+attn.mod @symmetric(%t: !t)
+  score(%s: f32, %b: i32, %h: i32, %q: i32, %kv: i32) {
+    %x = attn.load %t[%h, %q, %kv] : !t
+    %y = attn.load %t[%h, %kv, %q] : !t
+    %z = arith.addf %x, %y : f32
+    %r = arith.addf %s, %z : f32
+    attn.yield %r : f32
+  }
+func.func @both_ways(%q: !q, %l: !l, %t: !t) -> (!q, !q, !q, !t) {
+  // expected-remark @+1 {{the gradient of "t" takes a pass over all pairs of its own}}
+  %r:4 = attn.attention_backward %q, %q, %q, %q, %l, %q mod @symmetric(%t) {wrt = array<i64: 0>}
+    : (!q, !q, !q, !q, !l, !q, !t) -> (!q, !q, !q, !t)
+  return %r#0, %r#1, %r#2, %r#3 : !q, !q, !q, !t
+}
+
+// -----
+
+!q = tensor<?x?x?x64xf32>
+!l = tensor<?x?x?xf32>
 
 // Zero: what all scores of a query have in common, and what only the mask reads.
 // CHECK-LABEL: func.func @nothing_grad_query(

@@ -528,6 +528,20 @@ std::vector<CaptureCase> indexCases() {
                    [=](const Tables &t, double s, int b, int h, int q, int kv) {
                      return s + t[0][((b * H + h) * Q + q) * K + kv];
                    }});
+  // Both ways: tasks of different query tiles meet in an element.
+  cases.push_back({"both_ways",
+                   score("%t: tensor<?x?xf32>", R"(
+    %x = attn.load %t[%q, %kv] : tensor<?x?xf32>
+    %y = attn.load %t[%kv, %q] : tensor<?x?xf32>
+    %u = arith.mulf %x, %s : f32
+    %v = arith.addf %u, %y : f32
+    attn.yield %v : f32)"),
+                   {{K, K}},
+                   {"t"},
+                   [=](const Tables &t, double s, int, int, int q, int kv) {
+                     return s * t[0][q * K + kv] + t[0][kv * K + q];
+                   }});
+  cases.back().sizes.queries = K;
   // In nested branches, of which one is on both positions; an index that is
   // computed inside of one.
   cases.push_back({"in_branches",
@@ -636,6 +650,9 @@ std::vector<CaptureCase> allCases() {
     cases.push_back(c);
   return cases;
 }
+
+/// What GoogleTest says a case is.
+void PrintTo(const CaptureCase &c, std::ostream *out) { *out << c.mod; }
 
 class GradientsOfCaptures : public testing::TestWithParam<CaptureCase> {};
 
