@@ -138,7 +138,7 @@ static Result<void> checkBefore(const Config &config,
                                 std::vector<std::string> &notes) {
   for (const auto &[key, texts] : config.notes)
     notes.insert(notes.end(), texts.begin(), texts.end());
-  for (const std::string &missing : missingFeatures(config, device.target()))
+  for (const std::string &missing : missingFeatures(config))
     notes.push_back("attn-bench: note: " + missing);
   const Word &path = config.savePath;
   if (!path.text.empty()) {

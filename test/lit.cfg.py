@@ -25,7 +25,8 @@ tool_dirs = [
     "/usr/local/cuda/bin",
 ]
 config.environment["PATH"] = os.pathsep.join(d for d in tool_dirs if d)
-for name in ("HOME", "LD_LIBRARY_PATH", "CUDA_VISIBLE_DEVICES", "TMPDIR", "ATTN_CPU"):
+for name in ("HOME", "LD_LIBRARY_PATH", "CUDA_VISIBLE_DEVICES", "TMPDIR", "ATTN_CPU", "ATTN_FUZZ_SEED",
+             "ATTN_FUZZ_DERIVATIVES"):
     if name in os.environ:
         config.environment[name] = os.environ[name]
 

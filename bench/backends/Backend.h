@@ -37,8 +37,9 @@ public:
   virtual Result<Turn> time(Device &, Pass, const TurnOptions &);
   /// Frees what prepare() took.
   virtual void finish() {}
-  /// Seconds that prepare() spent in compiling; 0 if it compiles nothing.
-  virtual double compileSeconds() const { return 0; }
+  /// Seconds that getting ready for a pass spent in compiling; 0 if it compiles
+  /// nothing.
+  virtual double compileSeconds(Pass) const { return 0; }
   /// The tiles that the prepared kernel visits; null if it has none.
   virtual TileListSource *tileLists() { return nullptr; }
   /// What it computes with, once it is known, beyond the libraries which this
@@ -46,9 +47,13 @@ public:
   virtual std::string versions() const { return ""; }
   /// Something a reader of the row should know; usually empty.
   virtual std::string remark() const { return ""; }
-  /// What it took to make lists of tiles or a block mask, which is in no other
-  /// time; seconds.
-  virtual std::optional<double> listsSeconds() const { return std::nullopt; }
+  /// The same of the prepared backward pass.
+  virtual std::string backwardRemark() const { return ""; }
+  /// What it took to make a pass's lists of tiles or block mask, which is in no
+  /// other time; seconds. Not of those that tileLists() makes.
+  virtual std::optional<double> listsSeconds(Pass) const {
+    return std::nullopt;
+  }
 };
 
 /// `schedule`: as KernelSpec::schedule, or `auto`; `named`: a reader has to be

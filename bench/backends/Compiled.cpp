@@ -9,6 +9,8 @@
 #include "attn/API/Tiles.h"
 #include "attn/Support/Try.h"
 
+#include <algorithm>
+#include <chrono>
 #include <map>
 #include <tuple>
 
@@ -27,6 +29,7 @@ public:
   std::optional<Refusal> prepare(const Problem &newProblem) override {
     problem = &newProblem;
     kernel = nullptr;
+    gradientTilesSeconds.reset();
     Key key{&problem->mod->impl(), problem->type, problem->sizes.headDim,
             problem->sizes.valueDim, isAligned()};
     auto found = kernels.find(key);
@@ -50,8 +53,8 @@ public:
   }
 
   std::optional<Refusal> prepareBackward(const Gradients &wanted) override {
-    if (device.target() == Target::CUDA)
-      return Refusal{Refusal::Unsupported, "has no backward pass on a GPU yet"};
+    if (label != "compiled") // another schedule of the forward pass
+      return Refusal{Refusal::Unsupported, "has the gradients of compiled"};
     Result<void> ready = makeBackward(wanted);
     return ready ? std::nullopt
                  : std::optional(Refusal{Refusal::Failed, ready.error()});
@@ -71,13 +74,19 @@ public:
   void finish() override {
     lists = {};
     gradientKernel = nullptr;
+    gradients = {}, gradientTiles = {};
+    out = {}, lse = {}, workspace = {};
   }
 
   TileListSource *tileLists() override { return kernel ? this : nullptr; }
   std::string remark() const override { return named ? schedule : ""; }
-  double compileSeconds() const override {
-    return (kernel ? kernel->compileSeconds() : 0) +
-           (gradientKernel ? gradientKernel->compileSeconds() : 0);
+  double compileSeconds(Pass pass) const override {
+    if (pass == Pass::Forward)
+      return kernel ? kernel->compileSeconds() : 0;
+    return gradientKernel ? gradientKernel->compileSeconds() : 0;
+  }
+  std::optional<double> listsSeconds(Pass pass) const override {
+    return pass == Pass::Backward ? gradientTilesSeconds : std::nullopt;
   }
 
 private:
@@ -87,7 +96,7 @@ private:
   TileSize tileSize() const override {
     return {kernel->queryTile(), kernel->keyTile()};
   }
-  bool makesLists() const override { return static_cast<bool>(lists); }
+  bool makesLists() const override { return kernel->needsTileLists(); }
   Result<void> makeLists() override {
     ATTN_TRY_ASSIGN(lists, kernel->findTiles(problem->sizes, problem->captures,
                                              device.stream(), lists));
@@ -97,8 +106,9 @@ private:
   /// Runs the forward pass with the LSE, and compiles the kernel of gradients.
   Result<void> makeBackward(const Gradients &wanted) {
     const ProblemSizes &s = problem->sizes;
-    KernelSpec withLse = spec();
+    KernelSpec withLse = spec(), ofGradients = spec();
     withLse.lse = true;
+    ofGradients.schedule.clear(); // has several of its own
     Key key{&problem->mod->impl(), problem->type, s.headDim, s.valueDim,
             isAligned()};
     auto forward = trained.find(key);
@@ -113,13 +123,17 @@ private:
       for (const CaptureGradient &capture : wanted.captures)
         wrt.push_back(capture.name);
       ATTN_TRY_ASSIGN(GradientKernel made,
-                      GradientKernel::compile(*problem->mod, spec(), wrt));
+                      GradientKernel::compile(*problem->mod, ofGradients, wrt));
       backward = gradientKernels.emplace(key, std::move(made)).first;
     }
+    gradientKernel = &backward->second;
     int64_t rows = s.batch * s.heads * s.queries;
     ATTN_TRY_ASSIGN(lse, Buffer::create(device, rows * int64_t(sizeof(float))));
     ATTN_TRY_ASSIGN(out, Buffer::create(device, rows * s.valueDim *
                                                     byteWidth(problem->type)));
+    ATTN_TRY_ASSIGN(workspace,
+                    Buffer::create(device, gradientKernel->workspaceBytes(
+                                               s, problem->captures)));
     gradients = {};
     gradients.query = problem->query, gradients.key = problem->key;
     gradients.value = problem->value, gradients.out = problem->out;
@@ -132,10 +146,34 @@ private:
     gradients.gradKey = wanted.key, gradients.gradValue = wanted.value;
     for (const CaptureGradient &capture : wanted.captures)
       gradients.gradCaptures.push_back(capture.data);
-    gradientKernel = &backward->second;
+    gradients.workspace = workspace.data();
+    gradients.stream = device.stream();
+    ATTN_TRY(makeGradientTiles());
     return forward->second.run(
         gradients.query, gradients.key, gradients.value, problem->captures,
         gradients.out, static_cast<float *>(lse.data()), device.stream());
+  }
+
+  /// Finds the tiles of the kernels of gradients, where they need lists. Of
+  /// three times the shortest counts: the first one also loads what finds them.
+  Result<void> makeGradientTiles() {
+    using Clock = std::chrono::steady_clock;
+    ATTN_TRY(device.synchronize());
+    for (int i = 0; i < 3; ++i) {
+      Clock::time_point start = Clock::now();
+      ATTN_TRY_ASSIGN(gradientTiles,
+                      gradientKernel->findTiles(
+                          problem->sizes, problem->captures, device.stream()));
+      if (!gradientTiles.ofQueries)
+        return {};
+      ATTN_TRY(device.synchronize());
+      double seconds =
+          std::chrono::duration<double>(Clock::now() - start).count();
+      gradientTilesSeconds =
+          std::min(seconds, gradientTilesSeconds.value_or(seconds));
+    }
+    gradients.tiles = &gradientTiles;
+    return {};
   }
 
   KernelSpec spec() const {
@@ -172,7 +210,10 @@ private:
   std::map<Key, GradientKernel> gradientKernels;
   const GradientKernel *gradientKernel = nullptr;
   GradientArguments gradients;
+  GradientTiles gradientTiles;
+  std::optional<double> gradientTilesSeconds;
   Buffer out, lse; ///< what the forward pass gave
+  Buffer workspace;
 };
 } // namespace
 

@@ -145,6 +145,7 @@ struct Plan {
   FrontendGraph graph;
   std::unordered_map<int64_t, void *> pack;
   Buffer workspace;
+  double seconds = 0; ///< that it took to make
 
   Result<void> execute(cudnnHandle_t handle) {
     try {
@@ -170,7 +171,9 @@ public:
     return (pass == Pass::Forward ? forward : backward).execute(handle);
   }
   void finish() override;
-  double compileSeconds() const override { return seconds; }
+  double compileSeconds(Pass pass) const override {
+    return (pass == Pass::Forward ? forward : backward).seconds;
+  }
 
 private:
   FrontendGraph newGraph() const;
@@ -187,7 +190,6 @@ private:
   cudnnHandle_t handle = nullptr;
   Plan forward, backward;
   Buffer trainedOut, stats; ///< what the backward pass reads
-  double seconds = 0;
 };
 
 /// cuDNN says of most things that it cannot do so when it is asked for a plan.
@@ -263,7 +265,7 @@ std::optional<Refusal> Cudnn::build(Plan &plan, const FrontendGraph &graph) {
     return Refusal{Refusal::OutOfMemory, "workspace: " + allocated.error()};
   plan.workspace = std::move(*allocated);
   plan.graph = std::move(graph);
-  seconds +=
+  plan.seconds =
       std::chrono::duration<double>(std::chrono::steady_clock::now() - start)
           .count();
   return std::nullopt;
@@ -381,7 +383,6 @@ void Cudnn::finish() {
   backward = Plan();
   trainedOut = Buffer();
   stats = Buffer();
-  seconds = 0;
 }
 
 } // namespace

@@ -1,6 +1,7 @@
 // Unfused attention on the processor: two OpenBLAS products around a softmax,
-// with a score matrix in memory. For 16-bit types it computes as a framework's
-// math backend does: scores and probabilities are rounded to the element type.
+// with a score matrix in memory, and backward four around the softmax's
+// gradient. For 16-bit types it computes as a framework's math backend does:
+// scores, probabilities and their gradients are rounded to the element type.
 #include "backends/Backend.h"
 
 #include "numerics/BLAS.h"
@@ -19,14 +20,33 @@ public:
   explicit MathCPU(Device &device) : device(device) {}
   const char *name() const override { return "math"; }
   std::optional<Refusal> prepare(const Problem &) override;
-  Result<void> run(Pass) override;
+  std::optional<Refusal> prepareBackward(const Gradients &) override;
+  Result<void> run(Pass pass) override {
+    return pass == Pass::Forward ? runForward() : runBackward();
+  }
   void finish() override;
+  std::string backwardRemark() const override;
 
 private:
+  /// The scores and the probabilities of a (batch, head) pair; of those that
+  /// forward leaves to backward, or of one at a time.
+  struct Weights {
+    const float *scores, *probabilities;
+  };
+
   MatrixView<const float> head(std::vector<float> &storage,
                                const TensorView &from, int64_t batch,
                                int64_t head);
-  void storeHead(const TensorView &out, int64_t batch, int64_t head);
+  Result<void> runForward();
+  Result<void> runBackward();
+  Result<void> addGradients(int64_t batch, int64_t h, MatrixView<const float> k,
+                            MatrixView<const float> v);
+  Result<void> computeWeights(int64_t batch, int64_t h,
+                              MatrixView<const float> k, float *to,
+                              float *probabilities);
+  Result<Weights> weightsOf(int64_t batch, int64_t h,
+                            MatrixView<const float> k);
+  int64_t pairs() const { return problem->sizes.batch * problem->sizes.heads; }
 
   Device &device;
   const Problem *problem = nullptr;
@@ -35,7 +55,22 @@ private:
   std::unique_ptr<float[]> scores;
   /// One head in f32, for 16-bit element types.
   std::vector<float> query, key, value, result;
+
+  // Of the backward pass.
+  const Gradients *gradients = nullptr;
+  const SoftmaxGradientKernel *gradient = nullptr;
+  /// What forward leaves behind, of all pairs; without the memory for that,
+  /// probabilities of one pair, and backward computes both again.
+  bool keeps = false;
+  std::unique_ptr<float[]> keptScores, probabilities;
+  std::unique_ptr<float[]> ofWeights; ///< a head's gradients of the matrix
+  std::vector<float> gradOut, gradKey, gradValue; ///< a key-value head
 };
+
+/// Null where there is no memory.
+std::unique_ptr<float[]> tryToAllocate(int64_t count) {
+  return std::unique_ptr<float[]>(new (std::nothrow) float[count]);
+}
 } // namespace
 
 std::optional<Refusal> MathCPU::prepare(const Problem &newProblem) {
@@ -52,7 +87,7 @@ std::optional<Refusal> MathCPU::prepare(const Problem &newProblem) {
   const ProblemSizes &sizes = problem->sizes;
   int64_t count = sizes.queries * sizes.keys;
   bool fits = count * int64_t(sizeof(float)) <= device.freeBytes();
-  scores.reset(fits ? new (std::nothrow) float[count] : nullptr);
+  scores = fits ? tryToAllocate(count) : nullptr;
   if (!scores)
     return Refusal{Refusal::OutOfMemory, "no room for one head's scores"};
   result.resize(sizes.queries * sizes.valueDim);
@@ -75,11 +110,13 @@ MatrixView<const float> MathCPU::head(std::vector<float> &storage,
   return {storage.data(), dim};
 }
 
-void MathCPU::storeHead(const TensorView &out, int64_t batch, int64_t head) {
+/// Writes one head from f32, whose rows adjoin.
+static void storeHead(const float *from, const TensorView &out, int64_t batch,
+                      int64_t head) {
   int64_t dim = out.sizes[3];
   parallelFor(out.sizes[2], 256, [&](int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end; ++i)
-      fromFloat(rowOf(out, batch, head, i), out.type, &result[i * dim], dim);
+      fromFloat(rowOf(out, batch, head, i), out.type, from + i * dim, dim);
   });
 }
 
@@ -91,7 +128,22 @@ static void roundScores(ElementType type, float *values, int64_t count) {
   });
 }
 
-Result<void> MathCPU::run(Pass) {
+/// The scores of a head into `to`, which may be the probabilities' memory.
+Result<void> MathCPU::computeWeights(int64_t batch, int64_t h,
+                                     MatrixView<const float> k, float *to,
+                                     float *probabilities) {
+  const ProblemSizes &sizes = problem->sizes;
+  int64_t m = sizes.queries, n = sizes.keys;
+  MatrixView<const float> q = head(query, problem->query, batch, h);
+  blas->gemm(true, m, n, sizes.headDim, q, k, {to, n});
+  roundScores(problem->type, to, m * n);
+  ATTN_TRY(softmax->run(to, probabilities, nullptr, batch * sizes.heads + h, 1,
+                        sizes.heads, m, n, problem->scale, problem->captures));
+  roundScores(problem->type, probabilities, m * n);
+  return {};
+}
+
+Result<void> MathCPU::runForward() {
   const ProblemSizes &sizes = problem->sizes;
   const TensorView &out = problem->out;
   int64_t m = sizes.queries, n = sizes.keys;
@@ -101,37 +153,144 @@ Result<void> MathCPU::run(Pass) {
   if (n == 0)
     std::fill(result.begin(), result.end(), 0.f);
   MatrixView<const float> k{}, v{};
-  for (int64_t row = 0; row < sizes.batch * sizes.heads; ++row) {
+  for (int64_t row = 0; row < pairs(); ++row) {
     int64_t batch = row / sizes.heads, h = row % sizes.heads;
     if (n == 0) {
-      storeHead(out, batch, h);
+      storeHead(result.data(), out, batch, h);
       continue;
     }
-    MatrixView<const float> q = head(query, problem->query, batch, h);
     if (h % group == 0) {
       k = head(key, problem->key, batch, h / group);
       v = head(value, problem->value, batch, h / group);
     }
-    blas->gemm(true, m, n, sizes.headDim, q, k, {scores.get(), n});
-    roundScores(problem->type, scores.get(), m * n);
-    ATTN_TRY(softmax->run(scores.get(), scores.get(), nullptr, row, 1,
-                          sizes.heads, m, n, problem->scale,
-                          problem->captures));
-    roundScores(problem->type, scores.get(), m * n);
+    ATTN_TRY(computeWeights(batch, h, k, scores.get(), scores.get()));
     bool direct = out.type == ElementType::F32;
     MatrixView<float> o{result.data(), sizes.valueDim};
     if (direct)
       o = {static_cast<float *>(rowOf(out, batch, h, 0)), out.strides[2]};
     blas->gemm(false, m, sizes.valueDim, n, {scores.get(), n}, v, o);
     if (!direct)
-      storeHead(out, batch, h);
+      storeHead(result.data(), out, batch, h);
   }
   return {};
+}
+
+std::optional<Refusal> MathCPU::prepareBackward(const Gradients &wanted) {
+  gradients = &wanted;
+  Result<const SoftmaxGradientKernel *> kernel =
+      softmaxGradientFor(*problem->mod, Target::CPU, ElementType::F32);
+  if (!kernel)
+    return Refusal{Refusal::Failed, kernel.error()};
+  gradient = *kernel;
+  const ProblemSizes &sizes = problem->sizes;
+  int64_t count = sizes.queries * sizes.keys;
+  if (count * pairs() == 0)
+    return std::nullopt;
+  int64_t free = device.freeBytes() / int64_t(sizeof(float));
+  int64_t matrices = gradient->readsScores() ? 2 : 1;
+  keeps = count * pairs() * matrices <= free / 2;
+  probabilities = tryToAllocate(keeps ? count * pairs() : count);
+  if (keeps && gradient->readsScores())
+    keptScores = tryToAllocate(count * pairs());
+  ofWeights = tryToAllocate(count);
+  if (!probabilities || !ofWeights ||
+      (keeps && gradient->readsScores() && !keptScores))
+    return Refusal{Refusal::OutOfMemory, "no room for the scores' gradients"};
+  result.resize(sizes.queries * std::max(sizes.headDim, sizes.valueDim));
+  gradKey.resize(sizes.keys * sizes.headDim);
+  gradValue.resize(sizes.keys * sizes.valueDim);
+  int64_t group = sizes.heads / sizes.kvHeads;
+  for (int64_t row = 0; keeps && row < pairs(); ++row) {
+    int64_t batch = row / sizes.heads, h = row % sizes.heads;
+    float *to = keptScores ? &keptScores[row * count] : scores.get();
+    Result<void> ran =
+        computeWeights(batch, h, head(key, problem->key, batch, h / group), to,
+                       &probabilities[row * count]);
+    if (!ran)
+      return Refusal{Refusal::Failed, ran.error()};
+  }
+  return std::nullopt;
+}
+
+Result<MathCPU::Weights> MathCPU::weightsOf(int64_t batch, int64_t h,
+                                            MatrixView<const float> k) {
+  const ProblemSizes &sizes = problem->sizes;
+  int64_t count = sizes.queries * sizes.keys, row = batch * sizes.heads + h;
+  if (keeps)
+    return Weights{keptScores ? &keptScores[row * count] : nullptr,
+                   &probabilities[row * count]};
+  ATTN_TRY(computeWeights(batch, h, k, scores.get(), probabilities.get()));
+  return Weights{scores.get(), probabilities.get()};
+}
+
+/// Writes the gradient of a query head, and adds to those of its key-value
+/// head.
+Result<void> MathCPU::addGradients(int64_t batch, int64_t h,
+                                   MatrixView<const float> k,
+                                   MatrixView<const float> v) {
+  const ProblemSizes &sizes = problem->sizes;
+  int64_t m = sizes.queries, n = sizes.keys;
+  int64_t d = sizes.headDim, dv = sizes.valueDim;
+  bool isFirst = h % (sizes.heads / sizes.kvHeads) == 0;
+  ATTN_TRY_ASSIGN(Weights weights, weightsOf(batch, h, k));
+  MatrixView<const float> dout = head(gradOut, gradients->out, batch, h);
+  MatrixView<const float> p{weights.probabilities, n};
+  MatrixView<float> ds{ofWeights.get(), n};
+  blas->gemmTransposed(!isFirst, n, dv, m, p, dout, {gradValue.data(), dv});
+  blas->gemm(true, m, n, dv, dout, v, ds);
+  roundScores(problem->type, ds.data, m * n);
+  SoftmaxGradientArguments step;
+  step.scores = weights.scores, step.probabilities = weights.probabilities;
+  step.gradProbabilities = step.gradScores = ds.data;
+  step.first = batch * sizes.heads + h, step.count = 1;
+  step.heads = sizes.heads, step.queries = m, step.keys = n;
+  step.scale = problem->scale, step.captures = problem->captures;
+  ATTN_TRY(gradient->run(step));
+  roundScores(problem->type, ds.data, m * n);
+  MatrixView<const float> q = head(query, problem->query, batch, h);
+  MatrixView<const float> left{ds.data, n};
+  blas->gemm(false, m, d, n, left, k, {result.data(), d});
+  storeHead(result.data(), gradients->query, batch, h);
+  blas->gemmTransposed(!isFirst, n, d, m, left, q, {gradKey.data(), d});
+  return {};
+}
+
+Result<void> MathCPU::runBackward() {
+  const ProblemSizes &sizes = problem->sizes;
+  if (pairs() == 0)
+    return {};
+  if (sizes.queries * sizes.keys == 0) {
+    for (const TensorView *view :
+         {&gradients->query, &gradients->key, &gradients->value}) {
+      std::vector<float> zeros(view->sizes[2] * view->sizes[3]);
+      for (int64_t i = 0; i < view->sizes[0] * view->sizes[1]; ++i)
+        storeHead(zeros.data(), *view, i / view->sizes[1], i % view->sizes[1]);
+    }
+    return {};
+  }
+  int64_t group = sizes.heads / sizes.kvHeads;
+  for (int64_t pair = 0; pair < sizes.batch * sizes.kvHeads; ++pair) {
+    int64_t batch = pair / sizes.kvHeads, kvHead = pair % sizes.kvHeads;
+    MatrixView<const float> k = head(key, problem->key, batch, kvHead);
+    MatrixView<const float> v = head(value, problem->value, batch, kvHead);
+    for (int64_t h = kvHead * group; h < (kvHead + 1) * group; ++h)
+      ATTN_TRY(addGradients(batch, h, k, v));
+    storeHead(gradKey.data(), gradients->key, batch, kvHead);
+    storeHead(gradValue.data(), gradients->value, batch, kvHead);
+  }
+  return {};
+}
+
+std::string MathCPU::backwardRemark() const {
+  return probabilities && !keeps ? "computes the scores again" : "";
 }
 
 void MathCPU::finish() {
   scores.reset();
   query = key = value = result = {};
+  probabilities.reset(), keptScores.reset(), ofWeights.reset();
+  gradOut = gradKey = gradValue = {};
+  keeps = false;
 }
 
 std::unique_ptr<Backend> attn::bench::createMathCPU(Device &device) {

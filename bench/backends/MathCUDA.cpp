@@ -1,6 +1,8 @@
 // The `math` peer on a GPU: unfused attention by cuBLAS with the scores and
 // probabilities in memory, as a framework computes it without a fused kernel.
-// Scores are f32, probabilities have the inputs' type.
+// Scores and the gradients of probabilities are f32, probabilities and the
+// gradients of scores have the inputs' type. Forward leaves both matrices to
+// backward where all heads have room.
 #include "backends/Backend.h"
 #include "devices/Tensors.h"
 #include "numerics/CublasAttention.h"
@@ -22,14 +24,30 @@ public:
 
   const char *name() const override { return "math"; }
   std::optional<Refusal> prepare(const Problem &problem) override;
-  Result<void> run(Pass) override;
+  std::optional<Refusal> prepareBackward(const Gradients &) override;
+  Result<void> run(Pass pass) override {
+    return pass == Pass::Forward ? runForward() : runBackward();
+  }
   void finish() override;
-  double compileSeconds() const override { return seconds; }
+  double compileSeconds(Pass pass) const override {
+    return pass == Pass::Forward ? seconds : 0;
+  }
   std::string remark() const override;
+  std::string backwardRemark() const override;
 
 private:
   std::optional<Refusal> allocate();
+  std::optional<Refusal> allocateBackward();
+  std::optional<Refusal> allocate(Buffer &buffer, int64_t bytes,
+                                  const char *what);
+  Result<void> runForward();
+  Result<void> runBackward();
+  Result<void> computeWeights(int64_t first, int64_t count);
+  Result<void> computeGradients(int64_t first, int64_t count);
   int64_t pairs() const { return problem->sizes.batch * problem->sizes.heads; }
+  /// Scores and probabilities share memory.
+  bool isInPlace() const { return !probabilities.data(); }
+  void *weights() { return isInPlace() ? scores.data() : probabilities.data(); }
 
   Device &device;
   const Problem *problem = nullptr;
@@ -38,7 +56,18 @@ private:
   int64_t chunk = 0; ///< (batch, head) pairs whose scores fit into memory
   Buffer scores, probabilities; ///< f32 problems: in place
   double seconds = 0;
+
+  // Of the backward pass.
+  const Gradients *gradients = nullptr;
+  const SoftmaxGradientKernel *gradient = nullptr;
+  Buffer ofProbabilities, ofScores; ///< f32 problems: in place
 };
+
+using Clock = std::chrono::steady_clock;
+
+double secondsSince(Clock::time_point start) {
+  return std::chrono::duration<double>(Clock::now() - start).count();
+}
 
 std::optional<Refusal> MathCUDA::prepare(const Problem &next) {
   finish();
@@ -54,16 +83,24 @@ std::optional<Refusal> MathCUDA::prepare(const Problem &next) {
     return Refusal{Refusal::Unavailable, cublas.error()};
   products = *cublas;
 
-  auto start = std::chrono::steady_clock::now();
+  Clock::time_point start = Clock::now();
   Result<const SoftmaxKernel *> kernel =
       softmaxFor(*problem->mod, Target::CUDA, ElementType::F32, problem->type);
   if (!kernel)
     return Refusal{Refusal::Failed, kernel.error()};
   softmax = *kernel;
-  seconds =
-      std::chrono::duration<double>(std::chrono::steady_clock::now() - start)
-          .count();
+  seconds = secondsSince(start);
   return allocate();
+}
+
+std::optional<Refusal> MathCUDA::allocate(Buffer &buffer, int64_t bytes,
+                                          const char *what) {
+  Result<Buffer> made = Buffer::create(device, bytes);
+  if (!made)
+    return Refusal{Refusal::OutOfMemory,
+                   std::string(what) + ": " + made.error()};
+  buffer = std::move(*made);
+  return std::nullopt;
 }
 
 /// Takes at most half of what is free: other backends come after this one.
@@ -76,34 +113,116 @@ std::optional<Refusal> MathCUDA::allocate() {
   int64_t each = elements * (4 + width), free = device.freeBytes();
   chunk = std::clamp<int64_t>(free / 2 / each, 1, pairs());
 
-  Result<Buffer> forScores = Buffer::create(device, chunk * elements * 4);
-  if (!forScores)
-    return Refusal{Refusal::OutOfMemory, "scores: " + forScores.error()};
-  scores = std::move(*forScores);
+  if (auto refusal = allocate(scores, chunk * elements * 4, "scores"))
+    return refusal;
   if (inPlace)
     return std::nullopt;
-  Result<Buffer> forProbabilities =
-      Buffer::create(device, chunk * elements * width);
-  if (!forProbabilities)
-    return Refusal{Refusal::OutOfMemory,
-                   "probabilities: " + forProbabilities.error()};
-  probabilities = std::move(*forProbabilities);
-  return std::nullopt;
+  return allocate(probabilities, chunk * elements * width, "probabilities");
 }
 
-Result<void> MathCUDA::run(Pass) {
-  if (!chunk)
-    return {};
+/// All of the matrices anew, for chunks of whole groups.
+std::optional<Refusal> MathCUDA::allocateBackward() {
+  if (pairs() == 0)
+    return std::nullopt;
+  int64_t elements = problem->sizes.queries * problem->sizes.keys;
+  scores = Buffer();
+  probabilities = Buffer();
+  bool isF32 = problem->type == ElementType::F32;
+  int64_t width = byteWidth(problem->type);
+  bool apart = !isF32 || gradient->readsScores();
+  int64_t each = elements * (8 + (apart ? width : 0) + (isF32 ? 0 : width));
+  int64_t group = problem->sizes.heads / problem->sizes.kvHeads;
+  int64_t groups = device.freeBytes() / 2 / (each * group);
+  chunk = std::clamp<int64_t>(groups * group, group, pairs());
+
+  int64_t count = chunk * elements;
+  if (auto refusal = allocate(scores, count * 4, "scores"))
+    return refusal;
+  if (apart)
+    if (auto refusal = allocate(probabilities, count * width, "probabilities"))
+      return refusal;
+  if (auto refusal =
+          allocate(ofProbabilities, count * 4, "gradients of probabilities"))
+    return refusal;
+  if (isF32)
+    return std::nullopt;
+  return allocate(ofScores, count * width, "gradients of scores");
+}
+
+std::optional<Refusal> MathCUDA::prepareBackward(const Gradients &wanted) {
+  gradients = &wanted;
+  if (problem->sizes.queries == 0)
+    return Refusal{Refusal::Unsupported, "there are no queries"};
+  for (const TensorView *view :
+       {&wanted.out, &wanted.query, &wanted.key, &wanted.value})
+    if (std::string reason = CublasAttention::refusal(*view); !reason.empty())
+      return Refusal{Refusal::Unsupported, reason};
+  Clock::time_point start = Clock::now();
+  Result<const SoftmaxGradientKernel *> kernel =
+      softmaxGradientFor(*problem->mod, Target::CUDA, problem->type);
+  if (!kernel)
+    return Refusal{Refusal::Failed, kernel.error()};
+  gradient = *kernel;
+  seconds += secondsSince(start);
+  if (std::optional<Refusal> refusal = allocateBackward())
+    return refusal;
+  if (chunk != pairs())
+    return std::nullopt;
+  Result<void> ran = computeWeights(0, chunk);
+  return ran ? std::nullopt
+             : std::optional(Refusal{Refusal::Failed, ran.error()});
+}
+
+/// Scores and probabilities of pairs.
+Result<void> MathCUDA::computeWeights(int64_t first, int64_t count) {
   const ProblemSizes &sizes = problem->sizes;
   auto *s = static_cast<float *>(scores.data());
-  void *p = probabilities.data() ? probabilities.data() : scores.data();
+  ATTN_TRY(products->scores(problem->query, problem->key, first, count, s));
+  return softmax->run(s, weights(), /*lse=*/nullptr, first, count, sizes.heads,
+                      sizes.queries, sizes.keys, problem->scale,
+                      problem->captures, device.stream());
+}
+
+Result<void> MathCUDA::runForward() {
+  if (!chunk)
+    return {};
   for (int64_t first = 0; first < pairs(); first += chunk) {
     int64_t count = std::min(chunk, pairs() - first);
-    ATTN_TRY(products->scores(problem->query, problem->key, first, count, s));
-    ATTN_TRY(softmax->run(s, p, /*lse=*/nullptr, first, count, sizes.heads,
-                          sizes.queries, sizes.keys, problem->scale,
-                          problem->captures, device.stream()));
-    ATTN_TRY(products->output(p, problem->value, problem->out, first, count));
+    ATTN_TRY(computeWeights(first, count));
+    ATTN_TRY(products->output(weights(), problem->value, problem->out, first,
+                              count));
+  }
+  return {};
+}
+
+/// Of pairs whose weights are there.
+Result<void> MathCUDA::computeGradients(int64_t first, int64_t count) {
+  const ProblemSizes &sizes = problem->sizes;
+  auto *dp = static_cast<float *>(ofProbabilities.data());
+  void *ds = ofScores.data() ? ofScores.data() : ofProbabilities.data();
+  const TensorView &dout = gradients->out;
+  ATTN_TRY(products->transposedOutput(weights(), dout, gradients->value, first,
+                                      count));
+  ATTN_TRY(products->scores(dout, problem->value, first, count, dp));
+  SoftmaxGradientArguments step;
+  step.scores = isInPlace() ? nullptr : scores.data();
+  step.probabilities = weights();
+  step.gradProbabilities = dp, step.gradScores = ds;
+  step.first = first, step.count = count, step.heads = sizes.heads;
+  step.queries = sizes.queries, step.keys = sizes.keys;
+  step.scale = problem->scale, step.captures = problem->captures;
+  ATTN_TRY(gradient->run(step, device.stream()));
+  ATTN_TRY(products->output(ds, problem->key, gradients->query, first, count));
+  return products->transposedOutput(ds, problem->query, gradients->key, first,
+                                    count);
+}
+
+Result<void> MathCUDA::runBackward() {
+  for (int64_t first = 0; chunk && first < pairs(); first += chunk) {
+    int64_t count = std::min(chunk, pairs() - first);
+    if (chunk != pairs())
+      ATTN_TRY(computeWeights(first, count));
+    ATTN_TRY(computeGradients(first, count));
   }
   return {};
 }
@@ -111,6 +230,8 @@ Result<void> MathCUDA::run(Pass) {
 void MathCUDA::finish() {
   scores = Buffer();
   probabilities = Buffer();
+  ofProbabilities = Buffer();
+  ofScores = Buffer();
   chunk = 0;
   seconds = 0;
 }
@@ -120,6 +241,11 @@ std::string MathCUDA::remark() const {
     return "";
   return "scores of " + std::to_string(chunk) + " of " +
          std::to_string(pairs()) + " heads at a time";
+}
+
+std::string MathCUDA::backwardRemark() const {
+  std::string chunks = remark();
+  return chunks.empty() ? "" : chunks + ", which it computes again";
 }
 
 } // namespace

@@ -26,9 +26,13 @@ public:
   Result<void> run(Pass) override;
   Result<Turn> time(Device &, Pass, const TurnOptions &) override;
   void finish() override;
-  double compileSeconds() const override { return seconds; }
+  double compileSeconds(Pass pass) const override {
+    return pass == Pass::Forward ? seconds : 0;
+  }
   std::string remark() const override { return note; }
-  std::optional<double> listsSeconds() const override { return lists; }
+  std::optional<double> listsSeconds(Pass pass) const override {
+    return pass == Pass::Forward ? lists : std::nullopt;
+  }
   std::string versions() const override { return worker->versions(); }
 
 private:

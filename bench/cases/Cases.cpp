@@ -175,7 +175,12 @@ double attn::bench::bytesNeeded(const Case &item, Target target) {
   double keyValue =
       double(s.batch) * s.kvHeads * s.keys * (s.headDim + s.valueDim);
   double scores = double(s.queries) * s.keys;
-  double tensors = (query + keyValue + out) * width * (item.backward ? 2 : 1);
+  double tensors = (query + keyValue + out) * width;
+  if (item.backward) {
+    // Gradients; the forward pass of a backend with its LSE, and a workspace.
+    double rows = double(s.batch) * s.heads * s.queries;
+    tensors += tensors + out * width + 3 * rows * sizeof(float);
+  }
   if (target == Target::CUDA)
     return tensors + scores * sizeof(float);
   return tensors + out * (width + sizeof(float)) + scores * sizeof(double);

@@ -37,9 +37,9 @@ Case firstCase(const Config &, const std::vector<LoadedMod> &mods);
 /// The captured data of the case: the mod's own, and its query offset.
 Result<std::vector<CaptureData>> makeCaptures(const Case &);
 
-/// Memory that the case needs on its device: tensors, as much again for their
-/// gradients, and one head's scores for the reference. On the CPU also the
-/// host's copies.
+/// Memory that the case needs on its device: tensors, with a backward pass as
+/// much again for their gradients and what it keeps of the forward pass, and
+/// one head's scores for the reference. On the CPU also the host's copies.
 double bytesNeeded(const Case &, Target);
 
 /// A rough guess of the time that the case takes with that many backends.

@@ -336,12 +336,8 @@ Result<void> attn::bench::applySettings(Config &config,
   return {};
 }
 
-std::vector<std::string> attn::bench::missingFeatures(const Config &config,
-                                                      Target target) {
+std::vector<std::string> attn::bench::missingFeatures(const Config &config) {
   std::vector<std::string> missing;
-  if (config.backward && target == Target::CUDA)
-    missing.push_back("calculate_bwd: compiled has no backward pass on a GPU "
-                      "yet; those of the other backends are measured");
   if (config.maxAutotune)
     missing.push_back("max_autotune: compiled has no autotuning yet, and "
                       "chooses its schedules by rule");

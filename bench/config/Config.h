@@ -64,7 +64,7 @@ const std::vector<std::string> &settingKeys();
 bool isSwitch(const std::string &key);
 
 /// What the configuration asks for that is not there yet: one sentence each.
-std::vector<std::string> missingFeatures(const Config &, Target);
+std::vector<std::string> missingFeatures(const Config &);
 
 } // namespace attn::bench
 

@@ -22,6 +22,7 @@ struct Backward {
   } check = NotRun;
   Timing timing;                  ///< empty unless Passed or Unchecked
   std::optional<double> maxError; ///< the largest of dQ, dK and dV
+  double compileSeconds = 0;
   std::string reason;             ///< why it was not run, or is wrong
 };
 

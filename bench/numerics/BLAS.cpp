@@ -97,6 +97,13 @@ void BLAS::gemm(bool transposeB, int64_t m, int64_t n, int64_t k,
         a.data, a.ld, b.data, b.ld, 0, c.data, c.ld);
 }
 
+void BLAS::gemmTransposed(bool adds, int64_t m, int64_t n, int64_t k,
+                          MatrixView<const float> a, MatrixView<const float> b,
+                          MatrixView<float> c) const {
+  sgemm(rowMajor, transpose, noTranspose, m, n, k, 1, a.data, a.ld, b.data,
+        b.ld, adds ? 1 : 0, c.data, c.ld);
+}
+
 /// `rows` rows of c = a * b^T. Four partial sums for each dot product, so that
 /// they vectorise.
 template <int rows>

@@ -28,6 +28,10 @@ public:
   void gemm(bool transposeB, int64_t m, int64_t n, int64_t k,
             MatrixView<const double> a, MatrixView<const double> b,
             MatrixView<double> c) const;
+  /// c (m x n) = a^T * b, added to c if `adds`; a is k x m, b k x n.
+  void gemmTransposed(bool adds, int64_t m, int64_t n, int64_t k,
+                      MatrixView<const float> a, MatrixView<const float> b,
+                      MatrixView<float> c) const;
 
 private:
   static Result<BLAS> load();

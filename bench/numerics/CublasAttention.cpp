@@ -167,3 +167,40 @@ Result<void> CublasAttention::output(const void *probabilities,
             "cublasGemmStridedBatchedEx");
       });
 }
+
+Result<void> CublasAttention::transposedOutput(const void *weights,
+                                               const TensorView &rows,
+                                               const TensorView &out,
+                                               int64_t first,
+                                               int64_t count) const {
+  int64_t queries = rows.sizes[2], keys = out.sizes[2], dim = out.sizes[3];
+  int64_t heads = rows.sizes[1], kvHeads = out.sizes[1];
+  int64_t group = heads / kvHeads, width = byteWidth(rows.type);
+  // Row-major G = W^T X is column-major G^T = X^T W: X^T is what X is as it
+  // lies, and W the transpose of what W is.
+  auto addMember = [&](const Run &run, int64_t member) {
+    float one = 1, old = member > 0 ? 1 : 0;
+    int64_t pair = run.first * group + member;
+    const char *right = static_cast<const char *>(weights) +
+                        (pair - first) * queries * keys * width;
+    return check(
+        *library,
+        library->gemm(
+            handle, kNoTranspose, kTranspose, int(dim), int(keys), int(queries),
+            &one, matrixAt(rows, run.batch, run.head * group + member),
+            typeOf(rows.type), leading(rows.strides[2], dim),
+            group * rows.strides[1], right, typeOf(rows.type),
+            leading(keys, keys), group * queries * keys, &old,
+            const_cast<char *>(matrixAt(out, run.batch, run.head)),
+            typeOf(out.type), leading(out.strides[2], dim), out.strides[1],
+            int(run.count), computeType(rows.type), kDefaultAlgorithm),
+        "cublasGemmStridedBatchedEx");
+  };
+  // Runs of key-value heads, each of which has weights of its own.
+  return forEachRun(first / group, count / group, kvHeads, kvHeads,
+                    [&](const Run &run) -> Result<void> {
+                      for (int64_t member = 0; member < group; ++member)
+                        ATTN_TRY(addMember(run, member));
+                      return {};
+                    });
+}

@@ -1,6 +1,6 @@
-// The two matrix products of unfused attention on a GPU, by cuBLAS: what the
-// `math` backend and the GPU's reference have in common. cuBLAS is loaded at
-// run time.
+// The matrix products of unfused attention and of its gradients on a GPU, by
+// cuBLAS: what the `math` backend and the GPU's reference have in common.
+// cuBLAS is loaded at run time.
 #ifndef ATTN_BENCH_NUMERICS_CUBLASATTENTION_H
 #define ATTN_BENCH_NUMERICS_CUBLASATTENTION_H
 
@@ -34,6 +34,14 @@ public:
   Result<void> output(const void *probabilities, const TensorView &value,
                       const TensorView &out, int64_t first,
                       int64_t count) const;
+
+  /// The gradient of a key-value head: the sum of weights[i]^T rows over the
+  /// pairs of its query heads. weights: as probabilities, for pairs which are
+  /// all query heads of some key-value heads; rows: of all query heads. The sum
+  /// over a group is rounded to out.type at each of its heads.
+  Result<void> transposedOutput(const void *weights, const TensorView &rows,
+                                const TensorView &out, int64_t first,
+                                int64_t count) const;
 
 private:
   CublasAttention(const CublasLibrary &library, void *handle)

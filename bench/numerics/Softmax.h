@@ -1,8 +1,9 @@
-// Softmax kernels by mod and types, compiled once for a run of the bench.
+// Softmax kernels, and those of their gradients, by mod and types, compiled
+// once for a run of the bench.
 #ifndef ATTN_BENCH_NUMERICS_SOFTMAX_H
 #define ATTN_BENCH_NUMERICS_SOFTMAX_H
 
-#include "attn/API/Attention.h"
+#include "attn/API/SoftmaxGradient.h"
 
 namespace attn::bench {
 
@@ -17,6 +18,10 @@ inline Result<const SoftmaxKernel *> softmaxFor(const Mod &mod,
                                                 ElementType type) {
   return softmaxFor(mod, Target::CPU, type, type);
 }
+
+/// The kernel of its gradients, for f32 scores.
+Result<const SoftmaxGradientKernel *>
+softmaxGradientFor(const Mod &, Target target, ElementType probabilities);
 
 } // namespace attn::bench
 

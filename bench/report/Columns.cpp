@@ -30,6 +30,12 @@ static std::optional<double> shareOfPairs(const Row &row) {
   return *row.pairs / row.allPairs;
 }
 
+static double compileSeconds(const Outcome &outcome, Pass pass) {
+  if (pass == Pass::Forward)
+    return outcome.compileSeconds;
+  return outcome.backward ? outcome.backward->compileSeconds : 0;
+}
+
 static std::optional<double> quantityOf(const Row &row,
                                         const std::string &name) {
   for (const Quantity &quantity : row.quantities)
@@ -126,7 +132,9 @@ Cells Columns::tableHeader() const {
   cells.push_back(tera ? "TB/s" : "GB/s");
   cells.push_back(tera ? "TFLOP/s" : "GFLOP/s");
   cells.insert(cells.end(), quantities.begin(), quantities.end());
-  cells.push_back("compile (ms)");
+  for (Pass pass : passes())
+    cells.push_back(pass == Pass::Forward ? "compile (ms)"
+                                          : "bwd_compile (ms)");
   return cells;
 }
 
@@ -149,8 +157,10 @@ Cells Columns::tableCells(const Row &row) const {
   cells.push_back(format("%.4g", flopRate(row, 0, Pass::Forward), scale, ""));
   for (const std::string &name : quantities)
     cells.push_back(format("%.6g", quantityOf(row, name), 1, ""));
-  double compile = row.outcomes[0].compileSeconds;
-  cells.push_back(compile > 0 ? format("%.0f", compile * 1e3) : "");
+  for (Pass pass : passes()) {
+    double compile = compileSeconds(row.outcomes[0], pass);
+    cells.push_back(compile > 0 ? format("%.0f", compile * 1e3) : "");
+  }
   return cells;
 }
 
@@ -181,8 +191,10 @@ Cells Columns::csvHeader() const {
            {"_status", "_TFLOP/s", "_max_error", "_low (us)", "_high (us)",
             "_with_launch (us)", "_samples", "_stopped_by"})
         cells.push_back(prefixOf(pass) + backend + what);
-  for (const std::string &backend : backends)
-    cells.push_back(backend + "_compile (ms)");
+  for (Pass pass : passes())
+    for (const std::string &backend : backends)
+      cells.push_back((pass == Pass::Forward ? "" : prefixOf(pass)) + backend +
+                      "_compile (ms)");
   cells.insert(cells.end(), quantities.begin(), quantities.end());
   cells.push_back("repeat");
   cells.push_back("remarks");
@@ -232,8 +244,9 @@ Cells Columns::csvCells(const Row &row) const {
   for (Pass pass : passes())
     for (size_t i = 0; i < backends.size(); ++i)
       addDetails(cells, row, i, pass);
-  for (const Outcome &outcome : row.outcomes)
-    cells.push_back(format("%.1f", outcome.compileSeconds * 1e3));
+  for (Pass pass : passes())
+    for (const Outcome &outcome : row.outcomes)
+      cells.push_back(format("%.1f", compileSeconds(outcome, pass) * 1e3));
   for (const std::string &name : quantities)
     cells.push_back(format("%.9g", quantityOf(row, name), 1, "nan"));
   cells.push_back(row.repeat);

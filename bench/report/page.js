@@ -429,7 +429,7 @@ function caseDetails(c) {
       right(time(o.median_with_launch_us)), right(`${o.sample_count ?? ''}`), o.stopped_by ?? '',
       right(number(flops(o))), right(number(bytes(o))),
       right(o.max_error === null ? 'NaN' : number(o.max_error)),
-      right(pass === 'forward' && o.compile_s ? time(o.compile_s * 1e6) : ''), {text: o.reason ?? '', class: 'wide'}];
+      right(o.compile_s ? time(o.compile_s * 1e6) : ''), {text: o.reason ?? '', class: 'wide'}];
   })).filter(row => row);
   const parts = [table(['backend', 'pass', 'status', right('median'), right('95% interval'), right('with launch'),
     right('samples'), 'ended by', right(flopUnit.name), right(byteUnit.name), right('max error'), right('compile'), 'remark'], rows)];

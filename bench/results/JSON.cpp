@@ -120,6 +120,7 @@ static JSON outcomeToJSON(const Row &row, size_t backend, bool samples) {
     inner["status"] = statusOf(outcome, Pass::Backward);
     inner["reason"] = backward->reason;
     set(inner, "max_error", backward->maxError);
+    inner["compile_s"] = backward->compileSeconds;
     addTiming(inner, row, backend, Pass::Backward, samples);
   }
   return json;
@@ -315,6 +316,7 @@ static Outcome outcomeFrom(const JSON &json) {
   }
   backward.reason = inner.at("reason");
   backward.maxError = errorFrom(inner);
+  backward.compileSeconds = get<double>(inner, "compile_s").value_or(0);
   backward.timing = timingFrom(inner);
   return outcome;
 }

@@ -124,7 +124,7 @@ Outcome Runner::check(Backend &backend, CaseData &data) {
     outcome.kind = kindOf(refusal->kind);
     return failed(refusal->reason);
   }
-  outcome.compileSeconds = backend.compileSeconds();
+  outcome.compileSeconds = backend.compileSeconds(Pass::Forward);
   if (Result<void> ran = runOnce(backend, Pass::Forward, data.out().poison());
       !ran)
     return failed(ran.error());
@@ -209,6 +209,11 @@ void Runner::measureForward(Row &row) {
   }
 }
 
+/// Both remarks, or the one that is not empty.
+static std::string joined(const std::string &first, const std::string &second) {
+  return first + (first.empty() || second.empty() ? "" : "; ") + second;
+}
+
 /// Runs one backend's backward pass and compares what it gives.
 Backward Runner::checkBackward(Backend &backend, GradientData &data) {
   onPass("checking", backend, Pass::Backward);
@@ -226,6 +231,7 @@ Backward Runner::checkBackward(Backend &backend, GradientData &data) {
       result.check = Backward::NotRun;
     return failed(refusal->reason);
   }
+  result.compileSeconds = backend.compileSeconds(Pass::Backward);
   if (Result<void> ran = runOnce(backend, Pass::Backward, data.poison()); !ran)
     return failed(ran.error());
   Result<GradientError> error = data.compare(backend.hasCaptureGradients());
@@ -237,7 +243,7 @@ Backward Runner::checkBackward(Backend &backend, GradientData &data) {
   result.check = Backward::Passed;
   result.maxError = error->error;
   if (error->share <= 1) // False for a NaN.
-    return failed(data.reference().remark());
+    return failed(joined(backend.backwardRemark(), data.reference().remark()));
   result.check = Backward::Wrong;
   char text[160];
   std::snprintf(text, sizeof(text), "%s: error %.2e exceeds %.2e",
@@ -333,6 +339,17 @@ void Runner::countTiles(Row &row, TileListSource &source, CaseData &data) {
   row.quantities.push_back({"lists (us)", lists.median() * 1e6});
 }
 
+/// What backends say of the lists that they made beforehand.
+void Runner::addLists(Row &row, Pass pass) {
+  for (size_t i = 0; i < backends.size(); ++i)
+    if (std::optional<double> lists = backends[i]->listsSeconds(pass);
+        lists && timingOf(row, i, pass))
+      row.quantities.push_back(
+          {std::string(pass == Pass::Forward ? "lists_" : "bwd_lists_") +
+               backends[i]->name() + " (us)",
+           *lists * 1e6});
+}
+
 Row Runner::run(const Case &item) {
   if (!item.refusal.empty())
     return rowWithout(item, Outcome::Skipped, item.refusal);
@@ -370,12 +387,8 @@ Row Runner::run(const Case &item) {
     if (compiled != backends.end() &&
         row.outcomes[compiled - backends.begin()].kind == Outcome::Timed)
       countTiles(row, *(*compiled)->tileLists(), **data);
-    for (size_t i = 0; i < backends.size(); ++i)
-      if (std::optional<double> lists = backends[i]->listsSeconds();
-          lists && row.outcomes[i].kind == Outcome::Timed)
-        row.quantities.push_back(
-            {std::string("lists_") + backends[i]->name() + " (us)",
-             *lists * 1e6});
+    for (Pass pass : {Pass::Forward, Pass::Backward})
+      addLists(row, pass);
   }
   for (std::unique_ptr<Backend> &backend : backends)
     backend->finish();

@@ -45,6 +45,7 @@ private:
   std::optional<double> mathError(const Row &, CaseData &);
   void judge(Row &, CaseData &);
   void countTiles(Row &, TileListSource &, CaseData &);
+  void addLists(Row &, Pass);
   void measure(Row &, const Case &, CaseData &);
   void measureForward(Row &);
   Backward checkBackward(Backend &, GradientData &);

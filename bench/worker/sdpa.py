@@ -125,14 +125,16 @@ def _first_that_runs(problem, context, keys, arguments):
 
 
 def _repeated(problem, context, call):
-    repeats = [
-        tensor.repeat_interleave(problem.group, dim=1)
-        for tensor in (problem.key, problem.value)
-    ]
+    def for_all_heads(tensor):
+        # As a view and a copy: backward sums over the view's dimension.
+        expanded = tensor[:, :, None].expand(-1, -1, problem.group, -1, -1)
+        return expanded.flatten(1, 2)
+
+    repeats = [for_all_heads(tensor) for tensor in (problem.key, problem.value)]
 
     def call_repeated(query, key, value):
         if key.requires_grad:
-            raise unsupported("this kernel takes no grouped heads")
+            return call(query, for_all_heads(key), for_all_heads(value))
         return call(query, *repeats)
 
     _try(problem, context, call_repeated)

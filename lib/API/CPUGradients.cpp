@@ -2,11 +2,14 @@
 #include "CPUCode.h"
 #include "CaptureViews.h"
 #include "GradientImpl.h"
+#include "HostMemory.h"
 #include "KernelModule.h"
 #include "ModImpl.h"
 #include "TilesImpl.h"
 
 #include "attn/Support/Try.h"
+
+#include <cstdlib>
 
 using namespace attn;
 
@@ -32,10 +35,18 @@ struct CPUGradients : public GradientKernel::Impl {
   Result<void> run(const GradientArguments &arguments,
                    const CaptureWorkspace &workspace,
                    Bindings &bindings) const override;
+  Result<std::shared_ptr<void>> allocate(int64_t bytes, void *) const override {
+    return std::shared_ptr<void>(std::malloc(static_cast<size_t>(bytes)),
+                                 std::free);
+  }
+  Result<void> writeZeros(const TensorView &view, void *) const override {
+    attn::writeZeros(view);
+    return {};
+  }
+  Result<bool> isCapturing(void *) const override { return false; }
   Result<const Code *> codeFor(bool stridedCaptures) const;
 
   Mod mod;
-  std::optional<TileFinder> finder; ///< if a kernel needs lists of tiles
   mutable std::mutex mutex;
   mutable std::optional<Code> codes[2];
 };
@@ -95,21 +106,15 @@ Result<void> CPUGradients::run(const GradientArguments &a,
                                Bindings &bindings) const {
   bool strided = spec.stridedCaptures || !haveUnitStrides(a.captures);
   ATTN_TRY_ASSIGN(const Code *code, codeFor(strided));
-  TileLists lists, transposed;
-  if (finder) {
-    ProblemSizes sizes;
-    sizes.batch = a.query.sizes[0], sizes.heads = a.query.sizes[1];
-    sizes.queries = a.query.sizes[2], sizes.keys = a.key.sizes[2];
-    ATTN_TRY_ASSIGN(lists, finder->find(sizes, a.captures));
-    ATTN_TRY_ASSIGN(transposed, finder->transpose(lists));
-    lists.impl().arguments.bind(bindings);
-  }
+  ATTN_TRY_ASSIGN(GradientTiles tiles, tilesFor(*this, finders, a));
+  if (tiles.ofQueries)
+    tiles.ofQueries.impl().arguments.bind(bindings);
   ATTN_TRY(runTasks(code->ofQueries, bindings));
-  if (finder)
-    transposed.impl().arguments.bind(bindings);
+  if (tiles.ofKeys)
+    tiles.ofKeys.impl().arguments.bind(bindings);
   ATTN_TRY(runTasks(code->ofKeys, bindings));
-  if (finder)
-    lists.impl().arguments.bind(bindings);
+  if (tiles.ofQueries)
+    tiles.ofQueries.impl().arguments.bind(bindings);
   for (size_t i = 0; i < code->ofSums.size(); ++i) {
     const SumCode &sum = code->ofSums[i];
     if (sum.pairs) {
@@ -133,13 +138,14 @@ GradientImpl attn::createCPUGradients(const Mod &mod, const KernelSpec &spec,
   lock.unlock();
   impl->schedule = code.schedule;
   impl->sums = code.sums;
-  impl->queryTile = code.queryTile;
-  if (takes(code.ofQueries.signature, Role::ListOrder) ||
-      takes(code.ofKeys.signature, Role::ListOrder)) {
-    ATTN_TRY_ASSIGN(
-        impl->finder,
-        TileFinder::compile(mod, Target::CPU, code.queryTile, code.keyTile));
-  }
+  impl->wholeQueries = impl->queryTile = code.queryTile;
+  KernelEntry queries, keys;
+  queries.signature = code.ofQueries.signature;
+  keys.signature = code.ofKeys.signature;
+  for (KernelEntry *entry : {&queries, &keys})
+    entry->queryTile = code.queryTile, entry->keyTile = code.keyTile;
+  ATTN_TRY_ASSIGN(impl->finders, GradientTileFinders::compile(mod, Target::CPU,
+                                                              queries, keys));
   impl->codes[spec.stridedCaptures] = std::move(code);
   return std::shared_ptr<GradientKernel::Impl>(impl);
 }

@@ -11,10 +11,11 @@
 
 using namespace attn;
 
-Result<KernelImage> attn::compileCUDAImage(const Mod &mod,
-                                           mlir::ModuleOp module, bool exact,
-                                           const char *target) {
-  KernelImage image;
+Result<std::vector<KernelImage>> attn::compileCUDAImages(const Mod &mod,
+                                                         mlir::ModuleOp module,
+                                                         bool exact,
+                                                         const char *target) {
+  std::vector<KernelImage> images;
   Result<void> lowered = mod.impl().collect("cannot be compiled", [&] {
     mlir::PassManager pm(module.getContext());
     mlir::attn::GPUPipelineOptions options;
@@ -23,13 +24,22 @@ Result<KernelImage> attn::compileCUDAImage(const Mod &mod,
     mlir::attn::buildGPUToNVVMPipeline(pm, options);
     if (mlir::failed(pm.run(module)))
       return mlir::failure();
-    auto kernels = module.getOps<mlir::gpu::GPUModuleOp>();
-    mlir::FailureOr<KernelImage> made = mlir::attn::emitImage(*kernels.begin());
-    if (mlir::failed(made))
-      return mlir::failure();
-    image = std::move(*made);
+    for (auto kernels : module.getOps<mlir::gpu::GPUModuleOp>()) {
+      mlir::FailureOr<KernelImage> made = mlir::attn::emitImage(kernels);
+      if (mlir::failed(made))
+        return mlir::failure();
+      images.push_back(std::move(*made));
+    }
     return mlir::success();
   });
   ATTN_TRY(lowered);
-  return image;
+  return images;
+}
+
+Result<KernelImage> attn::compileCUDAImage(const Mod &mod,
+                                           mlir::ModuleOp module, bool exact,
+                                           const char *target) {
+  ATTN_TRY_ASSIGN(std::vector<KernelImage> images,
+                  compileCUDAImages(mod, module, exact, target));
+  return std::move(images.front());
 }

@@ -7,11 +7,19 @@
 
 #include "mlir/IR/BuiltinOps.h"
 
+#include <vector>
+
 namespace attn {
 
-/// Lowers the one gpu.module of `module` to an image. The caller holds the
-/// mod's mutex; diagnostics go through the mod. `exact`: as in math-to-ptx.
-/// `target`: as in attn-gpu-pipeline.
+/// Lowers each gpu.module of `module` to an image. The caller holds the mod's
+/// mutex; diagnostics go through the mod. `exact`: as in math-to-ptx. `target`:
+/// as in attn-gpu-pipeline.
+Result<std::vector<KernelImage>> compileCUDAImages(const Mod &mod,
+                                                   mlir::ModuleOp module,
+                                                   bool exact,
+                                                   const char *target);
+
+/// Of a module that has one.
 Result<KernelImage> compileCUDAImage(const Mod &mod, mlir::ModuleOp module,
                                      bool exact, const char *target = "sm80");
 

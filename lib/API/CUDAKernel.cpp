@@ -7,6 +7,7 @@
 // any. The plan that attn-select-schedule wrote (#attn.variants) says which
 // schedule a launch takes; what its memory allows says the rest.
 #include "CUDAImage.h"
+#include "CUDALaunch.h"
 #include "CaptureViews.h"
 #include "KernelImpl.h"
 #include "KernelModule.h"
@@ -103,24 +104,6 @@ Result<Variant> compileVariant(const Mod &mod, const KernelSpec &spec,
   return variant;
 }
 
-/// Whether every row starts at a multiple of 16 bytes.
-bool isAligned(const TensorView &view) {
-  int64_t width = byteWidth(view.type);
-  if (reinterpret_cast<uintptr_t>(view.data) % 16)
-    return false;
-  for (int i = 0; i < 3; ++i)
-    if (view.sizes[i] > 1 && view.strides[i] * width % 16)
-      return false;
-  return view.sizes[3] * width % 16 == 0;
-}
-
-/// Whether this GPU and its driver run code for sm_90a (PTX 8.6: CUDA 12.7).
-Result<bool> runsSM90a(cuda::Device device) {
-  ATTN_TRY_ASSIGN(cuda::DeviceInfo info, cuda::deviceInfo(device));
-  return info.computeMajor == 9 && info.computeMinor == 0 &&
-         info.driverVersion >= 12070;
-}
-
 struct CUDAKernel : public AttentionKernel::Impl {
   explicit CUDAKernel(const Mod &mod) : mod(mod) {}
 
@@ -145,16 +128,6 @@ struct CUDAKernel : public AttentionKernel::Impl {
   mutable std::mutex mutex;
   mutable std::map<Choice, Variant> variants;
 };
-
-/// Whether what is enqueued now becomes a graph.
-Result<bool> isCapturing(void *stream) {
-  ATTN_TRY_ASSIGN(const cuda::Driver *driver, cuda::driver());
-  cuda::CaptureStatus status = 0;
-  ATTN_TRY(driver->check(
-      driver->streamIsCapturing(static_cast<cuda::Stream>(stream), &status),
-      "cuStreamIsCapturing"));
-  return status != 0;
-}
 
 } // namespace
 
@@ -260,33 +233,17 @@ Result<void> CUDAKernel::writeEmptyRows(const KernelArguments &a) const {
   ATTN_TRY_ASSIGN(const cuda::Driver *driver, cuda::driver());
   const cuda::Driver &cu = *driver;
   cuda::ContextScope scope(context);
-  auto stream = static_cast<cuda::Stream>(a.stream);
-  auto [batches, heads, queries, channels] = a.out.sizes;
-  if (batches * heads * queries == 0)
+  int64_t rows = a.out.sizes[0] * a.out.sizes[1] * a.out.sizes[2];
+  if (rows == 0)
     return {};
-  int64_t width = byteWidth(a.out.type), bytes = channels * width;
-  // Rows that do not lie one after the other are filled one by one.
-  int64_t pitch = a.out.strides[2] * width;
-  int64_t height = queries == 1 || pitch >= bytes ? queries : 1;
-  if (height == 1)
-    pitch = bytes;
-  for (int64_t b = 0; b < batches; ++b)
-    for (int64_t h = 0; h < heads; ++h)
-      for (int64_t q = 0; q < queries; q += height) {
-        int64_t row =
-            b * a.out.strides[0] + h * a.out.strides[1] + q * a.out.strides[2];
-        auto to = reinterpret_cast<cuda::DevicePointer>(a.out.data);
-        ATTN_TRY(cu.check(cu.memsetD2D8Async(to + row * width, pitch, 0, bytes,
-                                             height, stream),
-                          "cuMemsetD2D8Async"));
-      }
+  ATTN_TRY(enqueueZeros(a.out, a.stream));
   if (!a.lse)
     return {};
   constexpr unsigned minusInfinity = 0xFF800000;
-  return cu.check(
-      cu.memsetD32Async(reinterpret_cast<cuda::DevicePointer>(a.lse),
-                        minusInfinity, batches * heads * queries, stream),
-      "cuMemsetD32Async");
+  return cu.check(cu.memsetD32Async(
+                      reinterpret_cast<cuda::DevicePointer>(a.lse),
+                      minusInfinity, rows, static_cast<cuda::Stream>(a.stream)),
+                  "cuMemsetD32Async");
 }
 
 /// Whether the kernels for sm_90a are the best. Errors: a schedule that this
@@ -308,22 +265,6 @@ static Result<bool> choosesSM90a(const Mod &mod, const KernelSpec &spec,
   }
   return sm90a && !spec.portable && spec.aligned &&
          spec.type != ElementType::F32;
-}
-
-/// `spec` with what its dimensions say of alignment.
-static KernelSpec withAlignment(const KernelSpec &spec) {
-  KernelSpec result = spec;
-  int64_t width = byteWidth(spec.type);
-  result.aligned = spec.aligned && spec.headDim * width % 16 == 0 &&
-                   spec.valueDim * width % 16 == 0;
-  return result;
-}
-
-/// The context that a spec asks for; null: the current one.
-static Result<cuda::Context> contextOf(const KernelSpec &spec) {
-  if (spec.device)
-    return cuda::primaryContext(*spec.device);
-  return cuda::Context(nullptr);
 }
 
 Result<void> attn::checkCUDAKernel(const Mod &mod, const KernelSpec &given) {

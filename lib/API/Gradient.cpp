@@ -2,8 +2,8 @@
 #include "GradientImpl.h"
 
 #include "CaptureViews.h"
-#include "HostMemory.h"
 #include "KernelImpl.h"
+#include "TilesImpl.h"
 
 #include "attn/Support/Try.h"
 
@@ -15,12 +15,15 @@ using namespace attn;
 Result<GradientKernel>
 GradientKernel::compile(const Mod &mod, const KernelSpec &spec,
                         const std::vector<std::string> &names) {
-  if (spec.target != Target::CPU)
-    return Error{"expects the target CPU: there are no kernels of gradients "
-                 "for GPUs yet"};
   auto start = std::chrono::steady_clock::now();
   ATTN_TRY_ASSIGN(std::vector<int64_t> wrt, findCaptures(mod, names));
-  GradientImpl impl = createCPUGradients(mod, spec, wrt);
+  if (!wrt.empty() && spec.target != Target::CPU)
+    return Error{"expects no 'wrt' for the target CUDA: no kernel for GPUs "
+                 "computes gradients of captures yet, got '" +
+                 names.front() + "'"};
+  GradientImpl impl = spec.target == Target::CPU
+                          ? createCPUGradients(mod, spec, wrt)
+                          : createCUDAGradients(mod, spec);
   ATTN_TRY(impl);
   (*impl)->captures = mod.captures();
   std::chrono::duration<double> time = std::chrono::steady_clock::now() - start;
@@ -30,22 +33,100 @@ GradientKernel::compile(const Mod &mod, const KernelSpec &spec,
   return kernel;
 }
 
+ProblemSizes attn::sizesOf(const GradientArguments &a) {
+  ProblemSizes sizes;
+  sizes.batch = sizes.sequences = a.query.sizes[0];
+  sizes.heads = a.query.sizes[1], sizes.kvHeads = a.key.sizes[1];
+  sizes.queries = a.query.sizes[2], sizes.keys = a.key.sizes[2];
+  sizes.headDim = a.query.sizes[3], sizes.valueDim = a.value.sizes[3];
+  return sizes;
+}
+
+//===--- tiles ------------------------------------------------------------===//
+
+Result<GradientTileFinders>
+GradientTileFinders::compile(const Mod &mod, Target target,
+                             const KernelEntry &queries,
+                             const KernelEntry &keys) {
+  GradientTileFinders finders;
+  if (!takes(queries.signature, Role::ListOrder) &&
+      !takes(keys.signature, Role::ListOrder))
+    return finders;
+  auto finderOf = [&](const KernelEntry &entry) {
+    return TileFinder::compile(mod, target, entry.queryTile, entry.keyTile);
+  };
+  ATTN_TRY_ASSIGN(finders.ofQueries, finderOf(queries));
+  finders.ofKeys = finders.ofQueries;
+  if (queries.queryTile != keys.queryTile || queries.keyTile != keys.keyTile) {
+    ATTN_TRY_ASSIGN(finders.ofKeys, finderOf(keys));
+  }
+  return finders;
+}
+
+static bool areFor(const TileFinder &finder, const TileLists &lists) {
+  return lists && lists.impl().queryTile == finder.queryTile() &&
+         lists.impl().keyTile == finder.keyTile();
+}
+
+bool GradientTileFinders::fit(const GradientTiles *tiles) const {
+  return tiles && areFor(*ofQueries, tiles->ofQueries) &&
+         areFor(*ofKeys, tiles->ofKeys);
+}
+
+Result<GradientTiles>
+GradientTileFinders::find(const ProblemSizes &sizes,
+                          const std::vector<CaptureView> &captures,
+                          void *stream) const {
+  GradientTiles tiles;
+  if (!areNeeded())
+    return tiles;
+  ATTN_TRY_ASSIGN(tiles.ofQueries, ofQueries->find(sizes, captures, stream));
+  TileLists lists = tiles.ofQueries;
+  if (!areFor(*ofKeys, lists)) {
+    ATTN_TRY_ASSIGN(lists, ofKeys->find(sizes, captures, stream));
+  }
+  ATTN_TRY_ASSIGN(tiles.ofKeys, ofKeys->transpose(lists, stream));
+  return tiles;
+}
+
+Result<GradientTiles> attn::tilesFor(const GradientKernel::Impl &kernel,
+                                     const GradientTileFinders &finders,
+                                     const GradientArguments &a) {
+  if (!finders.areNeeded())
+    return GradientTiles();
+  if (finders.fit(a.tiles))
+    return *a.tiles;
+  ATTN_TRY_ASSIGN(bool capturing, kernel.isCapturing(a.stream));
+  if (capturing)
+    return Error{"expects lists of tiles (GradientKernel::findTiles) for a "
+                 "launch in a stream capture"};
+  return finders.find(sizesOf(a), a.captures, a.stream);
+}
+
+Result<GradientTiles>
+GradientKernel::findTiles(const ProblemSizes &sizes,
+                          const std::vector<CaptureView> &captures,
+                          void *stream) const {
+  return pimpl->finders.find(sizes, captures, stream);
+}
+
+//===--- arguments --------------------------------------------------------===//
+
 static int64_t rowsOf(const TensorView &query) {
   return query.sizes[0] * query.sizes[1] * query.sizes[2];
 }
 
-/// Of delta, in whole steps of 16 bytes, behind which the sums for captures
-/// have theirs.
-static int64_t deltaFloats(int64_t rows, const CaptureWorkspace &sums) {
-  return sums.floats() ? (rows + 3) / 4 * 4 : rows;
+/// Statistics are of whole tiles, so that what follows them is aligned too.
+static int64_t statisticFloats(const GradientKernel::Impl &kernel,
+                               const ProblemSizes &sizes) {
+  return sizes.batch * sizes.heads * 2 * kernel.statisticRows(sizes.queries);
 }
 
 int64_t
 GradientKernel::workspaceBytes(const ProblemSizes &sizes,
                                const std::vector<CaptureView> &captures) const {
   CaptureWorkspace sums(pimpl->sums, sizes, pimpl->queryTile, captures);
-  int64_t rows = sizes.batch * sizes.heads * sizes.queries;
-  return (deltaFloats(rows, sums) + sums.floats()) *
+  return (statisticFloats(*pimpl, sizes) + sums.floats()) *
          static_cast<int64_t>(sizeof(float));
 }
 
@@ -119,7 +200,7 @@ clearGradCaptures(const GradientKernel::Impl &kernel,
 }
 
 static Bindings bindGradients(const GradientKernel::Impl &kernel,
-                              const GradientArguments &a, float *delta) {
+                              const GradientArguments &a, float *statistics) {
   Bindings bindings;
   const std::pair<Role, const TensorView &> tensors[] = {
       {Role::Query, a.query},     {Role::Key, a.key},
@@ -131,7 +212,8 @@ static Bindings bindGradients(const GradientKernel::Impl &kernel,
   std::vector<int64_t> rows{a.query.sizes[0], a.query.sizes[1],
                             a.query.sizes[2]};
   bindings.memory({Role::Lse}, a.lse, rows);
-  bindings.memory({Role::Delta}, delta, rows);
+  bindings.memory({Role::Statistics}, statistics,
+                  {rows[0], rows[1], 2, kernel.statisticRows(rows[2])});
   if (a.gradLse)
     bindings.memory({Role::GradLse}, a.gradLse, rows);
   bindCaptures(bindings, kernel.captures, a.captures);
@@ -149,21 +231,22 @@ Result<void> GradientKernel::run(const GradientArguments &a) const {
   // No pair of positions: no mod is evaluated.
   if (rowsOf(a.query) == 0 || a.key.sizes[2] == 0) {
     for (const TensorView &view : {a.gradQuery, a.gradKey, a.gradValue})
-      writeZeros(view);
+      ATTN_TRY(pimpl->writeZeros(view, a.stream));
     return {};
   }
-  ProblemSizes sizes;
-  sizes.batch = a.query.sizes[0], sizes.heads = a.query.sizes[1];
-  sizes.queries = a.query.sizes[2], sizes.keys = a.key.sizes[2];
-  CaptureWorkspace sums(pimpl->sums, sizes, pimpl->queryTile, a.captures);
-  int64_t deltas = deltaFloats(rowsOf(a.query), sums);
-  std::vector<float> own;
-  if (!a.workspace)
-    own.resize(static_cast<size_t>(deltas + sums.floats()));
-  float *workspace =
-      a.workspace ? static_cast<float *>(a.workspace) : own.data();
+  ProblemSizes sizes = sizesOf(a);
+  std::shared_ptr<void> own;
+  if (!a.workspace) {
+    ATTN_TRY_ASSIGN(bool capturing, pimpl->isCapturing(a.stream));
+    if (capturing)
+      return Error{"expects a workspace for a launch in a stream capture"};
+    ATTN_TRY_ASSIGN(
+        own, pimpl->allocate(workspaceBytes(sizes, a.captures), a.stream));
+  }
+  auto *workspace = static_cast<float *>(a.workspace ? a.workspace : own.get());
   Bindings bindings = bindGradients(*pimpl, a, workspace);
-  sums.bind(bindings, workspace + deltas, gradCaptures);
+  CaptureWorkspace sums(pimpl->sums, sizes, pimpl->queryTile, a.captures);
+  sums.bind(bindings, workspace + statisticFloats(*pimpl, sizes), gradCaptures);
   return pimpl->run(a, sums, bindings);
 }
 

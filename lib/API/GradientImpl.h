@@ -6,9 +6,28 @@
 
 #include "attn/API/Gradient.h"
 #include "attn/API/Tiles.h"
-#include "attn/Runtime/Signature.h"
+#include "attn/Runtime/KernelImage.h"
+
+#include <optional>
 
 namespace attn {
+
+/// What finds the tiles of kernels, if their mask needs lists: of the one that
+/// owns queries, and of those that own keys, whose lists are transposed.
+struct GradientTileFinders {
+  std::optional<TileFinder> ofQueries, ofKeys;
+
+  /// Errors: those of TileFinder::compile().
+  static Result<GradientTileFinders> compile(const Mod &mod, Target target,
+                                             const KernelEntry &queries,
+                                             const KernelEntry &keys);
+  bool areNeeded() const { return ofQueries.has_value(); }
+  /// Whether lists are for these tiles; `tiles` may be null.
+  bool fit(const GradientTiles *tiles) const;
+  Result<GradientTiles> find(const ProblemSizes &sizes,
+                             const std::vector<CaptureView> &captures,
+                             void *stream) const;
+};
 
 struct GradientKernel::Impl {
   virtual ~Impl() = default;
@@ -18,20 +37,46 @@ struct GradientKernel::Impl {
   virtual Result<void> run(const GradientArguments &arguments,
                            const CaptureWorkspace &workspace,
                            Bindings &bindings) const = 0;
+  /// Memory of so many bytes, which is freed when the run that it is for has
+  /// been enqueued.
+  virtual Result<std::shared_ptr<void>> allocate(int64_t bytes,
+                                                 void *stream) const = 0;
+  virtual Result<void> writeZeros(const TensorView &view,
+                                  void *stream) const = 0;
+  /// Whether memory must not be allocated now.
+  virtual Result<bool> isCapturing(void *stream) const = 0;
+
+  /// Of the memory for statistics.
+  int64_t statisticRows(int64_t queries) const {
+    return (queries + wholeQueries - 1) / wholeQueries * wholeQueries;
+  }
 
   KernelSpec spec;
   std::vector<CaptureInfo> captures;
   std::vector<int64_t> wrt; ///< captures, as GradientArguments::gradCaptures
   std::vector<CaptureSumPlan> sums;
-  int64_t queryTile = 0;
+  int64_t queryTile = 0; ///< of the kernels that make sums
   double compileSeconds = 0;
   std::string schedule;
+  /// Queries of whole tiles of all kernels.
+  int64_t wholeQueries = 0;
+  GradientTileFinders finders;
 };
+
+ProblemSizes sizesOf(const GradientArguments &arguments);
+
+/// The lists of a run: those it is given, or such as are found for it. Errors:
+/// there are none for these tiles in a stream capture.
+Result<GradientTiles> tilesFor(const GradientKernel::Impl &kernel,
+                               const GradientTileFinders &finders,
+                               const GradientArguments &arguments);
 
 using GradientImpl = Result<std::shared_ptr<GradientKernel::Impl>>;
 
 GradientImpl createCPUGradients(const Mod &mod, const KernelSpec &spec,
                                 const std::vector<int64_t> &wrt);
+/// Of no captures.
+GradientImpl createCUDAGradients(const Mod &mod, const KernelSpec &spec);
 
 } // namespace attn
 

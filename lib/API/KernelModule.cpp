@@ -29,6 +29,11 @@ struct GivenSchedule {
   ScheduleAttr schedule;
   VariantsAttr variants;
 };
+
+/// The same for kernels of gradients: any of them may be null.
+struct GradientSchedules {
+  ScheduleAttr query, key, value;
+};
 } // namespace
 
 static mlir::RankedTensorType tensorOf(mlir::Type element, int64_t channels) {
@@ -125,9 +130,11 @@ static AttentionOp appendAttention(mlir::ModuleOp module, const Mod &mod,
 }
 
 /// Appends a function that returns the gradients of an attention to `module`.
-static AttentionBackwardOp
-appendGradients(mlir::ModuleOp module, const Mod &mod, const KernelSpec &spec,
-                const std::vector<int64_t> &wrt, const GivenSchedule &given) {
+static AttentionBackwardOp appendGradients(mlir::ModuleOp module,
+                                           const Mod &mod,
+                                           const KernelSpec &spec,
+                                           const std::vector<int64_t> &wrt,
+                                           const GradientSchedules &given) {
   FunctionBuilder f(module, mod, spec);
   mlir::Type rows = rowsOf(f.context);
   f.inputs.add(Role::Out, f.value);
@@ -146,7 +153,7 @@ appendGradients(mlir::ModuleOp module, const Mod &mod, const KernelSpec &spec,
       spec.lse ? arguments[6] : mlir::Value(),
       arguments.drop_front(spec.lse ? 7 : 6),
       /*queryOffset=*/mlir::Value(), f.name(), f.scale(),
-      f.builder.getDenseI64ArrayAttr(wrt), given.schedule);
+      f.builder.getDenseI64ArrayAttr(wrt), given.query, given.key, given.value);
   mlir::func::ReturnOp::create(f.builder, f.loc, op->getResults());
   return op;
 }
@@ -174,6 +181,44 @@ parseSchedule(const Mod &mod, const std::string &text, bool aligned) {
                                  schedule.getKv(), schedule.getWarps(),
                                  schedule.getStages(), aligned,
                                  /*producers=*/0, /*pingpong=*/false);
+  return given;
+}
+
+/// `text`: a schedule, or a list of them. Those with `keys` are for the kernel
+/// of keys and values, or for one after the other.
+static Result<GradientSchedules>
+parseGradientSchedules(const Mod &mod, const std::string &text) {
+  GradientSchedules given;
+  if (text.empty())
+    return given;
+  auto take = [&](mlir::Attribute attribute) {
+    auto schedule = mlir::dyn_cast_or_null<ScheduleAttr>(attribute);
+    ScheduleAttr *place = !schedule             ? nullptr
+                          : !schedule.getKeys() ? &given.query
+                          : !given.key          ? &given.key
+                                                : &given.value;
+    if (!place || *place)
+      return mlir::failure();
+    *place = schedule;
+    return mlir::success();
+  };
+  Result<void> parsed = mod.impl().collect("", [&]() -> mlir::LogicalResult {
+    mlir::Attribute all = mlir::parseAttribute(text, &mod.impl().context);
+    auto list = mlir::dyn_cast_or_null<mlir::ArrayAttr>(all);
+    if (!list)
+      return take(all);
+    for (mlir::Attribute one : list)
+      if (mlir::failed(take(one)))
+        return mlir::failure();
+    return mlir::success();
+  });
+  if (!parsed)
+    return Error{"expects a schedule for gradients, or a list of one that owns "
+                 "queries and at most two that own keys, such as "
+                 "[#attn.schedule<q = 64, kv = 64>, #attn.schedule<q = 64, kv "
+                 "= 64, keys = true>], got '" +
+                 text + "'" +
+                 (parsed.error().empty() ? "" : "\n" + parsed.error())};
   return given;
 }
 
@@ -316,17 +361,19 @@ Result<KernelModule> attn::buildGradientModule(const Mod &mod,
                                                const char *target) {
   std::sort(wrt.begin(), wrt.end());
   ATTN_TRY(checkSpec(spec));
-  ATTN_TRY_ASSIGN(GivenSchedule given,
-                  parseSchedule(mod, spec.schedule, spec.aligned));
-  if (given.variants)
-    return Error{"expects one schedule for gradients, got variants"};
+  ATTN_TRY_ASSIGN(GradientSchedules given,
+                  parseGradientSchedules(mod, spec.schedule));
   KernelModule result;
   result.module = moduleOf(mod);
   AttentionBackwardOp op =
       appendGradients(*result.module, mod, spec, wrt, given);
   ATTN_TRY(selectSchedule(mod, spec, target, *result.module));
   result.module->walk([&](AttentionBackwardOp found) { op = found; });
-  llvm::raw_string_ostream(result.schedule) << *op.getSchedule();
+  llvm::raw_string_ostream text(result.schedule);
+  text << "[" << *op.getSchedule() << ", " << *op.getKeySchedule();
+  if (std::optional<ScheduleAttr> ofValues = op.getValueSchedule())
+    text << ", " << *ofValues;
+  text << "]";
   result.queryTile = op.getSchedule()->getQ();
   result.keyTile = op.getSchedule()->getKv();
   if (!wrt.empty()) {

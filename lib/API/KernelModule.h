@@ -31,6 +31,7 @@ struct KernelModule {
   /// What becomes of it with gradients (attn-to-flash).
   static constexpr const char *gradQueryFunction = "attention_grad_query";
   static constexpr const char *gradKeyFunction = "attention_grad_key";
+  static constexpr const char *gradValueFunction = "attention_grad_value";
   /// Of a sum for captures, by its number.
   static std::string gradPairsFunction(size_t sum);
   static std::string gradSumFunction(size_t sum);

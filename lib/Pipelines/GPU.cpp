@@ -56,6 +56,7 @@ void mlir::attn::buildGPUTilePipeline(OpPassManager &manager,
   manager.addPass(createCSEPass());
   OpPassManager &kernel =
       manager.nest<gpu::GPUModuleOp>().nest<gpu::GPUFuncOp>();
+  kernel.addPass(tile::createTileAssignLayoutsPass());
   if (roles)
     giveRolesToWarps(kernel);
   else
@@ -67,6 +68,8 @@ void mlir::attn::buildGPUTilePipeline(OpPassManager &manager,
     kernel.addPass(tile::createTileKeepMaximumPass());
   kernel.addPass(roles ? tile::createTileOverlapProductsPass()
                        : tile::createTileRetryNonfinitePass());
+  if (roles)
+    kernel.addPass(tile::createTileStartProductsPass());
   kernel.addPass(createTileToNVVMPass());
   // From the bottom up: the other way, loops that carry hundreds of registers
   // take twenty times as long.

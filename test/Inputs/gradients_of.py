@@ -63,6 +63,14 @@ MODS = {
     %t = arith.mulf %w, %temperature : f32
     attn.yield %t : f32
   }""", None),
+    # Places that are computed are clamped into the table.
+    "outside": ([("table", "f32", [3, 2])], """score(%s: f32, %b: i32, %h: i32, %q: i32, %kv: i32) {
+    %d = arith.subi %q, %kv : i32
+    %e = arith.subi %kv, %h : i32
+    %x = attn.load %table[%d, %e] : tensor<?x?xf32>
+    %t = arith.mulf %s, %x : f32
+    attn.yield %t : f32
+  }""", None),
     # Factors of rows and columns; a score that the mask hides and whose derivative there is NaN.
     "factors": ([("rows", "f32", [M]), ("columns", "f32", [B, N])],
                 """score(%s: f32, %b: i32, %h: i32, %q: i32, %kv: i32) {

@@ -158,6 +158,26 @@ void loadTensor(Warp &w, const Instruction &i, Mask mask) {
   });
 }
 
+/// Operands: destination, source, bytes, barrier.
+void loadBulk(Warp &w, const Instruction &i, Mask mask) {
+  forLanes(mask, [&](int l) {
+    uint64_t to = addressOf(w, i.operands[0], l),
+             from = addressOf(w, i.operands[1], l),
+             barrier = addressOf(w, i.operands[3], l);
+    unsigned bytes = w.lanes<uint32_t>(i.operands[2])[l];
+    if (to % 16 || from % 16 || bytes % 16)
+      throw Fault("a bulk copy of " + std::to_string(bytes) +
+                  " bytes is not aligned");
+    w.block.transaction(barrier);
+    Block *block = &w.block;
+    w.block.start([=] {
+      std::memcpy(block->sharedAt(to, bytes), block->globalAt(from, bytes),
+                  bytes);
+      block->arrive(barrier, 0, -int64_t(bytes));
+    });
+  });
+}
+
 /// Operands: map with coordinates, source.
 void storeTensor(Warp &w, const Instruction &i, Mask mask) {
   forLanes(mask, [&](int l) {
@@ -299,6 +319,13 @@ Handler decodeBulk(Decoder &d) {
   if (d.has("wait_group")) {
     d.instruction.values[0] = d.integer(0);
     return awaitGroup<&Warp::bulkStores>;
+  }
+  if (!d.has("tensor") && d.has("mbarrier::complete_tx::bytes")) {
+    d.address(0);
+    d.address(1);
+    d.value(2, 4);
+    d.address(3);
+    return loadBulk;
   }
   if (!d.has("tensor") || !d.has("4d"))
     return nullptr;

@@ -4,8 +4,15 @@
 #define ATTN_API_GRADIENT_H
 
 #include "attn/API/Attention.h"
+#include "attn/API/Tiles.h"
 
 namespace attn {
+
+/// The tiles that the kernels of gradients visit, of one problem.
+struct GradientTiles {
+  TileLists ofQueries; ///< of each query tile, its key tiles
+  TileLists ofKeys;    ///< of each key tile, its query tiles
+};
 
 /// What one run reads and writes. Views are as for AttentionKernel; statistics
 /// of rows are f32 of shape (batch, heads, queries), contiguous.
@@ -25,33 +32,45 @@ struct GradientArguments {
   /// GradientKernel::workspaceBytes() of memory, aligned to 16 bytes, which
   /// nothing else uses meanwhile; null: the kernel's own.
   void *workspace = nullptr;
+  /// GradientKernel::findTiles() for the sizes and captured values; null: a run
+  /// that needs them finds them for itself.
+  const GradientTiles *tiles = nullptr;
+  void *stream = nullptr; ///< CUDA: a CUstream
 };
 
-/// Compiled kernels: one for the gradient of queries, one for those of keys and
-/// values, and others for what these leave to do for captured values. No two
-/// tasks write the same memory, so the results have the same bits on every run,
-/// however many threads there are.
-/// Weights are exp(score - LSE), in f32: where all scores of a row are far from
-/// zero (a bias of -1e9), so that the LSE cannot hold the logarithm of how many
-/// there are, they are not right.
+/// Compiled kernels: one for the gradient of queries, then one for those of
+/// keys and values, or one for each, and others for what these leave to do for
+/// captured values. No two tasks of a kernel write the same memory, so the
+/// results have the same bits on every run. Weights are exp(score - LSE), in
+/// f32: where all scores of a row are far from zero (a bias of -1e9), so that
+/// the LSE cannot hold the logarithm of how many there are, they are not right.
 /// Thread-safe once compiled.
 class GradientKernel {
 public:
   /// Of the attention that AttentionKernel::compile() makes of the same `spec`;
   /// its `lse` says that a gradient of the LSE is given. `wrt`: the names of
-  /// captured floats whose gradients are asked for. One that has no part in the
-  /// scores has a gradient of zeros. Errors: a target other than the CPU, for
-  /// which there are no such kernels yet; those of AttentionKernel::compile();
-  /// an operation of the score program without a derivative, with its line; a
-  /// name in `wrt` that no capture of floats has, or that is there twice.
+  /// captured floats whose gradients are asked for, on the CPU. One that has no
+  /// part in the scores has a gradient of zeros. Errors: those of
+  /// AttentionKernel::compile(); an operation of the score program without a
+  /// derivative, with its line; a name in `wrt` that no capture of floats has,
+  /// or that is there twice; any for a target other than the CPU, as no kernel
+  /// for GPUs computes them yet.
   static Result<GradientKernel>
   compile(const Mod &, const KernelSpec &,
           const std::vector<std::string> &wrt = {});
 
-  /// Rows without keys and keys that no query sees get zeros. Errors: shapes,
-  /// types or strides which this kernel does not take; another number of
-  /// gradients of captures.
+  /// Rows without keys and keys that no query sees get zeros. CUDA:
+  /// asynchronous; without a workspace, or tiles where the mask needs them, it
+  /// allocates, and waits to free. Errors: shapes, types or strides which this
+  /// kernel does not take; another number of gradients of captures; what
+  /// allocates in a stream capture.
   Result<void> run(const GradientArguments &) const;
+
+  /// Of a mask whose tiles are not one run; empty for others. As
+  /// TileFinder::find().
+  Result<GradientTiles> findTiles(const ProblemSizes &sizes,
+                                  const std::vector<CaptureView> &captures,
+                                  void *stream = nullptr) const;
 
   /// Of `sizes` batch, heads and queries count; where gradients of captures are
   /// computed keys too, and the sizes of `captures`.

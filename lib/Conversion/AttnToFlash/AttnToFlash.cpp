@@ -78,6 +78,7 @@ public:
   void addContiguous(Role role, Value tensor) {
     parameters.add(role, contiguousMemoryType(tensor.getType()));
   }
+  void add(Role role, Type type) { parameters.add(role, type); }
   void addCaptures() {
     for (auto [role, capture] : llvm::zip_equal(captures, op.getCaptures()))
       parameters.add(role,
@@ -103,14 +104,14 @@ public:
 
   /// Makes the function, before the one that it is made of. Returns the place
   /// of its body.
-  ImplicitLocOpBuilder create(const Twine &name) {
+  ImplicitLocOpBuilder create(const Twine &name, ScheduleAttr schedule) {
     OpBuilder builder(func);
     kernel = func::FuncOp::create(
         builder, func.getLoc(), name.str(),
         builder.getFunctionType(parameters.getTypes(), {}));
     parameters.setRoles(kernel);
     kernel->setAttr("attn.kernel", builder.getUnitAttr());
-    kernel->setAttr("attn.schedule", *op.getSchedule());
+    kernel->setAttr("attn.schedule", schedule);
     kernel.addEntryBlock();
     auto body = ImplicitLocOpBuilder::atBlockEnd(op.getLoc(),
                                                  &kernel.getBody().front());
@@ -146,6 +147,13 @@ private:
 };
 } // namespace
 
+/// Delta and LSE of each query.
+static Type statisticsType(MLIRContext *context) {
+  int64_t dynamic = ShapedType::kDynamic;
+  return MemRefType::get({dynamic, dynamic, 2, dynamic},
+                         Float32Type::get(context));
+}
+
 static void convert(AttentionOp op, bool roundProbabilities,
                     bool stridedCaptures) {
   KernelBuilder kernel(op, stridedCaptures);
@@ -158,7 +166,8 @@ static void convert(AttentionOp op, bool roundProbabilities,
   if (op.getLse())
     kernel.addContiguous(Role::Lse, op.getLse());
   kernel.addLists(Axis::Key);
-  ImplicitLocOpBuilder body = kernel.create(kernel.func.getName());
+  ImplicitLocOpBuilder body =
+      kernel.create(kernel.func.getName(), *op.getSchedule());
   FlashOperands operands{kernel.logic,
                          kernel.memory(Role::Query),
                          kernel.memory(Role::Key),
@@ -176,15 +185,23 @@ namespace {
 /// The kernels that a function of gradients becomes.
 class GradientKernels {
 public:
-  GradientKernels(AttentionBackwardOp op, bool stridedCaptures)
+  GradientKernels(AttentionBackwardOp op, bool roundProbabilities,
+                  bool stridedCaptures)
       : op(op), name(cast<func::FuncOp>(op->getParentOp()).getName()),
+        roundProbabilities(roundProbabilities),
         stridedCaptures(stridedCaptures), sums(captureSumsOf(op)) {}
 
   void build() {
     Kernel(op, stridedCaptures).remarkOnMask();
     remarkOnCaptures();
-    buildForOwn(Axis::Query);
-    buildForOwn(Axis::Key);
+    buildFor({Role::GradQuery}, *op.getSchedule(), "_grad_query");
+    if (std::optional<ScheduleAttr> ofValues = op.getValueSchedule()) {
+      buildFor({Role::GradKey}, *op.getKeySchedule(), "_grad_key");
+      buildFor({Role::GradValue}, *ofValues, "_grad_value");
+    } else {
+      buildFor({Role::GradKey, Role::GradValue}, *op.getKeySchedule(),
+               "_grad_key");
+    }
     for (auto [number, sum] : llvm::enumerate(sums)) {
       if (!sum.rows)
         buildPairs(sum, number);
@@ -201,9 +218,8 @@ private:
     kernel.addStrided(Role::Key, op.getKey());
     kernel.addStrided(Role::Value, op.getValue());
     kernel.addCaptures();
-    kernel.addContiguous(Role::Lse, op.getLse());
     kernel.addStrided(Role::GradOut, op.getGradOut());
-    kernel.addContiguous(Role::Delta, op.getLse());
+    kernel.add(Role::Statistics, statisticsType(op.getContext()));
   }
 
   BackwardOperands operandsOf(Kernel &kernel) {
@@ -212,10 +228,10 @@ private:
             kernel.memory(Role::Key),
             kernel.memory(Role::Value),
             kernel.memory(Role::GradOut),
-            kernel.memory(Role::Lse),
-            kernel.memory(Role::Delta),
+            kernel.memory(Role::Statistics),
             kernel.captured,
             kernel.memory(Role::Out),
+            kernel.memory(Role::Lse),
             kernel.memory(Role::GradLse),
             kernel.memory(Role::GradQuery),
             kernel.memory(Role::GradKey),
@@ -225,34 +241,40 @@ private:
             /*sumMemory=*/{}};
   }
 
-  /// The kernel that owns tiles of `own`.
-  void buildForOwn(Axis own) {
-    bool ownsQueries = own == Axis::Query;
+  /// The kernel of `outputs`. It sums what has rows of the axis that it owns,
+  /// if it makes gradients of scores.
+  void buildFor(ArrayRef<Role> outputs, ScheduleAttr schedule,
+                StringRef suffix) {
+    Axis own = schedule.getKeys() ? Axis::Key : Axis::Query;
+    bool isOfScores = outputs.front() != Role::GradValue;
+    auto isOwn = [&](const CaptureSum &sum) {
+      return isOfScores && sum.rows == own;
+    };
     Kernel kernel(op, stridedCaptures);
     addInputs(kernel);
-    if (ownsQueries) {
+    if (own == Axis::Query) {
       kernel.addStrided(Role::Out, op.getOut());
+      kernel.addContiguous(Role::Lse, op.getLse());
       if (op.getGradLse())
         kernel.addContiguous(Role::GradLse, op.getGradLse());
-      kernel.addStrided(Role::GradQuery, op.getQuery());
-    } else {
-      kernel.addStrided(Role::GradKey, op.getKey());
-      kernel.addStrided(Role::GradValue, op.getValue());
     }
+    for (Role output : outputs)
+      kernel.addStrided(output, output == Role::GradQuery ? op.getQuery()
+                                : output == Role::GradKey ? op.getKey()
+                                                          : op.getValue());
     for (auto [number, sum] : llvm::enumerate(sums))
-      if (sum.rows == own)
+      if (isOwn(sum))
         kernel.addSumMemory(sum, number);
-    kernel.addLists(ownsQueries ? Axis::Key : Axis::Query);
-    ImplicitLocOpBuilder body =
-        kernel.create(name + (ownsQueries ? "_grad_query" : "_grad_key"));
+    kernel.addLists(own == Axis::Query ? Axis::Key : Axis::Query);
+    ImplicitLocOpBuilder body = kernel.create(name + suffix, schedule);
     BackwardOperands operands = operandsOf(kernel);
     for (auto [number, sum] : llvm::enumerate(sums)) {
-      if (sum.rows != own)
+      if (!isOwn(sum))
         continue;
       operands.sums.push_back(&sum);
       operands.sumMemory.push_back(kernel.memory(Role::Workspace, number));
     }
-    buildFlashBackward(body, op, operands, own);
+    buildFlashBackward(body, op, schedule, operands, roundProbabilities);
     func::ReturnOp::create(body);
   }
 
@@ -261,8 +283,8 @@ private:
     addInputs(kernel);
     kernel.addSumMemory(sum, number);
     kernel.addLists(Axis::Key);
-    ImplicitLocOpBuilder body =
-        kernel.create(name + gradPairsSuffix + Twine(number));
+    ImplicitLocOpBuilder body = kernel.create(
+        name + gradPairsSuffix + Twine(number), *op.getSchedule());
     BackwardOperands operands = operandsOf(kernel);
     operands.sums.push_back(&sum);
     operands.sumMemory.push_back(kernel.memory(Role::Workspace, number));
@@ -276,7 +298,7 @@ private:
     kernel.addSumMemory(sum, number);
     kernel.addGradCapture(sum);
     ImplicitLocOpBuilder body =
-        kernel.create(name + gradSumSuffix + Twine(number));
+        kernel.create(name + gradSumSuffix + Twine(number), *op.getSchedule());
     buildCaptureSum(body, op, sum, kernel.captured,
                     kernel.memory(Role::Workspace, number),
                     kernel.memory(Role::GradCapture, sum.capture));
@@ -313,7 +335,7 @@ private:
 
   AttentionBackwardOp op;
   StringRef name;
-  bool stridedCaptures;
+  bool roundProbabilities, stridedCaptures;
   SmallVector<CaptureSum> sums;
 };
 } // namespace
@@ -349,7 +371,7 @@ struct AttnToFlash : mlir::attn::impl::AttnToFlashPassBase<AttnToFlash> {
       convert(op, roundProbabilities, stridedCaptures);
     for (AttentionBackwardOp op : gradients) {
       auto func = cast<func::FuncOp>(op->getParentOp());
-      GradientKernels(op, stridedCaptures).build();
+      GradientKernels(op, roundProbabilities, stridedCaptures).build();
       func.erase();
     }
     // Their programs live on in the kernels.

@@ -16,18 +16,14 @@ Value mlir::attn::placeOf(TileBuilder &t, AccumulateOp part, ValueRange indices,
                           ValueRange captures) {
   ImplicitLocOpBuilder &b = t.b;
   Value table = captures[cast<BlockArgument>(part.getTable()).getArgNumber()];
+  auto sizeOf = [&](int64_t i) -> Value {
+    return memref::DimOp::create(b, table, i);
+  };
   Value place = t.index(0);
-  for (auto [i, index] : llvm::enumerate(indices)) {
-    Value size = memref::DimOp::create(b, table, i);
-    Value position = t.toIndex(index);
-    if (!isa<BlockArgument>(part.getIndices()[i])) {
-      Value last = arith::SubIOp::create(b, size, t.index(1));
-      position = arith::MaxSIOp::create(
-          b, arith::MinSIOp::create(b, position, last), t.index(0));
-    }
-    place = arith::AddIOp::create(b, arith::MulIOp::create(b, place, size),
+  for (auto [i, position] : llvm::enumerate(
+           placesInTable(b, b.getLoc(), part.getIndices(), indices, sizeOf)))
+    place = arith::AddIOp::create(b, arith::MulIOp::create(b, place, sizeOf(i)),
                                   position);
-  }
   return arith::IndexCastOp::create(b, b.getI64Type(), place);
 }
 

@@ -24,9 +24,10 @@ constexpr double log2e = 1.4426950408889634;
 class FlashBackward : TileBuilder {
 public:
   FlashBackward(ImplicitLocOpBuilder &builder, AttentionBackwardOp op,
-                const BackwardOperands &operands, Axis owned)
-      : TileBuilder(builder), op(op), operands(operands), owned(owned),
-        headDim(llvm::alignTo(op.getHeadDim(), 16)),
+                ScheduleAttr schedule, const BackwardOperands &operands,
+                bool rounds)
+      : TileBuilder(builder), op(op), schedule(schedule), operands(operands),
+        rounds(rounds), headDim(llvm::alignTo(op.getHeadDim(), 16)),
         valueDim(llvm::alignTo(op.getValueDim(), 16)) {}
 
   void build() {
@@ -90,10 +91,8 @@ private:
     keyHeads = dim(operands.key, 1);
     headsPerKeyHead = arith::DivUIOp::create(
         b, heads, arith::MaxUIOp::create(b, keyHeads, index(1)));
-    TiledAxis queries{
-        Axis::Query, op.getSchedule()->getQ(), dim(operands.query, 2), {}};
-    TiledAxis keys{
-        Axis::Key, op.getSchedule()->getKv(), dim(operands.key, 2), {}};
+    TiledAxis queries{Axis::Query, schedule.getQ(), dim(operands.query, 2), {}};
+    TiledAxis keys{Axis::Key, schedule.getKv(), dim(operands.key, 2), {}};
     for (TiledAxis *axis : {&queries, &keys})
       axis->last = arith::SubIOp::create(b, axis->length, index(1));
     own = ownsQueries() ? queries : keys;
@@ -101,25 +100,23 @@ private:
     tiles = arith::CeilDivSIOp::create(b, own.length, index(own.tile));
   }
 
-  bool ownsQueries() const { return owned == Axis::Query; }
+  bool ownsQueries() const { return !schedule.getKeys(); }
 
   /// Statistics of queries: vectors along the rows or the columns of a tile.
+  /// The LSE is one of powers of two, and infinity for rows without keys.
   struct Statistics {
     Value lse, delta;
   };
+  /// Their places in memory.
+  static constexpr int64_t placeOfDelta = 0, placeOfLse = 1;
   /// A visit to a tile, and its first position, an index.
   struct Visit {
     Value tile, first;
     Value partial; ///< i1: some pairs are left out
   };
-  /// What the pairs of a visit give: q k; t, -inf where left out; p; g.
+  /// What the pairs of a visit give on the way: own * visited^T, t, p and g.
   struct Pairs {
     Value products, scores, weights, gradients;
-  };
-  /// Scores are own * visited^T, the gradients of weights ownValues *
-  /// visitedValues^T.
-  struct Tiles {
-    Value own, visited, ownValues, visitedValues;
   };
 
   //===--- grad_query -----------------------------------------------------===//
@@ -130,8 +127,7 @@ private:
     ModOnTiles mod = modAt(head, first);
     Value query = load(operands.query, head, first, own, headDim);
     Value gradOut = load(operands.gradOut, head, first, own, valueDim);
-    Statistics rows{lseOf(head, first, own.tile),
-                    makeDelta(head, first, gradOut)};
+    Statistics rows{makeLse(head, first), makeDelta(head, first, gradOut)};
     SmallVector<Value> start{splat({own.tile, headDim}, 0)};
     startCaptureSums(start);
     SmallVector<Value> sums = forEachVisit(
@@ -141,18 +137,37 @@ private:
               load(operands.key, keyHead, visit.first, visited, headDim);
           Value value =
               load(operands.value, keyHead, visit.first, visited, valueDim);
-          Pairs pairs =
-              evaluate(mod, visit, {query, key, gradOut, value}, rows);
-          SmallVector<Value> next{addWeighted(ofScores(mod, pairs, visit), key,
+          Pairs pairs = weigh(mod, visit, query, key, rows);
+          addGradients(pairs, visit, product(gradOut, value), rows);
+          SmallVector<Value> next{addWeighted(ofScores(mod, visit, pairs), key,
                                               sums[0], visit.partial)};
-          addCaptureSums(mod, pairs, visit, sums.drop_front(), next);
+          addCaptureSums(mod, visit, pairs, sums.drop_front(), next);
           return next;
         });
     store(sums[0], op.getScaleValue(), operands.gradQuery, head, first);
     storeCaptureSums(ArrayRef(sums).drop_front(), head, first);
   }
 
-  /// delta of the task's queries, for this kernel and the next.
+  /// For the kernels that follow.
+  void keep(Value statistic, int64_t place, Value head, Value first) {
+    tile::StoreOp::create(b, statistic, operands.statistics,
+                          ValueRange{batchId, head, index(place), first});
+  }
+
+  /// With an LSE of infinity, weights are 0.
+  Value makeLse(Value head, Value first) {
+    Value lse = loadRows(operands.lse, {batchId, head, first}, own.tile);
+    lse = elementwise({lse}, lse.getType(), [&](ValueRange in) -> Value {
+      Value isEmpty = arith::CmpFOp::create(b, arith::CmpFPredicate::OEQ, in[0],
+                                            f32(-INFINITY));
+      return arith::SelectOp::create(
+          b, isEmpty, f32(INFINITY),
+          arith::MulFOp::create(b, in[0], f32(log2e)));
+    });
+    keep(lse, placeOfLse, head, first);
+    return lse;
+  }
+
   Value makeDelta(Value head, Value first, Value gradOut) {
     Value out = load(operands.out, head, first, own, valueDim);
     auto type = RankedTensorType::get({own.tile, valueDim}, b.getF32Type());
@@ -162,14 +177,14 @@ private:
         });
     Value delta = reduceRows<arith::AddFOp>(products, splat({own.tile}, 0));
     if (operands.gradLse) {
-      Value gradLse = loadRows(operands.gradLse, head, first, own.tile);
+      Value gradLse =
+          loadRows(operands.gradLse, {batchId, head, first}, own.tile);
       delta = elementwise({delta, gradLse}, delta.getType(),
                           [&](ValueRange in) -> Value {
                             return arith::SubFOp::create(b, in[0], in[1]);
                           });
     }
-    tile::StoreOp::create(b, delta, operands.delta,
-                          ValueRange{batchId, head, first});
+    keep(delta, placeOfDelta, head, first);
     return delta;
   }
 
@@ -178,26 +193,32 @@ private:
     Value firstHead = arith::MulIOp::create(b, keyHead, headsPerKeyHead);
     Value tile = tileOfTask(firstHead, task);
     Value first = arith::MulIOp::create(b, tile, index(own.tile));
-    Value key = load(operands.key, keyHead, first, own, headDim);
-    Value value = load(operands.value, keyHead, first, own, valueDim);
-    SmallVector<Value> start{splat({own.tile, headDim}, 0),
-                             splat({own.tile, valueDim}, 0)};
-    auto group = scf::ForOp::create(
-        b, index(0), headsPerKeyHead, index(1), start,
-        [&](OpBuilder &, Location, Value i, ValueRange sums) {
+    Value key = load(operands.key, keyHead, first, own, headDim), value;
+    SmallVector<Value> start;
+    if (operands.gradKey) {
+      value = load(operands.value, keyHead, first, own, valueDim);
+      start.push_back(splat({own.tile, headDim}, 0));
+    }
+    if (operands.gradValue)
+      start.push_back(splat({own.tile, valueDim}, 0));
+    SmallVector<Value> sums =
+        repeat(index(0), headsPerKeyHead, start, [&](Value i, ValueRange sums) {
           Value head = arith::AddIOp::create(b, firstHead, i);
-          scf::YieldOp::create(b, addHead(head, tile, first, key, value, sums));
+          return addHead(head, tile, first, key, value, sums);
         });
-    store(group.getResult(0), op.getScaleValue(), operands.gradKey, keyHead,
-          first);
-    store(group.getResult(1), 1, operands.gradValue, keyHead, first);
+    if (operands.gradKey)
+      store(sums.front(), op.getScaleValue(), operands.gradKey, keyHead, first);
+    if (operands.gradValue)
+      store(sums.back(), 1, operands.gradValue, keyHead, first);
   }
 
-  /// `sums` with what one head of the group adds.
+  /// `sums` with what one head of the group adds. `value` is null where only
+  /// grad_value is wanted, of which it says nothing.
   SmallVector<Value> addHead(Value head, Value tile, Value first, Value key,
                              Value value, ValueRange sums) {
     std::unique_ptr<Visits> visits = this->visits(head, tile);
     ModOnTiles mod = modAt(head, first);
+    size_t outputs = sums.size();
     SmallVector<Value> start(sums);
     startCaptureSums(start);
     SmallVector<Value> results = forEachVisit(
@@ -208,19 +229,26 @@ private:
           Value gradOut =
               load(operands.gradOut, head, visit.first, visited, valueDim);
           Statistics columns{
-              lseOf(head, visit.first, visited.tile),
-              loadRows(operands.delta, head, visit.first, visited.tile)};
-          Pairs pairs =
-              evaluate(mod, visit, {key, query, value, gradOut}, columns);
-          SmallVector<Value> next{
-              addWeighted(ofScores(mod, pairs, visit), query, sums[0],
-                          visit.partial),
-              addWeighted(pairs.weights, gradOut, sums[1], visit.partial)};
-          addCaptureSums(mod, pairs, visit, sums.drop_front(2), next);
+              statistic(head, placeOfLse, visit.first, visited),
+              value ? statistic(head, placeOfDelta, visit.first, visited)
+                    : Value()};
+          Pairs pairs = weigh(mod, visit, key, query, columns);
+          // In an order in which products run beside what does not need them.
+          SmallVector<Value> next(sums.take_front(outputs));
+          Value ofWeights = value ? product(value, gradOut) : Value();
+          if (operands.gradValue)
+            next.back() = addWeighted(rounded(pairs.weights), gradOut,
+                                      next.back(), visit.partial);
+          if (operands.gradKey) {
+            addGradients(pairs, visit, ofWeights, columns);
+            next.front() = addWeighted(ofScores(mod, visit, pairs), query,
+                                       next.front(), visit.partial);
+          }
+          addCaptureSums(mod, visit, pairs, sums.drop_front(outputs), next);
           return next;
         });
-    storeCaptureSums(ArrayRef(results).drop_front(2), head, first);
-    results.truncate(2);
+    storeCaptureSums(ArrayRef(results).drop_front(outputs), head, first);
+    results.truncate(outputs);
     return results;
   }
 
@@ -231,7 +259,7 @@ private:
   }
 
   /// Appends `sums` with what a visit adds to them.
-  void addCaptureSums(ModOnTiles &mod, const Pairs &pairs, const Visit &visit,
+  void addCaptureSums(ModOnTiles &mod, const Visit &visit, const Pairs &pairs,
                       ValueRange sums, SmallVectorImpl<Value> &next) {
     for (auto [sum, before] : llvm::zip_equal(operands.sums, sums))
       next.push_back(reduceRows<arith::AddFOp>(
@@ -253,16 +281,16 @@ private:
     ModOnTiles mod = modAt(head, first);
     Value query = load(operands.query, head, first, own, headDim);
     Value gradOut = load(operands.gradOut, head, first, own, valueDim);
-    Statistics rows{lseOf(head, first, own.tile),
-                    loadRows(operands.delta, head, first, own.tile)};
+    Statistics rows{statistic(head, placeOfLse, first, own),
+                    statistic(head, placeOfDelta, first, own)};
     forEachVisit(
         *visits, {}, [&](const Visit &visit, ValueRange) -> SmallVector<Value> {
           Value key =
               load(operands.key, keyHead, visit.first, visited, headDim);
           Value value =
               load(operands.value, keyHead, visit.first, visited, valueDim);
-          Pairs pairs =
-              evaluate(mod, visit, {query, key, gradOut, value}, rows);
+          Pairs pairs = weigh(mod, visit, query, key, rows);
+          addGradients(pairs, visit, product(gradOut, value), rows);
           for (AccumulateOp part : operands.sums[0]->parts)
             tile::ScatterAddOp::create(
                 b,
@@ -275,40 +303,75 @@ private:
   }
 
   //===--- pairs ----------------------------------------------------------===//
-  Pairs evaluate(ModOnTiles &mod, const Visit &visit, const Tiles &tiles,
-                 const Statistics &queries) {
-    Value zero = splat({own.tile, visited.tile}, 0);
-    Value products =
-        contract(tiles.own, tiles.visited, zero, /*transposed=*/true);
-    Value scores = mod.score(products, visit.first);
+  /// own * visited^T.
+  Value product(Value owned, Value visitor) {
+    return contract(owned, visitor, splat({own.tile, visited.tile}, 0),
+                    /*transposed=*/true);
+  }
+
+  Pairs weigh(ModOnTiles &mod, const Visit &visit, Value owned, Value visitor,
+              const Statistics &queries) {
+    Value products = product(owned, visitor);
+    // What scales products alone is part of what scales exponents.
+    double factor = log2e;
+    Value scores = products;
+    if (mod.hasScore())
+      scores = mod.score(products, visit.first);
+    else
+      factor *= op.getScaleValue();
     scores = either(
         visit.partial, [&] { return mod.mask(scores, visit.first); },
         [&] { return scores; });
-    Value weights = withStatistic(
-        {scores}, queries.lse, [&](ValueRange in, Value lse) -> Value {
-          Value x = arith::SubFOp::create(b, in[0], lse);
-          return math::Exp2Op::create(b,
-                                      arith::MulFOp::create(b, x, f32(log2e)));
+    auto weight = [&](ValueRange in, Value lse) -> Value {
+      Value x =
+          arith::MulFOp::create(b, in[0], f32(static_cast<float>(factor)));
+      return math::Exp2Op::create(b, arith::SubFOp::create(b, x, lse));
+    };
+    // Behind the last query statistics may be anything.
+    Value weights = either(
+        visit.partial,
+        [&] {
+          return withStatistic(
+              {scores}, queries.lse, [&](ValueRange in, Value lse) -> Value {
+                Value out = arith::CmpFOp::create(b, arith::CmpFPredicate::OEQ,
+                                                  in[0], f32(-INFINITY));
+                return arith::SelectOp::create(b, out, f32(0), weight(in, lse));
+              });
+        },
+        [&] { return withStatistic({scores}, queries.lse, weight); });
+    return {products, scores, weights, /*gradients=*/{}};
+  }
+
+  /// g, from dp. What a weight of zero is multiplied by must not count where
+  /// pairs are left out.
+  void addGradients(Pairs &pairs, const Visit &visit, Value ofWeights,
+                    const Statistics &queries) {
+    auto times = [&](ValueRange in, Value delta) -> Value {
+      return arith::MulFOp::create(b, in[1],
+                                   arith::SubFOp::create(b, in[0], delta));
+    };
+    pairs.gradients = either(
+        visit.partial,
+        [&] {
+          return withStatistic(
+              {ofWeights, pairs.weights}, queries.delta,
+              [&](ValueRange in, Value delta) -> Value {
+                Value none = arith::CmpFOp::create(b, arith::CmpFPredicate::OEQ,
+                                                   in[1], f32(0));
+                return arith::SelectOp::create(b, none, f32(0),
+                                               times(in, delta));
+              });
+        },
+        [&] {
+          return withStatistic({ofWeights, pairs.weights}, queries.delta,
+                               times);
         });
-    Value ofWeights = contract(tiles.ownValues, tiles.visitedValues, zero,
-                               /*transposed=*/true);
-    Value gradients = withStatistic(
-        {ofWeights, weights}, queries.delta,
-        [&](ValueRange in, Value delta) -> Value {
-          Value difference = arith::SubFOp::create(b, in[0], delta);
-          // What a weight of zero is multiplied by must not count.
-          Value none = arith::CmpFOp::create(b, arith::CmpFPredicate::OEQ,
-                                             in[1], f32(0));
-          return arith::SelectOp::create(
-              b, none, f32(0), arith::MulFOp::create(b, in[1], difference));
-        });
-    return {products, scores, weights, gradients};
   }
 
   /// ds
-  Value ofScores(ModOnTiles &mod, const Pairs &pairs, const Visit &visit) {
-    return mod.adjoint(pairs.products, pairs.gradients, pairs.scores,
-                       visit.first);
+  Value ofScores(ModOnTiles &mod, const Visit &visit, const Pairs &pairs) {
+    return rounded(mod.adjoint(pairs.products, pairs.gradients, pairs.scores,
+                               visit.first));
   }
 
   /// Elementwise on tiles, with a statistic of each element's query.
@@ -359,13 +422,25 @@ private:
   SmallVector<Value> forEachVisit(
       Visits &visits, ValueRange start,
       llvm::function_ref<SmallVector<Value>(const Visit &, ValueRange)> step) {
-    auto loop = scf::ForOp::create(
-        b, visits.first, visits.end, index(1), start,
-        [&](OpBuilder &, Location, Value number, ValueRange sums) {
+    return repeat(
+        visits.first, visits.end, start, [&](Value number, ValueRange sums) {
           Value tile = visits.tileOf(number);
           Visit visit{tile, arith::MulIOp::create(b, tile, index(visited.tile)),
                       visits.isPartial(number, tile)};
-          scf::YieldOp::create(b, step(visit, sums));
+          return step(visit, sums);
+        });
+  }
+
+  /// A loop from `low` to before `high`, of type index, that carries `start`.
+  /// It counts in 32 bits, which take half the registers.
+  SmallVector<Value>
+  repeat(Value low, Value high, ValueRange start,
+         llvm::function_ref<SmallVector<Value>(Value, ValueRange)> step) {
+    Value one = arith::ConstantIntOp::create(b, 1, 32);
+    auto loop = scf::ForOp::create(
+        b, toI32(low), toI32(high), one, start,
+        [&](OpBuilder &, Location, Value i, ValueRange sums) {
+          scf::YieldOp::create(b, step(toIndex(i), sums));
         });
     return llvm::to_vector_of<Value>(loop.getResults());
   }
@@ -382,20 +457,16 @@ private:
     return TileBuilder::load(memory, batchId, head, first, axis.tile, width);
   }
 
-  Value loadRows(Value memory, Value head, Value first, int64_t rows) {
-    return tile::LoadOp::create(b,
-                                RankedTensorType::get({rows}, b.getF32Type()),
-                                memory, ValueRange{batchId, head, first});
+  /// A statistic of the queries of a tile from `first` on, as it was kept.
+  Value statistic(Value head, int64_t place, Value first,
+                  const TiledAxis &queries) {
+    return loadRows(operands.statistics, {batchId, head, index(place), first},
+                    queries.tile);
   }
 
-  /// The LSE, but infinity for rows without keys: their weights are then 0.
-  Value lseOf(Value head, Value first, int64_t rows) {
-    Value lse = loadRows(operands.lse, head, first, rows);
-    return elementwise({lse}, lse.getType(), [&](ValueRange in) -> Value {
-      Value isEmpty = arith::CmpFOp::create(b, arith::CmpFPredicate::OEQ, in[0],
-                                            f32(-INFINITY));
-      return arith::SelectOp::create(b, isEmpty, f32(INFINITY), in[0]);
-    });
+  Value loadRows(Value memory, ValueRange at, int64_t rows) {
+    return tile::LoadOp::create(
+        b, RankedTensorType::get({rows}, b.getF32Type()), memory, at);
   }
 
   void store(Value sums, float factor, Value memory, Value head, Value first) {
@@ -407,6 +478,11 @@ private:
                           ValueRange{batchId, head, first});
   }
 
+  /// As the left operand of a product.
+  Value rounded(Value tile) {
+    return rounds ? truncate(tile, op.getElementType()) : tile;
+  }
+
   Value wide(Value element) {
     return element.getType().isF32()
                ? element
@@ -414,8 +490,9 @@ private:
   }
 
   AttentionBackwardOp op;
+  ScheduleAttr schedule;
   const BackwardOperands &operands;
-  Axis owned;
+  bool rounds;
   int64_t headDim, valueDim;
   TiledAxis own, visited;
   Value batch, heads, keyHeads; ///< index
@@ -427,13 +504,15 @@ private:
 
 void mlir::attn::buildFlashBackward(ImplicitLocOpBuilder &builder,
                                     AttentionBackwardOp op,
+                                    ScheduleAttr schedule,
                                     const BackwardOperands &operands,
-                                    Axis own) {
-  FlashBackward(builder, op, operands, own).build();
+                                    bool rounds) {
+  FlashBackward(builder, op, schedule, operands, rounds).build();
 }
 
 void mlir::attn::buildCapturePairs(ImplicitLocOpBuilder &builder,
                                    AttentionBackwardOp op,
                                    const BackwardOperands &operands) {
-  FlashBackward(builder, op, operands, Axis::Query).buildPairs();
+  FlashBackward(builder, op, *op.getSchedule(), operands, /*rounds=*/false)
+      .buildPairs();
 }

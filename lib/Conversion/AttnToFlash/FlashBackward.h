@@ -2,8 +2,9 @@
 //
 // One owns tiles of queries and visits keys, and writes grad_query; the other
 // owns tiles of keys and visits queries, for all heads of its group, and writes
-// grad_key and grad_value. Nothing is added up in memory, so the results are
-// the same on every run. Of a pair (rows are what the kernel owns):
+// grad_key and grad_value; or there is one for each of these. Nothing is added
+// up in memory, so the results are the same on every run. Of a pair (rows are
+// what the kernel owns):
 //
 //   t = score program of scale * q k     p = exp(t - lse), 0 where masked
 //   dp = grad_out v                      g = p (dp - delta)
@@ -12,7 +13,7 @@
 //                                        grad_key += ds q
 //
 // The first kernel also makes delta, the sum of out * grad_out of a row less
-// grad_lse, which the second reads.
+// grad_lse, which the others read with the LSE.
 #ifndef ATTN_CONVERSION_ATTNTOFLASH_FLASHBACKWARD_H
 #define ATTN_CONVERSION_ATTNTOFLASH_FLASHBACKWARD_H
 
@@ -27,11 +28,11 @@ namespace mlir::attn {
 /// what its mask says.
 struct BackwardOperands {
   MaskLogic &logic;
-  Value query, key, value, gradOut, lse, delta;
+  Value query, key, value, gradOut, statistics;
   ValueRange captures;
   /// Of the kernel that owns queries.
-  Value out, gradLse, gradQuery; ///< gradLse may be null
-  /// Of the kernel that owns keys.
+  Value out, lse, gradLse, gradQuery; ///< gradLse may be null
+  /// Of a kernel that owns keys: one of them may be null.
   Value gradKey, gradValue;
   /// For a mask whose visited tiles are not one run.
   std::optional<TileListOperands> lists;
@@ -41,10 +42,12 @@ struct BackwardOperands {
 };
 
 /// Emits everything but the return at the builder's insertion point, for the
-/// kernel that owns tiles of `own`. `op` has a schedule, and its mod stands
-/// alone.
+/// kernel of `schedule`, which says what it owns. The mod of `op` stands alone.
+/// Weights and gradients are rounded to the element type for their products if
+/// `rounds`.
 void buildFlashBackward(ImplicitLocOpBuilder &builder, AttentionBackwardOp op,
-                        const BackwardOperands &operands, Axis own);
+                        ScheduleAttr schedule, const BackwardOperands &operands,
+                        bool rounds);
 
 /// The same for the kernel that goes over all pairs for its only sum, one
 /// without rows. A task goes over what is not owned of its slot, one query tile

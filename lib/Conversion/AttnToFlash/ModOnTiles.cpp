@@ -60,7 +60,7 @@ Value ModOnTiles::ifKept(Value score, Value value) {
 
 Value ModOnTiles::adjoint(Value products, Value gradients, Value masked,
                           Value firstColumn) {
-  if (adjointProgram.isEmpty())
+  if (adjointProgram.isEmpty() || adjointProgram.yieldsArgument(1))
     return gradients;
   return adjointProgram.onTiles(
       {gradients, products, masked}, firstColumn,

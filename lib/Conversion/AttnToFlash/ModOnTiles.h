@@ -12,6 +12,8 @@ public:
   ModOnTiles(TileBuilder &tiles, ModOp mod, double scale, ValueRange captures,
              const ScorePosition &at);
 
+  /// Whether scores are more than scaled dot products.
+  bool hasScore() const { return !scoreProgram.isEmpty(); }
   /// The score program of a tile of dot products.
   Value score(Value products, Value firstColumn);
   /// A tile of scores in which -inf stands for what the mask or the lengths

@@ -21,6 +21,12 @@ Value TileProgram::onTiles(ValueRange tiles, Value firstColumn, Element element,
       whole, [&] { return buildFor(true); }, [&] { return buildFor(false); });
 }
 
+bool TileProgram::yieldsArgument(unsigned i) const {
+  Block &body = program.front();
+  unsigned captured = cast<ModOp>(program.getParentOp()).getNumCaptures();
+  return body.getTerminator()->getOperand(0) == body.getArgument(captured + i);
+}
+
 Value TileProgram::isInside(Value firstColumn) {
   return arith::CmpIOp::create(b, arith::CmpIPredicate::sle,
                                position(1, firstColumn),

@@ -30,6 +30,8 @@ public:
       : t(tiles), b(tiles.b), program(program), captures(captures), at(at) {}
 
   bool isEmpty() const { return program.empty(); }
+  /// Whether its result is the leading argument number `i`.
+  bool yieldsArgument(unsigned i) const;
 
   /// Evaluates the program for one element from its leading arguments: the
   /// score, the score and a gradient, or none.

@@ -2,6 +2,8 @@
 // whole tensors.
 #include "TensorScores.h"
 
+#include "attn/Dialect/Attn/IR/Captures.h"
+
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Bufferization/IR/Bufferization.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
@@ -289,8 +291,10 @@ private:
     if (found == op.getWrt().end()) // Another attention asks for it.
       return;
     Value memory = sums[found - op.getWrt().begin()];
-    SmallVector<Value> at =
-        positionsIn(b, loc, captures[number], indices, accumulate.getIndices());
+    SmallVector<Value> at = placesInTable(
+        b, loc, accumulate.getIndices(), indices, [&](int64_t i) -> Value {
+          return memref::DimOp::create(b, loc, memory, i);
+        });
     Value sum = memref::LoadOp::create(b, loc, memory, at);
     sum = arith::AddFOp::create(b, loc, sum, convert(b, loc, value, real));
     memref::StoreOp::create(b, loc, sum, memory, at);

@@ -1,6 +1,8 @@
 // See TensorScores.h.
 #include "TensorScores.h"
 
+#include "attn/Dialect/Attn/IR/Captures.h"
+
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Arith/Utils/Utils.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
@@ -136,31 +138,14 @@ Value TensorScores::dotProducts() {
 }
 
 /// Reads a captured tensor in memory that linalg still calls a tensor.
-SmallVector<Value> mlir::attn::positionsIn(OpBuilder &b, Location loc,
-                                           Value table, ValueRange indices,
-                                           ValueRange ofProgram) {
-  SmallVector<Value> positions;
-  for (auto [i, index] : llvm::enumerate(indices)) {
-    Value position =
-        arith::IndexCastOp::create(b, loc, b.getIndexType(), index);
-    if (!isa<BlockArgument>(ofProgram[i])) {
-      Value zero = arith::ConstantIndexOp::create(b, loc, 0);
-      Value last =
-          arith::SubIOp::create(b, loc, tensor::DimOp::create(b, loc, table, i),
-                                arith::ConstantIndexOp::create(b, loc, 1));
-      position = arith::MaxSIOp::create(
-          b, loc, arith::MinSIOp::create(b, loc, position, last), zero);
-    }
-    positions.push_back(position);
-  }
-  return positions;
-}
-
 Value mlir::attn::loadFromTensor(OpBuilder &b, LoadOp load, ValueRange indices,
                                  Value table) {
   Location loc = load.getLoc();
-  return tensor::ExtractOp::create(
-      b, loc, table, positionsIn(b, loc, table, indices, load.getIndices()));
+  SmallVector<Value> places = placesInTable(
+      b, loc, load.getIndices(), indices, [&](int64_t i) -> Value {
+        return tensor::DimOp::create(b, loc, table, i);
+      });
+  return tensor::ExtractOp::create(b, loc, table, places);
 }
 
 SmallVector<Value> TensorScores::loopIndices(OpBuilder &b, Location loc) {

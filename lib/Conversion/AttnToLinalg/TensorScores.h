@@ -87,11 +87,6 @@ private:
 /// What the programs of a mod must be for the oracle.
 LogicalResult checkStandsAlone(Operation *op, ModOp mod);
 
-/// The element that a program's `indices` (i32) name: `ofProgram` are those of
-/// its operation, of which what is computed is clamped.
-SmallVector<Value> positionsIn(OpBuilder &b, Location loc, Value table,
-                               ValueRange indices, ValueRange ofProgram);
-
 /// A LowerLoadFn for captures that are tensors.
 Value loadFromTensor(OpBuilder &b, LoadOp load, ValueRange indices,
                      Value table);

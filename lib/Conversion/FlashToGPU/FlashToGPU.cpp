@@ -23,6 +23,12 @@ using namespace mlir;
 using namespace mlir::attn;
 using ::attn::Role;
 
+/// The two tensors whose tiles a task visits.
+static std::pair<Role, Role> visitedRoles(ScheduleAttr schedule) {
+  return schedule.getKeys() ? std::pair(Role::Query, Role::GradOut)
+                            : std::pair(Role::Key, Role::Value);
+}
+
 namespace {
 
 /// Which task a block does, or does next: both are in the order of numbers.
@@ -35,10 +41,9 @@ namespace {
 /// are i32: the launch has at most 2^31 tasks.
 class TaskOrder {
 public:
-  /// `cacheBytes`: of the schedule.
-  TaskOrder(scf::ForallOp forall, gpu::GPUFuncOp kernel, int64_t cacheBytes)
+  TaskOrder(scf::ForallOp forall, gpu::GPUFuncOp kernel, ScheduleAttr schedule)
       : forall(forall), kernel(kernel), b(forall.getLoc(), forall),
-        cacheBytes(cacheBytes) {
+        schedule(schedule) {
     for (Value size : forall.getUpperBound(b))
       sizes.push_back(i32(size));
   }
@@ -78,21 +83,25 @@ private:
     forall.erase();
   }
 
-  /// Whether all query tiles of a head visit as many key tiles.
+  /// Whether all tasks of a head visit as many tiles.
   bool haveEqualLengths() {
     SetVector<Operation *> dependent;
     getForwardSlice(forall.getInductionVars()[2], &dependent);
-    return llvm::all_of(forall.getOps<scf::ForOp>(), [&](scf::ForOp loop) {
-      return llvm::none_of(
-          loop->getOperands().take_front(loop.getNumControlOperands()),
-          [&](Value bound) {
-            return bound.getDefiningOp() &&
-                   dependent.contains(bound.getDefiningOp());
-          });
-    });
+    auto isDependent = [&](Value bound) {
+      return bound.getDefiningOp() && dependent.contains(bound.getDefiningOp());
+    };
+    return !forall
+                .walk([&](scf::ForOp loop) {
+                  return llvm::any_of(loop->getOperands().take_front(
+                                          loop.getNumControlOperands()),
+                                      isDependent)
+                             ? WalkResult::interrupt()
+                             : WalkResult::advance();
+                })
+                .wasInterrupted();
   }
 
-  /// Batch, head and query tile of a task.
+  /// Batch, head and tile of a task.
   SmallVector<Value> idsOf(Value task) {
     Value heads = mul(sizes[0], sizes[1]);
     Value group = headsTogether(heads);
@@ -105,21 +114,26 @@ private:
             index(div(inGroup, size))};
   }
 
-  /// How many query heads read so many keys and values; at least one, at most
-  /// all `heads`.
+  /// How many heads' tasks visit so many rows that they fit the cache together;
+  /// at least one, at most all `heads`.
   Value headsTogether(Value heads) {
-    Value key = parameterOf(kernel, Role::Key),
-          value = parameterOf(kernel, Role::Value);
-    auto keyType = cast<MemRefType>(key.getType());
-    int64_t rowBytes = (keyType.getShape().back() +
-                        cast<MemRefType>(value.getType()).getShape().back()) *
-                       keyType.getElementTypeBitWidth() / 8;
-    Value keys = i32(memref::DimOp::create(b, key, 2));
-    Value keyHeads = i32(memref::DimOp::create(b, key, 1));
-    Value fit = equalLengths
-                    ? constant(1)
-                    : div(constant(cacheBytes / rowBytes), atLeastOne(keys));
-    Value sharing = div(sizes[1], atLeastOne(keyHeads));
+    auto [first, second] = visitedRoles(schedule);
+    bool ownsKeys = schedule.getKeys();
+    Value visited = parameterOf(kernel, first);
+    auto type = cast<MemRefType>(visited.getType());
+    auto other = cast<MemRefType>(parameterOf(kernel, second).getType());
+    int64_t rowBytes = (type.getShape().back() + other.getShape().back()) *
+                       type.getElementTypeBitWidth() / 8;
+    Value rows = i32(memref::DimOp::create(b, visited, 2));
+    Value visitedHeads = i32(memref::DimOp::create(b, visited, 1));
+    // Heads of the tasks that visit the same rows, or heads that a task visits.
+    Value sharing =
+        ownsKeys ? constant(1) : div(sizes[1], atLeastOne(visitedHeads));
+    if (ownsKeys)
+      rows = mul(rows, div(visitedHeads, atLeastOne(sizes[1])));
+    Value fit = equalLengths ? constant(1)
+                             : div(constant(schedule.getCache() / rowBytes),
+                                   atLeastOne(rows));
     Value together = mul(atLeastOne(fit), atLeastOne(sharing));
     return atLeastOne(arith::MinUIOp::create(b, together, heads));
   }
@@ -142,9 +156,9 @@ private:
   scf::ForallOp forall;
   gpu::GPUFuncOp kernel;
   ImplicitLocOpBuilder b;
-  SmallVector<Value> sizes; ///< batches, heads, query tiles
+  ScheduleAttr schedule;
+  SmallVector<Value> sizes; ///< batches, heads, tiles
   bool equalLengths = false;
-  int64_t cacheBytes;
 };
 
 } // namespace
@@ -164,11 +178,12 @@ static LogicalResult convertKernel(func::FuncOp func) {
            loop.getOutputs().empty();
   };
   if (!schedule || loops.size() != 1 || !isTaskLoop(loops.front()) ||
-      !func.getBody().hasOneBlock() || !isTensor(Role::Key) ||
-      !isTensor(Role::Value))
+      !func.getBody().hasOneBlock() ||
+      !isTensor(visitedRoles(schedule).first) ||
+      !isTensor(visitedRoles(schedule).second))
     return func.emitOpError()
-           << "expects a kernel in flash form with a schedule, and keys and "
-              "values by their roles";
+           << "expects a kernel in flash form with a schedule, and what "
+              "it visits by its roles";
 
   OpBuilder builder(func);
   auto module = gpu::GPUModuleOp::create(builder, func.getLoc(),
@@ -196,8 +211,7 @@ static LogicalResult convertKernel(func::FuncOp func) {
   gpu::ReturnOp::create(builder, func.getLoc());
   terminator->erase();
   func.erase();
-  TaskOrder order(*kernel.getOps<scf::ForallOp>().begin(), kernel,
-                  schedule.getCache());
+  TaskOrder order(*kernel.getOps<scf::ForallOp>().begin(), kernel, schedule);
   if (schedule.getPersistent())
     order.drawTasks();
   else

@@ -13,7 +13,7 @@ Distribution::Distribution(gpu::GPUFuncOp func,
                            mlir::attn::ScheduleAttr schedule)
     : b(func.getLoc(), &func.getBody().front(), func.getBody().front().begin()),
       threads(32 * schedule.getWarps()), hasRoles(schedule.getProducers() != 0),
-      blocks(schedule.getQ() / (16 * schedule.getWarps())) {
+      blocks(schedule.getRows() / (16 * schedule.getWarps())) {
   thread = arith::IndexCastOp::create(
       b, b.getI32Type(), gpu::ThreadIdOp::create(b, gpu::Dimension::x));
   lane = arith::AndIOp::create(b, thread, i32(31));
@@ -48,8 +48,9 @@ Distribution::Distribution(gpu::GPUFuncOp func,
 }
 
 int64_t Distribution::fragmentSize(RankedTensorType tile) const {
-  return tile.getRank() == 1 ? 2 * blocks
-                             : blocks * (tile.getDimSize(1) / 8) * 4;
+  if (tile.getRank() == 2)
+    return blocks * (tile.getDimSize(1) / 8) * 4;
+  return isOfColumns(tile) ? tile.getDimSize(0) / 4 : 2 * blocks;
 }
 
 Value Distribution::row(int64_t rowIndex) { return rows.lookup(rowIndex); }
@@ -123,6 +124,61 @@ Value Distribution::tilePointer(Value tile, Value row, Value column) {
   Value offset = add(times(chunk, chunkBytes(type)), times(row, chunkRowBytes));
   offset = add(offset, add(times(piece, 16), times(inPiece, 2)));
   return pointerTo(add(inRing->second, offset));
+}
+
+Fragment Distribution::fragmentOf(Value tile) {
+  auto known = fragments.find(tile);
+  if (known != fragments.end())
+    return known->second;
+  auto type = cast<RankedTensorType>(tile.getType());
+  return type.getRank() == 1 ? readVector(tile) : readMatrix(tile);
+}
+
+/// Its elements lie in a ring, one after the other.
+Fragment Distribution::readVector(Value tile) {
+  auto type = cast<RankedTensorType>(tile.getType());
+  Value first = ringTiles.find(tile)->second;
+  auto pointerAt = [&](Value element) {
+    Value offset = arith::MulIOp::create(
+        b, arith::IndexCastOp::create(b, b.getI32Type(), element), i32(4));
+    return pointerTo(arith::AddIOp::create(b, first, offset));
+  };
+  Fragment elements;
+  if (!isOfColumns(type)) {
+    for (int64_t i = 0, e = fragmentSize(type); i < e; ++i)
+      elements.push_back(
+          LLVM::LoadOp::create(b, type.getElementType(), pointerAt(row(i))));
+    return elements;
+  }
+  auto pairType = VectorType::get({2}, type.getElementType());
+  Value own = pointerAt(column(0, 0));
+  for (int64_t block = 0; block < type.getDimSize(0) / 8; ++block) {
+    Value pair = LLVM::LoadOp::create(
+        b, pairType, advance(own, type.getElementType(), 8 * block));
+    for (int64_t c : {0, 1})
+      elements.push_back(vector::ExtractOp::create(b, pair, c));
+  }
+  return elements;
+}
+
+Fragment Distribution::readMatrix(Value tile) {
+  auto type = cast<RankedTensorType>(tile.getType());
+  auto pairType = VectorType::get({2}, type.getElementType());
+  auto toI32 = [&](Value index) -> Value {
+    return arith::IndexCastOp::create(b, b.getI32Type(), index);
+  };
+  int64_t columns = type.getDimSize(1);
+  Fragment elements(fragmentSize(type));
+  for (int64_t i = 0; i < 2 * blocks; ++i)
+    for (int64_t block = 0; block < columns / 8; ++block) {
+      Value pair = LLVM::LoadOp::create(
+          b, pairType,
+          tilePointer(tile, toI32(row(i)), toI32(column(block, 0))));
+      for (int64_t c : {0, 1})
+        elements[elementIndex(columns, i / 2, block, i % 2 * 2 + c)] =
+            vector::ExtractOp::create(b, pair, c);
+    }
+  return elements;
 }
 
 Value Distribution::alignedSharedMemory() {

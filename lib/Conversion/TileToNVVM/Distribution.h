@@ -1,6 +1,6 @@
 // How tiles are dealt to the threads of a block, and what one thread knows.
 //
-// The rows of every tile in registers are the queries of the block: warp w owns
+// The rows of every tile in registers are those that the block owns: warp w has
 // rows w * 16 * blocks .. of them, in `blocks` runs of 16. Within 16 rows by 8
 // columns a thread owns the elements of mma.sync's accumulator: rows g and g +
 // 8, columns 2t and 2t + 1, where g = lane / 4 and t = lane % 4. A row vector
@@ -23,8 +23,8 @@
 
 namespace mlir::tile {
 
-/// The elements that one thread holds of a tile, in the order of elementIndex()
-/// or rowIndex().
+/// The elements that one thread holds of a tile, in the order of
+/// elementIndex(), rowIndex() or columnIndex().
 using Fragment = SmallVector<Value>;
 
 /// Addresses in shared memory, i32.
@@ -72,6 +72,9 @@ public:
   static int64_t rowIndex(int64_t block, int64_t half) {
     return block * 2 + half;
   }
+  static int64_t columnIndex(int64_t columnBlock, int64_t c) {
+    return columnBlock * 2 + c;
+  }
   /// Of the element at `index` of a fragment of a tile `columns` wide.
   int64_t rowIndexOf(int64_t index, int64_t columns) const {
     return rowIndex(index / (columns / 2), index % 4 / 2);
@@ -81,6 +84,8 @@ public:
   Value row(int64_t rowIndex);
   /// The column within the tile, index, of element 0/2 (c = 0) or 1/3 (c = 1).
   Value column(int64_t columnBlock, int64_t c);
+  /// The elements of a tile, which are read here if it lies in shared memory.
+  Fragment fragmentOf(Value tile);
 
   //===--- small emitters -------------------------------------------------===//
   Value i32(int64_t value);
@@ -109,6 +114,9 @@ public:
   Value wordOf(Value tile, int64_t i);
 
 private:
+  Fragment readVector(Value tile);
+  Fragment readMatrix(Value tile);
+
   Value sharedMemory;
   llvm::DenseMap<int64_t, Value> rows, columns;
 };
@@ -128,11 +136,13 @@ void emitAnyAbove(Distribution &d, AnyAboveOp op);
 void emitAnyBeyond(Distribution &d, AnyBeyondOp op);
 void emitCombineThreads(Distribution &d, CombineThreadsOp op);
 void emitStore(Distribution &d, StoreOp op);
+void emitLoad(Distribution &d, LoadOp op);
 void emitHasNonfinite(Distribution &d, HasNonfiniteOp op);
 void emitAddNonfinite(Distribution &d, AddNonfiniteOp op);
 void emitClearNonfinite(Distribution &d, ClearNonfiniteOp op);
 void emitRing(Distribution &d, RingOp op);
 void emitFill(Distribution &d, FillOp op);
+void emitFillVector(Distribution &d, FillVectorOp op);
 void emitPeek(Distribution &d, PeekOp op);
 void emitRead(Distribution &d, ReadOp op);
 void emitRelease(Distribution &d, ReleaseOp op);

@@ -48,10 +48,13 @@ public:
   Elementwise(Distribution &d, linalg::GenericOp op)
       : d(d), b(d.b), op(op), body(*op.getBody()),
         type(cast<RankedTensorType>(op.getResultTypes().front())),
-        isRow(type.getRank() == 1), columns(isRow ? 0 : type.getDimSize(1)),
-        bits(d, body, columns) {}
+        isVector(type.getRank() == 1),
+        columns(isVector ? 0 : type.getDimSize(1)), bits(d, body, columns) {}
 
   Fragment emit() {
+    for (Value input : op.getInputs())
+      if (isa<RankedTensorType>(input.getType()))
+        inputs[input] = d.fragmentOf(input);
     for (Value operand : body.getTerminator()->getOperands())
       findNeeded(operand);
     Fragment result;
@@ -66,7 +69,7 @@ private:
   void findNeeded(Value value) {
     Operation *definition = value.getDefiningOp();
     if (!definition || definition->getBlock() != &body ||
-        !needed.insert(definition).second || (!isRow && bits.covers(value)))
+        !needed.insert(definition).second || (!isVector && bits.covers(value)))
       return;
     definition->walk([&](Operation *nested) {
       for (Value operand : nested->getOperands())
@@ -74,31 +77,52 @@ private:
     });
   }
 
+  /// Where an element of the result lies in fragments, and in the tile.
+  struct Place {
+    int64_t element, row, columnBlock, c;
+  };
+
+  Place placeOf(int64_t i) {
+    if (!isVector)
+      return {i, d.rowIndexOf(i, columns), i / 4 % (columns / 8), i % 2};
+    return isOfColumns(type) ? Place{i, 0, i / 2, i % 2} : Place{i, i, 0, 0};
+  }
+
+  /// The element of an input that belongs to one of the result.
+  Value elementOf(Value input, const Place &place) {
+    auto inputType = cast<RankedTensorType>(input.getType());
+    const Fragment &fragment = inputs.find(input)->second;
+    if (isVector || inputType.getRank() == 2)
+      return fragment[place.element];
+    return fragment[isOfColumns(inputType)
+                        ? Distribution::columnIndex(place.columnBlock, place.c)
+                        : place.row];
+  }
+
+  Value positionOf(linalg::IndexOp index, const Place &place) {
+    bool isColumn = isVector ? isOfColumns(type) : index.getDim() == 1;
+    return isColumn ? d.column(place.columnBlock, place.c) : d.row(place.row);
+  }
+
   Value emitElement(int64_t i) {
-    int64_t row = isRow ? i : d.rowIndexOf(i, columns);
-    int64_t columnBlock = isRow ? 0 : i / 4 % (columns / 8), c = i % 2;
+    Place place = placeOf(i);
+    auto [element, row, columnBlock, c] = place;
     IRMapping mapping;
     for (auto [input, argument] :
-         llvm::zip(op.getInputs(), op.getRegionInputArgs())) {
-      auto inputType = dyn_cast<RankedTensorType>(input.getType());
-      if (!inputType) {
-        mapping.map(argument, input);
-        continue;
-      }
-      const Fragment &fragment = d.fragments.find(input)->second;
-      bool broadcast = !isRow && inputType.getRank() == 1;
-      mapping.map(argument, fragment[broadcast ? row : i]);
-    }
+         llvm::zip(op.getInputs(), op.getRegionInputArgs()))
+      mapping.map(argument, isa<RankedTensorType>(input.getType())
+                                ? elementOf(input, place)
+                                : input);
     for (auto position : body.getOps<linalg::IndexOp>())
-      mapping.map(position.getResult(), position.getDim() == 0
-                                            ? d.row(row)
-                                            : d.column(columnBlock, c));
+      mapping.map(position.getResult(), positionOf(position, place));
     for (auto conversion : body.getOps<arith::SIToFPOp>())
-      if (Value value = convertPosition(conversion, row, columnBlock, c))
+      if (Value value = isOfColumns(type)
+                            ? Value()
+                            : convertPosition(conversion, row, columnBlock, c))
         mapping.map(conversion.getResult(), value);
     for (Operation &op : body.without_terminator())
       if (needed.contains(&op) && !mapping.contains(op.getResult(0))) {
-        if (!isRow && bits.covers(op.getResult(0)))
+        if (!isVector && bits.covers(op.getResult(0)))
           mapping.map(op.getResult(0),
                       bits.test(op.getResult(0), row, columnBlock, c));
         else
@@ -176,11 +200,12 @@ private:
   linalg::GenericOp op;
   Block &body;
   RankedTensorType type;
-  bool isRow;
+  bool isVector;
   int64_t columns;
   PositionBits bits;
   llvm::SmallPtrSet<Operation *, 16> needed;
   llvm::DenseMap<Operation *, Value> conversions;
+  llvm::DenseMap<Value, Fragment> inputs;
 };
 
 } // namespace

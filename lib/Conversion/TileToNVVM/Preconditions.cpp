@@ -72,6 +72,14 @@ private:
     return success();
   }
 
+  /// Whether `tile` is dealt like rows.
+  static LogicalResult expectRows(Operation *op, Value tile) {
+    if (!isOfColumns(tileType(tile)))
+      return success();
+    return op->emitOpError()
+           << "expects a vector of rows, got " << tile.getType();
+  }
+
   /// Records that threads hold `tile`: all rows of the query tile, in blocks of
   /// 8 columns.
   LogicalResult holdInRegisters(Operation *op, Value tile) {
@@ -79,13 +87,16 @@ private:
     bool fits = (type.getRank() == 1 || type.getRank() == 2) &&
                 type.getElementType().isIntOrFloat() &&
                 type.getElementTypeBitWidth() <= 64 &&
-                type.getDimSize(0) == schedule.getQ();
+                (isOfColumns(type) || type.getDimSize(0) == schedule.getRows());
+    if (isOfColumns(type))
+      fits &= type.getRank() == 1 && type.getDimSize(0) % 8 == 0 &&
+              type.getDimSize(0) >= 8 && type.getDimSize(0) <= 256;
     if (type.getRank() == 2)
       fits &= type.getDimSize(1) % 8 == 0 && type.getDimSize(1) >= 8 &&
               type.getDimSize(1) <= 256;
     if (!fits)
       return op->emitOpError()
-             << "expects tiles in registers with " << schedule.getQ()
+             << "expects tiles in registers with " << schedule.getRows()
              << " rows and a multiple of 8 columns, at most 256, got " << type;
     places[tile] = Place::Registers;
     return success();
@@ -114,12 +125,13 @@ private:
 
   LogicalResult checkOp(Operation *op) {
     return llvm::TypeSwitch<Operation *, LogicalResult>(op)
-        .Case<scf::ForOp, scf::IfOp, scf::WhileOp, CopyOp, ViewOp, StoreOp,
-              HasNonfiniteOp, AnyAboveOp, AnyBeyondOp, CombineThreadsOp,
-              AddNonfiniteOp, ClearNonfiniteOp, RingOp, ReadOp, DrainOp,
-              AwaitOp, arith::ConstantOp, linalg::ContractOp, linalg::GenericOp,
-              linalg::ReduceOp>([&](auto op) { return check(op); })
-        .Case<FillOp, PeekOp, ReleaseOp, SendOp, ReceiveOp>(
+        .Case<scf::ForOp, scf::IfOp, scf::WhileOp, CopyOp, ViewOp, LoadOp,
+              StoreOp, HasNonfiniteOp, AnyAboveOp, AnyBeyondOp,
+              CombineThreadsOp, AddNonfiniteOp, ClearNonfiniteOp, RingOp,
+              ReadOp, DrainOp, AwaitOp, arith::ConstantOp, linalg::ContractOp,
+              linalg::GenericOp, linalg::ReduceOp>(
+            [&](auto op) { return check(op); })
+        .Case<FillOp, FillVectorOp, PeekOp, ReleaseOp, SendOp, ReceiveOp>(
             [&](auto op) { return expectRing(op, op.getRing()); })
         .Case<TakeTurnOp, PassTurnOp>([&](auto op) { return checkRoles(op); })
         .Case<tensor::EmptyOp, DrawTaskOp, AwaitDrainOp>(
@@ -230,9 +242,9 @@ private:
     RankedTensorType type = tileType(op.getResult());
     if (op.getRegisters() &&
         (source.getElementTypeBitWidth() != 16 || type.getDimSize(1) % 16 ||
-         type.getDimSize(0) != schedule.getQ()))
+         type.getDimSize(0) != schedule.getRows()))
       return op.emitOpError()
-             << "expects " << schedule.getQ()
+             << "expects " << schedule.getRows()
              << " rows of 16-bit elements and a multiple of 16 columns to read "
                 "into registers, got "
              << type;
@@ -240,8 +252,16 @@ private:
     return success();
   }
 
+  LogicalResult check(LoadOp op) {
+    if (tileType(op.getResult()).getRank() == 2 &&
+        failed(checkGlobal(op, cast<MemRefType>(op.getSource().getType()))))
+      return failure();
+    return holdInRegisters(op, op.getResult());
+  }
+
   LogicalResult check(StoreOp op) {
-    if (failed(expect(op, op.getTile(), Place::Registers)))
+    if (failed(expect(op, op.getTile(), Place::Registers)) ||
+        failed(expectRows(op, op.getTile())))
       return failure();
     auto memory = cast<MemRefType>(op.getDest().getType());
     return tileType(op.getTile()).getRank() == 1 ? success()
@@ -314,6 +334,8 @@ private:
   }
 
   LogicalResult check(AnyAboveOp op) {
+    if (failed(expectRows(op, op.getBounds())))
+      return failure();
     return expectRegisters(op, {op.getTile(), op.getBounds()});
   }
 
@@ -322,7 +344,8 @@ private:
   }
 
   LogicalResult check(CombineThreadsOp op) {
-    if (failed(expectRegisters(op, op.getPartial())))
+    if (failed(expectRows(op, op.getPartial())) ||
+        failed(expectRegisters(op, op.getPartial())))
       return failure();
     return holdInRegisters(op, op.getResult());
   }
@@ -378,9 +401,9 @@ LogicalResult Preconditions::check(linalg::ContractOp op) {
   bool inRing = right == Place::Ring;
   if (!isNumber(element) || (inRing && element.isF32()) ||
       !tileType(init).getElementType().isF32() ||
-      lhsType.getDimSize(0) != schedule.getQ() || depth < 16 || depth > 256)
+      lhsType.getDimSize(0) != schedule.getRows() || depth < 16 || depth > 256)
     return op.emitOpError()
-           << "expects " << schedule.getQ()
+           << "expects " << schedule.getRows()
            << " rows, 16 to 256 products of f16, bf16 or, "
               "outside of rings, f32, and a result of f32, got "
            << lhsType << ", " << rhsType << " and " << init.getType();
@@ -422,12 +445,18 @@ LogicalResult Preconditions::check(linalg::GenericOp op) {
       return op.emitOpError()
              << "expects tiles and numbers, got " << value.getType();
     }
-    if (failed(expectRegisters(op, value)))
+    if (failed(
+            expect(op, value, {Place::Registers, Place::Shared, Place::Ring})))
       return failure();
-    // A vector is one of rows.
+    if (rank == 1 &&
+        isOfColumns(tileType(value)) != isOfColumns(tileType(op.getResult(0))))
+      return op.emitOpError()
+             << "expects vectors that are dealt alike, got " << value.getType()
+             << " and " << op.getResult(0).getType();
+    unsigned dim = rank == 2 && isOfColumns(tileType(value)) ? 1 : 0;
     bool inOrder =
         map.getNumResults() == 1
-            ? map.getResult(0) == getAffineDimExpr(0, op.getContext())
+            ? map.getResult(0) == getAffineDimExpr(dim, op.getContext())
             : map.isIdentity();
     if (!inOrder || map.getNumResults() > rank)
       return op.emitOpError() << "expects tiles that are read in order, got "
@@ -453,7 +482,8 @@ LogicalResult Preconditions::check(linalg::ReduceOp op) {
   for (Operation &inner : op.getCombiner().front().without_terminator())
     if (inner.getNumResults() == 0)
       return inner.emitOpError() << "expects a result within a reduction";
-  if (failed(expectRegisters(op, {input, op.getInits()[0]})))
+  if (failed(expectRegisters(op, {input, op.getInits()[0]})) ||
+      failed(expectRows(op, op.getInits()[0])))
     return failure();
   return holdInRegisters(op, op->getResult(0));
 }

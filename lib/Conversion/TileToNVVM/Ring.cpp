@@ -5,6 +5,7 @@
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/LLVMIR/NVVMDialect.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "llvm/Support/MathExtras.h"
 
@@ -131,6 +132,34 @@ void tile::emitFill(Distribution &d, FillOp op) {
   }
 }
 
+void tile::emitFillVector(Distribution &d, FillVectorOp op) {
+  ImplicitLocOpBuilder &b = d.b;
+  Slot slot(d, op.getRing(), op.getPosition());
+  slot.waitForRelease();
+  Value arrived = slot.arrived(), bytes = d.i32(slot.bytes());
+  NVVM::MBarrierArriveExpectTxOp::create(b, TypeRange(), arrived, bytes,
+                                         NVVM::MemScopeKind::CTA,
+                                         /*relaxed=*/false,
+                                         /*predicate=*/Value());
+  auto metadata = memref::ExtractStridedMetadataOp::create(b, op.getSource());
+  Value offset = d.index(0);
+  for (auto [at, stride] : llvm::zip(op.getOffsets(), metadata.getStrides()))
+    offset =
+        arith::AddIOp::create(b, offset, arith::MulIOp::create(b, at, stride));
+  auto toI64 = [&](Value index) -> Value {
+    return arith::IndexCastOp::create(b, b.getI64Type(), index);
+  };
+  auto pointer = LLVM::LLVMPointerType::get(b.getContext(), 1);
+  Value base = LLVM::IntToPtrOp::create(
+      b, pointer,
+      toI64(memref::ExtractAlignedPointerAsIndexOp::create(b, op.getSource())));
+  Value from = LLVM::GEPOp::create(b, pointer, b.getF32Type(), base,
+                                   ValueRange{toI64(offset)});
+  NVVM::CpAsyncBulkGlobalToSharedClusterOp::create(
+      b, d.pointerTo(slot.tile()), from, arrived, bytes,
+      /*multicastMask=*/Value(), /*l2CacheHint=*/Value());
+}
+
 void tile::emitRead(Distribution &d, ReadOp op) {
   Slot slot(d, op.getRing(), op.getPosition());
   if (Value arrived = op.getArrived())
@@ -160,12 +189,13 @@ static void inFirstLane(Distribution &d, llvm::function_ref<void()> body) {
          body);
 }
 
-/// The warp's products have ended for all of it; numbers every lane reads when
-/// it likes.
+/// The warp's products have ended for all of it.
 void tile::emitRelease(Distribution &d, ReleaseOp op) {
   Slot slot(d, op.getRing(), op.getPosition());
   Value released = slot.released();
-  if (!cast<RingType>(op.getRing().getType()).hasTiles())
+  // Numbers and vectors every lane reads when it likes.
+  auto type = cast<RingType>(op.getRing().getType());
+  if (!type.hasTiles() || type.hasVectors())
     NVVM::SyncWarpOp::create(d.b, d.i32(-1));
   inFirstLane(d, [&] { arrive(d.b, released); });
 }

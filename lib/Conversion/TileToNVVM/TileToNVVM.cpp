@@ -56,6 +56,8 @@ private:
       emitCopy(d, copy);
     } else if (auto view = dyn_cast<ViewOp>(op)) {
       emitView(d, view);
+    } else if (auto load = dyn_cast<LoadOp>(op)) {
+      emitLoad(d, load);
     } else if (auto store = dyn_cast<StoreOp>(op)) {
       emitStore(d, store);
     } else if (auto test = dyn_cast<HasNonfiniteOp>(op)) {
@@ -74,6 +76,8 @@ private:
       emitRing(d, ring);
     } else if (auto fill = dyn_cast<FillOp>(op)) {
       emitFill(d, fill);
+    } else if (auto fill = dyn_cast<FillVectorOp>(op)) {
+      emitFillVector(d, fill);
     } else if (auto peek = dyn_cast<PeekOp>(op)) {
       emitPeek(d, peek);
     } else if (auto read = dyn_cast<ReadOp>(op)) {

@@ -104,6 +104,17 @@ attn.mod @temperature(%c: f32)
   }
 func.func @no_adjoint(%q: !q, %l: !l, %c: f32) -> (!q, !q, !q) {
   // expected-error @+1 {{expects '@temperature' to have an adjoint program: run attn-differentiate}}
-  %r:3 = attn.attention_backward %q, %q, %q, %q, %l, %q mod @temperature(%c) {schedule = #attn.schedule<q = 64, kv = 64>} : (!q, !q, !q, !q, !l, !q, f32) -> (!q, !q, !q)
+  %r:3 = attn.attention_backward %q, %q, %q, %q, %l, %q mod @temperature(%c) {schedule = #attn.schedule<q = 64, kv = 64>, key_schedule = #attn.schedule<q = 64, kv = 64, keys = true>} : (!q, !q, !q, !q, !l, !q, f32) -> (!q, !q, !q)
+  return %r#0, %r#1, %r#2 : !q, !q, !q
+}
+
+// -----
+
+!q = tensor<?x?x?x64xf32>
+!l = tensor<?x?x?xf32>
+
+func.func @no_key_schedule(%q: !q, %l: !l) -> (!q, !q, !q) {
+  // expected-error @+1 {{'attn.attention_backward' op expects a schedule: run attn-select-schedule first}}
+  %r:3 = attn.attention_backward %q, %q, %q, %q, %l, %q {schedule = #attn.schedule<q = 64, kv = 64>} : (!q, !q, !q, !q, !l, !q) -> (!q, !q, !q)
   return %r#0, %r#1, %r#2 : !q, !q, !q
 }

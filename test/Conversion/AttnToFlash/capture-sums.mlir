@@ -8,7 +8,7 @@
 // for each head.
 // CHECK-LABEL: func.func @slope_grad_query(
 // CHECK-SAME: %[[SUMS:[^:]*]]: memref<?x?x?xf32> {attn.role = #attn.role<workspace>}
-// CHECK: scf.for {{.*}} -> (tensor<64x64xf32>, tensor<64xf32>) {
+// CHECK: scf.for {{.*}} -> (tensor<64x64xf32>, tensor<64xf32>) : i32 {
 // CHECK:   %[[ADDED:.*]] = linalg.generic
 // CHECK:   linalg.reduce
 // CHECK: tile.store %{{.*}}, %[[SUMS]][%{{.*}}, %{{.*}}, %{{.*}}] : tensor<64xf32>
@@ -49,8 +49,8 @@ func.func @slope(%q: !q, %k: !q, %v: !q, %o: !q, %l: !l, %do: !q, %m: tensor<?xf
 // CHECK-NOT: workspace
 // CHECK-LABEL: func.func @keys_grad_key(
 // CHECK-SAME: %[[SUMS:[^:]*]]: memref<?x?x?xf32> {attn.role = #attn.role<workspace>}
-// CHECK: scf.for {{.*}} -> (tensor<64x64xf32>, tensor<64x64xf32>) {
-// CHECK:   %[[R:.*]]:3 = scf.for {{.*}} -> (tensor<64x64xf32>, tensor<64x64xf32>, tensor<64xf32>) {
+// CHECK: scf.for {{.*}} -> (tensor<64x64xf32>, tensor<64x64xf32>) : i32 {
+// CHECK:   %[[R:.*]]:3 = scf.for {{.*}} -> (tensor<64x64xf32>, tensor<64x64xf32>, tensor<64xf32>) : i32 {
 // CHECK:   tile.store %[[R]]#2, %[[SUMS]]
 // CHECK-LABEL: func.func @keys_grad_sum_0(
 attn.mod @by_key(%t: tensor<?xf32>)
@@ -69,12 +69,40 @@ func.func @keys(%q: !q, %k: !q, %v: !q, %o: !q, %l: !l, %do: !q, %m: tensor<?xf3
 
 !q = tensor<?x?x?x64xf32>
 !l = tensor<?x?x?xf32>
+
+// Of three kernels the one that has gradients of scores.
+// CHECK-LABEL: func.func @three_grad_key(
+// CHECK-SAME: {attn.role = #attn.role<grad_key>}
+// CHECK-SAME: %[[SUMS:[^:]*]]: memref<?x?x?xf32> {attn.role = #attn.role<workspace>}
+// CHECK: %[[R:.*]]:2 = scf.for {{.*}} -> (tensor<64x64xf32>, tensor<64xf32>)
+// CHECK: tile.store %[[R]]#1, %[[SUMS]]
+// CHECK-LABEL: func.func @three_grad_value(
+// CHECK-NOT: workspace
+// CHECK-LABEL: func.func @three_grad_sum_0(
+attn.mod @by_key(%t: tensor<?xf32>)
+  score(%s: f32, %b: i32, %h: i32, %q: i32, %kv: i32) {
+    %x = attn.load %t[%kv] : tensor<?xf32>
+    %y = arith.addf %s, %x : f32
+    attn.yield %y : f32
+  }
+func.func @three(%q: !q, %k: !q, %v: !q, %o: !q, %l: !l, %do: !q, %m: tensor<?xf32>) -> (!q, !q, !q, tensor<?xf32>) {
+  %r:4 = attn.attention_backward %q, %k, %v, %o, %l, %do mod @by_key(%m)
+    {schedule = #attn.schedule<q = 64, kv = 64>, key_schedule = #attn.schedule<q = 64, kv = 64, keys = true>,
+     value_schedule = #attn.schedule<q = 64, kv = 64, keys = true>, wrt = array<i64: 0>}
+    : (!q, !q, !q, !q, !l, !q, tensor<?xf32>) -> (!q, !q, !q, tensor<?xf32>)
+  return %r#0, %r#1, %r#2, %r#3 : !q, !q, !q, tensor<?xf32>
+}
+
+// -----
+
+!q = tensor<?x?x?x64xf32>
+!l = tensor<?x?x?xf32>
 !t = tensor<?x?xf32>
 
 // An element for a distance, read in a branch: all pairs once more. Slots share what is not owned, here batches and
 // query tiles. Behind the branch the place is clamped, and zero is added where it is not taken.
 // CHECK-LABEL: func.func @toeplitz_grad_pairs_0(
-// CHECK-SAME: {attn.role = #attn.role<delta>}
+// CHECK-SAME: {attn.role = #attn.role<statistics>}
 // CHECK-SAME: %[[SUMS:[^:]*]]: memref<?x?xf32> {attn.role = #attn.role<workspace>}
 // CHECK: %[[HEADS:.*]] = memref.dim %arg0, %c1
 // CHECK: %[[SLOTS:.*]] = memref.dim %[[SUMS]], %c0

@@ -2,10 +2,10 @@
 // RUN:   --split-input-file --verify-diagnostics
 
 gpu.module @kernels {
-  gpu.func @not_dealt(%m: memref<?x?x16xf32>, %i: index) kernel
-      attributes {attn.schedule = #attn.schedule<q = 16, kv = 16>} {
-    // expected-error @+1 {{'tile.load' op cannot be dealt to threads}}
-    %t = tile.load %m[%i, %i] : memref<?x?x16xf32> -> tensor<16x16xf32>
+  gpu.func @not_dealt() kernel attributes {attn.schedule = #attn.schedule<q = 16, kv = 16>} {
+    %c = arith.constant dense<0.0> : tensor<16x16xf32>
+    // expected-error @+1 {{'tensor.extract_slice' op cannot be dealt to threads}}
+    %t = tensor.extract_slice %c[0, 0] [16, 8] [1, 1] : tensor<16x16xf32> to tensor<16x8xf32>
     gpu.return
   }
 }
@@ -271,10 +271,9 @@ gpu.module @kernels {
 // -----
 
 gpu.module @kernels {
-  gpu.func @from_shared(%n: index, %m: memref<16x24xbf16, #gpu.address_space<workgroup>>) kernel attributes {attn.schedule = #attn.schedule<q = 16, kv = 16>} {
-    %t = tile.view %m : memref<16x24xbf16, #gpu.address_space<workgroup>> -> tensor<16x16xbf16>
+  gpu.func @from_nowhere(%n: index, %t: tensor<16x16xbf16>) kernel attributes {attn.schedule = #attn.schedule<q = 16, kv = 16>} {
     %e = tensor.empty() : tensor<16x16xbf16>
-    // expected-error @+1 {{'linalg.generic' op expects 'tensor<16x16xbf16>' in registers, got it in shared memory}}
+    // expected-error @+1 {{'linalg.generic' op expects 'tensor<16x16xbf16>' in registers or in shared memory or in a ring, got it nowhere}}
     %s = linalg.generic {indexing_maps = [affine_map<(i, j) -> (i, j)>, affine_map<(i, j) -> (i, j)>], iterator_types = ["parallel", "parallel"]}
         ins(%t : tensor<16x16xbf16>) outs(%e : tensor<16x16xbf16>) {
     ^bb0(%x: bf16, %y: bf16):

@@ -125,3 +125,119 @@ func.func @offsets(%q: !t, %k: !t, %v: !t, %n: i32) -> (!t, !t, !t) {
   %c = attn.attention %q, %k, %v mod @causal query_offset(%n) : (!t, !t, !t, i32) -> !t
   return %a, %b, %c : !t, !t, !t
 }
+
+// -----
+
+// A score that stays as it is loses its derivative with it.
+// CHECK: attn.mod @same_with_adjoint mask(%b: i32, %h: i32, %q: i32, %kv: i32) {
+// CHECK-NOT: adjoint
+attn.mod @same_with_adjoint
+  score(%s: f32, %b: i32, %h: i32, %q: i32, %kv: i32) {
+    attn.yield %s : f32
+  } mask(%b: i32, %h: i32, %q: i32, %kv: i32) {
+    %keep = arith.cmpi sge, %q, %kv : i32
+    attn.yield %keep : i1
+  } adjoint(%s: f32, %g: f32, %b: i32, %h: i32, %q: i32, %kv: i32) {
+    attn.yield %g : f32
+  }
+
+// -----
+
+!t = tensor<2x4x8x64xf32>
+!l = tensor<2x4x8xf32>
+
+// The same of gradients: a mod without a program goes, and an offset that is nothing or that no mod sees.
+// CHECK-LABEL: func.func @backward_drops
+// CHECK-SAME: %[[Q:[^:]*]]: tensor<2x4x8x64xf32>, %[[L:[^:]*]]: tensor<2x4x8xf32>
+// CHECK: attn.attention_backward %[[Q]], %[[Q]], %[[Q]], %[[Q]], %[[L]], %[[Q]] grad_lse(%[[L]]) {scale = 5.000000e-01 : f32} : (
+// CHECK: attn.attention_backward %[[Q]], %[[Q]], %[[Q]], %[[Q]], %[[L]], %[[Q]] mod @causal : (
+// CHECK: attn.attention_backward %[[Q]], %[[Q]], %[[Q]], %[[Q]], %[[L]], %[[Q]] : (
+attn.mod @causal
+  mask(%b: i32, %h: i32, %q: i32, %kv: i32) {
+    %keep = arith.cmpi sge, %q, %kv : i32
+    attn.yield %keep : i1
+  }
+attn.mod @nothing(%x: f32)
+func.func @backward_drops(%q: !t, %l: !l, %x: f32, %n: i32) -> (!t, !t, !t) {
+  %zero = arith.constant 0 : i32
+  %a:3 = attn.attention_backward %q, %q, %q, %q, %l, %q grad_lse(%l) mod @nothing(%x) query_offset(%n)
+    {scale = 0.5 : f32} : (!t, !t, !t, !t, !l, !t, !l, f32, i32) -> (!t, !t, !t)
+  %b:3 = attn.attention_backward %q, %q, %q, %q, %l, %q mod @causal query_offset(%zero)
+    : (!t, !t, !t, !t, !l, !t, i32) -> (!t, !t, !t)
+  %c:3 = attn.attention_backward %q, %q, %q, %q, %l, %q query_offset(%n)
+    : (!t, !t, !t, !t, !l, !t, i32) -> (!t, !t, !t)
+  return %a#0, %b#1, %c#2 : !t, !t, !t
+}
+
+// -----
+
+!t = tensor<2x4x8x64xf32>
+!l = tensor<2x4x8xf32>
+
+// An offset that counts stays, and the captures of a mod without a program whose gradients are results.
+// CHECK-LABEL: func.func @backward_keeps
+// CHECK: attn.attention_backward %{{.*}} mod @causal query_offset(%{{.*}}) : (
+// CHECK: attn.attention_backward %{{.*}} mod @nothing(%{{.*}}) {wrt = array<i64: 0>} : (
+attn.mod @causal
+  mask(%b: i32, %h: i32, %q: i32, %kv: i32) {
+    %keep = arith.cmpi sge, %q, %kv : i32
+    attn.yield %keep : i1
+  }
+attn.mod @nothing(%x: f32)
+func.func @backward_keeps(%q: !t, %l: !l, %x: f32, %n: i32) -> (!t, f32) {
+  %a:3 = attn.attention_backward %q, %q, %q, %q, %l, %q mod @causal query_offset(%n)
+    : (!t, !t, !t, !t, !l, !t, i32) -> (!t, !t, !t)
+  %b:4 = attn.attention_backward %q, %q, %q, %q, %l, %q mod @nothing(%x) {wrt = array<i64: 0>}
+    : (!t, !t, !t, !t, !l, !t, f32) -> (!t, !t, !t, f32)
+  return %a#0, %b#3 : !t, f32
+}
+
+// -----
+
+!t = tensor<2x4x8x64xf32>
+!l = tensor<2x4x8xf32>
+
+// Gradients of captures that nobody reads are not asked for; those of the tensors are always results.
+// CHECK-LABEL: func.func @backward_unread
+// CHECK: %[[A:[^,]*]], %{{.*}}, %{{.*}}, %[[AT:[^ ]*]] = attn.attention_backward %{{.*}} mod @three(%{{.*}}) {scale = 5.000000e-01 : f32, wrt = array<i64: 1>} :
+// CHECK: %{{[^,]*}}, %{{[^,]*}}, %[[B:[^ ]*]] = attn.attention_backward %{{.*}} mod @three(%{{.*}}) : (
+// CHECK: %{{.*}}, %[[C:[^:]*]]:3 = attn.attention_backward %{{.*}} mod @three(%{{.*}}) {wrt = array<i64: 0, 1, 2>} : (
+// CHECK: return %[[A]], %[[AT]], %[[B]], %[[C]]#0, %[[C]]#1, %[[C]]#2 :
+attn.mod @three(%x: f32, %t: tensor<?xf32>, %y: f32)
+  score(%s: f32, %b: i32, %h: i32, %q: i32, %kv: i32) {
+    %a = attn.load %t[%h] : tensor<?xf32>
+    %c = arith.mulf %x, %a : f32
+    %d = arith.mulf %c, %y : f32
+    %e = arith.mulf %d, %s : f32
+    attn.yield %e : f32
+  }
+func.func @backward_unread(%q: !t, %l: !l, %x: f32, %t: tensor<?xf32>)
+    -> (!t, tensor<?xf32>, !t, f32, tensor<?xf32>, f32) {
+  %a:6 = attn.attention_backward %q, %q, %q, %q, %l, %q mod @three(%x, %t, %x)
+    {scale = 0.5 : f32, wrt = array<i64: 0, 1, 2>}
+    : (!t, !t, !t, !t, !l, !t, f32, tensor<?xf32>, f32) -> (!t, !t, !t, f32, tensor<?xf32>, f32)
+  %b:4 = attn.attention_backward %q, %q, %q, %q, %l, %q mod @three(%x, %t, %x) {wrt = array<i64: 1>}
+    : (!t, !t, !t, !t, !l, !t, f32, tensor<?xf32>, f32) -> (!t, !t, !t, tensor<?xf32>)
+  %c:6 = attn.attention_backward %q, %q, %q, %q, %l, %q mod @three(%x, %t, %x) {wrt = array<i64: 0, 1, 2>}
+    : (!t, !t, !t, !t, !l, !t, f32, tensor<?xf32>, f32) -> (!t, !t, !t, f32, tensor<?xf32>, f32)
+  return %a#0, %a#4, %b#2, %c#3, %c#4, %c#5 : !t, tensor<?xf32>, !t, f32, tensor<?xf32>, f32
+}
+
+// -----
+
+!t = tensor<2x4x8x64xf32>
+!l = tensor<2x4x8xf32>
+
+// Gradients of which nobody reads any go.
+// CHECK-LABEL: func.func @backward_dead
+// CHECK-NEXT: return
+attn.mod @scaled(%x: f32)
+  score(%s: f32, %b: i32, %h: i32, %q: i32, %kv: i32) {
+    %t = arith.mulf %s, %x : f32
+    attn.yield %t : f32
+  }
+func.func @backward_dead(%q: !t, %l: !l, %x: f32) {
+  %a:4 = attn.attention_backward %q, %q, %q, %q, %l, %q mod @scaled(%x) {wrt = array<i64: 0>}
+    : (!t, !t, !t, !t, !l, !t, f32) -> (!t, !t, !t, f32)
+  return
+}

@@ -1,9 +1,18 @@
 // RUN: attn-opt %s --attn-differentiate --canonicalize --cse --split-input-file | FileCheck %s
+// RUN: attn-opt %s --attn-differentiate --split-input-file | FileCheck %s --check-prefix=ALONE
 
 !q = tensor<2x4x8x64xf32>
 !l = tensor<2x4x8xf32>
 
 // A term that is added hands the gradient on; of the slope it is multiplied by the other factor.
+// Of itself the pass leaves nothing of the score program that the adjoint one does not need.
+// ALONE-LABEL: attn.mod @alibi
+// ALONE: adjoint(
+// ALONE-NEXT: arith.subi %kv, %q : i32
+// ALONE-NEXT: arith.sitofp
+// ALONE-NEXT: arith.mulf %g,
+// ALONE-NEXT: attn.accumulate %slopes[%h]
+// ALONE-NEXT: attn.yield %g : f32
 // CHECK-LABEL: attn.mod @alibi
 // CHECK: adjoint(%s: f32, %g: f32, %b: i32, %h: i32, %q: i32, %kv: i32) {
 // CHECK: %[[F:.*]] = arith.sitofp

@@ -281,6 +281,12 @@ func.func @attention_c6(%q: tensor<1x1x4x8xf16>, %slopes: tensor<4xf32>) {
 
 // -----
 
+// schedule_c2: the rows of a task that owns keys are keys.
+// expected-error @+1 {{expects 'kv' to be a multiple of 64, 16 for each of 4 warps, got 32}}
+#schedule = #attn.schedule<q = 64, kv = 32, warps = 4, keys = true>
+
+// -----
+
 // schedule_c3: no stage.
 // expected-error @+1 {{expects 'stages' from 1 to 8, got 0}}
 #schedule = #attn.schedule<q = 64, kv = 64, stages = 0>
@@ -296,6 +302,18 @@ func.func @attention_c6(%q: tensor<1x1x4x8xf16>, %slopes: tensor<4xf32>) {
 // schedule_c4: a group of four has 64 rows.
 // expected-error @+1 {{expects 'producers' to go with aligned memory, 'warps' a multiple of 4 and 16 rows for each, got 4 warps and 128 rows}}
 #schedule = #attn.schedule<q = 128, kv = 64, warps = 4, producers = 4>
+
+// -----
+
+// schedule_c4: nor of keys more.
+// expected-error @+1 {{expects 'producers' to go with aligned memory, 'warps' a multiple of 4 and 16 rows for each, got 4 warps and 128 rows}}
+#schedule = #attn.schedule<q = 64, kv = 128, warps = 4, producers = 4, keys = true>
+
+// -----
+
+// schedule_c4: warps that copy for themselves are at most one tile ahead.
+// expected-error @+1 {{expects 'stages' 1 or 2 without producers, got 3}}
+#schedule = #attn.schedule<q = 64, kv = 64, warps = 4, stages = 3>
 
 // -----
 

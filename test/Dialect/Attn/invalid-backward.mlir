@@ -124,6 +124,39 @@ func.func @c5_type(%q: !q, %l: !l, %a: tensor<4xf32>, %n: i32, %c: f16) {
 
 // -----
 
+!q = tensor<2x4x8x64xf32>
+!l = tensor<2x4x8xf32>
+
+func.func @c6_queries(%q: !q, %l: !l) {
+  // expected-error @+1 {{expects a 'schedule' without 'keys', got #attn.schedule<q = 64, kv = 64, keys = true>}}
+  %dq, %dk, %dv = attn.attention_backward %q, %q, %q, %q, %l, %q {schedule = #attn.schedule<q = 64, kv = 64, keys = true>} : (!q, !q, !q, !q, !l, !q) -> (!q, !q, !q)
+  return
+}
+
+// -----
+
+!q = tensor<2x4x8x64xf32>
+!l = tensor<2x4x8xf32>
+
+func.func @c6_keys(%q: !q, %l: !l) {
+  // expected-error @+1 {{expects a 'key_schedule' with 'keys', got #attn.schedule<q = 64, kv = 64>}}
+  %dq, %dk, %dv = attn.attention_backward %q, %q, %q, %q, %l, %q {key_schedule = #attn.schedule<q = 64, kv = 64>} : (!q, !q, !q, !q, !l, !q) -> (!q, !q, !q)
+  return
+}
+
+// -----
+
+!q = tensor<2x4x8x64xf32>
+!l = tensor<2x4x8xf32>
+
+func.func @c6_values(%q: !q, %l: !l) {
+  // expected-error @+1 {{expects a 'value_schedule' with 'keys', got #attn.schedule<q = 64, kv = 64>}}
+  %dq, %dk, %dv = attn.attention_backward %q, %q, %q, %q, %l, %q {value_schedule = #attn.schedule<q = 64, kv = 64>} : (!q, !q, !q, !q, !l, !q) -> (!q, !q, !q)
+  return
+}
+
+// -----
+
 attn.mod @accumulate_c1(%c: tensor<?xf32>)
   score(%s: f32, %b: i32, %h: i32, %q: i32, %kv: i32) {
     // expected-error @+1 {{expects to be inside of the adjoint program of a mod}}

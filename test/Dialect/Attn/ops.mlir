@@ -142,6 +142,19 @@ func.func @everything(%q: tensor<2x8x?x64xbf16>, %k: tensor<2x2x?x64xbf16>,
   return %o, %lse : tensor<2x8x?x128xbf16>, tensor<2x8x?xf32>
 }
 
+// Gradients with a schedule for each kernel: two of them own keys.
+// CHECK-LABEL: func.func @gradients
+// CHECK: attn.attention_backward {{.*}}key_schedule = #attn.schedule<q = 32, kv = 128, warps = 8, keys = true>, schedule = #attn.schedule<q = 64, kv = 16>, value_schedule = #attn.schedule<q = 64, kv = 64, keys = true>
+func.func @gradients(%q: tensor<1x1x?x64xf16>, %l: tensor<1x1x?xf32>) {
+  %dq, %dk, %dv = attn.attention_backward %q, %q, %q, %q, %l, %q
+      {schedule = #attn.schedule<q = 64, kv = 16>,
+       key_schedule = #attn.schedule<q = 32, kv = 128, warps = 8, keys = true>,
+       value_schedule = #attn.schedule<q = 64, kv = 64, keys = true>}
+    : (tensor<1x1x?x64xf16>, tensor<1x1x?x64xf16>, tensor<1x1x?x64xf16>, tensor<1x1x?x64xf16>, tensor<1x1x?xf32>,
+       tensor<1x1x?x64xf16>) -> (tensor<1x1x?x64xf16>, tensor<1x1x?x64xf16>, tensor<1x1x?x64xf16>)
+  return
+}
+
 // Everything dynamic but the channels; a mod without captures; no length at all.
 // CHECK-LABEL: func.func @dynamic
 // CHECK: mod @noop :

@@ -3,12 +3,13 @@
 
 // SAME: func.func @kernel(%{{.*}}: memref<?x?x?x64xbf16> {attn.role = #attn.role<query>}, %{{.*}}: i8 {attn.role = #attn.role<capture>},
 // SAME-SAME: memref<?xi32> {attn.role = #attn.role<capture number 2>}, %{{.*}}: !llvm.ptr {attn.role = #attn.role<tensor_map of <query> rows 128>},
-// SAME-SAME: !llvm.ptr {attn.role = #attn.role<tensor_map of <grad_capture number 1> rows 16>})
+// SAME-SAME: !llvm.ptr {attn.role = #attn.role<tensor_map of <grad_capture number 1> rows 16>}, %{{.*}}: memref<?x?x2x?xf32> {attn.role = #attn.role<statistics>})
 func.func @kernel(%q: memref<?x?x?x64xbf16> {attn.role = #attn.role<query>},
                   %c: i8 {attn.role = #attn.role<capture number 0>},
                   %d: memref<?xi32> {attn.role = #attn.role<capture number 2>},
                   %m: !llvm.ptr {attn.role = #attn.role<tensor_map of <query> rows 128>},
-                  %n: !llvm.ptr {attn.role = #attn.role<tensor_map of <grad_capture number 1> rows 16>}) {
+                  %n: !llvm.ptr {attn.role = #attn.role<tensor_map of <grad_capture number 1> rows 16>},
+                  %s: memref<?x?x2x?xf32> {attn.role = #attn.role<statistics>}) {
   return
 }
 

@@ -66,6 +66,37 @@ func.func @wide(%a: tensor<1x1x?x192xbf16>, %v: tensor<1x1x?x128xbf16>)
   return %x, %y : tensor<1x1x?x192xbf16>, tensor<1x1x?x128xbf16>
 }
 
+// Gradients get a schedule for the kernel that owns queries and one for that which owns keys. For a GPU, wide heads get
+// a third: a thread has no registers for two accumulators.
+// CHECK-LABEL: func.func @gradients
+// CHECK: attn.attention_backward
+// CPU-SAME: {key_schedule = #attn.schedule<q = {{[0-9]+}}, kv = {{[0-9]+}}, keys = true>, schedule = #attn.schedule<q = {{[0-9]+}}, kv = {{[0-9]+}}>}
+// SM80-SAME: {key_schedule = #attn.schedule<q = {{[0-9]+}}, kv = {{[0-9]+}}, warps = {{[0-9]+}}{{[^>]*}}, keys = true>, schedule = #attn.schedule<q = {{[0-9]+}}, kv = {{[0-9]+}}, warps = {{[0-9]+}}{{[^>]*}}>}
+// CHECK: attn.attention_backward
+// CPU-NOT: value_schedule
+// SM80-SAME: keys = true>, schedule = #attn.schedule<{{[^>]*}}>, value_schedule = #attn.schedule<{{[^>]*}}keys = true>}
+// UNALIGNED-LABEL: func.func @gradients
+// UNALIGNED-COUNT-2: attn.attention_backward {{.*}}aligned = false{{.*}}schedule = #attn.schedule<{{[^>]*}}aligned = false
+// SM90A-LABEL: func.func @gradients
+// SM90A: attn.attention_backward {{.*}}{key_schedule = #attn.schedule<{{[^>]*}}producers = 4{{[^>]*}}keys = true>, schedule = #attn.schedule<{{[^>]*}}producers = 4
+// SM90A: attn.attention_backward {{.*}}value_schedule = #attn.schedule<{{[^>]*}}producers = 4{{[^>]*}}keys = true>
+func.func @gradients(%a: !q64, %b: !q256, %l: tensor<1x1x?xf32>) -> (!q64, !q64, !q64, !q256, !q256, !q256) {
+  %x:3 = attn.attention_backward %a, %a, %a, %a, %l, %a : (!q64, !q64, !q64, !q64, tensor<1x1x?xf32>, !q64) -> (!q64, !q64, !q64)
+  %y:3 = attn.attention_backward %b, %b, %b, %b, %l, %b : (!q256, !q256, !q256, !q256, tensor<1x1x?xf32>, !q256) -> (!q256, !q256, !q256)
+  return %x#0, %x#1, %x#2, %y#0, %y#1, %y#2 : !q64, !q64, !q64, !q256, !q256, !q256
+}
+
+// What is given is kept, each for itself; what is chosen beside it fits it (attention_backward_c6).
+// CHECK-LABEL: func.func @keeps_some
+// CHECK: attn.attention_backward {{.*}}{key_schedule = #attn.schedule<q = 16, kv = {{[0-9]+}},{{.*}} keys = true>, schedule = #attn.schedule<q = 16, kv = 32>
+// CHECK: attn.attention_backward {{.*}}{key_schedule = #attn.schedule<q = 16, kv = 16, keys = true>, schedule = #attn.schedule<
+// CHECK-NOT: value_schedule
+func.func @keeps_some(%a: !q64, %b: !q256, %l: tensor<1x1x?xf32>) -> (!q64, !q64, !q64, !q256, !q256, !q256) {
+  %x:3 = attn.attention_backward %a, %a, %a, %a, %l, %a {schedule = #attn.schedule<q = 16, kv = 32>} : (!q64, !q64, !q64, !q64, tensor<1x1x?xf32>, !q64) -> (!q64, !q64, !q64)
+  %y:3 = attn.attention_backward %b, %b, %b, %b, %l, %b {key_schedule = #attn.schedule<q = 16, kv = 16, keys = true>} : (!q256, !q256, !q256, !q256, tensor<1x1x?xf32>, !q256) -> (!q256, !q256, !q256)
+  return %x#0, %x#1, %x#2, %y#0, %y#1, %y#2 : !q64, !q64, !q64, !q256, !q256, !q256
+}
+
 // A schedule written by hand is kept.
 // CHECK-LABEL: func.func @keeps
 // CHECK: schedule = #attn.schedule<q = 32, kv = 16, warps = 2>

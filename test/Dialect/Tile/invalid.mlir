@@ -429,8 +429,53 @@ func.func @read_c1(%r: !tile.ring<1 x tensor<2xi64>>, %n: i32) {
 
 // fill_c1: nothing to copy to.
 func.func @fill_c1(%r: !tile.ring<1 x tensor<2xi64>>, %n: i32, %map: !llvm.ptr, %i: index) {
-  // expected-error @+1 {{expects a ring of tiles, got '!tile.ring<1 x tensor<2xi64>>'}}
+  // expected-error @+1 {{expects a ring of matrices, got '!tile.ring<1 x tensor<2xi64>>'}}
   tile.fill %r at %n from %map[%i] : !tile.ring<1 x tensor<2xi64>>
+  return
+}
+
+// -----
+
+// fill_c1: a vector has no map.
+func.func @fill_c1(%r: !tile.ring<1 x tensor<64xf32>>, %n: i32, %map: !llvm.ptr, %i: index) {
+  // expected-error @+1 {{expects a ring of matrices, got '!tile.ring<1 x tensor<64xf32>>'}}
+  tile.fill %r at %n from %map[%i] : !tile.ring<1 x tensor<64xf32>>
+  return
+}
+
+// -----
+
+// fill_vector_c1: of matrices.
+func.func @fill_vector_c1(%r: !tile.ring<1 x tensor<64x64xbf16>>, %n: i32, %m: memref<?xf32>, %i: index) {
+  // expected-error @+1 {{expects a ring of vectors, got '!tile.ring<1 x tensor<64x64xbf16>>'}}
+  tile.fill_vector %r at %n from %m[%i] : memref<?xf32> to !tile.ring<1 x tensor<64x64xbf16>>
+  return
+}
+
+// -----
+
+// fill_vector_c1: elements that are apart.
+func.func @fill_vector_c1(%r: !tile.ring<1 x tensor<64xf32>>, %n: i32, %m: memref<?xf32, strided<[2]>>, %i: index) {
+  // expected-error @+1 {{expects contiguous memory of f32, got 'memref<?xf32, strided<[2]>>'}}
+  tile.fill_vector %r at %n from %m[%i] : memref<?xf32, strided<[2]>> to !tile.ring<1 x tensor<64xf32>>
+  return
+}
+
+// -----
+
+// fill_vector_c1: another place than an element's.
+func.func @fill_vector_c1(%r: !tile.ring<1 x tensor<64xf32>>, %n: i32, %m: memref<?x?xf32>, %i: index) {
+  // expected-error @+1 {{expects 2 offsets, got 1}}
+  tile.fill_vector %r at %n from %m[%i] : memref<?x?xf32> to !tile.ring<1 x tensor<64xf32>>
+  return
+}
+
+// -----
+
+// ring_type_c2: a vector that no thread has a share of.
+func.func @ring_type_c2() {
+  // expected-error @+1 {{expects vectors of f32 with 8 to 256 elements, a multiple of 8, got 'tensor<12xf32>'}}
+  %r = tile.ring : !tile.ring<1 x tensor<12xf32>>
   return
 }
 

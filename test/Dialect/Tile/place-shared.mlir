@@ -27,6 +27,23 @@ gpu.module @kernels {
 
 // -----
 
+// Vectors lie behind all matrices, which need more alignment.
+// CHECK-LABEL: gpu.func @vectors(
+// CHECK-SAME: attn.shared_bytes = 19072 : i64
+// CHECK: tile.ring offset 17408 barriers 16 readers 8 : <2 x tensor<48xf32>>
+// CHECK: tile.ring offset 1024 barriers 0 readers 8 : <1 x tensor<128x64xbf16>>
+// CHECK: tile.ring offset 17792 barriers 48 readers 8 : <1 x tensor<64xf32>>
+gpu.module @kernels {
+  gpu.func @vectors() kernel {
+    %l = tile.ring readers 8 : !tile.ring<2 x tensor<48xf32>>
+    %q = tile.ring readers 8 : !tile.ring<1 x tensor<128x64xbf16>>
+    %d = tile.ring readers 8 : !tile.ring<1 x tensor<64xf32>>
+    gpu.return
+  }
+}
+
+// -----
+
 // Buffers lie one behind the other.
 // CHECK-LABEL: gpu.func @buffers(
 // CHECK-SAME: attn.shared_bytes = 27136 : i64

@@ -18,7 +18,7 @@ gpu.module @kernels {
   gpu.func @no_matrix(%v: !h, %l0: !row, %n: index) {
     %c0 = arith.constant 0 : index
     %c1 = arith.constant 1 : index
-    // expected-error @+1 {{'scf.for' op expects one matrix among the loop's results}}
+    // expected-error @+1 {{'scf.for' op expects a matrix among the loop's results}}
     %r = scf.for %j = %c0 to %n step %c1 iter_args(%l = %l0) -> !row {
       %dirty = tile.has_nonfinite %v : !h
       scf.yield %l : !row

@@ -60,6 +60,80 @@ gpu.module @kernels {
     gpu.return
   }
 
+  // All buffers are parts of one memory: what is copied into another buffer than the loop's is not part of an attempt.
+  // CHECK-LABEL: gpu.func @placed(
+  // CHECK: tile.copy
+  // CHECK: scf.while
+  // CHECK:   tile.copy
+  // CHECK:   scf.for
+  // CHECK:     tile.copy
+  // CHECK-NOT: tile.copy
+  // CHECK: gpu.return
+  gpu.func @placed(%m: !memory, %n: index, %o0: !f) {
+    %c0 = arith.constant 0 : index
+    %c1 = arith.constant 1 : index
+    %c768 = arith.constant 768 : index
+    %all = gpu.dynamic_shared_memory : memref<?xi8, #gpu.address_space<workgroup>>
+    %q = memref.view %all[%c0][] : memref<?xi8, #gpu.address_space<workgroup>> to !shared
+    %ring = memref.view %all[%c768][] : memref<?xi8, #gpu.address_space<workgroup>> to memref<1536xi8, #gpu.address_space<workgroup>>
+    tile.copy %m[%c0] to %q {async} : !memory to !shared
+    %first = memref.view %ring[%c0][] : memref<1536xi8, #gpu.address_space<workgroup>> to !shared
+    tile.copy %m[%c0] to %first {async} : !memory to !shared
+    %r = scf.for %j = %c0 to %n step %c1 iter_args(%o = %o0) -> !f {
+      %vt = tile.view %first : !shared -> !h
+      %dirty = tile.has_nonfinite %vt : !h
+      %init = scf.if %dirty -> !f {
+        %x = tile.add_nonfinite %vt, %vt, %o : !h, !h, !f
+        scf.yield %x : !f
+      } else {
+        scf.yield %o : !f
+      }
+      %second = memref.view %ring[%c768][] : memref<1536xi8, #gpu.address_space<workgroup>> to !shared
+      tile.copy %m[%j] to %second {async} : !memory to !shared
+      scf.yield %init : !f
+    }
+    "use"(%r) : (!f) -> ()
+    gpu.return
+  }
+
+  // Of several matrices any one decides. Stages are parts of a buffer: the loop copies into the one that the copy
+  // before it begins with. Tensors without elements stay where they are, for what is behind the attempts.
+  // CHECK-LABEL: gpu.func @several(
+  // CHECK: tensor.empty
+  // CHECK: %[[R:.*]]:2 = scf.while
+  // CHECK:   tile.copy
+  // CHECK:   %[[LOOP:.*]]:2 = scf.for
+  // CHECK:   %[[CAREFREE:.*]] = arith.xori
+  // CHECK:   %[[FIRST:.*]] = tile.has_nonfinite %[[LOOP]]#0
+  // CHECK:   %[[SECOND:.*]] = tile.has_nonfinite %[[LOOP]]#1
+  // CHECK:   %[[HARM:.*]] = arith.ori %[[FIRST]], %[[SECOND]]
+  // CHECK:   %[[AGAIN:.*]] = arith.andi %[[CAREFREE]], %[[HARM]]
+  // CHECK:   scf.condition(%[[AGAIN]]) %[[LOOP]]#0, %[[LOOP]]#1
+  gpu.func @several(%m: !memory, %ring: memref<1536xi8, #gpu.address_space<workgroup>>, %n: index, %o0: !f) {
+    %c0 = arith.constant 0 : index
+    %c1 = arith.constant 1 : index
+    %c768 = arith.constant 768 : index
+    %first = memref.view %ring[%c0][] : memref<1536xi8, #gpu.address_space<workgroup>> to !shared
+    tile.copy %m[%c0] to %first {async} : !memory to !shared
+    %empty = tensor.empty() : !f
+    %r:2 = scf.for %j = %c0 to %n step %c1 iter_args(%o = %o0, %p = %o0) -> (!f, !f) {
+      %vt = tile.view %first : !shared -> !h
+      %dirty = tile.has_nonfinite %vt : !h
+      %init = scf.if %dirty -> !f {
+        %x = tile.add_nonfinite %vt, %vt, %o : !h, !h, !f
+        scf.yield %x : !f
+      } else {
+        scf.yield %o : !f
+      }
+      %second = memref.view %ring[%c768][] : memref<1536xi8, #gpu.address_space<workgroup>> to !shared
+      tile.copy %m[%j] to %second {async} : !memory to !shared
+      %next = "some"(%p) : (!f) -> !f
+      scf.yield %init, %next : !f, !f
+    }
+    "use"(%r#0, %r#1, %empty) : (!f, !f, !f) -> ()
+    gpu.return
+  }
+
   // CHECK-LABEL: gpu.func @nobody_asks(
   // CHECK-NOT: scf.while
   gpu.func @nobody_asks(%n: index, %o0: !f) {

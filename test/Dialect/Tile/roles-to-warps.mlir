@@ -41,6 +41,31 @@ gpu.module @kernels {
     gpu.return
   }
 
+  // Tasks that own keys take more of who produces, if tiles leave it.
+  // CHECK-LABEL: gpu.func @keys(
+  // CHECK: nvvm.setmaxregister increase 224
+  // CHECK: nvvm.setmaxregister decrease 56
+  gpu.func @keys() kernel attributes {attn.schedule = #attn.schedule<q = 96, kv = 128, warps = 8, producers = 4, keys = true>} {
+    tile.roles compute {
+    } produce {
+    }
+    gpu.return
+  }
+
+  // CHECK-LABEL: gpu.func @wide_keys(
+  // CHECK: nvvm.setmaxregister increase 232
+  // CHECK: nvvm.setmaxregister decrease 40
+  gpu.func @wide_keys(%n: i32, %t: tensor<128x256xf32>) kernel
+      attributes {attn.schedule = #attn.schedule<q = 64, kv = 128, warps = 8, producers = 4, keys = true>} {
+    tile.roles compute {
+      %r = scf.for %j = %n to %n step %n iter_args(%s = %t) -> (tensor<128x256xf32>) : i32 {
+        scf.yield %s : tensor<128x256xf32>
+      }
+    } produce {
+    }
+    gpu.return
+  }
+
   // One group has registers enough; two blocks of it share them.
   // CHECK-LABEL: gpu.func @one(
   // CHECK-NOT: nvvm.setmaxregister

@@ -479,9 +479,41 @@ def check_nested_documents():
     torch.testing.assert_close(out, wanted, msg="nested documents")
 
 
+def ungrouped_attention(query, key, value, scale, is_causal, enable_gqa=False):
+    """SDPA with a kernel that takes no grouped heads."""
+    if enable_gqa:
+        raise RuntimeError("No available kernel. Aborting execution.")
+    assert is_causal and key.shape[1] == query.shape[1]
+    scores = query @ key.transpose(-1, -2) * scale
+    keep = torch.ones(scores.shape[-2:], dtype=torch.bool).tril()
+    return torch.softmax(scores.masked_fill(~keep, -math.inf), -1) @ value
+
+
+def check_gradients_of_repeated_heads():
+    """K and V are repeated, and their gradients summed over a group."""
+    problem = problem_of("causal", 50, 50, 0)
+    leaves = [problem.query, problem.key, problem.value]
+    leaves = [tensor.clone().requires_grad_() for tensor in leaves]
+    functional = torch.nn.functional
+    original = functional.scaled_dot_product_attention
+    functional.scaled_dot_product_attention = ungrouped_attention
+    attention = sdpa.efficient(problem)
+    out = attention.call(*leaves)
+    with torch.no_grad():
+        torch.testing.assert_close(attention.call(*(t.detach() for t in leaves)), out)
+    functional.scaled_dot_product_attention = original
+    grad_out = torch.randn_like(out)
+    gradients = torch.autograd.grad(out, leaves, grad_out)
+    problem.query, problem.key, problem.value = leaves
+    wanted = torch.autograd.grad(expected(problem), leaves, grad_out)
+    for got, want in zip(gradients, wanted):
+        torch.testing.assert_close(got, want, msg="gradients of repeated heads")
+
+
 def main():
     torch.manual_seed(0)
     check_nested_documents()
+    check_gradients_of_repeated_heads()
     sys.modules["flash_attn"] = FlashAttention2
     sys.modules["flash_attn_interface"] = FlashAttention3
     names = ["noop", "causal", "alibi", "sliding_window_40", "sliding_window", "softcap"]

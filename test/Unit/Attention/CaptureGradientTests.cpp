@@ -759,8 +759,8 @@ TEST(CaptureGradient, SaysWhichCapturesItDoesNotTake) {
             "expects 'wrt' to name a capture once, got 'slopes' twice");
   spec.target = Target::CUDA;
   EXPECT_EQ(errorOf(*alibi, {"slopes"}),
-            "expects the target CPU: there are no kernels of gradients for "
-            "GPUs yet");
+            "expects no 'wrt' for the target CUDA: no kernel for GPUs computes "
+            "gradients of captures yet, got 'slopes'");
 }
 
 TEST(CaptureGradient, AsksForMemoryBySizes) {
@@ -781,23 +781,24 @@ TEST(CaptureGradient, AsksForMemoryBySizes) {
     return kernel ? kernel->workspaceBytes(sizes, {view}) : -1;
   };
   const ProblemSizes sizes{2, 4, 4, 100, 300, 16, 16, 2};
-  const int64_t delta = 2 * 4 * 100 * 4;
+  // Delta and LSE of two query tiles.
+  const int64_t statistics = 2 * 4 * 2 * 128 * 4;
   // The sums of rows.
   EXPECT_EQ(bytesOf("temperature", "temperature", sizes, {}),
-            delta + 2 * 4 * 100 * 4);
+            statistics + 2 * 4 * 100 * 4);
   // A slot for each of two batches and two query tiles.
   EXPECT_EQ(bytesOf("t5_table", "table", sizes, {32, 4}),
-            delta + 2 * 2 * 32 * 4 * 4);
+            statistics + 2 * 2 * 32 * 4 * 4);
   // Two batches add to one element. With one it is the result itself.
   EXPECT_EQ(bytesOf("full_bias", "bias", sizes, {4, 100, 300}),
-            delta + 2 * 4 * 100 * 300 * 4);
+            statistics + 2 * 4 * 100 * 300 * 4);
   EXPECT_EQ(bytesOf("full_bias", "bias", {1, 4, 4, 100, 300, 16, 16, 1},
                     {4, 100, 300}),
-            delta / 2);
+            statistics / 2);
   // No more slots than fit into 128 MiB: a task goes over the batches.
   EXPECT_EQ(bytesOf("full_bias", "bias", {3, 8, 8, 1500, 1500, 16, 16, 3},
                     {8, 1500, 1500}),
-            3 * 8 * 1500 * 4);
+            3 * 8 * 2 * 1536 * 4);
 }
 
 } // namespace

@@ -26,6 +26,33 @@ struct GradientCase {
   bool gradLse = true;
 };
 
+/// Memory of the device that holds what a host's vector does. A copy has its
+/// own.
+class Placed {
+public:
+  Placed() = default;
+  Placed(const Placed &) {}
+  ~Placed() { device().release(memory); }
+
+  void *in(const void *host, size_t size) {
+    reserve(size);
+    EXPECT_TRUE(device().copyIn(memory, host, static_cast<int64_t>(size)));
+    return memory;
+  }
+  void out(void *host, size_t size) {
+    EXPECT_TRUE(device().synchronize());
+    EXPECT_TRUE(device().copyOut(host, memory, static_cast<int64_t>(size)));
+  }
+  void *reserve(size_t size) {
+    if (!memory)
+      memory = *device().allocate(std::max<int64_t>(size, 16));
+    return memory;
+  }
+
+private:
+  void *memory = nullptr;
+};
+
 /// A tensor of numbers (batch, head, position, channel), as an element type
 /// holds it.
 struct Tensor {
@@ -33,6 +60,7 @@ struct Tensor {
   ElementType type;
   std::vector<std::byte> bytes;
   bool isBSHD = false;
+  Placed placed;
 
   Tensor(std::array<int64_t, 4> sizes, ElementType type, bool isBSHD = false)
       : sizes(sizes), type(type),
@@ -40,6 +68,14 @@ struct Tensor {
         isBSHD(isBSHD) {}
 
   int64_t count() const { return sizes[0] * sizes[1] * sizes[2] * sizes[3]; }
+
+  /// Where a kernel finds it, after what the host wrote.
+  TensorView onDevice() {
+    TensorView v = view();
+    v.data = placed.in(bytes.data(), bytes.size());
+    return v;
+  }
+  void fetch() { placed.out(bytes.data(), bytes.size()); }
 
   TensorView view() {
     TensorView view;
@@ -191,6 +227,14 @@ double distance(const std::vector<double> &got,
   return size == 0 ? std::sqrt(error) : std::sqrt(error / size);
 }
 
+KernelSpec specOf(ElementType type, int64_t headDim, int64_t valueDim) {
+  device(); // whose context a kernel is compiled for
+  KernelSpec spec;
+  spec.target = selectedTarget(), spec.portable = portableIsSelected();
+  spec.type = type, spec.headDim = headDim, spec.valueDim = valueDim;
+  return spec;
+}
+
 /// One problem: its forward pass, and the gradients of a kernel.
 struct BothPasses {
   ProblemSizes s;
@@ -211,33 +255,58 @@ struct BothPasses {
     value.set(inputs.value);
   }
 
-  GradientArguments arguments() {
+  /// With everything where a kernel finds it.
+  GradientArguments arguments(const Mod &mod) {
     GradientArguments a;
-    a.query = query.view(), a.key = key.view(), a.value = value.view();
-    a.out = out.view(), a.lse = lse.data(), a.captures = viewsOf(captures);
-    a.gradOut = gradOut.view();
-    a.gradLse = gradLse.empty() ? nullptr : gradLse.data();
-    a.gradQuery = gradQuery.view(), a.gradKey = gradKey.view();
-    a.gradValue = gradValue.view();
+    a.query = query.onDevice(), a.key = key.onDevice();
+    a.value = value.onDevice(), a.out = out.onDevice();
+    a.lse = onDevice(placedLse, lse), a.captures = placeCaptures(mod);
+    a.gradOut = gradOut.onDevice();
+    a.gradLse = gradLse.empty() ? nullptr : onDevice(placedGradLse, gradLse);
+    a.gradQuery = gradQuery.onDevice(), a.gradKey = gradKey.onDevice();
+    a.gradValue = gradValue.onDevice();
+    a.stream = device().stream();
     return a;
+  }
+
+  /// What a kernel wrote.
+  void fetch() {
+    for (Tensor *tensor : {&gradQuery, &gradKey, &gradValue})
+      tensor->fetch();
   }
 
   /// Both passes. Errors of the API are failures.
   void compute(const Mod &mod) {
-    KernelSpec spec;
-    spec.type = query.type, spec.headDim = s.headDim;
-    spec.valueDim = s.valueDim, spec.lse = true;
+    KernelSpec spec = specOf(query.type, s.headDim, s.valueDim);
+    spec.lse = true;
     Result<AttentionKernel> forward = AttentionKernel::compile(mod, spec);
     ASSERT_TRUE(forward) << forward.error();
-    Result<void> ran = forward->run(query.view(), key.view(), value.view(),
-                                    viewsOf(captures), out.view(), lse.data());
+    Result<void> ran = forward->run(
+        query.onDevice(), key.onDevice(), value.onDevice(), placeCaptures(mod),
+        out.onDevice(), onDevice(placedLse, lse), device().stream());
     ASSERT_TRUE(ran) << ran.error();
+    out.fetch();
+    placedLse.out(lse.data(), lse.size() * sizeof(float));
     spec.lse = !gradLse.empty();
     Result<GradientKernel> kernel = GradientKernel::compile(mod, spec);
     ASSERT_TRUE(kernel) << kernel.error();
-    ran = kernel->run(arguments());
+    ran = kernel->run(arguments(mod));
     ASSERT_TRUE(ran) << ran.error();
+    fetch();
   }
+
+private:
+  static float *onDevice(Placed &placed, const std::vector<float> &numbers) {
+    return static_cast<float *>(
+        placed.in(numbers.data(), numbers.size() * sizeof(float)));
+  }
+  std::vector<CaptureView> placeCaptures(const Mod &mod) {
+    placedCaptures = std::make_unique<PlacedCaptures>(Case(), mod, captures);
+    return placedCaptures->views();
+  }
+
+  Placed placedLse, placedGradLse;
+  std::unique_ptr<PlacedCaptures> placedCaptures;
 };
 
 /// What the rounding of inputs to the products leaves of the digits.
@@ -290,7 +359,31 @@ std::vector<GradientCase> allCases() {
     cases.push_back(
         {std::string(pattern) + "_f32", pattern, ElementType::F32, sizes});
   }
-  cases.push_back({"causal_bf16", "causal", ElementType::BF16, usual, false});
+  // What has warps with roles on a GPU: several tiles on both axes, heads of a
+  // group one after the other, widths on both sides of each schedule.
+  const ProblemSizes tiles{2, 4, 2, 200, 300, 64, 64, 2};
+  for (const char *pattern : {"noop", "causal", "head_bias", "alibi",
+                              "sliding_window", "prefix_lm", "document_mask"}) {
+    ProblemSizes sizes = tiles;
+    if (std::string(pattern) == "document_mask")
+      sizes.queries = sizes.keys;
+    cases.push_back(
+        {std::string(pattern) + "_bf16", pattern, ElementType::BF16, sizes});
+  }
+  for (int64_t width : {24, 96, 128, 192, 256})
+    cases.push_back({"causal_bf16_" + std::to_string(width),
+                     "causal",
+                     ElementType::BF16,
+                     {1, 2, 1, 150, 190, width, width, 1},
+                     false});
+  cases.push_back({"narrow_values",
+                   "alibi",
+                   ElementType::F16,
+                   {1, 2, 1, 130, 140, 192, 128, 1}});
+  cases.push_back({"wide_values",
+                   "noop",
+                   ElementType::BF16,
+                   {1, 3, 1, 70, 260, 64, 256, 1}});
   cases.push_back({"softcap_f16", "softcap", ElementType::F16, usual});
   cases.push_back({"window_long",
                    "sliding_window",
@@ -382,20 +475,24 @@ TEST(Gradient, IsTheSameOnEveryRunAndInAnyWorkspace) {
                       run.gradValue.bytes};
   };
   auto first = bytes();
-  KernelSpec spec;
-  spec.headDim = spec.valueDim = 32;
-  Result<GradientKernel> kernel = GradientKernel::compile(*mod, spec);
+  Result<GradientKernel> kernel =
+      GradientKernel::compile(*mod, specOf(c.type, 32, 32));
   ASSERT_TRUE(kernel) << kernel.error();
-  EXPECT_EQ(kernel->workspaceBytes(c.sizes), 4 * 200 * 4);
-  for (int i = 0; i < 20; ++i) {
+  // Two numbers for each query of whole tiles.
+  int64_t bytesOfRows = kernel->workspaceBytes(c.sizes);
+  EXPECT_EQ(bytesOfRows, 4 * 2 * 4 * 256);
+  for (int i = 0; i < (interpreted() ? 2 : 20); ++i) {
     for (Tensor *tensor : {&run.gradQuery, &run.gradKey, &run.gradValue})
       std::fill(tensor->bytes.begin(), tensor->bytes.end(), std::byte(0xff));
-    std::vector<float> workspace(4 * 200, NAN);
-    GradientArguments a = run.arguments();
+    std::vector<std::byte> poison(static_cast<size_t>(bytesOfRows),
+                                  std::byte(0xff));
+    Placed workspace;
+    GradientArguments a = run.arguments(*mod);
     if (i % 2)
-      a.workspace = workspace.data();
+      a.workspace = workspace.in(poison.data(), poison.size());
     Result<void> ran = kernel->run(a);
     ASSERT_TRUE(ran) << ran.error();
+    run.fetch();
     EXPECT_TRUE(bytes() == first);
   }
 }
@@ -415,13 +512,13 @@ TEST(Gradient, OfOneUpstreamRowForAll) {
   run.gradOut.set(all);
   run.compute(*mod);
   auto expected = run.gradQuery.bytes;
-  KernelSpec spec;
-  spec.headDim = spec.valueDim = 16;
-  Result<GradientKernel> kernel = GradientKernel::compile(*mod, spec);
+  Result<GradientKernel> kernel =
+      GradientKernel::compile(*mod, specOf(c.type, 16, 16));
   ASSERT_TRUE(kernel) << kernel.error();
-  GradientArguments a = run.arguments();
+  GradientArguments a = run.arguments(*mod);
   a.gradOut.strides = {0, 0, 0};
   ASSERT_TRUE(kernel->run(a));
+  run.fetch();
   EXPECT_TRUE(run.gradQuery.bytes == expected);
 }
 
@@ -454,15 +551,16 @@ TEST(Gradient, OfQueriesAtAnOffset) {
 TEST(Gradient, OfNothing) {
   Result<Mod> mod = loadPattern("causal");
   ASSERT_TRUE(mod) << mod.error();
-  KernelSpec spec;
-  spec.headDim = spec.valueDim = 16;
-  Result<GradientKernel> kernel = GradientKernel::compile(*mod, spec);
+  Result<GradientKernel> kernel =
+      GradientKernel::compile(*mod, specOf(ElementType::F32, 16, 16));
   ASSERT_TRUE(kernel) << kernel.error();
   BothPasses noKeys({1, 2, 1, 5, 0, 16, 16, 1}, ElementType::F32);
-  ASSERT_TRUE(kernel->run(noKeys.arguments()));
+  ASSERT_TRUE(kernel->run(noKeys.arguments(*mod)));
+  noKeys.fetch();
   EXPECT_EQ(noKeys.gradQuery.get(), std::vector<double>(2 * 5 * 16));
   BothPasses noQueries({1, 2, 1, 0, 5, 16, 16, 1}, ElementType::F32);
-  ASSERT_TRUE(kernel->run(noQueries.arguments()));
+  ASSERT_TRUE(kernel->run(noQueries.arguments(*mod)));
+  noQueries.fetch();
   EXPECT_EQ(noQueries.gradKey.get(), std::vector<double>(5 * 16));
   EXPECT_EQ(noQueries.gradValue.get(), std::vector<double>(5 * 16));
 }
@@ -470,22 +568,19 @@ TEST(Gradient, OfNothing) {
 TEST(Gradient, SaysWhatItDoesNotTake) {
   Result<Mod> mod = loadPattern("causal");
   ASSERT_TRUE(mod) << mod.error();
-  KernelSpec spec;
-  spec.headDim = spec.valueDim = 16;
-  spec.target = Target::CUDA;
-  EXPECT_EQ(GradientKernel::compile(*mod, spec).error(),
-            "expects the target CPU: there are no kernels of gradients for "
-            "GPUs yet");
-  spec.target = Target::CPU;
+  KernelSpec spec = specOf(ElementType::F32, 16, 16);
   spec.schedule = "#attn.variants<[<always -> <q = 64, kv = 64>>]>";
   EXPECT_EQ(GradientKernel::compile(*mod, spec).error(),
-            "expects one schedule for gradients, got variants");
+            "expects a schedule for gradients, or a list of one that owns "
+            "queries and at most two that own keys, such as [#attn.schedule<q "
+            "= 64, kv = 64>, #attn.schedule<q = 64, kv = 64, keys = true>], "
+            "got '#attn.variants<[<always -> <q = 64, kv = 64>>]>'");
   spec.schedule = "";
   Result<GradientKernel> kernel = GradientKernel::compile(*mod, spec);
   ASSERT_TRUE(kernel) << kernel.error();
   BothPasses run({1, 2, 1, 5, 7, 16, 16, 1}, ElementType::F32);
   auto errorOf = [&](const std::function<void(GradientArguments &)> &change) {
-    GradientArguments a = run.arguments();
+    GradientArguments a = run.arguments(*mod);
     change(a);
     Result<void> ran = kernel->run(a);
     return ran ? "" : ran.error();

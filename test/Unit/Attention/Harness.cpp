@@ -22,6 +22,7 @@ void attn::test::selectTarget(Target target) { chosenTarget = target; }
 
 static bool portable = false;
 void attn::test::selectPortable() { portable = true; }
+bool attn::test::portableIsSelected() { return portable; }
 
 bool attn::test::runsSM90a() {
   static const bool runs = [] {

@@ -65,6 +65,7 @@ Target selectedTarget();
 void selectTarget(Target target);
 /// On a GPU: the kernels for every GPU, even where it has kernels of its own.
 void selectPortable();
+bool portableIsSelected();
 /// Whether kernels for sm_90a run.
 bool runsSM90a();
 /// Kernels run on the PTX machine, thousands of times slower than on a GPU:

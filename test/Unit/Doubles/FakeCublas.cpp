@@ -79,13 +79,13 @@ cublasGemmStridedBatchedEx(void *handle, int transA, int transB, int m, int n,
   bool f32 = typeA == kF32 && typeB == kF32 && typeC == kF32;
   bool sixteen = typeA == typeB && typeA != kF32 &&
                  (typeC == kF32 || (typeC == typeA && typeC == kBF16));
-  if ((!f32 && !sixteen) || compute != (f32 ? 69 : 68) || algorithm != -1 ||
-      *static_cast<const float *>(beta) != 0)
+  if ((!f32 && !sixteen) || compute != (f32 ? 69 : 68) || algorithm != -1)
     return kNotSupported;
   ++gemmCalls;
   if (fakeCublasClock)
     *fakeCublasClock += gemmMilliseconds;
   float scale = *static_cast<const float *>(alpha);
+  float old = *static_cast<const float *>(beta);
   for (int64_t batch = 0; batch < count; ++batch)
     for (int64_t row = 0; row < m; ++row)
       for (int64_t column = 0; column < n; ++column) {
@@ -96,8 +96,11 @@ cublasGemmStridedBatchedEx(void *handle, int transA, int transB, int m, int n,
           sum += double(load(a, typeA, batch * strideA + atA)) *
                  load(b, typeB, batch * strideB + atB);
         }
-        store(c, typeC, batch * strideC + column * ldc + row,
-              float(scale * sum));
+        int64_t place = batch * strideC + column * ldc + row;
+        double result = scale * sum;
+        if (old != 0) // what was there may be a NaN otherwise
+          result += double(old) * load(c, typeC, place);
+        store(c, typeC, place, float(result));
       }
   return kOk;
 }

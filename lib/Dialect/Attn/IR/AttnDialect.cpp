@@ -90,7 +90,8 @@ LogicalResult ScheduleAttr::verify(function_ref<InFlightDiagnostic()> emitError,
                                    int64_t stages, bool aligned,
                                    int64_t producers, bool pingpong,
                                    bool persistent, int64_t queries, bool drain,
-                                   int64_t blocks, bool eager, int64_t cache) {
+                                   int64_t blocks, bool eager, int64_t cache,
+                                   bool keys) {
   // C1
   for (auto [name, size] : {std::pair("q", q), std::pair("kv", kv)})
     if (size < 16 || size > 1024 || size % 16 != 0)
@@ -100,20 +101,26 @@ LogicalResult ScheduleAttr::verify(function_ref<InFlightDiagnostic()> emitError,
   // C2
   if (warps < 1 || warps > 16)
     return emitError() << "expects 'warps' from 1 to 16, got " << warps;
-  if (q % (16 * warps) != 0)
-    return emitError() << "expects 'q' to be a multiple of " << 16 * warps
-                       << ", 16 for each of " << warps << " warps, got " << q;
+  int64_t rows = keys ? kv : q;
+  if (rows % (16 * warps) != 0)
+    return emitError() << "expects '" << (keys ? "kv" : "q")
+                       << "' to be a multiple of " << 16 * warps
+                       << ", 16 for each of " << warps << " warps, got "
+                       << rows;
   // C3
   if (stages < 1 || stages > 8)
     return emitError() << "expects 'stages' from 1 to 8, got " << stages;
   // C4
   if (producers != 0 && producers != 4)
     return emitError() << "expects 'producers' 0 or 4, got " << producers;
-  if (producers && (warps % 4 != 0 || q != 16 * warps || !aligned))
+  if (producers && (warps % 4 != 0 || rows != 16 * warps || !aligned))
     return emitError()
            << "expects 'producers' to go with aligned memory, 'warps' "
               "a multiple of 4 and 16 rows for each, got "
-           << warps << " warps and " << q << " rows";
+           << warps << " warps and " << rows << " rows";
+  if (!producers && stages > 2)
+    return emitError() << "expects 'stages' 1 or 2 without producers, got "
+                       << stages;
   // C5
   if (pingpong && (!producers || warps != 8))
     return emitError() << "expects 'pingpong' to go with producers and 8 warps";

@@ -1,5 +1,5 @@
 // Canonicalisations: programs that change nothing disappear, and with them the
-// mod of an attention.
+// mod of an attention; so do gradients that nobody reads.
 #include "attn/Dialect/Attn/IR/AttnDialect.h"
 
 #include "mlir/IR/Matchers.h"
@@ -29,12 +29,15 @@ static LogicalResult eraseTrueMask(ModOp mod, PatternRewriter &rewriter) {
   return success();
 }
 
-/// A score program that yields its score changes nothing.
+/// A score program that yields its score changes nothing, and its derivative
+/// neither.
 static LogicalResult eraseSameScore(ModOp mod, PatternRewriter &rewriter) {
   Value score = yieldedValue(mod.getScore());
   if (!score || score != mod.getScore().getArgument(mod.getNumCaptures()))
     return rewriter.notifyMatchFailure(mod, "the score changes");
   eraseProgram(mod, mod.getScore(), rewriter);
+  if (mod.hasAdjoint())
+    eraseProgram(mod, mod.getAdjoint(), rewriter);
   return success();
 }
 
@@ -44,11 +47,20 @@ void ModOp::getCanonicalizationPatterns(RewritePatternSet &patterns,
   patterns.add(eraseSameScore);
 }
 
+/// Whether the gradients of captures are results.
+static bool differentiatesCaptures(AttentionOp) { return false; }
+static bool differentiatesCaptures(AttentionBackwardOp op) {
+  return !op.getWrt().empty();
+}
+
 /// Attention with a mod that has no program is attention without a mod.
-static LogicalResult dropEmptyMod(AttentionOp op, PatternRewriter &rewriter) {
+template <typename Op>
+static LogicalResult dropEmptyMod(Op op, PatternRewriter &rewriter) {
   ModOp mod = op.lookupMod();
   if (!mod || mod.hasScore() || mod.hasMask())
     return rewriter.notifyMatchFailure(op, "no mod, or one with a program");
+  if (differentiatesCaptures(op))
+    return rewriter.notifyMatchFailure(op, "results depend on the captures");
   rewriter.modifyOpInPlace(op, [&] {
     op.removeModAttr();
     op.getCapturesMutable().clear();
@@ -57,8 +69,8 @@ static LogicalResult dropEmptyMod(AttentionOp op, PatternRewriter &rewriter) {
 }
 
 /// An offset of nothing, or that nothing sees.
-static LogicalResult dropQueryOffset(AttentionOp op,
-                                     PatternRewriter &rewriter) {
+template <typename Op>
+static LogicalResult dropQueryOffset(Op op, PatternRewriter &rewriter) {
   if (!op.getQueryOffset() ||
       (op.getModAttr() && !matchPattern(op.getQueryOffset(), m_Zero())))
     return rewriter.notifyMatchFailure(op,
@@ -67,8 +79,40 @@ static LogicalResult dropQueryOffset(AttentionOp op,
   return success();
 }
 
+/// The gradient of a capture that nobody reads is not asked for.
+static LogicalResult dropUnusedGradients(AttentionBackwardOp op,
+                                         PatternRewriter &rewriter) {
+  SmallVector<int64_t> wrt;
+  SmallVector<Value> used{op.getGradQuery(), op.getGradKey(),
+                          op.getGradValue()};
+  for (auto [number, gradient] :
+       llvm::zip_equal(op.getWrt(), op.getGradCaptures())) {
+    if (gradient.use_empty())
+      continue;
+    wrt.push_back(number);
+    used.push_back(gradient);
+  }
+  if (wrt.size() == op.getWrt().size())
+    return rewriter.notifyMatchFailure(op, "every gradient is read");
+  auto smaller = AttentionBackwardOp::create(rewriter, op.getLoc(),
+                                             ValueRange(used).getTypes(),
+                                             op->getOperands(), op->getAttrs());
+  smaller.setWrt(wrt);
+  for (auto [from, to] : llvm::zip_equal(used, smaller.getResults()))
+    rewriter.replaceAllUsesWith(from, to);
+  rewriter.eraseOp(op);
+  return success();
+}
+
 void AttentionOp::getCanonicalizationPatterns(RewritePatternSet &patterns,
                                               MLIRContext *context) {
-  patterns.add(dropEmptyMod);
-  patterns.add(dropQueryOffset);
+  patterns.add(dropEmptyMod<AttentionOp>);
+  patterns.add(dropQueryOffset<AttentionOp>);
+}
+
+void AttentionBackwardOp::getCanonicalizationPatterns(
+    RewritePatternSet &patterns, MLIRContext *context) {
+  patterns.add(dropEmptyMod<AttentionBackwardOp>);
+  patterns.add(dropQueryOffset<AttentionBackwardOp>);
+  patterns.add(dropUnusedGradients);
 }

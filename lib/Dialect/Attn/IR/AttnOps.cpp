@@ -147,6 +147,22 @@ static LogicalResult verifyGradients(AttentionBackwardOp op) {
   return success();
 }
 
+/// C6
+static LogicalResult verifySchedules(AttentionBackwardOp op) {
+  std::optional<ScheduleAttr> queries = op.getSchedule();
+  if (queries && queries->getKeys())
+    return op.emitOpError()
+           << "expects a 'schedule' without 'keys', got " << *queries;
+  for (auto [name, keys] :
+       {std::pair("key_schedule", op.getKeySchedule()),
+        std::pair("value_schedule", op.getValueSchedule())}) {
+    if (keys && !keys->getKeys())
+      return op.emitOpError()
+             << "expects a '" << name << "' with 'keys', got " << *keys;
+  }
+  return success();
+}
+
 LogicalResult AttentionBackwardOp::verify() {
   // C1
   if (failed(verifyTensors(*this, getQuery(), getKey(), getValue(), getOut())))
@@ -174,7 +190,9 @@ LogicalResult AttentionBackwardOp::verify() {
   if (!getModAttr() && !getCaptures().empty())
     return emitOpError() << "expects no captures without a mod, got "
                          << getCaptures().size();
-  return verifyGradients(*this);
+  if (failed(verifyGradients(*this)))
+    return failure();
+  return verifySchedules(*this);
 }
 
 //===----------------------------------------------------------------------===//

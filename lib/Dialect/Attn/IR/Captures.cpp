@@ -77,26 +77,35 @@ SmallVector<Value> mlir::attn::unpackCaptures(OpBuilder &builder, Location loc,
   return captures;
 }
 
-Value mlir::attn::loadFromMemory(OpBuilder &builder, LoadOp load,
-                                 ValueRange indices, Value table) {
-  Location loc = load.getLoc();
+SmallVector<Value>
+mlir::attn::placesInTable(OpBuilder &builder, Location loc, ValueRange program,
+                          ValueRange indices,
+                          function_ref<Value(int64_t dimension)> sizeOf) {
   auto constant = [&](int64_t value) -> Value {
     return arith::ConstantIndexOp::create(builder, loc, value);
   };
-  SmallVector<Value> positions;
+  SmallVector<Value> places;
   for (auto [i, index] : llvm::enumerate(indices)) {
-    Value position =
+    Value place =
         arith::IndexCastOp::create(builder, loc, builder.getIndexType(), index);
-    if (!isa<BlockArgument>(load.getIndices()[i])) {
-      Value last = arith::SubIOp::create(
-          builder, loc, memref::DimOp::create(builder, loc, table, i),
-          constant(1));
-      position = arith::MaxSIOp::create(
-          builder, loc, arith::MinSIOp::create(builder, loc, position, last),
+    if (!isa<BlockArgument>(program[i])) {
+      Value last = arith::SubIOp::create(builder, loc, sizeOf(i), constant(1));
+      place = arith::MaxSIOp::create(
+          builder, loc, arith::MinSIOp::create(builder, loc, place, last),
           constant(0));
     }
-    positions.push_back(position);
+    places.push_back(place);
   }
-  Value stored = memref::LoadOp::create(builder, loc, table, positions);
+  return places;
+}
+
+Value mlir::attn::loadFromMemory(OpBuilder &builder, LoadOp load,
+                                 ValueRange indices, Value table) {
+  Location loc = load.getLoc();
+  SmallVector<Value> places = placesInTable(
+      builder, loc, load.getIndices(), indices, [&](int64_t i) -> Value {
+        return memref::DimOp::create(builder, loc, table, i);
+      });
+  Value stored = memref::LoadOp::create(builder, loc, table, places);
   return fromStored(builder, loc, stored, load.getType());
 }

@@ -35,11 +35,18 @@ template <typename Op> static LogicalResult checkCaptures(Op op) {
   return success();
 }
 
+static bool hasSchedules(AttentionOp op) {
+  return op.getSchedule().has_value();
+}
+static bool hasSchedules(AttentionBackwardOp op) {
+  return op.getSchedule() && op.getKeySchedule();
+}
+
 template <typename Op> LogicalResult mlir::attn::checkKernelFunction(Op op) {
   auto func = dyn_cast<func::FuncOp>(op->getParentOp());
   if (!func)
     return op.emitOpError() << "expects to be directly inside a function";
-  if (!op.getSchedule())
+  if (!hasSchedules(op))
     return op.emitOpError()
            << "expects a schedule: run attn-select-schedule first";
   if (op.getQueryOffset())

@@ -11,6 +11,7 @@
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/IR/IRMapping.h"
+#include "mlir/Interfaces/SideEffectInterfaces.h"
 #include "llvm/ADT/SetVector.h"
 
 namespace mlir::attn {
@@ -62,10 +63,21 @@ public:
           b.setInsertionPoint(adjoint->getTerminator());
           AccumulateOp::create(b, adjoint->getArgument(i), ValueRange(), own);
         }
+    eraseDead();
     return success();
   }
 
 private:
+  /// Most of the score program is evaluated once more for nothing.
+  void eraseDead() {
+    SmallVector<Operation *> ops;
+    mod.getAdjoint().walk<WalkOrder::PreOrder>(
+        [&](Operation *op) { ops.push_back(op); });
+    for (Operation *op : llvm::reverse(ops))
+      if (isOpTriviallyDead(op))
+        op->erase();
+  }
+
   Value zero() { return arith::ConstantOp::create(b, b.getF32FloatAttr(0)); }
 
   void add(Gradients &gradients, Value value, Value gradient) {

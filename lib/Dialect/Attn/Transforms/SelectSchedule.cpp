@@ -124,7 +124,8 @@ static ScheduleAttr selectForSM90a(AttentionOp op, ProblemKind problem) {
                            /*drain=*/op.getValueDim() <= op.getHeadDim(),
                            // With 32 MiB short rows read too many heads at once
                            // from cold memory.
-                           /*blocks=*/1, eager, /*cache=*/8 << 20);
+                           /*blocks=*/1, eager, /*cache=*/8 << 20,
+                           /*keys=*/false);
 }
 
 /// The kernels of sm_90a and their launches. Up to 64 channels, two groups of
@@ -177,6 +178,110 @@ static void select(AttentionOp op, StringRef target, bool aligned,
   op.setVariantsAttr(variantsForSM90a(op));
 }
 
+//===--- gradients --------------------------------------------------------===//
+
+namespace {
+/// Of the kernels of gradients. `value` is null where the kernel of keys makes
+/// the gradients of both.
+struct GradientSchedules {
+  ScheduleAttr query, key, value;
+};
+
+/// What kernels that own queries and those that own keys have in common.
+struct GradientTiles {
+  int64_t rows, columns; ///< of a tile that a task owns, and that it visits
+  int64_t warps, stages;
+};
+} // namespace
+
+static ScheduleAttr scheduleOf(MLIRContext *context, GradientTiles tiles,
+                               bool ownsKeys, bool aligned, int64_t producers) {
+  int64_t q = ownsKeys ? tiles.columns : tiles.rows;
+  int64_t kv = ownsKeys ? tiles.rows : tiles.columns;
+  return ScheduleAttr::get(
+      context, q, kv, tiles.warps, tiles.stages, aligned, producers,
+      /*pingpong=*/false, /*persistent=*/producers != 0, /*queries=*/int64_t(1),
+      /*drain=*/false, /*blocks=*/int64_t(1), /*eager=*/false,
+      /*cache=*/int64_t(8) << 20, ownsKeys);
+}
+
+/// Any GPU has 99 KiB of shared memory for a block: two tiles that are owned
+/// and two that are visited, twice where copies are to run beside products.
+static GradientTiles gradientTilesForSM80(AttentionBackwardOp op) {
+  int64_t widest = std::max(op.getHeadDim(), op.getValueDim());
+  if (op.getElementType().isF32()) {
+    if (widest <= 64)
+      return {/*rows=*/64, /*columns=*/32, /*warps=*/4, /*stages=*/2};
+    if (widest <= 128)
+      return {64, 16, 4, 1};
+    return {32, 16, 2, 1};
+  }
+  if (widest <= 64)
+    return {64, 64, 4, 2};
+  if (widest <= 128)
+    return {64, 32, 4, 2};
+  if (widest <= 192)
+    return {64, 32, 4, 1};
+  return {64, 16, 4, 1};
+}
+
+/// For sm_90a: groups of four warps with 64 rows each. What a thread holds of a
+/// step (two tiles of scores' size, and one or two accumulators) fits the
+/// registers that setmaxnreg leaves it; the rest of shared memory is for tiles
+/// ahead.
+static GradientSchedules gradientsForSM90a(AttentionBackwardOp op) {
+  MLIRContext *context = op.getContext();
+  int64_t widest = std::max(op.getHeadDim(), op.getValueDim());
+  auto schedule = [&](GradientTiles tiles, bool ownsKeys) {
+    return scheduleOf(context, tiles, ownsKeys, /*aligned=*/true,
+                      /*producers=*/4);
+  };
+  if (widest <= 64)
+    return {schedule({/*rows=*/192, /*columns=*/64, /*warps=*/12, /*stages=*/3},
+                     false),
+            schedule({128, 96, 8, 2}, true), ScheduleAttr()};
+  if (widest <= 128)
+    return {schedule({128, 64, 8, 2}, false), schedule({128, 64, 8, 4}, true),
+            ScheduleAttr()};
+  // A thread has no registers for two accumulators. The kernel of values has no
+  // tile of these.
+  if (widest <= 192)
+    return {schedule({128, 64, 8, 2}, false), schedule({128, 64, 8, 2}, true),
+            schedule({128, 64, 8, 2}, true)};
+  return {schedule({128, 48, 8, 2}, false), schedule({128, 48, 8, 2}, true),
+          schedule({128, 64, 8, 2}, true)};
+}
+
+static GradientSchedules selectGradients(AttentionBackwardOp op,
+                                         StringRef target, bool aligned) {
+  if (target == "sm90a")
+    return gradientsForSM90a(op);
+  GradientTiles tiles =
+      target == "cpu" ? GradientTiles{64, 64, 1, 1} : gradientTilesForSM80(op);
+  auto schedule = [&](bool ownsKeys) {
+    return scheduleOf(op.getContext(), tiles, ownsKeys, aligned,
+                      /*producers=*/0);
+  };
+  GradientSchedules schedules{schedule(false), schedule(true), ScheduleAttr()};
+  // Beyond 128 channels a thread has no registers for two accumulators of 16
+  // rows a warp. Then scores are made once more.
+  if (target == "sm80" && std::max(op.getHeadDim(), op.getValueDim()) > 128)
+    schedules.value = schedule(true);
+  return schedules;
+}
+
+/// Writes what `op` has not.
+static void select(AttentionBackwardOp op, StringRef target, bool aligned) {
+  GradientSchedules schedules = selectGradients(op, target, aligned);
+  if (!op.getKeySchedule()) {
+    op.setKeyScheduleAttr(schedules.key);
+    if (schedules.value && !op.getValueSchedule())
+      op.setValueScheduleAttr(schedules.value);
+  }
+  if (!op.getSchedule())
+    op.setScheduleAttr(schedules.query);
+}
+
 namespace {
 struct AttnSelectSchedulePass
     : public mlir::attn::impl::AttnSelectSchedulePassBase<
@@ -191,20 +296,8 @@ struct AttnSelectSchedulePass
     }
     getOperation().walk(
         [&](AttentionOp op) { select(op, target, aligned, problem); });
-    WalkResult gradients = getOperation().walk([&](AttentionBackwardOp op) {
-      if (op.getSchedule())
-        return WalkResult::advance();
-      if (target != "cpu") {
-        op.emitOpError() << "expects the target cpu, the only one yet with "
-                            "kernels of gradients, got "
-                         << target;
-        return WalkResult::interrupt();
-      }
-      op.setScheduleAttr(selectForCPU(op, aligned));
-      return WalkResult::advance();
-    });
-    if (gradients.wasInterrupted())
-      signalPassFailure();
+    getOperation().walk(
+        [&](AttentionBackwardOp op) { select(op, target, aligned); });
   }
 };
 } // namespace

@@ -19,6 +19,15 @@ LogicalResult RingType::verify(function_ref<InFlightDiagnostic()> emitError,
       return emitError() << "expects 1 to 64 numbers, got " << tile;
     return success();
   }
+  if (tile.getRank() == 1 && tile.hasStaticShape() &&
+      tile.getElementType().isF32()) {
+    if (tile.getDimSize(0) < 8 || tile.getDimSize(0) > 256 ||
+        tile.getDimSize(0) % 8 != 0)
+      return emitError() << "expects vectors of f32 with 8 to 256 elements, a "
+                            "multiple of 8, got "
+                         << tile;
+    return success();
+  }
   if (tile.getRank() != 2 || !tile.hasStaticShape() ||
       !(tile.getElementType().isF16() || tile.getElementType().isBF16()) ||
       tile.getDimSize(0) < 8 || tile.getDimSize(0) > 256 ||
@@ -30,12 +39,20 @@ LogicalResult RingType::verify(function_ref<InFlightDiagnostic()> emitError,
   return success();
 }
 
-bool RingType::hasTiles() const { return getTile().getRank() == 2; }
+bool RingType::hasTiles() const {
+  return getTile().getRank() == 2 || hasVectors();
+}
+
+bool RingType::hasVectors() const {
+  return getTile().getRank() == 1 && getTile().getElementType().isF32();
+}
 
 int64_t RingType::getStageBytes() const {
   RankedTensorType tile = getTile();
   if (!hasTiles()) // a word for each number
     return 8 * tile.getDimSize(0);
+  if (hasVectors())
+    return 4 * tile.getDimSize(0);
   return tile.getDimSize(0) * llvm::alignTo(tile.getDimSize(1), 64) *
          tile.getElementTypeBitWidth() / 8;
 }
@@ -46,7 +63,8 @@ static bool hasTiles(Value ring) {
 
 LogicalResult RingOp::verify() {
   // C1
-  int64_t alignment = hasTiles(getResult()) ? 1024 : 8;
+  auto type = cast<RingType>(getResult().getType());
+  int64_t alignment = type.hasVectors() ? 16 : type.hasTiles() ? 1024 : 8;
   constexpr int64_t most = 256 * 1024;
   auto check = [&](StringRef name, int64_t bytes,
                    int64_t factor) -> LogicalResult {
@@ -71,9 +89,9 @@ LogicalResult RingOp::verify() {
 
 /// What tile.fill and tile.drain have in common.
 static LogicalResult verifyMapped(Operation *op, Value ring, size_t offsets) {
-  if (!hasTiles(ring))
-    return op->emitOpError()
-           << "expects a ring of tiles, got " << ring.getType();
+  auto type = cast<RingType>(ring.getType());
+  if (!type.hasTiles() || type.hasVectors())
+    return op->emitOpError() << "expects a ring of matrices, got " << type;
   if (offsets < 1 || offsets > 4)
     return op->emitOpError() << "expects 1 to 4 offsets, got " << offsets;
   return success();
@@ -82,6 +100,20 @@ static LogicalResult verifyMapped(Operation *op, Value ring, size_t offsets) {
 LogicalResult FillOp::verify() {
   // C1
   return verifyMapped(*this, getRing(), getOffsets().size());
+}
+
+LogicalResult FillVectorOp::verify() {
+  // C1
+  auto ring = cast<RingType>(getRing().getType());
+  if (!ring.hasVectors())
+    return emitOpError() << "expects a ring of vectors, got " << ring;
+  auto memory = cast<MemRefType>(getSource().getType());
+  if (!memory.getElementType().isF32() || !memory.getLayout().isIdentity())
+    return emitOpError() << "expects contiguous memory of f32, got " << memory;
+  if (static_cast<int64_t>(getOffsets().size()) != memory.getRank())
+    return emitOpError() << "expects " << memory.getRank() << " offsets, got "
+                         << getOffsets().size();
+  return success();
 }
 
 LogicalResult ReadOp::verify() {
@@ -150,10 +182,10 @@ LogicalResult RolesOp::verify() {
     bool produces = role == &getProduce(), inspects = role == &getInspect();
     WalkResult result = role->walk([&](Operation *op) {
       auto send = dyn_cast<SendOp>(op);
-      bool fits = isa<FillOp, DrawTaskOp>(op)             ? produces
-                  : isa<ReadOp, ReceiveOp, ReleaseOp>(op) ? !produces
-                  : send && send.getAbout()               ? inspects
-                                                          : true;
+      bool fits = isa<FillOp, FillVectorOp, DrawTaskOp>(op) ? produces
+                  : isa<ReadOp, ReceiveOp, ReleaseOp>(op)   ? !produces
+                  : send && send.getAbout()                 ? inspects
+                                                            : true;
       return fits ? WalkResult::advance() : WalkResult::interrupt();
     });
     if (result.wasInterrupted())

@@ -12,6 +12,9 @@ using namespace mlir::tile;
 
 #include "attn/Dialect/Tile/IR/TileDialect.cpp.inc"
 
+#define GET_ATTRDEF_CLASSES
+#include "attn/Dialect/Tile/IR/TileAttrs.cpp.inc"
+
 #define GET_TYPEDEF_CLASSES
 #include "attn/Dialect/Tile/IR/TileTypes.cpp.inc"
 
@@ -19,6 +22,10 @@ using namespace mlir::tile;
 #include "attn/Dialect/Tile/IR/TileOps.cpp.inc"
 
 void TileDialect::initialize() {
+  addAttributes<
+#define GET_ATTRDEF_LIST
+#include "attn/Dialect/Tile/IR/TileAttrs.cpp.inc"
+      >();
   addTypes<
 #define GET_TYPEDEF_LIST
 #include "attn/Dialect/Tile/IR/TileTypes.cpp.inc"

@@ -23,7 +23,7 @@ using namespace mlir::tile;
 
 namespace {
 
-bool isFill(Operation *op) { return isa<FillOp>(op); }
+bool isFill(Operation *op) { return isa<FillOp, FillVectorOp>(op); }
 
 bool isInspectors(Operation *op) {
   auto send = dyn_cast<SendOp>(op);
@@ -106,14 +106,36 @@ private:
                               [&](Operation &op) { return startsAhead(op); });
     if (ahead && failed(copyAhead(loop, *low, *high, mapping)))
       return failure();
-    auto copies = scf::ForOp::create(b, *low, *high, *step);
+    SmallVector<unsigned> numbers = carriedNumbers(loop);
+    SmallVector<Value> init;
+    for (unsigned i : numbers) {
+      FailureOr<Value> value = recomputed(loop, loop.getInitArgs()[i], mapping);
+      if (failed(value))
+        return failure();
+      init.push_back(*value);
+    }
+    auto copies = scf::ForOp::create(b, *low, *high, *step, init);
+    for (auto [k, i] : llvm::enumerate(numbers))
+      mapping.map(loop.getResult(i), copies.getResult(k));
     OpBuilder::InsertionGuard guard(b);
     b.setInsertionPointToStart(copies.getBody());
     Value j = copies.getInductionVar();
     if (ahead && failed(copyAhead(loop, arith::AddIOp::create(b, j, *step),
                                   *high, mapping)))
       return failure();
-    return copyStep(loop, j, /*ahead=*/false, mapping);
+    IRMapping inner = mapping;
+    for (auto [k, i] : llvm::enumerate(numbers))
+      inner.map(loop.getRegionIterArg(i), copies.getRegionIterArg(k));
+    return copyStep(loop, j, /*ahead=*/false, numbers, inner);
+  }
+
+  /// Which of what a loop carries are numbers: each role counts for itself.
+  static SmallVector<unsigned> carriedNumbers(scf::ForOp loop) {
+    SmallVector<unsigned> numbers;
+    for (auto [i, type] : llvm::enumerate(loop.getResultTypes()))
+      if (type.isInteger(32))
+        numbers.push_back(i);
+    return numbers;
   }
 
   bool startsAhead(Operation &op) {
@@ -128,16 +150,28 @@ private:
     auto branch = scf::IfOp::create(b, any, /*withElseRegion=*/false);
     OpBuilder::InsertionGuard guard(b);
     b.setInsertionPoint(branch.thenYield());
-    return copyStep(loop, j, /*ahead=*/true, mapping);
+    return copyStep(loop, j, /*ahead=*/true, {}, mapping);
   }
 
-  /// Of step `j` what is started ahead, or all but that.
+  /// Of step `j` what is started ahead, or all but that, and the next of the
+  /// `numbers` that the loop carries.
   LogicalResult copyStep(scf::ForOp loop, Value j, bool ahead,
-                         IRMapping mapping) {
+                         ArrayRef<unsigned> numbers, IRMapping mapping) {
     mapping.map(loop.getInductionVar(), j);
     for (Operation &op : *loop.getBody())
       if (startsAhead(op) == ahead && failed(copyOwn(op, mapping)))
         return failure();
+    if (numbers.empty())
+      return success();
+    SmallVector<Value> next;
+    auto yield = cast<scf::YieldOp>(loop.getBody()->getTerminator());
+    for (unsigned i : numbers) {
+      FailureOr<Value> value = recomputed(yield, yield.getOperand(i), mapping);
+      if (failed(value))
+        return failure();
+      next.push_back(*value);
+    }
+    scf::YieldOp::create(b, next);
     return success();
   }
 
@@ -163,8 +197,7 @@ private:
 /// The operation of the kernel's block with which rings are begun to be used.
 Operation *firstUser(gpu::GPUFuncOp func) {
   for (Operation &op : func.getBody().front())
-    if (isa<TasksOp>(op) ||
-        contains(&op, [](Operation *inner) { return isa<FillOp>(inner); }))
+    if (isa<TasksOp>(op) || contains(&op, isFill))
       return &op;
   return nullptr;
 }

@@ -4,14 +4,19 @@
 // behind the last use. Who does which is tile-give-roles's question. So that
 // each can answer it alone, everything says which tile it is about: the tiles
 // of a ring are counted, over all tasks of a block.
+//
+// What a task loads for elementwise work alone stays: each thread loads its own
+// elements.
 #include "Rings.h"
 
 #include "attn/Dialect/Tile/Transforms/Passes.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/IR/Matchers.h"
+#include "mlir/IR/PatternMatch.h"
 
 namespace mlir::tile {
 #define GEN_PASS_DEF_TILEMAKERINGSPASS
@@ -28,7 +33,7 @@ public:
   RingMaker(gpu::GPUFuncOp func, TasksOp tasks,
             mlir::attn::ScheduleAttr schedule)
       : func(func), tasks(tasks), schedule(schedule),
-        b(func.getLoc(), func.getContext()) {}
+        b(func.getLoc(), func.getContext()), rewriter(func.getContext()) {}
 
   LogicalResult run() {
     if (failed(findLoads()))
@@ -36,8 +41,8 @@ public:
     b.setInsertionPointToStart(&func.getBody().front());
     for (LoadOp load : ofTask)
       makeRing(load, schedule.getQueries());
-    for (scf::ForOp loop : loops)
-      for (LoadOp load : loop.getOps<LoadOp>())
+    for (Loop loop : loops)
+      for (LoadOp load : loop.op.getOps<LoadOp>())
         makeRing(load, schedule.getStages() + (schedule.getEager() &&
                                                !neededFirst.contains(load)));
     replaceLoads();
@@ -45,22 +50,26 @@ public:
   }
 
 private:
+  /// A loop with loads, and the one that it is in, if there is one.
+  struct Loop {
+    scf::ForOp op, around;
+  };
+
   LogicalResult findLoads() {
     Block &body = bodyOf(func, tasks);
-    for (Operation &op : body) {
-      if (auto load = dyn_cast<LoadOp>(op))
+    for (auto load : body.getOps<LoadOp>())
+      if (!isForThreads(load))
         ofTask.push_back(load);
-      if (auto loop = dyn_cast<scf::ForOp>(op);
-          loop && !loop.getOps<LoadOp>().empty()) {
-        loops.push_back(loop);
-        neededFirst.insert(*loop.getOps<LoadOp>().begin());
-      }
+    for (auto loop : body.getOps<scf::ForOp>()) {
+      addLoop(loop, /*around=*/nullptr);
+      for (auto inner : loop.getOps<scf::ForOp>())
+        addLoop(inner, loop);
     }
     if (loops.empty())
       return func.emitOpError() << "expects a loop with tile loads";
-    for (scf::ForOp loop : loops)
-      if (!matchPattern(loop.getStep(), m_One()))
-        return loop.emitOpError() << "expects a step of 1";
+    for (Loop loop : loops)
+      if (!matchPattern(loop.op.getStep(), m_One()))
+        return loop.op->emitOpError() << "expects a step of 1";
     WalkResult result = func.walk([&](LoadOp load) {
       return failed(checkLoad(load)) ? WalkResult::interrupt()
                                      : WalkResult::advance();
@@ -68,12 +77,29 @@ private:
     return failure(result.wasInterrupted());
   }
 
+  void addLoop(scf::ForOp loop, scf::ForOp around) {
+    if (loop.getOps<LoadOp>().empty())
+      return;
+    loops.push_back({loop, around});
+    neededFirst.insert(*loop.getOps<LoadOp>().begin());
+  }
+
+  /// Of the loads of a task.
+  static bool isForThreads(LoadOp load) {
+    return llvm::all_of(load->getUsers(), [](Operation *user) {
+      return isa<linalg::GenericOp>(user);
+    });
+  }
+
   /// What TMA brings, and a ring holds; where it can be counted.
   LogicalResult checkLoad(LoadOp load) {
-    if (!llvm::is_contained(ofTask, load) &&
-        !llvm::is_contained(loops, load->getParentOp()))
-      return load.emitOpError()
-             << "expects to be in a task or in a loop of a task";
+    bool inLoop = llvm::any_of(
+        loops, [&](Loop loop) { return loop.op == load->getParentOp(); });
+    if (!inLoop && load->getBlock() != &bodyOf(func, tasks))
+      return load.emitOpError() << "expects to be in a task, in a loop of a "
+                                   "task, or in a loop in such";
+    if (!inLoop && !llvm::is_contained(ofTask, load))
+      return success();
     if (!hasRole(func, load.getSource()))
       return load.emitOpError() << "expects memory that is an argument "
                                    "with a role";
@@ -89,7 +115,8 @@ private:
     auto tile = cast<RankedTensorType>(load.getType());
     rings[load] = RingOp::create(b, RingType::get(b.getContext(), stages, tile),
                                  IntegerAttr(), IntegerAttr(), IntegerAttr());
-    maps[load] = tensorMapOf(func, load.getSource(), tile.getDimSize(0));
+    if (tile.getRank() == 2)
+      maps[load] = tensorMapOf(func, load.getSource(), tile.getDimSize(0));
   }
 
   void replaceLoads() {
@@ -100,30 +127,63 @@ private:
     for (LoadOp load : ofTask)
       replace(load, before, /*releases=*/!!tasks);
     SmallVector<Value> counts;
-    for (scf::ForOp loop : loops) {
+    for (Loop &loop : loops) {
       Value sum;
       if (tasks)
         sum = tasks.getBody().addArgument(b.getI32Type(), tasks.getLoc());
-      b.setInsertionPointToStart(loop.getBody());
-      Value position = count(loop.getLowerBound(), loop.getInductionVar());
-      if (sum)
-        position = arith::AddIOp::create(b, position, sum);
-      for (LoadOp load : llvm::make_early_inc_range(loop.getOps<LoadOp>()))
-        replace(load, position, /*releases=*/true);
-      b.setInsertionPointAfter(loop);
+      Value count =
+          loop.around ? countNested(loop, sum) : countIn(loop.op, sum);
       if (tasks)
-        counts.push_back(count(loop.getLowerBound(), loop.getUpperBound()));
+        counts.push_back(count);
     }
     if (tasks)
       tasks.getBody().front().getTerminator()->setOperands(counts);
+  }
+
+  /// Replaces the loads of a loop, before which `before` (or null: no) tiles
+  /// were counted. Returns how many it visits.
+  Value countIn(scf::ForOp loop, Value before) {
+    b.setInsertionPointToStart(loop.getBody());
+    Value position = count(loop.getLowerBound(), loop.getInductionVar());
+    if (before)
+      position = arith::AddIOp::create(b, position, before);
+    for (LoadOp load : llvm::make_early_inc_range(loop.getOps<LoadOp>()))
+      replace(load, position, /*releases=*/true);
+    b.setInsertionPointAfter(loop);
+    return count(loop.getLowerBound(), loop.getUpperBound());
+  }
+
+  /// The same for a loop in another one, which then carries the count.
+  Value countNested(Loop &loop, Value before) {
+    b.setInsertionPoint(loop.around);
+    if (!before)
+      before = constant(0);
+    FailureOr<LoopLikeOpInterface> replaced =
+        loop.around.replaceWithAdditionalYields(
+            rewriter, before, /*replaceInitOperandUsesInLoop=*/false,
+            [&](OpBuilder &, Location, ArrayRef<BlockArgument> counted) {
+              Value visited = countIn(loop.op, counted.front());
+              Value sum = arith::AddIOp::create(b, counted.front(), visited);
+              return SmallVector<Value>{sum};
+            });
+    auto around = cast<scf::ForOp>(**replaced);
+    for (Loop &other : loops)
+      if (other.around == loop.around)
+        other.around = around;
+    b.setInsertionPointAfter(around);
+    return arith::SubIOp::create(b, around.getResults().back(), before);
   }
 
   void replace(LoadOp load, Value position, bool releases) {
     bool ahead = schedule.getEager() && neededFirst.contains(load);
     Operation *last = lastReader(load.getResult());
     b.setInsertionPoint(load);
-    FillOp::create(b, rings[load], position, maps[load], load.getOffsets(),
-                   ahead);
+    if (maps.count(load))
+      FillOp::create(b, rings[load], position, maps[load], load.getOffsets(),
+                     ahead);
+    else
+      FillVectorOp::create(b, rings[load], position, load.getSource(),
+                           load.getOffsets());
     auto read = ReadOp::create(b, load.getType(), rings[load], position,
                                /*arrived=*/Value());
     b.setInsertionPointAfter(last == load ? read : last);
@@ -135,8 +195,10 @@ private:
 
   /// How many tiles a loop from `low` visits before it comes to `j`, i32.
   Value count(Value low, Value j) {
-    return arith::IndexCastOp::create(b, b.getI32Type(),
-                                      arith::SubIOp::create(b, j, low));
+    Value count = arith::SubIOp::create(b, j, low);
+    return count.getType().isInteger(32)
+               ? count
+               : Value(arith::IndexCastOp::create(b, b.getI32Type(), count));
   }
 
   Value constant(int64_t value) {
@@ -147,8 +209,9 @@ private:
   TasksOp tasks; ///< null: one task for each block
   mlir::attn::ScheduleAttr schedule;
   ImplicitLocOpBuilder b;
+  IRRewriter rewriter;
   SmallVector<LoadOp> ofTask;
-  SmallVector<scf::ForOp> loops;
+  SmallVector<Loop> loops;
   /// A step begins with the tile of its first load, and comes to the others
   /// only when it has that: scores before the product with values.
   llvm::SmallPtrSet<Operation *, 4> neededFirst;

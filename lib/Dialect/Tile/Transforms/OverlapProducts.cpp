@@ -404,7 +404,9 @@ struct TileOverlapProducts
       return;
     SmallVector<scf::ForOp> loops;
     getOperation().walk([&](scf::ForOp loop) {
-      if (!loop.getOps<linalg::ContractOp>().empty())
+      // Steps of more products are tile-start-products's.
+      auto products = loop.getOps<linalg::ContractOp>();
+      if (!products.empty() && llvm::range_size(products) <= 2)
         loops.push_back(loop);
     });
     for (scf::ForOp loop : loops)

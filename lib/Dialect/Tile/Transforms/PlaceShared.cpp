@@ -9,6 +9,7 @@
 #include "mlir/Dialect/GPU/IR/GPUDialect.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/IR/ImplicitLocOpBuilder.h"
+#include "llvm/Support/MathExtras.h"
 
 namespace mlir::tile {
 #define GEN_PASS_DEF_TILEPLACESHAREDPASS
@@ -38,7 +39,8 @@ private:
   StringRef what;
 };
 
-/// Rings, in their order in the kernel.
+/// Rings, in their order in the kernel; those of vectors, which need no
+/// alignment of their own, behind those of matrices.
 class RingPlaces {
 public:
   LogicalResult place(RingOp ring) {
@@ -69,7 +71,7 @@ private:
   }
 
   int64_t takeTiles(int64_t bytes) {
-    return std::exchange(tiles, tiles + bytes); // multiples of the alignment
+    return std::exchange(tiles, tiles + llvm::alignTo(bytes, 16));
   }
 
   Room barriers{shared::barriers, "barriers"},
@@ -132,6 +134,11 @@ struct TilePlaceShared : tile::impl::TilePlaceSharedPassBase<TilePlaceShared> {
                                        "buffers, not for both";
       return signalPassFailure();
     }
+    auto hasVectors = [](RingOp ring) {
+      return cast<RingType>(ring.getType()).hasVectors();
+    };
+    std::stable_partition(rings.begin(), rings.end(),
+                          [&](RingOp ring) { return !hasVectors(ring); });
     RingPlaces places;
     for (RingOp ring : rings)
       if (failed(places.place(ring)))

@@ -120,6 +120,12 @@ private:
   llvm::SetVector<Operation *> counting;
 };
 
+/// Itself, or in a loop inside of it.
+bool readsTiles(scf::ForOp loop) {
+  return loop.walk([](ReadOp) { return WalkResult::interrupt(); })
+      .wasInterrupted();
+}
+
 struct TileReceiveAgain
     : tile::impl::TileReceiveAgainPassBase<TileReceiveAgain> {
   using TileReceiveAgainPassBase::TileReceiveAgainPassBase;
@@ -133,7 +139,7 @@ struct TileReceiveAgain
     for (ReceiveOp received : all) {
       SmallVector<scf::ForOp> loops;
       for (auto loop : received->getBlock()->getOps<scf::ForOp>())
-        if (received->isBeforeInBlock(loop) && !loop.getOps<ReadOp>().empty())
+        if (received->isBeforeInBlock(loop) && readsTiles(loop))
           loops.push_back(loop);
       for (auto [i, loop] : llvm::enumerate(loops))
         BehindLoop(received, loop,

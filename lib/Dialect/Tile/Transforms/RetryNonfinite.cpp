@@ -4,7 +4,9 @@
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/GPU/IR/GPUDialect.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/ImplicitLocOpBuilder.h"
 
 namespace mlir::tile {
@@ -15,19 +17,36 @@ namespace mlir::tile {
 using namespace mlir;
 using namespace mlir::tile;
 
+/// The buffer that a copy writes, all of it or a stage: what tile-place-shared
+/// gave a place.
+static Value bufferOf(CopyOp copy) {
+  Value buffer = copy.getDest();
+  while (auto view = buffer.getDefiningOp<memref::ViewOp>()) {
+    if (view.getSource().getDefiningOp<gpu::DynamicSharedMemoryOp>())
+      break;
+    buffer = view.getSource();
+  }
+  return buffer;
+}
+
 /// Whether `op` copies into memory that the loop copies into again.
 static bool copiesForLoop(Operation &op, scf::ForOp loop) {
   auto copy = dyn_cast<CopyOp>(op);
-  return copy && llvm::any_of(copy.getDest().getUsers(), [&](Operation *user) {
-           return isa<CopyOp>(user) && loop->isProperAncestor(user);
-         });
+  return copy && loop.walk([&](CopyOp again) {
+                       return bufferOf(again) == bufferOf(copy)
+                                  ? WalkResult::interrupt()
+                                  : WalkResult::advance();
+                     })
+                     .wasInterrupted();
 }
 
 /// The operations from the first copy of a tile of the loop up to and with the
-/// loop: what an attempt repeats.
+/// loop: what an attempt repeats. Tensors without elements are nobody's.
 static SmallVector<Operation *> attemptOf(scf::ForOp loop) {
   SmallVector<Operation *> attempt;
   for (Operation &op : *loop->getBlock()) {
+    if (isa<tensor::EmptyOp>(op))
+      continue;
     if (!attempt.empty() || copiesForLoop(op, loop) || &op == loop)
       attempt.push_back(&op);
     if (&op == loop)
@@ -77,6 +96,10 @@ static LogicalResult retry(scf::ForOp loop,
   Value careful = before->getArgument(0);
   for (Operation *op : attempt)
     op->moveBefore(before, before->end());
+  for (auto empty : llvm::make_early_inc_range(
+           attempts->getBlock()->getOps<tensor::EmptyOp>()))
+    if (attempts->isBeforeInBlock(empty))
+      empty->moveBefore(attempts);
   for (HasNonfiniteOp question : questions)
     askOnlyIf(careful, question);
 
@@ -84,12 +107,14 @@ static LogicalResult retry(scf::ForOp loop,
   b.setInsertionPointToEnd(before);
   Value carefree = arith::XOrIOp::create(
       b, careful, arith::ConstantIntOp::create(b, true, 1));
-  Value again = carefree;
-  for (Value result : loop.getResults())
-    if (isMatrix(result))
-      again = arith::AndIOp::create(
-          b, carefree,
-          HasNonfiniteOp::create(b, b.getI1Type(), result).getResult());
+  Value dirty;
+  for (Value result : loop.getResults()) {
+    if (!isMatrix(result))
+      continue;
+    Value found = HasNonfiniteOp::create(b, b.getI1Type(), result);
+    dirty = dirty ? Value(arith::OrIOp::create(b, dirty, found)) : found;
+  }
+  Value again = arith::AndIOp::create(b, carefree, dirty);
   scf::ConditionOp::create(b, again, loop.getResults());
 
   SmallVector<Location> locations(loop.getNumResults(), b.getLoc());
@@ -122,8 +147,8 @@ struct TileRetryNonfinite
       return signalPassFailure();
     if (!loop)
       return;
-    if (llvm::count_if(loop.getResults(), isMatrix) != 1) {
-      loop.emitOpError() << "expects one matrix among the loop's results";
+    if (llvm::none_of(loop.getResults(), isMatrix)) {
+      loop.emitOpError() << "expects a matrix among the loop's results";
       return signalPassFailure();
     }
     if (failed(retry(loop, questions)))

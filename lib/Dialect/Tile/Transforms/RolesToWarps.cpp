@@ -29,8 +29,11 @@ struct RegisterShares {
 /// All threads of a multiprocessor start with equal shares of its registers;
 /// what some give up, the others may take, and no more: they would wait for it
 /// forever. With one group everybody has enough from the start.
-std::optional<RegisterShares>
-registerShares(mlir::attn::ScheduleAttr schedule) {
+///
+/// Who produces for tasks that own keys follows two loops and fills vectors,
+/// and has more where the others can do with less.
+std::optional<RegisterShares> registerShares(mlir::attn::ScheduleAttr schedule,
+                                             int64_t tileRegisters) {
   constexpr int64_t all = 65536, granularity = 8, producers = 128;
   const int64_t computing = 32 * schedule.getWarps();
   if (schedule.getWarps() == 4 && schedule.getBlocks() == 1)
@@ -38,11 +41,29 @@ registerShares(mlir::attn::ScheduleAttr schedule) {
   int64_t threads = computing + producers;
   int64_t share =
       llvm::alignDown(all / (schedule.getBlocks() * threads), granularity);
-  int64_t producer = schedule.getWarps() == 12 ? 32 : 40;
+  constexpr int64_t fewTileRegisters = 184;
+  int64_t producer = schedule.getWarps() == 12 ? 32
+                     : schedule.getKeys() && tileRegisters <= fewTileRegisters
+                         ? 56
+                         : 40;
   int64_t left = share * threads - producer * producers;
   return RegisterShares{
       static_cast<int32_t>(producer),
       static_cast<int32_t>(llvm::alignDown(left / computing, granularity))};
+}
+
+/// What a thread holds of tiles in a step: what its loop carries, and two of
+/// the size of scores.
+int64_t tileRegistersOf(RolesOp roles, mlir::attn::ScheduleAttr schedule) {
+  int64_t carried = 0, threads = 32 * schedule.getWarps();
+  roles.getCompute().walk([&](scf::ForOp loop) {
+    int64_t elements = 0;
+    for (Type type : loop.getResultTypes())
+      if (auto tile = dyn_cast<RankedTensorType>(type))
+        elements += tile.getNumElements();
+    carried = std::max(carried, elements / threads);
+  });
+  return carried + 2 * schedule.getRows() * schedule.getColumns() / threads;
 }
 
 /// Whether the role takes elements from the ring.
@@ -80,7 +101,8 @@ public:
         arith::CmpIOp::create(b, arith::CmpIPredicate::ult, thread,
                               constant(32 * schedule.getWarps()));
     auto branch = scf::IfOp::create(b, computing, /*withElseRegion=*/true);
-    std::optional<RegisterShares> shares = registerShares(schedule);
+    std::optional<RegisterShares> shares =
+        registerShares(schedule, tileRegistersOf(roles, schedule));
     b.setInsertionPointToStart(branch.elseBlock());
     if (shares)
       NVVM::SetMaxRegisterOp::create(b, shares->producer,

@@ -6,6 +6,12 @@
 // barrier (so that the copy is visible to all, and all have finished reading
 // what the next copy overwrites) and start the copy of the load after it, which
 // for the last one is L0 of the next iteration.
+//
+// Where tiles are not read one after the other, all of an iteration are copied
+// together: with two stages during the iteration before, to the other half of
+// their buffers; with one at its begin.
+//
+// What no product reads is left to the threads: each loads its own elements.
 #include "attn/Dialect/Attn/IR/AttnDialect.h"
 #include "attn/Dialect/Tile/IR/TileDialect.h"
 #include "attn/Dialect/Tile/Transforms/Passes.h"
@@ -14,6 +20,7 @@
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/GPU/IR/GPUDialect.h"
 #include "mlir/Dialect/LLVMIR/NVVMDialect.h"
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/IR/IRMapping.h"
@@ -44,40 +51,175 @@ public:
           func.getBody().front().begin()) {}
 
   LogicalResult run() {
-    SmallVector<LoadOp> before;
-    scf::ForOp loop;
-    for (Operation &op : func.getBody().front()) {
-      if (auto load = dyn_cast<LoadOp>(op))
+    if (failed(findLoads()))
+      return failure();
+    return readsInTurn() ? stageInTurn() : stageTogether();
+  }
+
+private:
+  LogicalResult findLoads() {
+    WalkResult result = func.walk([&](LoadOp load) {
+      if (isForThreads(load))
+        return WalkResult::advance();
+      if (load->getBlock() == &func.getBody().front()) {
         before.push_back(load);
-      if (auto candidate = dyn_cast<scf::ForOp>(op);
-          candidate && !candidate.getOps<LoadOp>().empty()) {
-        if (loop)
-          return candidate.emitOpError() << "expects one loop with tile loads";
-        loop = candidate;
+        return WalkResult::advance();
       }
-    }
+      auto parent = dyn_cast<scf::ForOp>(load->getParentOp());
+      if (!parent || (loop && parent != loop)) {
+        load.emitOpError() << "expects to be before or in one loop";
+        return WalkResult::interrupt();
+      }
+      loop = parent;
+      inLoop.push_back(load);
+      return WalkResult::advance();
+    });
+    if (result.wasInterrupted())
+      return failure();
     if (!loop)
       return func.emitOpError() << "expects a loop with tile loads";
-    SmallVector<LoadOp> inLoop(loop.getOps<LoadOp>());
     if (inLoop.size() < 2)
       return loop.emitOpError() << "expects at least two tile loads";
+    return success();
+  }
 
+  static bool isForThreads(LoadOp load) {
+    return cast<RankedTensorType>(load.getType()).getRank() == 1 ||
+           llvm::all_of(load->getUsers(), [](Operation *user) {
+             return isa<linalg::GenericOp>(user);
+           });
+  }
+
+  /// Whether each tile of an iteration is read for the last time before the
+  /// next one is read at all.
+  bool readsInTurn() {
+    if (loop->getBlock() != &func.getBody().front())
+      return false;
+    Operation *last = nullptr;
+    for (LoadOp load : inLoop) {
+      for (Operation *user : load->getUsers())
+        if (last && !last->isBeforeInBlock(
+                        loop.getBody()->findAncestorOpInBlock(*user)))
+          return false;
+      last = lastReader(load, loop);
+    }
+    return true;
+  }
+
+  //===--- one after the other
+  //----------------------------------------------===//
+  LogicalResult stageInTurn() {
+    if (schedule.getStages() != 1)
+      return func.emitOpError()
+             << "expects a schedule of 1 stage, got " << schedule.getStages();
     SmallVector<Value> bufferBefore = allocateAll(before),
                        bufferInLoop = allocateAll(inLoop);
 
     b.setInsertionPoint(loop);
     for (auto [load, buffer] : llvm::zip(before, bufferBefore))
       copy(load, load.getOffsets(), buffer);
-    copyOfIteration(inLoop[0], bufferInLoop[0], loop, loop.getLowerBound());
+    copyOfIteration(inLoop[0], bufferInLoop[0], loop.getLowerBound());
     NVVM::CpAsyncCommitGroupOp::create(b);
     waitForCopies();
     for (auto [load, buffer] : llvm::zip(before, bufferBefore))
       replaceByView(load, buffer, /*keepInRegisters=*/fitsRegisters(load));
-    stageLoop(loop, inLoop, bufferInLoop);
+    stageLoop(bufferInLoop);
     return success();
   }
 
-private:
+  //===--- together
+  //---------------------------------------------------------===//
+  LogicalResult stageTogether() {
+    bool ahead = schedule.getStages() == 2;
+    SmallVector<Value> bufferBefore = allocateAll(before), rings;
+    for (LoadOp load : inLoop)
+      rings.push_back(allocateStages(load));
+
+    // Tiles before the loops are visible behind its first barrier, but may be
+    // read earlier.
+    if (!before.empty()) {
+      b.setInsertionPointAfter(before.back());
+      for (auto [load, buffer] : llvm::zip(before, bufferBefore))
+        copy(load, load.getOffsets(), buffer);
+      NVVM::CpAsyncCommitGroupOp::create(b);
+      waitForCopies();
+      for (auto [load, buffer] : llvm::zip(before, bufferBefore)) {
+        load->moveBefore(&*b.getInsertionPoint());
+        replaceByView(load, buffer, /*keepInRegisters=*/fitsRegisters(load));
+      }
+    }
+    if (ahead) {
+      b.setInsertionPoint(loop);
+      // Others may still read what the loop left when it ran before.
+      if (isa<scf::ForOp>(loop->getParentOp()))
+        gpu::BarrierOp::create(b);
+      copyAll(rings, loop.getLowerBound());
+    }
+    b.setInsertionPointToStart(loop.getBody());
+    Value j = loop.getInductionVar();
+    if (ahead) {
+      waitForCopies();
+      copyNext(rings);
+    } else {
+      gpu::BarrierOp::create(b);
+      copyAll(rings, j);
+      waitForCopies();
+    }
+    for (auto [load, ring] : llvm::zip(inLoop, rings)) {
+      if (b.getInsertionPoint() == Block::iterator(load))
+        b.setInsertionPointAfter(load); // which is erased
+      Value buffer = stageOf(load, ring, j);
+      replaceByView(load, buffer, /*keepInRegisters=*/false);
+    }
+    return success();
+  }
+
+  void copyNext(ArrayRef<Value> rings) {
+    Value next =
+        arith::AddIOp::create(b, loop.getInductionVar(), loop.getStep());
+    Value more = arith::CmpIOp::create(b, arith::CmpIPredicate::slt, next,
+                                       loop.getUpperBound());
+    auto ifMore = scf::IfOp::create(b, more, /*withElseRegion=*/false);
+    OpBuilder::InsertionGuard guard(b);
+    b.setInsertionPoint(ifMore.thenYield());
+    copyAll(rings, next);
+  }
+
+  /// The copies of iteration `j`.
+  void copyAll(ArrayRef<Value> rings, Value j) {
+    for (auto [load, ring] : llvm::zip(inLoop, rings))
+      copyOfIteration(load, stageOf(load, ring, j), j);
+    NVVM::CpAsyncCommitGroupOp::create(b);
+  }
+
+  /// Bytes for as many tiles as there are stages.
+  Value allocateStages(LoadOp load) {
+    MemRefType tile = bufferType(cast<RankedTensorType>(load.getType()));
+    return memref::AllocOp::create(
+        b,
+        MemRefType::get({schedule.getStages() * bytesOf(tile)}, b.getI8Type(),
+                        MemRefLayoutAttrInterface(), tile.getMemorySpace()));
+  }
+
+  Value stageOf(LoadOp load, Value ring, Value j) {
+    MemRefType tile = bufferType(cast<RankedTensorType>(load.getType()));
+    Value offset = arith::ConstantIndexOp::create(b, 0);
+    if (schedule.getStages() == 2) {
+      Value count = arith::SubIOp::create(b, j, loop.getLowerBound());
+      if (!count.getType().isIndex())
+        count = arith::IndexCastOp::create(b, b.getIndexType(), count);
+      Value odd =
+          arith::AndIOp::create(b, count, arith::ConstantIndexOp::create(b, 1));
+      offset = arith::MulIOp::create(
+          b, odd, arith::ConstantIndexOp::create(b, bytesOf(tile)));
+    }
+    return memref::ViewOp::create(b, tile, ring, offset, ValueRange());
+  }
+
+  static int64_t bytesOf(MemRefType tile) {
+    return tile.getNumElements() * tile.getElementTypeBitWidth() / 8;
+  }
+
   //===--- buffers --------------------------------------------------------===//
   SmallVector<Value> allocateAll(ArrayRef<LoadOp> loads) {
     SmallVector<Value> buffers;
@@ -87,13 +229,16 @@ private:
   }
 
   Value allocate(RankedTensorType tile) {
+    return memref::AllocOp::create(b, bufferType(tile));
+  }
+
+  MemRefType bufferType(RankedTensorType tile) {
     auto space = gpu::AddressSpaceAttr::get(b.getContext(),
                                             gpu::AddressSpace::Workgroup);
     int64_t width = tile.getElementTypeBitWidth() / 8;
-    auto type = MemRefType::get(
+    return MemRefType::get(
         {tile.getDimSize(0), tile.getDimSize(1) + rowPadding / width},
         tile.getElementType(), MemRefLayoutAttrInterface(), space);
-    return memref::AllocOp::create(b, type);
   }
 
   bool fitsRegisters(LoadOp load) {
@@ -111,7 +256,7 @@ private:
   }
 
   /// The copy that `load` stands for in the iteration whose variable is `j`.
-  void copyOfIteration(LoadOp load, Value buffer, scf::ForOp loop, Value j) {
+  void copyOfIteration(LoadOp load, Value buffer, Value j) {
     IRMapping mapping;
     mapping.map(loop.getInductionVar(), j);
     SetVector<Operation *> slice;
@@ -144,8 +289,8 @@ private:
     return view;
   }
 
-  void stageLoop(scf::ForOp loop, ArrayRef<LoadOp> loads,
-                 ArrayRef<Value> buffers) {
+  void stageLoop(ArrayRef<Value> buffers) {
+    ArrayRef<LoadOp> loads = inLoop;
     // Slots are found before views replace the loads.
     SmallVector<Operation *> slots;
     for (size_t i = 0; i < loads.size(); ++i)
@@ -155,8 +300,7 @@ private:
       b.setInsertionPoint(slots[i]);
       waitForCopies();
       if (i + 1 < loads.size()) {
-        copyOfIteration(loads[i + 1], buffers[i + 1], loop,
-                        loop.getInductionVar());
+        copyOfIteration(loads[i + 1], buffers[i + 1], loop.getInductionVar());
       } else {
         Value next =
             arith::AddIOp::create(b, loop.getInductionVar(), loop.getStep());
@@ -165,7 +309,7 @@ private:
         auto ifMore = scf::IfOp::create(b, more, /*withElseRegion=*/false);
         OpBuilder::InsertionGuard guard(b);
         b.setInsertionPoint(ifMore.thenYield());
-        copyOfIteration(loads[0], buffers[0], loop, next);
+        copyOfIteration(loads[0], buffers[0], next);
       }
       NVVM::CpAsyncCommitGroupOp::create(b);
     }
@@ -190,6 +334,8 @@ private:
   gpu::GPUFuncOp func;
   mlir::attn::ScheduleAttr schedule;
   ImplicitLocOpBuilder b;
+  SmallVector<LoadOp> before, inLoop;
+  scf::ForOp loop;
 };
 
 struct TileStageLoads : tile::impl::TileStageLoadsPassBase<TileStageLoads> {
@@ -203,11 +349,6 @@ struct TileStageLoads : tile::impl::TileStageLoadsPassBase<TileStageLoads> {
         func->getAttrOfType<mlir::attn::ScheduleAttr>("attn.schedule");
     if (!schedule) {
       func.emitOpError() << "expects a schedule";
-      return signalPassFailure();
-    }
-    if (schedule.getStages() != 1) {
-      func.emitOpError() << "expects a schedule of 1 stage, got "
-                         << schedule.getStages();
       return signalPassFailure();
     }
     if (failed(LoadStager(func, schedule).run()))

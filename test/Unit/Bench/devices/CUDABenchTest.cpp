@@ -9,11 +9,14 @@
 #include "references/Reference.h"
 #include "run/Ceilings.h"
 
+#include "attn/API/SoftmaxGradient.h"
+
 #include "../../Doubles/FakeCUDADriver.h"
 
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <cstring>
 #include <dlfcn.h>
 #include <fstream>
 #include <random>
@@ -71,6 +74,57 @@ Result<void> SoftmaxKernel::run(const void *scores, void *probabilities,
       value /= sum;
     fromFloat(static_cast<char *>(probabilities) + row * keys * width,
               pimpl->probabilityType, p.data(), keys);
+  }
+  return {};
+}
+
+// And that of its gradients, as if the derivative read the score, or not.
+struct SoftmaxGradientKernel::Impl {
+  ElementType probabilityType;
+};
+static bool gradientReadsScores = false;
+Result<SoftmaxGradientKernel>
+SoftmaxGradientKernel::compile(const Mod &, Target target,
+                               ElementType probabilityType) {
+  EXPECT_EQ(target, Target::CUDA);
+  SoftmaxGradientKernel kernel;
+  kernel.pimpl = std::make_shared<Impl>(Impl{probabilityType});
+  return kernel;
+}
+bool SoftmaxGradientKernel::readsScores() const { return gradientReadsScores; }
+Result<void> SoftmaxGradientKernel::run(const SoftmaxGradientArguments &a,
+                                        void *) const {
+  int64_t width = byteWidth(pimpl->probabilityType);
+  auto *scores = static_cast<const float *>(a.scores);
+  if (readsScores())
+    EXPECT_TRUE(scores && scores != a.probabilities);
+  for (int64_t row = 0; row < a.count * a.queries; ++row) {
+    int64_t head = (a.first + row / a.queries) % a.heads;
+    int64_t query = row % a.queries;
+    std::vector<float> p(a.keys), ds(a.keys);
+    toFloat(p.data(),
+            static_cast<const char *>(a.probabilities) + row * a.keys * width,
+            pimpl->probabilityType, a.keys);
+    auto *dp = static_cast<const float *>(a.gradProbabilities) + row * a.keys;
+    double delta = 0, sum = 0;
+    for (int64_t key = 0; key < a.keys; ++key)
+      delta += p[key] * dp[key];
+    for (int64_t key = 0; key < a.keys; ++key)
+      ds[key] = float(p[key] * (dp[key] - delta) * a.scale);
+    // What it reads are the scores of the same pairs.
+    for (int64_t key = 0; readsScores() && key < a.keys; ++key)
+      if (kept(query, key))
+        sum +=
+            std::exp(modified(a.scale * scores[row * a.keys + key], head, key));
+    for (int64_t key = 0; readsScores() && key < a.keys; ++key)
+      if (kept(query, key))
+        EXPECT_NEAR(p[key],
+                    std::exp(modified(a.scale * scores[row * a.keys + key],
+                                      head, key)) /
+                        sum,
+                    0.01);
+    fromFloat(static_cast<char *>(a.gradScores) + row * a.keys * width,
+              pimpl->probabilityType, ds.data(), a.keys);
   }
   return {};
 }
@@ -273,10 +327,15 @@ TEST_F(CUDABenchTest, CopiesCountTwice) {
   EXPECT_EQ(fake.calls.find("CEF"), std::string::npos);
 }
 
-TEST_F(CUDABenchTest, MatrixProductsAreACeilingOfEachType) {
+/// The clock that cuBLAS's double adds to; null if it is not loaded.
+double **clockOfCublas() {
   void *cublas = dlopen("libcublas.so.13", RTLD_NOW | RTLD_NOLOAD);
-  ASSERT_TRUE(cublas) << dlerror();
-  auto *clock = static_cast<double **>(dlsym(cublas, "fakeCublasClock"));
+  return cublas ? static_cast<double **>(dlsym(cublas, "fakeCublasClock"))
+                : nullptr;
+}
+
+TEST_F(CUDABenchTest, MatrixProductsAreACeilingOfEachType) {
+  double **clock = clockOfCublas();
   ASSERT_TRUE(clock) << dlerror();
   *clock = &fake.clockMilliseconds;
   Ceilings ceilings = measureCeilings(
@@ -389,14 +448,16 @@ struct Case {
     return result;
   }
 
-  std::vector<float> output() const {
+  std::vector<float> output() const { return valuesOf(problem.out); }
+
+  /// In (b, h, s, d) order.
+  static std::vector<float> valuesOf(const TensorView &view) {
     std::vector<float> result;
-    const TensorView &out = problem.out;
-    auto [b, h, s, d] = out.sizes;
+    auto [b, h, s, d] = view.sizes;
     for (int64_t row = 0; row < b * h * s; ++row) {
       std::vector<float> values(d);
-      toFloat(values.data(), rowOf(out, row / s / h, row / s % h, row % s),
-              out.type, d);
+      toFloat(values.data(), rowOf(view, row / s / h, row / s % h, row % s),
+              view.type, d);
       result.insert(result.end(), values.begin(), values.end());
     }
     return result;
@@ -456,6 +517,135 @@ TEST_F(CUDABenchTest, MathAndReferenceAgreeWithPlainLoops) {
         }
 }
 
+/// The tensors of a case's backward pass, and what they must become.
+struct BackwardCase : Case {
+  BackwardCase(Device &device, ElementType type, const ProblemSizes &sizes,
+               bool bshd)
+      : Case(device, type, sizes, bshd) {
+    gradients.out = tensor(problem.out.sizes, type, bshd, &dout);
+    gradients.query = tensor(problem.query.sizes, type, bshd, nullptr);
+    gradients.key = tensor(problem.key.sizes, type, bshd, nullptr);
+    gradients.value = tensor(problem.value.sizes, type, bshd, nullptr);
+    for (const TensorView *view : views())
+      std::memset(view->data, 0xff,
+                  view->sizes[0] * view->sizes[1] * view->sizes[2] *
+                      view->sizes[3] * byteWidth(type));
+  }
+  ~BackwardCase() {
+    device.release(gradients.out.data);
+    for (const TensorView *view : views())
+      device.release(view->data);
+  }
+  std::vector<const TensorView *> views() const {
+    return {&gradients.query, &gradients.key, &gradients.value};
+  }
+
+  /// By the definition, of query, key and value.
+  std::vector<std::vector<float>> expectedGradients() const {
+    const ProblemSizes &n = problem.sizes;
+    std::vector<std::vector<float>> result{std::vector<float>(q.size()),
+                                           std::vector<float>(k.size()),
+                                           std::vector<float>(v.size())};
+    for (int64_t row = 0; row < n.batch * n.heads * n.queries; ++row)
+      addRow(row, result);
+    return result;
+  }
+
+  void addRow(int64_t row, std::vector<std::vector<float>> &result) const {
+    const ProblemSizes &n = problem.sizes;
+    int64_t query = row % n.queries, head = row / n.queries % n.heads;
+    int64_t kv =
+        row / n.queries / n.heads * n.kvHeads + head / (n.heads / n.kvHeads);
+    std::vector<double> p(n.keys), dp(n.keys);
+    double sum = 0, delta = 0;
+    for (int64_t key = 0; key < n.keys; ++key) {
+      double s = 0;
+      for (int64_t i = 0; i < n.headDim; ++i)
+        s += double(q[row * n.headDim + i]) *
+             k[(kv * n.keys + key) * n.headDim + i];
+      if (kept(query, key))
+        sum += p[key] = std::exp(modified(problem.scale * s, head, key));
+      for (int64_t i = 0; i < n.valueDim; ++i)
+        dp[key] += double(dout[row * n.valueDim + i]) *
+                   v[(kv * n.keys + key) * n.valueDim + i];
+    }
+    for (int64_t key = 0; key < n.keys; ++key)
+      delta += (p[key] /= sum) * dp[key];
+    for (int64_t key = 0; key < n.keys; ++key) {
+      double ds = p[key] * (dp[key] - delta) * problem.scale;
+      for (int64_t i = 0; i < n.headDim; ++i) {
+        int64_t from = row * n.headDim + i;
+        int64_t to = (kv * n.keys + key) * n.headDim + i;
+        result[0][from] += float(ds * k[to]);
+        result[1][to] += float(ds * q[from]);
+      }
+      for (int64_t i = 0; i < n.valueDim; ++i)
+        result[2][(kv * n.keys + key) * n.valueDim + i] +=
+            float(p[key] * dout[row * n.valueDim + i]);
+    }
+  }
+
+  Gradients gradients;
+  std::vector<float> dout;
+};
+
+TEST_F(CUDABenchTest, MathsGradientsAgreeWithPlainLoops) {
+  size_t memory = fake.memoryBytes;
+  for (ElementType type : {ElementType::F32, ElementType::BF16})
+    for (int64_t kvHeads : {6, 2, 1})
+      for (bool bshd : {false, true})
+        for (bool scarce : {false, true})
+          for (bool reads : {false, true}) {
+            SCOPED_TRACE(std::string(toString(type)) + " kvHeads " +
+                         std::to_string(kvHeads) + (bshd ? " bshd" : "") +
+                         (scarce ? " scarce" : "") + (reads ? " reads" : ""));
+            gradientReadsScores = reads;
+            BackwardCase test(*device, type, sizesOf(2, 6, kvHeads), bshd);
+            // Scarce: three pairs of the twelve at a time, or a group of six.
+            if (scarce)
+              fake.memoryBytes = fake.usedBytes + 4500;
+            auto math = createMathCUDA(*device);
+            std::optional<Refusal> refusal = math->prepare(test.problem);
+            if (!refusal)
+              refusal = math->prepareBackward(test.gradients);
+            fake.memoryBytes = memory;
+            ASSERT_FALSE(refusal) << refusal->reason;
+            std::string remark = math->backwardRemark();
+            EXPECT_EQ(remark.empty(), !scarce) << remark;
+            std::vector<std::vector<float>> expected = test.expectedGradients();
+            for (int run = 0; run < 2; ++run) { // which leaves it all in place
+              Result<void> ran = math->run(Pass::Backward);
+              ASSERT_TRUE(ran) << ran.error();
+              for (size_t i = 0; i < 3; ++i)
+                EXPECT_LT(maxDifference(Case::valuesOf(*test.views()[i]),
+                                        expected[i]),
+                          type == ElementType::F32 ? 1e-5 : 0.1)
+                    << "of operand " << i;
+            }
+            EXPECT_TRUE(math->run(Pass::Forward));
+            EXPECT_LT(maxDifference(test.output(), test.expected()),
+                      type == ElementType::F32 ? 1e-5 : 0.03);
+            math->finish();
+          }
+}
+
+TEST_F(CUDABenchTest, MathBackwardComputesNoScoresThatAreKept) {
+  gradientReadsScores = false;
+  BackwardCase test(*device, ElementType::BF16, sizesOf(1, 2, 2), true);
+  auto math = createMathCUDA(*device);
+  ASSERT_FALSE(math->prepare(test.problem));
+  ASSERT_FALSE(math->prepareBackward(test.gradients));
+  double **clock = clockOfCublas();
+  ASSERT_TRUE(clock) << dlerror();
+  *clock = &fake.clockMilliseconds;
+  double before = fake.clockMilliseconds;
+  Result<void> ran = math->run(Pass::Backward);
+  *clock = nullptr;
+  ASSERT_TRUE(ran) << ran.error();
+  EXPECT_EQ(fake.clockMilliseconds - before, 4 * 0.25); // four products
+  math->finish();
+}
+
 TEST_F(CUDABenchTest, ReferenceTakesF16) {
   Case test(*device, ElementType::F16, sizesOf(1, 2, 2), true);
   Result<std::vector<float>> reference = referenceCUDA(*device, test.problem);
@@ -480,6 +670,7 @@ TEST_F(CUDABenchTest, EmptyProblems) {
   Case noQueries(*device, ElementType::F32, sizes, false);
   EXPECT_FALSE(math->prepare(noQueries.problem));
   EXPECT_TRUE(math->run(Pass::Forward));
+  EXPECT_EQ(math->prepareBackward(Gradients())->reason, "there are no queries");
   EXPECT_TRUE(referenceCUDA(*device, noQueries.problem)->empty());
 }
 

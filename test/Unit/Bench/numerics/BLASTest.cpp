@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <vector>
 
 using namespace attn;
@@ -41,6 +42,21 @@ TEST(BLAS, PlainLoops) {
       for (int64_t n : {1, 6, 17})
         for (int64_t k : {1, 4, 7, 64})
           checkProduct<double>(transposeB, m, n, k, plainGemm);
+}
+
+TEST(BLAS, Transposed) {
+  Result<const BLAS *> blas = BLAS::get();
+  if (!blas)
+    GTEST_SKIP() << blas.error();
+  // A is 3 x 2, B 3 x 1, in rows of 4 and 2.
+  const float a[] = {1, 2, 9, 9, 3, 4, 9, 9, 5, 6, 9, 9};
+  const float b[] = {1, 9, 10, 9, 100, 9};
+  float c[] = {NAN, 7, NAN, 7};
+  (*blas)->gemmTransposed(false, 2, 1, 3, {a, 4}, {b, 2}, {c, 2});
+  EXPECT_EQ(std::vector<float>(c, c + 4), (std::vector<float>{531, 7, 642, 7}));
+  (*blas)->gemmTransposed(true, 2, 1, 3, {a, 4}, {b, 2}, {c, 2});
+  EXPECT_EQ(std::vector<float>(c, c + 4),
+            (std::vector<float>{1062, 7, 1284, 7}));
 }
 
 TEST(BLAS, OpenBLAS) {

@@ -165,6 +165,28 @@ TEST(Report, BackwardHasItsOwnVerdict) {
   EXPECT_FALSE(speedup(both, 1, Pass::Backward));
 }
 
+TEST(Report, EachPassSaysHowLongItCompiled) {
+  Row forward = row({timed(1e-3)});
+  forward.outcomes[0].compileSeconds = 0.25;
+  Row both = row({withBackward(timed(1e-3), Backward::Passed, 2e-3)});
+  both.outcomes[0].compileSeconds = 0.5;
+  both.outcomes[0].backward->compileSeconds = 1.5;
+  EXPECT_EQ(reportText({"compiled"}, {forward}).find("bwd_compile"),
+            std::string::npos);
+  std::string text = reportText({"compiled"}, {forward, both});
+  EXPECT_NE(text.find("| compile (ms) | bwd_compile (ms) |"), std::string::npos)
+      << text;
+  EXPECT_NE(text.find("| 250          |                  |"), std::string::npos)
+      << text;
+  EXPECT_NE(text.find("| 500          | 1500             |"), std::string::npos)
+      << text;
+  text = reportCSV({"compiled"}, {forward, both});
+  EXPECT_NE(text.find(",compiled_compile (ms),bwd_compiled_compile (ms),"),
+            std::string::npos)
+      << text;
+  EXPECT_NE(text.find(",500.0,1500.0,"), std::string::npos) << text;
+}
+
 TEST(Report, BandwidthCountsWhatMustMove) {
   Row many = row({timed(1e-3)});
   // 2 heads of queries and outputs, 1 of keys and values; f32.

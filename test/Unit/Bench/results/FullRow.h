@@ -46,6 +46,7 @@ inline Row fullRow() {
   backward.timing.samples = backward.timing.withLaunch = {1e-3, 2e-3};
   backward.timing.rounds = {2};
   backward.timing.stop = Stop::TimeLimit;
+  backward.compileSeconds = 0.75;
   backward.reason = "too large for the reference";
   Outcome wrong;
   wrong.kind = Outcome::Wrong;

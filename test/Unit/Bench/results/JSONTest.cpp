@@ -31,6 +31,7 @@ TEST(JSON, RowsSurvive) {
   EXPECT_NE(line.find("\"measured_duty\":0.875"), std::string::npos);
   EXPECT_EQ(row.outcomes[0].backward->timing.duty, 0);
   EXPECT_EQ(row.outcomes[0].backward->check, Backward::Unchecked);
+  EXPECT_EQ(row.outcomes[0].backward->compileSeconds, 0.75);
   EXPECT_EQ(row.outcomes[0].backward->timing.withLaunch.size(), 2u);
   EXPECT_EQ(row.outcomes[1].kind, Outcome::Wrong);
   EXPECT_TRUE(std::isnan(*row.outcomes[1].maxError));

@@ -11,11 +11,13 @@ def Attn_ScheduleAttr : AttrDef<Attn_Dialect, "Schedule"> {
     Written by `attn-select-schedule` (or by hand), read by the lowerings, never
     changed by them.
 
-    - `q`: queries of one tile, the rows that one task or thread block owns.
-    - `kv`: keys of one tile, the columns visited in one step.
-    - `warps`: warps of a thread block (1 on the CPU). The rows of a query tile
-      are dealt to warps in runs of `q / warps`.
-    - `stages`: how many key tiles (and value tiles) shared memory holds; 1
+    - `q`, `kv`: queries and keys of one tile. A task or thread block owns the queries
+      of one tile, which are the rows of its scores, and visits tiles of keys, which are
+      the columns, one in each step.
+    - `keys`: the other way round: a task owns the keys of one tile, and visits queries.
+    - `warps`: warps of a thread block (1 on the CPU). The rows that a block owns are
+      dealt to warps in runs of as many.
+    - `stages`: how many tiles of each tensor that is visited shared memory holds; 1 or 2
       where all warps copy.
     - `aligned`: rows start at multiples of 16 bytes, so that asynchronous
       16-byte copies may be used.
@@ -43,7 +45,7 @@ def Attn_ScheduleAttr : AttrDef<Attn_Dialect, "Schedule"> {
     - C2: `warps` is 1 to 16, and the rows of one warp are a multiple of 16.
     - C3: `stages` is 1 to 8.
     - C4: `producers` is 0 or 4; with 4, `warps` is a multiple of 4, each of them
-      has 16 rows, and memory is `aligned`.
+      has 16 rows, and memory is `aligned`; without, `stages` is 1 or 2.
     - C5: `pingpong` needs producers and 8 warps.
     - C6: `persistent`, `drain`, `queries` and `blocks` other than 1 need producers;
       `queries` is 1 or 2, and 2 only where `persistent`; `blocks` is 1 or 2, and 2
@@ -65,17 +67,24 @@ def Attn_ScheduleAttr : AttrDef<Attn_Dialect, "Schedule"> {
     DefaultValuedParameter<"bool", "false">:$drain,
     DefaultValuedParameter<"int64_t", "1">:$blocks,
     DefaultValuedParameter<"bool", "false">:$eager,
-    DefaultValuedParameter<"int64_t", "8388608">:$cache);
+    DefaultValuedParameter<"int64_t", "8388608">:$cache,
+    DefaultValuedParameter<"bool", "false">:$keys);
   // A block for each task, output from registers.
   let builders = [AttrBuilder<(ins "int64_t":$q, "int64_t":$kv, "int64_t":$warps,
       "int64_t":$stages, "bool":$aligned, "int64_t":$producers, "bool":$pingpong), [{
     return $_get($_ctxt, q, kv, warps, stages, aligned, producers, pingpong,
                  /*persistent=*/false, /*queries=*/int64_t(1), /*drain=*/false,
                  /*blocks=*/int64_t(1), /*eager=*/false,
-                 /*cache=*/int64_t(8) << 20);
+                 /*cache=*/int64_t(8) << 20, /*keys=*/false);
   }]>];
   let assemblyFormat = "`<` struct(params) `>`";
   let genVerifyDecl = 1;
+  let extraClassDeclaration = [{
+    /// Positions of a tile that a task owns: rows of its scores.
+    int64_t getRows() const { return getKeys() ? getKv() : getQ(); }
+    /// Those of a tile that it visits: columns.
+    int64_t getColumns() const { return getKeys() ? getQ() : getKv(); }
+  }];
 }
 
 def Attn_VariantAttr : AttrDef<Attn_Dialect, "Variant"> {

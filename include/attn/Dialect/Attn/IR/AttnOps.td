@@ -326,6 +326,11 @@ def Attn_AttentionBackwardOp : Attn_Op<"attention_backward", [Pure,
     and for each capture that `wrt` numbers, the sum of what the adjoint program adds
     to it. Rows without keys and keys that nobody sees have gradients of zero.
 
+    A lowering makes two kernels: one of `schedule`, whose tasks own queries, for
+    grad_query, and one of `key_schedule`, whose tasks own keys, for the other two.
+    With a `value_schedule` there is a third, for grad_value: what two accumulators need
+    of registers may not be there.
+
     Example:
 
     ```mlir
@@ -342,6 +347,7 @@ def Attn_AttentionBackwardOp : Attn_Op<"attention_backward", [Pure,
     - C4: grad_query, grad_key and grad_value have the types of query, key and value.
     - C5: `wrt` numbers captures of floats, ascending; for each there is a result,
       an f32 or a tensor of f32 of the capture's shape.
+    - C6: `schedule` owns queries, the other two own keys.
   }];
   let arguments = (ins Attn_FloatTensor:$query, Attn_FloatTensor:$key,
                        Attn_FloatTensor:$value, Attn_FloatTensor:$out,
@@ -352,7 +358,9 @@ def Attn_AttentionBackwardOp : Attn_Op<"attention_backward", [Pure,
                        OptionalAttr<FlatSymbolRefAttr>:$mod,
                        OptionalAttr<F32Attr>:$scale,
                        DefaultValuedAttr<DenseI64ArrayAttr, "{}">:$wrt,
-                       OptionalAttr<Attn_ScheduleAttr>:$schedule);
+                       OptionalAttr<Attn_ScheduleAttr>:$schedule,
+                       OptionalAttr<Attn_ScheduleAttr>:$key_schedule,
+                       OptionalAttr<Attn_ScheduleAttr>:$value_schedule);
   let results = (outs Attn_FloatTensor:$grad_query, Attn_FloatTensor:$grad_key,
                       Attn_FloatTensor:$grad_value,
                       Variadic<AnyTypeOf<[F32, RankedTensorOf<[F32]>]>>:$grad_captures);
@@ -364,6 +372,7 @@ def Attn_AttentionBackwardOp : Attn_Op<"attention_backward", [Pure,
     attr-dict `:` functional-type(operands, results)
   }];
   let hasVerifier = 1;
+  let hasCanonicalizer = 1;
   let extraClassDeclaration = [{
     /// `scale`, or 1 / sqrt(head dimension).
     float getScaleValue();

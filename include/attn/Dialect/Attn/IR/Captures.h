@@ -38,10 +38,16 @@ MemRefType contiguousMemoryType(Type type);
 SmallVector<Value> unpackCaptures(OpBuilder &builder, Location loc,
                                   TypeRange types, ValueRange arguments);
 
-/// A LowerLoadFn for tables that are memory (captureArgumentType). An index
-/// that is an argument of the program is inside (the sizes are checked
-/// beforehand); one that is computed is clamped, so that no program reads other
-/// memory.
+/// The element of a table that `indices` (i32) name, which stand for the
+/// operands `program` of a load or an accumulation. An index that is an
+/// argument of the program is inside (the sizes are checked beforehand); one
+/// that is computed is clamped, so that no program touches other memory.
+SmallVector<Value> placesInTable(OpBuilder &builder, Location loc,
+                                 ValueRange program, ValueRange indices,
+                                 function_ref<Value(int64_t dimension)> sizeOf);
+
+/// A LowerLoadFn for tables that are memory (captureArgumentType), at
+/// placesInTable().
 Value loadFromMemory(OpBuilder &builder, LoadOp load, ValueRange indices,
                      Value table);
 

@@ -11,10 +11,20 @@
 
 #include "attn/Dialect/Tile/IR/TileDialect.h.inc"
 
+#define GET_ATTRDEF_CLASSES
+#include "attn/Dialect/Tile/IR/TileAttrs.h.inc"
+
 #define GET_TYPEDEF_CLASSES
 #include "attn/Dialect/Tile/IR/TileTypes.h.inc"
 
 #define GET_OP_CLASSES
 #include "attn/Dialect/Tile/IR/TileOps.h.inc"
+
+namespace mlir::tile {
+/// Whether a vector is dealt to threads like columns.
+inline bool isOfColumns(RankedTensorType vector) {
+  return isa_and_nonnull<ColumnsAttr>(vector.getEncoding());
+}
+} // namespace mlir::tile
 
 #endif // ATTN_DIALECT_TILE_IR_TILEDIALECT_H

@@ -14,6 +14,7 @@ def Tile_Dialect : Dialect {
     into shared memory that overlap with arithmetic.
   }];
   let useDefaultTypePrinterParser = 1;
+  let useDefaultAttributePrinterParser = 1;
   let hasOperationAttrVerify = 1;
   let dependentDialects = ["::mlir::LLVM::LLVMDialect"];
 }

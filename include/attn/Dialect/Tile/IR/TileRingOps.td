@@ -25,9 +25,9 @@ def Tile_RingOp : Tile_Op<"ring", [MemoryEffects<[MemAlloc, MemWrite]>]> {
     `%k = tile.ring offset 33792 barriers 16 readers 8 : !tile.ring<2 x tensor<128x128xbf16>>`
 
     Constraints:
-    - C1: `offset` is a multiple of 1024 (of 8 for numbers), `barriers` of 8, and both are
-      within 0 and the 256 KiB that no block's shared memory exceeds; both are known or
-      neither.
+    - C1: `offset` is a multiple of 1024 (of 16 for vectors, of 8 for numbers), `barriers`
+      of 8, and both are within 0 and the 256 KiB that no block's shared memory exceeds;
+      both are known or neither.
     - C2: `readers` is 1 to 32, the warps of a block.
   }];
   let arguments = (ins OptionalAttr<I64Attr>:$offset, OptionalAttr<I64Attr>:$barriers,
@@ -55,13 +55,35 @@ def Tile_FillOp : Tile_Op<"fill", [MemoryEffects<[MemRead, MemWrite]>]> {
     `tile.fill %k at %n from %map[%b, %h, %row] ahead : !tile.ring<2 x tensor<128x128xbf16>>`
 
     Constraints:
-    - C1: a ring of tiles, and 1 to 4 offsets: maps have at most 5 dimensions.
+    - C1: a ring of matrices, and 1 to 4 offsets: maps have at most 5 dimensions.
   }];
   let arguments = (ins Tile_Ring:$ring, I32:$position, LLVM_PointerInAddressSpace<0>:$map,
                        Variadic<Index>:$offsets, UnitAttr:$ahead);
   let assemblyFormat = [{
     $ring `at` $position `from` $map `[` $offsets `]` (`ahead` $ahead^)? attr-dict
     `:` type($ring)
+  }];
+  let hasVerifier = 1;
+}
+
+def Tile_FillVectorOp : Tile_Op<"fill_vector", [MemoryEffects<[MemRead, MemWrite]>]> {
+  let summary = "one thread starts the copy of the position'th vector into its ring";
+  let description = [{
+    As `tile.fill`, but from memory itself. All elements of the vector must lie inside
+    of it, and the first at a multiple of 16 bytes.
+
+    Example:
+    `tile.fill_vector %l at %n from %memory[%b, %row] : memref<?x?xf32> to !tile.ring<2 x tensor<64xf32>>`
+
+    Constraints:
+    - C1: a ring of vectors, and an offset for each dimension of the memory, which is
+      contiguous and of f32.
+  }];
+  let arguments = (ins Tile_Ring:$ring, I32:$position, Arg<AnyStridedMemRef, "", [MemRead]>:$source,
+                       Variadic<Index>:$offsets);
+  let assemblyFormat = [{
+    $ring `at` $position `from` $source `[` $offsets `]` attr-dict
+    `:` type($source) `to` type($ring)
   }];
   let hasVerifier = 1;
 }

@@ -16,7 +16,8 @@ def Tile_Ring : TypeDef<Tile_Dialect, "Ring"> {
     Constraints:
     - C1: 1 to 64 stages.
     - C2: a matrix of f16 or bf16 with 8 to 256 rows, a multiple of 8, and 1 to 256
-      columns; or 1 to 64 numbers, a word of 64 bits for each: `tensor<3xi64>`.
+      columns; a vector of f32, 8 to 256 elements, a multiple of 8; or 1 to 64 numbers,
+      a word of 64 bits for each: `tensor<3xi64>`.
   }];
   let parameters = (ins "int64_t":$stages, "::mlir::RankedTensorType":$tile);
   let assemblyFormat = "`<` $stages `x` $tile `>`";
@@ -24,8 +25,22 @@ def Tile_Ring : TypeDef<Tile_Dialect, "Ring"> {
   let extraClassDeclaration = [{
     /// Whether its elements are tiles; else they are numbers.
     bool hasTiles() const;
+    /// Whether its tiles are vectors.
+    bool hasVectors() const;
     /// What one stage takes of shared memory.
     int64_t getStageBytes() const;
+  }];
+}
+
+def Tile_ColumnsAttr : AttrDef<Tile_Dialect, "Columns"> {
+  let mnemonic = "columns";
+  let summary = "the encoding of a vector that is dealt to threads like columns";
+  let description = [{
+    Each thread holds the elements whose columns it holds of a matrix in registers.
+    Without an encoding a vector is dealt like rows. `tile-assign-layouts` says which
+    are.
+
+    Example: `tensor<64xf32, #tile.columns>`
   }];
 }
 

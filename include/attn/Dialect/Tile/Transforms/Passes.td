@@ -3,6 +3,30 @@
 
 include "mlir/Pass/PassBase.td"
 
+def TileAssignLayoutsPass : Pass<"tile-assign-layouts", "::mlir::gpu::GPUFuncOp"> {
+  let summary = "Say which vectors are dealt to threads like columns";
+  let description = [{
+    A vector that an elementwise operation on matrices reads at its columns, and what it
+    is made of, gets the encoding `#tile.columns`. A vector that is read at rows too is
+    refused.
+
+    Example (test/Dialect/Tile/assign-layouts.mlir):
+
+    ```mlir
+    %v = tile.load %memory[%i] : memref<?xf32> -> tensor<32xf32>
+    %t = linalg.generic {indexing_maps = [(i, j) -> (i, j), (i, j) -> (j), ...] ...}
+      ins(%s, %v : tensor<64x32xf32>, tensor<32xf32>) ...
+    ```
+
+    becomes
+
+    ```mlir
+    %v = tile.load %memory[%i] : memref<?xf32> -> tensor<32xf32, #tile.columns>
+    ```
+  }];
+  let dependentDialects = ["::mlir::tensor::TensorDialect"];
+}
+
 def TileHoistRowReadsPass : Pass<"tile-hoist-row-reads", "::mlir::func::FuncOp"> {
   let summary = "Read what a row needs once, before the loop over tiles";
   let description = [{
@@ -71,6 +95,34 @@ def TileLagMaximumPass : Pass<"tile-lag-maximum", "::mlir::func::FuncOp"> {
   }];
   let dependentDialects = ["::mlir::arith::ArithDialect",
     "::mlir::linalg::LinalgDialect", "::mlir::tensor::TensorDialect"];
+}
+
+def TileStartProductsPass : Pass<"tile-start-products", "::mlir::gpu::GPUFuncOp"> {
+  let summary = "Start the products of a step early, and await them late";
+  let description = [{
+    For loops whose steps have more than two products of tiles in rings. Those that need
+    nothing but tiles are started at the begin of the step, the others where they are.
+    Each is awaited before what uses it, before a tile that it reads is released or
+    written, and at the end of the step; so what stands between runs beside it.
+
+    Example (test/Dialect/Tile/start-products.mlir):
+
+    ```mlir
+    %s = linalg.contract ... ins(%k, %q) ...
+    %p = linalg.generic ... ins(%s) ...
+    %dp = linalg.contract ... ins(%v, %do) ...
+    ```
+
+    becomes
+
+    ```mlir
+    %s = linalg.contract ... ins(%k, %q) ... {tile.async}
+    %dp = linalg.contract ... ins(%v, %do) ... {tile.async}
+    %s1 = tile.await %s pending 1
+    %p = linalg.generic ... ins(%s1) ...
+    %dp1 = tile.await %dp pending 0
+    ```
+  }];
 }
 
 def TileStageLoadsPass : Pass<"tile-stage-loads", "::mlir::gpu::GPUFuncOp"> {

@@ -1,0 +1,199 @@
+// Gradients on NVIDIA GPUs: two or three kernels, one after the other, for
+// sm_90a or for every GPU, as for the forward pass (CUDAKernel.cpp).
+#include "CUDAImage.h"
+#include "CUDALaunch.h"
+#include "CaptureViews.h"
+#include "GradientImpl.h"
+#include "KernelModule.h"
+#include "ModImpl.h"
+#include "TilesImpl.h"
+
+#include "attn/Pipelines/GPU.h"
+#include "attn/Runtime/LoadedKernel.h"
+#include "attn/Support/Try.h"
+
+#include "mlir/Pass/PassManager.h"
+
+#include <map>
+#include <mutex>
+#include <numeric>
+#include <tuple>
+
+using namespace attn;
+
+namespace {
+
+/// Which family of kernels, for which memory.
+struct Choice {
+  bool sm90a = false, aligned = false, stridedCaptures = false;
+
+  const char *target() const { return sm90a ? "sm90a" : "sm80"; }
+  friend bool operator<(const Choice &a, const Choice &b) {
+    return std::tie(a.sm90a, a.aligned, a.stridedCaptures) <
+           std::tie(b.sm90a, b.aligned, b.stridedCaptures);
+  }
+};
+
+/// The kernels of a choice, in the order of their launches: that which owns
+/// queries, and those that own keys.
+struct Variant {
+  std::vector<cuda::LoadedKernel> kernels;
+  std::string schedule;
+  GradientTileFinders finders;
+
+  const KernelEntry &ofQueries() const { return kernels.front().entry(); }
+  const KernelEntry &ofKeys() const { return kernels.back().entry(); }
+};
+
+struct CUDAGradients : public GradientKernel::Impl {
+  explicit CUDAGradients(const Mod &mod) : mod(mod) {}
+
+  Result<void> run(const GradientArguments &arguments, const CaptureWorkspace &,
+                   Bindings &bindings) const override;
+  Result<std::shared_ptr<void>> allocate(int64_t bytes,
+                                         void *stream) const override;
+  Result<void> writeZeros(const TensorView &view, void *stream) const override {
+    cuda::ContextScope scope(context);
+    return enqueueZeros(view, stream);
+  }
+  Result<bool> isCapturing(void *stream) const override {
+    cuda::ContextScope scope(context);
+    return attn::isCapturing(stream);
+  }
+
+  Result<const Variant *> variantFor(const Choice &choice, void *stream) const;
+  bool isAligned(const GradientArguments &arguments) const;
+  Result<void> launch(const Variant &variant,
+                      const GradientArguments &arguments,
+                      const GradientTiles &tiles, Bindings &bindings) const;
+
+  Mod mod;
+  Choice best; ///< the family of kernels, and the memory that is expected
+  cuda::Context context = nullptr;
+  mutable std::mutex mutex;
+  mutable std::map<Choice, Variant> variants;
+};
+
+} // namespace
+
+static Result<Variant> compileVariant(const Mod &mod, const KernelSpec &given,
+                                      const Choice &choice) {
+  KernelSpec spec = given;
+  spec.aligned = choice.aligned, spec.stridedCaptures = choice.stridedCaptures;
+  std::unique_lock<std::mutex> lock(mod.impl().mutex);
+  ATTN_TRY_ASSIGN(KernelModule kernel,
+                  buildGradientModule(mod, spec, /*wrt=*/{}, choice.target()));
+  Result<void> lowered = mod.impl().collect("cannot be compiled", [&] {
+    mlir::PassManager pm(&mod.impl().context);
+    mlir::attn::GPUPipelineOptions options;
+    options.target = choice.target();
+    options.stridedCaptures = choice.stridedCaptures;
+    mlir::attn::buildGPUTilePipeline(pm, options);
+    return pm.run(*kernel.module);
+  });
+  ATTN_TRY(lowered);
+  ATTN_TRY_ASSIGN(std::vector<KernelImage> images,
+                  compileCUDAImages(mod, *kernel.module,
+                                    spec.exact || spec.type == ElementType::F32,
+                                    choice.target()));
+  lock.unlock();
+  Variant variant;
+  variant.schedule = kernel.schedule;
+  for (const KernelImage &image : images) {
+    ATTN_TRY_ASSIGN(std::vector<cuda::LoadedKernel> loaded,
+                    cuda::LoadedKernel::load(image));
+    variant.kernels.push_back(std::move(loaded.front()));
+  }
+  ATTN_TRY_ASSIGN(variant.finders, GradientTileFinders::compile(
+                                       mod, Target::CUDA, variant.ofQueries(),
+                                       variant.ofKeys()));
+  return variant;
+}
+
+Result<const Variant *> CUDAGradients::variantFor(const Choice &choice,
+                                                  void *stream) const {
+  std::lock_guard<std::mutex> lock(mutex);
+  auto found = variants.find(choice);
+  if (found != variants.end())
+    return &found->second;
+  ATTN_TRY_ASSIGN(bool capturing, isCapturing(stream));
+  if (capturing)
+    return Error{"expects memory of the alignment and strides that the kernel "
+                 "was compiled for in a stream capture"};
+  ATTN_TRY_ASSIGN(Variant compiled, compileVariant(mod, spec, choice));
+  return &(variants[choice] = std::move(compiled));
+}
+
+bool CUDAGradients::isAligned(const GradientArguments &a) const {
+  for (const TensorView &view : {a.query, a.key, a.value, a.out, a.gradOut,
+                                 a.gradQuery, a.gradKey, a.gradValue})
+    if (!attn::isAligned(view))
+      return false;
+  return spec.aligned;
+}
+
+Result<std::shared_ptr<void>> CUDAGradients::allocate(int64_t bytes,
+                                                      void *) const {
+  cuda::ContextScope scope(context);
+  ATTN_TRY_ASSIGN(cuda::Buffer buffer, cuda::Buffer::allocate(bytes));
+  auto owner = std::make_shared<cuda::Buffer>(std::move(buffer));
+  return std::shared_ptr<void>(owner, owner->data());
+}
+
+/// One kernel after the other: what the first writes the others read.
+Result<void> CUDAGradients::launch(const Variant &variant,
+                                   const GradientArguments &a,
+                                   const GradientTiles &tiles,
+                                   Bindings &bindings) const {
+  for (const cuda::LoadedKernel &kernel : variant.kernels) {
+    const KernelEntry &entry = kernel.entry();
+    bool ownsQueries = &kernel == &variant.kernels.front();
+    const TileLists &lists = ownsQueries ? tiles.ofQueries : tiles.ofKeys;
+    if (lists)
+      lists.impl().arguments.bind(bindings);
+    const TensorView &owned = ownsQueries ? a.query : a.key;
+    int64_t tile = ownsQueries ? entry.queryTile : entry.keyTile;
+    int64_t tasks =
+        owned.sizes[0] * owned.sizes[1] * ((owned.sizes[2] + tile - 1) / tile);
+    ATTN_TRY_ASSIGN(BoundParameters bound, kernel.bind(bindings));
+    ATTN_TRY(kernel.launch(tasks, bound, a.stream));
+  }
+  return {};
+}
+
+Result<void> CUDAGradients::run(const GradientArguments &a,
+                                const CaptureWorkspace &,
+                                Bindings &bindings) const {
+  cuda::ContextScope scope(context);
+  Choice choice = best;
+  choice.aligned = isAligned(a);
+  choice.stridedCaptures = spec.stridedCaptures || !haveUnitStrides(a.captures);
+  choice.sm90a = best.sm90a && choice.aligned;
+  ATTN_TRY_ASSIGN(const Variant *variant, variantFor(choice, a.stream));
+  ATTN_TRY_ASSIGN(GradientTiles tiles, tilesFor(*this, variant->finders, a));
+  return launch(*variant, a, tiles, bindings);
+}
+
+GradientImpl attn::createCUDAGradients(const Mod &mod,
+                                       const KernelSpec &given) {
+  ATTN_TRY_ASSIGN(cuda::Context context, contextOf(given));
+  cuda::ContextScope scope(context);
+  ATTN_TRY_ASSIGN(cuda::Device device, cuda::currentDevice());
+  auto impl = std::make_shared<CUDAGradients>(mod);
+  impl->context = cuda::currentContext();
+  impl->spec = withAlignment(given);
+  const KernelSpec &spec = impl->spec;
+  ATTN_TRY_ASSIGN(bool sm90a, runsSM90a(device));
+  impl->best = {sm90a && !spec.portable && spec.aligned &&
+                    spec.type != ElementType::F32,
+                spec.aligned, spec.stridedCaptures};
+  ATTN_TRY_ASSIGN(Variant compiled, compileVariant(mod, spec, impl->best));
+  const Variant &variant = impl->variants[impl->best] = std::move(compiled);
+  impl->schedule = variant.schedule;
+  // Those for every GPU may be needed as well: their tiles are powers of two.
+  impl->wholeQueries = 64;
+  for (const cuda::LoadedKernel &kernel : variant.kernels)
+    impl->wholeQueries = std::lcm(impl->wholeQueries, kernel.entry().queryTile);
+  impl->finders = variant.finders;
+  return std::shared_ptr<GradientKernel::Impl>(impl);
+}

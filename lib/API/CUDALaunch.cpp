@@ -1,0 +1,68 @@
+// See CUDALaunch.h.
+#include "CUDALaunch.h"
+
+#include "attn/Support/Try.h"
+
+using namespace attn;
+
+bool attn::isAligned(const TensorView &view) {
+  int64_t width = byteWidth(view.type);
+  if (reinterpret_cast<uintptr_t>(view.data) % 16)
+    return false;
+  for (int i = 0; i < 3; ++i)
+    if (view.sizes[i] > 1 && view.strides[i] * width % 16)
+      return false;
+  return view.sizes[3] * width % 16 == 0;
+}
+
+Result<bool> attn::runsSM90a(cuda::Device device) {
+  ATTN_TRY_ASSIGN(cuda::DeviceInfo info, cuda::deviceInfo(device));
+  return info.computeMajor == 9 && info.computeMinor == 0 &&
+         info.driverVersion >= 12070;
+}
+
+Result<bool> attn::isCapturing(void *stream) {
+  ATTN_TRY_ASSIGN(const cuda::Driver *driver, cuda::driver());
+  cuda::CaptureStatus status = 0;
+  ATTN_TRY(driver->check(
+      driver->streamIsCapturing(static_cast<cuda::Stream>(stream), &status),
+      "cuStreamIsCapturing"));
+  return status != 0;
+}
+
+KernelSpec attn::withAlignment(const KernelSpec &spec) {
+  KernelSpec result = spec;
+  int64_t width = byteWidth(spec.type);
+  result.aligned = spec.aligned && spec.headDim * width % 16 == 0 &&
+                   spec.valueDim * width % 16 == 0;
+  return result;
+}
+
+Result<cuda::Context> attn::contextOf(const KernelSpec &spec) {
+  if (spec.device)
+    return cuda::primaryContext(*spec.device);
+  return cuda::Context(nullptr);
+}
+
+Result<void> attn::enqueueZeros(const TensorView &view, void *stream) {
+  ATTN_TRY_ASSIGN(const cuda::Driver *driver, cuda::driver());
+  auto [batches, heads, length, channels] = view.sizes;
+  int64_t width = byteWidth(view.type), bytes = channels * width;
+  // Rows that do not lie one after the other are filled one by one.
+  int64_t pitch = view.strides[2] * width;
+  int64_t height = length == 1 || pitch >= bytes ? length : 1;
+  if (height == 1)
+    pitch = bytes;
+  for (int64_t b = 0; b < batches; ++b)
+    for (int64_t h = 0; h < heads; ++h)
+      for (int64_t i = 0; i < length; i += height) {
+        int64_t row =
+            b * view.strides[0] + h * view.strides[1] + i * view.strides[2];
+        auto to = reinterpret_cast<cuda::DevicePointer>(view.data);
+        ATTN_TRY(driver->check(
+            driver->memsetD2D8Async(to + row * width, pitch, 0, bytes, height,
+                                    static_cast<cuda::Stream>(stream)),
+            "cuMemsetD2D8Async"));
+      }
+  return {};
+}

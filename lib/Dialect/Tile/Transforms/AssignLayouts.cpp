@@ -1,0 +1,106 @@
+// tile-assign-layouts: see its description in Passes.td.
+#include "attn/Dialect/Tile/IR/TileDialect.h"
+#include "attn/Dialect/Tile/Transforms/Passes.h"
+
+#include "mlir/Dialect/GPU/IR/GPUDialect.h"
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+
+namespace mlir::tile {
+#define GEN_PASS_DEF_TILEASSIGNLAYOUTSPASS
+#include "attn/Dialect/Tile/Transforms/Passes.h.inc"
+} // namespace mlir::tile
+
+using namespace mlir;
+using namespace mlir::tile;
+
+static RankedTensorType vectorType(Value value) {
+  auto type = dyn_cast<RankedTensorType>(value.getType());
+  return type && type.getRank() == 1 ? type : RankedTensorType();
+}
+
+/// Whether an operation on matrices reads the vector `operand` at its columns.
+static bool isReadAtColumns(OpOperand &operand) {
+  auto op = dyn_cast<linalg::GenericOp>(operand.getOwner());
+  if (!op || op.getNumLoops() != 2 || !op.isDpsInput(&operand))
+    return false;
+  AffineMap map = op.getMatchingIndexingMap(&operand);
+  return map.getNumResults() == 1 &&
+         map.getResult(0) == getAffineDimExpr(1, op.getContext());
+}
+
+static void encode(Value vector) {
+  RankedTensorType type = vectorType(vector);
+  vector.setType(RankedTensorType::get(type.getShape(), type.getElementType(),
+                                       ColumnsAttr::get(type.getContext())));
+}
+
+/// Gives `vector`, which is read at columns, and what it is made of their
+/// encoding.
+static LogicalResult dealLikeColumns(Value vector) {
+  if (isOfColumns(vectorType(vector)))
+    return success();
+  Operation *definition = vector.getDefiningOp();
+  if (isa_and_nonnull<LoadOp>(definition)) {
+    encode(vector);
+    return success();
+  }
+  auto op = dyn_cast_or_null<linalg::GenericOp>(definition);
+  auto init = op && op.getNumResults() == 1
+                  ? op.getDpsInits()[0].getDefiningOp<tensor::EmptyOp>()
+                  : tensor::EmptyOp();
+  if (!init)
+    return emitError(vector.getLoc())
+           << "expects a vector of columns to be loaded, or made of such";
+  encode(vector);
+  OpBuilder b(op);
+  op.getDpsInitsMutable()[0].set(tensor::EmptyOp::create(
+      b, init.getLoc(), vector.getType(), ValueRange()));
+  if (init->use_empty())
+    init.erase();
+  for (Value input : op.getInputs())
+    if (vectorType(input) && failed(dealLikeColumns(input)))
+      return failure();
+  return success();
+}
+
+/// Whether who uses `operand`, a vector of columns, takes it so.
+static bool fits(OpOperand &operand) {
+  auto op = dyn_cast<linalg::GenericOp>(operand.getOwner());
+  return isReadAtColumns(operand) ||
+         (op && op.getNumLoops() == 1 && op.getNumResults() == 1 &&
+          isOfColumns(vectorType(op.getResult(0))));
+}
+
+namespace {
+struct TileAssignLayouts
+    : tile::impl::TileAssignLayoutsPassBase<TileAssignLayouts> {
+  using TileAssignLayoutsPassBase::TileAssignLayoutsPassBase;
+
+  void runOnOperation() override {
+    SmallVector<Value> read;
+    getOperation().walk([&](linalg::GenericOp op) {
+      for (OpOperand *input : op.getDpsInputOperands())
+        if (isReadAtColumns(*input))
+          read.push_back(input->get());
+    });
+    for (Value vector : read)
+      if (failed(dealLikeColumns(vector)))
+        return signalPassFailure();
+    WalkResult result = getOperation().walk([&](Operation *op) {
+      for (OpOperand &operand : op->getOpOperands()) {
+        RankedTensorType type = vectorType(operand.get());
+        if (type && isOfColumns(type) &&
+            !operand.get().getDefiningOp<tensor::EmptyOp>() && !fits(operand)) {
+          op->emitOpError() << "expects a vector of rows, got one that is read "
+                               "at columns too";
+          return WalkResult::interrupt();
+        }
+      }
+      return WalkResult::advance();
+    });
+    if (result.wasInterrupted())
+      signalPassFailure();
+  }
+};
+} // namespace

@@ -1,0 +1,150 @@
+// tile-start-products: see its description in Passes.td.
+#include "attn/Dialect/Tile/IR/Marks.h"
+#include "attn/Dialect/Tile/IR/TileDialect.h"
+#include "attn/Dialect/Tile/Transforms/Passes.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/GPU/IR/GPUDialect.h"
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/IR/ImplicitLocOpBuilder.h"
+#include "llvm/ADT/SetVector.h"
+
+namespace mlir::tile {
+#define GEN_PASS_DEF_TILESTARTPRODUCTSPASS
+#include "attn/Dialect/Tile/Transforms/Passes.h.inc"
+} // namespace mlir::tile
+
+using namespace mlir;
+using namespace mlir::tile;
+
+namespace {
+
+class StepProducts {
+public:
+  explicit StepProducts(scf::ForOp loop) : body(*loop.getBody()) {}
+
+  void run() {
+    startReady();
+    awaitLate();
+  }
+
+private:
+  //===--- starting
+  //---------------------------------------------------------===//
+  /// Moves to the begin of the step the products that need nothing but tiles in
+  /// rings.
+  void startReady() {
+    Operation *last = nullptr; // of what has been moved
+    for (auto product :
+         llvm::make_early_inc_range(body.getOps<linalg::ContractOp>())) {
+      llvm::SetVector<Operation *> needed;
+      if (!collect(product, needed))
+        continue;
+      needed.insert(product);
+      for (Operation *op : needed) {
+        if (!last)
+          op->moveBefore(&body, body.begin());
+        else if (last->isBeforeInBlock(op))
+          op->moveAfter(last);
+        else
+          continue; // moved before
+        last = op;
+      }
+    }
+  }
+
+  /// What the operands of `op` come from in this step, in order; false if that
+  /// is more than reads and numbers.
+  bool collect(Operation *op, llvm::SetVector<Operation *> &needed) {
+    for (Value operand : op->getOperands()) {
+      Operation *definition = operand.getDefiningOp();
+      if (!definition || definition->getBlock() != &body ||
+          needed.contains(definition))
+        continue;
+      bool isNumber = isPure(definition) && definition->getNumRegions() == 0 &&
+                      !isa<linalg::LinalgOp>(definition);
+      if (!(isNumber || isa<ReadOp>(definition)) ||
+          !collect(definition, needed))
+        return false;
+      needed.insert(definition);
+    }
+    return true;
+  }
+
+  //===--- awaiting
+  //---------------------------------------------------------===//
+  /// Marks all products as started, and awaits each where it has to be there.
+  void awaitLate() {
+    for (Operation &op : llvm::make_early_inc_range(body)) {
+      awaitFor(op);
+      auto product = dyn_cast<linalg::ContractOp>(op);
+      if (!product)
+        continue;
+      product->setAttr(asyncMark, UnitAttr::get(product.getContext()));
+      started.push_back(product);
+    }
+  }
+
+  /// Before `op`, awaits what it needs, and with it all that was started
+  /// before: products end in their order.
+  void awaitFor(Operation &op) {
+    size_t count = 0;
+    for (auto [i, product] : llvm::enumerate(started))
+      if (needs(op, product))
+        count = i + 1;
+    ImplicitLocOpBuilder b(op.getLoc(), &op);
+    int64_t pending = static_cast<int64_t>(started.size() - count);
+    for (linalg::ContractOp product :
+         ArrayRef<linalg::ContractOp>(started).take_front(count)) {
+      Value result = product->getResult(0);
+      auto await = AwaitOp::create(b, result.getType(), result, pending,
+                                   /*after=*/Value());
+      result.replaceAllUsesExcept(await.getResult(), await);
+    }
+    started.erase(started.begin(), started.begin() + count);
+  }
+
+  /// Whether `op`, itself or in a region, uses the result of the product,
+  /// releases a tile that it reads, or writes to one.
+  static bool needs(Operation &op, linalg::ContractOp product) {
+    auto readsFrom = [&](Value tile, Value ring) {
+      auto read = tile.getDefiningOp<ReadOp>();
+      return read && read.getRing() == ring;
+    };
+    return op
+        .walk([&](Operation *inner) {
+          bool needed =
+              llvm::is_contained(inner->getOperands(), product->getResult(0));
+          for (Value tile : product.getDpsInputs()) {
+            if (auto release = dyn_cast<ReleaseOp>(inner))
+              needed |= readsFrom(tile, release.getRing());
+            if (auto clear = dyn_cast<ClearNonfiniteOp>(inner))
+              needed |= clear.getTile() == tile;
+          }
+          return needed ? WalkResult::interrupt() : WalkResult::advance();
+        })
+        .wasInterrupted();
+  }
+
+  Block &body;
+  SmallVector<linalg::ContractOp> started; ///< and not yet awaited
+};
+
+struct TileStartProducts
+    : tile::impl::TileStartProductsPassBase<TileStartProducts> {
+  using TileStartProductsPassBase::TileStartProductsPassBase;
+
+  void runOnOperation() override {
+    getOperation().walk([&](scf::ForOp loop) {
+      auto products = loop.getOps<linalg::ContractOp>();
+      if (llvm::range_size(products) > 2 &&
+          llvm::all_of(products, [](linalg::ContractOp product) {
+            return product.getDpsInputs()[1].getDefiningOp<ReadOp>();
+          }))
+        StepProducts(loop).run();
+    });
+  }
+};
+
+} // namespace

@@ -1,0 +1,71 @@
+// RUN: attn-opt %s --pass-pipeline="builtin.module(gpu.module(gpu.func(tile-assign-layouts)))" \
+// RUN:   --verify-roundtrip | FileCheck %s
+
+#ij = affine_map<(i, j) -> (i, j)>
+#row = affine_map<(i, j) -> (i)>
+#column = affine_map<(i, j) -> (j)>
+#i = affine_map<(i) -> (i)>
+!s = tensor<64x32xf32>
+
+gpu.module @kernels {
+  // The example of the pass: a vector that is read at the columns of a matrix.
+  // CHECK-LABEL: gpu.func @loaded(
+  // CHECK: %[[V:.*]] = tile.load {{.*}} : memref<?xf32> -> tensor<32xf32, #tile.columns>
+  // CHECK: linalg.generic {{.*}} ins(%{{.*}}, %[[V]] : tensor<64x32xf32>, tensor<32xf32, #tile.columns>) outs(%{{.*}} : tensor<64x32xf32>)
+  gpu.func @loaded(%memory: memref<?xf32>, %i: index, %s: !s, %empty: !s) {
+    %v = tile.load %memory[%i] : memref<?xf32> -> tensor<32xf32>
+    %t = linalg.generic {indexing_maps = [#ij, #column, #ij], iterator_types = ["parallel", "parallel"]}
+        ins(%s, %v : !s, tensor<32xf32>) outs(%empty : !s) {
+    ^bb0(%x: f32, %y: f32, %unused: f32):
+      %z = arith.subf %x, %y : f32
+      linalg.yield %z : f32
+    } -> !s
+    gpu.return
+  }
+
+  // What it is made of is dealt alike, and so is the memory that it is made in; a number and the vector of rows have
+  // no part in that.
+  // CHECK-LABEL: gpu.func @made(
+  // CHECK: %[[ROWS:.*]] = tile.load {{.*}} : memref<?xf32> -> tensor<64xf32>
+  // CHECK: %[[V:.*]] = tile.load {{.*}} : memref<?xf32> -> tensor<32xf32, #tile.columns>
+  // CHECK: %[[W:.*]] = tile.load {{.*}} : memref<?xf32> -> tensor<32xf32, #tile.columns>
+  // CHECK: %[[EMPTY:.*]] = tensor.empty() : tensor<32xf32, #tile.columns>
+  // CHECK: %[[SUM:.*]] = linalg.generic {{.*}} ins(%[[V]], %[[W]], %{{.*}} : tensor<32xf32, #tile.columns>, tensor<32xf32, #tile.columns>, f32) outs(%[[EMPTY]] : tensor<32xf32, #tile.columns>)
+  // CHECK: -> tensor<32xf32, #tile.columns>
+  // CHECK: linalg.generic {{.*}} ins(%{{.*}}, %[[ROWS]], %[[SUM]] : tensor<64x32xf32>, tensor<64xf32>, tensor<32xf32, #tile.columns>)
+  gpu.func @made(%memory: memref<?xf32>, %i: index, %n: f32, %s: !s, %empty: !s) {
+    %rows = tile.load %memory[%i] : memref<?xf32> -> tensor<64xf32>
+    %v = tile.load %memory[%i] : memref<?xf32> -> tensor<32xf32>
+    %w = tile.load %memory[%i] : memref<?xf32> -> tensor<32xf32>
+    %e = tensor.empty() : tensor<32xf32>
+    %sum = linalg.generic {indexing_maps = [#i, #i, affine_map<(i) -> ()>, #i], iterator_types = ["parallel"]}
+        ins(%v, %w, %n : tensor<32xf32>, tensor<32xf32>, f32) outs(%e : tensor<32xf32>) {
+    ^bb0(%x: f32, %y: f32, %m: f32, %unused: f32):
+      %a = arith.addf %x, %y : f32
+      %z = arith.mulf %a, %m : f32
+      linalg.yield %z : f32
+    } -> tensor<32xf32>
+    %t = linalg.generic {indexing_maps = [#ij, #row, #column, #ij], iterator_types = ["parallel", "parallel"]}
+        ins(%s, %rows, %sum : !s, tensor<64xf32>, tensor<32xf32>) outs(%empty : !s) {
+    ^bb0(%x: f32, %y: f32, %c: f32, %unused: f32):
+      %d = arith.subf %x, %y : f32
+      %z = arith.subf %d, %c : f32
+      linalg.yield %z : f32
+    } -> !s
+    gpu.return
+  }
+
+  // Rows are how vectors are dealt without an encoding.
+  // CHECK-LABEL: gpu.func @rows(
+  // CHECK-NOT: #tile.columns
+  gpu.func @rows(%memory: memref<?xf32>, %i: index, %s: !s, %empty: !s) {
+    %v = tile.load %memory[%i] : memref<?xf32> -> tensor<64xf32>
+    %t = linalg.generic {indexing_maps = [#ij, #row, #ij], iterator_types = ["parallel", "parallel"]}
+        ins(%s, %v : !s, tensor<64xf32>) outs(%empty : !s) {
+    ^bb0(%x: f32, %y: f32, %unused: f32):
+      %z = arith.subf %x, %y : f32
+      linalg.yield %z : f32
+    } -> !s
+    gpu.return
+  }
+}

@@ -1,0 +1,77 @@
+// RUN: attn-opt %s --pass-pipeline="builtin.module(gpu.module(gpu.func(tile-start-products)))" \
+// RUN:   --split-input-file --verify-roundtrip | FileCheck %s
+
+#s = #attn.schedule<q = 64, kv = 128, warps = 8, stages = 2, producers = 4, keys = true>
+#ik = affine_map<(i, j, k) -> (i, k)>
+#jk = affine_map<(i, j, k) -> (j, k)>
+#kj = affine_map<(i, j, k) -> (k, j)>
+#ij = affine_map<(i, j, k) -> (i, j)>
+#id = affine_map<(i, j) -> (i, j)>
+!rk = !tile.ring<1 x tensor<128x64xbf16>>
+!rq = !tile.ring<2 x tensor<64x64xbf16>>
+!k = tensor<128x64xbf16>
+!q = tensor<64x64xbf16>
+!f = tensor<128x64xf32>
+
+// What needs tiles alone is started first, whatever stands between. A result is awaited before it is used, before a
+// tile that its product reads is released or written, and before the step ends: with it all that was started before.
+// CHECK-LABEL: gpu.func @step
+// CHECK: scf.for
+// CHECK-NEXT: tile.read %[[Q:.*]] at
+// CHECK-NEXT: %[[S:.*]] = linalg.contract {{.*}} {tile.async}
+// CHECK-NEXT: tile.read %[[DO:.*]] at
+// CHECK-NEXT: %[[DP:.*]] = linalg.contract {{.*}} {tile.async}
+// CHECK-NEXT: %[[S1:.*]] = tile.await %[[S]] pending 1
+// CHECK-NEXT: %[[P:.*]] = linalg.generic {{.*}} ins(%[[S1]]
+// CHECK: %[[DP1:.*]] = tile.await %[[DP]] pending 0
+// CHECK-NEXT: scf.if
+// CHECK-NEXT:   tile.clear_nonfinite
+// CHECK-NEXT: }
+// CHECK-NEXT: %[[DV:.*]] = linalg.contract {{.*}} {tile.async} ins(%[[P]],
+// CHECK-NEXT: %[[DS:.*]] = linalg.generic {{.*}} ins(%[[DP1]]
+// CHECK: %[[DK:.*]] = linalg.contract {{.*}} {tile.async} ins(%[[DS]],
+// CHECK-NEXT: %[[DV1:.*]] = tile.await %[[DV]] pending 1
+// CHECK-NEXT: tile.release %[[DO]]
+// CHECK-NEXT: %[[DK1:.*]] = tile.await %[[DK]] pending 0
+// CHECK-NEXT: tile.release %[[Q]]
+// CHECK-NEXT: scf.yield %[[DK1]], %[[DV1]]
+gpu.module @kernels {
+  gpu.func @step(%n: i32, %dirty: i1, %e: tensor<128x64xbf16>) kernel attributes {attn.schedule = #s} {
+    %c0 = arith.constant 0 : i32
+    %c1 = arith.constant 1 : i32
+    %zero = arith.constant dense<0.0> : !f
+    %kr = tile.ring readers 8 : !rk
+    %vr = tile.ring readers 8 : !rk
+    %qr = tile.ring readers 8 : !rq
+    %or = tile.ring readers 8 : !rq
+    %k = tile.read %kr at %c0 : !rk -> !k
+    %v = tile.read %vr at %c0 : !rk -> !k
+    %r:2 = scf.for %j = %c0 to %n step %c1 iter_args(%dk = %zero, %dv = %zero) -> (!f, !f) : i32 {
+      %q = tile.read %qr at %j : !rq -> !q
+      %s = linalg.contract indexing_maps = [#ik, #jk, #ij] ins(%k, %q : !k, !q) outs(%zero : !f) -> !f
+      %p = linalg.generic {indexing_maps = [#id, #id], iterator_types = ["parallel", "parallel"]}
+          ins(%s : !f) outs(%e : !k) {
+      ^bb0(%x: f32, %y: bf16):
+        %t = arith.truncf %x : f32 to bf16
+        linalg.yield %t : bf16
+      } -> !k
+      %do = tile.read %or at %j : !rq -> !q
+      %dp = linalg.contract indexing_maps = [#ik, #jk, #ij] ins(%v, %do : !k, !q) outs(%zero : !f) -> !f
+      scf.if %dirty {
+        tile.clear_nonfinite %do : !q
+      }
+      %dv1 = linalg.contract indexing_maps = [#ik, #kj, #ij] ins(%p, %do : !k, !q) outs(%dv : !f) -> !f
+      %ds = linalg.generic {indexing_maps = [#id, #id], iterator_types = ["parallel", "parallel"]}
+          ins(%dp : !f) outs(%e : !k) {
+      ^bb0(%x: f32, %y: bf16):
+        %t = arith.truncf %x : f32 to bf16
+        linalg.yield %t : bf16
+      } -> !k
+      %dk1 = linalg.contract indexing_maps = [#ik, #kj, #ij] ins(%ds, %q : !k, !q) outs(%dk : !f) -> !f
+      tile.release %or at %j : !rq
+      tile.release %qr at %j : !rq
+      scf.yield %dk1, %dv1 : !f, !f
+    }
+    gpu.return
+  }
+}
