@@ -10,6 +10,7 @@
 #include "attn/Support/Try.h"
 
 #include <cstdlib>
+#include <numeric>
 
 using namespace attn;
 
@@ -22,11 +23,10 @@ struct SumCode {
 
 struct Code {
   std::shared_ptr<const Jit> jit; ///< that owns the kernels
-  TaskFunction ofQueries, ofKeys;
+  TaskFunction ofQueries;
+  std::vector<TaskFunction> ofKeys;
   std::vector<SumCode> ofSums;
-  std::vector<CaptureSumPlan> sums;
-  std::string schedule;
-  int64_t queryTile, keyTile;
+  KernelModule module; ///< without its IR
 };
 
 struct CPUGradients : public GradientKernel::Impl {
@@ -59,8 +59,9 @@ static Result<Code> compileCode(const Mod &mod, const KernelSpec &spec,
   ATTN_TRY_ASSIGN(KernelModule kernel,
                   buildGradientModule(mod, spec, wrt, "cpu"));
   ATTN_TRY(lowerForHost(mod, *kernel.module, stridedCaptures));
-  std::vector<std::string> functions{KernelModule::gradQueryFunction,
-                                     KernelModule::gradKeyFunction};
+  std::vector<std::string> functions{KernelModule::gradQueryFunction};
+  for (const KernelModule::OfKeys &ofKeys : kernel.ofKeys)
+    functions.push_back(ofKeys.function);
   for (size_t i = 0; i < kernel.sums.size(); ++i) {
     if (kernel.sums[i].of == CaptureSumPlan::Of::Pairs)
       functions.push_back(KernelModule::gradPairsFunction(i));
@@ -78,17 +79,21 @@ static Result<Code> compileCode(const Mod &mod, const KernelSpec &spec,
     return TaskFunction{signatureIn(*kernel.module, functions[i]),
                         jit->function(2 * i), jit->function(2 * i + 1)};
   };
-  TaskFunction ofQueries = entry(), ofKeys = entry();
-  std::vector<SumCode> ofSums;
+  Code code;
+  code.jit = jit;
+  code.ofQueries = entry();
+  for (size_t i = 0; i < kernel.ofKeys.size(); ++i)
+    code.ofKeys.push_back(entry());
   for (const CaptureSumPlan &plan : kernel.sums) {
-    SumCode code;
+    SumCode sum;
     if (plan.of == CaptureSumPlan::Of::Pairs)
-      code.pairs = entry();
-    code.sum = entry();
-    ofSums.push_back(code);
+      sum.pairs = entry();
+    sum.sum = entry();
+    code.ofSums.push_back(sum);
   }
-  return Code{jit,         ofQueries,       ofKeys,           ofSums,
-              kernel.sums, kernel.schedule, kernel.queryTile, kernel.keyTile};
+  code.module = std::move(kernel);
+  code.module.module = {};
+  return code;
 }
 
 Result<const Code *> CPUGradients::codeFor(bool stridedCaptures) const {
@@ -112,7 +117,8 @@ Result<void> CPUGradients::run(const GradientArguments &a,
   ATTN_TRY(runTasks(code->ofQueries, bindings));
   if (tiles.ofKeys)
     tiles.ofKeys.impl().arguments.bind(bindings);
-  ATTN_TRY(runTasks(code->ofKeys, bindings));
+  for (const TaskFunction &ofKeys : code->ofKeys)
+    ATTN_TRY(runTasks(ofKeys, bindings));
   if (tiles.ofQueries)
     tiles.ofQueries.impl().arguments.bind(bindings);
   for (size_t i = 0; i < code->ofSums.size(); ++i) {
@@ -136,14 +142,18 @@ GradientImpl attn::createCPUGradients(const Mod &mod, const KernelSpec &spec,
   std::unique_lock<std::mutex> lock(mod.impl().mutex);
   ATTN_TRY_ASSIGN(Code code, compileCode(mod, spec, wrt, spec.stridedCaptures));
   lock.unlock();
-  impl->schedule = code.schedule;
-  impl->sums = code.sums;
-  impl->wholeQueries = impl->queryTile = code.queryTile;
+  impl->schedule = code.module.schedule;
+  impl->sums = code.module.sums;
+  impl->wholeQueries = impl->queryTile = code.module.queryTile;
+  for (const KernelModule::OfKeys &ofKeys : code.module.ofKeys)
+    impl->wholeQueries = std::lcm(impl->wholeQueries, ofKeys.queryTile);
   KernelEntry queries, keys;
   queries.signature = code.ofQueries.signature;
-  keys.signature = code.ofKeys.signature;
-  for (KernelEntry *entry : {&queries, &keys})
-    entry->queryTile = code.queryTile, entry->keyTile = code.keyTile;
+  queries.queryTile = code.module.queryTile;
+  queries.keyTile = code.module.keyTile;
+  keys.signature = code.ofKeys.back().signature;
+  keys.queryTile = code.module.ofKeys.back().queryTile;
+  keys.keyTile = code.module.ofKeys.back().keyTile;
   ATTN_TRY_ASSIGN(impl->finders, GradientTileFinders::compile(mod, Target::CPU,
                                                               queries, keys));
   impl->codes[spec.stridedCaptures] = std::move(code);

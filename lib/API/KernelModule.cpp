@@ -370,9 +370,14 @@ Result<KernelModule> attn::buildGradientModule(const Mod &mod,
   ATTN_TRY(selectSchedule(mod, spec, target, *result.module));
   result.module->walk([&](AttentionBackwardOp found) { op = found; });
   llvm::raw_string_ostream text(result.schedule);
-  text << "[" << *op.getSchedule() << ", " << *op.getKeySchedule();
+  text << "[" << *op.getSchedule();
+  auto addOfKeys = [&](const char *function, ScheduleAttr schedule) {
+    text << ", " << schedule;
+    result.ofKeys.push_back({function, schedule.getQ(), schedule.getKv()});
+  };
+  addOfKeys(KernelModule::gradKeyFunction, *op.getKeySchedule());
   if (std::optional<ScheduleAttr> ofValues = op.getValueSchedule())
-    text << ", " << *ofValues;
+    addOfKeys(KernelModule::gradValueFunction, *ofValues);
   text << "]";
   result.queryTile = op.getSchedule()->getQ();
   result.keyTile = op.getSchedule()->getKv();

@@ -27,6 +27,12 @@ struct KernelModule {
     std::string schedule; ///< as text
   };
 
+  /// One of those that own keys, of a module of gradients.
+  struct OfKeys {
+    const char *function;
+    int64_t queryTile, keyTile;
+  };
+
   static constexpr const char *function = "attention";
   /// What becomes of it with gradients (attn-to-flash).
   static constexpr const char *gradQueryFunction = "attention_grad_query";
@@ -40,7 +46,9 @@ struct KernelModule {
   std::string schedule;      ///< of this module, as text
   std::vector<Planned> plan; ///< of all launches; the last guard always holds
   int64_t queryTile = 0, keyTile = 0;
-  std::vector<CaptureSumPlan> sums; ///< of a module of gradients
+  // Of a module of gradients.
+  std::vector<OfKeys> ofKeys; ///< in the order of their launches
+  std::vector<CaptureSumPlan> sums;
 };
 
 /// Builds the module, inlines mods, and selects a schedule for `target` of

@@ -37,6 +37,7 @@ struct CaptureCase {
   std::optional<int32_t> queryOffset = std::nullopt;
   bool isStrided = false; ///< captures have an innermost stride of 2
   double limit = 2e-5;    ///< of the error of f32, relative to the norm
+  std::string schedule = "";
 };
 
 std::vector<double> normal(size_t count, unsigned seed) {
@@ -244,6 +245,7 @@ public:
                                     captures->views(), out.view(), lse.data());
     ASSERT_TRUE(ran) << ran.error();
     spec.lse = c.gradLse;
+    spec.schedule = c.schedule;
     Result<GradientKernel> compiled =
         GradientKernel::compile(*mod, spec, c.wrt);
     ASSERT_TRUE(compiled) << compiled.error();
@@ -641,6 +643,12 @@ std::vector<CaptureCase> indexCases() {
                      return t[0][kv] * t[2][q * K + kv] + s * t[3][0];
                    }});
   cases.back().mask = [](int, int, int, int) { return true; };
+  // By three kernels of different tiles.
+  cases.push_back(cases.back());
+  cases.back().name = "listed_in_three";
+  cases.back().schedule =
+      "[#attn.schedule<q = 64, kv = 32>, #attn.schedule<q = 48, kv = 64, keys "
+      "= true>, #attn.schedule<q = 48, kv = 64, keys = true>]";
   return cases;
 }
 
@@ -658,7 +666,7 @@ class GradientsOfCaptures : public testing::TestWithParam<CaptureCase> {};
 
 TEST_P(GradientsOfCaptures, AreThoseOfTheDefinition) {
   CaptureCase c = GetParam();
-  if (c.name == "listed") {
+  if (c.name.rfind("listed", 0) == 0) {
     // The ids that the case's captures will have.
     std::vector<double> ids = normal(150, 41);
     c.mask = [ids](int, int, int q, int kv) {
