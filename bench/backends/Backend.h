@@ -27,6 +27,8 @@ public:
   /// Gets ready for the gradients of the prepared problem, the forward pass
   /// included. `gradients` outlives the runs. nullopt: ready.
   virtual std::optional<Refusal> prepareBackward(const Gradients &gradients);
+  /// Whether the backward pass writes Gradients::captures.
+  virtual bool hasCaptureGradients() const { return false; }
   /// Enqueues one run of a pass that is prepared: it writes all of the output,
   /// or of the gradients.
   virtual Result<void> run(Pass) = 0;

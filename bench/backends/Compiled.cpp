@@ -60,6 +60,10 @@ public:
                  : std::optional(Refusal{Refusal::Failed, ready.error()});
   }
 
+  bool hasCaptureGradients() const override {
+    return device.target() == Target::CPU;
+  }
+
   Result<void> run(Pass pass) override {
     if (pass == Pass::Backward)
       return gradientKernel->run(gradients);
@@ -115,8 +119,11 @@ private:
     }
     auto backward = gradientKernels.find(key);
     if (backward == gradientKernels.end()) {
+      std::vector<std::string> wrt;
+      for (const CaptureGradient &capture : wanted.captures)
+        wrt.push_back(capture.name);
       ATTN_TRY_ASSIGN(GradientKernel made,
-                      GradientKernel::compile(*problem->mod, ofGradients));
+                      GradientKernel::compile(*problem->mod, ofGradients, wrt));
       backward = gradientKernels.emplace(key, std::move(made)).first;
     }
     gradientKernel = &backward->second;
@@ -125,7 +132,8 @@ private:
     ATTN_TRY_ASSIGN(out, Buffer::create(device, rows * s.valueDim *
                                                     byteWidth(problem->type)));
     ATTN_TRY_ASSIGN(workspace,
-                    Buffer::create(device, gradientKernel->workspaceBytes(s)));
+                    Buffer::create(device, gradientKernel->workspaceBytes(
+                                               s, problem->captures)));
     gradients = {};
     gradients.query = problem->query, gradients.key = problem->key;
     gradients.value = problem->value, gradients.out = problem->out;
@@ -136,6 +144,8 @@ private:
     gradients.captures = problem->captures;
     gradients.gradOut = wanted.out, gradients.gradQuery = wanted.query;
     gradients.gradKey = wanted.key, gradients.gradValue = wanted.value;
+    for (const CaptureGradient &capture : wanted.captures)
+      gradients.gradCaptures.push_back(capture.data);
     gradients.workspace = workspace.data();
     gradients.stream = device.stream();
     ATTN_TRY(makeGradientTiles());

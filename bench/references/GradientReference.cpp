@@ -1,6 +1,7 @@
 // With P the probabilities and t = score_mod(s), s = scale Q K^T:
 //   dV = P^T dO,  dP = dO V^T,  dT = P (dP - rowsum(P dP)),
-//   dS = dT t'(s),  dQ = scale dS K,  dK = scale dS^T Q.
+//   dS = dT t'(s),  dQ = scale dS K,  dK = scale dS^T Q,
+// and a captured value's is the sum of dT times the derivative of t by it.
 #include "references/GradientReference.h"
 
 #include "numerics/BLAS.h"
@@ -64,6 +65,7 @@ struct HeadGradients {
   const SoftmaxKernel &softmax;
   const ScoreGradient &derivative;
   std::vector<CaptureView> captures;
+  std::vector<CaptureAdditions> &additions;
 
   /// dS from the scores (not yet scaled), with P left in `probabilities`.
   Result<Matrix> scoreGradient(const Matrix &scores, Matrix &probabilities,
@@ -80,7 +82,7 @@ struct HeadGradients {
       ofResultOfScore(&gradient[i * n], &probabilities[i * n]);
     });
     ATTN_TRY(derivative.run(scores.data(), gradient.data(), row, 1, s.heads, m,
-                            n, problem.scale, captures));
+                            n, problem.scale, captures, &additions));
     forEachRow([&](int64_t i) {
       for (int64_t j = i * n; j < (i + 1) * n; ++j)
         // What the mask drops has any derivative.
@@ -151,9 +153,24 @@ static void raise(double &largest, const std::vector<double> &values) {
     largest = std::max(largest, std::fabs(value));
 }
 
+/// The largest error that rounding may make of what a capture's elements are
+/// summed from. In a query's row it is in one direction for all keys, and by
+/// chance from row to row: errors of rows add up as the root of their number
+/// does, and an element to which `counts` pairs add has met at least as many
+/// rows as these fill.
+static double largestSum(const CaptureAdditions &additions, double keys) {
+  double largest = 0;
+  for (size_t i = 0; i < additions.sums.size(); ++i) {
+    double rows = std::max(1.0, additions.counts[i] / keys);
+    largest = std::max(largest, additions.magnitudes[i] / std::sqrt(rows));
+  }
+  return largest;
+}
+
 Result<GradientReference>
 GradientReference::compute(Device &device, const Problem &problem,
-                           const TensorView &gradOut) {
+                           const TensorView &gradOut,
+                           const std::vector<std::string> &captures) {
   GradientReference reference;
   const ProblemSizes &s = problem.sizes;
   int64_t count = s.batch * s.kvHeads, group = s.heads / s.kvHeads;
@@ -161,7 +178,8 @@ GradientReference::compute(Device &device, const Problem &problem,
       2.0 * group * s.queries * s.keys * (3.0 * s.headDim + 2.0 * s.valueDim);
   double bytes = 4 * 8.0 * s.queries * s.keys;
   std::unique_ptr<Device> host = createCPUDevice();
-  Result<ScoreGradient> derivative = ScoreGradient::compile(*problem.mod);
+  Result<ScoreGradient> derivative =
+      ScoreGradient::compile(*problem.mod, captures);
   if (!derivative)
     reference.reason = derivative.error();
   else if (each > most || bytes > double(host->freeBytes()))
@@ -170,8 +188,10 @@ GradientReference::compute(Device &device, const Problem &problem,
     return reference;
   ATTN_TRY_ASSIGN(const SoftmaxKernel *softmax,
                   softmaxFor(*problem.mod, ElementType::F64));
+  std::vector<CaptureAdditions> additions;
   HeadGradients heads{device,   problem,     gradOut,
-                      *softmax, *derivative, viewsOf(*problem.hostCaptures)};
+                      *softmax, *derivative, viewsOf(*problem.hostCaptures),
+                      additions};
   int64_t wanted = std::min<int64_t>(count, std::max(1.0, budget / each));
   double largest[3] = {};
   for (int64_t i = 0; i < wanted; ++i) {
@@ -192,9 +212,15 @@ GradientReference::compute(Device &device, const Problem &problem,
       4 * unitRoundoff(ElementType::F32) * double(std::max(s.queries, s.keys));
   for (int i = 0; i < 3; ++i)
     reference.bounds[i] = share * largest[i] + 1e-6;
-  if (wanted < count)
+  if (wanted < count) {
     reference.note = std::to_string(wanted) + " of " + std::to_string(count) +
                      " key-value heads were checked";
+    return reference;
+  }
+  for (size_t i = 0; i < captures.size(); ++i)
+    reference.captures.push_back(
+        {captures[i], additions[i].sums,
+         share * largestSum(additions[i], double(s.keys)) + 1e-6});
   return reference;
 }
 
@@ -219,12 +245,15 @@ static double differenceOf(const TensorView &view, int64_t batch, int64_t head,
 
 GradientError GradientReference::compare(const Gradients &results) const {
   GradientError worst;
-  auto meet = [&](double error, int which) {
-    static const char *const names[] = {"dQ", "dK", "dV"};
-    double share = error / bounds[which];
+  auto meetBound = [&](double error, double bound, const std::string &of) {
+    double share = error / bound;
     if (std::isnan(worst.share) || share <= worst.share)
       return;
-    worst = {share, error, bounds[which], names[which]};
+    worst = {share, error, bound, of};
+  };
+  auto meet = [&](double error, int which) {
+    static const char *const names[] = {"dQ", "dK", "dV"};
+    meetBound(error, bounds[which], names[which]);
   };
   for (const Head &head : heads) {
     int64_t group = results.query.sizes[1] / results.key.sizes[1];
@@ -239,5 +268,10 @@ GradientError GradientReference::compare(const Gradients &results) const {
         differenceOf(results.value, head.batch, head.kvHead, head.value.data()),
         2);
   }
+  for (const CaptureGradient &result : results.captures)
+    for (const Capture &capture : captures)
+      for (int64_t i = 0; capture.name == result.name && i < result.count; ++i)
+        meetBound(std::fabs(result.data[i] - capture.gradient[i]),
+                  capture.bound, "d" + capture.name);
   return worst;
 }

@@ -24,20 +24,49 @@ GradientData::create(Device &device, const Problem &problem,
     ATTN_TRY_ASSIGN(tensor, GuardedTensor::create(device, problem.type, sizes));
     view = tensor.view();
   }
+  ATTN_TRY(data->createCaptures(device, problem));
   ATTN_TRY(data->out.fillWithNaN());
   ATTN_TRY(data->out.fillFrom(pool));
-  ATTN_TRY_ASSIGN(data->expected,
-                  GradientReference::compute(device, problem, data->views.out));
+  std::vector<std::string> names;
+  for (const CaptureGradient &capture : data->views.captures)
+    names.push_back(capture.name);
+  ATTN_TRY_ASSIGN(data->expected, GradientReference::compute(
+                                      device, problem, data->views.out, names));
   return data;
+}
+
+/// No kernel of a GPU has gradients of captures.
+Result<void> GradientData::createCaptures(Device &device,
+                                          const Problem &problem) {
+  if (device.target() != Target::CPU)
+    return {};
+  for (size_t i = 0; i < problem.mod->captures().size(); ++i) {
+    const CaptureInfo &info = problem.mod->captures()[i];
+    if (info.type != ElementType::F32 && info.type != ElementType::F16 &&
+        info.type != ElementType::BF16)
+      continue;
+    int64_t count = 1;
+    for (int64_t size : problem.captures[i].sizes)
+      count *= size;
+    ATTN_TRY_ASSIGN(
+        GuardedTensor tensor,
+        GuardedTensor::create(device, ElementType::F32, {1, 1, 1, count}));
+    views.captures.push_back(
+        {info.name, static_cast<float *>(tensor.view().data), count});
+    captures.push_back(std::move(tensor));
+  }
+  return {};
 }
 
 Result<void> GradientData::poison() {
   for (GuardedTensor *tensor : {&query, &key, &value})
     ATTN_TRY(tensor->poison());
+  for (GuardedTensor &tensor : captures)
+    ATTN_TRY(tensor.poison());
   return {};
 }
 
-Result<GradientError> GradientData::compare() const {
+Result<GradientError> GradientData::compare(bool withCaptures) const {
   std::vector<std::byte> bytes[3];
   const GuardedTensor *tensors[] = {&query, &key, &value};
   for (size_t i = 0; i < 3; ++i) {
@@ -47,5 +76,10 @@ Result<GradientError> GradientData::compare() const {
   onHost.query = hostView(views.query, bytes[0]);
   onHost.key = hostView(views.key, bytes[1]);
   onHost.value = hostView(views.value, bytes[2]);
+  if (!withCaptures)
+    onHost.captures.clear();
+  else // They lie in the host's memory. Their guards may have been written to.
+    for (const GuardedTensor &tensor : captures)
+      ATTN_TRY(tensor.readBack());
   return expected.compare(onHost);
 }

@@ -20,12 +20,16 @@ public:
 
   /// Makes every element of the results a NaN.
   Result<void> poison();
-  /// The worst of the results. Errors: a guard band was written to.
-  Result<GradientError> compare() const;
+  /// The worst of the results; with gradients of captures, if the backend
+  /// computes them. Errors: a guard band was written to.
+  Result<GradientError> compare(bool withCaptures) const;
 
 private:
+  Result<void> createCaptures(Device &, const Problem &);
+
   Gradients views;
   GuardedTensor out, query, key, value;
+  std::vector<GuardedTensor> captures;
   GradientReference expected;
 };
 

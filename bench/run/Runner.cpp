@@ -234,7 +234,7 @@ Backward Runner::checkBackward(Backend &backend, GradientData &data) {
   result.compileSeconds = backend.compileSeconds(Pass::Backward);
   if (Result<void> ran = runOnce(backend, Pass::Backward, data.poison()); !ran)
     return failed(ran.error());
-  Result<GradientError> error = data.compare();
+  Result<GradientError> error = data.compare(backend.hasCaptureGradients());
   if (!error)
     return failed(error.error());
   result.check = Backward::Unchecked;
@@ -246,8 +246,8 @@ Backward Runner::checkBackward(Backend &backend, GradientData &data) {
     return failed(joined(backend.backwardRemark(), data.reference().remark()));
   result.check = Backward::Wrong;
   char text[160];
-  std::snprintf(text, sizeof(text), "%s: error %.2e exceeds %.2e", error->of,
-                error->error, error->bound);
+  std::snprintf(text, sizeof(text), "%s: error %.2e exceeds %.2e",
+                error->of.c_str(), error->error, error->bound);
   return failed(text);
 }
 

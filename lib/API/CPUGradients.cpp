@@ -1,4 +1,4 @@
-// Gradients on the CPU: two kernels, one after the other, tasks on all cores.
+// Gradients on the CPU: kernels one after the other, tasks on all cores.
 #include "CPUCode.h"
 #include "CaptureViews.h"
 #include "GradientImpl.h"
@@ -10,21 +10,30 @@
 #include "attn/Support/Try.h"
 
 #include <cstdlib>
+#include <numeric>
 
 using namespace attn;
 
 namespace {
+/// Of one sum for captures.
+struct SumCode {
+  std::optional<TaskFunction> pairs;
+  TaskFunction sum;
+};
+
 struct Code {
   std::shared_ptr<const Jit> jit; ///< that owns the kernels
-  TaskFunction ofQueries, ofKeys;
-  std::string schedule;
-  int64_t queryTile, keyTile;
+  TaskFunction ofQueries;
+  std::vector<TaskFunction> ofKeys;
+  std::vector<SumCode> ofSums;
+  KernelModule module; ///< without its IR
 };
 
 struct CPUGradients : public GradientKernel::Impl {
   explicit CPUGradients(const Mod &mod) : mod(mod) {}
 
   Result<void> run(const GradientArguments &arguments,
+                   const CaptureWorkspace &workspace,
                    Bindings &bindings) const override;
   Result<std::shared_ptr<void>> allocate(int64_t bytes, void *) const override {
     return std::shared_ptr<void>(std::malloc(static_cast<size_t>(bytes)),
@@ -45,24 +54,46 @@ struct CPUGradients : public GradientKernel::Impl {
 
 /// The caller holds the mod's mutex.
 static Result<Code> compileCode(const Mod &mod, const KernelSpec &spec,
+                                const std::vector<int64_t> &wrt,
                                 bool stridedCaptures) {
-  ATTN_TRY_ASSIGN(KernelModule kernel, buildGradientModule(mod, spec, "cpu"));
+  ATTN_TRY_ASSIGN(KernelModule kernel,
+                  buildGradientModule(mod, spec, wrt, "cpu"));
   ATTN_TRY(lowerForHost(mod, *kernel.module, stridedCaptures));
-  std::string queries = KernelModule::gradQueryFunction,
-              keys = KernelModule::gradKeyFunction;
-  ATTN_TRY_ASSIGN(auto jit,
-                  Jit::compile(*kernel.module, {queries, queries + "_tasks",
-                                                keys, keys + "_tasks"}));
-  auto entry = [&](const std::string &name, size_t first) {
-    return TaskFunction{signatureIn(*kernel.module, name), jit->function(first),
-                        jit->function(first + 1)};
+  std::vector<std::string> functions{KernelModule::gradQueryFunction};
+  for (const KernelModule::OfKeys &ofKeys : kernel.ofKeys)
+    functions.push_back(ofKeys.function);
+  for (size_t i = 0; i < kernel.sums.size(); ++i) {
+    if (kernel.sums[i].of == CaptureSumPlan::Of::Pairs)
+      functions.push_back(KernelModule::gradPairsFunction(i));
+    functions.push_back(KernelModule::gradSumFunction(i));
+  }
+  std::vector<std::string> names;
+  for (const std::string &function : functions) {
+    names.push_back(function);
+    names.push_back(function + "_tasks");
+  }
+  ATTN_TRY_ASSIGN(auto jit, Jit::compile(*kernel.module, names));
+  size_t next = 0;
+  auto entry = [&] {
+    size_t i = next++;
+    return TaskFunction{signatureIn(*kernel.module, functions[i]),
+                        jit->function(2 * i), jit->function(2 * i + 1)};
   };
-  return Code{jit,
-              entry(queries, 0),
-              entry(keys, 2),
-              kernel.schedule,
-              kernel.queryTile,
-              kernel.keyTile};
+  Code code;
+  code.jit = jit;
+  code.ofQueries = entry();
+  for (size_t i = 0; i < kernel.ofKeys.size(); ++i)
+    code.ofKeys.push_back(entry());
+  for (const CaptureSumPlan &plan : kernel.sums) {
+    SumCode sum;
+    if (plan.of == CaptureSumPlan::Of::Pairs)
+      sum.pairs = entry();
+    sum.sum = entry();
+    code.ofSums.push_back(sum);
+  }
+  code.module = std::move(kernel);
+  code.module.module = {};
+  return code;
 }
 
 Result<const Code *> CPUGradients::codeFor(bool stridedCaptures) const {
@@ -70,12 +101,13 @@ Result<const Code *> CPUGradients::codeFor(bool stridedCaptures) const {
   std::optional<Code> &code = codes[stridedCaptures];
   if (!code) {
     std::lock_guard<std::mutex> modLock(mod.impl().mutex);
-    ATTN_TRY_ASSIGN(code, compileCode(mod, spec, stridedCaptures));
+    ATTN_TRY_ASSIGN(code, compileCode(mod, spec, wrt, stridedCaptures));
   }
   return &*code;
 }
 
 Result<void> CPUGradients::run(const GradientArguments &a,
+                               const CaptureWorkspace &workspace,
                                Bindings &bindings) const {
   bool strided = spec.stridedCaptures || !haveUnitStrides(a.captures);
   ATTN_TRY_ASSIGN(const Code *code, codeFor(strided));
@@ -85,22 +117,43 @@ Result<void> CPUGradients::run(const GradientArguments &a,
   ATTN_TRY(runTasks(code->ofQueries, bindings));
   if (tiles.ofKeys)
     tiles.ofKeys.impl().arguments.bind(bindings);
-  return runTasks(code->ofKeys, bindings);
+  for (const TaskFunction &ofKeys : code->ofKeys)
+    ATTN_TRY(runTasks(ofKeys, bindings));
+  if (tiles.ofQueries)
+    tiles.ofQueries.impl().arguments.bind(bindings);
+  for (size_t i = 0; i < code->ofSums.size(); ++i) {
+    const SumCode &sum = code->ofSums[i];
+    if (sum.pairs) {
+      ATTN_TRY(runTasks(*sum.pairs, bindings));
+    }
+    // One slot is the gradient itself.
+    if (!workspace.isDirect(i)) {
+      ATTN_TRY(runTasks(sum.sum, bindings));
+    }
+  }
+  return {};
 }
 
-GradientImpl attn::createCPUGradients(const Mod &mod, const KernelSpec &spec) {
+GradientImpl attn::createCPUGradients(const Mod &mod, const KernelSpec &spec,
+                                      const std::vector<int64_t> &wrt) {
   auto impl = std::make_shared<CPUGradients>(mod);
   impl->spec = spec;
+  impl->wrt = wrt;
   std::unique_lock<std::mutex> lock(mod.impl().mutex);
-  ATTN_TRY_ASSIGN(Code code, compileCode(mod, spec, spec.stridedCaptures));
+  ATTN_TRY_ASSIGN(Code code, compileCode(mod, spec, wrt, spec.stridedCaptures));
   lock.unlock();
-  impl->schedule = code.schedule;
-  impl->wholeQueries = code.queryTile;
+  impl->schedule = code.module.schedule;
+  impl->sums = code.module.sums;
+  impl->wholeQueries = impl->queryTile = code.module.queryTile;
+  for (const KernelModule::OfKeys &ofKeys : code.module.ofKeys)
+    impl->wholeQueries = std::lcm(impl->wholeQueries, ofKeys.queryTile);
   KernelEntry queries, keys;
   queries.signature = code.ofQueries.signature;
-  keys.signature = code.ofKeys.signature;
-  for (KernelEntry *entry : {&queries, &keys})
-    entry->queryTile = code.queryTile, entry->keyTile = code.keyTile;
+  queries.queryTile = code.module.queryTile;
+  queries.keyTile = code.module.keyTile;
+  keys.signature = code.ofKeys.back().signature;
+  keys.queryTile = code.module.ofKeys.back().queryTile;
+  keys.keyTile = code.module.ofKeys.back().keyTile;
   ATTN_TRY_ASSIGN(impl->finders, GradientTileFinders::compile(mod, Target::CPU,
                                                               queries, keys));
   impl->codes[spec.stridedCaptures] = std::move(code);

@@ -48,7 +48,7 @@ struct Variant {
 struct CUDAGradients : public GradientKernel::Impl {
   explicit CUDAGradients(const Mod &mod) : mod(mod) {}
 
-  Result<void> run(const GradientArguments &arguments,
+  Result<void> run(const GradientArguments &arguments, const CaptureWorkspace &,
                    Bindings &bindings) const override;
   Result<std::shared_ptr<void>> allocate(int64_t bytes,
                                          void *stream) const override;
@@ -82,7 +82,7 @@ static Result<Variant> compileVariant(const Mod &mod, const KernelSpec &given,
   spec.aligned = choice.aligned, spec.stridedCaptures = choice.stridedCaptures;
   std::unique_lock<std::mutex> lock(mod.impl().mutex);
   ATTN_TRY_ASSIGN(KernelModule kernel,
-                  buildGradientModule(mod, spec, choice.target()));
+                  buildGradientModule(mod, spec, /*wrt=*/{}, choice.target()));
   Result<void> lowered = mod.impl().collect("cannot be compiled", [&] {
     mlir::PassManager pm(&mod.impl().context);
     mlir::attn::GPUPipelineOptions options;
@@ -162,6 +162,7 @@ Result<void> CUDAGradients::launch(const Variant &variant,
 }
 
 Result<void> CUDAGradients::run(const GradientArguments &a,
+                                const CaptureWorkspace &,
                                 Bindings &bindings) const {
   cuda::ContextScope scope(context);
   Choice choice = best;

@@ -7,15 +7,22 @@
 
 #include "attn/Support/Try.h"
 
+#include <algorithm>
 #include <chrono>
 
 using namespace attn;
 
-Result<GradientKernel> GradientKernel::compile(const Mod &mod,
-                                               const KernelSpec &spec) {
+Result<GradientKernel>
+GradientKernel::compile(const Mod &mod, const KernelSpec &spec,
+                        const std::vector<std::string> &names) {
   auto start = std::chrono::steady_clock::now();
+  ATTN_TRY_ASSIGN(std::vector<int64_t> wrt, findCaptures(mod, names));
+  if (!wrt.empty() && spec.target != Target::CPU)
+    return Error{"expects no 'wrt' for the target CUDA: no kernel for GPUs "
+                 "computes gradients of captures yet, got '" +
+                 names.front() + "'"};
   GradientImpl impl = spec.target == Target::CPU
-                          ? createCPUGradients(mod, spec)
+                          ? createCPUGradients(mod, spec, wrt)
                           : createCUDAGradients(mod, spec);
   ATTN_TRY(impl);
   (*impl)->captures = mod.captures();
@@ -109,8 +116,17 @@ static int64_t rowsOf(const TensorView &query) {
   return query.sizes[0] * query.sizes[1] * query.sizes[2];
 }
 
-int64_t GradientKernel::workspaceBytes(const ProblemSizes &sizes) const {
-  return sizes.batch * sizes.heads * 2 * pimpl->statisticRows(sizes.queries) *
+/// Statistics are of whole tiles, so that what follows them is aligned too.
+static int64_t statisticFloats(const GradientKernel::Impl &kernel,
+                               const ProblemSizes &sizes) {
+  return sizes.batch * sizes.heads * 2 * kernel.statisticRows(sizes.queries);
+}
+
+int64_t
+GradientKernel::workspaceBytes(const ProblemSizes &sizes,
+                               const std::vector<CaptureView> &captures) const {
+  CaptureWorkspace sums(pimpl->sums, sizes, pimpl->queryTile, captures);
+  return (statisticFloats(*pimpl, sizes) + sums.floats()) *
          static_cast<int64_t>(sizeof(float));
 }
 
@@ -135,6 +151,19 @@ static Result<void> checkLike(const char *name, const TensorView &view,
   return {};
 }
 
+static Result<void> checkGradCaptures(const GradientKernel::Impl &kernel,
+                                      const GradientArguments &a) {
+  if (a.gradCaptures.size() != kernel.wrt.size())
+    return Error{"expects " + std::to_string(kernel.wrt.size()) +
+                 " gradients of captures, got " +
+                 std::to_string(a.gradCaptures.size())};
+  for (size_t i = 0; i < kernel.wrt.size(); ++i)
+    if (!a.gradCaptures[i] && elementsOf(a.captures[kernel.wrt[i]]) != 0)
+      return Error{"expects memory for the gradient of '" +
+                   kernel.captures[kernel.wrt[i]].name + "', got null"};
+  return {};
+}
+
 static Result<void> checkGradients(const GradientKernel::Impl &kernel,
                                    const GradientArguments &a) {
   const std::tuple<const char *, const TensorView &, const char *,
@@ -147,6 +176,7 @@ static Result<void> checkGradients(const GradientKernel::Impl &kernel,
     ATTN_TRY(checkLike(name, view, like, wanted));
   if (!kernel.spec.lse && a.gradLse)
     return Error{"expects no 'gradLse': the kernel was compiled without it"};
+  ATTN_TRY(checkGradCaptures(kernel, a));
   if (rowsOf(a.query) == 0)
     return {};
   if (!a.lse)
@@ -154,6 +184,19 @@ static Result<void> checkGradients(const GradientKernel::Impl &kernel,
   if (kernel.spec.lse && !a.gradLse)
     return Error{"expects memory for 'gradLse', got null"};
   return {};
+}
+
+/// The gradients of captures, by the number of the capture; zero.
+static std::vector<float *>
+clearGradCaptures(const GradientKernel::Impl &kernel,
+                  const GradientArguments &a) {
+  std::vector<float *> gradients(kernel.captures.size());
+  for (size_t i = 0; i < kernel.wrt.size(); ++i) {
+    float *gradient = a.gradCaptures[i];
+    std::fill(gradient, gradient + elementsOf(a.captures[kernel.wrt[i]]), 0.0f);
+    gradients[kernel.wrt[i]] = gradient;
+  }
+  return gradients;
 }
 
 static Bindings bindGradients(const GradientKernel::Impl &kernel,
@@ -174,6 +217,9 @@ static Bindings bindGradients(const GradientKernel::Impl &kernel,
   if (a.gradLse)
     bindings.memory({Role::GradLse}, a.gradLse, rows);
   bindCaptures(bindings, kernel.captures, a.captures);
+  for (size_t i = 0; i < kernel.wrt.size(); ++i)
+    bindings.memory({Role::GradCapture, kernel.wrt[i]}, a.gradCaptures[i],
+                    {elementsOf(a.captures[kernel.wrt[i]])});
   return bindings;
 }
 
@@ -181,22 +227,27 @@ Result<void> GradientKernel::run(const GradientArguments &a) const {
   AttentionOperands operands{a.query, a.key, a.value, a.captures, a.out};
   ATTN_TRY(checkOperands(pimpl->spec, pimpl->captures, operands));
   ATTN_TRY(checkGradients(*pimpl, a));
+  std::vector<float *> gradCaptures = clearGradCaptures(*pimpl, a);
   // No pair of positions: no mod is evaluated.
   if (rowsOf(a.query) == 0 || a.key.sizes[2] == 0) {
     for (const TensorView &view : {a.gradQuery, a.gradKey, a.gradValue})
       ATTN_TRY(pimpl->writeZeros(view, a.stream));
     return {};
   }
+  ProblemSizes sizes = sizesOf(a);
   std::shared_ptr<void> own;
   if (!a.workspace) {
     ATTN_TRY_ASSIGN(bool capturing, pimpl->isCapturing(a.stream));
     if (capturing)
       return Error{"expects a workspace for a launch in a stream capture"};
-    ATTN_TRY_ASSIGN(own, pimpl->allocate(workspaceBytes(sizesOf(a)), a.stream));
+    ATTN_TRY_ASSIGN(
+        own, pimpl->allocate(workspaceBytes(sizes, a.captures), a.stream));
   }
-  Bindings bindings = bindGradients(
-      *pimpl, a, static_cast<float *>(a.workspace ? a.workspace : own.get()));
-  return pimpl->run(a, bindings);
+  auto *workspace = static_cast<float *>(a.workspace ? a.workspace : own.get());
+  Bindings bindings = bindGradients(*pimpl, a, workspace);
+  CaptureWorkspace sums(pimpl->sums, sizes, pimpl->queryTile, a.captures);
+  sums.bind(bindings, workspace + statisticFloats(*pimpl, sizes), gradCaptures);
+  return pimpl->run(a, sums, bindings);
 }
 
 double GradientKernel::compileSeconds() const { return pimpl->compileSeconds; }

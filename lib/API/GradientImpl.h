@@ -2,6 +2,8 @@
 #ifndef ATTN_LIB_API_GRADIENTIMPL_H
 #define ATTN_LIB_API_GRADIENTIMPL_H
 
+#include "CaptureGradients.h"
+
 #include "attn/API/Gradient.h"
 #include "attn/API/Tiles.h"
 #include "attn/Runtime/KernelImage.h"
@@ -30,8 +32,10 @@ struct GradientTileFinders {
 struct GradientKernel::Impl {
   virtual ~Impl() = default;
   /// Runs on arguments that have been checked, with at least one key and one
-  /// query. `bindings`: all of them but lists of tiles.
+  /// query. `bindings`: all of them but lists of tiles. `workspace`: of the
+  /// sums for captures.
   virtual Result<void> run(const GradientArguments &arguments,
+                           const CaptureWorkspace &workspace,
                            Bindings &bindings) const = 0;
   /// Memory of so many bytes, which is freed when the run that it is for has
   /// been enqueued.
@@ -49,6 +53,9 @@ struct GradientKernel::Impl {
 
   KernelSpec spec;
   std::vector<CaptureInfo> captures;
+  std::vector<int64_t> wrt; ///< captures, as GradientArguments::gradCaptures
+  std::vector<CaptureSumPlan> sums;
+  int64_t queryTile = 0; ///< of the kernels that make sums
   double compileSeconds = 0;
   std::string schedule;
   /// Queries of whole tiles of all kernels.
@@ -66,7 +73,9 @@ Result<GradientTiles> tilesFor(const GradientKernel::Impl &kernel,
 
 using GradientImpl = Result<std::shared_ptr<GradientKernel::Impl>>;
 
-GradientImpl createCPUGradients(const Mod &mod, const KernelSpec &spec);
+GradientImpl createCPUGradients(const Mod &mod, const KernelSpec &spec,
+                                const std::vector<int64_t> &wrt);
+/// Of no captures.
 GradientImpl createCUDAGradients(const Mod &mod, const KernelSpec &spec);
 
 } // namespace attn

@@ -3,14 +3,19 @@
 
 #include "CaptureViews.h"
 #include "ModImpl.h"
+#include "attn/Analysis/ProgramDependence.h"
+#include "attn/Conversion/CaptureSums.h"
 #include "attn/Dialect/Attn/IR/KernelSignature.h"
 #include "attn/Dialect/Attn/Transforms/Passes.h"
+#include "attn/Pipelines/Mods.h"
 #include "attn/Support/Try.h"
 
 #include "mlir/AsmParser/AsmParser.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Pass/PassManager.h"
 #include "mlir/Transforms/Passes.h"
+
+#include <algorithm>
 
 using namespace attn;
 using mlir::attn::AttentionBackwardOp;
@@ -78,6 +83,15 @@ public:
     return body->getArguments();
   }
 
+  /// Of a capture: f32 of its shape.
+  mlir::Type gradientOf(int64_t capture) {
+    auto types = mod.impl().standalone().getCaptureTypes();
+    mlir::Type type = mlir::cast<mlir::TypeAttr>(types[capture]).getValue(),
+               f32 = builder.getF32Type();
+    auto tensor = mlir::dyn_cast<mlir::RankedTensorType>(type);
+    return tensor ? tensor.clone(f32) : f32;
+  }
+
   mlir::FloatAttr scale() {
     return spec.scale ? builder.getF32FloatAttr(*spec.scale)
                       : mlir::FloatAttr();
@@ -119,6 +133,7 @@ static AttentionOp appendAttention(mlir::ModuleOp module, const Mod &mod,
 static AttentionBackwardOp appendGradients(mlir::ModuleOp module,
                                            const Mod &mod,
                                            const KernelSpec &spec,
+                                           const std::vector<int64_t> &wrt,
                                            const GradientSchedules &given) {
   FunctionBuilder f(module, mod, spec);
   mlir::Type rows = rowsOf(f.context);
@@ -128,14 +143,17 @@ static AttentionBackwardOp appendGradients(mlir::ModuleOp module,
   if (spec.lse)
     f.inputs.add(Role::GradLse, rows);
   f.addCaptures();
-  auto arguments = f.create({f.query, f.query, f.value});
+  llvm::SmallVector<mlir::Type> results{f.query, f.query, f.value};
+  for (int64_t capture : wrt)
+    results.push_back(f.gradientOf(capture));
+  auto arguments = f.create(results);
   auto op = AttentionBackwardOp::create(
-      f.builder, f.loc, mlir::TypeRange{f.query, f.query, f.value},
-      arguments[0], arguments[1], arguments[2], arguments[3], arguments[4],
-      arguments[5], spec.lse ? arguments[6] : mlir::Value(),
+      f.builder, f.loc, results, arguments[0], arguments[1], arguments[2],
+      arguments[3], arguments[4], arguments[5],
+      spec.lse ? arguments[6] : mlir::Value(),
       arguments.drop_front(spec.lse ? 7 : 6),
       /*queryOffset=*/mlir::Value(), f.name(), f.scale(),
-      f.builder.getDenseI64ArrayAttr({}), given.query, given.key, given.value);
+      f.builder.getDenseI64ArrayAttr(wrt), given.query, given.key, given.value);
   mlir::func::ReturnOp::create(f.builder, f.loc, op->getResults());
   return op;
 }
@@ -301,24 +319,71 @@ Result<KernelModule> attn::buildKernelModule(const Mod &mod,
   return result;
 }
 
+std::string KernelModule::gradPairsFunction(size_t sum) {
+  return function + mlir::attn::gradPairsSuffix.str() + std::to_string(sum);
+}
+
+std::string KernelModule::gradSumFunction(size_t sum) {
+  return function + mlir::attn::gradSumSuffix.str() + std::to_string(sum);
+}
+
+/// How the kernels that are made of `module` will sum the gradients of
+/// captures.
+static Result<std::vector<CaptureSumPlan>> sumsOf(const Mod &mod,
+                                                  mlir::ModuleOp module) {
+  mlir::OwningOpRef<mlir::ModuleOp> copy = module.clone();
+  ATTN_TRY(mod.impl().collect("cannot be compiled", [&] {
+    mlir::PassManager pm(&mod.impl().context);
+    mlir::attn::buildModsPipeline(pm);
+    return pm.run(*copy);
+  }));
+  std::vector<CaptureSumPlan> plans;
+  copy->walk([&](AttentionBackwardOp op) {
+    for (const mlir::attn::CaptureSum &sum : mlir::attn::captureSumsOf(op)) {
+      CaptureSumPlan plan;
+      plan.capture = sum.capture;
+      if (sum.rows)
+        plan.of = sum.rows == mlir::attn::Axis::Key
+                      ? CaptureSumPlan::Of::Keys
+                      : CaptureSumPlan::Of::Queries;
+      plan.ownsBatch = sum.owned & mlir::attn::BatchPosition;
+      plan.ownsHead = sum.owned & mlir::attn::HeadPosition;
+      plan.ownsQuery = sum.owned & mlir::attn::QueryPosition;
+      plans.push_back(plan);
+    }
+  });
+  return plans;
+}
+
 Result<KernelModule> attn::buildGradientModule(const Mod &mod,
                                                const KernelSpec &spec,
+                                               std::vector<int64_t> wrt,
                                                const char *target) {
+  std::sort(wrt.begin(), wrt.end());
   ATTN_TRY(checkSpec(spec));
   ATTN_TRY_ASSIGN(GradientSchedules given,
                   parseGradientSchedules(mod, spec.schedule));
   KernelModule result;
   result.module = moduleOf(mod);
-  AttentionBackwardOp op = appendGradients(*result.module, mod, spec, given);
+  AttentionBackwardOp op =
+      appendGradients(*result.module, mod, spec, wrt, given);
   ATTN_TRY(selectSchedule(mod, spec, target, *result.module));
   result.module->walk([&](AttentionBackwardOp found) { op = found; });
   llvm::raw_string_ostream text(result.schedule);
-  text << "[" << *op.getSchedule() << ", " << *op.getKeySchedule();
+  text << "[" << *op.getSchedule();
+  auto addOfKeys = [&](const char *function, ScheduleAttr schedule) {
+    text << ", " << schedule;
+    result.ofKeys.push_back({function, schedule.getQ(), schedule.getKv()});
+  };
+  addOfKeys(KernelModule::gradKeyFunction, *op.getKeySchedule());
   if (std::optional<ScheduleAttr> ofValues = op.getValueSchedule())
-    text << ", " << *ofValues;
+    addOfKeys(KernelModule::gradValueFunction, *ofValues);
   text << "]";
   result.queryTile = op.getSchedule()->getQ();
   result.keyTile = op.getSchedule()->getKv();
+  if (!wrt.empty()) {
+    ATTN_TRY_ASSIGN(result.sums, sumsOf(mod, *result.module));
+  }
   return result;
 }
 

@@ -2,6 +2,8 @@
 #ifndef ATTN_LIB_API_KERNELMODULE_H
 #define ATTN_LIB_API_KERNELMODULE_H
 
+#include "CaptureGradients.h"
+
 #include "attn/API/Attention.h"
 #include "attn/Dialect/Attn/Transforms/Passes.h"
 #include "attn/Runtime/Guard.h"
@@ -25,16 +27,28 @@ struct KernelModule {
     std::string schedule; ///< as text
   };
 
+  /// One of those that own keys, of a module of gradients.
+  struct OfKeys {
+    const char *function;
+    int64_t queryTile, keyTile;
+  };
+
   static constexpr const char *function = "attention";
   /// What becomes of it with gradients (attn-to-flash).
   static constexpr const char *gradQueryFunction = "attention_grad_query";
   static constexpr const char *gradKeyFunction = "attention_grad_key";
   static constexpr const char *gradValueFunction = "attention_grad_value";
+  /// Of a sum for captures, by its number.
+  static std::string gradPairsFunction(size_t sum);
+  static std::string gradSumFunction(size_t sum);
 
   mlir::OwningOpRef<mlir::ModuleOp> module;
   std::string schedule;      ///< of this module, as text
   std::vector<Planned> plan; ///< of all launches; the last guard always holds
   int64_t queryTile = 0, keyTile = 0;
+  // Of a module of gradients.
+  std::vector<OfKeys> ofKeys; ///< in the order of their launches
+  std::vector<CaptureSumPlan> sums;
 };
 
 /// Builds the module, inlines mods, and selects a schedule for `target` of
@@ -44,9 +58,10 @@ struct KernelModule {
 Result<KernelModule> buildKernelModule(const Mod &mod, const KernelSpec &spec,
                                        const char *target);
 
-/// The same with a function that returns the gradients of query, key and value.
-/// Its plan is empty.
+/// The same with a function that returns the gradients of query, key and value,
+/// and of the captures `wrt`. Its plan is empty.
 Result<KernelModule> buildGradientModule(const Mod &mod, const KernelSpec &spec,
+                                         std::vector<int64_t> wrt,
                                          const char *target);
 
 /// What a launch of the function `name` in `module`, lowered or not, fills.

@@ -84,6 +84,17 @@ MODS = {
     %t = arith.addf %x, %root : f32
     attn.yield %t : f32
   } """ + CAUSAL, None),
+    # Distances beyond the table's ends meet in its last elements, heads share.
+    "clamped": ([("table", "f32", [2, 3])], """score(%s: f32, %b: i32, %h: i32, %q: i32, %kv: i32) {
+    %two = arith.constant 2 : i32
+    %g = arith.divui %h, %two : i32
+    %one = arith.constant 1 : i32
+    %d = arith.subi %q, %kv : i32
+    %i = arith.addi %d, %one : i32
+    %x = attn.load %table[%g, %i] : tensor<?x?xf32>
+    %t = arith.mulf %s, %x : f32
+    attn.yield %t : f32
+  }""", None),
     "without_s": ([("bias", "f32", [N])], """score(%s: f32, %b: i32, %h: i32, %q: i32, %kv: i32) {
     %x = attn.load %bias[%kv] : tensor<?xf32>
     attn.yield %x : f32

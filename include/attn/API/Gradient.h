@@ -26,6 +26,9 @@ struct GradientArguments {
   const float *gradLse = nullptr; ///< of kernels with KernelSpec::lse
   // What is written: shapes of query, key and value.
   TensorView gradQuery, gradKey, gradValue;
+  /// For each capture that compile() was given: f32 of the capture's shape,
+  /// contiguous; one number for a scalar.
+  std::vector<float *> gradCaptures = {};
   /// GradientKernel::workspaceBytes() of memory, aligned to 16 bytes, which
   /// nothing else uses meanwhile; null: the kernel's own.
   void *workspace = nullptr;
@@ -36,24 +39,31 @@ struct GradientArguments {
 };
 
 /// Compiled kernels: one for the gradient of queries, then one for those of
-/// keys and values, or one for each, of which no two tasks write the same
-/// memory. So the results have the same bits on every run. Gradients of
-/// captured values are not computed. Weights are exp(score - LSE), in f32:
-/// where all scores of a row are far from zero (a bias of -1e9), so that the
-/// LSE cannot hold the logarithm of how many there are, they are not right.
+/// keys and values, or one for each, and others for what these leave to do for
+/// captured values. No two tasks of a kernel write the same memory, so the
+/// results have the same bits on every run. Weights are exp(score - LSE), in
+/// f32: where all scores of a row are far from zero (a bias of -1e9), so that
+/// the LSE cannot hold the logarithm of how many there are, they are not right.
 /// Thread-safe once compiled.
 class GradientKernel {
 public:
   /// Of the attention that AttentionKernel::compile() makes of the same `spec`;
-  /// its `lse` says that a gradient of the LSE is given. Errors: those of
+  /// its `lse` says that a gradient of the LSE is given. `wrt`: the names of
+  /// captured floats whose gradients are asked for, on the CPU. One that has no
+  /// part in the scores has a gradient of zeros. Errors: those of
   /// AttentionKernel::compile(); an operation of the score program without a
-  /// derivative, with its line.
-  static Result<GradientKernel> compile(const Mod &, const KernelSpec &);
+  /// derivative, with its line; a name in `wrt` that no capture of floats has,
+  /// or that is there twice; any for a target other than the CPU, as no kernel
+  /// for GPUs computes them yet.
+  static Result<GradientKernel>
+  compile(const Mod &, const KernelSpec &,
+          const std::vector<std::string> &wrt = {});
 
   /// Rows without keys and keys that no query sees get zeros. CUDA:
   /// asynchronous; without a workspace, or tiles where the mask needs them, it
   /// allocates, and waits to free. Errors: shapes, types or strides which this
-  /// kernel does not take; what allocates in a stream capture.
+  /// kernel does not take; another number of gradients of captures; what
+  /// allocates in a stream capture.
   Result<void> run(const GradientArguments &) const;
 
   /// Of a mask whose tiles are not one run; empty for others. As
@@ -62,8 +72,10 @@ public:
                                   const std::vector<CaptureView> &captures,
                                   void *stream = nullptr) const;
 
-  /// Of `sizes` batch, heads and queries count.
-  int64_t workspaceBytes(const ProblemSizes &sizes) const;
+  /// Of `sizes` batch, heads and queries count; where gradients of captures are
+  /// computed keys too, and the sizes of `captures`.
+  int64_t workspaceBytes(const ProblemSizes &sizes,
+                         const std::vector<CaptureView> &captures = {}) const;
 
   double compileSeconds() const; ///< MLIR to loaded kernels
   const std::string &schedule() const;
@@ -74,21 +86,31 @@ private:
   std::shared_ptr<const Impl> pimpl;
 };
 
+/// What pairs have added to the gradient of a captured value, element by
+/// element.
+struct CaptureAdditions {
+  std::vector<double> sums, magnitudes; ///< and of the absolute values
+  std::vector<double> counts;           ///< how many were not zero
+};
+
 /// The derivative of a mod's score program on materialised scores: the middle
 /// step of unfused gradients, used by references. On the CPU.
 class ScoreGradient {
 public:
-  /// Errors: an operation of the score program without a derivative, with its
-  /// line.
-  static Result<ScoreGradient> compile(const Mod &);
+  /// `wrt`: as GradientKernel::compile(). Errors: an operation of the score
+  /// program without a derivative, with its line; names that are none.
+  static Result<ScoreGradient>
+  compile(const Mod &, const std::vector<std::string> &wrt = {});
 
   /// scores, gradients: contiguous [count][queries][keys], as for
   /// SoftmaxKernel. `gradients`: of the score program's results; overwritten by
-  /// those of its argument, scale * score. What the mask drops has one too.
+  /// those of its argument, scale * score. What the mask drops has one too,
+  /// unless its gradient is zero. `additions`: of each in `wrt`, added to;
+  /// empty ones are zero.
   Result<void> run(const double *scores, double *gradients, int64_t first,
                    int64_t count, int64_t heads, int64_t queries, int64_t keys,
-                   double scale,
-                   const std::vector<CaptureView> &captures) const;
+                   double scale, const std::vector<CaptureView> &captures,
+                   std::vector<CaptureAdditions> *additions = nullptr) const;
 
   struct Impl;
 

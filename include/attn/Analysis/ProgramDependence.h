@@ -27,6 +27,11 @@ class ProgramDependence {
 public:
   explicit ProgramDependence(Region &program);
 
+  /// Says what another argument of the program varies with.
+  void assume(Value argument, unsigned positions) {
+    known[argument] = positions;
+  }
+
   /// The positions that `value` is computed from.
   unsigned of(Value value);
   bool isUniform(Value value) {

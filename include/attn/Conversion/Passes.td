@@ -44,6 +44,11 @@ def AttnToFlashPass : Pass<"attn-to-flash", "::mlir::ModuleOp"> {
     exists. Expects a schedule (`attn-select-schedule`) and mods that stand alone
     (`attn-inline-mods`).
 
+    An `attn.attention_backward` becomes two such kernels, `@layer_grad_query` and `@layer_grad_key`, with a
+    `value_schedule` a third, `@layer_grad_value`, and for each sum of gradients of captures
+    (attn/Conversion/CaptureSums.h) one or two more, `@layer_grad_pairs_0` and `@layer_grad_sum_0`. These add to what is
+    in the memory of the gradient.
+
     The kernel takes the operands, out and lse as memrefs with run-time sizes and
     strides; what each is for is its `attn.role`. docs/FlashForm.md has a whole kernel, annotated.
 

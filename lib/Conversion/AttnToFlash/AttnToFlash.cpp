@@ -1,9 +1,11 @@
 // attn-to-flash: a function that returns one attention of its arguments becomes
 // a kernel on strided memory. This file turns the function over; FlashForward
 // fills it.
+#include "CaptureSumKernels.h"
 #include "FlashBackward.h"
 #include "FlashForward.h"
 
+#include "attn/Conversion/CaptureSums.h"
 #include "attn/Conversion/Passes.h"
 #include "attn/Conversion/TileLists.h"
 #include "attn/Dialect/Attn/IR/AttnDialect.h"
@@ -43,6 +45,12 @@ static Type stridedMemoryType(Type type) {
   return MemRefType::get(shape, tensor.getElementType(), layout);
 }
 
+/// Contiguous f32 memory.
+static MemRefType floatsOf(MLIRContext *context, int64_t rank) {
+  SmallVector<int64_t> shape(rank, ShapedType::kDynamic);
+  return MemRefType::get(shape, Float32Type::get(context));
+}
+
 template <typename Op> static MaskLogic readMask(Op op) {
   ModOp mod = op.lookupMod();
   Region none;
@@ -57,7 +65,9 @@ public:
   KernelBuilder(Op op, bool stridedCaptures)
       : op(op), func(cast<func::FuncOp>(op->getParentOp())),
         logic(readMask(op)), captures(captureRolesOf(op)),
-        stridedCaptures(stridedCaptures) {
+        stridedCaptures(stridedCaptures) {}
+
+  void remarkOnMask() {
     for (const MaskLogic::Remark &remark : logic.remarks)
       emitRemark(remark.location) << remark.text;
   }
@@ -73,6 +83,17 @@ public:
     for (auto [role, capture] : llvm::zip_equal(captures, op.getCaptures()))
       parameters.add(role,
                      captureArgumentType(capture.getType(), stridedCaptures));
+  }
+  /// The workspace of sum `number` (CaptureSums.h).
+  void addSumMemory(const CaptureSum &sum, int64_t number) {
+    MLIRContext *context = op.getContext();
+    parameters.add(RoleAttr::get(context, Role::Workspace, number),
+                   floatsOf(context, sum.rows ? 3 : 2));
+  }
+  void addGradCapture(const CaptureSum &sum) {
+    MLIRContext *context = op.getContext();
+    parameters.add(RoleAttr::get(context, Role::GradCapture, sum.capture),
+                   floatsOf(context, 1));
   }
   /// Where the tiles on `visited` are not one run.
   void addLists(Axis visited) {
@@ -103,7 +124,9 @@ public:
     return body;
   }
 
-  Value memory(Role role) { return parameterOf(kernel, role); }
+  Value memory(Role role, int64_t number = 0) {
+    return parameterOf(kernel, role, number);
+  }
   std::optional<TileListOperands> lists() {
     if (!memory(Role::ListOrder))
       return std::nullopt;
@@ -134,6 +157,7 @@ static Type statisticsType(MLIRContext *context) {
 static void convert(AttentionOp op, bool roundProbabilities,
                     bool stridedCaptures) {
   KernelBuilder kernel(op, stridedCaptures);
+  kernel.remarkOnMask();
   kernel.addStrided(Role::Query, op.getQuery());
   kernel.addStrided(Role::Key, op.getKey());
   kernel.addStrided(Role::Value, op.getValue());
@@ -157,67 +181,164 @@ static void convert(AttentionOp op, bool roundProbabilities,
   kernel.func.erase();
 }
 
-/// A kernel of gradients: those of `outputs`.
-static void convertGradients(AttentionBackwardOp op, ScheduleAttr schedule,
-                             ArrayRef<Role> outputs, StringRef suffix,
-                             bool roundProbabilities, bool stridedCaptures) {
-  bool ownsKeys = schedule.getKeys();
-  KernelBuilder kernel(op, stridedCaptures);
-  kernel.addStrided(Role::Query, op.getQuery());
-  kernel.addStrided(Role::Key, op.getKey());
-  kernel.addStrided(Role::Value, op.getValue());
-  kernel.addCaptures();
-  kernel.addStrided(Role::GradOut, op.getGradOut());
-  kernel.add(Role::Statistics, statisticsType(op.getContext()));
-  if (!ownsKeys) {
-    kernel.addStrided(Role::Out, op.getOut());
-    kernel.addContiguous(Role::Lse, op.getLse());
-    if (op.getGradLse())
-      kernel.addContiguous(Role::GradLse, op.getGradLse());
-  }
-  for (Role output : outputs)
-    kernel.addStrided(output, output == Role::GradQuery ? op.getQuery()
-                              : output == Role::GradKey ? op.getKey()
-                                                        : op.getValue());
-  kernel.addLists(ownsKeys ? Axis::Query : Axis::Key);
-  ImplicitLocOpBuilder body =
-      kernel.create(kernel.func.getName() + suffix, schedule);
-  BackwardOperands operands{kernel.logic,
-                            kernel.memory(Role::Query),
-                            kernel.memory(Role::Key),
-                            kernel.memory(Role::Value),
-                            kernel.memory(Role::GradOut),
-                            kernel.memory(Role::Statistics),
-                            kernel.captured,
-                            kernel.memory(Role::Out),
-                            kernel.memory(Role::Lse),
-                            kernel.memory(Role::GradLse),
-                            kernel.memory(Role::GradQuery),
-                            kernel.memory(Role::GradKey),
-                            kernel.memory(Role::GradValue),
-                            kernel.lists()};
-  buildFlashBackward(body, op, schedule, operands, roundProbabilities);
-  func::ReturnOp::create(body);
-}
+namespace {
+/// The kernels that a function of gradients becomes.
+class GradientKernels {
+public:
+  GradientKernels(AttentionBackwardOp op, bool roundProbabilities,
+                  bool stridedCaptures)
+      : op(op), name(cast<func::FuncOp>(op->getParentOp()).getName()),
+        roundProbabilities(roundProbabilities),
+        stridedCaptures(stridedCaptures), sums(captureSumsOf(op)) {}
 
-static void convert(AttentionBackwardOp op, bool roundProbabilities,
-                    bool stridedCaptures) {
-  auto func = cast<func::FuncOp>(op->getParentOp());
-  auto convert = [&](ScheduleAttr schedule, ArrayRef<Role> outputs,
-                     StringRef suffix) {
-    convertGradients(op, schedule, outputs, suffix, roundProbabilities,
-                     stridedCaptures);
-  };
-  convert(*op.getSchedule(), {Role::GradQuery}, "_grad_query");
-  if (std::optional<ScheduleAttr> ofValues = op.getValueSchedule()) {
-    convert(*op.getKeySchedule(), {Role::GradKey}, "_grad_key");
-    convert(*ofValues, {Role::GradValue}, "_grad_value");
-  } else {
-    convert(*op.getKeySchedule(), {Role::GradKey, Role::GradValue},
-            "_grad_key");
+  void build() {
+    Kernel(op, stridedCaptures).remarkOnMask();
+    remarkOnCaptures();
+    buildFor({Role::GradQuery}, *op.getSchedule(), "_grad_query");
+    if (std::optional<ScheduleAttr> ofValues = op.getValueSchedule()) {
+      buildFor({Role::GradKey}, *op.getKeySchedule(), "_grad_key");
+      buildFor({Role::GradValue}, *ofValues, "_grad_value");
+    } else {
+      buildFor({Role::GradKey, Role::GradValue}, *op.getKeySchedule(),
+               "_grad_key");
+    }
+    for (auto [number, sum] : llvm::enumerate(sums)) {
+      if (!sum.rows)
+        buildPairs(sum, number);
+      buildSum(sum, number);
+    }
   }
-  func.erase();
-}
+
+private:
+  using Kernel = KernelBuilder<AttentionBackwardOp>;
+
+  /// What all kernels that visit pairs read.
+  void addInputs(Kernel &kernel) {
+    kernel.addStrided(Role::Query, op.getQuery());
+    kernel.addStrided(Role::Key, op.getKey());
+    kernel.addStrided(Role::Value, op.getValue());
+    kernel.addCaptures();
+    kernel.addStrided(Role::GradOut, op.getGradOut());
+    kernel.add(Role::Statistics, statisticsType(op.getContext()));
+  }
+
+  BackwardOperands operandsOf(Kernel &kernel) {
+    return {kernel.logic,
+            kernel.memory(Role::Query),
+            kernel.memory(Role::Key),
+            kernel.memory(Role::Value),
+            kernel.memory(Role::GradOut),
+            kernel.memory(Role::Statistics),
+            kernel.captured,
+            kernel.memory(Role::Out),
+            kernel.memory(Role::Lse),
+            kernel.memory(Role::GradLse),
+            kernel.memory(Role::GradQuery),
+            kernel.memory(Role::GradKey),
+            kernel.memory(Role::GradValue),
+            kernel.lists(),
+            /*sums=*/{},
+            /*sumMemory=*/{}};
+  }
+
+  /// The kernel of `outputs`. It sums what has rows of the axis that it owns,
+  /// if it makes gradients of scores.
+  void buildFor(ArrayRef<Role> outputs, ScheduleAttr schedule,
+                StringRef suffix) {
+    Axis own = schedule.getKeys() ? Axis::Key : Axis::Query;
+    bool isOfScores = outputs.front() != Role::GradValue;
+    auto isOwn = [&](const CaptureSum &sum) {
+      return isOfScores && sum.rows == own;
+    };
+    Kernel kernel(op, stridedCaptures);
+    addInputs(kernel);
+    if (own == Axis::Query) {
+      kernel.addStrided(Role::Out, op.getOut());
+      kernel.addContiguous(Role::Lse, op.getLse());
+      if (op.getGradLse())
+        kernel.addContiguous(Role::GradLse, op.getGradLse());
+    }
+    for (Role output : outputs)
+      kernel.addStrided(output, output == Role::GradQuery ? op.getQuery()
+                                : output == Role::GradKey ? op.getKey()
+                                                          : op.getValue());
+    for (auto [number, sum] : llvm::enumerate(sums))
+      if (isOwn(sum))
+        kernel.addSumMemory(sum, number);
+    kernel.addLists(own == Axis::Query ? Axis::Key : Axis::Query);
+    ImplicitLocOpBuilder body = kernel.create(name + suffix, schedule);
+    BackwardOperands operands = operandsOf(kernel);
+    for (auto [number, sum] : llvm::enumerate(sums)) {
+      if (!isOwn(sum))
+        continue;
+      operands.sums.push_back(&sum);
+      operands.sumMemory.push_back(kernel.memory(Role::Workspace, number));
+    }
+    buildFlashBackward(body, op, schedule, operands, roundProbabilities);
+    func::ReturnOp::create(body);
+  }
+
+  void buildPairs(const CaptureSum &sum, int64_t number) {
+    Kernel kernel(op, stridedCaptures);
+    addInputs(kernel);
+    kernel.addSumMemory(sum, number);
+    kernel.addLists(Axis::Key);
+    ImplicitLocOpBuilder body = kernel.create(
+        name + gradPairsSuffix + Twine(number), *op.getSchedule());
+    BackwardOperands operands = operandsOf(kernel);
+    operands.sums.push_back(&sum);
+    operands.sumMemory.push_back(kernel.memory(Role::Workspace, number));
+    buildCapturePairs(body, op, operands);
+    func::ReturnOp::create(body);
+  }
+
+  void buildSum(const CaptureSum &sum, int64_t number) {
+    Kernel kernel(op, stridedCaptures);
+    kernel.addCaptures();
+    kernel.addSumMemory(sum, number);
+    kernel.addGradCapture(sum);
+    ImplicitLocOpBuilder body =
+        kernel.create(name + gradSumSuffix + Twine(number), *op.getSchedule());
+    buildCaptureSum(body, op, sum, kernel.captured,
+                    kernel.memory(Role::Workspace, number),
+                    kernel.memory(Role::GradCapture, sum.capture));
+    func::ReturnOp::create(body);
+  }
+
+  bool hasPart(int64_t capture) {
+    ModOp mod = op.lookupMod();
+    return mod.hasAdjoint() &&
+           llvm::any_of(
+               mod.getAdjoint().getOps<AccumulateOp>(), [&](AccumulateOp part) {
+                 return cast<BlockArgument>(part.getTable()).getArgNumber() ==
+                        capture;
+               });
+  }
+
+  void remarkOnCaptures() {
+    for (int64_t capture : op.getWrt()) {
+      auto name = cast<StringAttr>(op.lookupMod().getCaptureNames()[capture]);
+      auto isOf = [&](const CaptureSum &sum) { return sum.capture == capture; };
+      if (llvm::any_of(sums, [&](const CaptureSum &sum) {
+            return isOf(sum) && !sum.rows;
+          }))
+        op.emitRemark() << "the gradient of " << name
+                        << " takes a pass over all pairs of its own: where "
+                           "they add to it depends on both query and key";
+      else if (llvm::none_of(sums, isOf))
+        op.emitRemark() << "the gradient of " << name << " is zero: it "
+                        << (hasPart(capture)
+                                ? "only adds to all scores of a query alike"
+                                : "has no part in the scores");
+    }
+  }
+
+  AttentionBackwardOp op;
+  StringRef name;
+  bool roundProbabilities, stridedCaptures;
+  SmallVector<CaptureSum> sums;
+};
+} // namespace
 
 static LogicalResult checkGradients(AttentionBackwardOp op) {
   if (failed(checkKernelFunction(op)))
@@ -227,9 +348,6 @@ static LogicalResult checkGradients(AttentionBackwardOp op) {
     return op.emitOpError() << "expects '@" << mod.getSymName()
                             << "' to have an adjoint program: run "
                                "attn-differentiate";
-  if (!op.getWrt().empty())
-    return op.emitOpError() << "expects no 'wrt': no kernel computes gradients "
-                               "of captures yet";
   return success();
 }
 
@@ -251,8 +369,11 @@ struct AttnToFlash : mlir::attn::impl::AttnToFlashPassBase<AttnToFlash> {
         return signalPassFailure();
     for (AttentionOp op : ops)
       convert(op, roundProbabilities, stridedCaptures);
-    for (AttentionBackwardOp op : gradients)
-      convert(op, roundProbabilities, stridedCaptures);
+    for (AttentionBackwardOp op : gradients) {
+      auto func = cast<func::FuncOp>(op->getParentOp());
+      GradientKernels(op, roundProbabilities, stridedCaptures).build();
+      func.erase();
+    }
     // Their programs live on in the kernels.
     eraseMods(getOperation());
   }

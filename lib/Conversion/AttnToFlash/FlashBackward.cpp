@@ -3,6 +3,7 @@
 
 #include "ModOnTiles.h"
 
+#include "attn/Analysis/ProgramDependence.h"
 #include "attn/Dialect/Attn/IR/Captures.h"
 #include "attn/Dialect/Tile/IR/TileDialect.h"
 
@@ -30,20 +31,7 @@ public:
         valueDim(llvm::alignTo(op.getValueDim(), 16)) {}
 
   void build() {
-    auto dim = [&](Value memory, int64_t i) -> Value {
-      return memref::DimOp::create(b, memory, i);
-    };
-    Value batch = dim(operands.query, 0), heads = dim(operands.query, 1);
-    Value keyHeads = dim(operands.key, 1);
-    headsPerKeyHead = arith::DivUIOp::create(
-        b, heads, arith::MaxUIOp::create(b, keyHeads, index(1)));
-    TiledAxis queries{Axis::Query, schedule.getQ(), dim(operands.query, 2), {}};
-    TiledAxis keys{Axis::Key, schedule.getKv(), dim(operands.key, 2), {}};
-    for (TiledAxis *axis : {&queries, &keys})
-      axis->last = arith::SubIOp::create(b, axis->length, index(1));
-    own = ownsQueries() ? queries : keys;
-    visited = ownsQueries() ? keys : queries;
-    tiles = arith::CeilDivSIOp::create(b, own.length, index(own.tile));
+    findSizes();
     auto forall = scf::ForallOp::create(
         b,
         getAsOpFoldResult(
@@ -59,7 +47,59 @@ public:
       buildKeyTask(ids[1], ids[2]);
   }
 
+  /// A task for each slot and each value of the owned positions.
+  void buildPairs() {
+    findSizes();
+    Value slots = memref::DimOp::create(b, operands.sumMemory[0], 0);
+    const unsigned positions[] = {BatchPosition, HeadPosition, QueryPosition};
+    SmallVector<Value> sizes{batch, heads, tiles}, tasks{slots};
+    // What a task goes over, and how many of it there are.
+    Value units = index(1);
+    for (auto [size, position] : llvm::zip(sizes, positions)) {
+      bool isOwned = operands.sums[0]->owned & position;
+      tasks.push_back(isOwned ? size : index(1));
+      if (!isOwned)
+        units = arith::MulIOp::create(b, units, size);
+    }
+    auto forall = scf::ForallOp::create(b, getAsOpFoldResult(tasks),
+                                        ValueRange{}, std::nullopt);
+    OpBuilder::InsertionGuard guard(b);
+    b.setInsertionPoint(forall.getTerminator());
+    auto ids = forall.getInductionVars();
+    auto loop = scf::ForOp::create(b, ids[0], units, slots);
+    b.setInsertionPointToStart(loop.getBody());
+    Value unit = loop.getInductionVar();
+    SmallVector<Value> at;
+    for (auto [i, size] : llvm::enumerate(sizes)) {
+      if (operands.sums[0]->owned & positions[i]) {
+        at.push_back(ids[i + 1]);
+        continue;
+      }
+      at.push_back(arith::RemUIOp::create(b, unit, size));
+      unit = arith::DivUIOp::create(b, unit, size);
+    }
+    batchId = at[0];
+    addPairs(at[1], at[2], /*slot=*/ids[0]);
+  }
+
 private:
+  void findSizes() {
+    auto dim = [&](Value memory, int64_t i) -> Value {
+      return memref::DimOp::create(b, memory, i);
+    };
+    batch = dim(operands.query, 0), heads = dim(operands.query, 1);
+    keyHeads = dim(operands.key, 1);
+    headsPerKeyHead = arith::DivUIOp::create(
+        b, heads, arith::MaxUIOp::create(b, keyHeads, index(1)));
+    TiledAxis queries{Axis::Query, schedule.getQ(), dim(operands.query, 2), {}};
+    TiledAxis keys{Axis::Key, schedule.getKv(), dim(operands.key, 2), {}};
+    for (TiledAxis *axis : {&queries, &keys})
+      axis->last = arith::SubIOp::create(b, axis->length, index(1));
+    own = ownsQueries() ? queries : keys;
+    visited = ownsQueries() ? keys : queries;
+    tiles = arith::CeilDivSIOp::create(b, own.length, index(own.tile));
+  }
+
   bool ownsQueries() const { return !schedule.getKeys(); }
 
   /// Statistics of queries: vectors along the rows or the columns of a tile.
@@ -74,9 +114,9 @@ private:
     Value tile, first;
     Value partial; ///< i1: some pairs are left out
   };
-  /// What the pairs of a visit give on the way: own * visited^T, t and p.
+  /// What the pairs of a visit give on the way: own * visited^T, t, p and g.
   struct Pairs {
-    Value products, scores, weights;
+    Value products, scores, weights, gradients;
   };
 
   //===--- grad_query -----------------------------------------------------===//
@@ -88,23 +128,27 @@ private:
     Value query = load(operands.query, head, first, own, headDim);
     Value gradOut = load(operands.gradOut, head, first, own, valueDim);
     Statistics rows{makeLse(head, first), makeDelta(head, first, gradOut)};
-    Value sum = splat({own.tile, headDim}, 0);
+    SmallVector<Value> start{splat({own.tile, headDim}, 0)};
+    startCaptureSums(start);
     SmallVector<Value> sums = forEachVisit(
-        *visits, sum,
+        *visits, start,
         [&](const Visit &visit, ValueRange sums) -> SmallVector<Value> {
           Value key =
               load(operands.key, keyHead, visit.first, visited, headDim);
           Value value =
               load(operands.value, keyHead, visit.first, visited, valueDim);
           Pairs pairs = weigh(mod, visit, query, key, rows);
-          Value ofWeights = product(gradOut, value);
-          Value gradients = gradientsOf(mod, visit, pairs, ofWeights, rows);
-          return {addWeighted(gradients, key, sums[0], visit.partial)};
+          addGradients(pairs, visit, product(gradOut, value), rows);
+          SmallVector<Value> next{addWeighted(ofScores(mod, visit, pairs), key,
+                                              sums[0], visit.partial)};
+          addCaptureSums(mod, visit, pairs, sums.drop_front(), next);
+          return next;
         });
     store(sums[0], op.getScaleValue(), operands.gradQuery, head, first);
+    storeCaptureSums(ArrayRef(sums).drop_front(), head, first);
   }
 
-  /// For this kernel and the next.
+  /// For the kernels that follow.
   void keep(Value statistic, int64_t place, Value head, Value first) {
     tile::StoreOp::create(b, statistic, operands.statistics,
                           ValueRange{batchId, head, index(place), first});
@@ -174,32 +218,87 @@ private:
                              Value value, ValueRange sums) {
     std::unique_ptr<Visits> visits = this->visits(head, tile);
     ModOnTiles mod = modAt(head, first);
-    return forEachVisit(
-        *visits, sums,
+    size_t outputs = sums.size();
+    SmallVector<Value> start(sums);
+    startCaptureSums(start);
+    SmallVector<Value> results = forEachVisit(
+        *visits, start,
         [&](const Visit &visit, ValueRange sums) -> SmallVector<Value> {
           Value query =
               load(operands.query, head, visit.first, visited, headDim);
           Value gradOut =
               load(operands.gradOut, head, visit.first, visited, valueDim);
-          auto statistic = [&](int64_t place) {
-            return loadRows(operands.statistics,
-                            {batchId, head, index(place), visit.first},
-                            visited.tile);
-          };
-          Statistics columns{statistic(placeOfLse),
-                             value ? statistic(placeOfDelta) : Value()};
+          Statistics columns{
+              statistic(head, placeOfLse, visit.first, visited),
+              value ? statistic(head, placeOfDelta, visit.first, visited)
+                    : Value()};
           Pairs pairs = weigh(mod, visit, key, query, columns);
           // In an order in which products run beside what does not need them.
-          SmallVector<Value> next(sums);
+          SmallVector<Value> next(sums.take_front(outputs));
           Value ofWeights = value ? product(value, gradOut) : Value();
           if (operands.gradValue)
             next.back() = addWeighted(rounded(pairs.weights), gradOut,
-                                      sums.back(), visit.partial);
-          if (operands.gradKey)
-            next.front() =
-                addWeighted(gradientsOf(mod, visit, pairs, ofWeights, columns),
-                            query, sums.front(), visit.partial);
+                                      next.back(), visit.partial);
+          if (operands.gradKey) {
+            addGradients(pairs, visit, ofWeights, columns);
+            next.front() = addWeighted(ofScores(mod, visit, pairs), query,
+                                       next.front(), visit.partial);
+          }
+          addCaptureSums(mod, visit, pairs, sums.drop_front(outputs), next);
           return next;
+        });
+    storeCaptureSums(ArrayRef(results).drop_front(outputs), head, first);
+    results.truncate(outputs);
+    return results;
+  }
+
+  //===--- gradients of captures ------------------------------------------===//
+  /// Appends what the rows of sums start with.
+  void startCaptureSums(SmallVectorImpl<Value> &values) {
+    values.append(operands.sums.size(), splat({own.tile}, 0));
+  }
+
+  /// Appends `sums` with what a visit adds to them.
+  void addCaptureSums(ModOnTiles &mod, const Visit &visit, const Pairs &pairs,
+                      ValueRange sums, SmallVectorImpl<Value> &next) {
+    for (auto [sum, before] : llvm::zip_equal(operands.sums, sums))
+      next.push_back(reduceRows<arith::AddFOp>(
+          mod.additions(sum->parts, pairs.products, pairs.gradients,
+                        pairs.scores, visit.first),
+          before));
+  }
+
+  void storeCaptureSums(ValueRange sums, Value head, Value first) {
+    for (auto [sum, memory] : llvm::zip_equal(sums, operands.sumMemory))
+      tile::StoreOp::create(b, sum, memory, ValueRange{batchId, head, first});
+  }
+
+  /// All pairs of a query tile, each to its element in the slot.
+  void addPairs(Value head, Value tile, Value slot) {
+    Value keyHead = arith::DivUIOp::create(b, head, headsPerKeyHead);
+    std::unique_ptr<Visits> visits = this->visits(head, tile);
+    Value first = visits->firstRow;
+    ModOnTiles mod = modAt(head, first);
+    Value query = load(operands.query, head, first, own, headDim);
+    Value gradOut = load(operands.gradOut, head, first, own, valueDim);
+    Statistics rows{statistic(head, placeOfLse, first, own),
+                    statistic(head, placeOfDelta, first, own)};
+    forEachVisit(
+        *visits, {}, [&](const Visit &visit, ValueRange) -> SmallVector<Value> {
+          Value key =
+              load(operands.key, keyHead, visit.first, visited, headDim);
+          Value value =
+              load(operands.value, keyHead, visit.first, visited, valueDim);
+          Pairs pairs = weigh(mod, visit, query, key, rows);
+          addGradients(pairs, visit, product(gradOut, value), rows);
+          for (AccumulateOp part : operands.sums[0]->parts)
+            tile::ScatterAddOp::create(
+                b,
+                mod.additionsInside(part, pairs.products, pairs.gradients,
+                                    pairs.scores, visit.first),
+                mod.places(part, pairs.products, visit.first),
+                operands.sumMemory[0], slot);
+          return {};
         });
   }
 
@@ -240,18 +339,18 @@ private:
               });
         },
         [&] { return withStatistic({scores}, queries.lse, weight); });
-    return {products, scores, weights};
+    return {products, scores, weights, /*gradients=*/{}};
   }
 
-  /// ds, from dp. What a weight of zero is multiplied by must not count where
+  /// g, from dp. What a weight of zero is multiplied by must not count where
   /// pairs are left out.
-  Value gradientsOf(ModOnTiles &mod, const Visit &visit, const Pairs &pairs,
-                    Value ofWeights, const Statistics &queries) {
+  void addGradients(Pairs &pairs, const Visit &visit, Value ofWeights,
+                    const Statistics &queries) {
     auto times = [&](ValueRange in, Value delta) -> Value {
       return arith::MulFOp::create(b, in[1],
                                    arith::SubFOp::create(b, in[0], delta));
     };
-    Value gradients = either(
+    pairs.gradients = either(
         visit.partial,
         [&] {
           return withStatistic(
@@ -267,8 +366,12 @@ private:
           return withStatistic({ofWeights, pairs.weights}, queries.delta,
                                times);
         });
-    return rounded(
-        mod.adjoint(pairs.products, gradients, pairs.scores, visit.first));
+  }
+
+  /// ds
+  Value ofScores(ModOnTiles &mod, const Visit &visit, const Pairs &pairs) {
+    return rounded(mod.adjoint(pairs.products, pairs.gradients, pairs.scores,
+                               visit.first));
   }
 
   /// Elementwise on tiles, with a statistic of each element's query.
@@ -354,6 +457,13 @@ private:
     return TileBuilder::load(memory, batchId, head, first, axis.tile, width);
   }
 
+  /// A statistic of the queries of a tile from `first` on, as it was kept.
+  Value statistic(Value head, int64_t place, Value first,
+                  const TiledAxis &queries) {
+    return loadRows(operands.statistics, {batchId, head, index(place), first},
+                    queries.tile);
+  }
+
   Value loadRows(Value memory, ValueRange at, int64_t rows) {
     return tile::LoadOp::create(
         b, RankedTensorType::get({rows}, b.getF32Type()), memory, at);
@@ -385,6 +495,7 @@ private:
   bool rounds;
   int64_t headDim, valueDim;
   TiledAxis own, visited;
+  Value batch, heads, keyHeads; ///< index
   Value headsPerKeyHead, tiles; ///< index; tiles that are owned
   Value batchId;                ///< of the task
 };
@@ -397,4 +508,11 @@ void mlir::attn::buildFlashBackward(ImplicitLocOpBuilder &builder,
                                     const BackwardOperands &operands,
                                     bool rounds) {
   FlashBackward(builder, op, schedule, operands, rounds).build();
+}
+
+void mlir::attn::buildCapturePairs(ImplicitLocOpBuilder &builder,
+                                   AttentionBackwardOp op,
+                                   const BackwardOperands &operands) {
+  FlashBackward(builder, op, *op.getSchedule(), operands, /*rounds=*/false)
+      .buildPairs();
 }

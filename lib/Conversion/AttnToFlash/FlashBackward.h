@@ -19,6 +19,7 @@
 
 #include "Visits.h"
 
+#include "attn/Conversion/CaptureSums.h"
 #include "attn/Dialect/Attn/IR/AttnDialect.h"
 
 namespace mlir::attn {
@@ -35,6 +36,9 @@ struct BackwardOperands {
   Value gradKey, gradValue;
   /// For a mask whose visited tiles are not one run.
   std::optional<TileListOperands> lists;
+  /// Gradients of captures that this kernel sums, and their workspaces.
+  SmallVector<const CaptureSum *> sums;
+  SmallVector<Value> sumMemory;
 };
 
 /// Emits everything but the return at the builder's insertion point, for the
@@ -44,6 +48,12 @@ struct BackwardOperands {
 void buildFlashBackward(ImplicitLocOpBuilder &builder, AttentionBackwardOp op,
                         ScheduleAttr schedule, const BackwardOperands &operands,
                         bool rounds);
+
+/// The same for the kernel that goes over all pairs for its only sum, one
+/// without rows. A task goes over what is not owned of its slot, one query tile
+/// after another; slots that are left over are not written.
+void buildCapturePairs(ImplicitLocOpBuilder &builder, AttentionBackwardOp op,
+                       const BackwardOperands &operands);
 
 } // namespace mlir::attn
 

@@ -1,6 +1,8 @@
 // See ModOnTiles.h.
 #include "ModOnTiles.h"
 
+#include "CaptureSumKernels.h"
+
 #include <cmath>
 
 using namespace mlir;
@@ -9,6 +11,7 @@ using namespace mlir::attn;
 ModOnTiles::ModOnTiles(TileBuilder &tiles, ModOp mod, double scale,
                        ValueRange captures, const ScorePosition &at)
     : t(tiles), b(tiles.b), scale(static_cast<float>(scale)),
+      captures(captures),
       scoreProgram(tiles, mod ? mod.getScore() : nothing, captures, at),
       maskProgram(tiles, mod ? mod.getMask() : nothing, captures, at),
       adjointProgram(tiles, mod ? mod.getAdjoint() : nothing, captures, at) {}
@@ -48,17 +51,60 @@ Value ModOnTiles::mask(Value scores, Value firstColumn) {
       });
 }
 
+Value ModOnTiles::ifKept(Value score, Value value) {
+  // Where a pair is left out the derivative may be anything.
+  Value out = arith::CmpFOp::create(b, arith::CmpFPredicate::OEQ, score,
+                                    t.f32(-INFINITY));
+  return arith::SelectOp::create(b, out, t.f32(0), value);
+}
+
 Value ModOnTiles::adjoint(Value products, Value gradients, Value masked,
                           Value firstColumn) {
   if (adjointProgram.isEmpty() || adjointProgram.yieldsArgument(1))
     return gradients;
-  // Where a pair is left out the derivative may be anything.
   return adjointProgram.onTiles(
       {gradients, products, masked}, firstColumn,
       [&](ValueRange in, TileProgram::Evaluate evaluate, bool) -> Value {
-        Value out = arith::CmpFOp::create(b, arith::CmpFPredicate::OEQ, in[2],
-                                          t.f32(-INFINITY));
-        return arith::SelectOp::create(b, out, t.f32(0),
-                                       evaluate({scaled(in[1]), in[0]}));
+        return ifKept(in[2], evaluate({scaled(in[1]), in[0]}));
       });
+}
+
+Value ModOnTiles::additions(ArrayRef<AccumulateOp> parts, Value products,
+                            Value gradients, Value masked, Value firstColumn) {
+  return adjointProgram.onTiles(
+      {gradients, products, masked}, firstColumn,
+      [&](ValueRange in, TileProgram::Evaluate evaluate, bool) -> Value {
+        Value sum;
+        evaluate({scaled(in[1]), in[0]},
+                 [&](OpBuilder &, AccumulateOp part, ValueRange, Value value) {
+                   if (llvm::is_contained(parts, part))
+                     sum = sum ? arith::AddFOp::create(b, sum, value) : value;
+                 });
+        return ifKept(in[2], sum);
+      });
+}
+
+Value ModOnTiles::additionsInside(ArrayRef<AccumulateOp> parts, Value products,
+                                  Value gradients, Value masked,
+                                  Value firstColumn) {
+  Value sums = additions(parts, products, gradients, masked, firstColumn);
+  return t.elementwise({sums}, sums.getType(), [&](ValueRange in) -> Value {
+    return arith::SelectOp::create(b, adjointProgram.isRowInside(), in[0],
+                                   t.f32(0));
+  });
+}
+
+Value ModOnTiles::places(AccumulateOp part, Value products, Value firstColumn) {
+  return adjointProgram.onTiles(
+      {products}, firstColumn,
+      [&](ValueRange in, TileProgram::Evaluate evaluate, bool) -> Value {
+        Value place;
+        evaluate({scaled(in[0]), t.f32(0)}, [&](OpBuilder &, AccumulateOp other,
+                                                ValueRange indices, Value) {
+          if (other == part)
+            place = placeOf(t, part, indices, captures);
+        });
+        return place;
+      },
+      b.getI64Type());
 }

@@ -24,13 +24,26 @@ public:
   Value adjoint(Value products, Value gradients, Value masked,
                 Value firstColumn);
 
+  /// What `parts` of the adjoint program add for each pair; 0 where `masked`.
+  Value additions(ArrayRef<AccumulateOp> parts, Value products, Value gradients,
+                  Value masked, Value firstColumn);
+  /// The same, and 0 for rows outside of the tensor.
+  Value additionsInside(ArrayRef<AccumulateOp> parts, Value products,
+                        Value gradients, Value masked, Value firstColumn);
+  /// The element of the capture, as a number (i64), to which `part` adds. Of
+  /// pairs outside of the tensors it may be any.
+  Value places(AccumulateOp part, Value products, Value firstColumn);
+
 private:
   Value scaled(Value product);
+  /// `value`, or 0 where a pair's score says that it is left out.
+  Value ifKept(Value score, Value value);
 
   TileBuilder &t;
   ImplicitLocOpBuilder &b;
   float scale;
   Region nothing; ///< stands for a program that is not there
+  ValueRange captures;
   TileProgram scoreProgram, maskProgram, adjointProgram;
 };
 

@@ -2,22 +2,23 @@
 #include "TileProgram.h"
 
 #include "attn/Dialect/Attn/IR/Captures.h"
-#include "attn/Dialect/Attn/IR/ModProgram.h"
 
 using namespace mlir;
 using namespace mlir::attn;
 
-Value TileProgram::onTiles(ValueRange tiles, Value firstColumn,
-                           Element element) {
+Value TileProgram::onTiles(ValueRange tiles, Value firstColumn, Element element,
+                           Type elementType) {
+  auto buildFor = [&](bool wholeTile) {
+    return build(tiles, firstColumn, wholeTile, element, elementType);
+  };
   if (!readsAtColumns())
-    return build(tiles, firstColumn, /*wholeTile=*/false, element);
+    return buildFor(false);
   int64_t width = cast<RankedTensorType>(tiles[0].getType()).getDimSize(1);
   Value end = arith::AddIOp::create(b, firstColumn, t.index(width));
   Value whole = arith::CmpIOp::create(b, arith::CmpIPredicate::sle, end,
                                       at.visited.length);
   return t.either(
-      whole, [&] { return build(tiles, firstColumn, true, element); },
-      [&] { return build(tiles, firstColumn, false, element); });
+      whole, [&] { return buildFor(true); }, [&] { return buildFor(false); });
 }
 
 bool TileProgram::yieldsArgument(unsigned i) const {
@@ -32,15 +33,21 @@ Value TileProgram::isInside(Value firstColumn) {
                                t.toI32(at.visited.last));
 }
 
+Value TileProgram::isRowInside() {
+  return arith::CmpIOp::create(b, arith::CmpIPredicate::sle,
+                               position(0, at.firstRow), t.toI32(at.own.last));
+}
+
 Value TileProgram::build(ValueRange tiles, Value firstColumn, bool wholeTile,
-                         Element element) {
-  return t.elementwise(tiles, tiles[0].getType(), [&](ValueRange in) {
-    return element(
-        in,
-        [&](ValueRange leading) {
-          return evaluate(leading, firstColumn, wholeTile);
-        },
-        wholeTile);
+                         Element element, Type elementType) {
+  auto type = cast<RankedTensorType>(tiles[0].getType());
+  if (elementType)
+    type = type.clone(elementType);
+  auto evaluate = [&](ValueRange leading, LowerAccumulateFn accumulate) {
+    return this->evaluate(leading, firstColumn, wholeTile, accumulate);
+  };
+  return t.elementwise(tiles, type, [&](ValueRange in) {
+    return element(in, Evaluate(evaluate), wholeTile);
   });
 }
 
@@ -61,7 +68,7 @@ static bool needsPositionsInside(Region &program) {
 
 /// The program for one element of the tile.
 Value TileProgram::evaluate(ValueRange leading, Value firstColumn,
-                            bool wholeTile) {
+                            bool wholeTile, LowerAccumulateFn accumulate) {
   bool inside = needsPositionsInside(program);
   Value row = position(0, at.firstRow), column = position(1, firstColumn);
   auto clampedRow = [&] { return clamp(row, at.own.last); };
@@ -85,7 +92,7 @@ Value TileProgram::evaluate(ValueRange leading, Value firstColumn,
                                           : index);
     return loadFromMemory(builder, load, clamped, table);
   };
-  return inlineProgram(b, program, captures, arguments, lowerLoad);
+  return inlineProgram(b, program, captures, arguments, lowerLoad, accumulate);
 }
 
 /// Whether the program reads a table at the column's position.

@@ -5,6 +5,7 @@
 #include "Visits.h"
 
 #include "attn/Dialect/Attn/IR/AttnDialect.h"
+#include "attn/Dialect/Attn/IR/ModProgram.h"
 
 #include "llvm/ADT/DenseMap.h"
 
@@ -34,24 +35,40 @@ public:
 
   /// Evaluates the program for one element from its leading arguments: the
   /// score, the score and a gradient, or none.
-  using Evaluate = llvm::function_ref<Value(ValueRange leading)>;
+  class Evaluate {
+  public:
+    using Function =
+        llvm::function_ref<Value(ValueRange leading, LowerAccumulateFn)>;
+    Evaluate(Function function) : function(function) {}
+    Value operator()(ValueRange leading,
+                     LowerAccumulateFn accumulate = nullptr) const {
+      return function(leading, accumulate);
+    }
+
+  private:
+    Function function;
+  };
   /// Makes the result's element from those of the tiles.
   using Element = llvm::function_ref<Value(ValueRange elements,
                                            Evaluate evaluate, bool wholeTile)>;
 
-  /// A tile from `tiles` of its type, whose first column is `firstColumn`
-  /// (index), element by element. Programs that read tables at the column are
-  /// built twice, for tiles that are known to be whole and for others.
-  Value onTiles(ValueRange tiles, Value firstColumn, Element element);
+  /// A tile from `tiles`, whose first column is `firstColumn` (index), element
+  /// by element: of their type, or of `elementType`. Programs that read tables
+  /// at the column are built twice, for tiles that are known to be whole and
+  /// for others.
+  Value onTiles(ValueRange tiles, Value firstColumn, Element element,
+                Type elementType = {});
 
-  /// i1, of one element of such a tile: whether its column is inside the
-  /// tensor.
+  /// i1, of one element of such a tile: whether its column, or its row, is
+  /// inside the tensor.
   Value isInside(Value firstColumn);
+  Value isRowInside();
 
 private:
   Value build(ValueRange tiles, Value firstColumn, bool wholeTile,
-              Element element);
-  Value evaluate(ValueRange leading, Value firstColumn, bool wholeTile);
+              Element element, Type elementType);
+  Value evaluate(ValueRange leading, Value firstColumn, bool wholeTile,
+                 LowerAccumulateFn accumulate);
   bool readsAtColumns();
   bool isReadOnce(LoadOp load, ValueRange indices);
   Value readOnce(OpBuilder &builder, LoadOp load, ValueRange indices,

@@ -219,6 +219,18 @@ static LogicalResult convertKernel(func::FuncOp func) {
   return success();
 }
 
+/// The kernels that attn-to-flash makes for them go one after the other, and
+/// add to memory (tile.scatter_add).
+static LogicalResult refuseCaptureGradients(func::FuncOp kernel) {
+  for (BlockArgument argument : kernel.getArguments()) {
+    RoleAttr role = roleOf(argument);
+    if (role && role.getRole() == Role::GradCapture)
+      return kernel.emitOpError() << "expects no gradients of captures: no "
+                                     "kernel for GPUs computes them yet";
+  }
+  return success();
+}
+
 namespace {
 struct FlashToGPU : mlir::attn::impl::FlashToGPUPassBase<FlashToGPU> {
   using FlashToGPUPassBase::FlashToGPUPassBase;
@@ -228,6 +240,9 @@ struct FlashToGPU : mlir::attn::impl::FlashToGPUPassBase<FlashToGPU> {
     for (auto func : getOperation().getOps<func::FuncOp>())
       if (func->hasAttr("attn.kernel"))
         kernels.push_back(func);
+    for (func::FuncOp kernel : kernels)
+      if (failed(refuseCaptureGradients(kernel)))
+        return signalPassFailure();
     for (func::FuncOp kernel : kernels)
       if (failed(convertKernel(kernel)))
         return signalPassFailure();

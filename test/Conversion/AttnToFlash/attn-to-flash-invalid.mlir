@@ -101,24 +101,6 @@ attn.mod @temperature(%c: f32)
   score(%s: f32, %b: i32, %h: i32, %q: i32, %kv: i32) {
     %t = arith.mulf %s, %c : f32
     attn.yield %t : f32
-  } adjoint(%s: f32, %g: f32, %b: i32, %h: i32, %q: i32, %kv: i32) {
-    attn.yield %g : f32
-  }
-func.func @wrt(%q: !q, %l: !l, %c: f32) -> (!q, !q, !q, f32) {
-  // expected-error @+1 {{'attn.attention_backward' op expects no 'wrt': no kernel computes gradients of captures yet}}
-  %r:4 = attn.attention_backward %q, %q, %q, %q, %l, %q mod @temperature(%c) {schedule = #attn.schedule<q = 64, kv = 64>, key_schedule = #attn.schedule<q = 64, kv = 64, keys = true>, wrt = array<i64: 0>} : (!q, !q, !q, !q, !l, !q, f32) -> (!q, !q, !q, f32)
-  return %r#0, %r#1, %r#2, %r#3 : !q, !q, !q, f32
-}
-
-// -----
-
-!q = tensor<?x?x?x64xf32>
-!l = tensor<?x?x?xf32>
-
-attn.mod @temperature(%c: f32)
-  score(%s: f32, %b: i32, %h: i32, %q: i32, %kv: i32) {
-    %t = arith.mulf %s, %c : f32
-    attn.yield %t : f32
   }
 func.func @no_adjoint(%q: !q, %l: !l, %c: f32) -> (!q, !q, !q) {
   // expected-error @+1 {{expects '@temperature' to have an adjoint program: run attn-differentiate}}

@@ -29,3 +29,14 @@ func.func @no_memory(%n: index)
   }
   return
 }
+
+// -----
+
+// expected-error @+1 {{'func.func' op expects no gradients of captures: no kernel for GPUs computes them yet}}
+func.func @grad_sum(%sums: memref<?x?xf32> {attn.role = #attn.role<workspace>},
+                    %gradient: memref<?xf32> {attn.role = #attn.role<grad_capture>}, %n: index)
+    attributes {attn.kernel, attn.schedule = #attn.schedule<q = 64, kv = 64>} {
+  scf.forall (%i) in (%n) {
+  }
+  return
+}

@@ -143,3 +143,37 @@ func.func @nested(%out: memref<?x16xf32>, %n: index) {
   tile.store %sum, %out[%c0] : tensor<8x16xf32>, memref<?x16xf32>
   return
 }
+
+// -----
+
+// Element by element, with the sum of neighbours of one place in a register; before the first there is none. What is
+// zero does not move on.
+// CHECK-LABEL: func.func @scatter(
+// CHECK-SAME: %[[T:[^:]*]]: memref<8x16xf32>, %[[P:[^:]*]]: memref<8x16xi64>, %[[M:[^:]*]]: memref<?x?xf32>, %[[I:.*]]: index
+// CHECK-DAG: %[[NONE:.*]] = arith.constant -1 : i64
+// CHECK-DAG: %[[ZERO:.*]] = arith.constant 0.000000e+00 : f32
+// CHECK: %[[ROWS:.*]]:2 = scf.for {{.*}} iter_args(%{{.*}} = %[[NONE]], %{{.*}} = %[[ZERO]]) -> (i64, f32) {
+// CHECK:   scf.for {{.*}} iter_args(%[[PLACE:.*]] = %{{.*}}, %[[SUM:.*]] = %{{.*}}) -> (i64, f32) {
+// CHECK:     %[[X:.*]] = memref.load %{{.*}} : memref<8x16xf32
+// CHECK:     %[[AT:.*]] = memref.load %{{.*}} : memref<8x16xi64
+// CHECK:     %[[COUNTS:.*]] = arith.cmpf une, %[[X]], %[[ZERO]]
+// CHECK:     %[[OTHER:.*]] = arith.cmpi ne, %[[AT]], %[[PLACE]]
+// CHECK:     %[[MOVES:.*]] = arith.andi %[[COUNTS]], %[[OTHER]]
+// CHECK:     arith.select %[[MOVES]], %[[AT]], %[[PLACE]]
+// CHECK:     scf.if %[[MOVES]] -> (f32) {
+// CHECK:       scf.if
+// CHECK:         %[[OLD:.*]] = memref.load %{{.*}}[%{{.*}}, %{{.*}}] : memref<?x?xf32>
+// CHECK:         %[[NEW:.*]] = arith.addf %[[OLD]], %[[SUM]]
+// CHECK:         memref.store %[[NEW]]
+// CHECK:       scf.yield %[[X]]
+// CHECK:     } else {
+// CHECK:       %[[BOTH:.*]] = arith.addf %[[SUM]], %[[X]]
+// CHECK:       scf.yield %[[BOTH]]
+// CHECK: scf.if
+// CHECK:   arith.addf %{{.*}}, %[[ROWS]]#1
+func.func @scatter(%t: memref<8x16xf32>, %p: memref<8x16xi64>, %m: memref<?x?xf32>, %i: index) {
+  %tile = bufferization.to_tensor %t restrict : memref<8x16xf32> to tensor<8x16xf32>
+  %places = bufferization.to_tensor %p restrict : memref<8x16xi64> to tensor<8x16xi64>
+  tile.scatter_add %tile at %places, %m[%i] : tensor<8x16xf32>, tensor<8x16xi64>, memref<?x?xf32>
+  return
+}

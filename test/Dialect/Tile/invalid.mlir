@@ -36,6 +36,33 @@ func.func @load_c3(%m: memref<?x?x?x80xf32>, %i: index) {
 
 // -----
 
+// scatter_add_c1
+func.func @scatter_add_c1(%t: tensor<8xbf16>, %p: tensor<8xi64>, %m: memref<?xf32>) {
+  // expected-error @+1 {{expects a vector or matrix and memory of f32, got 'tensor<8xbf16>' and 'memref<?xf32>'}}
+  tile.scatter_add %t at %p, %m[] : tensor<8xbf16>, tensor<8xi64>, memref<?xf32>
+  return
+}
+
+// -----
+
+// scatter_add_c2: a place for each row is not enough.
+func.func @scatter_add_c2(%t: tensor<8x4xf32>, %p: tensor<8xi64>, %m: memref<?xf32>) {
+  // expected-error @+1 {{expects a place of i64 for each element of 'tensor<8x4xf32>', got 'tensor<8xi64>'}}
+  tile.scatter_add %t at %p, %m[] : tensor<8x4xf32>, tensor<8xi64>, memref<?xf32>
+  return
+}
+
+// -----
+
+// scatter_add_c3
+func.func @scatter_add_c3(%t: tensor<8xf32>, %p: tensor<8xi64>, %m: memref<?x?xf32>) {
+  // expected-error @+1 {{expects an offset for each dimension of 'memref<?x?xf32>' but the last, got 0}}
+  tile.scatter_add %t at %p, %m[] : tensor<8xf32>, tensor<8xi64>, memref<?x?xf32>
+  return
+}
+
+// -----
+
 // A tile has a static shape.
 func.func @static(%m: memref<?x?x?x64xf32>, %i: index) {
   // expected-error @+1 {{result #0 must be tensor of static shape, but got 'tensor<?x64xf32>'}}

@@ -25,6 +25,17 @@ func.func @vector(%m: memref<?x?x?xf32>, %b: index, %h: index, %q0: index) {
   return
 }
 
+// To places of the last dimension, in what the others name; in one dimension nothing is named.
+// CHECK-LABEL: func.func @scatter
+// CHECK: tile.scatter_add %{{.*}} at %{{.*}}, %{{.*}}[%{{.*}}] : tensor<64x32xf32>, tensor<64x32xi64>, memref<?x?xf32>
+// CHECK: tile.scatter_add %{{.*}} at %{{.*}}, %{{.*}}[] : tensor<64xf32>, tensor<64xi64>, memref<?xf32>
+func.func @scatter(%t: tensor<64x32xf32>, %p: tensor<64x32xi64>, %v: tensor<64xf32>, %r: tensor<64xi64>,
+                   %sums: memref<?x?xf32>, %sum: memref<?xf32>, %i: index) {
+  tile.scatter_add %t at %p, %sums[%i] : tensor<64x32xf32>, tensor<64x32xi64>, memref<?x?xf32>
+  tile.scatter_add %v at %r, %sum[] : tensor<64xf32>, tensor<64xi64>, memref<?xf32>
+  return
+}
+
 // A tile on its way through a ring, and a product that is started and awaited.
 // CHECK-LABEL: func.func @ring
 // CHECK: %[[R:.*]] = tile.ring offset 1024 barriers 16 readers 4 : <2 x tensor<64x64xbf16>>

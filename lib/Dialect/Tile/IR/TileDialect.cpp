@@ -74,6 +74,27 @@ LogicalResult StoreOp::verify() {
                         getOffsets().size());
 }
 
+LogicalResult ScatterAddOp::verify() {
+  auto tile = cast<RankedTensorType>(getTile().getType());
+  auto places = cast<RankedTensorType>(getPlaces().getType());
+  auto dest = cast<MemRefType>(getDest().getType());
+  // C1
+  if (tile.getRank() < 1 || tile.getRank() > 2 ||
+      !tile.getElementType().isF32() || !dest.getElementType().isF32())
+    return emitOpError() << "expects a vector or matrix and memory of f32, got "
+                         << tile << " and " << dest;
+  // C2
+  if (places.getShape() != tile.getShape() ||
+      !places.getElementType().isInteger(64))
+    return emitOpError() << "expects a place of i64 for each element of "
+                         << tile << ", got " << places;
+  // C3
+  if (static_cast<int64_t>(getOffsets().size()) + 1 != dest.getRank())
+    return emitOpError() << "expects an offset for each dimension of " << dest
+                         << " but the last, got " << getOffsets().size();
+  return success();
+}
+
 LogicalResult CopyOp::verify() {
   auto dest = cast<MemRefType>(getDest().getType());
   if (dest.getRank() != 2)

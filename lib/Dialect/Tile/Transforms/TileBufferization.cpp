@@ -1,6 +1,7 @@
 // Bufferization of tile.load, tile.store, tile.has_nonfinite and
 // tile.any_beyond for a CPU: loops over rows, in which a row is one vector that
-// LLVM splits as the machine likes.
+// LLVM splits as the machine likes; and of tile.scatter_add, a loop over
+// elements.
 #include "TileBufferization.h"
 
 #include "attn/Dialect/Tile/IR/TileDialect.h"
@@ -133,6 +134,74 @@ static void emitStore(OpBuilder &b, Location loc, const Placement &place,
   });
 }
 
+/// dest[offsets, place] += number, if there is a place.
+static void emitAdd(OpBuilder &b, tile::ScatterAddOp op, Value place,
+                    Value number) {
+  Location loc = op.getLoc();
+  Value zero = arith::ConstantIntOp::create(b, loc, 0, 64);
+  Value any =
+      arith::CmpIOp::create(b, loc, arith::CmpIPredicate::sge, place, zero);
+  auto branch = scf::IfOp::create(b, loc, any);
+  OpBuilder::InsertionGuard guard(b);
+  b.setInsertionPointToStart(branch.thenBlock());
+  SmallVector<Value> at(op.getOffsets());
+  at.push_back(arith::IndexCastOp::create(b, loc, b.getIndexType(), place));
+  Value sum = memref::LoadOp::create(b, loc, op.getDest(), at);
+  sum = arith::AddFOp::create(b, loc, sum, number);
+  memref::StoreOp::create(b, loc, sum, op.getDest(), at);
+}
+
+/// Carries the place of the numbers before, and their sum, which goes to memory
+/// when the place changes: neighbours often have the same.
+static void emitScatterAdd(OpBuilder &b, tile::ScatterAddOp op, Value numbers,
+                           Value places) {
+  Location loc = op.getLoc();
+  auto type = cast<MemRefType>(numbers.getType());
+  auto constant = [&](TypedAttr value) -> Value {
+    return arith::ConstantOp::create(b, loc, value);
+  };
+  Value noPlace = constant(b.getI64IntegerAttr(-1));
+  Value nothing = constant(b.getF32FloatAttr(0));
+  Value first = arith::ConstantIndexOp::create(b, loc, 0);
+  Value step = arith::ConstantIndexOp::create(b, loc, 1);
+  SmallVector<Value> carried{noPlace, nothing}, indices;
+  SmallVector<scf::ForOp> loops;
+  OpBuilder::InsertionGuard guard(b);
+  for (int64_t size : type.getShape()) {
+    Value end = arith::ConstantIndexOp::create(b, loc, size);
+    loops.push_back(scf::ForOp::create(b, loc, first, end, step, carried));
+    indices.push_back(loops.back().getInductionVar());
+    carried = llvm::to_vector_of<Value>(loops.back().getRegionIterArgs());
+    b.setInsertionPointToStart(loops.back().getBody());
+  }
+  Value number = memref::LoadOp::create(b, loc, numbers, indices);
+  Value place = memref::LoadOp::create(b, loc, places, indices);
+  // Zero and NaN differ.
+  Value counts =
+      arith::CmpFOp::create(b, loc, arith::CmpFPredicate::UNE, number, nothing);
+  Value moves = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::ne, place,
+                                      carried[0]);
+  moves = arith::AndIOp::create(b, loc, counts, moves);
+  auto branch = scf::IfOp::create(
+      b, loc, moves,
+      [&](OpBuilder &nested, Location) {
+        emitAdd(nested, op, carried[0], carried[1]);
+        scf::YieldOp::create(nested, loc, ValueRange{place, number});
+      },
+      [&](OpBuilder &nested, Location) {
+        Value sum = arith::AddFOp::create(nested, loc, carried[1], number);
+        scf::YieldOp::create(nested, loc, ValueRange{carried[0], sum});
+      });
+  carried = llvm::to_vector_of<Value>(branch.getResults());
+  for (scf::ForOp loop : llvm::reverse(loops)) {
+    b.setInsertionPointToEnd(loop.getBody());
+    scf::YieldOp::create(b, loc, carried);
+    b.setInsertionPointAfter(loop);
+    carried = llvm::to_vector_of<Value>(loop.getResults());
+  }
+  emitAdd(b, op, carried[0], carried[1]);
+}
+
 /// x * 0 is NaN for an infinite or NaN x, and NaN survives a sum.
 static Value emitHasNonfinite(OpBuilder &b, Location loc, Value buffer) {
   auto type = cast<MemRefType>(buffer.getType());
@@ -262,6 +331,23 @@ struct StoreModel : public ReadModel<StoreModel, tile::StoreOp> {
   }
 };
 
+struct ScatterAddModel : public ReadModel<ScatterAddModel, tile::ScatterAddOp> {
+  LogicalResult bufferize(Operation *op, RewriterBase &rewriter,
+                          const BufferizationOptions &options,
+                          BufferizationState &state) const {
+    auto scatter = cast<tile::ScatterAddOp>(op);
+    FailureOr<Value> numbers =
+        getBuffer(rewriter, scatter.getTile(), options, state);
+    FailureOr<Value> places =
+        getBuffer(rewriter, scatter.getPlaces(), options, state);
+    if (failed(numbers) || failed(places))
+      return failure();
+    emitScatterAdd(rewriter, scatter, *numbers, *places);
+    rewriter.eraseOp(op);
+    return success();
+  }
+};
+
 struct HasNonfiniteModel
     : public ReadModel<HasNonfiniteModel, tile::HasNonfiniteOp> {
   LogicalResult bufferize(Operation *op, RewriterBase &rewriter,
@@ -295,6 +381,7 @@ void mlir::tile::registerBufferizationModels(DialectRegistry &registry) {
   registry.addExtension(+[](MLIRContext *context, TileDialect *) {
     LoadOp::attachInterface<LoadModel>(*context);
     StoreOp::attachInterface<StoreModel>(*context);
+    ScatterAddOp::attachInterface<ScatterAddModel>(*context);
     HasNonfiniteOp::attachInterface<HasNonfiniteModel>(*context);
     AnyBeyondOp::attachInterface<AnyBeyondModel>(*context);
   });

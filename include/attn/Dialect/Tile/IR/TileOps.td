@@ -57,6 +57,32 @@ def Tile_StoreOp : Tile_Op<"store"> {
   let hasVerifier = 1;
 }
 
+def Tile_ScatterAddOp : Tile_Op<"scatter_add"> {
+  let summary = "adds each number of a tile to an element of memory of its own";
+  let description = [{
+    Element by element, rows first, in this order: what `places` says is the index
+    in the last dimension of the memory, of which `offsets` name the others. A
+    number of zero is skipped, and its place may be anything. Neighbours of one
+    place may be added up before.
+
+    Example:
+    `tile.scatter_add %t at %p, %sums[%i] : tensor<64x32xf32>, tensor<64x32xi64>, memref<?x?xf32>`
+
+    Constraints:
+    - C1: a tile of rank 1 or 2, and memory, of f32.
+    - C2: a place for each element of the tile.
+    - C3: an offset for each dimension of the memory but the last.
+  }];
+  let arguments = (ins Tile_StaticTile:$tile, Tile_StaticTile:$places,
+                       Arg<AnyStridedMemRef, "", [MemRead, MemWrite]>:$dest,
+                       Variadic<Index>:$offsets);
+  let assemblyFormat = [{
+    $tile `at` $places `,` $dest `[` $offsets `]` attr-dict
+    `:` type($tile) `,` type($places) `,` type($dest)
+  }];
+  let hasVerifier = 1;
+}
+
 def Tile_HasNonfiniteOp : Tile_Op<"has_nonfinite", [Pure]> {
   let summary = "whether any element of a tile is NaN or infinite";
   let description = [{

@@ -1,0 +1,49 @@
+// How the gradients of captures are summed by the kernels that attn-to-flash
+// makes of attn.attention_backward: what a launch must know of them.
+//
+// What the adjoint program adds for a pair goes to an element of the capture.
+// Where that element does not depend on both the query and the key, a kernel
+// sums over the other as it visits, which leaves numbers for each batch, head
+// and row: `@X_grad_sum_i` takes these to their elements. Otherwise
+// `@X_grad_pairs_i` goes over all pairs once more and adds to a copy of the
+// capture's gradient in each of some slots, and `@X_grad_sum_i` sums the slots.
+// No two tasks add to the same element, so the bits do not depend on their
+// order.
+#ifndef ATTN_CONVERSION_CAPTURESUMS_H
+#define ATTN_CONVERSION_CAPTURESUMS_H
+
+#include "attn/Analysis/Intervals.h"
+#include "attn/Dialect/Attn/IR/AttnDialect.h"
+
+namespace mlir::attn {
+
+/// One sum; the number of its workspace is its place among the others.
+struct CaptureSum {
+  int64_t capture; ///< the number of the capture
+  /// The axis that rows are of, if the element depends on one at most. The
+  /// workspace is then f32 of (batch, heads, length of this axis), and all of
+  /// it is written. Without: f32 of (slots, elements of the capture), zero
+  /// before; slots share the pairs, and any number of them will do.
+  std::optional<Axis> rows;
+  /// The positions (a set of Position) that are indices themselves, the same of
+  /// all parts: no two of their values have an element in common.
+  unsigned owned;
+  /// The operations of the adjoint program: with the same indices if there are
+  /// rows.
+  SmallVector<AccumulateOp> parts;
+};
+
+/// What `op` asks for, of a mod that stands alone and has an adjoint program.
+/// Its accumulations are moved out of branches first, where they then add
+/// zeros. Captures that are not among the sums have gradients of zero: they
+/// have no part in the scores, or only add to all scores of a query, which
+/// changes no probability, and no gradient of lse is given.
+SmallVector<CaptureSum> captureSumsOf(AttentionBackwardOp op);
+
+/// The suffixes of the functions, before the number of the sum.
+inline constexpr llvm::StringLiteral gradPairsSuffix = "_grad_pairs_",
+                                     gradSumSuffix = "_grad_sum_";
+
+} // namespace mlir::attn
+
+#endif // ATTN_CONVERSION_CAPTURESUMS_H
