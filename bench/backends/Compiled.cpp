@@ -164,7 +164,7 @@ private:
       ATTN_TRY_ASSIGN(gradientTiles,
                       gradientKernel->findTiles(
                           problem->sizes, problem->captures, device.stream()));
-      if (!gradientTiles.ofQueries)
+      if (gradientTiles.lists.empty())
         return {};
       ATTN_TRY(device.synchronize());
       double seconds =

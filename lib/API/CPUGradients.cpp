@@ -112,15 +112,13 @@ Result<void> CPUGradients::run(const GradientArguments &a,
   bool strided = spec.stridedCaptures || !haveUnitStrides(a.captures);
   ATTN_TRY_ASSIGN(const Code *code, codeFor(strided));
   ATTN_TRY_ASSIGN(GradientTiles tiles, tilesFor(*this, finders, a));
-  if (tiles.ofQueries)
-    tiles.ofQueries.impl().arguments.bind(bindings);
+  bindTiles(bindings, tiles, 0);
   ATTN_TRY(runTasks(code->ofQueries, bindings));
-  if (tiles.ofKeys)
-    tiles.ofKeys.impl().arguments.bind(bindings);
-  for (const TaskFunction &ofKeys : code->ofKeys)
-    ATTN_TRY(runTasks(ofKeys, bindings));
-  if (tiles.ofQueries)
-    tiles.ofQueries.impl().arguments.bind(bindings);
+  for (size_t i = 0; i < code->ofKeys.size(); ++i) {
+    bindTiles(bindings, tiles, i + 1);
+    ATTN_TRY(runTasks(code->ofKeys[i], bindings));
+  }
+  bindTiles(bindings, tiles, 0);
   for (size_t i = 0; i < code->ofSums.size(); ++i) {
     const SumCode &sum = code->ofSums[i];
     if (sum.pairs) {
@@ -145,17 +143,19 @@ GradientImpl attn::createCPUGradients(const Mod &mod, const KernelSpec &spec,
   impl->schedule = code.module.schedule;
   impl->sums = code.module.sums;
   impl->wholeQueries = impl->queryTile = code.module.queryTile;
-  for (const KernelModule::OfKeys &ofKeys : code.module.ofKeys)
+  std::vector<KernelEntry> kernels(1 + code.ofKeys.size());
+  kernels[0].signature = code.ofQueries.signature;
+  kernels[0].queryTile = code.module.queryTile;
+  kernels[0].keyTile = code.module.keyTile;
+  for (size_t i = 0; i < code.ofKeys.size(); ++i) {
+    const KernelModule::OfKeys &ofKeys = code.module.ofKeys[i];
+    KernelEntry &kernel = kernels[i + 1];
+    kernel.signature = code.ofKeys[i].signature;
+    kernel.queryTile = ofKeys.queryTile, kernel.keyTile = ofKeys.keyTile;
     impl->wholeQueries = std::lcm(impl->wholeQueries, ofKeys.queryTile);
-  KernelEntry queries, keys;
-  queries.signature = code.ofQueries.signature;
-  queries.queryTile = code.module.queryTile;
-  queries.keyTile = code.module.keyTile;
-  keys.signature = code.ofKeys.back().signature;
-  keys.queryTile = code.module.ofKeys.back().queryTile;
-  keys.keyTile = code.module.ofKeys.back().keyTile;
-  ATTN_TRY_ASSIGN(impl->finders, GradientTileFinders::compile(mod, Target::CPU,
-                                                              queries, keys));
+  }
+  ATTN_TRY_ASSIGN(impl->finders,
+                  GradientTileFinders::compile(mod, Target::CPU, kernels));
   impl->codes[spec.stridedCaptures] = std::move(code);
   return std::shared_ptr<GradientKernel::Impl>(impl);
 }

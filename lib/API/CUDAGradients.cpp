@@ -40,9 +40,6 @@ struct Variant {
   std::vector<cuda::LoadedKernel> kernels;
   std::string schedule;
   GradientTileFinders finders;
-
-  const KernelEntry &ofQueries() const { return kernels.front().entry(); }
-  const KernelEntry &ofKeys() const { return kernels.back().entry(); }
 };
 
 struct CUDAGradients : public GradientKernel::Impl {
@@ -104,9 +101,11 @@ static Result<Variant> compileVariant(const Mod &mod, const KernelSpec &given,
                     cuda::LoadedKernel::load(image));
     variant.kernels.push_back(std::move(loaded.front()));
   }
-  ATTN_TRY_ASSIGN(variant.finders, GradientTileFinders::compile(
-                                       mod, Target::CUDA, variant.ofQueries(),
-                                       variant.ofKeys()));
+  std::vector<KernelEntry> entries;
+  for (const cuda::LoadedKernel &loaded : variant.kernels)
+    entries.push_back(loaded.entry());
+  ATTN_TRY_ASSIGN(variant.finders,
+                  GradientTileFinders::compile(mod, Target::CUDA, entries));
   return variant;
 }
 
@@ -145,12 +144,11 @@ Result<void> CUDAGradients::launch(const Variant &variant,
                                    const GradientArguments &a,
                                    const GradientTiles &tiles,
                                    Bindings &bindings) const {
-  for (const cuda::LoadedKernel &kernel : variant.kernels) {
+  for (size_t i = 0; i < variant.kernels.size(); ++i) {
+    const cuda::LoadedKernel &kernel = variant.kernels[i];
     const KernelEntry &entry = kernel.entry();
-    bool ownsQueries = &kernel == &variant.kernels.front();
-    const TileLists &lists = ownsQueries ? tiles.ofQueries : tiles.ofKeys;
-    if (lists)
-      lists.impl().arguments.bind(bindings);
+    bool ownsQueries = i == 0;
+    bindTiles(bindings, tiles, i);
     const TensorView &owned = ownsQueries ? a.query : a.key;
     int64_t tile = ownsQueries ? entry.queryTile : entry.keyTile;
     int64_t tasks =

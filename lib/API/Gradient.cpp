@@ -44,49 +44,82 @@ ProblemSizes attn::sizesOf(const GradientArguments &a) {
 
 //===--- tiles ------------------------------------------------------------===//
 
-Result<GradientTileFinders>
-GradientTileFinders::compile(const Mod &mod, Target target,
-                             const KernelEntry &queries,
-                             const KernelEntry &keys) {
-  GradientTileFinders finders;
-  if (!takes(queries.signature, Role::ListOrder) &&
-      !takes(keys.signature, Role::ListOrder))
-    return finders;
-  auto finderOf = [&](const KernelEntry &entry) {
-    return TileFinder::compile(mod, target, entry.queryTile, entry.keyTile);
-  };
-  ATTN_TRY_ASSIGN(finders.ofQueries, finderOf(queries));
-  finders.ofKeys = finders.ofQueries;
-  if (queries.queryTile != keys.queryTile || queries.keyTile != keys.keyTile) {
-    ATTN_TRY_ASSIGN(finders.ofKeys, finderOf(keys));
-  }
-  return finders;
+static bool areFor(const TileFinder &finder, int64_t queryTile,
+                   int64_t keyTile) {
+  return finder.queryTile() == queryTile && finder.keyTile() == keyTile;
 }
 
-static bool areFor(const TileFinder &finder, const TileLists &lists) {
-  return lists && lists.impl().queryTile == finder.queryTile() &&
-         lists.impl().keyTile == finder.keyTile();
+Result<GradientTileFinders>
+GradientTileFinders::compile(const Mod &mod, Target target,
+                             const std::vector<KernelEntry> &kernels) {
+  GradientTileFinders result;
+  if (std::none_of(kernels.begin(), kernels.end(), [](const KernelEntry &k) {
+        return takes(k.signature, Role::ListOrder);
+      }))
+    return result;
+  std::vector<TileFinder> &finders = result.finders;
+  for (const KernelEntry &kernel : kernels) {
+    auto known = std::find_if(
+        finders.begin(), finders.end(), [&](const TileFinder &finder) {
+          return areFor(finder, kernel.queryTile, kernel.keyTile);
+        });
+    if (known != finders.end()) {
+      finders.push_back(TileFinder(*known));
+      continue;
+    }
+    ATTN_TRY_ASSIGN(
+        TileFinder finder,
+        TileFinder::compile(mod, target, kernel.queryTile, kernel.keyTile));
+    finders.push_back(std::move(finder));
+  }
+  return result;
 }
 
 bool GradientTileFinders::fit(const GradientTiles *tiles) const {
-  return tiles && areFor(*ofQueries, tiles->ofQueries) &&
-         areFor(*ofKeys, tiles->ofKeys);
+  if (!tiles || tiles->lists.size() != finders.size())
+    return false;
+  for (size_t i = 0; i < finders.size(); ++i) {
+    const TileLists &lists = tiles->lists[i];
+    if (!lists || !areFor(finders[i], lists.impl().queryTile,
+                          lists.impl().keyTile))
+      return false;
+  }
+  return true;
 }
 
 Result<GradientTiles>
 GradientTileFinders::find(const ProblemSizes &sizes,
                           const std::vector<CaptureView> &captures,
                           void *stream) const {
+  // What is alike is found once.
+  std::vector<TileLists> found;
   GradientTiles tiles;
-  if (!areNeeded())
-    return tiles;
-  ATTN_TRY_ASSIGN(tiles.ofQueries, ofQueries->find(sizes, captures, stream));
-  TileLists lists = tiles.ofQueries;
-  if (!areFor(*ofKeys, lists)) {
-    ATTN_TRY_ASSIGN(lists, ofKeys->find(sizes, captures, stream));
+  for (size_t i = 0; i < finders.size(); ++i) {
+    size_t like = 0;
+    while (!areFor(finders[i], finders[like].queryTile(),
+                   finders[like].keyTile()))
+      ++like;
+    TileLists lists;
+    if (like < i) {
+      lists = found[like];
+    } else {
+      ATTN_TRY_ASSIGN(lists, finders[i].find(sizes, captures, stream));
+    }
+    found.push_back(lists);
+    if (i > 0 && like > 0 && like < i) {
+      lists = tiles.lists[like];
+    } else if (i > 0) {
+      ATTN_TRY_ASSIGN(lists, finders[i].transpose(lists, stream));
+    }
+    tiles.lists.push_back(lists);
   }
-  ATTN_TRY_ASSIGN(tiles.ofKeys, ofKeys->transpose(lists, stream));
   return tiles;
+}
+
+void attn::bindTiles(Bindings &bindings, const GradientTiles &tiles,
+                     size_t kernel) {
+  if (!tiles.lists.empty())
+    tiles.lists[kernel].impl().arguments.bind(bindings);
 }
 
 Result<GradientTiles> attn::tilesFor(const GradientKernel::Impl &kernel,

@@ -12,22 +12,28 @@
 
 namespace attn {
 
-/// What finds the tiles of kernels, if their mask needs lists: of the one that
-/// owns queries, and of those that own keys, whose lists are transposed.
-struct GradientTileFinders {
-  std::optional<TileFinder> ofQueries, ofKeys;
-
+/// What finds the tiles of kernels, if their mask needs lists: for each in the
+/// order of their launches. The first owns queries; the others own keys, and
+/// read transposed lists.
+class GradientTileFinders {
+public:
   /// Errors: those of TileFinder::compile().
-  static Result<GradientTileFinders> compile(const Mod &mod, Target target,
-                                             const KernelEntry &queries,
-                                             const KernelEntry &keys);
-  bool areNeeded() const { return ofQueries.has_value(); }
+  static Result<GradientTileFinders>
+  compile(const Mod &mod, Target target,
+          const std::vector<KernelEntry> &kernels);
+  bool areNeeded() const { return !finders.empty(); }
   /// Whether lists are for these tiles; `tiles` may be null.
   bool fit(const GradientTiles *tiles) const;
   Result<GradientTiles> find(const ProblemSizes &sizes,
                              const std::vector<CaptureView> &captures,
                              void *stream) const;
+
+private:
+  std::vector<TileFinder> finders;
 };
+
+/// Binds the lists of a kernel, if there are any.
+void bindTiles(Bindings &bindings, const GradientTiles &tiles, size_t kernel);
 
 struct GradientKernel::Impl {
   virtual ~Impl() = default;

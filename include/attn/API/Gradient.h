@@ -10,8 +10,10 @@ namespace attn {
 
 /// The tiles that the kernels of gradients visit, of one problem.
 struct GradientTiles {
-  TileLists ofQueries; ///< of each query tile, its key tiles
-  TileLists ofKeys;    ///< of each key tile, its query tiles
+  /// For each kernel, in the order of their launches: of each query tile its
+  /// key tiles, then of each key tile its query tiles. None: no lists are
+  /// needed.
+  std::vector<TileLists> lists;
 };
 
 /// What one run reads and writes. Views are as for AttentionKernel; statistics

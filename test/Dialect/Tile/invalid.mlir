@@ -508,10 +508,10 @@ func.func @await_c1(%t: tensor<64x64xbf16>) {
 
 // -----
 
-// await_c1: a row vector.
-func.func @await_c1(%t: tensor<64x64xf32>) {
-  // expected-error @+1 {{expects a vector of f32 after 'after', got 'tensor<64x64xf32>'}}
-  %x = tile.await %t pending 0 after %t : tensor<64x64xf32> : tensor<64x64xf32>
+// await_c1: what is made before it is f32, too.
+func.func @await_c1(%t: tensor<64x64xf32>, %p: tensor<64x64xbf16>) {
+  // expected-error @+1 {{expects a vector or matrix of f32 after 'after', got 'tensor<64x64xbf16>'}}
+  %x = tile.await %t pending 0 after %p : tensor<64x64xbf16> : tensor<64x64xf32>
   return
 }
 

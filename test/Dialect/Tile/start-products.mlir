@@ -1,5 +1,8 @@
 // RUN: attn-opt %s --pass-pipeline="builtin.module(gpu.module(gpu.func(tile-start-products)))" \
-// RUN:   --split-input-file --verify-roundtrip | FileCheck %s
+// RUN:   --verify-roundtrip | FileCheck %s
+// RUN: sed 's/producers = 4/producers = 4, pingpong = true/' %s \
+// RUN:   | attn-opt --pass-pipeline="builtin.module(gpu.module(gpu.func(tile-start-products)))" \
+// RUN:   | FileCheck %s --check-prefix=TURNS
 
 #s = #attn.schedule<q = 64, kv = 128, warps = 8, stages = 2, producers = 4, keys = true>
 #ik = affine_map<(i, j, k) -> (i, k)>
@@ -14,7 +17,8 @@
 !f = tensor<128x64xf32>
 
 // What needs tiles alone is started first, whatever stands between. A result is awaited before it is used, before a
-// tile that its product reads is released or written, and before the step ends: with it all that was started before.
+// tile that its product reads is released or written, and before the step ends: with it all that was started before. The
+// wait stands behind what was made last.
 // CHECK-LABEL: gpu.func @step
 // CHECK: scf.for
 // CHECK-NEXT: tile.read %[[Q:.*]] at
@@ -22,8 +26,9 @@
 // CHECK-NEXT: tile.read %[[DO:.*]] at
 // CHECK-NEXT: %[[DP:.*]] = linalg.contract {{.*}} {tile.async}
 // CHECK-NEXT: %[[S1:.*]] = tile.await %[[S]] pending 1
-// CHECK-NEXT: %[[P:.*]] = linalg.generic {{.*}} ins(%[[S1]]
-// CHECK: %[[DP1:.*]] = tile.await %[[DP]] pending 0
+// CHECK-NEXT: %[[W:.*]] = linalg.generic {{.*}} ins(%[[S1]]
+// CHECK: %[[P:.*]] = linalg.generic {{.*}} ins(%[[W]]
+// CHECK: %[[DP1:.*]] = tile.await %[[DP]] pending 0 after %[[W]] :
 // CHECK-NEXT: scf.if
 // CHECK-NEXT:   tile.clear_nonfinite
 // CHECK-NEXT: }
@@ -35,6 +40,15 @@
 // CHECK-NEXT: %[[DK1:.*]] = tile.await %[[DK]] pending 0
 // CHECK-NEXT: tile.release %[[Q]]
 // CHECK-NEXT: scf.yield %[[DK1]], %[[DV1]]
+
+// Groups take turns.
+// TURNS: tile.pass_turn first
+// TURNS: scf.for
+// TURNS: tile.take_turn
+// TURNS-NEXT: linalg.contract
+// TURNS: tile.await %{{.*}} pending 1
+// TURNS-NEXT: tile.pass_turn
+// TURNS-NOT: turn
 gpu.module @kernels {
   gpu.func @step(%n: i32, %dirty: i1, %e: tensor<128x64xbf16>) kernel attributes {attn.schedule = #s} {
     %c0 = arith.constant 0 : i32
@@ -49,8 +63,14 @@ gpu.module @kernels {
     %r:2 = scf.for %j = %c0 to %n step %c1 iter_args(%dk = %zero, %dv = %zero) -> (!f, !f) : i32 {
       %q = tile.read %qr at %j : !rq -> !q
       %s = linalg.contract indexing_maps = [#ik, #jk, #ij] ins(%k, %q : !k, !q) outs(%zero : !f) -> !f
+      %w = linalg.generic {indexing_maps = [#id, #id], iterator_types = ["parallel", "parallel"]}
+          ins(%s : !f) outs(%zero : !f) {
+      ^bb0(%x: f32, %y: f32):
+        %t = arith.addf %x, %x : f32
+        linalg.yield %t : f32
+      } -> !f
       %p = linalg.generic {indexing_maps = [#id, #id], iterator_types = ["parallel", "parallel"]}
-          ins(%s : !f) outs(%e : !k) {
+          ins(%w : !f) outs(%e : !k) {
       ^bb0(%x: f32, %y: bf16):
         %t = arith.truncf %x : f32 to bf16
         linalg.yield %t : bf16

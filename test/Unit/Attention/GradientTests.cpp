@@ -376,6 +376,12 @@ std::vector<GradientCase> allCases() {
                      ElementType::BF16,
                      {1, 2, 1, 150, 190, width, width, 1},
                      false});
+  // Three kernels with different tiles, each with lists of its own.
+  cases.push_back({"documents_wide",
+                   "document_mask",
+                   ElementType::BF16,
+                   {1, 2, 1, 300, 300, 256, 256, 1},
+                   false});
   cases.push_back({"narrow_values",
                    "alibi",
                    ElementType::F16,

@@ -194,7 +194,7 @@ LogicalResult AwaitOp::verify() {
     auto tile = cast<RankedTensorType>(after.getType());
     if (tile.getRank() < 1 || tile.getRank() > 2 ||
         !tile.getElementType().isF32() || tile.getNumElements() == 0)
-      return emitOpError() << "expects a tile of f32 after 'after', got "
+      return emitOpError() << "expects a vector or matrix of f32 after 'after', got "
                            << tile;
   }
   // C2

@@ -172,15 +172,15 @@ def Tile_AwaitOp : Tile_Op<"await", [AllTypesMatch<["product", "result"]>,
     A `linalg.contract` with the attribute `tile.async` only starts a product. Its
     result, and whatever it reads, must be left alone until this operation, which
     waits until at most `pending` products that were started later are unfinished.
-    The wait does not begin before the row vector `after` is there: so an assembler
-    that moves waits forward does not move this one over what is meant to run beside
-    the product.
+    The wait does not begin before the vector `after` is there, or some elements of the
+    matrix `after`: so an assembler that moves waits forward does not move this one over
+    what is meant to run beside the product.
 
     Examples: `%s1 = tile.await %s pending 1 : tensor<128x128xf32>`,
     `%o1 = tile.await %o pending 0 after %sums : tensor<128xf32> : tensor<128x64xf32>`
 
     Constraints:
-    - C1: a matrix of f32, and `after` a vector of f32.
+    - C1: a matrix of f32, and `after` a vector or matrix of f32.
     - C2: `pending` is 0 to 7, what the instruction takes.
   }];
   let arguments = (ins Tile_StaticTile:$product, I64Attr:$pending,

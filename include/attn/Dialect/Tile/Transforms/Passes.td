@@ -103,7 +103,11 @@ def TileStartProductsPass : Pass<"tile-start-products", "::mlir::gpu::GPUFuncOp"
     For loops whose steps have more than two products of tiles in rings. Those that need
     nothing but tiles are started at the begin of the step, the others where they are.
     Each is awaited before what uses it, before a tile that it reads is released or
-    written, and at the end of the step; so what stands between runs beside it.
+    written, and at the end of the step; so what stands between runs beside it, and the wait
+    stands behind what was made last (`tile.await ... after`).
+
+    With `pingpong` groups of four warps take turns: from the start of a step's first
+    products until the first of them has ended.
 
     Example (test/Dialect/Tile/start-products.mlir):
 
