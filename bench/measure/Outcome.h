@@ -23,7 +23,7 @@ struct Backward {
   Timing timing;                  ///< empty unless Passed or Unchecked
   std::optional<double> maxError; ///< the largest of dQ, dK and dV
   double compileSeconds = 0;
-  std::string reason;             ///< why it was not run, or is wrong
+  std::string reason; ///< why it was not run, or is wrong
 };
 
 /// What one backend did with one case.

@@ -80,8 +80,8 @@ bool GradientTileFinders::fit(const GradientTiles *tiles) const {
     return false;
   for (size_t i = 0; i < finders.size(); ++i) {
     const TileLists &lists = tiles->lists[i];
-    if (!lists || !areFor(finders[i], lists.impl().queryTile,
-                          lists.impl().keyTile))
+    if (!lists ||
+        !areFor(finders[i], lists.impl().queryTile, lists.impl().keyTile))
       return false;
   }
   return true;
@@ -96,8 +96,8 @@ GradientTileFinders::find(const ProblemSizes &sizes,
   GradientTiles tiles;
   for (size_t i = 0; i < finders.size(); ++i) {
     size_t like = 0;
-    while (!areFor(finders[i], finders[like].queryTile(),
-                   finders[like].keyTile()))
+    while (
+        !areFor(finders[i], finders[like].queryTile(), finders[like].keyTile()))
       ++like;
     TileLists lists;
     if (like < i) {

@@ -48,7 +48,7 @@
 // TURNS-NEXT: linalg.contract
 // TURNS: tile.await %{{.*}} pending 1
 // TURNS-NEXT: tile.pass_turn
-// TURNS-NOT: turn
+// TURNS-NOT: _turn
 gpu.module @kernels {
   gpu.func @step(%n: i32, %dirty: i1, %e: tensor<128x64xbf16>) kernel attributes {attn.schedule = #s} {
     %c0 = arith.constant 0 : i32

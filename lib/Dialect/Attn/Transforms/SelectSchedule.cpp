@@ -209,10 +209,13 @@ static ScheduleAttr scheduleOf(MLIRContext *context, GradientTiles tiles,
 
 /// Any GPU has 99 KiB of shared memory for a block: two tiles that are owned
 /// and two that are visited, twice where copies are to run beside products.
-static GradientTiles gradientTilesForSM80(AttentionBackwardOp op) {
+/// Products of f32 split what they multiply, which takes registers: with more
+/// columns the kernel of keys spills.
+static GradientTiles gradientTilesForSM80(AttentionBackwardOp op,
+                                          bool ownsKeys) {
   int64_t widest = std::max(op.getHeadDim(), op.getValueDim());
   if (op.getElementType().isF32()) {
-    if (widest <= 64)
+    if (widest <= 64 && !ownsKeys)
       return {/*rows=*/64, /*columns=*/32, /*warps=*/4, /*stages=*/2};
     if (widest <= 128)
       return {64, 16, 4, 1};
@@ -227,8 +230,8 @@ static GradientTiles gradientTilesForSM80(AttentionBackwardOp op) {
   return {64, 16, 4, 1};
 }
 
-/// Whether `value`, of a score program, is the score plus what does not depend on
-/// it: the derivative is 1.
+/// Whether `value`, of a score program, is the score plus what does not depend
+/// on it: the derivative is 1.
 static bool isScorePlus(Value value, Value score,
                         llvm::function_ref<bool(Value)> depends) {
   if (value == score)
@@ -277,8 +280,8 @@ static GradientSchedules gradientsForSM90a(AttentionBackwardOp op) {
                             : GradientTiles{192, 64, 12, 3},
                      false),
             schedule({128, scores ? 64 : 96, 8, 2}, true), ScheduleAttr()};
-  // With 48 queries nothing spills with any mod; with 64, a few bytes with some,
-  // the kernels are 3 to 8% faster.
+  // With 48 queries nothing spills with any mod; with 64, a few bytes with
+  // some, the kernels are 3 to 8% faster.
   if (widest <= 128)
     return {schedule(usual, false),
             schedule({128, scores ? 32 : 64, 8, 4}, true), ScheduleAttr()};
@@ -296,16 +299,17 @@ static GradientSchedules selectGradients(AttentionBackwardOp op,
                                          StringRef target, bool aligned) {
   if (target == "sm90a")
     return gradientsForSM90a(op);
-  GradientTiles tiles =
-      target == "cpu" ? GradientTiles{64, 64, 1, 1} : gradientTilesForSM80(op);
   auto schedule = [&](bool ownsKeys) {
+    GradientTiles tiles = target == "cpu" ? GradientTiles{64, 64, 1, 1}
+                                          : gradientTilesForSM80(op, ownsKeys);
     return scheduleOf(op.getContext(), tiles, ownsKeys, aligned,
                       /*producers=*/0);
   };
   GradientSchedules schedules{schedule(false), schedule(true), ScheduleAttr()};
-  // Beyond 128 channels a thread has no registers for two accumulators of 16
-  // rows a warp. Then scores are made once more.
-  if (target == "sm80" && std::max(op.getHeadDim(), op.getValueDim()) > 128)
+  // A thread has no registers for two accumulators of 16 rows a warp and so
+  // many channels. Then scores are made once more.
+  int64_t most = op.getElementType().isF32() ? 64 : 128;
+  if (target == "sm80" && std::max(op.getHeadDim(), op.getValueDim()) > most)
     schedules.value = schedule(true);
   return schedules;
 }

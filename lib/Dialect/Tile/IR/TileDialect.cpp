@@ -194,8 +194,8 @@ LogicalResult AwaitOp::verify() {
     auto tile = cast<RankedTensorType>(after.getType());
     if (tile.getRank() < 1 || tile.getRank() > 2 ||
         !tile.getElementType().isF32() || tile.getNumElements() == 0)
-      return emitOpError() << "expects a vector or matrix of f32 after 'after', got "
-                           << tile;
+      return emitOpError()
+             << "expects a vector or matrix of f32 after 'after', got " << tile;
   }
   // C2
   if (getPending() < 0 || getPending() > 7)

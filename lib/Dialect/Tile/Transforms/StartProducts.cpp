@@ -102,8 +102,8 @@ private:
     for (linalg::ContractOp product :
          ArrayRef<linalg::ContractOp>(started).take_front(count)) {
       Value result = product->getResult(0);
-      auto await = AwaitOp::create(b, result.getType(), result, pending,
-                                   lastMade(op));
+      auto await =
+          AwaitOp::create(b, result.getType(), result, pending, lastMade(op));
       result.replaceAllUsesExcept(await.getResult(), await);
       if (!first)
         first = await;
@@ -111,8 +111,9 @@ private:
     started.erase(started.begin(), started.begin() + count);
   }
 
-  /// What runs beside a product that is awaited for `op`: the last matrix of f32
-  /// that was made by elementwise work since the last wait; null if none was.
+  /// What runs beside a product that is awaited for `op`: the last matrix of
+  /// f32 that was made by elementwise work since the last wait; null if none
+  /// was.
   Value lastMade(Operation &op) {
     for (Operation *before = op.getPrevNode(); before;
          before = before->getPrevNode()) {
@@ -128,7 +129,8 @@ private:
     return Value();
   }
 
-  //===--- turns ------------------------------------------------------------===//
+  //===--- turns
+  //------------------------------------------------------------===//
   /// A group has its turn from the start of its first products until it goes on
   /// with their results.
   void takeTurns() {
