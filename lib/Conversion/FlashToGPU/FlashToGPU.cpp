@@ -126,14 +126,15 @@ private:
                        type.getElementTypeBitWidth() / 8;
     Value rows = i32(memref::DimOp::create(b, visited, 2));
     Value visitedHeads = i32(memref::DimOp::create(b, visited, 1));
-    // Heads of the tasks that visit the same rows, or heads that a task visits.
-    Value sharing =
-        ownsKeys ? constant(1) : div(sizes[1], atLeastOne(visitedHeads));
     if (ownsKeys)
       rows = mul(rows, div(visitedHeads, atLeastOne(sizes[1])));
-    Value fit = equalLengths ? constant(1)
-                             : div(constant(schedule.getCache() / rowBytes),
-                                   atLeastOne(rows));
+    Value fit = equalLengths
+                    ? constant(1)
+                    : div(constant(schedule.getCache() / rowBytes),
+                          atLeastOne(rows));
+    // Heads of tasks that visit the same rows.
+    Value sharing =
+        ownsKeys ? constant(1) : div(sizes[1], atLeastOne(visitedHeads));
     Value together = mul(atLeastOne(fit), atLeastOne(sharing));
     return atLeastOne(arith::MinUIOp::create(b, together, heads));
   }

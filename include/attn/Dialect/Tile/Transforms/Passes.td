@@ -138,6 +138,11 @@ def TileStageLoadsPass : Pass<"tile-stage-loads", "::mlir::gpu::GPUFuncOp"> {
     next may start, so that the copy of L1 runs during the arithmetic on L0, and
     that of the next iteration's L0 during the arithmetic on L1.
 
+    Where tiles of the loop are not read one after the other, those of an iteration are
+    copied together: with two stages to alternate halves of their buffers, during the
+    iteration before; with one at its begin. Vectors, and what elementwise work alone
+    reads, stay as they are: each thread loads its own elements.
+
     Expects kernels on a GPU (`flash-to-gpu`). Buffers get their places in
     `tile-place-shared`.
 
@@ -438,12 +443,14 @@ def TileMakeRingsPass : Pass<"tile-make-rings", "::mlir::gpu::GPUFuncOp"> {
   let description = [{
     Each `tile.load` of a task, or of a loop over tiles in it, becomes a ring (`tile.ring`)
     that is filled where the load was, read there, and released behind the tile's last
-    use. Of tiles that a task loads once there are as many places as the schedule has
+    use; but what a task loads for elementwise work alone stays, and each thread loads its
+    own elements. Of tiles that a task loads once there are as many places as the schedule has
     `queries`, of others as it has `stages`; where it is `eager`, one more but for what a
     step needs first, which is filled `ahead`. Tiles are counted over all tasks of a block:
-    `tile.tasks` gets the arguments, and yields how many its loops have visited.
+    `tile.tasks` gets the arguments, and yields how many its loops have visited. A loop may
+    be in another one of a task, which then carries the count.
 
-    Each memory that is loaded from gets a parameter with its tensor map, whose role
+    Each memory that a matrix is loaded from gets a parameter with its tensor map, whose role
     names the memory's role and the rows of a box.
 
     Expects kernels on a GPU (`flash-to-gpu`) with producers in their schedule.
@@ -527,7 +534,8 @@ def TileGiveRolesPass : Pass<"tile-give-roles", "::mlir::gpu::GPUFuncOp"> {
     From the first use of a ring on the kernel becomes `tile.roles`: those who compute have
     all of it but what fills rings, or is sent about tiles. The producer has the same loops,
     and of their bodies what fills rings, with what that needs: lists of tiles included.
-    What is filled `ahead` it fills a step early. Where something is sent about tiles, one
+    What is filled `ahead` it fills a step early. Of what a loop carries each role has the
+    numbers (i32), which it counts for itself. Where something is sent about tiles, one
     warp inspects: it has that, and reads and releases those tiles.
 
     Expects tiles in rings (`tile-make-rings`).
