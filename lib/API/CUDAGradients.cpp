@@ -8,11 +8,8 @@
 #include "ModImpl.h"
 #include "TilesImpl.h"
 
-#include "attn/Pipelines/GPU.h"
 #include "attn/Runtime/LoadedKernel.h"
 #include "attn/Support/Try.h"
-
-#include "mlir/Pass/PassManager.h"
 
 #include <map>
 #include <mutex>
@@ -60,9 +57,6 @@ struct CUDAGradients : public GradientKernel::Impl {
 
   Result<const Variant *> variantFor(const Choice &choice, void *stream) const;
   bool isAligned(const GradientArguments &arguments) const;
-  Result<void> launch(const Variant &variant,
-                      const GradientArguments &arguments,
-                      const GradientTiles &tiles, Bindings &bindings) const;
 
   Mod mod;
   Choice best; ///< the family of kernels, and the memory that is expected
@@ -80,15 +74,8 @@ static Result<Variant> compileVariant(const Mod &mod, const KernelSpec &given,
   std::unique_lock<std::mutex> lock(mod.impl().mutex);
   ATTN_TRY_ASSIGN(KernelModule kernel,
                   buildGradientModule(mod, spec, /*wrt=*/{}, choice.target()));
-  Result<void> lowered = mod.impl().collect("cannot be compiled", [&] {
-    mlir::PassManager pm(&mod.impl().context);
-    mlir::attn::GPUPipelineOptions options;
-    options.target = choice.target();
-    options.stridedCaptures = choice.stridedCaptures;
-    mlir::attn::buildGPUTilePipeline(pm, options);
-    return pm.run(*kernel.module);
-  });
-  ATTN_TRY(lowered);
+  ATTN_TRY(
+      lowerTiles(mod, *kernel.module, choice.target(), choice.stridedCaptures));
   ATTN_TRY_ASSIGN(std::vector<KernelImage> images,
                   compileCUDAImages(mod, *kernel.module,
                                     spec.exact || spec.type == ElementType::F32,
@@ -139,22 +126,30 @@ Result<std::shared_ptr<void>> CUDAGradients::allocate(int64_t bytes,
   return std::shared_ptr<void>(owner, owner->data());
 }
 
-/// One kernel after the other: what the first writes the others read.
-Result<void> CUDAGradients::launch(const Variant &variant,
-                                   const GradientArguments &a,
-                                   const GradientTiles &tiles,
-                                   Bindings &bindings) const {
+/// Fills the parameters of all kernels.
+static Result<std::vector<BoundParameters>> bindAll(const Variant &variant,
+                                                    const GradientTiles &tiles,
+                                                    Bindings &bindings) {
+  std::vector<BoundParameters> all;
   for (size_t i = 0; i < variant.kernels.size(); ++i) {
-    const cuda::LoadedKernel &kernel = variant.kernels[i];
-    const KernelEntry &entry = kernel.entry();
-    bool ownsQueries = i == 0;
     bindTiles(bindings, tiles, i);
+    ATTN_TRY_ASSIGN(BoundParameters bound, variant.kernels[i].bind(bindings));
+    all.push_back(std::move(bound));
+  }
+  return all;
+}
+
+/// One kernel after the other: what the first writes the others read.
+static Result<void> launch(const Variant &variant, const GradientArguments &a,
+                           const std::vector<BoundParameters> &bound) {
+  for (size_t i = 0; i < variant.kernels.size(); ++i) {
+    const KernelEntry &entry = variant.kernels[i].entry();
+    bool ownsQueries = i == 0;
     const TensorView &owned = ownsQueries ? a.query : a.key;
     int64_t tile = ownsQueries ? entry.queryTile : entry.keyTile;
     int64_t tasks =
         owned.sizes[0] * owned.sizes[1] * ((owned.sizes[2] + tile - 1) / tile);
-    ATTN_TRY_ASSIGN(BoundParameters bound, kernel.bind(bindings));
-    ATTN_TRY(kernel.launch(tasks, bound, a.stream));
+    ATTN_TRY(variant.kernels[i].launch(tasks, bound[i], a.stream));
   }
   return {};
 }
@@ -166,10 +161,19 @@ Result<void> CUDAGradients::run(const GradientArguments &a,
   Choice choice = best;
   choice.aligned = isAligned(a);
   choice.stridedCaptures = spec.stridedCaptures || !haveUnitStrides(a.captures);
-  choice.sm90a = best.sm90a && choice.aligned;
+  if (best.sm90a && choice.aligned) {
+    ATTN_TRY_ASSIGN(const Variant *variant, variantFor(choice, a.stream));
+    ATTN_TRY_ASSIGN(GradientTiles tiles, tilesFor(*this, variant->finders, a));
+    // TMA may not take a tensor.
+    if (auto bound = bindAll(*variant, tiles, bindings))
+      return launch(*variant, a, *bound);
+  }
+  choice.sm90a = false;
   ATTN_TRY_ASSIGN(const Variant *variant, variantFor(choice, a.stream));
   ATTN_TRY_ASSIGN(GradientTiles tiles, tilesFor(*this, variant->finders, a));
-  return launch(*variant, a, tiles, bindings);
+  ATTN_TRY_ASSIGN(std::vector<BoundParameters> bound,
+                  bindAll(*variant, tiles, bindings));
+  return launch(*variant, a, bound);
 }
 
 GradientImpl attn::createCUDAGradients(const Mod &mod,

@@ -15,11 +15,8 @@
 #include "TilesImpl.h"
 
 #include "attn/Dialect/Attn/IR/KernelSignature.h"
-#include "attn/Pipelines/GPU.h"
 #include "attn/Runtime/LoadedKernel.h"
 #include "attn/Support/Try.h"
-
-#include "mlir/Pass/PassManager.h"
 
 #include "llvm/Support/MathExtras.h"
 
@@ -69,15 +66,8 @@ Result<KernelModule> lower(const Mod &mod, const KernelSpec &spec,
   ATTN_TRY_ASSIGN(
       KernelModule kernel,
       buildKernelModule(mod, specOf(spec, choice), choice.target()));
-  Result<void> lowered = mod.impl().collect("cannot be compiled", [&] {
-    mlir::PassManager pm(&mod.impl().context);
-    mlir::attn::GPUPipelineOptions options;
-    options.target = choice.target();
-    options.stridedCaptures = choice.stridedCaptures;
-    mlir::attn::buildGPUTilePipeline(pm, options);
-    return pm.run(*kernel.module);
-  });
-  ATTN_TRY(lowered);
+  ATTN_TRY(
+      lowerTiles(mod, *kernel.module, choice.target(), choice.stridedCaptures));
   return kernel;
 }
 

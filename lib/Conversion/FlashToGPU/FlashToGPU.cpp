@@ -128,10 +128,9 @@ private:
     Value visitedHeads = i32(memref::DimOp::create(b, visited, 1));
     if (ownsKeys)
       rows = mul(rows, div(visitedHeads, atLeastOne(sizes[1])));
-    Value fit = equalLengths
-                    ? constant(1)
-                    : div(constant(schedule.getCache() / rowBytes),
-                          atLeastOne(rows));
+    Value fit = equalLengths ? constant(1)
+                             : div(constant(schedule.getCache() / rowBytes),
+                                   atLeastOne(rows));
     // Heads of tasks that visit the same rows.
     Value sharing =
         ownsKeys ? constant(1) : div(sizes[1], atLeastOne(visitedHeads));

@@ -159,7 +159,7 @@ private:
     Value j = loop.getInductionVar();
     if (ahead) {
       waitForCopies();
-      copyNext(rings);
+      forNext([&](Value next) { copyAll(rings, next); });
     } else {
       gpu::BarrierOp::create(b);
       copyAll(rings, j);
@@ -174,7 +174,8 @@ private:
     return success();
   }
 
-  void copyNext(ArrayRef<Value> rings) {
+  /// What `copy` emits for the next iteration, if there is one.
+  void forNext(llvm::function_ref<void(Value)> copy) {
     Value next =
         arith::AddIOp::create(b, loop.getInductionVar(), loop.getStep());
     Value more = arith::CmpIOp::create(b, arith::CmpIPredicate::slt, next,
@@ -182,7 +183,7 @@ private:
     auto ifMore = scf::IfOp::create(b, more, /*withElseRegion=*/false);
     OpBuilder::InsertionGuard guard(b);
     b.setInsertionPoint(ifMore.thenYield());
-    copyAll(rings, next);
+    copy(next);
   }
 
   /// The copies of iteration `j`.
@@ -302,14 +303,8 @@ private:
       if (i + 1 < loads.size()) {
         copyOfIteration(loads[i + 1], buffers[i + 1], loop.getInductionVar());
       } else {
-        Value next =
-            arith::AddIOp::create(b, loop.getInductionVar(), loop.getStep());
-        Value more = arith::CmpIOp::create(b, arith::CmpIPredicate::slt, next,
-                                           loop.getUpperBound());
-        auto ifMore = scf::IfOp::create(b, more, /*withElseRegion=*/false);
-        OpBuilder::InsertionGuard guard(b);
-        b.setInsertionPoint(ifMore.thenYield());
-        copyOfIteration(loads[0], buffers[0], next);
+        forNext(
+            [&](Value next) { copyOfIteration(loads[0], buffers[0], next); });
       }
       NVVM::CpAsyncCommitGroupOp::create(b);
     }
