@@ -20,14 +20,16 @@ using namespace attn;
 
 namespace {
 
-/// Which family of kernels, for which memory.
+/// Which family of kernels, for which memory; and whether it is the one that
+/// given schedules are for.
 struct Choice {
   bool sm90a = false, aligned = false, stridedCaptures = false;
+  bool takesGiven = true;
 
   const char *target() const { return sm90a ? "sm90a" : "sm80"; }
   friend bool operator<(const Choice &a, const Choice &b) {
-    return std::tie(a.sm90a, a.aligned, a.stridedCaptures) <
-           std::tie(b.sm90a, b.aligned, b.stridedCaptures);
+    return std::tie(a.sm90a, a.aligned, a.stridedCaptures, a.takesGiven) <
+           std::tie(b.sm90a, b.aligned, b.stridedCaptures, b.takesGiven);
   }
 };
 
@@ -70,6 +72,8 @@ struct CUDAGradients : public GradientKernel::Impl {
 static Result<Variant> compileVariant(const Mod &mod, const KernelSpec &given,
                                       const Choice &choice) {
   KernelSpec spec = given;
+  if (!choice.takesGiven)
+    spec.schedule.clear();
   spec.aligned = choice.aligned, spec.stridedCaptures = choice.stridedCaptures;
   std::unique_lock<std::mutex> lock(mod.impl().mutex);
   ATTN_TRY_ASSIGN(KernelModule kernel,
@@ -168,7 +172,7 @@ Result<void> CUDAGradients::run(const GradientArguments &a,
     if (auto bound = bindAll(*variant, tiles, bindings))
       return launch(*variant, a, *bound);
   }
-  choice.sm90a = false;
+  choice.sm90a = false, choice.takesGiven = !best.sm90a;
   ATTN_TRY_ASSIGN(const Variant *variant, variantFor(choice, a.stream));
   ATTN_TRY_ASSIGN(GradientTiles tiles, tilesFor(*this, variant->finders, a));
   ATTN_TRY_ASSIGN(std::vector<BoundParameters> bound,
@@ -185,10 +189,13 @@ GradientImpl attn::createCUDAGradients(const Mod &mod,
   impl->context = cuda::currentContext();
   impl->spec = withAlignment(given);
   const KernelSpec &spec = impl->spec;
-  ATTN_TRY_ASSIGN(bool sm90a, runsSM90a(device));
-  impl->best = {sm90a && !spec.portable && spec.aligned &&
-                    spec.type != ElementType::F32,
-                spec.aligned, spec.stridedCaptures};
+  std::optional<bool> producers;
+  if (!spec.schedule.empty()) {
+    ATTN_TRY_ASSIGN(producers,
+                    gradientSchedulesHaveProducers(mod, spec.schedule));
+  }
+  ATTN_TRY_ASSIGN(bool sm90a, choosesSM90a(spec, producers, device));
+  impl->best = {sm90a, spec.aligned, spec.stridedCaptures};
   ATTN_TRY_ASSIGN(Variant compiled, compileVariant(mod, spec, impl->best));
   const Variant &variant = impl->variants[impl->best] = std::move(compiled);
   impl->schedule = variant.schedule;

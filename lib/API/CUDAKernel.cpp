@@ -238,23 +238,13 @@ Result<void> CUDAKernel::writeEmptyRows(const KernelArguments &a) const {
 
 /// Whether the kernels for sm_90a are the best. Errors: a schedule that this
 /// GPU cannot run.
-static Result<bool> choosesSM90a(const Mod &mod, const KernelSpec &spec,
-                                 cuda::Device device) {
-  ATTN_TRY_ASSIGN(bool sm90a, runsSM90a(device));
+static Result<bool> isForSM90a(const Mod &mod, const KernelSpec &spec,
+                               cuda::Device device) {
+  std::optional<bool> producers;
   if (!spec.schedule.empty()) {
-    ATTN_TRY_ASSIGN(bool producers, scheduleHasProducers(mod, spec.schedule));
-    if (!producers)
-      return false;
-    if (!sm90a || spec.portable)
-      return Error{"expects a schedule without producers: only GPUs of compute "
-                   "capability 9.0 run those"};
-    if (!spec.aligned || spec.type == ElementType::F32)
-      return Error{"expects a schedule without producers for f32 or rows that "
-                   "do not start at multiples of 16 bytes"};
-    return true;
+    ATTN_TRY_ASSIGN(producers, scheduleHasProducers(mod, spec.schedule));
   }
-  return sm90a && !spec.portable && spec.aligned &&
-         spec.type != ElementType::F32;
+  return choosesSM90a(spec, producers, device);
 }
 
 Result<void> attn::checkCUDAKernel(const Mod &mod, const KernelSpec &given) {
@@ -262,7 +252,7 @@ Result<void> attn::checkCUDAKernel(const Mod &mod, const KernelSpec &given) {
   cuda::ContextScope scope(context);
   ATTN_TRY_ASSIGN(cuda::Device device, cuda::currentDevice());
   KernelSpec spec = withAlignment(given);
-  ATTN_TRY_ASSIGN(bool sm90a, choosesSM90a(mod, spec, device));
+  ATTN_TRY_ASSIGN(bool sm90a, isForSM90a(mod, spec, device));
   ATTN_TRY_ASSIGN(cuda::DeviceInfo info, cuda::deviceInfo(device));
   std::lock_guard<std::mutex> lock(mod.impl().mutex);
   ATTN_TRY_ASSIGN(
@@ -288,7 +278,7 @@ AttentionImpl attn::createCUDAKernel(const Mod &mod, const KernelSpec &spec) {
   auto impl = std::make_shared<CUDAKernel>(mod);
   impl->context = cuda::currentContext();
   impl->spec = withAlignment(spec);
-  ATTN_TRY_ASSIGN(bool sm90a, choosesSM90a(mod, impl->spec, device));
+  ATTN_TRY_ASSIGN(bool sm90a, isForSM90a(mod, impl->spec, device));
   impl->best = {sm90a, impl->spec.aligned, spec.stridedCaptures, {}};
   ATTN_TRY_ASSIGN(cuda::DeviceInfo info, cuda::deviceInfo(device));
   impl->multiprocessors = info.multiprocessors;

@@ -21,6 +21,24 @@ Result<bool> attn::runsSM90a(cuda::Device device) {
          info.driverVersion >= 12070;
 }
 
+Result<bool> attn::choosesSM90a(const KernelSpec &spec,
+                                std::optional<bool> producers,
+                                cuda::Device device) {
+  ATTN_TRY_ASSIGN(bool sm90a, runsSM90a(device));
+  bool suits = spec.aligned && spec.type != ElementType::F32;
+  if (!producers)
+    return sm90a && !spec.portable && suits;
+  if (!*producers)
+    return false;
+  if (!sm90a || spec.portable)
+    return Error{"expects a schedule without producers: only GPUs of compute "
+                 "capability 9.0 run those"};
+  if (!suits)
+    return Error{"expects a schedule without producers for f32 or rows that "
+                 "do not start at multiples of 16 bytes"};
+  return true;
+}
+
 Result<bool> attn::isCapturing(void *stream) {
   ATTN_TRY_ASSIGN(const cuda::Driver *driver, cuda::driver());
   cuda::CaptureStatus status = 0;

@@ -19,6 +19,12 @@ Result<cuda::Context> contextOf(const KernelSpec &spec);
 /// Whether this GPU and its driver run code for sm_90a (PTX 8.6: CUDA 12.7).
 Result<bool> runsSM90a(cuda::Device device);
 
+/// Whether kernels for sm_90a are the best for `spec`. `producers`: whether a
+/// given schedule has any; null: none is given. Errors: a schedule that this
+/// GPU cannot run.
+Result<bool> choosesSM90a(const KernelSpec &spec, std::optional<bool> producers,
+                          cuda::Device device);
+
 /// Whether what is enqueued now becomes a graph.
 Result<bool> isCapturing(void *stream);
 

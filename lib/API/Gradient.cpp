@@ -91,7 +91,7 @@ Result<GradientTiles>
 GradientTileFinders::find(const ProblemSizes &sizes,
                           const std::vector<CaptureView> &captures,
                           void *stream) const {
-  // What is alike is found once.
+  // What is alike is found once, and transposed once.
   std::vector<TileLists> found;
   GradientTiles tiles;
   for (size_t i = 0; i < finders.size(); ++i) {
@@ -99,19 +99,20 @@ GradientTileFinders::find(const ProblemSizes &sizes,
     while (
         !areFor(finders[i], finders[like].queryTile(), finders[like].keyTile()))
       ++like;
-    TileLists lists;
     if (like < i) {
-      lists = found[like];
+      found.push_back(found[like]);
     } else {
-      ATTN_TRY_ASSIGN(lists, finders[i].find(sizes, captures, stream));
+      ATTN_TRY_ASSIGN(TileLists lists,
+                      finders[i].find(sizes, captures, stream));
+      found.push_back(lists);
     }
-    found.push_back(lists);
-    if (i > 0 && like > 0 && like < i) {
-      lists = tiles.lists[like];
-    } else if (i > 0) {
-      ATTN_TRY_ASSIGN(lists, finders[i].transpose(lists, stream));
+    bool ownsQueries = i == 0, isTransposed = like > 0 && like < i;
+    if (ownsQueries || isTransposed) {
+      tiles.lists.push_back(ownsQueries ? found[0] : tiles.lists[like]);
+    } else {
+      ATTN_TRY_ASSIGN(TileLists lists, finders[i].transpose(found[i], stream));
+      tiles.lists.push_back(lists);
     }
-    tiles.lists.push_back(lists);
   }
   return tiles;
 }

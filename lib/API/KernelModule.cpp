@@ -158,6 +158,17 @@ static AttentionBackwardOp appendGradients(mlir::ModuleOp module,
   return op;
 }
 
+/// What memory the kernel may expect is the caller's to say. `schedule` may be
+/// null.
+static ScheduleAttr forMemory(ScheduleAttr s, bool aligned) {
+  if (!s || !s.getAligned() || aligned || s.getProducers())
+    return s;
+  return ScheduleAttr::get(
+      s.getContext(), s.getQ(), s.getKv(), s.getWarps(), s.getStages(), aligned,
+      s.getProducers(), s.getPingpong(), s.getPersistent(), s.getQueries(),
+      s.getDrain(), s.getBlocks(), s.getEager(), s.getCache(), s.getKeys());
+}
+
 static Result<GivenSchedule>
 parseSchedule(const Mod &mod, const std::string &text, bool aligned) {
   GivenSchedule given;
@@ -174,20 +185,14 @@ parseSchedule(const Mod &mod, const std::string &text, bool aligned) {
                  "got '" +
                  text + "'" +
                  (parsed.error().empty() ? "" : "\n" + parsed.error())};
-  ScheduleAttr &schedule = given.schedule;
-  // What memory the kernel may expect is the caller's to say.
-  if (schedule && schedule.getAligned() && !aligned && !schedule.getProducers())
-    schedule = ScheduleAttr::get(schedule.getContext(), schedule.getQ(),
-                                 schedule.getKv(), schedule.getWarps(),
-                                 schedule.getStages(), aligned,
-                                 /*producers=*/0, /*pingpong=*/false);
+  given.schedule = forMemory(given.schedule, aligned);
   return given;
 }
 
 /// `text`: a schedule, or a list of them. Those with `keys` are for the kernel
 /// of keys and values, or for one after the other.
 static Result<GradientSchedules>
-parseGradientSchedules(const Mod &mod, const std::string &text) {
+parseGradientSchedules(const Mod &mod, const std::string &text, bool aligned) {
   GradientSchedules given;
   if (text.empty())
     return given;
@@ -199,7 +204,7 @@ parseGradientSchedules(const Mod &mod, const std::string &text) {
                                                 : &given.value;
     if (!place || *place)
       return mlir::failure();
-    *place = schedule;
+    *place = forMemory(schedule, aligned);
     return mlir::success();
   };
   Result<void> parsed = mod.impl().collect("", [&]() -> mlir::LogicalResult {
@@ -239,6 +244,23 @@ Result<bool> attn::scheduleHasProducers(const Mod &mod,
   }
   if (some != all)
     return Error{"expects variants that all have producers, or none"};
+  return all;
+}
+
+Result<bool> attn::gradientSchedulesHaveProducers(const Mod &mod,
+                                                  const std::string &text) {
+  std::lock_guard<std::mutex> lock(mod.impl().mutex);
+  ATTN_TRY_ASSIGN(GradientSchedules given,
+                  parseGradientSchedules(mod, text, /*aligned=*/true));
+  bool some = false, all = true;
+  for (ScheduleAttr schedule : {given.query, given.key, given.value}) {
+    if (!schedule)
+      continue;
+    some |= schedule.getProducers() != 0;
+    all &= schedule.getProducers() != 0;
+  }
+  if (some != all)
+    return Error{"expects schedules that all have producers, or none"};
   return all;
 }
 
@@ -362,7 +384,7 @@ Result<KernelModule> attn::buildGradientModule(const Mod &mod,
   std::sort(wrt.begin(), wrt.end());
   ATTN_TRY(checkSpec(spec));
   ATTN_TRY_ASSIGN(GradientSchedules given,
-                  parseGradientSchedules(mod, spec.schedule));
+                  parseGradientSchedules(mod, spec.schedule, spec.aligned));
   KernelModule result;
   result.module = moduleOf(mod);
   AttentionBackwardOp op =

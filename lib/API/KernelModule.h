@@ -71,6 +71,10 @@ Signature signatureIn(mlir::ModuleOp module, const std::string &name);
 /// of their own. Errors: it does not parse.
 Result<bool> scheduleHasProducers(const Mod &mod, const std::string &text);
 
+/// The same of schedules for gradients. Errors besides: some have, some not.
+Result<bool> gradientSchedulesHaveProducers(const Mod &mod,
+                                            const std::string &text);
+
 } // namespace attn
 
 #endif // ATTN_LIB_API_KERNELMODULE_H

@@ -31,7 +31,7 @@ int main(int argc, char **argv) {
     if (testing::GTEST_FLAG(filter) == "*")
       testing::GTEST_FLAG(filter) =
           "-*_f32_*:*GradientsOf*_f32:*GradientsOf*long:*GradientsOf*_values:"
-          "*GradientsOf*e_bf16:*GradientsOf*s_bf16:*GradientsOf*m_bf16:"
+          "*GradientsOf*/head_bias_bf16:*GradientsOf*/prefix_lm_bf16:"
           "*GradientsOf*_24:*GradientsOf*_96:*GradientsOf*_192:Mistakes.*:"
           "TileLists.*:MaskAnalysis.*:Masks/*:"
           "*Schedules.*:ScheduleLengths.*:ScheduleWidths.*:Captures.Tiles*:"

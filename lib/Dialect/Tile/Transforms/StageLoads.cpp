@@ -106,8 +106,7 @@ private:
     return true;
   }
 
-  //===--- one after the other
-  //----------------------------------------------===//
+  //===--- one after the other --------------------------------------------===//
   LogicalResult stageInTurn() {
     if (schedule.getStages() != 1)
       return func.emitOpError()
@@ -127,8 +126,7 @@ private:
     return success();
   }
 
-  //===--- together
-  //---------------------------------------------------------===//
+  //===--- together -------------------------------------------------------===//
   LogicalResult stageTogether() {
     bool ahead = schedule.getStages() == 2;
     SmallVector<Value> bufferBefore = allocateAll(before), rings;

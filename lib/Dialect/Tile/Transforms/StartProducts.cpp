@@ -34,8 +34,7 @@ public:
   }
 
 private:
-  //===--- starting
-  //---------------------------------------------------------===//
+  //===--- starting -------------------------------------------------------===//
   /// Moves to the begin of the step the products that need nothing but tiles in
   /// rings.
   void startReady() {
@@ -76,8 +75,7 @@ private:
     return true;
   }
 
-  //===--- awaiting
-  //---------------------------------------------------------===//
+  //===--- awaiting -------------------------------------------------------===//
   /// Marks all products as started, and awaits each where it has to be there.
   void awaitLate() {
     for (Operation &op : llvm::make_early_inc_range(body)) {
@@ -129,17 +127,12 @@ private:
     return Value();
   }
 
-  //===--- turns
-  //------------------------------------------------------------===//
+  //===--- turns ----------------------------------------------------------===//
   /// A group has its turn from the start of its first products until it goes on
   /// with their results.
   void takeTurns() {
-    Operation *start = nullptr;
-    for (auto product : body.getOps<linalg::ContractOp>()) {
-      start = product;
-      break;
-    }
-    ImplicitLocOpBuilder b(start->getLoc(), start);
+    linalg::ContractOp start = *body.getOps<linalg::ContractOp>().begin();
+    ImplicitLocOpBuilder b(start.getLoc(), start);
     TakeTurnOp::create(b);
     b.setInsertionPointAfter(first);
     PassTurnOp::create(b, /*first=*/false);
