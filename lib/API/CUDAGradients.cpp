@@ -1,5 +1,5 @@
-// Gradients on NVIDIA GPUs: two or three kernels, one after the other, for
-// sm_90a or for every GPU, as for the forward pass (CUDAKernel.cpp).
+// Gradients on NVIDIA GPUs: some kernels, one after the other, for sm_90a or
+// for every GPU, as for the forward pass (CUDAKernel.cpp).
 #include "CUDAImage.h"
 #include "CUDALaunch.h"
 #include "CaptureViews.h"
@@ -11,6 +11,7 @@
 #include "attn/Runtime/LoadedKernel.h"
 #include "attn/Support/Try.h"
 
+#include <algorithm>
 #include <map>
 #include <mutex>
 #include <numeric>
@@ -33,8 +34,7 @@ struct Choice {
   }
 };
 
-/// The kernels of a choice, in the order of their launches: that which owns
-/// queries, and those that own keys.
+/// The kernels of a choice, in the order of their launches.
 struct Variant {
   std::vector<cuda::LoadedKernel> kernels;
   std::string schedule;
@@ -135,9 +135,11 @@ static Result<std::vector<BoundParameters>> bindAll(const Variant &variant,
                                                     const GradientTiles &tiles,
                                                     Bindings &bindings) {
   std::vector<BoundParameters> all;
-  for (size_t i = 0; i < variant.kernels.size(); ++i) {
-    bindTiles(bindings, tiles, i);
-    ATTN_TRY_ASSIGN(BoundParameters bound, variant.kernels[i].bind(bindings));
+  size_t lists = 0;
+  for (const cuda::LoadedKernel &kernel : variant.kernels) {
+    if (takes(kernel.entry().signature, Role::ListOrder))
+      bindTiles(bindings, tiles, lists++);
+    ATTN_TRY_ASSIGN(BoundParameters bound, kernel.bind(bindings));
     all.push_back(std::move(bound));
   }
   return all;
@@ -148,9 +150,8 @@ static Result<void> launch(const Variant &variant, const GradientArguments &a,
                            const std::vector<BoundParameters> &bound) {
   for (size_t i = 0; i < variant.kernels.size(); ++i) {
     const KernelEntry &entry = variant.kernels[i].entry();
-    bool ownsQueries = i == 0;
-    const TensorView &owned = ownsQueries ? a.query : a.key;
-    int64_t tile = ownsQueries ? entry.queryTile : entry.keyTile;
+    const TensorView &owned = ownsKeys(entry) ? a.key : a.query;
+    int64_t tile = ownsKeys(entry) ? entry.keyTile : entry.queryTile;
     int64_t tasks =
         owned.sizes[0] * owned.sizes[1] * ((owned.sizes[2] + tile - 1) / tile);
     ATTN_TRY(variant.kernels[i].launch(tasks, bound[i], a.stream));
@@ -203,6 +204,11 @@ GradientImpl attn::createCUDAGradients(const Mod &mod,
   impl->wholeQueries = 64;
   for (const cuda::LoadedKernel &kernel : variant.kernels)
     impl->wholeQueries = std::lcm(impl->wholeQueries, kernel.entry().queryTile);
+  impl->sumsGradQuery =
+      std::any_of(variant.kernels.begin(), variant.kernels.end(),
+                  [](const cuda::LoadedKernel &kernel) {
+                    return takes(kernel.entry().signature, Role::GradQuerySum);
+                  });
   impl->finders = variant.finders;
   return std::shared_ptr<GradientKernel::Impl>(impl);
 }

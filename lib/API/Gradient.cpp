@@ -53,12 +53,11 @@ Result<GradientTileFinders>
 GradientTileFinders::compile(const Mod &mod, Target target,
                              const std::vector<KernelEntry> &kernels) {
   GradientTileFinders result;
-  if (std::none_of(kernels.begin(), kernels.end(), [](const KernelEntry &k) {
-        return takes(k.signature, Role::ListOrder);
-      }))
-    return result;
   std::vector<TileFinder> &finders = result.finders;
   for (const KernelEntry &kernel : kernels) {
+    if (!takes(kernel.signature, Role::ListOrder))
+      continue;
+    result.ownKeys.push_back(ownsKeys(kernel));
     auto known = std::find_if(
         finders.begin(), finders.end(), [&](const TileFinder &finder) {
           return areFor(finder, kernel.queryTile, kernel.keyTile);
@@ -94,10 +93,12 @@ GradientTileFinders::find(const ProblemSizes &sizes,
   // What is alike is found once, and transposed once.
   std::vector<TileLists> found;
   GradientTiles tiles;
+  auto areAlike = [&](size_t i, size_t j) {
+    return areFor(finders[i], finders[j].queryTile(), finders[j].keyTile());
+  };
   for (size_t i = 0; i < finders.size(); ++i) {
-    size_t like = 0;
-    while (
-        !areFor(finders[i], finders[like].queryTile(), finders[like].keyTile()))
+    size_t like = 0, ownsAlike = 0;
+    while (!areAlike(i, like))
       ++like;
     if (like < i) {
       found.push_back(found[like]);
@@ -106,9 +107,12 @@ GradientTileFinders::find(const ProblemSizes &sizes,
                       finders[i].find(sizes, captures, stream));
       found.push_back(lists);
     }
-    bool ownsQueries = i == 0, isTransposed = like > 0 && like < i;
-    if (ownsQueries || isTransposed) {
-      tiles.lists.push_back(ownsQueries ? found[0] : tiles.lists[like]);
+    while (!areAlike(i, ownsAlike) || ownKeys[i] != ownKeys[ownsAlike])
+      ++ownsAlike;
+    if (ownsAlike < i) {
+      tiles.lists.push_back(tiles.lists[ownsAlike]);
+    } else if (!ownKeys[i]) {
+      tiles.lists.push_back(found[i]);
     } else {
       ATTN_TRY_ASSIGN(TileLists lists, finders[i].transpose(found[i], stream));
       tiles.lists.push_back(lists);
@@ -117,10 +121,15 @@ GradientTileFinders::find(const ProblemSizes &sizes,
   return tiles;
 }
 
+bool attn::ownsKeys(const KernelEntry &kernel) {
+  return takes(kernel.signature, Role::GradKey) ||
+         takes(kernel.signature, Role::GradValue);
+}
+
 void attn::bindTiles(Bindings &bindings, const GradientTiles &tiles,
-                     size_t kernel) {
+                     size_t list) {
   if (!tiles.lists.empty())
-    tiles.lists[kernel].impl().arguments.bind(bindings);
+    tiles.lists[list].impl().arguments.bind(bindings);
 }
 
 Result<GradientTiles> attn::tilesFor(const GradientKernel::Impl &kernel,
@@ -156,11 +165,30 @@ static int64_t statisticFloats(const GradientKernel::Impl &kernel,
   return sizes.batch * sizes.heads * 2 * kernel.statisticRows(sizes.queries);
 }
 
+static int64_t paddedHeadDim(const GradientKernel::Impl &kernel) {
+  return (kernel.spec.headDim + 15) / 16 * 16;
+}
+
+/// Those of queries, where they are added up in memory, in whole tiles.
+static int64_t gradientFloats(const GradientKernel::Impl &kernel,
+                              const ProblemSizes &sizes) {
+  return kernel.sumsGradQuery
+             ? sizes.batch * sizes.heads *
+                   kernel.statisticRows(sizes.queries) * paddedHeadDim(kernel)
+             : 0;
+}
+
+/// Before the sums for captures.
+static int64_t rowFloats(const GradientKernel::Impl &kernel,
+                         const ProblemSizes &sizes) {
+  return statisticFloats(kernel, sizes) + gradientFloats(kernel, sizes);
+}
+
 int64_t
 GradientKernel::workspaceBytes(const ProblemSizes &sizes,
                                const std::vector<CaptureView> &captures) const {
   CaptureWorkspace sums(pimpl->sums, sizes, pimpl->queryTile, captures);
-  return (statisticFloats(*pimpl, sizes) + sums.floats()) *
+  return (rowFloats(*pimpl, sizes) + sums.floats()) *
          static_cast<int64_t>(sizeof(float));
 }
 
@@ -234,7 +262,7 @@ clearGradCaptures(const GradientKernel::Impl &kernel,
 }
 
 static Bindings bindGradients(const GradientKernel::Impl &kernel,
-                              const GradientArguments &a, float *statistics) {
+                              const GradientArguments &a, float *workspace) {
   Bindings bindings;
   const std::pair<Role, const TensorView &> tensors[] = {
       {Role::Query, a.query},     {Role::Key, a.key},
@@ -246,8 +274,13 @@ static Bindings bindGradients(const GradientKernel::Impl &kernel,
   std::vector<int64_t> rows{a.query.sizes[0], a.query.sizes[1],
                             a.query.sizes[2]};
   bindings.memory({Role::Lse}, a.lse, rows);
-  bindings.memory({Role::Statistics}, statistics,
+  bindings.memory({Role::Statistics}, workspace,
                   {rows[0], rows[1], 2, kernel.statisticRows(rows[2])});
+  if (kernel.sumsGradQuery)
+    bindings.memory({Role::GradQuerySum},
+                    workspace + statisticFloats(kernel, sizesOf(a)),
+                    {rows[0], rows[1], kernel.statisticRows(rows[2]) / 64,
+                     paddedHeadDim(kernel) / 8, 128, 4});
   if (a.gradLse)
     bindings.memory({Role::GradLse}, a.gradLse, rows);
   bindCaptures(bindings, kernel.captures, a.captures);
@@ -280,7 +313,7 @@ Result<void> GradientKernel::run(const GradientArguments &a) const {
   auto *workspace = static_cast<float *>(a.workspace ? a.workspace : own.get());
   Bindings bindings = bindGradients(*pimpl, a, workspace);
   CaptureWorkspace sums(pimpl->sums, sizes, pimpl->queryTile, a.captures);
-  sums.bind(bindings, workspace + statisticFloats(*pimpl, sizes), gradCaptures);
+  sums.bind(bindings, workspace + rowFloats(*pimpl, sizes), gradCaptures);
   return pimpl->run(a, sums, bindings);
 }
 

@@ -12,9 +12,12 @@
 
 namespace attn {
 
-/// What finds the tiles of kernels, if their mask needs lists: for each in the
-/// order of their launches. The first owns queries; the others own keys, and
-/// read transposed lists.
+/// Whether the tasks of a kernel own keys: they write what keys have.
+bool ownsKeys(const KernelEntry &kernel);
+
+/// What finds the tiles of kernels, if their mask needs lists: for each that
+/// takes some, in the order of their launches. Those that own keys read
+/// transposed lists.
 class GradientTileFinders {
 public:
   /// Errors: those of TileFinder::compile().
@@ -30,10 +33,11 @@ public:
 
 private:
   std::vector<TileFinder> finders;
+  std::vector<bool> ownKeys; ///< as many
 };
 
-/// Binds the lists of a kernel, if there are any.
-void bindTiles(Bindings &bindings, const GradientTiles &tiles, size_t kernel);
+/// Binds the lists of this number, if there are any.
+void bindTiles(Bindings &bindings, const GradientTiles &tiles, size_t list);
 
 struct GradientKernel::Impl {
   virtual ~Impl() = default;
@@ -64,6 +68,8 @@ struct GradientKernel::Impl {
   int64_t queryTile = 0; ///< of the kernels that make sums
   double compileSeconds = 0;
   std::string schedule;
+  /// Whether gradients of queries are added up in memory of their own.
+  bool sumsGradQuery = false;
   /// Queries of whole tiles of all kernels.
   int64_t wholeQueries = 0;
   GradientTileFinders finders;

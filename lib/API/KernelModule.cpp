@@ -153,7 +153,8 @@ static AttentionBackwardOp appendGradients(mlir::ModuleOp module,
       spec.lse ? arguments[6] : mlir::Value(),
       arguments.drop_front(spec.lse ? 7 : 6),
       /*queryOffset=*/mlir::Value(), f.name(), f.scale(),
-      f.builder.getDenseI64ArrayAttr(wrt), given.query, given.key, given.value);
+      f.builder.getDenseI64ArrayAttr(wrt), given.query, given.key, given.value,
+      /*deterministic=*/spec.deterministic);
   mlir::func::ReturnOp::create(f.builder, f.loc, op->getResults());
   return op;
 }
@@ -166,7 +167,8 @@ static ScheduleAttr forMemory(ScheduleAttr s, bool aligned) {
   return ScheduleAttr::get(
       s.getContext(), s.getQ(), s.getKv(), s.getWarps(), s.getStages(), aligned,
       s.getProducers(), s.getPingpong(), s.getPersistent(), s.getQueries(),
-      s.getDrain(), s.getBlocks(), s.getEager(), s.getCache(), s.getKeys());
+      s.getDrain(), s.getBlocks(), s.getEager(), s.getCache(), s.getKeys(),
+      s.getOnce());
 }
 
 static Result<GivenSchedule>
@@ -252,6 +254,9 @@ Result<bool> attn::gradientSchedulesHaveProducers(const Mod &mod,
   std::lock_guard<std::mutex> lock(mod.impl().mutex);
   ATTN_TRY_ASSIGN(GradientSchedules given,
                   parseGradientSchedules(mod, text, /*aligned=*/true));
+  // The kernels around one pass have none.
+  if (given.key && given.key.getOnce())
+    return true;
   bool some = false, all = true;
   for (ScheduleAttr schedule : {given.query, given.key, given.value}) {
     if (!schedule)

@@ -29,10 +29,12 @@ static void giveRolesToWarps(OpPassManager &kernel) {
   kernel.addPass(tile::createTileMakeRingsPass());
   kernel.addPass(tile::createTileInspectApartPass());
   kernel.addPass(tile::createTileDrainOutputPass());
+  kernel.addPass(tile::createTileStoreSumsPass());
   kernel.addPass(tile::createTileGiveRolesPass());
   kernel.addPass(tile::createTileHandOnTasksPass());
   kernel.addPass(tile::createTileReceiveAgainPass());
   kernel.addPass(tile::createTileRolesToWarpsPass());
+  kernel.addPass(tile::createTileShareOperandsPass());
 }
 
 void mlir::attn::buildGPUTilePipeline(OpPassManager &manager,

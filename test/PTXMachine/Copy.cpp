@@ -178,6 +178,31 @@ void loadBulk(Warp &w, const Instruction &i, Mask mask) {
   });
 }
 
+/// Operands: destination, source, bytes: numbers of f32, which are added to what
+/// is there.
+void reduceBulk(Warp &w, const Instruction &i, Mask mask) {
+  forLanes(mask, [&](int l) {
+    uint64_t to = addressOf(w, i.operands[0], l),
+             from = addressOf(w, i.operands[1], l);
+    unsigned bytes = w.lanes<uint32_t>(i.operands[2])[l];
+    if (to % 16 || from % 16 || bytes % 16)
+      throw Fault("a bulk reduction of " + std::to_string(bytes) +
+                  " bytes is not aligned");
+    Block *block = &w.block;
+    add(w, w.bulkStores[l], [=] {
+      char *d = block->globalAt(to, bytes);
+      const char *s = block->sharedAt(from, bytes);
+      for (unsigned k = 0; k < bytes; k += sizeof(float)) {
+        float sum, added;
+        std::memcpy(&sum, d + k, sizeof sum);
+        std::memcpy(&added, s + k, sizeof added);
+        sum += added;
+        std::memcpy(d + k, &sum, sizeof sum);
+      }
+    });
+  });
+}
+
 /// Operands: map with coordinates, source.
 void storeTensor(Warp &w, const Instruction &i, Mask mask) {
   forLanes(mask, [&](int l) {
@@ -319,6 +344,14 @@ Handler decodeBulk(Decoder &d) {
   if (d.has("wait_group")) {
     d.instruction.values[0] = d.integer(0);
     return awaitGroup<&Warp::bulkStores>;
+  }
+  if (d.has("reduce") && !d.has("tensor")) {
+    if (!d.has("add") || d.type() != "f32")
+      return nullptr;
+    d.address(0);
+    d.address(1);
+    d.value(2, 4);
+    return reduceBulk;
   }
   if (!d.has("tensor") && d.has("mbarrier::complete_tx::bytes")) {
     d.address(0);

@@ -10,9 +10,9 @@ namespace attn {
 
 /// The tiles that the kernels of gradients visit, of one problem.
 struct GradientTiles {
-  /// For each kernel, in the order of their launches: of each query tile its
-  /// key tiles, then of each key tile its query tiles. None: no lists are
-  /// needed.
+  /// For each kernel that visits tiles, in the order of their launches: of each
+  /// query tile its key tiles, or of each key tile its query tiles. None: no
+  /// lists are needed.
   std::vector<TileLists> lists;
 };
 

@@ -4,6 +4,7 @@
 #include "CaptureSumKernels.h"
 #include "FlashBackward.h"
 #include "FlashForward.h"
+#include "GradientRows.h"
 
 #include "attn/Conversion/CaptureSums.h"
 #include "attn/Conversion/Passes.h"
@@ -104,7 +105,8 @@ public:
 
   /// Makes the function, before the one that it is made of. Returns the place
   /// of its body.
-  ImplicitLocOpBuilder create(const Twine &name, ScheduleAttr schedule) {
+  ImplicitLocOpBuilder create(const Twine &name, ScheduleAttr schedule,
+                              bool takesCaptures = true) {
     OpBuilder builder(func);
     kernel = func::FuncOp::create(
         builder, func.getLoc(), name.str(),
@@ -115,6 +117,8 @@ public:
     kernel.addEntryBlock();
     auto body = ImplicitLocOpBuilder::atBlockEnd(op.getLoc(),
                                                  &kernel.getBody().front());
+    if (!takesCaptures)
+      return body;
     SmallVector<Value> arguments =
         llvm::map_to_vector(captures, [&](RoleAttr role) {
           return parameterOf(kernel, role.getRole(), role.getNumber());
@@ -194,6 +198,8 @@ public:
   void build() {
     Kernel(op, stridedCaptures).remarkOnMask();
     remarkOnCaptures();
+    if (op.getKeySchedule()->getOnce())
+      return buildOnce();
     buildFor({Role::GradQuery}, *op.getSchedule(), "_grad_query");
     if (std::optional<ScheduleAttr> ofValues = op.getValueSchedule()) {
       buildFor({Role::GradKey}, *op.getKeySchedule(), "_grad_key");
@@ -211,6 +217,47 @@ public:
 
 private:
   using Kernel = KernelBuilder<AttentionBackwardOp>;
+
+  /// All gradients in one pass over the pairs.
+  void buildOnce() {
+    ScheduleAttr ofRows = *op.getSchedule();
+    Kernel start(op, stridedCaptures);
+    start.addStrided(Role::GradOut, op.getGradOut());
+    start.add(Role::Statistics, statisticsType(op.getContext()));
+    addQueryRows(start);
+    addGradQuerySum(start);
+    ImplicitLocOpBuilder first =
+        start.create(name + "_grad_start", ofRows, /*takesCaptures=*/false);
+    buildGradientStart(first, op, ofRows, operandsOf(start));
+    func::ReturnOp::create(first);
+
+    buildFor({Role::GradKey, Role::GradValue}, *op.getKeySchedule(),
+             "_grad_key");
+
+    Kernel end(op, stridedCaptures);
+    addGradQuerySum(end);
+    end.addStrided(Role::GradQuery, op.getQuery());
+    ImplicitLocOpBuilder last =
+        end.create(name + "_grad_query", ofRows, /*takesCaptures=*/false);
+    buildGradientEnd(last, op, ofRows, operandsOf(end));
+    func::ReturnOp::create(last);
+  }
+
+  /// What statistics are made of, beside grad_out.
+  void addQueryRows(Kernel &kernel) {
+    kernel.addStrided(Role::Out, op.getOut());
+    kernel.addContiguous(Role::Lse, op.getLse());
+    if (op.getGradLse())
+      kernel.addContiguous(Role::GradLse, op.getGradLse());
+  }
+
+  void addGradQuerySum(Kernel &kernel) {
+    int64_t dynamic = ShapedType::kDynamic;
+    SmallVector<int64_t> shape{dynamic, dynamic, dynamic};
+    shape.append({(op.getHeadDim() + 15) / 16 * 2, 128, 4});
+    kernel.add(Role::GradQuerySum,
+               MemRefType::get(shape, Float32Type::get(op.getContext())));
+  }
 
   /// What all kernels that visit pairs read.
   void addInputs(Kernel &kernel) {
@@ -236,6 +283,7 @@ private:
             kernel.memory(Role::GradQuery),
             kernel.memory(Role::GradKey),
             kernel.memory(Role::GradValue),
+            kernel.memory(Role::GradQuerySum),
             kernel.lists(),
             /*sums=*/{},
             /*sumMemory=*/{}};
@@ -252,16 +300,14 @@ private:
     };
     Kernel kernel(op, stridedCaptures);
     addInputs(kernel);
-    if (own == Axis::Query) {
-      kernel.addStrided(Role::Out, op.getOut());
-      kernel.addContiguous(Role::Lse, op.getLse());
-      if (op.getGradLse())
-        kernel.addContiguous(Role::GradLse, op.getGradLse());
-    }
+    if (own == Axis::Query)
+      addQueryRows(kernel);
     for (Role output : outputs)
       kernel.addStrided(output, output == Role::GradQuery ? op.getQuery()
                                 : output == Role::GradKey ? op.getKey()
                                                           : op.getValue());
+    if (schedule.getOnce())
+      addGradQuerySum(kernel);
     for (auto [number, sum] : llvm::enumerate(sums))
       if (isOwn(sum))
         kernel.addSumMemory(sum, number);

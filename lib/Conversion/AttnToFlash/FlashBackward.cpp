@@ -1,6 +1,7 @@
 // See FlashBackward.h.
 #include "FlashBackward.h"
 
+#include "GradientRows.h"
 #include "ModOnTiles.h"
 
 #include "attn/Analysis/ProgramDependence.h"
@@ -100,15 +101,14 @@ private:
     tiles = arith::CeilDivSIOp::create(b, own.length, index(own.tile));
   }
 
+  /// Whether pairs of positions that exist may be left out.
+  bool mayDrop() {
+    ModOp mod = op.lookupMod();
+    return mod && mod.hasMask();
+  }
+
   bool ownsQueries() const { return !schedule.getKeys(); }
 
-  /// Statistics of queries: vectors along the rows or the columns of a tile.
-  /// The LSE is one of powers of two, and infinity for rows without keys.
-  struct Statistics {
-    Value lse, delta;
-  };
-  /// Their places in memory.
-  static constexpr int64_t placeOfDelta = 0, placeOfLse = 1;
   /// A visit to a tile, and its first position, an index.
   struct Visit {
     Value tile, first;
@@ -127,7 +127,8 @@ private:
     ModOnTiles mod = modAt(head, first);
     Value query = load(operands.query, head, first, own, headDim);
     Value gradOut = load(operands.gradOut, head, first, own, valueDim);
-    Statistics rows{makeLse(head, first), makeDelta(head, first, gradOut)};
+    Statistics rows = RowStatistics(b, op, operands, own.tile)
+                          .make(batchId, head, first, gradOut);
     SmallVector<Value> start{splat({own.tile, headDim}, 0)};
     startCaptureSums(start);
     SmallVector<Value> sums = forEachVisit(
@@ -148,46 +149,6 @@ private:
     storeCaptureSums(ArrayRef(sums).drop_front(), head, first);
   }
 
-  /// For the kernels that follow.
-  void keep(Value statistic, int64_t place, Value head, Value first) {
-    tile::StoreOp::create(b, statistic, operands.statistics,
-                          ValueRange{batchId, head, index(place), first});
-  }
-
-  /// With an LSE of infinity, weights are 0.
-  Value makeLse(Value head, Value first) {
-    Value lse = loadRows(operands.lse, {batchId, head, first}, own.tile);
-    lse = elementwise({lse}, lse.getType(), [&](ValueRange in) -> Value {
-      Value isEmpty = arith::CmpFOp::create(b, arith::CmpFPredicate::OEQ, in[0],
-                                            f32(-INFINITY));
-      return arith::SelectOp::create(
-          b, isEmpty, f32(INFINITY),
-          arith::MulFOp::create(b, in[0], f32(log2e)));
-    });
-    keep(lse, placeOfLse, head, first);
-    return lse;
-  }
-
-  Value makeDelta(Value head, Value first, Value gradOut) {
-    Value out = load(operands.out, head, first, own, valueDim);
-    auto type = RankedTensorType::get({own.tile, valueDim}, b.getF32Type());
-    Value products =
-        elementwise({out, gradOut}, type, [&](ValueRange in) -> Value {
-          return arith::MulFOp::create(b, wide(in[0]), wide(in[1]));
-        });
-    Value delta = reduceRows<arith::AddFOp>(products, splat({own.tile}, 0));
-    if (operands.gradLse) {
-      Value gradLse =
-          loadRows(operands.gradLse, {batchId, head, first}, own.tile);
-      delta = elementwise({delta, gradLse}, delta.getType(),
-                          [&](ValueRange in) -> Value {
-                            return arith::SubFOp::create(b, in[0], in[1]);
-                          });
-    }
-    keep(delta, placeOfDelta, head, first);
-    return delta;
-  }
-
   //===--- grad_key and grad_value ----------------------------------------===//
   void buildKeyTask(Value keyHead, Value task) {
     Value firstHead = arith::MulIOp::create(b, keyHead, headsPerKeyHead);
@@ -195,6 +156,10 @@ private:
     Value first = arith::MulIOp::create(b, tile, index(own.tile));
     Value key = load(operands.key, keyHead, first, own, headDim), value;
     SmallVector<Value> start;
+    if (operands.gradQuerySum && mayDrop())
+      isolated = tile::IsolateNonfiniteOp::create(
+          b, RankedTensorType::get({own.tile}, b.getF32Type()), b.getI1Type(),
+          key);
     if (operands.gradKey) {
       value = load(operands.value, keyHead, first, own, valueDim);
       start.push_back(splat({own.tile, headDim}, 0));
@@ -230,9 +195,11 @@ private:
               load(operands.gradOut, head, visit.first, visited, valueDim);
           Statistics columns{
               statistic(head, placeOfLse, visit.first, visited),
-              value ? statistic(head, placeOfDelta, visit.first, visited)
-                    : Value()};
+              /*delta=*/{}};
           Pairs pairs = weigh(mod, visit, key, query, columns);
+          if (value)
+            columns.delta =
+                statistic(head, placeOfDelta, visit.first, visited);
           // In an order in which products run beside what does not need them.
           SmallVector<Value> next(sums.take_front(outputs));
           Value ofWeights = value ? product(value, gradOut) : Value();
@@ -241,8 +208,11 @@ private:
                                       next.back(), visit.partial);
           if (operands.gradKey) {
             addGradients(pairs, visit, ofWeights, columns);
-            next.front() = addWeighted(ofScores(mod, visit, pairs), query,
-                                       next.front(), visit.partial);
+            Value gradScores = ofScores(mod, visit, pairs);
+            if (operands.gradQuerySum)
+              addToQueries(gradScores, key, head, visit.tile);
+            next.front() = addWeighted(gradScores, query, next.front(),
+                                       visit.partial);
           }
           addCaptureSums(mod, visit, pairs, sums.drop_front(outputs), next);
           return next;
@@ -250,6 +220,16 @@ private:
     storeCaptureSums(ArrayRef(results).drop_front(outputs), head, first);
     results.truncate(outputs);
     return results;
+  }
+
+  /// What the pairs of a visit add to the gradients of its queries, in memory.
+  void addToQueries(Value gradScores, Value key, Value head, Value tile) {
+    Value sums = contractColumns(gradScores, key,
+                                 splat({visited.tile, headDim}, 0));
+    Value first = arith::MulIOp::create(
+        b, tile, index(visited.tile / rowsHeldTogether));
+    tile::ReduceAddOp::create(b, sums, operands.gradQuerySum,
+                              ValueRange{batchId, head, first});
   }
 
   //===--- gradients of captures ------------------------------------------===//
@@ -312,6 +292,16 @@ private:
   Pairs weigh(ModOnTiles &mod, const Visit &visit, Value owned, Value visitor,
               const Statistics &queries) {
     Value products = product(owned, visitor);
+    if (isolated)
+      products = either(
+          isolated.getAny(),
+          [&] {
+            return elementwise({products, isolated.getRows()},
+                               products.getType(), [&](ValueRange in) -> Value {
+                                 return arith::AddFOp::create(b, in[0], in[1]);
+                               });
+          },
+          [&] { return products; });
     // What scales products alone is part of what scales exponents.
     double factor = log2e;
     Value scores = products;
@@ -483,12 +473,6 @@ private:
     return rounds ? truncate(tile, op.getElementType()) : tile;
   }
 
-  Value wide(Value element) {
-    return element.getType().isF32()
-               ? element
-               : arith::ExtFOp::create(b, b.getF32Type(), element);
-  }
-
   AttentionBackwardOp op;
   ScheduleAttr schedule;
   const BackwardOperands &operands;
@@ -498,6 +482,9 @@ private:
   Value batch, heads, keyHeads; ///< index
   Value headsPerKeyHead, tiles; ///< index; tiles that are owned
   Value batchId;                ///< of the task
+  /// Rows of its keys that are not finite, where gradients of queries are added
+  /// up in memory; else null.
+  tile::IsolateNonfiniteOp isolated;
 };
 
 } // namespace

@@ -3,8 +3,10 @@
 // One owns tiles of queries and visits keys, and writes grad_query; the other
 // owns tiles of keys and visits queries, for all heads of its group, and writes
 // grad_key and grad_value; or there is one for each of these. Nothing is added
-// up in memory, so the results are the same on every run. Of a pair (rows are
-// what the kernel owns):
+// up in memory, so the results are the same on every run. Or the second makes
+// all three (`once` of its schedule): what its pairs give to queries is added up
+// in memory, by many tasks in any order. Of a pair (rows are what the kernel
+// owns):
 //
 //   t = score program of scale * q k     p = exp(t - lse), 0 where masked
 //   dp = grad_out v                      g = p (dp - delta)
@@ -13,7 +15,8 @@
 //                                        grad_key += ds q
 //
 // The first kernel also makes delta, the sum of out * grad_out of a row less
-// grad_lse, which the others read with the LSE.
+// grad_lse, which the others read with the LSE; or one of its own does
+// (GradientRows.h).
 #ifndef ATTN_CONVERSION_ATTNTOFLASH_FLASHBACKWARD_H
 #define ATTN_CONVERSION_ATTNTOFLASH_FLASHBACKWARD_H
 
@@ -34,6 +37,8 @@ struct BackwardOperands {
   Value out, lse, gradLse, gradQuery; ///< gradLse may be null
   /// Of a kernel that owns keys: one of them may be null.
   Value gradKey, gradValue;
+  /// Where all gradients are made in one pass.
+  Value gradQuerySum;
   /// For a mask whose visited tiles are not one run.
   std::optional<TileListOperands> lists;
   /// Gradients of captures that this kernel sums, and their workspaces.

@@ -58,18 +58,28 @@ Value TileBuilder::load(Value memory, Value batch, Value head, Value row,
                               memory, ValueRange{batch, head, row});
 }
 
-Value TileBuilder::contract(Value lhs, Value rhs, Value init, bool transposed) {
-  AffineExpr i, j, k;
-  bindDims(b.getContext(), i, j, k);
-  auto map = [&](AffineExpr x, AffineExpr y) {
-    return AffineMap::get(3, 0, {x, y}, b.getContext());
+/// The product of operands whose dimensions are named by `lhsDims` and
+/// `rhsDims`: 0 and 1 are those of the result, 2 is summed over.
+static Value productOf(ImplicitLocOpBuilder &b, Value lhs, Value rhs,
+                       Value init, std::array<unsigned, 2> lhsDims,
+                       std::array<unsigned, 2> rhsDims) {
+  auto map = [&](std::array<unsigned, 2> dims) {
+    return AffineMap::getMultiDimMapWithTargets(3, dims, b.getContext());
   };
-  SmallVector<AffineMap> maps = {map(i, k), transposed ? map(j, k) : map(k, j),
-                                 map(i, j)};
-  auto op = linalg::ContractOp::create(b, TypeRange{init.getType()},
-                                       ValueRange{lhs, rhs}, ValueRange{init},
-                                       b.getAffineMapArrayAttr(maps));
+  auto op = linalg::ContractOp::create(
+      b, TypeRange{init.getType()}, ValueRange{lhs, rhs}, ValueRange{init},
+      b.getAffineMapArrayAttr({map(lhsDims), map(rhsDims), map({0, 1})}));
   return op->getResult(0);
+}
+
+Value TileBuilder::contract(Value lhs, Value rhs, Value init, bool transposed) {
+  return productOf(b, lhs, rhs, init, {0, 2},
+                   transposed ? std::array<unsigned, 2>{1, 2}
+                              : std::array<unsigned, 2>{2, 1});
+}
+
+Value TileBuilder::contractColumns(Value lhs, Value rhs, Value init) {
+  return productOf(b, lhs, rhs, init, {2, 0}, {2, 1});
 }
 
 Value TileBuilder::addWeighted(Value weights, Value values, Value sum,

@@ -43,6 +43,8 @@ public:
   /// lhs * rhs^T (transposed: the rows of rhs are the columns of the result) or
   /// lhs * rhs, plus init.
   Value contract(Value lhs, Value rhs, Value init, bool transposed);
+  /// lhs^T * rhs plus init: the columns of lhs are the rows of the result.
+  Value contractColumns(Value lhs, Value rhs, Value init);
 
   /// sum + weights * values. A weight of zero adds nothing, whatever it is
   /// multiplied by; there are such weights only where `mayDrop` (i1).

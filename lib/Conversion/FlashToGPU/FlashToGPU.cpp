@@ -120,6 +120,8 @@ private:
     auto [first, second] = visitedRoles(schedule);
     bool ownsKeys = schedule.getKeys();
     Value visited = parameterOf(kernel, first);
+    if (!visited) // of rows alone
+      return constant(1);
     auto type = cast<MemRefType>(visited.getType());
     auto other = cast<MemRefType>(parameterOf(kernel, second).getType());
     int64_t rowBytes = (type.getShape().back() + other.getShape().back()) *
@@ -179,11 +181,12 @@ static LogicalResult convertKernel(func::FuncOp func) {
   };
   if (!schedule || loops.size() != 1 || !isTaskLoop(loops.front()) ||
       !func.getBody().hasOneBlock() ||
-      !isTensor(visitedRoles(schedule).first) ||
-      !isTensor(visitedRoles(schedule).second))
+      (schedule.getPersistent() &&
+       (!isTensor(visitedRoles(schedule).first) ||
+        !isTensor(visitedRoles(schedule).second))))
     return func.emitOpError()
            << "expects a kernel in flash form with a schedule, and what "
-              "it visits by its roles";
+              "persistent blocks visit by its roles";
 
   OpBuilder builder(func);
   auto module = gpu::GPUModuleOp::create(builder, func.getLoc(),

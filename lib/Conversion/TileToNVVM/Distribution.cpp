@@ -13,7 +13,8 @@ Distribution::Distribution(gpu::GPUFuncOp func,
                            mlir::attn::ScheduleAttr schedule)
     : b(func.getLoc(), &func.getBody().front(), func.getBody().front().begin()),
       threads(32 * schedule.getWarps()), hasRoles(schedule.getProducers() != 0),
-      blocks(schedule.getRows() / (16 * schedule.getWarps())) {
+      blocks(schedule.getRows() / (16 * schedule.getWarps())),
+      groups(schedule.getWarps() / 4) {
   thread = arith::IndexCastOp::create(
       b, b.getI32Type(), gpu::ThreadIdOp::create(b, gpu::Dimension::x));
   lane = arith::AndIOp::create(b, thread, i32(31));
@@ -49,8 +50,12 @@ Distribution::Distribution(gpu::GPUFuncOp func,
 
 int64_t Distribution::fragmentSize(RankedTensorType tile) const {
   if (tile.getRank() == 2)
-    return blocks * (tile.getDimSize(1) / 8) * 4;
+    return blocks * (columnsHeld(tile) / 8) * 4;
   return isOfColumns(tile) ? tile.getDimSize(0) / 4 : 2 * blocks;
+}
+
+int64_t Distribution::columnsHeld(RankedTensorType tile) const {
+  return tile.getDimSize(1) / (isOfColumnGroups(tile) ? groups : 1);
 }
 
 Value Distribution::row(int64_t rowIndex) { return rows.lookup(rowIndex); }
@@ -95,6 +100,24 @@ Value Distribution::advance(Value pointer, Type elementType, int64_t elements) {
   return LLVM::GEPOp::create(
       b, pointer.getType(), elementType, pointer,
       ArrayRef<LLVM::GEPArg>{static_cast<int32_t>(elements)});
+}
+
+Value Distribution::globalPointer(Value memory, ValueRange position) {
+  auto metadata = memref::ExtractStridedMetadataOp::create(b, memory);
+  Value offset = index(0);
+  for (auto [at, stride] : llvm::zip_equal(position, metadata.getStrides()))
+    offset =
+        arith::AddIOp::create(b, offset, arith::MulIOp::create(b, at, stride));
+  auto toI64 = [&](Value index) -> Value {
+    return arith::IndexCastOp::create(b, b.getI64Type(), index);
+  };
+  auto pointer = LLVM::LLVMPointerType::get(b.getContext(), 1);
+  Value base = LLVM::IntToPtrOp::create(
+      b, pointer,
+      toI64(memref::ExtractAlignedPointerAsIndexOp::create(b, memory)));
+  return LLVM::GEPOp::create(
+      b, pointer, cast<MemRefType>(memory.getType()).getElementType(), base,
+      ValueRange{toI64(offset)});
 }
 
 Value Distribution::pointerTo(Value address) {

@@ -8,7 +8,9 @@
 // is also what mma.sync takes as its left operand, so that the softmax weights
 // never leave the registers. wgmma's accumulator is the same, with groups of
 // four warps for 64 rows
-// (`blocks` is 1 then); warps that do not compute come after those that do.
+// (`blocks` is 1 then); warps that do not compute come after those that do. A
+// matrix that is #tile.column_groups has 64 rows, which each group holds all of,
+// for columns of its own.
 #ifndef ATTN_CONVERSION_TILETONVVM_DISTRIBUTION_H
 #define ATTN_CONVERSION_TILETONVVM_DISTRIBUTION_H
 
@@ -44,6 +46,7 @@ public:
   const int64_t threads;     ///< of the block that compute
   const bool hasRoles;       ///< whether others copy
   const int64_t blocks;      ///< runs of 16 rows that a warp owns
+  const int64_t groups;      ///< of four warps that compute, 0 if fewer
   Value thread, lane;        ///< i32
   Value quadRow, quadColumn; ///< i32: g and t
   Value warpRow;             ///< i32: the warp's first row
@@ -65,6 +68,8 @@ public:
   //===--- elements of one thread -----------------------------------------===//
   /// How many elements of the tile a thread holds.
   int64_t fragmentSize(RankedTensorType tile) const;
+  /// How many columns of a matrix a thread's rows are held of by its quad.
+  int64_t columnsHeld(RankedTensorType tile) const;
   int64_t elementIndex(int64_t columns, int64_t block, int64_t columnBlock,
                        int64_t element) const {
     return (block * (columns / 8) + columnBlock) * 4 + element;
@@ -98,6 +103,8 @@ public:
   Value sharedPointer(Value memref, Value row, Value column);
   /// The same of a tile value, which may lie in a ring.
   Value tilePointer(Value tile, Value row, Value column);
+  /// A pointer (!llvm.ptr<1>) to the element of memory at `position`.
+  Value globalPointer(Value memory, ValueRange position);
   /// An i32 address in shared memory as a pointer.
   Value pointerTo(Value address);
   /// The first address of dynamic shared memory that swizzled tiles may start
@@ -136,16 +143,22 @@ void emitAnyAbove(Distribution &d, AnyAboveOp op);
 void emitAnyBeyond(Distribution &d, AnyBeyondOp op);
 void emitCombineThreads(Distribution &d, CombineThreadsOp op);
 void emitStore(Distribution &d, StoreOp op);
+void emitHeldLoad(Distribution &d, LoadOp op);
+void emitHeldStore(Distribution &d, StoreOp op);
+void emitPut(Distribution &d, PutOp op);
+void emitAddToMemory(Distribution &d, AddToMemoryOp op);
 void emitLoad(Distribution &d, LoadOp op);
 void emitHasNonfinite(Distribution &d, HasNonfiniteOp op);
 void emitAddNonfinite(Distribution &d, AddNonfiniteOp op);
 void emitClearNonfinite(Distribution &d, ClearNonfiniteOp op);
+void emitIsolateNonfinite(Distribution &d, IsolateNonfiniteOp op);
 void emitRing(Distribution &d, RingOp op);
 void emitFill(Distribution &d, FillOp op);
 void emitFillVector(Distribution &d, FillVectorOp op);
 void emitPeek(Distribution &d, PeekOp op);
 void emitRead(Distribution &d, ReadOp op);
 void emitRelease(Distribution &d, ReleaseOp op);
+void emitShare(Distribution &d, ShareOp op);
 void emitDrawTask(Distribution &d, DrawTaskOp op);
 void emitSend(Distribution &d, SendOp op);
 void emitReceive(Distribution &d, ReceiveOp op);
@@ -158,8 +171,10 @@ void emitPassTurn(Distribution &d, PassTurnOp op);
 /// What a product needs to know; filled from the operation.
 struct Product {
   Value lhs, rhs;
-  int64_t columns, depth; ///< of the result; summed over
+  int64_t columns, depth; ///< of the result that a warp has; summed over
+  bool lhsTransposed;     ///< lhs columns are the result's rows
   bool transposed;        ///< rhs rows are the result's columns
+  bool columnGroups;      ///< of the result
   Type elementType;
 };
 

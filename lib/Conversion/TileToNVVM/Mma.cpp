@@ -17,9 +17,12 @@ void tile::emitContract(Distribution &d, linalg::ContractOp op) {
   bindDims(op.getContext(), i, j, k);
   Product product;
   product.lhs = op.getDpsInputs()[0], product.rhs = op.getDpsInputs()[1];
+  product.lhsTransposed = op.getIndexingMapsArray()[0].getResult(0) == k;
   product.transposed = op.getIndexingMapsArray()[1].getResult(0) == j;
-  product.depth = lhsType.getDimSize(1);
-  product.columns = rhsType.getDimSize(product.transposed ? 0 : 1);
+  product.depth = lhsType.getDimSize(product.lhsTransposed ? 0 : 1);
+  auto resultType = cast<RankedTensorType>(op->getResult(0).getType());
+  product.columns = d.columnsHeld(resultType);
+  product.columnGroups = isOfColumnGroups(resultType);
   product.elementType = rhsType.getElementType();
   Fragment init = d.fragments.lookup(op.getDpsInits()[0]);
   if (d.ringTiles.count(product.rhs)) {

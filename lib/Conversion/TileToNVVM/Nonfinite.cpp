@@ -7,6 +7,8 @@
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "llvm/Support/MathExtras.h"
 
+#include <limits>
+
 using namespace mlir;
 using namespace mlir::tile;
 
@@ -37,6 +39,20 @@ Value nonfiniteSigns(Distribution &d, Type elementType, Value word) {
   WordBits w = wordBits(elementType);
   Value exponent = arith::AndIOp::create(d.b, word, bits(d, w.exponent));
   return arith::AddIOp::create(d.b, exponent, bits(d, w.lowest));
+}
+
+/// The word with zero for what is not finite.
+Value finiteOf(Distribution &d, Type elementType, Value word) {
+  ImplicitLocOpBuilder &b = d.b;
+  // A sign bit spread over its element: all ones where it is not finite.
+  Value signs = arith::AndIOp::create(b, nonfiniteSigns(d, elementType, word),
+                                      bits(d, wordBits(elementType).sign));
+  int64_t width = elementType.getIntOrFloatBitWidth();
+  Value low = arith::ShRUIOp::create(b, signs, d.i32(width - 1));
+  Value spread = arith::SubIOp::create(
+      b, arith::ShLIOp::create(b, signs, d.i32(1)), low);
+  Value keep = arith::XOrIOp::create(b, spread, d.i32(-1));
+  return arith::AndIOp::create(b, word, keep);
 }
 
 /// Words of `elements` elements of a tile, dealt round robin to `threads`.
@@ -199,15 +215,7 @@ void tile::emitClearNonfinite(Distribution &d, ClearNonfiniteOp op) {
     b.setInsertionPoint(loop.getBody()->getTerminator());
     Value pointer = words.pointer(d, op.getTile(), loop.getInductionVar());
     Value word = LLVM::LoadOp::create(b, b.getI32Type(), pointer);
-    // A sign bit spread over its element: all ones where it is not finite.
-    Value signs = arith::AndIOp::create(b, nonfiniteSigns(d, elementType, word),
-                                        bits(d, wordBits(elementType).sign));
-    int64_t width = type.getElementTypeBitWidth();
-    Value low = arith::ShRUIOp::create(b, signs, d.i32(width - 1));
-    Value spread = arith::SubIOp::create(
-        b, arith::ShLIOp::create(b, signs, d.i32(1)), low);
-    Value keep = arith::XOrIOp::create(b, spread, d.i32(-1));
-    LLVM::StoreOp::create(b, arith::AndIOp::create(b, word, keep), pointer);
+    LLVM::StoreOp::create(b, finiteOf(d, elementType, word), pointer);
   }
   if (d.hasRoles) // wgmma reads what these threads wrote.
     NVVM::FenceProxyOp::create(
@@ -215,6 +223,57 @@ void tile::emitClearNonfinite(Distribution &d, ClearNonfiniteOp op) {
         NVVM::SharedSpaceAttr::get(b.getContext(),
                                    NVVM::SharedSpace::shared_cta));
   d.barrier();
+}
+
+/// Of the words that a thread would hold of the tile, those of each of its rows
+/// at a time; the four threads of a quad have a row.
+void tile::emitIsolateNonfinite(Distribution &d, IsolateNonfiniteOp op) {
+  ImplicitLocOpBuilder &b = d.b;
+  auto type = cast<RankedTensorType>(op.getTile().getType());
+  Type elementType = type.getElementType();
+  int64_t blocks = type.getDimSize(1) / 8;
+  auto pointerAt = [&](int64_t row, int64_t block) {
+    auto toI32 = [&](Value index) -> Value {
+      return arith::IndexCastOp::create(b, b.getI32Type(), index);
+    };
+    return d.tilePointer(op.getTile(), toI32(d.row(row)),
+                         toI32(d.column(block, 0)));
+  };
+  Value signBits = bits(d, wordBits(elementType).sign);
+  Fragment rows;
+  Value any;
+  for (int64_t row = 0; row < 2 * d.blocks; ++row) {
+    Value found = d.i32(0);
+    for (int64_t block = 0; block < blocks; ++block) {
+      Value word =
+          LLVM::LoadOp::create(b, b.getI32Type(), pointerAt(row, block));
+      found = arith::OrIOp::create(b, found,
+                                   nonfiniteSigns(d, elementType, word));
+    }
+    for (int64_t mask : {1, 2})
+      found = arith::OrIOp::create(b, found, d.shuffleXor(found, mask));
+    Value isFound = arith::CmpIOp::create(
+        b, arith::CmpIPredicate::ne,
+        arith::AndIOp::create(b, found, signBits), d.i32(0));
+    rows.push_back(arith::SelectOp::create(
+        b, isFound, d.f32(std::numeric_limits<float>::quiet_NaN()), d.f32(0)));
+    any = any ? Value(arith::OrIOp::create(b, any, isFound)) : isFound;
+  }
+  any = NVVM::VoteSyncOp::create(b, b.getI1Type(), d.i32(-1), any,
+                                 NVVM::VoteSyncKind::any);
+  auto branch = scf::IfOp::create(b, any, /*withElseRegion=*/false);
+  {
+    OpBuilder::InsertionGuard guard(b);
+    b.setInsertionPoint(branch.thenYield());
+    for (int64_t row = 0; row < 2 * d.blocks; ++row)
+      for (int64_t block = 0; block < blocks; ++block) {
+        Value pointer = pointerAt(row, block);
+        Value word = LLVM::LoadOp::create(b, b.getI32Type(), pointer);
+        LLVM::StoreOp::create(b, finiteOf(d, elementType, word), pointer);
+      }
+  }
+  d.fragments[op.getRows()] = rows;
+  op.getAny().replaceAllUsesWith(any);
 }
 
 namespace {

@@ -80,6 +80,15 @@ private:
            << "expects a vector of rows, got " << tile.getType();
   }
 
+  /// Whether the rows of `tile` are dealt to groups of warps.
+  static LogicalResult expectRowGroups(Operation *op, Value tile) {
+    if (!isOfColumnGroups(tileType(tile)))
+      return success();
+    return op->emitOpError() << "expects a matrix whose rows are dealt to "
+                                "groups, got "
+                             << tile.getType();
+  }
+
   /// Records that threads hold `tile`: all rows of the query tile, in blocks of
   /// 8 columns.
   LogicalResult holdInRegisters(Operation *op, Value tile) {
@@ -87,13 +96,18 @@ private:
     bool fits = (type.getRank() == 1 || type.getRank() == 2) &&
                 type.getElementType().isIntOrFloat() &&
                 type.getElementTypeBitWidth() <= 64 &&
-                (isOfColumns(type) || type.getDimSize(0) == schedule.getRows());
+                (isOfColumns(type) || isOfColumnGroups(type) ||
+                 type.getDimSize(0) == schedule.getRows());
     if (isOfColumns(type))
       fits &= type.getRank() == 1 && type.getDimSize(0) % 8 == 0 &&
               type.getDimSize(0) >= 8 && type.getDimSize(0) <= 256;
     if (type.getRank() == 2)
       fits &= type.getDimSize(1) % 8 == 0 && type.getDimSize(1) >= 8 &&
               type.getDimSize(1) <= 256;
+    if (isOfColumnGroups(type))
+      fits &= schedule.getProducers() && type.getRank() == 2 &&
+              type.getDimSize(0) == 64 &&
+              type.getDimSize(1) % (4 * schedule.getWarps()) == 0;
     if (!fits)
       return op->emitOpError()
              << "expects tiles in registers with " << schedule.getRows()
@@ -126,12 +140,13 @@ private:
   LogicalResult checkOp(Operation *op) {
     return llvm::TypeSwitch<Operation *, LogicalResult>(op)
         .Case<scf::ForOp, scf::IfOp, scf::WhileOp, CopyOp, ViewOp, LoadOp,
-              StoreOp, HasNonfiniteOp, AnyAboveOp, AnyBeyondOp,
+              StoreOp, ReduceAddOp, ShareOp, PutOp, HasNonfiniteOp, IsolateNonfiniteOp, AnyAboveOp, AnyBeyondOp,
               CombineThreadsOp, AddNonfiniteOp, ClearNonfiniteOp, RingOp,
               ReadOp, DrainOp, AwaitOp, arith::ConstantOp, linalg::ContractOp,
               linalg::GenericOp, linalg::ReduceOp>(
             [&](auto op) { return check(op); })
-        .Case<FillOp, FillVectorOp, PeekOp, ReleaseOp, SendOp, ReceiveOp>(
+        .Case<FillOp, FillVectorOp, PeekOp, ReleaseOp, SendOp, ReceiveOp,
+              AddToMemoryOp>(
             [&](auto op) { return expectRing(op, op.getRing()); })
         .Case<TakeTurnOp, PassTurnOp>([&](auto op) { return checkRoles(op); })
         .Case<tensor::EmptyOp, DrawTaskOp, AwaitDrainOp>(
@@ -253,7 +268,9 @@ private:
   }
 
   LogicalResult check(LoadOp op) {
-    if (tileType(op.getResult()).getRank() == 2 &&
+    if (op.getHeld() && failed(expectGroups(op)))
+      return failure();
+    if (!op.getHeld() && tileType(op.getResult()).getRank() == 2 &&
         failed(checkGlobal(op, cast<MemRefType>(op.getSource().getType()))))
       return failure();
     return holdInRegisters(op, op.getResult());
@@ -261,15 +278,50 @@ private:
 
   LogicalResult check(StoreOp op) {
     if (failed(expect(op, op.getTile(), Place::Registers)) ||
-        failed(expectRows(op, op.getTile())))
+        failed(expectRows(op, op.getTile())) ||
+        failed(expectRowGroups(op, op.getTile())))
       return failure();
+    if (op.getHeld())
+      return expectGroups(op);
     auto memory = cast<MemRefType>(op.getDest().getType());
     return tileType(op.getTile()).getRank() == 1 ? success()
                                                  : checkGlobal(op, memory);
   }
 
+  static LogicalResult check(ReduceAddOp op) {
+    return op.emitOpError() << "expects warps with roles, one of which adds to "
+                               "memory: run tile-store-sums first";
+  }
+
+  LogicalResult check(PutOp op) {
+    if (failed(expect(op, op.getTile(), Place::Registers)) ||
+        failed(checkRoles(op)))
+      return failure();
+    return expectRing(op, op.getRing());
+  }
+
+  /// Of memory that has tiles as threads hold them.
+  LogicalResult expectGroups(Operation *op) {
+    if (schedule.getRows() == 16 * schedule.getWarps() &&
+        schedule.getWarps() % 4 == 0)
+      return success();
+    return op->emitOpError() << "expects groups of four warps with 64 rows each";
+  }
+
+  LogicalResult check(ShareOp op) {
+    RankedTensorType type = tileType(op.getTile());
+    if (failed(expect(op, op.getTile(), Place::Registers)) ||
+        failed(expectRowGroups(op, op.getTile())) || failed(checkRoles(op)))
+      return failure();
+    if (type.getDimSize(1) % 16 != 0)
+      return op.emitOpError()
+             << "expects a multiple of 16 columns, got " << type;
+    places[op.getResult()] = Place::Ring;
+    return expectRing(op, op.getRing());
+  }
+
   LogicalResult check(RingOp op) {
-    if (op.getOffset() && op.getReaders())
+    if (op.getOffset() && (op.getReaders() || isForSharing(op)))
       return success();
     return op.emitOpError() << "expects a ring with a place and readers: run "
                                "tile-give-roles and tile-place-shared first";
@@ -284,6 +336,8 @@ private:
     if (tileType(op.getTile()).getDimSize(1) % 16 != 0)
       return op.emitOpError() << "expects a multiple of 16 columns, got "
                               << op.getTile().getType();
+    if (failed(expectRowGroups(op, op.getTile())))
+      return failure();
     if (failed(expect(op, op.getTile(), Place::Registers)) ||
         failed(checkRoles(op)))
       return failure();
@@ -305,6 +359,16 @@ private:
       return op.emitOpError()
              << "expects rows of a multiple of 16 bytes, got " << type;
     return success();
+  }
+
+  LogicalResult check(IsolateNonfiniteOp op) {
+    if (failed(expect(op, op.getTile(), Place::Ring)) ||
+        failed(checkRoles(op)))
+      return failure();
+    if (tileType(op.getTile()).getDimSize(1) % 8 != 0)
+      return op.emitOpError() << "expects a multiple of 8 columns, got "
+                              << op.getTile().getType();
+    return holdInRegisters(op, op.getRows());
   }
 
   LogicalResult check(ClearNonfiniteOp op) {
@@ -375,11 +439,12 @@ LogicalResult Preconditions::check(linalg::ContractOp op) {
   auto map = [&](AffineExpr x, AffineExpr y) {
     return AffineMap::get(3, 0, {x, y}, op.getContext());
   };
-  bool transposed = maps[1] == map(j, k);
-  if (maps[0] != map(i, k) || maps[2] != map(i, j) ||
-      (!transposed && maps[1] != map(k, j)) || op->getNumResults() != 1)
-    return op.emitOpError()
-           << "expects (i, k) x (k, j) or (i, k) x (j, k) -> (i, j)";
+  bool transposed = maps[1] == map(j, k), lhsTransposed = maps[0] == map(k, i);
+  if ((!lhsTransposed && maps[0] != map(i, k)) || maps[2] != map(i, j) ||
+      (!transposed && maps[1] != map(k, j)) || (lhsTransposed && transposed) ||
+      op->getNumResults() != 1)
+    return op.emitOpError() << "expects (i, k) x (k, j), (i, k) x (j, k) or "
+                               "(k, i) x (k, j) -> (i, j)";
   if (op->hasAttr(zeroSafeMark))
     return op.emitOpError()
            << "expects a plain product: run tile-split-nonfinite first";
@@ -393,7 +458,11 @@ LogicalResult Preconditions::check(linalg::ContractOp op) {
   if (lhsType.getElementType() != element)
     return op.emitOpError() << "expects operands of one element type, got "
                             << lhsType.getElementType() << " and " << element;
-  int64_t depth = lhsType.getDimSize(1), columns = tileType(init).getDimSize(1);
+  if (lhsTransposed && (left != Place::Ring || right != Place::Ring))
+    return op.emitOpError() << "expects a left operand whose columns are rows "
+                               "of the result in a ring";
+  int64_t depth = lhsType.getDimSize(lhsTransposed ? 0 : 1),
+          columns = tileType(init).getDimSize(1);
   if (depth % 16 || columns % 16)
     return op.emitOpError() << "expects multiples of 16 columns and products";
   // Those two are for a matrix unit that is one of four warps, on what the copy
@@ -401,7 +470,8 @@ LogicalResult Preconditions::check(linalg::ContractOp op) {
   bool inRing = right == Place::Ring;
   if (!isNumber(element) || (inRing && element.isF32()) ||
       !tileType(init).getElementType().isF32() ||
-      lhsType.getDimSize(0) != schedule.getRows() || depth < 16 || depth > 256)
+      (!lhsTransposed && lhsType.getDimSize(0) != schedule.getRows()) ||
+      depth < 16 || depth > 256)
     return op.emitOpError()
            << "expects " << schedule.getRows()
            << " rows, 16 to 256 products of f16, bf16 or, "
@@ -446,7 +516,8 @@ LogicalResult Preconditions::check(linalg::GenericOp op) {
              << "expects tiles and numbers, got " << value.getType();
     }
     if (failed(
-            expect(op, value, {Place::Registers, Place::Shared, Place::Ring})))
+            expect(op, value, {Place::Registers, Place::Shared, Place::Ring})) ||
+        failed(expectRowGroups(op, value)))
       return failure();
     if (rank == 1 &&
         isOfColumns(tileType(value)) != isOfColumns(tileType(op.getResult(0))))

@@ -1,6 +1,7 @@
 // Rings of tiles and numbers in shared memory: barriers, bulk tensor copies,
 // and the turns of the groups that compute.
 #include "Distribution.h"
+#include "Held.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
@@ -89,10 +90,17 @@ void emitIf(ImplicitLocOpBuilder &b, Value condition,
 void tile::emitRing(Distribution &d, RingOp op) {
   ImplicitLocOpBuilder &b = d.b;
   Value memory = d.alignedSharedMemory();
-  Ring ring{arith::AddIOp::create(b, memory, d.i32(*op.getOffset())),
-            arith::AddIOp::create(b, memory, d.i32(*op.getBarriers()))};
+  Ring ring{arith::AddIOp::create(b, memory, d.i32(*op.getOffset())), Value()};
+  if (isForSharing(op)) {
+    d.rings[op.getResult()] = ring;
+    return;
+  }
+  ring.barriers = arith::AddIOp::create(b, memory, d.i32(*op.getBarriers()));
   d.rings[op.getResult()] = ring;
   int64_t stages = cast<RingType>(op.getType()).getStages();
+  bool isPut = llvm::any_of(op.getResult().getUsers(),
+                            [](Operation *user) { return isa<PutOp>(user); });
+  int64_t writers = isPut ? d.threads / 32 : 1;
   Value first =
       arith::CmpIOp::create(b, arith::CmpIPredicate::eq, d.thread, d.i32(0));
   emitIf(b, first, [&] {
@@ -100,7 +108,7 @@ void tile::emitRing(Distribution &d, RingOp op) {
       Value barrier =
           d.pointerTo(arith::AddIOp::create(b, ring.barriers, d.i32(8 * i)));
       NVVM::MBarrierInitOp::create(
-          b, barrier, d.i32(i < stages ? 1 : *op.getReaders()), Value());
+          b, barrier, d.i32(i < stages ? writers : *op.getReaders()), Value());
     }
   });
 }
@@ -141,20 +149,7 @@ void tile::emitFillVector(Distribution &d, FillVectorOp op) {
                                          NVVM::MemScopeKind::CTA,
                                          /*relaxed=*/false,
                                          /*predicate=*/Value());
-  auto metadata = memref::ExtractStridedMetadataOp::create(b, op.getSource());
-  Value offset = d.index(0);
-  for (auto [at, stride] : llvm::zip(op.getOffsets(), metadata.getStrides()))
-    offset =
-        arith::AddIOp::create(b, offset, arith::MulIOp::create(b, at, stride));
-  auto toI64 = [&](Value index) -> Value {
-    return arith::IndexCastOp::create(b, b.getI64Type(), index);
-  };
-  auto pointer = LLVM::LLVMPointerType::get(b.getContext(), 1);
-  Value base = LLVM::IntToPtrOp::create(
-      b, pointer,
-      toI64(memref::ExtractAlignedPointerAsIndexOp::create(b, op.getSource())));
-  Value from = LLVM::GEPOp::create(b, pointer, b.getF32Type(), base,
-                                   ValueRange{toI64(offset)});
+  Value from = d.globalPointer(op.getSource(), op.getOffsets());
   NVVM::CpAsyncBulkGlobalToSharedClusterOp::create(
       b, d.pointerTo(slot.tile()), from, arrived, bytes,
       /*multicastMask=*/Value(), /*l2CacheHint=*/Value());
@@ -290,6 +285,87 @@ void tile::emitReceive(Distribution &d, ReceiveOp op) {
 /// are what its accumulator holds of two blocks of 8 columns, and lane i has
 /// the address of row i mod 16, in the left block (lanes 0 to 15) or the right
 /// one.
+/// What threads write, TMA and wgmma read.
+static void fenceForTMA(ImplicitLocOpBuilder &b) {
+  NVVM::FenceProxyOp::create(
+      b, NVVM::ProxyKind::async_shared,
+      NVVM::SharedSpaceAttr::get(b.getContext(),
+                                 NVVM::SharedSpace::shared_cta));
+}
+
+/// Each warp writes its rows of `matrix`, of 16-bit elements, into a tile at
+/// `tile` of the ring's layout. Returns where they begin.
+static Value storeRowsToTile(Distribution &d, Value matrix, Value tile) {
+  ImplicitLocOpBuilder &b = d.b;
+  auto type = cast<RankedTensorType>(matrix.getType());
+  auto add = [&](Value x, Value y) -> Value {
+    return arith::AddIOp::create(b, x, y);
+  };
+  Value rows =
+      add(tile, arith::MulIOp::create(b, d.warpRow, d.i32(chunkRowBytes)));
+  Value row = arith::AndIOp::create(b, d.lane, d.i32(15));
+  Value own = add(rows, arith::MulIOp::create(b, row, d.i32(chunkRowBytes)));
+  Value piece =
+      arith::XOrIOp::create(b, arith::ShRUIOp::create(b, d.lane, d.i32(4)),
+                            arith::AndIOp::create(b, d.lane, d.i32(7)));
+  Fragment words = d.wordsOf(matrix);
+  for (int64_t block = 0; block < type.getDimSize(1) / 8; block += 2) {
+    Value at = arith::ShLIOp::create(
+        b, arith::XOrIOp::create(b, piece, d.i32(block % 8)), d.i32(4));
+    Value to = add(own, add(at, d.i32(block / 8 * chunkBytes(type))));
+    NVVM::StMatrixOp::create(
+        b, d.pointerTo(to), ArrayRef<Value>(words).slice(2 * block, 4),
+        NVVM::MMALayout::row,
+        NVVM::LdStMatrixShapeAttr::get(b.getContext(), 8, 8),
+        NVVM::LdStMatrixEltType::B16);
+  }
+  fenceForTMA(b);
+  return rows;
+}
+
+void tile::emitShare(Distribution &d, ShareOp op) {
+  Slot slot(d, op.getRing(), op.getPosition());
+  Value tile = slot.tile();
+  storeRowsToTile(d, op.getTile(), tile);
+  d.barrier();
+  d.ringTiles[op.getResult()] = tile;
+}
+
+void tile::emitPut(Distribution &d, PutOp op) {
+  ImplicitLocOpBuilder &b = d.b;
+  Slot slot(d, op.getRing(), op.getPosition());
+  slot.waitForRelease();
+  Held held(d, cast<RankedTensorType>(op.getTile().getType()));
+  Value to = d.pointerTo(
+      arith::AddIOp::create(b, slot.tile(), held.firstOfThread()));
+  held.store(d.fragments.lookup(op.getTile()), to);
+  fenceForTMA(b);
+  NVVM::SyncWarpOp::create(b, d.i32(-1));
+  Value arrived = slot.arrived();
+  inFirstLane(d, [&] { arrive(b, arrived); });
+}
+
+void tile::emitAddToMemory(Distribution &d, AddToMemoryOp op) {
+  ImplicitLocOpBuilder &b = d.b;
+  Slot slot(d, op.getRing(), op.getPosition());
+  slot.waitForTile();
+  SmallVector<Value> offsets(op.getOffsets());
+  offsets.append(3, d.index(0));
+  Value to = d.globalPointer(op.getDest(), offsets), from = slot.tile(),
+        released = slot.released();
+  inFirstLane(d, [&] {
+    LLVM::InlineAsmOp::create(
+        b, TypeRange(), ValueRange{to, from, d.i32(slot.bytes())},
+        "cp.reduce.async.bulk.global.shared::cta.bulk_group.add.f32 [$0], "
+        "[$1], $2;",
+        "l,r,r,~{memory}", /*has_side_effects=*/true, /*is_align_stack=*/false,
+        LLVM::TailCallKind::None, LLVM::AsmDialectAttr(), ArrayAttr());
+    NVVM::CpAsyncBulkCommitGroupOp::create(b);
+    NVVM::CpAsyncBulkWaitGroupOp::create(b, 0, /*read=*/b.getUnitAttr());
+    arrive(b, released);
+  });
+}
+
 void tile::emitDrain(Distribution &d, DrainOp op) {
   ImplicitLocOpBuilder &b = d.b;
   RankedTensorType place = cast<RingType>(op.getRing().getType()).getTile();
@@ -299,29 +375,7 @@ void tile::emitDrain(Distribution &d, DrainOp op) {
     return arith::AddIOp::create(b, x, y);
   };
   Slot slot(d, op.getRing(), op.getPosition());
-  Value rows = add(slot.tile(),
-                   arith::MulIOp::create(b, d.warpRow, d.i32(chunkRowBytes)));
-  Value row = arith::AndIOp::create(b, d.lane, d.i32(15));
-  Value own = add(rows, arith::MulIOp::create(b, row, d.i32(chunkRowBytes)));
-  Value piece =
-      arith::XOrIOp::create(b, arith::ShRUIOp::create(b, d.lane, d.i32(4)),
-                            arith::AndIOp::create(b, d.lane, d.i32(7)));
-  Fragment words = d.wordsOf(op.getTile());
-  for (int64_t block = 0; block < columns / 8; block += 2) {
-    Value at = arith::ShLIOp::create(
-        b, arith::XOrIOp::create(b, piece, d.i32(block % 8)), d.i32(4));
-    Value to = add(own, add(at, d.i32(block / 8 * chunkBytes(place))));
-    NVVM::StMatrixOp::create(
-        b, d.pointerTo(to), ArrayRef<Value>(words).slice(2 * block, 4),
-        NVVM::MMALayout::row,
-        NVVM::LdStMatrixShapeAttr::get(b.getContext(), 8, 8),
-        NVVM::LdStMatrixEltType::B16);
-  }
-  // What threads write, TMA reads.
-  NVVM::FenceProxyOp::create(
-      b, NVVM::ProxyKind::async_shared,
-      NVVM::SharedSpaceAttr::get(b.getContext(),
-                                 NVVM::SharedSpace::shared_cta));
+  Value rows = storeRowsToTile(d, op.getTile(), slot.tile());
   NVVM::SyncWarpOp::create(b, d.i32(-1));
   inFirstLane(d, [&] {
     SmallVector<Value> coordinates{Value()};

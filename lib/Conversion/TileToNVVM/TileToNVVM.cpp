@@ -57,9 +57,9 @@ private:
     } else if (auto view = dyn_cast<ViewOp>(op)) {
       emitView(d, view);
     } else if (auto load = dyn_cast<LoadOp>(op)) {
-      emitLoad(d, load);
+      load.getHeld() ? emitHeldLoad(d, load) : emitLoad(d, load);
     } else if (auto store = dyn_cast<StoreOp>(op)) {
-      emitStore(d, store);
+      store.getHeld() ? emitHeldStore(d, store) : emitStore(d, store);
     } else if (auto test = dyn_cast<HasNonfiniteOp>(op)) {
       emitHasNonfinite(d, test);
     } else if (auto any = dyn_cast<AnyAboveOp>(op)) {
@@ -72,6 +72,8 @@ private:
       emitAddNonfinite(d, add);
     } else if (auto clear = dyn_cast<ClearNonfiniteOp>(op)) {
       emitClearNonfinite(d, clear);
+    } else if (auto isolate = dyn_cast<IsolateNonfiniteOp>(op)) {
+      emitIsolateNonfinite(d, isolate);
     } else if (auto ring = dyn_cast<RingOp>(op)) {
       emitRing(d, ring);
     } else if (auto fill = dyn_cast<FillOp>(op)) {
@@ -84,6 +86,12 @@ private:
       emitRead(d, read);
     } else if (auto release = dyn_cast<ReleaseOp>(op)) {
       emitRelease(d, release);
+    } else if (auto share = dyn_cast<ShareOp>(op)) {
+      emitShare(d, share);
+    } else if (auto put = dyn_cast<PutOp>(op)) {
+      emitPut(d, put);
+    } else if (auto add = dyn_cast<AddToMemoryOp>(op)) {
+      emitAddToMemory(d, add);
     } else if (auto draw = dyn_cast<DrawTaskOp>(op)) {
       emitDrawTask(d, draw);
     } else if (auto send = dyn_cast<SendOp>(op)) {

@@ -100,7 +100,9 @@ public:
                    p.transposed ? depthOffset(p.rhs, k) : k * chunkRowBytes);
       std::string left;
       if (lhsInRing) {
-        text += step("a", lhs, depthOffset(p.lhs, k));
+        text += step("a", lhs,
+                     p.lhsTransposed ? k * chunkRowBytes
+                                     : depthOffset(p.lhs, k));
         left = "a";
       } else {
         left =
@@ -110,7 +112,10 @@ public:
       }
       text += "wgmma.mma_async.sync.aligned.m64n" + std::to_string(p.columns) +
               "k16.f32." + type + "." + type + " " + assembly.resultList() +
-              ", " + left + ", b, p, 1, 1" + (lhsInRing ? ", 0" : "") +
+              ", " + left + ", b, p, 1, 1" +
+              (!lhsInRing        ? ""
+               : p.lhsTransposed ? ", 1"
+                                 : ", 0") +
               (p.transposed ? ", 0" : ", 1") + ";\n";
     }
     return assembly.emit(text + "wgmma.commit_group.sync.aligned;\n}");
@@ -130,18 +135,29 @@ private:
     return k / chunkColumns * chunkBytes(type) + k % chunkColumns * 2;
   }
 
-  /// The group's 64 rows of the left tile.
+  /// Of the left tile what makes the group's 64 rows of the result: rows, or a
+  /// chunk of columns.
   Value lhsDescriptor() {
-    Value rows =
-        arith::MulIOp::create(b, d.warpGroup, d.i32(64 * chunkRowBytes));
-    return descriptor(arith::AddIOp::create(b, d.ringTiles.lookup(p.lhs), rows),
-                      16);
+    Value tile = d.ringTiles.lookup(p.lhs);
+    if (p.columnGroups)
+      return descriptor(tile, 16);
+    auto type = cast<RankedTensorType>(p.lhs.getType());
+    int64_t bytes = p.lhsTransposed ? chunkBytes(type) : 64 * chunkRowBytes;
+    Value rows = arith::MulIOp::create(b, d.warpGroup, d.i32(bytes));
+    return descriptor(arith::AddIOp::create(b, tile, rows), 16);
   }
 
   Value rhsDescriptor() {
     auto type = cast<RankedTensorType>(p.rhs.getType());
-    return descriptor(d.ringTiles.lookup(p.rhs),
-                      p.transposed ? 16 : chunkBytes(type));
+    Value tile = d.ringTiles.lookup(p.rhs);
+    if (p.columnGroups) {
+      int64_t bytes = p.columns < chunkColumns
+                          ? p.columns * 2
+                          : p.columns / chunkColumns * chunkBytes(type);
+      tile = arith::AddIOp::create(
+          b, tile, arith::MulIOp::create(b, d.warpGroup, d.i32(bytes)));
+    }
+    return descriptor(tile, p.transposed ? 16 : chunkBytes(type));
   }
 
   /// PTX ISA, "matrix descriptor": address, leading and stride offsets in 16

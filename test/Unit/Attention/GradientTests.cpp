@@ -515,19 +515,23 @@ TEST(Gradient, IsTheSameOnEveryRunAndInAnyWorkspace) {
   expectTheSameInAnyWorkspace(ElementType::BF16, 256, 250);
 }
 
-/// Of causal attention with given schedules, against the definition.
-void expectGradientsBy(const std::string &schedules, ElementType type) {
-  Result<Mod> mod = loadPattern("causal");
+/// Of a pattern's attention with given schedules, against the definition.
+void expectGradientsBy(const std::string &schedules, ElementType type,
+                       const std::string &pattern = "causal",
+                       int64_t headDim = 32, int64_t valueDim = 32,
+                       int64_t batch = 1) {
+  SCOPED_TRACE(pattern + " D" + std::to_string(headDim));
+  Result<Mod> mod = loadPattern(pattern);
   ASSERT_TRUE(mod) << mod.error();
   Case c;
-  c.type = type, c.sizes = {1, 4, 2, 150, 200, 32, 32, 1};
+  c.type = type, c.sizes = {batch, 4, 2, 150, 200, headDim, valueDim, batch};
   Inputs inputs = makeInputs(c);
   BothPasses run(c.sizes, c.type);
   run.set(inputs);
   std::vector<double> gradOut = normal(run.gradOut.count(), c.type, 5);
   run.gradOut.set(gradOut);
   run.compute(*mod);
-  KernelSpec spec = specOf(c.type, 32, 32);
+  KernelSpec spec = specOf(c.type, headDim, valueDim);
   spec.schedule = schedules;
   Result<GradientKernel> kernel = GradientKernel::compile(*mod, spec);
   ASSERT_TRUE(kernel) << kernel.error();
@@ -535,7 +539,7 @@ void expectGradientsBy(const std::string &schedules, ElementType type) {
     std::fill(tensor->bytes.begin(), tensor->bytes.end(), std::byte(0xff));
   ASSERT_TRUE(kernel->run(run.arguments(*mod)));
   run.fetch();
-  compare(run, Definition(inputs, oracleOf("causal", c.sizes, run.captures),
+  compare(run, Definition(inputs, oracleOf(pattern, c.sizes, run.captures),
                           gradOut, {})
                    .run());
 }
@@ -559,6 +563,25 @@ TEST(Gradient, ByGivenSchedules) {
                         ">, #attn.schedule<q = 48, kv = 128, " + roles +
                         ", keys = true>]",
                     ElementType::BF16);
+}
+
+TEST(Gradient, InOnePass) {
+  if (!runsSM90a())
+    GTEST_SKIP() << "only kernels for sm_90a add up in memory";
+  auto once = [](const std::string &tiles) {
+    return "[#attn.schedule<" + tiles +
+           ", warps = 8, stages = 2, producers = 4, persistent = true, "
+           "keys = true, once = true>]";
+  };
+  // Groups that share rows, or columns.
+  std::string byRows = once("q = 128, kv = 128"),
+              byColumns = once("q = 64, kv = 128");
+  expectGradientsBy(byRows, ElementType::BF16, "causal", 32, 48,
+                    /*batch=*/3); // so that a block has several tasks
+  expectGradientsBy(byRows, ElementType::F16, "noop", 56, 64);
+  expectGradientsBy(byColumns, ElementType::BF16, "causal", 128, 128);
+  expectGradientsBy(byColumns, ElementType::BF16, "softcap", 120, 96);
+  expectGradientsBy(byColumns, ElementType::BF16, "causal", 64, 64);
 }
 
 TEST(Gradient, OfMemoryThatTMADoesNotTake) {

@@ -91,7 +91,7 @@ LogicalResult ScheduleAttr::verify(function_ref<InFlightDiagnostic()> emitError,
                                    int64_t producers, bool pingpong,
                                    bool persistent, int64_t queries, bool drain,
                                    int64_t blocks, bool eager, int64_t cache,
-                                   bool keys) {
+                                   bool keys, bool once) {
   // C1
   for (auto [name, size] : {std::pair("q", q), std::pair("kv", kv)})
     if (size < 16 || size > 1024 || size % 16 != 0)
@@ -142,5 +142,8 @@ LogicalResult ScheduleAttr::verify(function_ref<InFlightDiagnostic()> emitError,
   if (cache < 1 || cache > INT32_MAX)
     return emitError() << "expects 'cache' from 1 to 2147483647 bytes, got "
                        << cache;
+  // C9
+  if (once && !(keys && producers))
+    return emitError() << "expects 'once' to go with 'keys' and producers";
   return success();
 }

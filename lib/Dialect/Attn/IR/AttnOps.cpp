@@ -160,6 +160,20 @@ static LogicalResult verifySchedules(AttentionBackwardOp op) {
       return op.emitOpError()
              << "expects a '" << name << "' with 'keys', got " << *keys;
   }
+  // C7
+  std::optional<ScheduleAttr> ofKeys = op.getKeySchedule(),
+                              ofValues = op.getValueSchedule();
+  bool once = ofKeys && ofKeys->getOnce();
+  if (ofValues && (once || ofValues->getOnce()))
+    return op.emitOpError() << "expects no 'value_schedule' beside 'once'";
+  if (once && queries && queries->getProducers())
+    return op.emitOpError() << "expects a 'schedule' without producers beside "
+                               "'once', got "
+                            << *queries;
+  if (once && !op.getWrt().empty())
+    return op.emitOpError() << "expects no 'wrt' beside 'once'";
+  if (once && op.getDeterministic())
+    return op.emitOpError() << "expects no 'once' where it is 'deterministic'";
   return success();
 }
 

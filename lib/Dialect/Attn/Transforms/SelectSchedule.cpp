@@ -8,6 +8,7 @@
 #include "mlir/Analysis/SliceAnalysis.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/IR/BuiltinOps.h"
+#include "llvm/Support/MathExtras.h"
 
 namespace mlir::attn {
 #define GEN_PASS_DEF_ATTNSELECTSCHEDULEPASS
@@ -127,7 +128,7 @@ static ScheduleAttr selectForSM90a(AttentionOp op, ProblemKind problem) {
                            // With 32 MiB short rows read too many heads at once
                            // from cold memory.
                            /*blocks=*/1, eager, /*cache=*/8 << 20,
-                           /*keys=*/false);
+                           /*keys=*/false, /*once=*/false);
 }
 
 /// The kernels of sm_90a and their launches. Up to 64 channels, two groups of
@@ -197,14 +198,15 @@ struct GradientTiles {
 } // namespace
 
 static ScheduleAttr scheduleOf(MLIRContext *context, GradientTiles tiles,
-                               bool ownsKeys, bool aligned, int64_t producers) {
+                               bool ownsKeys, bool aligned, int64_t producers,
+                               bool once = false) {
   int64_t q = ownsKeys ? tiles.columns : tiles.rows;
   int64_t kv = ownsKeys ? tiles.rows : tiles.columns;
   return ScheduleAttr::get(
       context, q, kv, tiles.warps, tiles.stages, aligned, producers,
       /*pingpong=*/false, /*persistent=*/producers != 0, /*queries=*/int64_t(1),
       /*drain=*/false, /*blocks=*/int64_t(1), /*eager=*/false,
-      /*cache=*/int64_t(8) << 20, ownsKeys);
+      /*cache=*/int64_t(8) << 20, ownsKeys, once);
 }
 
 /// Any GPU has 99 KiB of shared memory for a block: two tiles that are owned
@@ -262,6 +264,32 @@ static bool keepsScores(ModOp mod) {
                       });
 }
 
+/// For the kernels around one that makes all gradients in one pass.
+static ScheduleAttr scheduleOfRows(AttentionBackwardOp op, bool aligned) {
+  return scheduleOf(op.getContext(),
+                    {/*rows=*/64, /*columns=*/64, /*warps=*/4, /*stages=*/1},
+                    /*ownsKeys=*/false, aligned, /*producers=*/0);
+}
+
+/// Of all gradients in one pass over the pairs, where it takes less time than
+/// two: 5 products of tiles instead of 7, one after the other. 64 queries a step
+/// leave registers for both accumulators; their gradients are two groups' shares
+/// of whole 128-byte rows. A mod whose scores stay in registers spills at 128
+/// channels, and takes half as long again as in two passes.
+static std::optional<ScheduleAttr> gradientsAtOnce(AttentionBackwardOp op) {
+  int64_t channels = llvm::alignTo(op.getHeadDim(), 16);
+  bool fits = (channels == 64 || channels == 128) && op.getValueDim() <= 128;
+  bool wide = channels == 128 || op.getValueDim() > 64;
+  if (!fits || op.getDeterministic() || !op.getWrt().empty() ||
+      (wide && keepsScores(op.lookupMod())))
+    return std::nullopt;
+  return scheduleOf(op.getContext(),
+                    {/*rows=*/128, /*columns=*/64, /*warps=*/8,
+                     /*stages=*/wide ? int64_t(2) : int64_t(3)},
+                    /*ownsKeys=*/true, /*aligned=*/true, /*producers=*/4,
+                    /*once=*/true);
+}
+
 /// For sm_90a: groups of four warps with 64 rows each. What a thread holds of a
 /// step (two tiles of scores' size, and one or two accumulators) fits the
 /// registers that setmaxnreg leaves it; the rest of shared memory is for tiles
@@ -269,6 +297,8 @@ static bool keepsScores(ModOp mod) {
 static GradientSchedules gradientsForSM90a(AttentionBackwardOp op) {
   MLIRContext *context = op.getContext();
   int64_t widest = std::max(op.getHeadDim(), op.getValueDim());
+  if (std::optional<ScheduleAttr> once = gradientsAtOnce(op))
+    return {scheduleOfRows(op, /*aligned=*/true), *once, ScheduleAttr()};
   auto schedule = [&](GradientTiles tiles, bool ownsKeys) {
     return scheduleOf(context, tiles, ownsKeys, /*aligned=*/true,
                       /*producers=*/4);
@@ -317,6 +347,8 @@ static GradientSchedules selectGradients(AttentionBackwardOp op,
 /// Writes what `op` has not.
 static void select(AttentionBackwardOp op, StringRef target, bool aligned) {
   GradientSchedules schedules = selectGradients(op, target, aligned);
+  if (op.getKeySchedule() && op.getKeySchedule()->getOnce())
+    schedules.query = scheduleOfRows(op, aligned);
   if (!op.getKeySchedule()) {
     op.setKeyScheduleAttr(schedules.key);
     if (schedules.value && !op.getValueSchedule())

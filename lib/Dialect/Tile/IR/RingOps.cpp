@@ -29,11 +29,12 @@ LogicalResult RingType::verify(function_ref<InFlightDiagnostic()> emitError,
     return success();
   }
   if (tile.getRank() != 2 || !tile.hasStaticShape() ||
-      !(tile.getElementType().isF16() || tile.getElementType().isBF16()) ||
+      !(tile.getElementType().isF16() || tile.getElementType().isBF16() ||
+        tile.getElementType().isF32()) ||
       tile.getDimSize(0) < 8 || tile.getDimSize(0) > 256 ||
       tile.getDimSize(0) % 8 != 0 || tile.getDimSize(1) < 1 ||
       tile.getDimSize(1) > 256)
-    return emitError() << "expects tiles of f16 or bf16 with 8 to 256 rows, a "
+    return emitError() << "expects tiles of f16, bf16 or f32 with 8 to 256 rows, a "
                           "multiple of 8, and 1 to 256 columns, got "
                        << tile;
   return success();
@@ -53,8 +54,8 @@ int64_t RingType::getStageBytes() const {
     return 8 * tile.getDimSize(0);
   if (hasVectors())
     return 4 * tile.getDimSize(0);
-  return tile.getDimSize(0) * llvm::alignTo(tile.getDimSize(1), 64) *
-         tile.getElementTypeBitWidth() / 8;
+  int64_t rowBytes = tile.getDimSize(1) * tile.getElementTypeBitWidth() / 8;
+  return tile.getDimSize(0) * llvm::alignTo(rowBytes, 128);
 }
 
 static bool hasTiles(Value ring) {
@@ -76,14 +77,65 @@ LogicalResult RingOp::verify() {
                            << ", got " << bytes;
     return success();
   };
-  if (getOffset().has_value() != getBarriers().has_value())
+  bool isShared = isForSharing(*this);
+  if (!isShared && getOffset().has_value() != getBarriers().has_value())
     return emitOpError() << "expects 'offset' and 'barriers', or neither";
-  if (getOffset() && (failed(check("offset", *getOffset(), alignment)) ||
-                      failed(check("barriers", *getBarriers(), 8))))
+  if (getOffset() && failed(check("offset", *getOffset(), alignment)))
+    return failure();
+  if (getBarriers() && failed(check("barriers", *getBarriers(), 8)))
     return failure();
   // C2
   if (getReaders() && (*getReaders() < 1 || *getReaders() > 32))
     return emitOpError() << "expects 1 to 32 'readers', got " << *getReaders();
+  // C3
+  if (isShared && (getReaders() || getBarriers()))
+    return emitOpError() << "expects neither readers nor barriers of a ring "
+                            "that tiles are shared in";
+  return success();
+}
+
+bool tile::isForSharing(RingOp ring) {
+  return llvm::any_of(ring.getResult().getUsers(),
+                      [](Operation *user) { return isa<ShareOp>(user); });
+}
+
+/// A ring of matrices of f32.
+static LogicalResult verifyRingOfSums(Operation *op, RingType ring) {
+  if (ring.getTile().getRank() == 2 && ring.getTile().getElementType().isF32())
+    return success();
+  return op->emitOpError() << "expects a ring of matrices of f32, got " << ring;
+}
+
+LogicalResult PutOp::verify() {
+  // C1
+  auto ring = cast<RingType>(getRing().getType());
+  if (failed(verifyRingOfSums(*this, ring)))
+    return failure();
+  auto tile = cast<RankedTensorType>(getTile().getType());
+  if (tile.getShape() != ring.getTile().getShape() ||
+      !tile.getElementType().isF32())
+    return emitOpError() << "expects the ring's tile " << ring.getTile()
+                         << ", got " << tile;
+  return success();
+}
+
+LogicalResult AddToMemoryOp::verify() {
+  // C1
+  auto ring = cast<RingType>(getRing().getType());
+  if (failed(verifyRingOfSums(*this, ring)))
+    return failure();
+  return verifyHeld(*this, cast<MemRefType>(getDest().getType()),
+                    ring.getTile(), getOffsets().size());
+}
+
+LogicalResult ShareOp::verify() {
+  // C1
+  auto type = cast<RingType>(getRing().getType());
+  if (!type.hasTiles() || type.hasVectors())
+    return emitOpError() << "expects a ring of matrices, got " << type;
+  if (getTile().getType() != type.getTile())
+    return emitOpError() << "expects the ring's tile " << type.getTile()
+                         << ", got " << getTile().getType();
   return success();
 }
 
@@ -184,6 +236,8 @@ LogicalResult RolesOp::verify() {
       auto send = dyn_cast<SendOp>(op);
       bool fits = isa<FillOp, FillVectorOp, DrawTaskOp>(op) ? produces
                   : isa<ReadOp, ReceiveOp, ReleaseOp>(op)   ? !produces
+                  : isa<PutOp>(op)         ? role == &getCompute()
+                  : isa<AddToMemoryOp>(op) ? role == &getStore()
                   : send && send.getAbout()                 ? inspects
                                                             : true;
       return fits ? WalkResult::advance() : WalkResult::interrupt();
@@ -191,8 +245,9 @@ LogicalResult RolesOp::verify() {
     if (result.wasInterrupted())
       return emitOpError()
              << "expects to fill rings and draw tasks where it produces, to "
-                "read and release where it does not, and to send about tiles "
-                "where it inspects";
+                "read and release where it does not, to send about tiles where "
+                "it inspects, and to add to memory where it stores what is put "
+                "where it computes";
   }
   return success();
 }

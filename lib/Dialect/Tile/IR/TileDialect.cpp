@@ -62,16 +62,66 @@ static LogicalResult verifyTransfer(Operation *op, MemRefType memory,
   return success();
 }
 
+LogicalResult tile::verifyHeld(Operation *op, MemRefType memory,
+                               RankedTensorType tile, size_t offsets) {
+  constexpr int64_t rows = 64, columns = 8, threads = 128, numbers = 4;
+  if (tile.getRank() != 2 || !tile.getElementType().isF32() ||
+      tile.getDimSize(0) % rows != 0 || tile.getDimSize(1) % columns != 0)
+    return op->emitOpError() << "expects a matrix of f32 with a multiple of "
+                             << rows << " rows and of " << columns
+                             << " columns, got " << tile;
+  int64_t rank = memory.getRank();
+  if (!memory.getElementType().isF32() || !memory.getLayout().isIdentity() ||
+      rank < 3 || static_cast<int64_t>(offsets) != rank - 3 ||
+      memory.getShape().take_back(3) !=
+          ArrayRef<int64_t>{tile.getDimSize(1) / columns, threads, numbers})
+    return op->emitOpError()
+           << "expects contiguous memory of f32 that ends in "
+           << tile.getDimSize(1) / columns << " x " << threads << " x "
+           << numbers << ", and offsets of all other dimensions, got " << memory
+           << " and " << offsets;
+  return success();
+}
+
 LogicalResult LoadOp::verify() {
+  if (getHeld())
+    return verifyHeld(*this, cast<MemRefType>(getSource().getType()),
+                      cast<RankedTensorType>(getResult().getType()),
+                      getOffsets().size());
   return verifyTransfer(*this, cast<MemRefType>(getSource().getType()),
                         cast<RankedTensorType>(getResult().getType()),
                         getOffsets().size());
 }
 
 LogicalResult StoreOp::verify() {
+  if (getHeld())
+    return verifyHeld(*this, cast<MemRefType>(getDest().getType()),
+                      cast<RankedTensorType>(getTile().getType()),
+                      getOffsets().size());
   return verifyTransfer(*this, cast<MemRefType>(getDest().getType()),
                         cast<RankedTensorType>(getTile().getType()),
                         getOffsets().size());
+}
+
+LogicalResult ReduceAddOp::verify() {
+  // C1, C2
+  return verifyHeld(*this, cast<MemRefType>(getDest().getType()),
+                    cast<RankedTensorType>(getTile().getType()),
+                    getOffsets().size());
+}
+
+LogicalResult IsolateNonfiniteOp::verify() {
+  // C1
+  auto tile = cast<RankedTensorType>(getTile().getType());
+  auto rows = cast<RankedTensorType>(getRows().getType());
+  if (tile.getRank() != 2 ||
+      !(tile.getElementType().isF16() || tile.getElementType().isBF16()) ||
+      rows.getShape() != tile.getShape().take_front() ||
+      !rows.getElementType().isF32())
+    return emitOpError() << "expects a matrix of f16 or bf16 and an f32 for "
+                            "each row, got "
+                         << tile << " and " << rows;
+  return success();
 }
 
 LogicalResult ScatterAddOp::verify() {

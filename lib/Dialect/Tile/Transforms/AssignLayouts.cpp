@@ -1,10 +1,13 @@
 // tile-assign-layouts: see its description in Passes.td.
+#include "attn/Dialect/Attn/IR/AttnDialect.h"
 #include "attn/Dialect/Tile/IR/TileDialect.h"
 #include "attn/Dialect/Tile/Transforms/Passes.h"
 
+#include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/GPU/IR/GPUDialect.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/IR/Matchers.h"
 
 namespace mlir::tile {
 #define GEN_PASS_DEF_TILEASSIGNLAYOUTSPASS
@@ -72,6 +75,45 @@ static bool fits(OpOperand &operand) {
           isOfColumns(vectorType(op.getResult(0))));
 }
 
+/// Whether the depth of `product` runs along the rows of its left operand: those
+/// of the result are columns of what threads hold.
+static bool turnsRows(linalg::ContractOp product) {
+  return product.getIndexingMapsArray()[0].getResult(0) ==
+         getAffineDimExpr(2, product.getContext());
+}
+
+/// Says how the result of `product`, whose rows are not what the block owns, is
+/// dealt to `groups` of four warps.
+static LogicalResult dealTurned(linalg::ContractOp product, int64_t groups) {
+  constexpr int64_t rowsOfGroup = 64, columnsOfChunk = 64;
+  auto type = cast<RankedTensorType>(product->getResult(0).getType());
+  if (type.getDimSize(0) == rowsOfGroup * groups)
+    return success(); // like all others
+  // Of whole chunks, or of one.
+  bool fits = type.getDimSize(1) == columnsOfChunk
+                  ? columnsOfChunk % (16 * groups) == 0
+                  : type.getDimSize(1) % (columnsOfChunk * groups) == 0;
+  if (type.getDimSize(0) != rowsOfGroup || !fits)
+    return product.emitOpError()
+           << "expects " << rowsOfGroup * groups << " rows, or " << rowsOfGroup
+           << " and " << columnsOfChunk << " or a multiple of "
+           << columnsOfChunk * groups << " columns, got " << type;
+  SplatElementsAttr zero;
+  Value init = product.getDpsInits()[0];
+  if (!matchPattern(init, m_Constant(&zero)))
+    return product.emitOpError() << "expects to start from a constant";
+  auto dealt =
+      RankedTensorType::get(type.getShape(), type.getElementType(),
+                            ColumnGroupsAttr::get(type.getContext()));
+  OpBuilder b(product);
+  product.getDpsInitsMutable()[0].set(arith::ConstantOp::create(
+      b, product.getLoc(), zero.resizeSplat(dealt)));
+  if (init.use_empty())
+    init.getDefiningOp()->erase();
+  product->getResult(0).setType(dealt);
+  return success();
+}
+
 namespace {
 struct TileAssignLayouts
     : tile::impl::TileAssignLayoutsPassBase<TileAssignLayouts> {
@@ -87,6 +129,16 @@ struct TileAssignLayouts
     for (Value vector : read)
       if (failed(dealLikeColumns(vector)))
         return signalPassFailure();
+    auto schedule = getOperation()->getAttrOfType<mlir::attn::ScheduleAttr>(
+        "attn.schedule");
+    WalkResult dealt = getOperation().walk([&](linalg::ContractOp product) {
+      return !schedule || !turnsRows(product) ||
+                     succeeded(dealTurned(product, schedule.getWarps() / 4))
+                 ? WalkResult::advance()
+                 : WalkResult::interrupt();
+    });
+    if (dealt.wasInterrupted())
+      return signalPassFailure();
     WalkResult result = getOperation().walk([&](Operation *op) {
       for (OpOperand &operand : op->getOpOperands()) {
         RankedTensorType type = vectorType(operand.get());

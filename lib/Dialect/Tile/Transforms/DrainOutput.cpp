@@ -19,6 +19,8 @@ using namespace mlir;
 using namespace mlir::tile;
 
 /// Rows that a warp stores at once.
+
+
 static constexpr int64_t drainRows = 16;
 
 static RankedTensorType typeOf(Value tile) {
@@ -111,9 +113,11 @@ struct TileDrainOutput : tile::impl::TileDrainOutputPassBase<TileDrainOutput> {
     gpu::GPUFuncOp func = getOperation();
     if (!func.isKernel())
       return;
-    auto schedule = scheduleWithProducers(func);
+    auto schedule = scheduleOf(func);
     if (failed(schedule))
       return signalPassFailure();
+    if (schedule->getProducers() == 0)
+      return;
     if (!schedule->getDrain())
       return;
     FailureOr<TasksOp> tasks = tasksOf(func);

@@ -30,6 +30,8 @@ bool isInspectors(Operation *op) {
   return send && send.getAbout();
 }
 
+bool isStorers(Operation *op) { return isa<AddToMemoryOp>(op); }
+
 bool contains(Operation *op, llvm::function_ref<bool(Operation *)> holds) {
   return op
       ->walk([&](Operation *inner) {
@@ -215,7 +217,7 @@ LogicalResult addRole(Region &role, Region &program,
 void eraseOthers(Region &compute) {
   SmallVector<Operation *> others;
   compute.walk([&](Operation *op) {
-    if (isFill(op) || isInspectors(op))
+    if (isFill(op) || isInspectors(op) || isStorers(op))
       others.push_back(op);
   });
   for (Operation *op : others) {
@@ -237,6 +239,11 @@ struct TileGiveRoles : tile::impl::TileGiveRolesPassBase<TileGiveRoles> {
     gpu::GPUFuncOp func = getOperation();
     if (!func.isKernel())
       return;
+    auto schedule = scheduleOf(func);
+    if (failed(schedule))
+      return signalPassFailure();
+    if (schedule->getProducers() == 0)
+      return;
     Operation *first = firstUser(func);
     if (!func.getBody().hasOneBlock() || !first) {
       func.emitOpError() << "expects one block that fills rings";
@@ -253,6 +260,9 @@ struct TileGiveRoles : tile::impl::TileGiveRolesPassBase<TileGiveRoles> {
       return signalPassFailure();
     if (contains(roles, isInspectors) &&
         failed(addRole(roles.getInspect(), roles.getCompute(), isInspectors)))
+      return signalPassFailure();
+    if (contains(roles, isStorers) &&
+        failed(addRole(roles.getStore(), roles.getCompute(), isStorers)))
       return signalPassFailure();
     eraseOthers(roles.getCompute());
   }

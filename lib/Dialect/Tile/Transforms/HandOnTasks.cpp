@@ -198,8 +198,9 @@ struct TileHandOnTasks : tile::impl::TileHandOnTasksPassBase<TileHandOnTasks> {
                                     1 + drawn.getNumberArguments().size());
       if (TasksOp tasks = tasksOf(roles.getCompute()))
         TaskLoop(tasks, ring).receive(/*computes=*/true);
-      if (TasksOp tasks = tasksOf(roles.getInspect()))
-        TaskLoop(tasks, ring).receive(/*computes=*/false);
+      for (Region *role : {&roles.getInspect(), &roles.getStore()})
+        if (TasksOp tasks = tasksOf(*role))
+          TaskLoop(tasks, ring).receive(/*computes=*/false);
       TaskLoop(drawn, ring).draw();
       return WalkResult::advance();
     });

@@ -226,9 +226,11 @@ struct TileMakeRings : tile::impl::TileMakeRingsPassBase<TileMakeRings> {
     gpu::GPUFuncOp func = getOperation();
     if (!func.isKernel())
       return;
-    auto schedule = scheduleWithProducers(func);
+    auto schedule = scheduleOf(func);
     if (failed(schedule))
       return signalPassFailure();
+    if (schedule->getProducers() == 0)
+      return;
     FailureOr<TasksOp> tasks = tasksOf(func);
     if (failed(tasks) || failed(RingMaker(func, *tasks, *schedule).run()))
       signalPassFailure();

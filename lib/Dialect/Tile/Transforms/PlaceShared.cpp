@@ -50,11 +50,15 @@ public:
                                 : isAboutTiles(ring)
                                     ? about.take(ring, bytes)
                                     : numbers.take(ring, bytes);
-    FailureOr<int64_t> barrier =
-        barriers.take(ring, 2 * shared::barrierBytes * type.getStages());
-    if (failed(offset) || failed(barrier))
+    if (failed(offset))
       return failure();
     ring.setOffset(*offset);
+    if (isForSharing(ring))
+      return success();
+    FailureOr<int64_t> barrier =
+        barriers.take(ring, 2 * shared::barrierBytes * type.getStages());
+    if (failed(barrier))
+      return failure();
     ring.setBarriers(*barrier);
     return success();
   }

@@ -9,11 +9,11 @@ using namespace mlir;
 using namespace mlir::tile;
 
 FailureOr<mlir::attn::ScheduleAttr>
-tile::scheduleWithProducers(gpu::GPUFuncOp func) {
+tile::scheduleOf(gpu::GPUFuncOp func) {
   auto schedule =
       func->getAttrOfType<mlir::attn::ScheduleAttr>("attn.schedule");
-  if (!schedule || schedule.getProducers() == 0)
-    return func.emitOpError() << "expects a schedule with producers";
+  if (!schedule)
+    return func.emitOpError() << "expects a schedule";
   return schedule;
 }
 
@@ -48,6 +48,24 @@ Value tile::tensorMapOf(gpu::GPUFuncOp func, Value memory, int64_t rows) {
       return argument;
   return mlir::attn::addParameter(
       func, role, LLVM::LLVMPointerType::get(func.getContext()));
+}
+
+Value tile::stepOf(Operation *op) {
+  for (auto read : op->getBlock()->getOps<ReadOp>())
+    if (read->isBeforeInBlock(op))
+      return read.getPosition();
+  return Value();
+}
+
+RingOp tile::addRing(gpu::GPUFuncOp func, int64_t stages,
+                     RankedTensorType tile) {
+  RingOp last;
+  for (auto ring : func.getOps<RingOp>())
+    last = ring;
+  ImplicitLocOpBuilder b(func.getLoc(), func.getContext());
+  b.setInsertionPointAfter(last);
+  return RingOp::create(b, RingType::get(b.getContext(), stages, tile),
+                        IntegerAttr(), IntegerAttr(), IntegerAttr());
 }
 
 RingOp tile::addRingOfNumbers(gpu::GPUFuncOp func, int64_t stages,

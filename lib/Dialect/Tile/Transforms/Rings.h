@@ -11,8 +11,8 @@
 
 namespace mlir::tile {
 
-/// The schedule of a kernel with producers, or an error.
-FailureOr<mlir::attn::ScheduleAttr> scheduleWithProducers(gpu::GPUFuncOp func);
+/// The schedule of a kernel, or an error.
+FailureOr<mlir::attn::ScheduleAttr> scheduleOf(gpu::GPUFuncOp func);
 
 /// The kernel's loop over tasks; null if a block has one task. There must not
 /// be two.
@@ -26,6 +26,13 @@ bool hasRole(gpu::GPUFuncOp func, Value memory);
 /// A tensor map of `memory` with boxes of `rows`: a parameter that the launch
 /// fills.
 Value tensorMapOf(gpu::GPUFuncOp func, Value memory, int64_t rows);
+
+/// The number of the step that `op` is part of: what the tiles that are read
+/// before it have in their rings. Null if none are.
+Value stepOf(Operation *op);
+
+/// Behind the kernel's rings, which must have some: one more, of `tile`.
+RingOp addRing(gpu::GPUFuncOp func, int64_t stages, RankedTensorType tile);
 
 /// Behind the kernel's rings of tiles, before its others: a ring for elements
 /// of `numbers` numbers.

@@ -80,7 +80,8 @@ void finishRings(gpu::GPUFuncOp func, RolesOp roles, int64_t warps) {
   ImplicitLocOpBuilder b(roles.getLoc(), roles);
   for (auto ring : func.getOps<RingOp>()) {
     int64_t readers = (reads(roles.getCompute(), ring) ? warps : 0) +
-                      (reads(roles.getInspect(), ring) ? 1 : 0);
+                      (reads(roles.getInspect(), ring) ? 1 : 0) +
+                      (reads(roles.getStore(), ring) ? 1 : 0);
     ring.setReaders(std::max<int64_t>(readers, 1));
     b.setInsertionPointAfter(ring);
   }
@@ -107,7 +108,7 @@ public:
     if (shares)
       NVVM::SetMaxRegisterOp::create(b, shares->producer,
                                      NVVM::SetMaxRegisterAction::decrease);
-    produceAndInspect();
+    moveOthers();
     b.setInsertionPointToStart(branch.thenBlock());
     if (shares)
       NVVM::SetMaxRegisterOp::create(b, shares->consumer,
@@ -117,22 +118,40 @@ public:
   }
 
 private:
-  void produceAndInspect() {
-    bool inspects = !roles.getInspect().empty();
-    Value elected = arith::CmpIOp::create(b, arith::CmpIPredicate::eq, thread,
-                                          constant(32 * schedule.getWarps()));
-    auto one = scf::IfOp::create(b, elected, /*withElseRegion=*/inspects);
-    b.setInsertionPointToStart(one.thenBlock());
-    moveHere(roles.getProduce());
-    if (!inspects)
+  /// Behind the warps that compute: one thread produces, the next warp inspects,
+  /// the one behind stores.
+  void moveOthers() {
+    Value produces = isEqual(thread, constant(32 * schedule.getWarps()));
+    bool inspects = !roles.getInspect().empty(),
+         stores = !roles.getStore().empty();
+    Block *others = moveInto(roles.getProduce(), produces, inspects || stores);
+    if (!others)
       return;
-    b.setInsertionPointToStart(one.elseBlock());
+    b.setInsertionPointToStart(others);
     Value warp = arith::ShRUIOp::create(b, thread, constant(5));
-    Value behind = arith::CmpIOp::create(b, arith::CmpIPredicate::eq, warp,
-                                         constant(schedule.getWarps() + 1));
-    auto branch = scf::IfOp::create(b, behind, /*withElseRegion=*/false);
+    auto isBehind = [&](int64_t distance) {
+      return isEqual(warp, constant(schedule.getWarps() + distance));
+    };
+    if (inspects) {
+      others = moveInto(roles.getInspect(), isBehind(1), stores);
+      if (!others)
+        return;
+      b.setInsertionPointToStart(others);
+    }
+    moveInto(roles.getStore(), isBehind(2), /*hasElse=*/false);
+  }
+
+  Value isEqual(Value x, Value y) {
+    return arith::CmpIOp::create(b, arith::CmpIPredicate::eq, x, y);
+  }
+
+  /// Moves what `role` does into a branch where `condition` holds. Returns the
+  /// other branch, if there is to be one.
+  Block *moveInto(Region &role, Value condition, bool hasElse) {
+    auto branch = scf::IfOp::create(b, condition, hasElse);
     b.setInsertionPointToStart(branch.thenBlock());
-    moveHere(roles.getInspect());
+    moveHere(role);
+    return hasElse ? branch.elseBlock() : nullptr;
   }
 
   void moveHere(Region &role) {
@@ -158,9 +177,11 @@ struct TileRolesToWarps
     gpu::GPUFuncOp func = getOperation();
     if (!func.isKernel())
       return;
-    auto schedule = scheduleWithProducers(func);
+    auto schedule = scheduleOf(func);
     if (failed(schedule))
       return signalPassFailure();
+    if (schedule->getProducers() == 0)
+      return;
     SmallVector<RolesOp> all(func.getOps<RolesOp>());
     if (all.size() != 1) {
       func.emitOpError() << "expects roles that part once, got " << all.size();

@@ -28,6 +28,7 @@ public:
 
   void run() {
     startReady();
+    finishLate();
     awaitLate();
     if (pingpong)
       takeTurns();
@@ -73,6 +74,28 @@ private:
       needed.insert(definition);
     }
     return true;
+  }
+
+  //===--- finishing ------------------------------------------------------===//
+  /// Moves what only ends with a product to the end of the step, in the order
+  /// in which products end.
+  void finishLate() {
+    SmallVector<linalg::ContractOp> products(
+        body.getOps<linalg::ContractOp>());
+    SmallVector<std::pair<size_t, Operation *>> last;
+    for (Operation &op : body) {
+      if (!isa<ReleaseOp, PutOp>(op))
+        continue;
+      size_t count = 0;
+      for (auto [i, product] : llvm::enumerate(products))
+        if (needs(op, product))
+          count = i + 1;
+      if (count > 0)
+        last.push_back({count, &op});
+    }
+    llvm::stable_sort(last, llvm::less_first());
+    for (auto [count, op] : last)
+      op->moveBefore(body.getTerminator());
   }
 
   //===--- awaiting -------------------------------------------------------===//

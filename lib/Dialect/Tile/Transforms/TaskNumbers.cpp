@@ -108,9 +108,11 @@ struct TileTaskNumbers : tile::impl::TileTaskNumbersPassBase<TileTaskNumbers> {
     gpu::GPUFuncOp func = getOperation();
     if (!func.isKernel())
       return;
-    auto schedule = scheduleWithProducers(func);
+    auto schedule = scheduleOf(func);
     if (failed(schedule))
       return signalPassFailure();
+    if (schedule->getProducers() == 0)
+      return;
     // Beside three groups the producer has too few registers to compute for
     // others.
     if (schedule->getWarps() == 12)

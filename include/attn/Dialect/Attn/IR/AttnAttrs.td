@@ -39,6 +39,9 @@ def Attn_ScheduleAttr : AttrDef<Attn_Dialect, "Schedule"> {
 
     - `cache`: bytes of keys and values that heads whose tasks a GPU does together
       may have: a part of its L2 cache.
+    - `once`: of gradients; tasks that own keys make those of queries as well, which
+      they add up in f32 memory, in no order: every pair is gone through once. Results
+      then differ in their last bits from run to run.
 
     Constraints:
     - C1: `q` and `kv` are multiples of 16 from 16 to 1024.
@@ -52,6 +55,7 @@ def Attn_ScheduleAttr : AttrDef<Attn_Dialect, "Schedule"> {
       only with 4 warps.
     - C7: `eager` needs `queries` 2.
     - C8: `cache` is 1 to 2147483647.
+    - C9: `once` needs `keys` and producers.
 
     Examples: `#attn.schedule<q = 128, kv = 64, warps = 4>`,
     `#attn.schedule<q = 128, kv = 128, warps = 8, stages = 2, producers = 4, pingpong = true>`
@@ -68,14 +72,16 @@ def Attn_ScheduleAttr : AttrDef<Attn_Dialect, "Schedule"> {
     DefaultValuedParameter<"int64_t", "1">:$blocks,
     DefaultValuedParameter<"bool", "false">:$eager,
     DefaultValuedParameter<"int64_t", "8388608">:$cache,
-    DefaultValuedParameter<"bool", "false">:$keys);
+    DefaultValuedParameter<"bool", "false">:$keys,
+    DefaultValuedParameter<"bool", "false">:$once);
   // A block for each task, output from registers.
   let builders = [AttrBuilder<(ins "int64_t":$q, "int64_t":$kv, "int64_t":$warps,
       "int64_t":$stages, "bool":$aligned, "int64_t":$producers, "bool":$pingpong), [{
     return $_get($_ctxt, q, kv, warps, stages, aligned, producers, pingpong,
                  /*persistent=*/false, /*queries=*/int64_t(1), /*drain=*/false,
                  /*blocks=*/int64_t(1), /*eager=*/false,
-                 /*cache=*/int64_t(8) << 20, /*keys=*/false);
+                 /*cache=*/int64_t(8) << 20, /*keys=*/false,
+                 /*once=*/false);
   }]>];
   let assemblyFormat = "`<` struct(params) `>`";
   let genVerifyDecl = 1;

@@ -329,7 +329,10 @@ def Attn_AttentionBackwardOp : Attn_Op<"attention_backward", [Pure,
     A lowering makes two kernels: one of `schedule`, whose tasks own queries, for
     grad_query, and one of `key_schedule`, whose tasks own keys, for the other two.
     With a `value_schedule` there is a third, for grad_value: what two accumulators need
-    of registers may not be there.
+    of registers may not be there. Where `key_schedule` says `once`, its kernel makes all
+    three, and `schedule` is that of two small ones around it, which go over queries.
+    Those of queries are then added up in memory, in no order; where results must have the
+    same bits on every run, the operation is `deterministic`.
 
     Example:
 
@@ -348,6 +351,8 @@ def Attn_AttentionBackwardOp : Attn_Op<"attention_backward", [Pure,
     - C5: `wrt` numbers captures of floats, ascending; for each there is a result,
       an f32 or a tensor of f32 of the capture's shape.
     - C6: `schedule` owns queries, the other two own keys.
+    - C7: `once` is for `key_schedule`, without a `value_schedule` or `wrt`, with a
+      `schedule` without producers, and not where `deterministic`.
   }];
   let arguments = (ins Attn_FloatTensor:$query, Attn_FloatTensor:$key,
                        Attn_FloatTensor:$value, Attn_FloatTensor:$out,
@@ -360,7 +365,8 @@ def Attn_AttentionBackwardOp : Attn_Op<"attention_backward", [Pure,
                        DefaultValuedAttr<DenseI64ArrayAttr, "{}">:$wrt,
                        OptionalAttr<Attn_ScheduleAttr>:$schedule,
                        OptionalAttr<Attn_ScheduleAttr>:$key_schedule,
-                       OptionalAttr<Attn_ScheduleAttr>:$value_schedule);
+                       OptionalAttr<Attn_ScheduleAttr>:$value_schedule,
+                       UnitAttr:$deterministic);
   let results = (outs Attn_FloatTensor:$grad_query, Attn_FloatTensor:$grad_key,
                       Attn_FloatTensor:$grad_value,
                       Variadic<AnyTypeOf<[F32, RankedTensorOf<[F32]>]>>:$grad_captures);

@@ -25,6 +25,16 @@ namespace mlir::tile {
 inline bool isOfColumns(RankedTensorType vector) {
   return isa_and_nonnull<ColumnsAttr>(vector.getEncoding());
 }
+/// Whether the columns of a matrix are dealt to groups of warps.
+inline bool isOfColumnGroups(RankedTensorType matrix) {
+  return isa_and_nonnull<ColumnGroupsAttr>(matrix.getEncoding());
+}
+/// Whether threads share tiles in a ring, rather than hand them on.
+bool isForSharing(RingOp ring);
+/// Of `op`: whether memory can have `tile` as threads hold it (C1 and C2 of
+/// tile.reduce_add).
+LogicalResult verifyHeld(Operation *op, MemRefType memory,
+                         RankedTensorType tile, size_t offsets);
 } // namespace mlir::tile
 
 #endif // ATTN_DIALECT_TILE_IR_TILEDIALECT_H

@@ -36,10 +36,14 @@ def Tile_LoadOp : Tile_Op<"load"> {
       the channel's; a rank 1 tile has no channel, and one offset for each dimension.
     - C2: the same element type.
     - C3: the tile is at least as wide as the channel dimension.
+    - C4: with `held`, see `tile.reduce_add`, instead of C1 and C3.
   }];
-  let arguments = (ins Arg<AnyStridedMemRef, "", [MemRead]>:$source, Variadic<Index>:$offsets);
+  let arguments = (ins Arg<AnyStridedMemRef, "", [MemRead]>:$source, Variadic<Index>:$offsets,
+                       UnitAttr:$held);
   let results = (outs Tile_StaticTile:$result);
-  let assemblyFormat = "$source `[` $offsets `]` attr-dict `:` type($source) `->` type($result)";
+  let assemblyFormat = [{
+    $source `[` $offsets `]` (`held` $held^)? attr-dict `:` type($source) `->` type($result)
+  }];
   let hasVerifier = 1;
 }
 
@@ -52,6 +56,37 @@ def Tile_StoreOp : Tile_Op<"store"> {
     `tile.store %t, %out[%b, %h, %q0] : tensor<64x96xbf16>, memref<?x?x?x80xbf16, strided<[?, ?, ?, 1]>>`
   }];
   let arguments = (ins Tile_StaticTile:$tile, Arg<AnyStridedMemRef, "", [MemWrite]>:$dest,
+                       Variadic<Index>:$offsets, UnitAttr:$held);
+  let assemblyFormat = [{
+    $tile `,` $dest `[` $offsets `]` (`held` $held^)? attr-dict
+    `:` type($tile) `,` type($dest)
+  }];
+  let hasVerifier = 1;
+}
+
+def Tile_ReduceAddOp : Tile_Op<"reduce_add"> {
+  let summary = "adds a tile to memory that has it as threads hold it";
+  let description = [{
+    Each number is added at once, in no order with what others add there. In memory 64
+    rows by C columns are what four warps hold of them (Distribution.h), `held`: for each 8
+    columns and each of 128 threads the 4 numbers that it has there. So warps move 16 bytes
+    a thread, and TMA all of a tile. A tile of more rows is several of these, one after the
+    other; the last offset names the first.
+
+    Example: 64 queries of 128 channels
+
+    ```mlir
+    tile.reduce_add %t, %sums[%b, %h, %tile]
+      : tensor<64x128xf32>, memref<?x?x?x16x128x4xf32>
+    ```
+
+    Constraints:
+    - C1: a matrix of f32 with a multiple of 64 rows and of 8 columns.
+    - C2: contiguous memory of f32 whose last dimensions are columns / 8, 128 and 4, and an
+      offset for each of the others.
+  }];
+  let arguments = (ins Tile_StaticTile:$tile,
+                       Arg<AnyStridedMemRef, "", [MemRead, MemWrite]>:$dest,
                        Variadic<Index>:$offsets);
   let assemblyFormat = "$tile `,` $dest `[` $offsets `]` attr-dict `:` type($tile) `,` type($dest)";
   let hasVerifier = 1;
@@ -251,6 +286,30 @@ def Tile_ClearNonfiniteOp : Tile_Op<"clear_nonfinite", [MemoryEffects<[MemRead, 
   }];
   let arguments = (ins Tile_StaticTile:$tile);
   let assemblyFormat = "$tile attr-dict `:` type($tile)";
+  let hasVerifier = 1;
+}
+
+def Tile_IsolateNonfiniteOp : Tile_Op<"isolate_nonfinite",
+    [MemoryEffects<[MemRead, MemWrite]>]> {
+  let summary = "zero the NaN and infinite elements of a tile in a ring, and say in which rows";
+  let description = [{
+    Each thread that computes looks at the elements which it would hold of the tile.
+    `rows` is NaN in rows that had such an element, else 0. `any` is each warp's own
+    answer, whether one of its rows had. Others see the zeros when the warps have next
+    met (`tile.share`).
+
+    So products with the tile as the right operand need no exact path, if what they are
+    multiplied by is made of scores to which `rows` was added: where the mask keeps a
+    pair it is NaN then, and zero where it does not.
+
+    Example: `%rows, %any = tile.isolate_nonfinite %k : tensor<128x128xbf16> -> tensor<128xf32>`
+
+    Constraints:
+    - C1: a matrix of f16 or bf16, and an f32 for each row.
+  }];
+  let arguments = (ins Tile_StaticTile:$tile);
+  let results = (outs Tile_StaticTile:$rows, I1:$any);
+  let assemblyFormat = "$tile attr-dict `:` type($tile) `->` type($rows)";
   let hasVerifier = 1;
 }
 

@@ -29,6 +29,8 @@ def Tile_RingOp : Tile_Op<"ring", [MemoryEffects<[MemAlloc, MemWrite]>]> {
       of 8, and both are within 0 and the 256 KiB that no block's shared memory exceeds;
       both are known or neither.
     - C2: `readers` is 1 to 32, the warps of a block.
+    - C3: a ring that threads share tiles in (`tile.share`) has neither readers nor
+      barriers.
   }];
   let arguments = (ins OptionalAttr<I64Attr>:$offset, OptionalAttr<I64Attr>:$barriers,
                        OptionalAttr<I64Attr>:$readers);
@@ -133,14 +135,79 @@ def Tile_ReleaseOp : Tile_Op<"release", [MemoryEffects<[MemWrite]>]> {
   let assemblyFormat = "$ring `at` $position attr-dict `:` type($ring)";
 }
 
+def Tile_ShareOp : Tile_Op<"share", [MemoryEffects<[MemRead, MemWrite]>,
+    AllTypesMatch<["tile", "result"]>]> {
+  let summary = "writes a tile from registers to the position'th place of a ring";
+  let description = [{
+    By all threads that compute, which meet when it is there, so all of them must get
+    here. Each writes what it holds; `wgmma` may then read what others wrote. Nobody
+    releases it: a ring of two tiles suffices where a product with the last but one has
+    ended before a thread shares the next (`tile.await`).
+
+    Example:
+    `%s = tile.share %t into %ring at %n : tensor<128x64xbf16>, !tile.ring<2 x tensor<128x64xbf16>>`
+
+    Constraints:
+    - C1: a ring of matrices, and one of them.
+  }];
+  let arguments = (ins Tile_StaticTile:$tile, Tile_Ring:$ring, I32:$position);
+  let results = (outs Tile_StaticTile:$result);
+  let assemblyFormat = [{
+    $tile `into` $ring `at` $position attr-dict `:` type($result) `,` type($ring)
+  }];
+  let hasVerifier = 1;
+}
+
+def Tile_PutOp : Tile_Op<"put", [MemoryEffects<[MemRead, MemWrite]>]> {
+  let summary = "hands on a tile from registers as the position'th of a ring";
+  let description = [{
+    By all threads that compute: each waits until the tile that was there before is
+    released, and writes what it holds, in the order of `tile.reduce_add`'s memory. The
+    tile has arrived when all their warps have done so.
+
+    Example: `tile.put %t into %ring at %n : tensor<64x128xf32>, !tile.ring<1 x tensor<64x128xf32>>`
+
+    Constraints:
+    - C1: a ring of matrices of f32, and one of them, in any layout.
+  }];
+  let arguments = (ins Tile_StaticTile:$tile, Tile_Ring:$ring, I32:$position);
+  let assemblyFormat = [{
+    $tile `into` $ring `at` $position attr-dict `:` type($tile) `,` type($ring)
+  }];
+  let hasVerifier = 1;
+}
+
+def Tile_AddToMemoryOp : Tile_Op<"add_to_memory", [MemoryEffects<[MemRead, MemWrite]>]> {
+  let summary = "one warp adds the position'th tile of a ring to memory";
+  let description = [{
+    Waits until it has arrived, and releases it when TMA has read it; memory has its sum
+    at the end of the kernel at the latest. Memory and offsets are those of
+    `tile.reduce_add`.
+
+    Example:
+    `tile.add_to_memory %ring at %n, %sums[%b, %h, %tile] : !tile.ring<1 x tensor<64x128xf32>>, memref<?x?x?x16x128x4xf32>`
+
+    Constraints:
+    - C1: a ring of matrices of f32, and what `tile.reduce_add` takes for one of them.
+  }];
+  let arguments = (ins Tile_Ring:$ring, I32:$position,
+                       Arg<AnyStridedMemRef, "", [MemRead, MemWrite]>:$dest,
+                       Variadic<Index>:$offsets);
+  let assemblyFormat = [{
+    $ring `at` $position `,` $dest `[` $offsets `]` attr-dict `:` type($ring) `,` type($dest)
+  }];
+  let hasVerifier = 1;
+}
+
 //===--- warps with roles ------------------------------------------------------//
 
 def Tile_RolesOp : Tile_Op<"roles", [SingleBlock, NoTerminator]> {
   let summary = "some of a block's warps compute, others bring what they need";
   let description = [{
     The regions run at the same time, and meet in rings only: whole warps, all that the
-    schedule says, `compute`; one thread produces, which fills rings and draws tasks; and
-    one warp inspects tiles, where somebody asks about them.
+    schedule says, `compute`; one thread produces, which fills rings and draws tasks; one
+    warp inspects tiles, where somebody asks about them; and one warp stores, which adds to
+    memory what those who compute put into rings.
 
     Example:
 
@@ -156,11 +223,13 @@ def Tile_RolesOp : Tile_Op<"roles", [SingleBlock, NoTerminator]> {
 
     Constraints:
     - C1: rings are filled, and tasks drawn, by who produces, who neither reads nor
-      releases; what is sent `about` a tile, by who inspects.
+      releases; what is sent `about` a tile, by who inspects; tiles are put by who computes,
+      and added to memory by who stores.
   }];
-  let regions = (region SizedRegion<1>:$compute, SizedRegion<1>:$produce, AnyRegion:$inspect);
+  let regions = (region SizedRegion<1>:$compute, SizedRegion<1>:$produce, AnyRegion:$inspect,
+                        AnyRegion:$store);
   let assemblyFormat = [{
-    `compute` $compute `produce` $produce (`inspect` $inspect^)? attr-dict
+    `compute` $compute `produce` $produce (`inspect` $inspect^)? (`store` $store^)? attr-dict
   }];
   let hasVerifier = 1;
 }

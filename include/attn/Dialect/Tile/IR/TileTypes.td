@@ -15,7 +15,7 @@ def Tile_Ring : TypeDef<Tile_Dialect, "Ring"> {
 
     Constraints:
     - C1: 1 to 64 stages.
-    - C2: a matrix of f16 or bf16 with 8 to 256 rows, a multiple of 8, and 1 to 256
+    - C2: a matrix of f16, bf16 or f32 with 8 to 256 rows, a multiple of 8, and 1 to 256
       columns; a vector of f32, 8 to 256 elements, a multiple of 8; or 1 to 64 numbers,
       a word of 64 bits for each: `tensor<3xi64>`.
   }];
@@ -41,6 +41,18 @@ def Tile_ColumnsAttr : AttrDef<Tile_Dialect, "Columns"> {
     are.
 
     Example: `tensor<64xf32, #tile.columns>`
+  }];
+}
+
+def Tile_ColumnGroupsAttr : AttrDef<Tile_Dialect, "ColumnGroups"> {
+  let mnemonic = "column_groups";
+  let summary = "the encoding of a matrix whose columns are dealt to groups of warps";
+  let description = [{
+    A matrix in registers of 64 rows, which each group of four warps has all of, for
+    its share of the columns: as many for each group, one after the other. Without an
+    encoding the rows are dealt to groups. `tile-assign-layouts` says which are.
+
+    Example: `tensor<64x128xf32, #tile.column_groups>`
   }];
 }
 

@@ -104,7 +104,8 @@ def TileStartProductsPass : Pass<"tile-start-products", "::mlir::gpu::GPUFuncOp"
     nothing but tiles are started at the begin of the step, the others where they are.
     Each is awaited before what uses it, before a tile that it reads is released or
     written, and at the end of the step; so what stands between runs beside it, and the wait
-    stands behind what was made last (`tile.await ... after`).
+    stands behind what was made last (`tile.await ... after`). What only ends with a
+    product moves to the end of the step: a tile's release, and `tile.put`.
 
     With `pingpong` groups of four warps take turns: from the start of a step's first
     products until the first of them has ended.
@@ -614,7 +615,8 @@ def TileRolesToWarpsPass : Pass<"tile-roles-to-warps", "::mlir::gpu::GPUFuncOp">
   let summary = "Say which warps have which role, and how many registers";
   let description = [{
     `tile.roles` becomes branches of the block's threads: the first `warps` of the schedule
-    compute, the next one's first thread produces, the warp behind that inspects.
+    compute, the next one's first thread produces, the warp behind that inspects, and the
+    one behind that stores.
     Registers move from those who do not compute to the others (`nvvm.setmaxregister`).
     Rings get their number of readers, and all warps meet before they part, when the
     barriers of rings are ready.
@@ -679,6 +681,58 @@ def TileOverlapProductsPass : Pass<"tile-overlap-products", "::mlir::gpu::GPUFun
   }];
   let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::scf::SCFDialect",
     "::mlir::tile::TileDialect"];
+}
+
+def TileShareOperandsPass : Pass<"tile-share-operands", "::mlir::gpu::GPUFuncOp"> {
+  let summary = "Left operands that must be turned go through shared memory";
+  let description = [{
+    A product whose depth runs along the rows of its left operand needs what all warps
+    have of it. Where that operand is in registers they share it (`tile.share`), in a
+    ring of two tiles of its own, at the number of the step.
+
+    Example (test/Dialect/Tile/share-operands.mlir): with (k, i) x (k, j) -> (i, j)
+
+    ```mlir
+    %t = tile.read %queries at %n ...
+    %dq = linalg.contract ... ins(%ds, %k) ...
+    ```
+
+    becomes
+
+    ```mlir
+    %ring = tile.ring : !tile.ring<2 x tensor<128x64xbf16>>
+    %t = tile.read %queries at %n ...
+    %shared = tile.share %ds into %ring at %n ...
+    %dq = linalg.contract ... ins(%shared, %k) ...
+    ```
+  }];
+  let dependentDialects = ["::mlir::tile::TileDialect"];
+}
+
+def TileStoreSumsPass : Pass<"tile-store-sums", "::mlir::gpu::GPUFuncOp"> {
+  let summary = "Sums go to memory through a ring";
+  let description = [{
+    Where warps have roles, what is added to memory (`tile.reduce_add`) is put into a ring of
+    one tile, from which a thread of its own adds it (`tile-give-roles`): those who compute
+    need not wait for memory.
+
+    Example (test/Dialect/Tile/store-sums.mlir):
+
+    ```mlir
+    %t = tile.read %queries at %n ...
+    tile.reduce_add %sums, %memory[%b, %h, %tile]
+    ```
+
+    becomes
+
+    ```mlir
+    %ring = tile.ring : !tile.ring<1 x tensor<64x128xf32>>
+    %t = tile.read %queries at %n ...
+    tile.put %sums into %ring at %n
+    tile.add_to_memory %ring at %n, %memory[%b, %h, %tile]
+    ```
+  }];
+  let dependentDialects = ["::mlir::tile::TileDialect"];
 }
 
 def TilePlaceSharedPass : Pass<"tile-place-shared", "::mlir::gpu::GPUFuncOp"> {

@@ -1,0 +1,60 @@
+// tile-share-operands: see its description in Passes.td.
+#include "Rings.h"
+
+#include "attn/Dialect/Tile/IR/TileDialect.h"
+#include "attn/Dialect/Tile/Transforms/Passes.h"
+
+#include "mlir/Dialect/GPU/IR/GPUDialect.h"
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/IR/ImplicitLocOpBuilder.h"
+
+namespace mlir::tile {
+#define GEN_PASS_DEF_TILESHAREOPERANDSPASS
+#include "attn/Dialect/Tile/Transforms/Passes.h.inc"
+} // namespace mlir::tile
+
+using namespace mlir;
+using namespace mlir::tile;
+
+/// Whether the columns of the left operand are the rows of the result.
+static bool turnsRows(linalg::ContractOp product) {
+  return product.getIndexingMapsArray()[0].getResult(0) ==
+         getAffineDimExpr(2, product.getContext());
+}
+
+static LogicalResult share(gpu::GPUFuncOp func, linalg::ContractOp product) {
+  Value step = stepOf(product);
+  if (!step)
+    return product.emitOpError()
+           << "expects a step that reads tiles from rings before it";
+  OpOperand &lhs = product->getOpOperand(0);
+  auto type = cast<RankedTensorType>(lhs.get().getType());
+  if (type.getElementTypeBitWidth() != 16)
+    return product.emitOpError()
+           << "expects 16-bit elements to share, got " << type;
+  // One tile is written while another is still read.
+  Value ring = addRing(func, /*stages=*/2, type);
+  OpBuilder b(product);
+  lhs.set(ShareOp::create(b, product.getLoc(), type, lhs.get(), ring, step));
+  return success();
+}
+
+namespace {
+struct TileShareOperands
+    : tile::impl::TileShareOperandsPassBase<TileShareOperands> {
+  using TileShareOperandsPassBase::TileShareOperandsPassBase;
+
+  void runOnOperation() override {
+    SmallVector<linalg::ContractOp> products;
+    getOperation().walk([&](linalg::ContractOp product) {
+      Value lhs = product.getDpsInputs()[0];
+      if (turnsRows(product) && !lhs.getDefiningOp<ReadOp>() &&
+          !lhs.getDefiningOp<ShareOp>())
+        products.push_back(product);
+    });
+    for (linalg::ContractOp product : products)
+      if (failed(share(getOperation(), product)))
+        return signalPassFailure();
+  }
+};
+} // namespace
