@@ -131,9 +131,8 @@ private:
     ATTN_TRY_ASSIGN(lse, Buffer::create(device, rows * int64_t(sizeof(float))));
     ATTN_TRY_ASSIGN(out, Buffer::create(device, rows * s.valueDim *
                                                     byteWidth(problem->type)));
-    ATTN_TRY_ASSIGN(workspace,
-                    Buffer::create(device, gradientKernel->workspaceBytes(
-                                               s, problem->captures)));
+    int64_t bytes = gradientKernel->workspaceBytes(s, problem->captures);
+    ATTN_TRY_ASSIGN(workspace, Buffer::create(device, bytes));
     gradients = {};
     gradients.query = problem->query, gradients.key = problem->key;
     gradients.value = problem->value, gradients.out = problem->out;
@@ -146,7 +145,7 @@ private:
     gradients.gradKey = wanted.key, gradients.gradValue = wanted.value;
     for (const CaptureGradient &capture : wanted.captures)
       gradients.gradCaptures.push_back(capture.data);
-    gradients.workspace = workspace.data();
+    gradients.workspace = workspace.data(), gradients.workspaceBytes = bytes;
     gradients.stream = device.stream();
     ATTN_TRY(makeGradientTiles());
     return forward->second.run(

@@ -166,6 +166,10 @@ struct KernelSpec {
   /// bf16 or f16, whose rounding hides the hardware's approximations; f32
   /// always is.
   bool exact = false;
+  /// Kernels of gradients that give the same bits on every run; without it one
+  /// whose sums depend on the order of its blocks may be chosen where it is
+  /// faster. Today every kernel gives the same bits.
+  bool deterministic = false;
   /// One kernel for captured tensors of any innermost stride, instead of one
   /// for 1 and another, compiled when it is first needed, for others.
   bool stridedCaptures = false;
