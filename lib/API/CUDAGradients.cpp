@@ -204,11 +204,13 @@ Result<std::shared_ptr<void>> CUDAGradients::allocate(int64_t bytes,
 /// Fills the parameters of all kernels.
 static Result<std::vector<BoundParameters>> bindAll(const Variant &variant,
                                                     const GradientTiles &tiles,
-                                                    Bindings &bindings) {
+                                                    Bindings &bindings,
+                                                    void *stream) {
   std::vector<BoundParameters> all;
   for (size_t i = 0; i < variant.kernels.size(); ++i) {
     bindTiles(bindings, tiles, i);
-    ATTN_TRY_ASSIGN(BoundParameters bound, variant.kernels[i].bind(bindings));
+    ATTN_TRY_ASSIGN(BoundParameters bound,
+                    variant.kernels[i].bind(bindings, stream));
     all.push_back(std::move(bound));
   }
   return all;
@@ -238,14 +240,14 @@ Result<void> CUDAGradients::run(const GradientArguments &a,
     ATTN_TRY_ASSIGN(const Variant *variant, variantFor(choice, a.stream));
     ATTN_TRY_ASSIGN(GradientTiles tiles, tilesFor(*this, variant->finders, a));
     // TMA may not take a tensor.
-    if (auto bound = bindAll(*variant, tiles, bindings))
+    if (auto bound = bindAll(*variant, tiles, bindings, a.stream))
       return launch(*variant, a, *bound);
   }
   choice = forEveryGPU(choice);
   ATTN_TRY_ASSIGN(const Variant *variant, variantFor(choice, a.stream));
   ATTN_TRY_ASSIGN(GradientTiles tiles, tilesFor(*this, variant->finders, a));
   ATTN_TRY_ASSIGN(std::vector<BoundParameters> bound,
-                  bindAll(*variant, tiles, bindings));
+                  bindAll(*variant, tiles, bindings, a.stream));
   return launch(*variant, a, bound);
 }
 

@@ -193,7 +193,9 @@ public:
   /// CUDA: asynchronous on `stream` (a CUstream). Errors: shapes, types or
   /// strides which this kernel does not take; a launch failure.
   /// `tiles`: from findTiles() for these lengths and captured tensors. A kernel
-  /// that needs them and gets none finds them for this call alone.
+  /// that needs them and gets none finds them for this call alone, which
+  /// allocates. Nothing else does once the kernel is there (prepare()): what
+  /// its blocks draw their tasks from was allocated when it was loaded.
   Result<void> run(const TensorView &query, const TensorView &key,
                    const TensorView &value,
                    const std::vector<CaptureView> &captures,

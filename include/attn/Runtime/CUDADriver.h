@@ -160,6 +160,9 @@ struct LaunchShape {
 Result<void> launch(Function function, const LaunchShape &shape,
                     void **parameters, Stream stream);
 
+/// Whether what is enqueued on `stream` now becomes a graph.
+Result<bool> isCapturing(Stream stream);
+
 /// A tensor whose innermost dimension, of stride 1, comes first; `strides` are
 /// in elements, of the other dimensions.
 struct TensorMapShape {

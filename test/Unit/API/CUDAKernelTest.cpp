@@ -258,6 +258,22 @@ TEST_F(CUDAKernelTest, WhatIsPreparedIsNotCompiledAgain) {
   }
 }
 
+TEST_F(CUDAKernelTest, WhatIsPreparedNeitherAllocatesNorWaits) {
+  FakeCUDA &fake = *useFakeCUDA();
+  KernelSpec spec = specOf(ElementType::BF16);
+  spec.schedule = "#attn.schedule<q = 64, kv = 64, warps = 4, producers = 4, "
+                  "persistent = true>";
+  Result<AttentionKernel> kernel = AttentionKernel::compile(plainMod(), spec);
+  ASSERT_TRUE(kernel) << kernel.error();
+  std::vector<uint16_t> memory;
+  int memoryCalls = fake.memoryCalls;
+  fake.sequence.clear();
+  Result<void> done = run(*kernel, memory, 64, 64);
+  ASSERT_TRUE(done) << done.error();
+  EXPECT_EQ(fake.memoryCalls, memoryCalls);
+  EXPECT_EQ(fake.sequence, "launch attention 2 x 256\n");
+}
+
 TEST_F(CUDAKernelTest, AStreamCaptureTakesWhatIsPrepared) {
   FakeCUDA &fake = *useFakeCUDA();
   ManyTasks many(1);
