@@ -93,7 +93,8 @@ Result<void> attn::bench::runCases(const Config &config,
   options.exact = config.exact;
   options.python = config.python;
   options.workerTimeout = static_cast<double>(config.workerTimeout);
-  options.torch = {config.maxAutotune, config.dynamic};
+  options.deterministic = config.deterministic;
+  options.torch = {config.maxAutotune, config.dynamic, config.deterministic};
   std::vector<std::unique_ptr<Backend>> backends =
       createBackends(recorder.run().backends, device, options);
   RunnerOptions runnerOptions;
@@ -115,6 +116,8 @@ Result<void> attn::bench::runCases(const Config &config,
   std::string versions;
   for (const std::string &text : runner.versions())
     versions += (versions.empty() ? "" : "; ") + text;
+  if (config.deterministic)
+    recorder.setFact("gradients", "deterministic");
   recorder.setFact("worker", versions);
   recorder.setFact("libraries", loadedLibraries());
   return recorder.finish(/*complete=*/!isInterrupted());
