@@ -116,8 +116,9 @@ Result<void> attn::bench::runCases(const Config &config,
   std::string versions;
   for (const std::string &text : runner.versions())
     versions += (versions.empty() ? "" : "; ") + text;
-  if (config.deterministic)
-    recorder.setFact("gradients", "deterministic");
+  if (config.backward)
+    recorder.setFact("gradients",
+                     config.deterministic ? "deterministic" : "in any order");
   recorder.setFact("worker", versions);
   recorder.setFact("libraries", loadedLibraries());
   return recorder.finish(/*complete=*/!isInterrupted());

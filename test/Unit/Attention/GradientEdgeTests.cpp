@@ -68,6 +68,74 @@ TEST(GradientEdges, OfScoresFarBelowZero) {
     expectGradientsOfLowScores(ElementType::F32);
 }
 
+//===--- masks and scores at their ends -----------------------------------===//
+
+/// Of a mod that is written here, in bf16.
+void expectGradients(const std::string &source, const ProblemSizes &s,
+                     const Oracle &oracle,
+                     const std::vector<CaptureData> &captures = {}) {
+  Result<Mod> mod = Mod::fromSource("attn.mod @m" + source, "mod.mlir");
+  ASSERT_TRUE(mod) << mod.error();
+  Case c;
+  c.type = ElementType::BF16, c.sizes = s;
+  Inputs inputs = makeInputs(c);
+  BothPasses run(s, c.type);
+  run.captures = captures;
+  run.set(inputs);
+  std::vector<double> gradOut = normal(run.gradOut.count(), c.type, 5);
+  run.gradOut.set(gradOut);
+  ASSERT_NO_FATAL_FAILURE(run.compute(*mod));
+  compare(run, Definition(inputs, oracle, gradOut, run.gradLse).run());
+}
+
+/// Tiles of queries that see nothing, and of keys that nobody sees, of which
+/// the kernels compute the bounds or read lists.
+TEST(GradientEdges, OfEmptyTiles) {
+  const ProblemSizes s{1, 2, 1, 290, 270, 32, 32, 1};
+  Oracle oracle;
+  oracle.mask = [](int, int, int q, int kv) { return q >= 140 && kv < 70; };
+  expectGradients(R"(
+  mask(%b: i32, %h: i32, %q: i32, %kv: i32) {
+    %first = arith.constant 140 : i32
+    %end = arith.constant 70 : i32
+    %sees = arith.cmpi sge, %q, %first : i32
+    %seen = arith.cmpi slt, %kv, %end : i32
+    %keep = arith.andi %sees, %seen : i1
+    attn.yield %keep : i1
+  })",
+                  s, oracle);
+  std::vector<int32_t> ends(290);
+  for (int q = 140; q < 290; ++q)
+    ends[q] = 70;
+  CaptureData table{ElementType::I32, {290}, {}};
+  table.bytes.resize(ends.size() * sizeof(int32_t));
+  std::memcpy(table.bytes.data(), ends.data(), table.bytes.size());
+  expectGradients(R"((%ends: tensor<?xi32>)
+  mask(%b: i32, %h: i32, %q: i32, %kv: i32) {
+    %end = attn.load %ends[%q] : tensor<?xi32>
+    %keep = arith.cmpi slt, %kv, %end : i32
+    attn.yield %keep : i1
+  })",
+                  s, oracle, {table});
+}
+
+/// Nothing goes back to queries and keys that the score program does not read.
+TEST(GradientEdges, OfAScoreThatReadsNoProduct) {
+  Oracle oracle;
+  oracle.score = [](double, int, int, int q, int kv) {
+    return 0.0625 * (q - kv);
+  };
+  expectGradients(R"(
+  score(%s: f32, %b: i32, %h: i32, %q: i32, %kv: i32) {
+    %d = arith.subi %q, %kv : i32
+    %f = arith.sitofp %d : i32 to f32
+    %c = arith.constant 0.0625 : f32
+    %t = arith.mulf %f, %c : f32
+    attn.yield %t : f32
+  })",
+                  {1, 2, 1, 70, 90, 32, 32, 1}, oracle);
+}
+
 //===--- memory -----------------------------------------------------------===//
 
 /// The upstream gradient as autograd may give it: in another order of

@@ -71,7 +71,7 @@ std::vector<GradientCase> allCases() {
     cases.push_back(
         {std::string(pattern) + "_bf16", pattern, ElementType::BF16, sizes});
   }
-  for (int64_t width : {24, 96, 128, 192, 256})
+  for (int64_t width : {24, 72, 96, 104, 128, 192, 256})
     cases.push_back({"causal_bf16_" + std::to_string(width),
                      "causal",
                      ElementType::BF16,

@@ -12,7 +12,7 @@ using namespace attn::test;
 /// What is about size.
 #define FOR_A_GPU                                                              \
   "*GradientInvariants*:GradientDifferences.*:GradientEdges.*32Bits:"          \
-  "GradientEdges.GiveTheSameBits*"
+  "GradientEdges.GiveTheSameBits*:*GradientsOf*_104"
 
 int main(int argc, char **argv) {
   testing::InitGoogleTest(&argc, argv);
@@ -37,7 +37,8 @@ int main(int argc, char **argv) {
       testing::GTEST_FLAG(filter) =
           "-*_f32_*:*GradientsOf*_f32:*GradientsOf*long:*GradientsOf*_values:"
           "*GradientsOf*/head_bias_bf16:*GradientsOf*/prefix_lm_bf16:"
-          "*GradientsOf*_24:*GradientsOf*_96:*GradientsOf*_192:Mistakes.*:"
+          "*GradientsOf*_24:*GradientsOf*_72:*GradientsOf*_96:*GradientsOf*_"
+          "192:Mistakes.*:"
           "TileLists.*:MaskAnalysis.*:Masks/*:"
           "*Schedules.*:ScheduleLengths.*:ScheduleWidths.*:Captures.Tiles*:"
           "Captures.OfTheSoftmax*:Gradient.WhatIsMasked*:" FOR_A_GPU;
