@@ -6,6 +6,10 @@
 using namespace attn;
 using namespace attn::cuda;
 
+// What drivers say of an address that none of them gave out, those that do not
+// leave the attributes at zero.
+static constexpr Status kInvalidValue = 1, kInvalidContext = 201;
+
 Result<void> cuda::checkMemory(const char *name, const void *address,
                                Device device) {
   ATTN_TRY_ASSIGN(const Driver *table, driver());
@@ -13,10 +17,10 @@ Result<void> cuda::checkMemory(const char *name, const void *address,
   int ordinal = 0;
   PointerAttribute attributes[] = {kMemoryType, kIsManaged, kDeviceOrdinal};
   void *values[] = {&type, &isManaged, &ordinal};
-  ATTN_TRY(table->check(
-      table->pointerGetAttributes(3, attributes, values,
-                                  reinterpret_cast<DevicePointer>(address)),
-      "cuPointerGetAttributes"));
+  Status status = table->pointerGetAttributes(
+      3, attributes, values, reinterpret_cast<DevicePointer>(address));
+  if (status != kInvalidValue && status != kInvalidContext)
+    ATTN_TRY(table->check(status, "cuPointerGetAttributes"));
   bool isOfDevice = type == kMemoryTypeDevice;
   if (isManaged || type == kMemoryTypeHost || (isOfDevice && ordinal == device))
     return {};
