@@ -30,6 +30,9 @@ for name in ("HOME", "LD_LIBRARY_PATH", "CUDA_VISIBLE_DEVICES", "TMPDIR", "ATTN_
     if name in os.environ:
         config.environment[name] = os.environ[name]
 
+# No test looks at how long a kernel takes.
+config.environment["ATTN_BENCH_HASTE"] = "20"
+
 # A FileCheck variable that leaks from one function's checks into the next
 # makes a test pass for the wrong reason.
 config.environment["FILECHECK_OPTS"] = "--enable-var-scope --dump-input-filter=error"

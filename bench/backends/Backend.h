@@ -56,20 +56,25 @@ public:
   }
 };
 
-/// `schedule`: as KernelSpec::schedule, or `auto`; `named`: a reader has to be
-/// told which one it is. `exact`: as KernelSpec::exact.
+struct CompiledOptions {
+  std::string schedule;       ///< as KernelSpec::schedule, or `auto`
+  bool named = false;         ///< a reader has to be told which schedule it is
+  bool exact = false;         ///< as KernelSpec::exact
+  bool deterministic = false; ///< as KernelSpec::deterministic
+};
 std::unique_ptr<Backend> createCompiled(const std::string &name, Device &,
-                                        const std::string &schedule, bool named,
-                                        bool exact);
+                                        const CompiledOptions &);
 /// OpenBLAS or cuBLAS GEMMs around a softmax with the mods applied.
 std::unique_ptr<Backend> createMathCPU(Device &);
 std::unique_ptr<Backend> createMathCUDA(Device &);
-/// cuDNN's SDPA graph through cudnn-frontend.
-std::unique_ptr<Backend> createCudnn(Device &);
+/// cuDNN's SDPA graph through cudnn-frontend. `deterministic`: gradients with
+/// the same bits on every run.
+std::unique_ptr<Backend> createCudnn(Device &, bool deterministic);
 
 class TorchWorker;
 struct TorchOptions {
   bool maxAutotune = false, dynamic = false; ///< for FlexAttention
+  bool deterministic = false; ///< gradients with the same bits on every run
 };
 /// One of the worker's backends, by its name there.
 std::unique_ptr<Backend> createTorch(const std::string &name, Device &,

@@ -21,9 +21,8 @@ namespace {
 class Compiled final : public Backend, private TileListSource {
 public:
   Compiled(const std::string &label, Device &device,
-           const std::string &schedule, bool named, bool exact)
-      : label(label), device(device), schedule(schedule), named(named),
-        exact(exact) {}
+           const CompiledOptions &options)
+      : label(label), device(device), options(options) {}
   const char *name() const override { return label.c_str(); }
 
   std::optional<Refusal> prepare(const Problem &newProblem) override {
@@ -33,7 +32,7 @@ public:
     Key key{&problem->mod->impl(), problem->type, problem->sizes.headDim,
             problem->sizes.valueDim, isAligned()};
     auto found = kernels.find(key);
-    if (found == kernels.end() && schedule != autoSchedule)
+    if (found == kernels.end() && options.schedule != autoSchedule)
       // Said before the run already, and no fault.
       if (Result<void> suits = AttentionKernel::check(*problem->mod, spec());
           !suits)
@@ -79,7 +78,9 @@ public:
   }
 
   TileListSource *tileLists() override { return kernel ? this : nullptr; }
-  std::string remark() const override { return named ? schedule : ""; }
+  std::string remark() const override {
+    return options.named ? options.schedule : "";
+  }
   double compileSeconds(Pass pass) const override {
     if (pass == Pass::Forward)
       return kernel ? kernel->compileSeconds() : 0;
@@ -131,9 +132,8 @@ private:
     ATTN_TRY_ASSIGN(lse, Buffer::create(device, rows * int64_t(sizeof(float))));
     ATTN_TRY_ASSIGN(out, Buffer::create(device, rows * s.valueDim *
                                                     byteWidth(problem->type)));
-    ATTN_TRY_ASSIGN(workspace,
-                    Buffer::create(device, gradientKernel->workspaceBytes(
-                                               s, problem->captures)));
+    int64_t bytes = gradientKernel->workspaceBytes(s, problem->captures);
+    ATTN_TRY_ASSIGN(workspace, Buffer::create(device, bytes));
     gradients = {};
     gradients.query = problem->query, gradients.key = problem->key;
     gradients.value = problem->value, gradients.out = problem->out;
@@ -146,7 +146,7 @@ private:
     gradients.gradKey = wanted.key, gradients.gradValue = wanted.value;
     for (const CaptureGradient &capture : wanted.captures)
       gradients.gradCaptures.push_back(capture.data);
-    gradients.workspace = workspace.data();
+    gradients.workspace = workspace.data(), gradients.workspaceBytes = bytes;
     gradients.stream = device.stream();
     ATTN_TRY(makeGradientTiles());
     return forward->second.run(
@@ -184,9 +184,10 @@ private:
     spec.valueDim = problem->sizes.valueDim;
     spec.scale = problem->scale;
     spec.aligned = isAligned();
-    if (schedule != autoSchedule)
-      spec.schedule = schedule;
-    spec.exact = exact;
+    if (options.schedule != autoSchedule)
+      spec.schedule = options.schedule;
+    spec.exact = options.exact;
+    spec.deterministic = options.deterministic;
     return spec;
   }
 
@@ -199,8 +200,7 @@ private:
 
   std::string label;
   Device &device;
-  std::string schedule;
-  bool named, exact;
+  CompiledOptions options;
   const Problem *problem = nullptr;
   const AttentionKernel *kernel = nullptr;
   TileLists lists;
@@ -219,7 +219,6 @@ private:
 
 std::unique_ptr<Backend>
 attn::bench::createCompiled(const std::string &name, Device &device,
-                            const std::string &schedule, bool named,
-                            bool exact) {
-  return std::make_unique<Compiled>(name, device, schedule, named, exact);
+                            const CompiledOptions &options) {
+  return std::make_unique<Compiled>(name, device, options);
 }

@@ -161,7 +161,8 @@ struct Plan {
 
 class Cudnn final : public Backend {
 public:
-  explicit Cudnn(Device &device) : device(device) {}
+  Cudnn(Device &device, bool deterministic)
+      : device(device), deterministic(deterministic) {}
   ~Cudnn() override { finish(); }
 
   const char *name() const override { return "cudnn"; }
@@ -185,6 +186,7 @@ private:
   std::optional<Refusal> trainOnce(const Gradients &);
 
   Device &device;
+  bool deterministic;
   const Problem *problem = nullptr;
   FixedVariant variant;
   cudnnHandle_t handle = nullptr;
@@ -319,6 +321,7 @@ std::optional<Refusal> Cudnn::planBackward(const TensorView &out,
           .set_data_type(fe::DataType_t::FLOAT));
   fe::graph::SDPA_backward_attributes attributes;
   describe(attributes, *problem, variant);
+  attributes.set_deterministic_algorithm(deterministic);
   if (variant.softcap) {
     auto mod = std::make_shared<SoftcapMod>(variant);
     attributes.set_score_mod(
@@ -387,6 +390,7 @@ void Cudnn::finish() {
 
 } // namespace
 
-std::unique_ptr<Backend> bench::createCudnn(Device &device) {
-  return std::make_unique<Cudnn>(device);
+std::unique_ptr<Backend> bench::createCudnn(Device &device,
+                                            bool deterministic) {
+  return std::make_unique<Cudnn>(device, deterministic);
 }

@@ -19,6 +19,6 @@ private:
 };
 } // namespace
 
-std::unique_ptr<Backend> bench::createCudnn(Device &) {
+std::unique_ptr<Backend> bench::createCudnn(Device &, bool) {
   return std::make_unique<CudnnMissing>();
 }

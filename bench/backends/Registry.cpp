@@ -47,13 +47,14 @@ attn::bench::createBackends(const std::vector<std::string> &names,
   size_t compiled = 0;
   for (const std::string &name : names) {
     if (name.rfind("compiled", 0) == 0)
-      backends.push_back(
-          createCompiled(name, device, options.schedules[compiled++],
-                         options.schedules.size() > 1, options.exact));
+      backends.push_back(createCompiled(
+          name, device,
+          {options.schedules[compiled++], options.schedules.size() > 1,
+           options.exact, options.deterministic}));
     else if (name == "math")
       backends.push_back(cuda ? createMathCUDA(device) : createMathCPU(device));
     else if (name == "cudnn" && cuda)
-      backends.push_back(createCudnn(device));
+      backends.push_back(createCudnn(device, options.deterministic));
     else if (name == "cudnn")
       backends.push_back(absent(name, "needs an NVIDIA GPU"));
     else

@@ -12,7 +12,9 @@ struct BackendOptions {
   /// For `compiled`, `compiled_2` and so on: as KernelSpec::schedule, or
   /// `auto`.
   std::vector<std::string> schedules;
-  bool exact = false;             ///< for all of these, as KernelSpec::exact
+  bool exact = false; ///< for all of these, as KernelSpec::exact
+  /// Gradients with the same bits on every run, of all backends.
+  bool deterministic = false;
   std::string python = "python3"; ///< the interpreter of the PyTorch worker
   /// How long one answer of the worker may take; FlexAttention's tuning is the
   /// longest.

@@ -108,6 +108,7 @@ Result<json> Torch::preparation() const {
   message["scale"] = problem->scale;
   message["max_autotune"] = options.maxAutotune;
   message["dynamic"] = options.dynamic;
+  message["deterministic"] = options.deterministic;
   std::pair<const char *, const TensorView *> tensors[] = {
       {"query", &problem->query},
       {"key", &problem->key},

@@ -57,6 +57,7 @@ static std::string commonFlags(const Config &config, Target target) {
   add(config.maxAutotune, " --max-autotune");
   add(config.hot, " --hot");
   add(config.exact, " --exact");
+  add(config.deterministic, " --deterministic");
   if (config.python != Config().python)
     flags += " --python " + shellQuoted(config.python);
   if (config.workerTimeout != Config().workerTimeout)

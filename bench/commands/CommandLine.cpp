@@ -261,6 +261,8 @@ list is measured once.
   --dry-run            lists the cases, their memory and time; runs nothing
   --decoding           one query, in the middle of the keys
   --calculate-bwd      also the backward pass, of those that have one
+  --deterministic      gradients with the same bits on every run, of those that
+                       know how; the others have none
   --max-autotune, --dynamic
                        how PyTorch compiles FlexAttention; compiled chooses its
                        schedules by rule, and has one kernel for all lengths

@@ -283,6 +283,10 @@ static const std::vector<Key> &keyTable() {
        [](Config &c, const Setting &s) { return readBool(c.maxAutotune, s); }},
       {"decoding", true,
        [](Config &c, const Setting &s) { return readBool(c.decoding, s); }},
+      {"deterministic", true,
+       [](Config &c, const Setting &s) {
+         return readBool(c.deterministic, s);
+       }},
       {"exact", true,
        [](Config &c, const Setting &s) { return readBool(c.exact, s); }},
       {"hot", true,

@@ -41,6 +41,8 @@ struct Config {
   bool hot = false;            ///< samples may find their inputs in the cache
   Word savePath;
   bool exact = false; ///< for `compiled`, as KernelSpec::exact
+  /// Gradients with the same bits on every run, of all backends that know how.
+  bool deterministic = false;
   /// What `compiled` takes, as `#attn.schedule<...>` or `auto` (chosen for each
   /// case). Each after the first is raced as a backend of its own.
   std::vector<std::string> schedules{autoSchedule};

@@ -37,6 +37,7 @@ void attn::bench::sampleInRounds(std::vector<Contestant> &contestants,
   std::vector<Sampler> samplers(count, Sampler(options));
   TurnOptions turnOptions;
   turnOptions.hot = options.hot;
+  turnOptions.seconds = options.turnSeconds;
   turnOptions.warmupSeconds = options.warmupSeconds;
   double duty = options.paced ? commonDuty(contestants, turnOptions) : 0;
   if (duty > 0)

@@ -77,7 +77,8 @@ struct TimingOptions {
   double precision = 0.005;
   int minRounds = 3;
   int maxSamples = 1000;
-  double maxSeconds = 1.0; ///< of samples
+  double maxSeconds = 1.0;  ///< of samples
+  double turnSeconds = 0.1; ///< of samples in each turn
   bool hot = false;
   double warmupSeconds = 0.02; ///< of each turn
   /// Whether all take their turns at the same duty, which follows from their
@@ -102,9 +103,9 @@ struct Timing {
   double busyShare() const;
   /// The 95% confidence interval of the median, by order statistics: free of
   /// any assumption on the distribution, but values are taken to be
-  /// independent. So they are the medians of the turns, since the samples of one
-  /// meet the same clock; below six turns they are the samples. Fewer than six
-  /// samples: from the smallest to the largest, which covers less (75% for
+  /// independent. So they are the medians of the turns, since the samples of
+  /// one meet the same clock; below six turns they are the samples. Fewer than
+  /// six samples: from the smallest to the largest, which covers less (75% for
   /// three).
   Interval interval() const;
   /// Half of the interval's width over the median; 1 below six samples.

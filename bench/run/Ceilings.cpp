@@ -12,11 +12,11 @@ using namespace attn;
 using namespace attn::bench;
 
 /// The fastest of a few runs: a ceiling is what can be reached. 0: it failed.
-static double bestSeconds(Device &device,
+static double bestSeconds(Device &device, double seconds,
                           const std::function<Result<void>()> &work) {
   TurnOptions options;
   options.hot = true;
-  options.seconds = 0.5; // on a processor others disturb
+  options.seconds = seconds;
   options.launches = 0;
   Result<Turn> turn = device.time(work, options);
   if (!turn || turn->samples.empty())
@@ -35,7 +35,9 @@ static TensorView squareView(void *data, ElementType type, int64_t n) {
   return view;
 }
 
-static double gemmOnGPU(Device &device, ElementType type, int64_t n) {
+static double gemmOnGPU(Device &device, ElementType type,
+                        const CeilingSizes &sizes) {
+  int64_t n = sizes.matrix;
   Result<CublasAttention> cublas = CublasAttention::create(device.stream());
   int64_t bytes = n * n * byteWidth(type);
   Result<Buffer> a = Buffer::create(device, bytes),
@@ -51,19 +53,20 @@ static double gemmOnGPU(Device &device, ElementType type, int64_t n) {
                          pool.data(),
                          std::min<int64_t>(pool.size(), bytes - at)))
         return 0;
-  double seconds = bestSeconds(device, [&] {
+  double seconds = bestSeconds(device, sizes.seconds, [&] {
     return cublas->output(a->data(), squareView(b->data(), type, n),
                           squareView(c->data(), type, n), 0, 1);
   });
   return seconds > 0 ? 2.0 * n * n * n / seconds : 0;
 }
 
-static double gemmOnCPU(Device &device, int64_t n) {
+static double gemmOnCPU(Device &device, const CeilingSizes &sizes) {
+  int64_t n = sizes.matrix;
   Result<const BLAS *> blas = BLAS::get();
   if (!blas)
     return 0;
   std::vector<float> a(n * n, 0.5f), b(n * n, 0.25f), c(n * n);
-  double seconds = bestSeconds(device, [&]() -> Result<void> {
+  double seconds = bestSeconds(device, sizes.seconds, [&]() -> Result<void> {
     (*blas)->gemm(
         /*transposeB=*/false, n, n, n, MatrixView<const float>{a.data(), n},
         MatrixView<const float>{b.data(), n}, MatrixView<float>{c.data(), n});
@@ -72,14 +75,16 @@ static double gemmOnCPU(Device &device, int64_t n) {
   return seconds > 0 ? 2.0 * n * n * n / seconds : 0;
 }
 
-static double copyRate(Device &device, int64_t bytes) {
+static double copyRate(Device &device, const CeilingSizes &sizes) {
+  int64_t bytes = sizes.copyBytes;
   Result<Buffer> from = Buffer::create(device, bytes),
                  to = Buffer::create(device, bytes);
   if (!from || !to || !device.fill(from->data(), 1, bytes) ||
       !device.fill(to->data(), 2, bytes))
     return 0;
-  double seconds = bestSeconds(
-      device, [&] { return device.copy(to->data(), from->data(), bytes); });
+  double seconds = bestSeconds(device, sizes.seconds, [&] {
+    return device.copy(to->data(), from->data(), bytes);
+  });
   return seconds > 0 ? 2.0 * bytes / seconds : 0;
 }
 
@@ -98,12 +103,12 @@ Ceilings attn::bench::measureCeilings(Device &device,
   for (ElementType type : cuda ? types : std::vector{ElementType::F32}) {
     if (isInterrupted())
       return ceilings;
-    double flops = cuda ? gemmOnGPU(device, type, sizes.matrix)
-                        : gemmOnCPU(device, sizes.matrix);
+    double flops =
+        cuda ? gemmOnGPU(device, type, sizes) : gemmOnCPU(device, sizes);
     if (flops > 0)
       ceilings.gemm[toString(type)] = flops;
   }
   if (!isInterrupted())
-    ceilings.copy = copyRate(device, sizes.copyBytes);
+    ceilings.copy = copyRate(device, sizes);
   return ceilings;
 }

@@ -7,10 +7,11 @@
 
 namespace attn::bench {
 
-/// How much is multiplied and copied.
+/// How much is multiplied and copied, and for how long.
 struct CeilingSizes {
-  int64_t matrix;    ///< rows and columns
-  int64_t copyBytes; ///< more than any cache holds
+  int64_t matrix;       ///< rows and columns
+  int64_t copyBytes;    ///< more than any cache holds
+  double seconds = 0.5; ///< of each: on a processor others disturb
 };
 
 /// What keeps the target busy for milliseconds.

@@ -10,7 +10,9 @@
 
 #include "attn/Support/Try.h"
 
+#include <algorithm>
 #include <cstdio>
+#include <cstdlib>
 
 using namespace attn;
 using namespace attn::bench;
@@ -79,24 +81,33 @@ static Result<void> measureCase(Runner &runner, const Case &item, size_t index,
   return recorder.add(index, row, interrupted);
 }
 
+/// Tests that look at no figures do not wait for them.
+static double hasteOfTests() {
+  const char *haste = std::getenv("ATTN_BENCH_HASTE");
+  return haste ? std::max(1.0, std::atof(haste)) : 1;
+}
+
 Result<void> attn::bench::runCases(const Config &config,
                                    const std::vector<Case> &cases,
                                    const std::vector<std::string> &repeats,
                                    Device &device, Recorder &recorder) {
+  RunnerOptions runnerOptions;
+  runnerOptions.haste = hasteOfTests();
   Ceilings ceilings;
+  CeilingSizes sizes = ceilingSizes(device.target());
+  sizes.seconds /= runnerOptions.haste;
   if (recorder.outputs() && !recorder.isResumed())
-    ceilings =
-        measureCeilings(device, config.types, ceilingSizes(device.target()));
+    ceilings = measureCeilings(device, config.types, sizes);
   ATTN_TRY(recorder.begin(ceilings));
   BackendOptions options;
   options.schedules = config.schedules;
   options.exact = config.exact;
   options.python = config.python;
   options.workerTimeout = static_cast<double>(config.workerTimeout);
-  options.torch = {config.maxAutotune, config.dynamic};
+  options.deterministic = config.deterministic;
+  options.torch = {config.maxAutotune, config.dynamic, config.deterministic};
   std::vector<std::unique_ptr<Backend>> backends =
       createBackends(recorder.run().backends, device, options);
-  RunnerOptions runnerOptions;
   runnerOptions.timing.hot = config.hot;
   runnerOptions.backward = config.backward;
   Runner runner(device, std::move(backends), runnerOptions);
@@ -115,6 +126,9 @@ Result<void> attn::bench::runCases(const Config &config,
   std::string versions;
   for (const std::string &text : runner.versions())
     versions += (versions.empty() ? "" : "; ") + text;
+  if (config.backward)
+    recorder.setFact("gradients",
+                     config.deterministic ? "deterministic" : "in any order");
   recorder.setFact("worker", versions);
   recorder.setFact("libraries", loadedLibraries());
   return recorder.finish(/*complete=*/!isInterrupted());

@@ -26,7 +26,9 @@ static bool isMath(const Backend &backend) {
 Runner::Runner(Device &device, std::vector<std::unique_ptr<Backend>> all,
                const RunnerOptions &options)
     : device(device), options(options), backends(std::move(all)) {
-  this->options.timing.warmupSeconds = device.warmupSeconds();
+  TimingOptions &timing = this->options.timing;
+  timing.warmupSeconds = device.warmupSeconds() / options.haste;
+  timing.turnSeconds /= options.haste, timing.maxSeconds /= options.haste;
   this->options.timing.paced = device.isPaced();
   if (device.isPaced())
     this->options.timing.minRounds = kPacedRounds;
@@ -330,6 +332,8 @@ void Runner::countTiles(Row &row, TileListSource &source, CaseData &data) {
   }
   TurnOptions turnOptions;
   turnOptions.hot = options.timing.hot;
+  turnOptions.seconds = options.timing.turnSeconds;
+  turnOptions.warmupSeconds /= options.haste;
   Result<Turn> turn =
       device.time([&] { return source.makeLists(); }, turnOptions);
   if (!turn || turn->samples.empty())

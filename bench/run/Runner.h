@@ -15,6 +15,9 @@ namespace attn::bench {
 struct RunnerOptions {
   TimingOptions timing;
   bool backward = false; ///< whether backward passes are checked and timed
+  /// What all times of a measurement are divided by: more than 1 where nobody
+  /// looks at the figures.
+  double haste = 1;
 };
 
 class Runner {

@@ -145,6 +145,17 @@ def _check_options(function, options):
             raise unsupported(f"the installed {function.__name__} takes no '{name}'")
 
 
+def _determined(problem, function, options):
+    """The options with what makes gradients the same on every run, where that is asked
+    for; and why there are none then."""
+    if not problem.deterministic:
+        return options, ""
+    if "deterministic" not in inspect.signature(function).parameters:
+        name = function.__name__
+        return options, f"the installed {name} takes no 'deterministic'"
+    return {**options, "deterministic": True}, ""
+
+
 def _dense_or_packed(problem, package, options):
     if problem.pattern.documents:
         return _packed(problem, package, options)
@@ -154,6 +165,7 @@ def _dense_or_packed(problem, package, options):
         first, end = patterns.visible_keys(problem.pattern, problem.offset, end)
     run = package.flash_attn_func
     _check_options(run, options)
+    options, refusal = _determined(problem, run, options)
 
     def call(query, key, value):
         out = run(
@@ -164,12 +176,13 @@ def _dense_or_packed(problem, package, options):
         )
         return _first(out).transpose(1, 2)
 
-    return Attention(call)
+    return Attention(call, backward_refusal=refusal)
 
 
 def _packed(problem, package, options):
     offsets, longest = patterns.document_offsets(problem.captures["documents"])
     run = package.flash_attn_varlen_func
+    options, refusal = _determined(problem, run, options)
 
     def call(query, key, value):
         out = run(
@@ -184,7 +197,7 @@ def _packed(problem, package, options):
         )
         return _first(out)[None].transpose(1, 2)
 
-    return Attention(call)
+    return Attention(call, backward_refusal=refusal)
 
 
 def fakv(problem):

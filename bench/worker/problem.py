@@ -1,12 +1,13 @@
 """One problem of one backend: its tensors, its run, its gradients, its times."""
 
 import contextlib
+import os
 import time
 
 import pattern as patterns
 import timing
 from memory import SharedMemory
-from refusal import Refusal, unavailable
+from refusal import Refusal, unavailable, unsupported
 from versions import import_torch
 
 
@@ -22,6 +23,7 @@ class Problem:
         self.scale = request["scale"]
         self.max_autotune = request["max_autotune"]
         self.dynamic = request["dynamic"]
+        self.deterministic = request["deterministic"]
         self.query = self.memory.tensor(request["query"])
         self.key = self.memory.tensor(request["key"])
         self.value = self.memory.tensor(request["value"])
@@ -68,15 +70,22 @@ class Problem:
 class Attention:
     """A backend ready to run: `call(query, key, value)` gives the output.
     `context` is entered around runs; `remark` is for the reader of the row;
-    `lists_seconds` is what making a block mask took."""
+    `lists_seconds` is what making a block mask took; `backward_refusal` is why it has
+    no gradients, where that is known."""
 
     def __init__(
-        self, call, remark="", context=contextlib.nullcontext, lists_seconds=None
+        self,
+        call,
+        remark="",
+        context=contextlib.nullcontext,
+        lists_seconds=None,
+        backward_refusal="",
     ):
         self.call = call
         self.remark = remark
         self.context = context
         self.lists_seconds = lists_seconds
+        self.backward_refusal = backward_refusal
 
 
 class Prepared:
@@ -120,6 +129,8 @@ class Prepared:
 
     def prepare_backward(self, request):
         """Runs forward with a graph and backward once."""
+        if self.attention.backward_refusal:
+            raise unsupported(self.attention.backward_refusal)
         start = time.perf_counter()
         self.grad_out = self.problem.memory.tensor(request["grad_out"])
         self.leaves = [tensor.detach().requires_grad_() for tensor in self.inputs]
@@ -166,9 +177,21 @@ class Prepared:
         memory.close()
 
 
+def _set_determinism(torch, deterministic):
+    """Of the whole process: whether PyTorch's operations give the same bits on every
+    run, or refuse to run."""
+    if deterministic:
+        # What cuBLAS, which reads it at its first call, needs for that.
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    torch.use_deterministic_algorithms(deterministic)
+    # Else all new memory is filled first, which would be in the times.
+    torch.utils.deterministic.fill_uninitialized_memory = False
+
+
 def prepare(request):
     """Raises Refusal, or what the backend raises."""
     torch = import_torch()
+    _set_determinism(torch, request["deterministic"])
     if request["device"] == "cuda" and not torch.cuda.is_available():
         raise unavailable("PyTorch sees no GPU")
     import backends

@@ -36,7 +36,7 @@ def is_out_of_memory(error):
 # supported", which is a fault.
 _CANNOT = re.compile(
     r"does not support|(?<!operation )not (yet )?supported|only supports? "
-    r"|built with \w+ disabled|^Unsupported"
+    r"|built with \w+ disabled|^Unsupported|does not have a deterministic implementation"
 )
 
 

@@ -68,24 +68,32 @@ static Result<void> checkShapes(const KernelSpec &spec,
   return {};
 }
 
+Result<void> attn::checkTilesFor(const ProblemSizes &problem,
+                                 const TileLists &tiles) {
+  const TileLists::Impl &lists = tiles.impl();
+  const ProblemSizes &s = lists.sizes;
+  if (s.queries != problem.queries)
+    return mismatch("tiles", "number of queries", problem.queries, s.queries);
+  if (s.keys != problem.keys)
+    return mismatch("tiles", "number of keys", problem.keys, s.keys);
+  if (lists.readsBatch && s.batch != problem.batch)
+    return mismatch("tiles", "batch size", problem.batch, s.batch);
+  if (lists.readsHead && s.heads != problem.heads)
+    return mismatch("tiles", "number of heads", problem.heads, s.heads);
+  return {};
+}
+
 /// Lists against the problem for which they are used.
 static Result<void> checkTiles(const TileLists &tiles,
                                const KernelArguments &a) {
   if (!tiles)
     return Error{"expects lists of tiles, got none"};
-  const TileLists::Impl &lists = tiles.impl();
-  if (lists.transposed)
+  if (tiles.impl().transposed)
     return Error{"expects lists for query tiles, got transposed ones"};
-  const ProblemSizes &s = lists.sizes;
-  if (s.queries != a.query.sizes[2])
-    return mismatch("tiles", "number of queries", a.query.sizes[2], s.queries);
-  if (s.keys != a.key.sizes[2])
-    return mismatch("tiles", "number of keys", a.key.sizes[2], s.keys);
-  if (lists.readsBatch && s.batch != a.query.sizes[0])
-    return mismatch("tiles", "batch size", a.query.sizes[0], s.batch);
-  if (lists.readsHead && s.heads != a.query.sizes[1])
-    return mismatch("tiles", "number of heads", a.query.sizes[1], s.heads);
-  return {};
+  ProblemSizes sizes;
+  sizes.batch = a.query.sizes[0], sizes.heads = a.query.sizes[1];
+  sizes.queries = a.query.sizes[2], sizes.keys = a.key.sizes[2];
+  return checkTilesFor(sizes, tiles);
 }
 
 Result<void> attn::checkOperands(const KernelSpec &spec,

@@ -11,6 +11,7 @@
 
 #include <cstdlib>
 #include <numeric>
+#include <string>
 
 using namespace attn;
 
@@ -35,9 +36,21 @@ struct CPUGradients : public GradientKernel::Impl {
   Result<void> run(const GradientArguments &arguments,
                    const CaptureWorkspace &workspace,
                    Bindings &bindings) const override;
+  Result<void> prepare(const GradientArguments *arguments) const override {
+    ATTN_TRY(codeFor(spec.stridedCaptures ||
+                     (arguments && !haveUnitStrides(arguments->captures))));
+    return finders.prepare();
+  }
+  Result<void> checkMemory(const GradientArguments &) const override {
+    return {};
+  }
   Result<std::shared_ptr<void>> allocate(int64_t bytes, void *) const override {
-    return std::shared_ptr<void>(std::malloc(static_cast<size_t>(bytes)),
+    std::shared_ptr<void> memory(std::malloc(static_cast<size_t>(bytes)),
                                  std::free);
+    if (bytes && !memory)
+      return Error{"out of memory: the workspace needs " +
+                   std::to_string(bytes) + " bytes"};
+    return memory;
   }
   Result<void> writeZeros(const TensorView &view, void *) const override {
     attn::writeZeros(view);

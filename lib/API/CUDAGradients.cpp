@@ -46,6 +46,8 @@ struct CUDAGradients : public GradientKernel::Impl {
 
   Result<void> run(const GradientArguments &arguments, const CaptureWorkspace &,
                    Bindings &bindings) const override;
+  Result<void> prepare(const GradientArguments *arguments) const override;
+  Result<void> checkMemory(const GradientArguments &arguments) const override;
   Result<std::shared_ptr<void>> allocate(int64_t bytes,
                                          void *stream) const override;
   Result<void> writeZeros(const TensorView &view, void *stream) const override {
@@ -57,12 +59,20 @@ struct CUDAGradients : public GradientKernel::Impl {
     return attn::isCapturing(stream);
   }
 
+  /// Compiled and loaded if need be, which a stream that is being captured
+  /// does not allow.
   Result<const Variant *> variantFor(const Choice &choice, void *stream) const;
+  Result<const Variant *> compiled(const Choice &choice) const;
+  /// Of the best family, for a launch's memory.
+  Choice choiceFor(const GradientArguments &arguments) const;
+  /// What is left for memory that the best family does not take.
+  Choice forEveryGPU(Choice choice) const;
   bool isAligned(const GradientArguments &arguments) const;
 
   Mod mod;
   Choice best; ///< the family of kernels, and the memory that is expected
   cuda::Context context = nullptr;
+  cuda::Device device = 0;
   mutable std::mutex mutex;
   mutable std::map<Choice, Variant> variants;
 };
@@ -102,16 +112,77 @@ static Result<Variant> compileVariant(const Mod &mod, const KernelSpec &given,
 
 Result<const Variant *> CUDAGradients::variantFor(const Choice &choice,
                                                   void *stream) const {
+  std::unique_lock<std::mutex> lock(mutex);
+  auto found = variants.find(choice);
+  if (found != variants.end())
+    return &found->second;
+  lock.unlock();
+  ATTN_TRY_ASSIGN(bool capturing, isCapturing(stream));
+  if (capturing)
+    return Error{"expects GradientKernel::prepare() for these sizes and this "
+                 "memory before a stream capture: the kernels are not compiled "
+                 "yet"};
+  return compiled(choice);
+}
+
+Result<const Variant *> CUDAGradients::compiled(const Choice &choice) const {
   std::lock_guard<std::mutex> lock(mutex);
   auto found = variants.find(choice);
   if (found != variants.end())
     return &found->second;
-  ATTN_TRY_ASSIGN(bool capturing, isCapturing(stream));
-  if (capturing)
-    return Error{"expects memory of the alignment and strides that the kernel "
-                 "was compiled for in a stream capture"};
-  ATTN_TRY_ASSIGN(Variant compiled, compileVariant(mod, spec, choice));
-  return &(variants[choice] = std::move(compiled));
+  ATTN_TRY_ASSIGN(Variant variant, compileVariant(mod, spec, choice));
+  return &(variants[choice] = std::move(variant));
+}
+
+Result<void> CUDAGradients::prepare(const GradientArguments *a) const {
+  cuda::ContextScope scope(context);
+  Choice choice = a ? choiceFor(*a) : best;
+  std::vector<Choice> choices;
+  if (choice.aligned || !best.sm90a)
+    choices.push_back(choice);
+  if (a && best.sm90a)
+    choices.push_back(forEveryGPU(choice));
+  for (const Choice &taken : choices) {
+    ATTN_TRY_ASSIGN(const Variant *variant, compiled(taken));
+    ATTN_TRY(variant->finders.prepare());
+  }
+  return {};
+}
+
+Result<void> CUDAGradients::checkMemory(const GradientArguments &a) const {
+  std::vector<std::pair<const char *, const void *>> all{
+      {"query", a.query.data},
+      {"key", a.key.data},
+      {"value", a.value.data},
+      {"out", a.out.data},
+      {"lse", a.lse},
+      {"gradOut", a.gradOut.data},
+      {"gradLse", a.gradLse},
+      {"gradQuery", a.gradQuery.data},
+      {"gradKey", a.gradKey.data},
+      {"gradValue", a.gradValue.data},
+      {"workspace", a.workspace}};
+  for (size_t i = 0; i < captures.size(); ++i)
+    if (!captures[i].isScalar)
+      all.push_back({captures[i].name.c_str(), a.captures[i].data});
+  for (const float *gradient : a.gradCaptures)
+    all.push_back({"gradCaptures", gradient});
+  for (auto [name, data] : all)
+    if (data)
+      ATTN_TRY(cuda::checkMemory(name, data, device));
+  return {};
+}
+
+Choice CUDAGradients::choiceFor(const GradientArguments &a) const {
+  Choice choice = best;
+  choice.aligned = isAligned(a);
+  choice.stridedCaptures = spec.stridedCaptures || !haveUnitStrides(a.captures);
+  return choice;
+}
+
+Choice CUDAGradients::forEveryGPU(Choice choice) const {
+  choice.sm90a = false, choice.takesGiven = !best.sm90a;
+  return choice;
 }
 
 bool CUDAGradients::isAligned(const GradientArguments &a) const {
@@ -133,13 +204,14 @@ Result<std::shared_ptr<void>> CUDAGradients::allocate(int64_t bytes,
 /// Fills the parameters of all kernels.
 static Result<std::vector<BoundParameters>> bindAll(const Variant &variant,
                                                     const GradientTiles &tiles,
-                                                    Bindings &bindings) {
+                                                    Bindings &bindings,
+                                                    void *stream) {
   std::vector<BoundParameters> all;
   size_t lists = 0;
   for (const cuda::LoadedKernel &kernel : variant.kernels) {
     if (takes(kernel.entry().signature, Role::ListOrder))
       bindTiles(bindings, tiles, lists++);
-    ATTN_TRY_ASSIGN(BoundParameters bound, kernel.bind(bindings));
+    ATTN_TRY_ASSIGN(BoundParameters bound, kernel.bind(bindings, stream));
     all.push_back(std::move(bound));
   }
   return all;
@@ -163,21 +235,19 @@ Result<void> CUDAGradients::run(const GradientArguments &a,
                                 const CaptureWorkspace &,
                                 Bindings &bindings) const {
   cuda::ContextScope scope(context);
-  Choice choice = best;
-  choice.aligned = isAligned(a);
-  choice.stridedCaptures = spec.stridedCaptures || !haveUnitStrides(a.captures);
+  Choice choice = choiceFor(a);
   if (best.sm90a && choice.aligned) {
     ATTN_TRY_ASSIGN(const Variant *variant, variantFor(choice, a.stream));
     ATTN_TRY_ASSIGN(GradientTiles tiles, tilesFor(*this, variant->finders, a));
     // TMA may not take a tensor.
-    if (auto bound = bindAll(*variant, tiles, bindings))
+    if (auto bound = bindAll(*variant, tiles, bindings, a.stream))
       return launch(*variant, a, *bound);
   }
-  choice.sm90a = false, choice.takesGiven = !best.sm90a;
+  choice = forEveryGPU(choice);
   ATTN_TRY_ASSIGN(const Variant *variant, variantFor(choice, a.stream));
   ATTN_TRY_ASSIGN(GradientTiles tiles, tilesFor(*this, variant->finders, a));
   ATTN_TRY_ASSIGN(std::vector<BoundParameters> bound,
-                  bindAll(*variant, tiles, bindings));
+                  bindAll(*variant, tiles, bindings, a.stream));
   return launch(*variant, a, bound);
 }
 
@@ -188,6 +258,7 @@ GradientImpl attn::createCUDAGradients(const Mod &mod,
   ATTN_TRY_ASSIGN(cuda::Device device, cuda::currentDevice());
   auto impl = std::make_shared<CUDAGradients>(mod);
   impl->context = cuda::currentContext();
+  impl->device = device;
   impl->spec = withAlignment(given);
   const KernelSpec &spec = impl->spec;
   std::optional<bool> producers;

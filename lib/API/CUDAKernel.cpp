@@ -207,7 +207,7 @@ Result<void> CUDAKernel::run(const KernelArguments &a) const {
     ATTN_TRY_ASSIGN(const Variant *variant, variantFor(choice, a.stream));
     ATTN_TRY_ASSIGN(Bindings bindings, bindingsFor(*variant, a, own));
     // TMA may not take a tensor.
-    if (Result<BoundParameters> bound = variant->code.bind(bindings))
+    if (Result<BoundParameters> bound = variant->code.bind(bindings, a.stream))
       return launch(*variant, a, *bound);
   }
   if (best.sm90a || (aligned != best.aligned && spec.schedule.empty()))
@@ -215,7 +215,8 @@ Result<void> CUDAKernel::run(const KernelArguments &a) const {
   choice.sm90a = false;
   ATTN_TRY_ASSIGN(const Variant *variant, variantFor(choice, a.stream));
   ATTN_TRY_ASSIGN(Bindings bindings, bindingsFor(*variant, a, own));
-  ATTN_TRY_ASSIGN(BoundParameters bound, variant->code.bind(bindings));
+  ATTN_TRY_ASSIGN(BoundParameters bound,
+                  variant->code.bind(bindings, a.stream));
   return launch(*variant, a, bound);
 }
 

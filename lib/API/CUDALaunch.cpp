@@ -40,12 +40,7 @@ Result<bool> attn::choosesSM90a(const KernelSpec &spec,
 }
 
 Result<bool> attn::isCapturing(void *stream) {
-  ATTN_TRY_ASSIGN(const cuda::Driver *driver, cuda::driver());
-  cuda::CaptureStatus status = 0;
-  ATTN_TRY(driver->check(
-      driver->streamIsCapturing(static_cast<cuda::Stream>(stream), &status),
-      "cuStreamIsCapturing"));
-  return status != 0;
+  return cuda::isCapturing(static_cast<cuda::Stream>(stream));
 }
 
 KernelSpec attn::withAlignment(const KernelSpec &spec) {

@@ -86,6 +86,12 @@ bool GradientTileFinders::fit(const GradientTiles *tiles) const {
   return true;
 }
 
+Result<void> GradientTileFinders::prepare() const {
+  for (const TileFinder &finder : finders)
+    ATTN_TRY(finder.prepare());
+  return {};
+}
+
 Result<GradientTiles>
 GradientTileFinders::find(const ProblemSizes &sizes,
                           const std::vector<CaptureView> &captures,
@@ -137,8 +143,11 @@ Result<GradientTiles> attn::tilesFor(const GradientKernel::Impl &kernel,
                                      const GradientArguments &a) {
   if (!finders.areNeeded())
     return GradientTiles();
-  if (finders.fit(a.tiles))
+  if (finders.fit(a.tiles)) {
+    for (const TileLists &lists : a.tiles->lists)
+      ATTN_TRY(checkTilesFor(sizesOf(a), lists));
     return *a.tiles;
+  }
   ATTN_TRY_ASSIGN(bool capturing, kernel.isCapturing(a.stream));
   if (capturing)
     return Error{"expects lists of tiles (GradientKernel::findTiles) for a "
@@ -290,31 +299,64 @@ static Bindings bindGradients(const GradientKernel::Impl &kernel,
   return bindings;
 }
 
-Result<void> GradientKernel::run(const GradientArguments &a) const {
+static Result<void> checkLaunch(const GradientKernel::Impl &kernel,
+                                const GradientArguments &a) {
   AttentionOperands operands{a.query, a.key, a.value, a.captures, a.out};
-  ATTN_TRY(checkOperands(pimpl->spec, pimpl->captures, operands));
-  ATTN_TRY(checkGradients(*pimpl, a));
+  ATTN_TRY(checkOperands(kernel.spec, kernel.captures, operands));
+  ATTN_TRY(checkGradients(kernel, a));
+  return kernel.checkMemory(a);
+}
+
+/// Of a launch that needs so many bytes; a positive number.
+static Result<void> checkWorkspace(const GradientKernel::Impl &kernel,
+                                   const GradientArguments &a, int64_t bytes) {
+  if (!a.workspace) {
+    ATTN_TRY_ASSIGN(bool capturing, kernel.isCapturing(a.stream));
+    if (capturing)
+      return Error{"expects a workspace of " + std::to_string(bytes) +
+                   " bytes for a launch in a stream capture, got none"};
+    return {};
+  }
+  if (a.workspaceBytes < bytes)
+    return Error{"expects a workspace of at least " + std::to_string(bytes) +
+                 " bytes, got " + std::to_string(a.workspaceBytes)};
+  if (reinterpret_cast<uintptr_t>(a.workspace) % 16)
+    return Error{"expects a workspace aligned to 16 bytes"};
+  return {};
+}
+
+Result<void> GradientKernel::run(const GradientArguments &a) const {
+  ATTN_TRY(checkLaunch(*pimpl, a));
+  ProblemSizes sizes = sizesOf(a);
+  int64_t bytes = workspaceBytes(sizes, a.captures);
+  bool hasPairs = rowsOf(a.query) != 0 && a.key.sizes[2] != 0;
+  if (hasPairs)
+    ATTN_TRY(checkWorkspace(*pimpl, a, bytes));
   std::vector<float *> gradCaptures = clearGradCaptures(*pimpl, a);
-  // No pair of positions: no mod is evaluated.
-  if (rowsOf(a.query) == 0 || a.key.sizes[2] == 0) {
+  // Without them no mod is evaluated.
+  if (!hasPairs) {
     for (const TensorView &view : {a.gradQuery, a.gradKey, a.gradValue})
       ATTN_TRY(pimpl->writeZeros(view, a.stream));
     return {};
   }
-  ProblemSizes sizes = sizesOf(a);
   std::shared_ptr<void> own;
   if (!a.workspace) {
-    ATTN_TRY_ASSIGN(bool capturing, pimpl->isCapturing(a.stream));
-    if (capturing)
-      return Error{"expects a workspace for a launch in a stream capture"};
-    ATTN_TRY_ASSIGN(
-        own, pimpl->allocate(workspaceBytes(sizes, a.captures), a.stream));
+    ATTN_TRY_ASSIGN(own, pimpl->allocate(bytes, a.stream));
   }
   auto *workspace = static_cast<float *>(a.workspace ? a.workspace : own.get());
   Bindings bindings = bindGradients(*pimpl, a, workspace);
   CaptureWorkspace sums(pimpl->sums, sizes, pimpl->queryTile, a.captures);
   sums.bind(bindings, workspace + rowFloats(*pimpl, sizes), gradCaptures);
   return pimpl->run(a, sums, bindings);
+}
+
+Result<void> GradientKernel::prepare(const ProblemSizes &) const {
+  return prepare(); // The kernels are the same ones for all sizes.
+}
+Result<void> GradientKernel::prepare() const { return pimpl->prepare(nullptr); }
+Result<void> GradientKernel::prepare(const GradientArguments &a) const {
+  ATTN_TRY(checkLaunch(*pimpl, a));
+  return pimpl->prepare(&a);
 }
 
 double GradientKernel::compileSeconds() const { return pimpl->compileSeconds; }

@@ -25,6 +25,8 @@ public:
   compile(const Mod &mod, Target target,
           const std::vector<KernelEntry> &kernels);
   bool areNeeded() const { return !finders.empty(); }
+  /// Compiles all that find() runs.
+  Result<void> prepare() const;
   /// Whether lists are for these tiles; `tiles` may be null.
   bool fit(const GradientTiles *tiles) const;
   Result<GradientTiles> find(const ProblemSizes &sizes,
@@ -47,6 +49,11 @@ struct GradientKernel::Impl {
   virtual Result<void> run(const GradientArguments &arguments,
                            const CaptureWorkspace &workspace,
                            Bindings &bindings) const = 0;
+  /// Compiles and loads all that launches with memory as the spec says (null),
+  /// or like that of `arguments`, take.
+  virtual Result<void> prepare(const GradientArguments *arguments) const = 0;
+  /// Whether all that a launch reads and writes is memory of the target.
+  virtual Result<void> checkMemory(const GradientArguments &) const = 0;
   /// Memory of so many bytes, which is freed when the run that it is for has
   /// been enqueued.
   virtual Result<std::shared_ptr<void>> allocate(int64_t bytes,
@@ -78,7 +85,8 @@ struct GradientKernel::Impl {
 ProblemSizes sizesOf(const GradientArguments &arguments);
 
 /// The lists of a run: those it is given, or such as are found for it. Errors:
-/// there are none for these tiles in a stream capture.
+/// lists of another problem; there are none for these tiles in a stream
+/// capture.
 Result<GradientTiles> tilesFor(const GradientKernel::Impl &kernel,
                                const GradientTileFinders &finders,
                                const GradientArguments &arguments);

@@ -72,6 +72,9 @@ Result<void> checkArguments(const AttentionKernel::Impl &kernel,
 Result<void> checkOperands(const KernelSpec &spec,
                            const std::vector<CaptureInfo> &captures,
                            const AttentionOperands &operands);
+/// Lists against the sizes for which they are used; of these, head dimensions
+/// are not read.
+Result<void> checkTilesFor(const ProblemSizes &problem, const TileLists &tiles);
 /// Captured values against what the mod declares.
 Result<void> checkCaptures(const std::vector<CaptureInfo> &expected,
                            const std::vector<CaptureView> &given);

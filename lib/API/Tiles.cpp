@@ -158,6 +158,12 @@ Result<TileFinder> TileFinder::compile(const Mod &mod, Target target,
   return result;
 }
 
+Result<void> TileFinder::prepare() const {
+  for (TileGroup group : {TileGroup::Lists, TileGroup::Transposed})
+    ATTN_TRY(pimpl->code(group));
+  return {};
+}
+
 double TileFinder::compileSeconds() const { return pimpl->compileSeconds; }
 int64_t TileFinder::queryTile() const { return pimpl->queryTile; }
 int64_t TileFinder::keyTile() const { return pimpl->keyTile; }

@@ -144,6 +144,14 @@ Result<void> cuda::launch(Function function, const LaunchShape &shape,
                " bytes of dynamic shared memory"};
 }
 
+Result<bool> cuda::isCapturing(Stream stream) {
+  ATTN_TRY_ASSIGN(const Driver *table, driver());
+  CaptureStatus status = 0;
+  ATTN_TRY(table->check(table->streamIsCapturing(stream, &status),
+                        "cuStreamIsCapturing"));
+  return status != 0;
+}
+
 /// A log buffer's text without the blank end.
 static std::string textOf(const std::vector<char> &buffer) {
   std::string text(buffer.data());

@@ -31,7 +31,7 @@ class DriverTensorMaps final : public TensorMapEncoder {
 
 Result<std::shared_ptr<TaskCounters>> TaskCounters::create() {
   ATTN_TRY_ASSIGN(const Driver *driver, cuda::driver());
-  int64_t bytes = count * sizeof(uint32_t);
+  int64_t bytes = (count + countOfCaptured) * sizeof(uint32_t);
   ATTN_TRY_ASSIGN(Buffer memory, Buffer::allocate(bytes));
   ATTN_TRY(
       driver->check(driver->memsetD8Async(memory.address(), 0, bytes, nullptr),
@@ -43,8 +43,10 @@ Result<std::shared_ptr<TaskCounters>> TaskCounters::create() {
   return counters;
 }
 
-uint64_t TaskCounters::next() {
-  return memory.address() + turn++ % count * sizeof(uint32_t);
+uint64_t TaskCounters::next(bool isCaptured) {
+  unsigned place =
+      isCaptured ? count + capturedTurn++ % countOfCaptured : turn++ % count;
+  return memory.address() + place * sizeof(uint32_t);
 }
 
 /// Counters, and as many blocks as fit the GPU at once.
@@ -84,9 +86,12 @@ Result<std::vector<LoadedKernel>> LoadedKernel::load(const KernelImage &image) {
   return kernels;
 }
 
-Result<BoundParameters> LoadedKernel::bind(Bindings &bindings) const {
-  if (counters)
-    bindings.word({Role::Counter}, counters->next());
+Result<BoundParameters> LoadedKernel::bind(Bindings &bindings,
+                                           void *stream) const {
+  if (counters) {
+    ATTN_TRY_ASSIGN(bool isCaptured, isCapturing(static_cast<Stream>(stream)));
+    bindings.word({Role::Counter}, counters->next(isCaptured));
+  }
   ContextScope scope(module->owner());
   DriverTensorMaps maps;
   return BoundParameters::bind(description.signature, bindings, &maps);
@@ -115,6 +120,6 @@ Result<void> LoadedKernel::launch(int64_t blocks,
 
 Result<void> LoadedKernel::launch(int64_t blocks, Bindings &bindings,
                                   void *stream) const {
-  ATTN_TRY_ASSIGN(BoundParameters bound, bind(bindings));
+  ATTN_TRY_ASSIGN(BoundParameters bound, bind(bindings, stream));
   return launch(blocks, bound, stream);
 }

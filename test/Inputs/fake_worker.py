@@ -194,7 +194,7 @@ def main():
     worker = Worker()
     for line in sys.stdin:
         request = json.loads(line)
-        flags = [name for name in ("max_autotune", "dynamic") if request.get(name)]
+        flags = [name for name in ("max_autotune", "dynamic", "deterministic") if request.get(name)]
         if request["op"] == "time" and request["kernels"]:
             known = ("id", "op", "slot", "direction")
             flags = [f"{name}={request[name]!r}" for name in sorted(request) if name not in known]

@@ -166,6 +166,10 @@ struct KernelSpec {
   /// bf16 or f16, whose rounding hides the hardware's approximations; f32
   /// always is.
   bool exact = false;
+  /// Kernels of gradients that give the same bits on every run; without it one
+  /// whose sums depend on the order of its blocks may be chosen where it is
+  /// faster. Today every kernel gives the same bits.
+  bool deterministic = false;
   /// One kernel for captured tensors of any innermost stride, instead of one
   /// for 1 and another, compiled when it is first needed, for others.
   bool stridedCaptures = false;
@@ -189,7 +193,9 @@ public:
   /// CUDA: asynchronous on `stream` (a CUstream). Errors: shapes, types or
   /// strides which this kernel does not take; a launch failure.
   /// `tiles`: from findTiles() for these lengths and captured tensors. A kernel
-  /// that needs them and gets none finds them for this call alone.
+  /// that needs them and gets none finds them for this call alone, which
+  /// allocates. Nothing else does once the kernel is there (prepare()): what
+  /// its blocks draw their tasks from was allocated when it was loaded.
   Result<void> run(const TensorView &query, const TensorView &key,
                    const TensorView &value,
                    const std::vector<CaptureView> &captures,

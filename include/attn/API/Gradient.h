@@ -31,9 +31,11 @@ struct GradientArguments {
   /// For each capture that compile() was given: f32 of the capture's shape,
   /// contiguous; one number for a scalar.
   std::vector<float *> gradCaptures = {};
-  /// GradientKernel::workspaceBytes() of memory, aligned to 16 bytes, which
-  /// nothing else uses meanwhile; null: the kernel's own.
+  /// Memory of at least GradientKernel::workspaceBytes(), aligned to 16 bytes,
+  /// which nothing else uses meanwhile, and how much it is; null: the kernel's
+  /// own.
   void *workspace = nullptr;
+  int64_t workspaceBytes = 0;
   /// GradientKernel::findTiles() for the sizes and captured values; null: a run
   /// that needs them finds them for itself.
   const GradientTiles *tiles = nullptr;
@@ -43,10 +45,10 @@ struct GradientArguments {
 /// Compiled kernels: one for the gradient of queries, then one for those of
 /// keys and values, or one for each, and others for what these leave to do for
 /// captured values. No two tasks of a kernel write the same memory, so the
-/// results have the same bits on every run. Weights are exp(score - LSE), in
-/// f32: where all scores of a row are far from zero (a bias of -1e9), so that
-/// the LSE cannot hold the logarithm of how many there are, they are not right.
-/// Thread-safe once compiled.
+/// results have the same bits on every run (KernelSpec::deterministic). Weights
+/// are exp(score - LSE), in f32: where all scores of a row are far from zero (a
+/// bias of -1e9), so that the LSE cannot hold the logarithm of how many there
+/// are, they are not right. Thread-safe once compiled.
 class GradientKernel {
 public:
   /// Of the attention that AttentionKernel::compile() makes of the same `spec`;
@@ -63,10 +65,25 @@ public:
 
   /// Rows without keys and keys that no query sees get zeros. CUDA:
   /// asynchronous; without a workspace, or tiles where the mask needs them, it
-  /// allocates, and waits to free. Errors: shapes, types or strides which this
-  /// kernel does not take; another number of gradients of captures; what
-  /// allocates in a stream capture.
+  /// allocates, and waits to free. Errors, before anything is launched: shapes,
+  /// types or strides which this kernel does not take; memory that the GPU does
+  /// not reach; a workspace that is too small; another number of gradients of
+  /// captures; what compiles or allocates in a stream capture.
   Result<void> run(const GradientArguments &) const;
+
+  /// Compiles and loads all that launches of these sizes take (batch, heads,
+  /// queries and keys count), with memory as KernelSpec says, and all that
+  /// findTiles() takes. After it run() compiles nothing; with a workspace and,
+  /// where the mask needs them, tiles, it does not allocate or wait either, and
+  /// can be captured into a graph. Otherwise the first launch that takes other
+  /// kernels compiles them, and fails in a stream capture.
+  Result<void> prepare(const ProblemSizes &sizes) const;
+  /// The same for launches of any sizes.
+  Result<void> prepare() const;
+  /// The same for launches with memory like that of `arguments`, whatever
+  /// KernelSpec says of alignment and strides; nothing of it is read. Errors:
+  /// those of run() for what is there.
+  Result<void> prepare(const GradientArguments &arguments) const;
 
   /// Of a mask whose tiles are not one run; empty for others. As
   /// TileFinder::find().

@@ -80,6 +80,10 @@ public:
   Result<TileLists> transpose(const TileLists &lists,
                               void *stream = nullptr) const;
 
+  /// Compiles all that find() and transpose() run; otherwise the first call
+  /// does.
+  Result<void> prepare() const;
+
   /// Waits for the lists and copies their classes to the host.
   Result<TileMap> map(const TileLists &lists, void *stream = nullptr) const;
 

@@ -32,6 +32,7 @@ struct IpcHandle {
 };
 using DeviceAttribute = int;
 using FunctionAttribute = int;
+using PointerAttribute = int;
 using JitOption = int;
 using CaptureStatus = int;
 using TensorMapSize = unsigned long;
@@ -59,6 +60,11 @@ constexpr FunctionAttribute kSharedBytes = 1;
 constexpr FunctionAttribute kLocalBytes = 3;
 constexpr FunctionAttribute kRegisters = 4;
 constexpr FunctionAttribute kMaxDynamicSharedBytes = 8;
+constexpr PointerAttribute kMemoryType = 2;
+constexpr PointerAttribute kIsManaged = 8;
+constexpr PointerAttribute kDeviceOrdinal = 9;
+constexpr unsigned kMemoryTypeHost = 1;
+constexpr unsigned kMemoryTypeDevice = 2;
 constexpr JitOption kJitInfoLog = 3;
 constexpr JitOption kJitInfoLogBytes = 4;
 constexpr JitOption kJitErrorLog = 5;
@@ -154,6 +160,9 @@ struct LaunchShape {
 Result<void> launch(Function function, const LaunchShape &shape,
                     void **parameters, Stream stream);
 
+/// Whether what is enqueued on `stream` now becomes a graph.
+Result<bool> isCapturing(Stream stream);
+
 /// A tensor whose innermost dimension, of stride 1, comes first; `strides` are
 /// in elements, of the other dimensions.
 struct TensorMapShape {
@@ -168,6 +177,12 @@ struct TensorMapShape {
 /// TMA does not take, such as strides that are not multiples of 16
 /// bytes.
 Result<TensorMap> encodeTensorMap(const TensorMapShape &shape, int64_t rows);
+
+/// Whether kernels on `device` may read and write what lies at `address`: its
+/// own memory, and memory of the host or of managed pages that the driver knows
+/// of. Errors: what they may not, and where that is: "expects 'NAME' in memory
+/// of GPU 0, got memory of GPU 1".
+Result<void> checkMemory(const char *name, const void *address, Device device);
 
 /// Code loaded into the context that was current; unloaded with the object,
 /// which must therefore outlive the launches.

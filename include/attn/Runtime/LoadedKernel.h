@@ -14,16 +14,21 @@ namespace attn::cuda {
 
 /// What the blocks of persistent kernels draw their tasks from. A counter is
 /// zero between launches: the kernel leaves it so. Launches that overlap, on
-/// several streams, must not share one, so each takes the next in turn.
+/// several streams, must not share one, so each takes the next in turn. A
+/// launch in a graph keeps its counter, and may overlap with any later one, so
+/// those have counters of their own, of which there are enough for all graphs
+/// of a process.
 class TaskCounters {
 public:
+  static constexpr unsigned count = 4096, countOfCaptured = 1 << 16;
+
   static Result<std::shared_ptr<TaskCounters>> create();
-  uint64_t next();
+  /// The address of one. `isCaptured`: for a launch in a graph.
+  uint64_t next(bool isCaptured);
 
 private:
-  static constexpr unsigned count = 4096;
-  Buffer memory;
-  std::atomic<unsigned> turn{0};
+  Buffer memory; ///< the captured ones' last
+  std::atomic<unsigned> turn{0}, capturedTurn{0};
 };
 
 /// One kernel, loaded into the context that was current, in which it is
@@ -36,9 +41,10 @@ public:
 
   const KernelEntry &entry() const { return description; }
 
-  /// Fills the parameters; binds the counter of a persistent kernel. Errors:
-  /// something is not bound, or TMA does not take a tensor.
-  Result<BoundParameters> bind(Bindings &bindings) const;
+  /// Fills the parameters of a launch on `stream`; binds the counter of a
+  /// persistent kernel. Errors: something is not bound, or TMA does not take a
+  /// tensor.
+  Result<BoundParameters> bind(Bindings &bindings, void *stream) const;
   /// Runs so many blocks, or those of a persistent kernel for so many tasks.
   /// Errors: the launch is rejected.
   Result<void> launch(int64_t blocks, const BoundParameters &parameters,

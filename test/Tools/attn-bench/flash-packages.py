@@ -436,6 +436,7 @@ def problem_of(name, queries, keys, offset, batch=2):
         keys=keys,
         group=2,
         is_decoding=queries == 1,
+        deterministic=False,
     )
     return problem
 

@@ -5,7 +5,6 @@
 #include "../Doubles/FakeCUDADriver.h"
 
 #include "attn/API/Attention.h"
-#include "attn/API/Gradient.h"
 #include "attn/API/Tiles.h"
 #include "attn/Runtime/CUDADriver.h"
 
@@ -259,6 +258,22 @@ TEST_F(CUDAKernelTest, WhatIsPreparedIsNotCompiledAgain) {
   }
 }
 
+TEST_F(CUDAKernelTest, WhatIsPreparedNeitherAllocatesNorWaits) {
+  FakeCUDA &fake = *useFakeCUDA();
+  KernelSpec spec = specOf(ElementType::BF16);
+  spec.schedule = "#attn.schedule<q = 64, kv = 64, warps = 4, producers = 4, "
+                  "persistent = true>";
+  Result<AttentionKernel> kernel = AttentionKernel::compile(plainMod(), spec);
+  ASSERT_TRUE(kernel) << kernel.error();
+  std::vector<uint16_t> memory;
+  int memoryCalls = fake.memoryCalls;
+  fake.sequence.clear();
+  Result<void> done = run(*kernel, memory, 64, 64);
+  ASSERT_TRUE(done) << done.error();
+  EXPECT_EQ(fake.memoryCalls, memoryCalls);
+  EXPECT_EQ(fake.sequence, "launch attention 2 x 256\n");
+}
+
 TEST_F(CUDAKernelTest, AStreamCaptureTakesWhatIsPrepared) {
   FakeCUDA &fake = *useFakeCUDA();
   ManyTasks many(1);
@@ -272,9 +287,11 @@ TEST_F(CUDAKernelTest, AStreamCaptureTakesWhatIsPrepared) {
   fake.isCapturing = true;
   Result<void> unprepared = run(*kernel, memory, 64, 100, &stream);
   Result<void> compiled = run(*kernel, memory, 64, 101, &stream);
+  fake.isCapturing = false;
   ProblemSizes sizes;
   sizes.queries = sizes.keys = 100;
   Result<void> prepared = kernel->prepare(sizes);
+  fake.isCapturing = true;
   Result<void> done = run(*kernel, memory, 64, 100, &stream);
   fake.isCapturing = false;
   ASSERT_FALSE(unprepared);
@@ -284,82 +301,6 @@ TEST_F(CUDAKernelTest, AStreamCaptureTakesWhatIsPrepared) {
   EXPECT_TRUE(compiled) << compiled.error();
   EXPECT_TRUE(prepared) << prepared.error();
   EXPECT_TRUE(done) << done.error();
-}
-
-TEST_F(CUDAKernelTest, AStreamCaptureOfGradientsIsGivenItsMemory) {
-  FakeCUDA &fake = *useFakeCUDA();
-  KernelSpec spec = specOf(ElementType::BF16);
-  spec.schedule = "[#attn.schedule<q = 64, kv = 64>, "
-                  "#attn.schedule<q = 64, kv = 64, keys = true>]";
-  Result<Mod> documents = documentMod();
-  ASSERT_TRUE(documents) << documents.error();
-  Result<GradientKernel> kernel = GradientKernel::compile(*documents, spec);
-  ASSERT_TRUE(kernel) << kernel.error();
-  int stream = 0;
-  std::vector<uint16_t> memory(2 * 128 * 64);
-  std::vector<float> rows(2 * 128), workspace(4 * 2 * 128);
-  std::vector<int32_t> ids(128);
-  GradientArguments a;
-  for (TensorView *view : {&a.query, &a.key, &a.value, &a.out, &a.gradOut,
-                           &a.gradQuery, &a.gradKey, &a.gradValue}) {
-    view->data = memory.data();
-    view->type = ElementType::BF16;
-    view->sizes = {1, 2, 128, 64};
-    view->strides = {2 * 128 * 64, 128 * 64, 64};
-  }
-  a.lse = rows.data(), a.captures = {{ids.data(), {128}}}, a.stream = &stream;
-  ProblemSizes sizes;
-  sizes.heads = 2, sizes.queries = sizes.keys = 128;
-  ASSERT_LE(kernel->workspaceBytes(sizes), int64_t(workspace.size()) * 4);
-  Result<GradientTiles> tiles = kernel->findTiles(sizes, a.captures);
-  ASSERT_TRUE(tiles) << tiles.error();
-  EXPECT_EQ(tiles->lists.size(), 2u);
-  auto errorOfCapture = [&] {
-    fake.isCapturing = true;
-    Result<void> ran = kernel->run(a);
-    fake.isCapturing = false;
-    return ran ? "" : ran.error();
-  };
-  EXPECT_EQ(errorOfCapture(),
-            "expects a workspace for a launch in a stream capture");
-  a.workspace = workspace.data();
-  EXPECT_EQ(errorOfCapture(), "expects lists of tiles "
-                              "(GradientKernel::findTiles) for a launch in a "
-                              "stream capture");
-  a.tiles = &*tiles;
-  EXPECT_EQ(errorOfCapture(), "");
-  a.query.strides[2] = 65, a.query.sizes = {1, 2, 64, 64};
-  a.gradQuery.sizes = a.out.sizes = a.gradOut.sizes = a.query.sizes;
-  EXPECT_EQ(errorOfCapture(),
-            "expects memory of the alignment and strides that the kernel was "
-            "compiled for in a stream capture");
-}
-
-TEST_F(CUDAKernelTest, HandWrittenSchedulesOfGradientsDecide) {
-  auto errorOf = [&](const std::string &schedules, KernelSpec spec) {
-    spec.schedule = schedules;
-    Result<GradientKernel> kernel = GradientKernel::compile(plainMod(), spec);
-    return kernel ? "" : kernel.error();
-  };
-  const std::string roles =
-      "[#attn.schedule<q = 64, kv = 64, warps = 4, producers = 4>, "
-      "#attn.schedule<q = 64, kv = 64, warps = 4, producers = 4, keys = true>]";
-  KernelSpec spec = specOf(ElementType::BF16);
-  EXPECT_EQ(errorOf(roles, spec), "");
-  EXPECT_EQ(errorOf("#attn.schedule<q = 32, kv = 16>", spec), "");
-  EXPECT_EQ(errorOf("[#attn.schedule<q = 64, kv = 64>, #attn.schedule<q = 64, "
-                    "kv = 64, warps = 4, producers = 4, keys = true>]",
-                    spec),
-            "expects schedules that all have producers, or none");
-  spec.portable = true;
-  EXPECT_EQ(errorOf(roles, spec),
-            "expects a schedule without producers: only GPUs of compute "
-            "capability 9.0 run those");
-  spec.portable = false;
-  spec.type = ElementType::F32;
-  EXPECT_EQ(errorOf(roles, spec),
-            "expects a schedule without producers for f32 or rows that do not "
-            "start at multiples of 16 bytes");
 }
 
 TEST_F(CUDAKernelTest, AStreamCaptureIsGivenItsLists) {

@@ -271,6 +271,7 @@ public:
     std::vector<float> workspace(static_cast<size_t>(floats) + 8, NAN);
     auto start = (reinterpret_cast<uintptr_t>(workspace.data()) + 15) / 16 * 16;
     a.workspace = reinterpret_cast<void *>(start);
+    a.workspaceBytes = floats * 4;
     Result<void> ran = kernel->run(a);
     ASSERT_TRUE(ran) << ran.error();
     for (const std::vector<float> &gradient : gradients)

@@ -58,14 +58,18 @@ bench::Device &attn::test::device() {
   return *instance;
 }
 
-Result<Mod> attn::test::loadPattern(const std::string &name) {
+std::string attn::test::modsDirectory() {
   namespace fs = std::filesystem;
   std::error_code code;
   fs::path program = fs::read_symlink("/proc/self/exe", code);
   fs::path mods = program.parent_path() / "../configs/mods";
   if (code || !fs::is_directory(mods, code))
     mods = ATTN_MODS_DIR;
-  return Mod::fromFile((mods / (name + ".mlir")).lexically_normal().string());
+  return mods.lexically_normal().string();
+}
+
+Result<Mod> attn::test::loadPattern(const std::string &name) {
+  return Mod::fromFile(modsDirectory() + "/" + name + ".mlir");
 }
 
 std::string Case::name() const {

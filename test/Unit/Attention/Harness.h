@@ -73,8 +73,9 @@ bool runsSM90a();
 bool interpreted();
 void selectInterpreted();
 
-/// configs/mods/NAME.mlir of the package that the program is in, else of the
-/// source tree.
+/// configs/mods of the package that the program is in, else of the source tree.
+std::string modsDirectory();
+/// NAME.mlir there.
 Result<Mod> loadPattern(const std::string &name);
 
 /// Random inputs of the case's element type, as numbers.

@@ -9,6 +9,11 @@
 using namespace attn;
 using namespace attn::test;
 
+/// What is about size.
+#define FOR_A_GPU                                                              \
+  "*GradientInvariants*:GradientDifferences.*:GradientEdges.*32Bits:"          \
+  "GradientEdges.GiveTheSameBits*:*GradientsOf*_104"
+
 int main(int argc, char **argv) {
   testing::InitGoogleTest(&argc, argv);
   cuda::FakeCUDA *gpu = useFakeCUDA();
@@ -22,7 +27,7 @@ int main(int argc, char **argv) {
     testing::GTEST_FLAG(filter) =
         "-*GradientsOf*/rel_f32:*GradientsOf*/head_bias_f32:"
         "*GradientsOf*/prefix_lm_f32:*GradientsOf*/sliding_window_f32:"
-        "*GradientsOf*/alibi_f32:*GradientsOf*_long";
+        "*GradientsOf*/alibi_f32:*GradientsOf*_long:" FOR_A_GPU;
   if (ATTN_TEST_PORTABLE) {
     selectPortable();
     // Kernels for f32 and for lists of tiles are the same without it, and
@@ -32,10 +37,11 @@ int main(int argc, char **argv) {
       testing::GTEST_FLAG(filter) =
           "-*_f32_*:*GradientsOf*_f32:*GradientsOf*long:*GradientsOf*_values:"
           "*GradientsOf*/head_bias_bf16:*GradientsOf*/prefix_lm_bf16:"
-          "*GradientsOf*_24:*GradientsOf*_96:*GradientsOf*_192:Mistakes.*:"
+          "*GradientsOf*_24:*GradientsOf*_72:*GradientsOf*_96:*GradientsOf*_"
+          "192:Mistakes.*:"
           "TileLists.*:MaskAnalysis.*:Masks/*:"
           "*Schedules.*:ScheduleLengths.*:ScheduleWidths.*:Captures.Tiles*:"
-          "Captures.OfTheSoftmax*";
+          "Captures.OfTheSoftmax*:Gradient.WhatIsMasked*:" FOR_A_GPU;
   }
   return RUN_ALL_TESTS();
 }

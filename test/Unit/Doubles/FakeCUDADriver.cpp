@@ -6,6 +6,8 @@
 // With `runsKernels` it is real PTX, and a launch runs it (test/PTXMachine).
 #include "FakeCUDADriver.h"
 
+#include "FakeCUDAGraph.h"
+
 #include "../../PTXMachine/Machine.h"
 #include "../../PTXMachine/TensorMap.h"
 
@@ -17,6 +19,7 @@
 #include <cstring>
 #include <map>
 #include <set>
+#include <vector>
 
 namespace attn::cuda {
 
@@ -46,7 +49,8 @@ int contextObject, streamObject;
 std::map<DevicePointer, size_t> allocations;
 
 constexpr Status kInvalidValue = 1, kNoDevice = 100, kInvalidContext = 201,
-                 kInvalidPtx = 218, kNotFound = 500, kNotReady = 600;
+                 kInvalidPtx = 218, kNotFound = 500, kNotReady = 600,
+                 kCaptureUnsupported = 900;
 } // namespace
 
 extern "C" FakeCUDA *fakeCUDA() { return &state; }
@@ -243,11 +247,15 @@ extern "C" Status cuCtxGetDevice(Device *device) {
   *device = 0;
   return kSuccess;
 }
-extern "C" Status cuCtxSynchronize() { return state.asyncStatus; }
+extern "C" Status cuCtxSynchronize() {
+  return state.isCapturing ? kCaptureUnsupported : state.asyncStatus;
+}
 
 extern "C" Status cuModuleLoadDataEx(ModuleHandle *module, const void *image,
                                      unsigned count, JitOption *options,
                                      void **values) {
+  if (state.isCapturing)
+    return kCaptureUnsupported;
   auto log = [&](JitOption option, const char *text) {
     for (unsigned i = 0; i < count; ++i)
       if (options[i] == option)
@@ -354,6 +362,49 @@ static Status runKernel(const ptx::Code &code, ptx::Dim3 grid, ptx::Dim3 block,
   return kSuccess;
 }
 
+/// What a graph keeps of a launch: parameters are copied.
+static void recordLaunch(const OpaqueFunction &function,
+                         std::function<Status(void **)> launch,
+                         void **parameters) {
+  // Of a kernel that is not run only the first parameter is looked at.
+  std::vector<size_t> sizes(parameters && parameters[0] ? 1 : 0, 8);
+  if (function.code) {
+    sizes.clear();
+    const ptx::Kernel &kernel = function.code->kernel;
+    for (const std::string &name : kernel.parameterNames)
+      sizes.push_back(size_t(kernel.parameters.at(name).bytes));
+  }
+  std::vector<std::vector<char>> copies;
+  for (size_t i = 0; i < sizes.size(); ++i) {
+    const char *from = static_cast<const char *>(parameters[i]);
+    copies.emplace_back(from, from + sizes[i]);
+  }
+  record([copies, launch]() mutable {
+    std::vector<void *> places;
+    for (std::vector<char> &copy : copies)
+      places.push_back(copy.data());
+    places.push_back(nullptr);
+    return launch(places.data());
+  });
+}
+
+static Status runLaunch(OpaqueFunction *function, ptx::Dim3 grid,
+                        ptx::Dim3 block, unsigned sharedBytes,
+                        void **parameters) {
+  state.clockMilliseconds += state.kernelMilliseconds;
+  state.calls += 'K';
+  note("launch " + function->name + " " + std::to_string(grid.x) + " x " +
+       std::to_string(block.x));
+  if (function->name == "attn_bench_wait")
+    state.clockMilliseconds +=
+        double(*static_cast<uint64_t *>(parameters[1])) * 1e-6;
+  if (function->code)
+    return runKernel(*function->code, grid, block, sharedBytes, parameters);
+  if (parameters && parameters[0]) // each kernel stores the grid's width
+    **static_cast<int **>(parameters[0]) = int(grid.x);
+  return kSuccess;
+}
+
 extern "C" Status cuLaunchKernel(Function function, unsigned gridX,
                                  unsigned gridY, unsigned gridZ,
                                  unsigned blockX, unsigned blockY,
@@ -366,24 +417,24 @@ extern "C" Status cuLaunchKernel(Function function, unsigned gridX,
           unsigned(function->attributes[kMaxThreadsPerBlock]) ||
       sharedBytes > unsigned(function->attributes[kMaxDynamicSharedBytes]))
     return kInvalidValue;
-  state.clockMilliseconds += state.kernelMilliseconds;
-  state.calls += 'K';
-  note("launch " + function->name + " " + std::to_string(gridX) + " x " +
-       std::to_string(blockX));
-  if (function->name == "attn_bench_wait")
-    state.clockMilliseconds +=
-        double(*static_cast<uint64_t *>(parameters[1])) * 1e-6;
-  if (function->code)
-    return runKernel(*function->code, {gridX, gridY, gridZ},
-                     {blockX, blockY, blockZ}, sharedBytes, parameters);
-  if (parameters && parameters[0]) // each kernel stores the grid's width
-    **static_cast<int **>(parameters[0]) = int(gridX);
+  ptx::Dim3 grid{gridX, gridY, gridZ}, block{blockX, blockY, blockZ};
+  if (!isRecording())
+    return runLaunch(function, grid, block, sharedBytes, parameters);
+  recordLaunch(
+      *function,
+      [=](void **copies) {
+        return runLaunch(function, grid, block, sharedBytes, copies);
+      },
+      parameters);
   return kSuccess;
 }
 
 extern "C" Status cuMemAlloc_v2(DevicePointer *pointer, size_t bytes) {
   if (!current)
     return kInvalidContext;
+  if (state.isCapturing)
+    return kCaptureUnsupported;
+  ++state.memoryCalls;
   if (bytes == 0)
     return kInvalidValue;
   if (state.usedBytes + bytes > state.memoryBytes)
@@ -399,6 +450,9 @@ extern "C" Status cuMemAlloc_v2(DevicePointer *pointer, size_t bytes) {
 extern "C" Status cuMemFree_v2(DevicePointer pointer) {
   if (!current)
     return kInvalidContext;
+  if (state.isCapturing)
+    return kCaptureUnsupported;
+  ++state.memoryCalls;
   auto found = allocations.find(pointer);
   if (found == allocations.end())
     return kInvalidValue;
@@ -424,6 +478,20 @@ extern "C" Status cuMemGetAddressRange_v2(DevicePointer *base, size_t *bytes,
   *bytes = found->second;
   return kSuccess;
 }
+/// Without the machine tests take the host's memory for the GPU's.
+extern "C" Status cuPointerGetAttributes(unsigned count,
+                                         PointerAttribute *attributes,
+                                         void **values, DevicePointer pointer) {
+  bool isUnknown = state.runsKernels && !isAllocated(pointer, 1);
+  isUnknown |= pointer && pointer == state.unknownMemory;
+  int ordinal = pointer && pointer == state.memoryOfGPU1 ? 1 : 0;
+  for (unsigned i = 0; i < count; ++i)
+    *static_cast<int *>(values[i]) = attributes[i] == kMemoryType && !isUnknown
+                                         ? int(kMemoryTypeDevice)
+                                     : attributes[i] == kDeviceOrdinal ? ordinal
+                                                                       : 0;
+  return kSuccess;
+}
 extern "C" Status cuIpcGetMemHandle(IpcHandle *handle, DevicePointer pointer) {
   if (!allocations.count(pointer))
     return kInvalidValue;
@@ -437,7 +505,11 @@ extern "C" Status cuMemcpyHtoDAsync_v2(DevicePointer to, const void *from,
   return kSuccess;
 }
 extern "C" Status cuMemcpyDtoDAsync_v2(DevicePointer to, DevicePointer from,
-                                       size_t bytes, Stream) {
+                                       size_t bytes, Stream stream) {
+  if (isRecording() && stream) {
+    record([=] { return cuMemcpyDtoDAsync_v2(to, from, bytes, nullptr); });
+    return kSuccess;
+  }
   std::memcpy(reinterpret_cast<void *>(to),
               reinterpret_cast<const void *>(from), bytes);
   state.clockMilliseconds += state.kernelMilliseconds;
@@ -450,7 +522,11 @@ extern "C" Status cuMemcpyDtoHAsync_v2(void *to, DevicePointer from,
   return kSuccess;
 }
 extern "C" Status cuMemsetD8Async(DevicePointer to, unsigned char value,
-                                  size_t count, Stream) {
+                                  size_t count, Stream stream) {
+  if (isRecording() && stream) {
+    record([=] { return cuMemsetD8Async(to, value, count, nullptr); });
+    return kSuccess;
+  }
   std::memset(reinterpret_cast<void *>(to), value, count);
   state.clockMilliseconds += state.fillMilliseconds;
   state.calls += 'F';
@@ -460,17 +536,27 @@ extern "C" Status cuMemsetD8Async(DevicePointer to, unsigned char value,
 }
 extern "C" Status cuMemsetD2D8Async(DevicePointer to, size_t pitch,
                                     unsigned char value, size_t width,
-                                    size_t height, Stream) {
+                                    size_t height, Stream stream) {
   if (pitch < width)
     return kInvalidValue;
+  if (isRecording() && stream) {
+    record([=] {
+      return cuMemsetD2D8Async(to, pitch, value, width, height, nullptr);
+    });
+    return kSuccess;
+  }
   for (size_t row = 0; row < height; ++row)
     std::memset(reinterpret_cast<void *>(to + row * pitch), value, width);
   return kSuccess;
 }
 extern "C" Status cuMemsetD32Async(DevicePointer to, unsigned value,
-                                   size_t count, Stream) {
+                                   size_t count, Stream stream) {
   if (to % 4)
     return kInvalidValue;
+  if (isRecording() && stream) {
+    record([=] { return cuMemsetD32Async(to, value, count, nullptr); });
+    return kSuccess;
+  }
   std::fill_n(reinterpret_cast<unsigned *>(to), count, value);
   return kSuccess;
 }
@@ -518,6 +604,8 @@ extern "C" Status cuStreamIsCapturing(Stream, CaptureStatus *status) {
   return kSuccess;
 }
 extern "C" Status cuStreamSynchronize(Stream) {
+  if (state.isCapturing)
+    return kCaptureUnsupported;
   note("synchronize");
   return state.asyncStatus;
 }

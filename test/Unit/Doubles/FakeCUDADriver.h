@@ -11,6 +11,7 @@ struct FakeCUDA {
   size_t memoryBytes = size_t(64) << 20, usedBytes = 0;
   int multiprocessors = 132;
   int loadedModules = 0, liveEvents = 0;
+  int memoryCalls = 0; ///< that gave or took memory
   /// Whether kernels are run, by the PTX machine; otherwise a launch only
   /// stores the grid's width where its first parameter points.
   bool runsKernels = false;
@@ -19,6 +20,8 @@ struct FakeCUDA {
   /// What a fill adds: much, so that a timed one is noticed. A wait of the
   /// bench (attn_bench_wait) adds what it waits for as well.
   double fillMilliseconds = 1000;
+  /// Addresses that are none of the GPU's: of host memory, and of another GPU.
+  unsigned long long unknownMemory = 0, memoryOfGPU1 = 0;
   /// What synchronising calls return: a kernel that failed while it ran.
   int asyncStatus = 0;
   /// Whether streams are being captured.

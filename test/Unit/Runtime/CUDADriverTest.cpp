@@ -1,6 +1,7 @@
 // The driver table and the steps on top of it, against a fake driver; and what
 // a user reads on a machine that has no driver or no GPU.
 #include "attn/Runtime/CUDADriver.h"
+#include "attn/Runtime/LoadedKernel.h"
 
 #include "../../PTXMachine/TensorMap.h"
 #include "../Doubles/FakeCUDADriver.h"
@@ -10,6 +11,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <dlfcn.h>
+#include <set>
 #include <thread>
 
 using namespace attn;
@@ -283,3 +285,21 @@ TEST_F(CUDADriverTest, BuffersFreeThemselves) {
 }
 
 } // namespace
+
+/// A launch in a graph may run beside any that comes after it.
+TEST_F(CUDADriverTest, CountersOfGraphsAreTheirOwn) {
+  Result<std::shared_ptr<TaskCounters>> counters = TaskCounters::create();
+  ASSERT_TRUE(counters) << counters.error();
+  std::set<uint64_t> plain, captured;
+  for (unsigned i = 0; i < 2 * TaskCounters::count; ++i) {
+    plain.insert((*counters)->next(/*isCaptured=*/false));
+    captured.insert((*counters)->next(/*isCaptured=*/true));
+  }
+  EXPECT_EQ(plain.size(), TaskCounters::count);
+  EXPECT_EQ(captured.size(), 2 * TaskCounters::count);
+  for (uint64_t address : plain)
+    EXPECT_EQ(captured.count(address), 0u);
+  for (const std::set<uint64_t> *all : {&plain, &captured})
+    for (uint64_t address : *all)
+      ASSERT_EQ(*reinterpret_cast<const uint32_t *>(address), 0u);
+}

@@ -29,8 +29,7 @@ public:
     data = std::move(*CaseData::create(*device, item, inputs));
     gradients =
         std::move(*GradientData::create(*device, data->problem(), inputs[0]));
-    backend = createCompiled("compiled", *device, "auto", /*named=*/false,
-                             /*exact=*/false);
+    backend = createCompiled("compiled", *device, {"auto"});
     EXPECT_FALSE(backend->prepare(data->problem()));
   }
 

@@ -705,7 +705,7 @@ std::optional<Refusal> cudnnRefusal(Device &device, ElementType type,
                                     const ProblemSizes &sizes) {
   Case test(device, type, sizes, true);
   test.problem.pattern = pattern;
-  return createCudnn(device)->prepare(test.problem);
+  return createCudnn(device, /*deterministic=*/false)->prepare(test.problem);
 }
 
 #ifdef ATTN_WITH_CUDNN

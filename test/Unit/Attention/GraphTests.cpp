@@ -1,0 +1,197 @@
+// Launches on a GPU that are captured into a graph, and done again with other
+// numbers in the same memory.
+#include "GradientHarness.h"
+#include "StreamCapture.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+using namespace attn;
+using namespace attn::test;
+
+namespace {
+
+/// Problems of one mod whose inputs change in place.
+struct Replayed {
+  Mod mod;
+  Case c;
+  BothPasses run;
+
+  Replayed(const Mod &mod, const Case &c)
+      : mod(mod), c(c), run(c.sizes, c.type) {
+    run.captures = *mod.makeCaptures(c.sizes);
+    run.gradLse.resize(run.lse.size());
+  }
+
+  /// Other inputs, and their forward pass, in the memory of the former ones.
+  GradientArguments setInputs(unsigned seed) {
+    auto fill = [&](Tensor &tensor) {
+      tensor.set(normal(tensor.count(), c.type, seed++));
+    };
+    for (Tensor *tensor : {&run.query, &run.key, &run.value, &run.gradOut})
+      fill(*tensor);
+    for (float &x : run.gradLse)
+      x = std::sin(static_cast<float>(seed++));
+    run.computeForward(mod);
+    run.poisonGradients();
+    return run.arguments(mod);
+  }
+
+  std::array<std::vector<std::byte>, 3> results() {
+    run.fetch();
+    return {run.gradQuery.bytes, run.gradKey.bytes, run.gradValue.bytes};
+  }
+};
+
+Case caseOf(const std::string &pattern) {
+  Case c;
+  c.pattern = pattern, c.type = ElementType::BF16;
+  c.sizes = interpreted() ? ProblemSizes{1, 2, 1, 140, 140, 32, 32, 1}
+                          : ProblemSizes{2, 8, 2, 1100, 1100, 128, 128, 2};
+  return c;
+}
+
+void expectReplayedGradients(const std::string &pattern) {
+  Case c = caseOf(pattern);
+  Result<Mod> mod = loadPattern(pattern);
+  ASSERT_TRUE(mod) << mod.error();
+  Replayed problem(*mod, c);
+  KernelSpec spec = specOf(c.type, c.sizes.headDim, c.sizes.valueDim);
+  spec.lse = true;
+  Result<GradientKernel> kernel = GradientKernel::compile(*mod, spec);
+  ASSERT_TRUE(kernel) << kernel.error();
+  ASSERT_TRUE(kernel->prepare(c.sizes));
+
+  GradientArguments a = problem.setInputs(1);
+  Placed workspace;
+  a.workspaceBytes = kernel->workspaceBytes(c.sizes, a.captures);
+  a.workspace = workspace.reserve(a.workspaceBytes);
+  Result<GradientTiles> tiles =
+      kernel->findTiles(c.sizes, a.captures, a.stream);
+  ASSERT_TRUE(tiles) << tiles.error();
+  a.tiles = &*tiles;
+  Result<void> ran;
+  CapturedGraph graph([&] { ran = kernel->run(a); });
+  ASSERT_TRUE(ran) << ran.error();
+  // A capture runs nothing.
+  problem.run.fetch();
+  EXPECT_TRUE(std::isnan(problem.run.gradQuery.get().front()));
+
+  std::array<std::vector<std::byte>, 3> before;
+  for (unsigned seed : {100, 200}) {
+    GradientArguments same = problem.setInputs(seed);
+    ASSERT_EQ(same.query.data, a.query.data);
+    graph.launch();
+    auto replayed = problem.results();
+    EXPECT_TRUE(replayed != before);
+    same.workspace = a.workspace, same.workspaceBytes = a.workspaceBytes;
+    same.tiles = a.tiles;
+    ASSERT_TRUE(kernel->run(same));
+    EXPECT_TRUE(replayed == problem.results());
+    for (double x : problem.run.gradKey.get())
+      ASSERT_TRUE(std::isfinite(x));
+    before = replayed;
+  }
+}
+
+class Graph : public testing::Test {
+  void SetUp() override {
+    if (selectedTarget() == Target::CPU)
+      GTEST_SKIP() << "the CPU has no graphs";
+  }
+};
+using GradientMemory = Graph;
+
+TEST_F(Graph, OfGradientsIsReplayedWithOtherInputs) {
+  expectReplayedGradients("causal");
+}
+
+TEST_F(Graph, OfGradientsWithListsIsReplayedWithOtherInputs) {
+  expectReplayedGradients("document_mask");
+}
+
+TEST_F(Graph, OfAttentionIsReplayedWithOtherInputs) {
+  Case c = caseOf("causal");
+  Result<Mod> mod = loadPattern("causal");
+  ASSERT_TRUE(mod) << mod.error();
+  Replayed problem(*mod, c);
+  Result<AttentionKernel> kernel = AttentionKernel::compile(
+      *mod, specOf(c.type, c.sizes.headDim, c.sizes.valueDim));
+  ASSERT_TRUE(kernel) << kernel.error();
+  ASSERT_TRUE(kernel->prepare(c.sizes));
+  GradientArguments a = problem.setInputs(1);
+  auto enqueue = [&] {
+    return kernel->run(a.query, a.key, a.value, a.captures, a.out, nullptr,
+                       a.stream);
+  };
+  Result<void> ran;
+  CapturedGraph graph([&] { ran = enqueue(); });
+  ASSERT_TRUE(ran) << ran.error();
+  for (unsigned seed : {100, 200}) {
+    problem.setInputs(seed);
+    Tensor &out = problem.run.out;
+    out.poison(), out.onDevice();
+    graph.launch();
+    out.fetch();
+    std::vector<std::byte> replayed = out.bytes;
+    for (double x : out.get())
+      ASSERT_TRUE(std::isfinite(x));
+    ASSERT_TRUE(enqueue());
+    out.fetch();
+    EXPECT_TRUE(replayed == out.bytes);
+  }
+}
+
+TEST_F(Graph, SaysWhatWasNotPrepared) {
+  Case c = caseOf("causal");
+  c.sizes = {1, 1, 1, 40, 40, 16, 16, 1};
+  Result<Mod> mod = loadPattern("causal");
+  ASSERT_TRUE(mod) << mod.error();
+  Replayed problem(*mod, c);
+  KernelSpec spec = specOf(c.type, 16, 16);
+  spec.lse = true;
+  Result<GradientKernel> kernel = GradientKernel::compile(*mod, spec);
+  ASSERT_TRUE(kernel) << kernel.error();
+  GradientArguments a = problem.setInputs(1);
+  auto errorOfCapture = [&] {
+    Result<void> ran;
+    CapturedGraph graph([&] { ran = kernel->run(a); });
+    return ran ? "" : ran.error();
+  };
+  EXPECT_EQ(errorOfCapture().find("expects a workspace of "), 0u);
+  Placed workspace;
+  a.workspaceBytes = kernel->workspaceBytes(c.sizes, a.captures);
+  a.workspace = workspace.reserve(a.workspaceBytes);
+  // Rows that do not start at multiples of 16 bytes.
+  a.gradOut.strides[2] = 15;
+  EXPECT_EQ(errorOfCapture(),
+            "expects GradientKernel::prepare() for these sizes and this memory "
+            "before a stream capture: the kernels are not compiled yet");
+  Result<void> prepared = kernel->prepare(a);
+  ASSERT_TRUE(prepared) << prepared.error();
+  EXPECT_EQ(errorOfCapture(), "");
+}
+
+TEST_F(GradientMemory, IsNotThatOfTheHost) {
+  Case c = caseOf("noop");
+  c.sizes = {1, 1, 1, 40, 40, 16, 16, 1};
+  Result<Mod> mod = loadPattern("noop");
+  ASSERT_TRUE(mod) << mod.error();
+  Replayed problem(*mod, c);
+  Result<GradientKernel> kernel =
+      GradientKernel::compile(*mod, specOf(c.type, 16, 16));
+  ASSERT_TRUE(kernel) << kernel.error();
+  problem.run.gradLse.clear();
+  GradientArguments a = problem.setInputs(1);
+  a.gradOut.data = problem.run.gradOut.bytes.data();
+  Result<void> ran = kernel->run(a);
+  ASSERT_FALSE(ran);
+  EXPECT_EQ(ran.error().find("expects 'gradOut' in memory of GPU "), 0u)
+      << ran.error();
+  // Nothing was launched: what the GPU holds is as it was.
+  problem.run.fetch();
+  EXPECT_TRUE(std::isnan(problem.run.gradValue.get().front()));
+}
+
+} // namespace
