@@ -1,6 +1,6 @@
 // RUN: attn-opt %s --flash-to-gpu --split-input-file --verify-diagnostics
 
-// expected-error @+1 {{'func.func' op expects a kernel in flash form with a schedule, and what it visits by its roles}}
+// expected-error @+1 {{'func.func' op expects a kernel in flash form with a schedule, and what persistent blocks visit by its roles}}
 func.func @no_schedule(%n: index) attributes {attn.kernel} {
   scf.forall (%i) in (%n) {
   }
@@ -9,7 +9,7 @@ func.func @no_schedule(%n: index) attributes {attn.kernel} {
 
 // -----
 
-// expected-error @+1 {{'func.func' op expects a kernel in flash form with a schedule, and what it visits by its roles}}
+// expected-error @+1 {{'func.func' op expects a kernel in flash form with a schedule, and what persistent blocks visit by its roles}}
 func.func @two_loops(%n: index)
     attributes {attn.kernel, attn.schedule = #attn.schedule<q = 64, kv = 64>} {
   scf.forall (%i) in (%n) {
@@ -21,10 +21,10 @@ func.func @two_loops(%n: index)
 
 // -----
 
-// Queries, keys and values come first.
-// expected-error @+1 {{'func.func' op expects a kernel in flash form with a schedule, and what it visits by its roles}}
+// Blocks that draw tasks want to know how much these read.
+// expected-error @+1 {{'func.func' op expects a kernel in flash form with a schedule, and what persistent blocks visit by its roles}}
 func.func @no_memory(%n: index)
-    attributes {attn.kernel, attn.schedule = #attn.schedule<q = 64, kv = 64>} {
+    attributes {attn.kernel, attn.schedule = #attn.schedule<q = 128, kv = 64, warps = 8, producers = 4, persistent = true>} {
   scf.forall (%b, %h, %t) in (%n, %n, %n) {
   }
   return

@@ -24,9 +24,7 @@ gpu.module @kernels {
   // CHECK: nvvm.fence.proxy {kind = #nvvm.proxy_kind<async.shared>
   // CHECK: nvvm.barrier id = %c1_i32{{.*}} number_of_threads = %c256_i32
   // CHECK: %[[OWN:.*]] = arith.muli %{{.*}}, %c16384_i32
-  // CHECK: llvm.inline_asm {{.*}}wgmma.mma_async.sync.aligned.m64n64k16.f32.bf16.bf16 {{{[^}]*}}}, a, b, p, 1, 1, 1, 1;
-  // CHECK-SAME: add.s64 b, ${{[0-9]*}}, 128;
-  // CHECK-SAME: add.s64 a, ${{[0-9]*}}, 128;
+  // CHECK: llvm.inline_asm has_side_effects "{{.*}}add.s64 b, $33, 128;\0Aadd.s64 a, $32, 128;\0Awgmma.mma_async.sync.aligned.m64n64k16.f32.bf16.bf16 {{{[^}]*}}}, a, b, p, 1, 1, 1, 1;
   // CHECK-NOT: m64n128k16
   gpu.func @share(%n: i32, %x: tensor<128x64xf32>) kernel attributes {attn.schedule = #s} {
     %kr = tile.ring offset 1024 barriers 0 readers 8 : !rk

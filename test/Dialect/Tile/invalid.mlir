@@ -207,7 +207,7 @@ func.func @tasks_c1(%count: i32, %counter: !llvm.ptr<1>) {
 
 // roles_c1: who produces does not read.
 func.func @roles_c1(%r: !tile.ring<2 x tensor<64x64xbf16>>, %n: i32) {
-  // expected-error @+1 {{expects to fill rings and draw tasks where it produces, to read and release where it does not, and to send about tiles where it inspects}}
+  // expected-error @+1 {{expects to fill rings and draw tasks where it produces, to read and release where it does not, to send about tiles where it inspects}}
   tile.roles compute {
   } produce {
     tile.release %r at %n : !tile.ring<2 x tensor<64x64xbf16>>
@@ -429,7 +429,7 @@ func.func @read_c1(%r: !tile.ring<1 x tensor<2xi64>>, %n: i32) {
 
 // fill_c1: nothing to copy to.
 func.func @fill_c1(%r: !tile.ring<1 x tensor<2xi64>>, %n: i32, %map: !llvm.ptr, %i: index) {
-  // expected-error @+1 {{expects a ring of matrices, got '!tile.ring<1 x tensor<2xi64>>'}}
+  // expected-error @+1 {{expects a ring of matrices of 16-bit elements, got '!tile.ring<1 x tensor<2xi64>>'}}
   tile.fill %r at %n from %map[%i] : !tile.ring<1 x tensor<2xi64>>
   return
 }
@@ -438,7 +438,7 @@ func.func @fill_c1(%r: !tile.ring<1 x tensor<2xi64>>, %n: i32, %map: !llvm.ptr, 
 
 // fill_c1: a vector has no map.
 func.func @fill_c1(%r: !tile.ring<1 x tensor<64xf32>>, %n: i32, %map: !llvm.ptr, %i: index) {
-  // expected-error @+1 {{expects a ring of matrices, got '!tile.ring<1 x tensor<64xf32>>'}}
+  // expected-error @+1 {{expects a ring of matrices of 16-bit elements, got '!tile.ring<1 x tensor<64xf32>>'}}
   tile.fill %r at %n from %map[%i] : !tile.ring<1 x tensor<64xf32>>
   return
 }
@@ -616,7 +616,7 @@ func.func @ring_c3(%t: tensor<64x64xbf16>, %n: i32) {
 // -----
 
 func.func @share_c1(%r: !tile.ring<2 x tensor<64xf32>>, %t: tensor<64xf32>, %n: i32) {
-  // expected-error @+1 {{expects a ring of matrices, got '!tile.ring<2 x tensor<64xf32>>'}}
+  // expected-error @+1 {{expects a ring of matrices of 16-bit elements, got '!tile.ring<2 x tensor<64xf32>>'}}
   %s = tile.share %t into %r at %n : tensor<64xf32>, !tile.ring<2 x tensor<64xf32>>
   return
 }

@@ -96,7 +96,7 @@ gpu.module @kernels {
     %c0 = arith.constant 0 : index
     %c1 = arith.constant 1 : index
     scf.for %j = %c0 to %n step %c1 {
-      // expected-error @+1 {{expects tiles of f16 or bf16}}
+      // expected-error @+1 {{expects tiles of f16 or bf16 to load into rings, got 'tensor<64x64xf32>'}}
       %kt = tile.load %k[%j] : !m -> tensor<64x64xf32>
     }
     gpu.return
