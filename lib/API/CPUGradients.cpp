@@ -63,7 +63,7 @@ static Result<Code> compileCode(const Mod &mod, const KernelSpec &spec,
   for (const KernelModule::OfKeys &ofKeys : kernel.ofKeys)
     functions.push_back(ofKeys.function);
   for (size_t i = 0; i < kernel.sums.size(); ++i) {
-    if (kernel.sums[i].of == CaptureSumPlan::Of::Pairs)
+    if (kernel.sums[i].hasPairs())
       functions.push_back(KernelModule::gradPairsFunction(i));
     functions.push_back(KernelModule::gradSumFunction(i));
   }
@@ -86,7 +86,7 @@ static Result<Code> compileCode(const Mod &mod, const KernelSpec &spec,
     code.ofKeys.push_back(entry());
   for (const CaptureSumPlan &plan : kernel.sums) {
     SumCode sum;
-    if (plan.of == CaptureSumPlan::Of::Pairs)
+    if (plan.hasPairs())
       sum.pairs = entry();
     sum.sum = entry();
     code.ofSums.push_back(sum);
@@ -142,7 +142,7 @@ GradientImpl attn::createCPUGradients(const Mod &mod, const KernelSpec &spec,
   lock.unlock();
   impl->schedule = code.module.schedule;
   impl->sums = code.module.sums;
-  impl->wholeQueries = impl->queryTile = code.module.queryTile;
+  impl->wholeQueries = code.module.queryTile;
   std::vector<KernelEntry> kernels(1 + code.ofKeys.size());
   kernels[0].signature = code.ofQueries.signature;
   kernels[0].queryTile = code.module.queryTile;
@@ -154,8 +154,10 @@ GradientImpl attn::createCPUGradients(const Mod &mod, const KernelSpec &spec,
     kernel.queryTile = ofKeys.queryTile, kernel.keyTile = ofKeys.keyTile;
     impl->wholeQueries = std::lcm(impl->wholeQueries, ofKeys.queryTile);
   }
-  ATTN_TRY_ASSIGN(impl->finders,
-                  GradientTileFinders::compile(mod, Target::CPU, kernels));
+  std::vector<bool> ownsKeys(kernels.size(), true);
+  ownsKeys[0] = false;
+  ATTN_TRY_ASSIGN(impl->finders, GradientTileFinders::compile(
+                                     mod, Target::CPU, kernels, ownsKeys));
   impl->codes[spec.stridedCaptures] = std::move(code);
   return std::shared_ptr<GradientKernel::Impl>(impl);
 }

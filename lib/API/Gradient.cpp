@@ -17,13 +17,9 @@ GradientKernel::compile(const Mod &mod, const KernelSpec &spec,
                         const std::vector<std::string> &names) {
   auto start = std::chrono::steady_clock::now();
   ATTN_TRY_ASSIGN(std::vector<int64_t> wrt, findCaptures(mod, names));
-  if (!wrt.empty() && spec.target != Target::CPU)
-    return Error{"expects no 'wrt' for the target CUDA: no kernel for GPUs "
-                 "computes gradients of captures yet, got '" +
-                 names.front() + "'"};
   GradientImpl impl = spec.target == Target::CPU
                           ? createCPUGradients(mod, spec, wrt)
-                          : createCUDAGradients(mod, spec);
+                          : createCUDAGradients(mod, spec, wrt);
   ATTN_TRY(impl);
   (*impl)->captures = mod.captures();
   std::chrono::duration<double> time = std::chrono::steady_clock::now() - start;
@@ -51,8 +47,10 @@ static bool areFor(const TileFinder &finder, int64_t queryTile,
 
 Result<GradientTileFinders>
 GradientTileFinders::compile(const Mod &mod, Target target,
-                             const std::vector<KernelEntry> &kernels) {
+                             const std::vector<KernelEntry> &kernels,
+                             const std::vector<bool> &ownsKeys) {
   GradientTileFinders result;
+  result.ownsKeys = ownsKeys;
   if (std::none_of(kernels.begin(), kernels.end(), [](const KernelEntry &k) {
         return takes(k.signature, Role::ListOrder);
       }))
@@ -95,10 +93,15 @@ GradientTileFinders::find(const ProblemSizes &sizes,
   std::vector<TileLists> found;
   GradientTiles tiles;
   for (size_t i = 0; i < finders.size(); ++i) {
-    size_t like = 0;
-    while (
-        !areFor(finders[i], finders[like].queryTile(), finders[like].keyTile()))
+    auto isLike = [&](size_t other) {
+      return areFor(finders[i], finders[other].queryTile(),
+                    finders[other].keyTile());
+    };
+    size_t like = 0, likeOwner = 0;
+    while (!isLike(like))
       ++like;
+    while (!isLike(likeOwner) || ownsKeys[likeOwner] != ownsKeys[i])
+      ++likeOwner;
     if (like < i) {
       found.push_back(found[like]);
     } else {
@@ -106,9 +109,8 @@ GradientTileFinders::find(const ProblemSizes &sizes,
                       finders[i].find(sizes, captures, stream));
       found.push_back(lists);
     }
-    bool ownsQueries = i == 0, isTransposed = like > 0 && like < i;
-    if (ownsQueries || isTransposed) {
-      tiles.lists.push_back(ownsQueries ? found[0] : tiles.lists[like]);
+    if (likeOwner < i || !ownsKeys[i]) {
+      tiles.lists.push_back(likeOwner < i ? tiles.lists[likeOwner] : found[i]);
     } else {
       ATTN_TRY_ASSIGN(TileLists lists, finders[i].transpose(found[i], stream));
       tiles.lists.push_back(lists);
@@ -159,7 +161,7 @@ static int64_t statisticFloats(const GradientKernel::Impl &kernel,
 int64_t
 GradientKernel::workspaceBytes(const ProblemSizes &sizes,
                                const std::vector<CaptureView> &captures) const {
-  CaptureWorkspace sums(pimpl->sums, sizes, pimpl->queryTile, captures);
+  CaptureWorkspace sums(pimpl->sums, sizes, captures);
   return (statisticFloats(*pimpl, sizes) + sums.floats()) *
          static_cast<int64_t>(sizeof(float));
 }
@@ -220,14 +222,29 @@ static Result<void> checkGradients(const GradientKernel::Impl &kernel,
   return {};
 }
 
+/// Enqueues zeros for so many contiguous numbers.
+static Result<void> clear(const GradientKernel::Impl &kernel, float *memory,
+                          int64_t count, void *stream) {
+  // Rows of few bytes, which any memory can be filled by.
+  constexpr int64_t most = int64_t(1) << 16;
+  int64_t whole = count / most;
+  TensorView view{memory, ElementType::F32, {1, 1, whole, most}, {0, 0, most}};
+  if (whole)
+    ATTN_TRY(kernel.writeZeros(view, stream));
+  view.data = memory + whole * most;
+  view.sizes = {1, 1, 1, count - whole * most};
+  return view.sizes[3] ? kernel.writeZeros(view, stream) : Result<void>();
+}
+
 /// The gradients of captures, by the number of the capture; zero.
-static std::vector<float *>
+static Result<std::vector<float *>>
 clearGradCaptures(const GradientKernel::Impl &kernel,
                   const GradientArguments &a) {
   std::vector<float *> gradients(kernel.captures.size());
   for (size_t i = 0; i < kernel.wrt.size(); ++i) {
     float *gradient = a.gradCaptures[i];
-    std::fill(gradient, gradient + elementsOf(a.captures[kernel.wrt[i]]), 0.0f);
+    ATTN_TRY(clear(kernel, gradient, elementsOf(a.captures[kernel.wrt[i]]),
+                   a.stream));
     gradients[kernel.wrt[i]] = gradient;
   }
   return gradients;
@@ -261,7 +278,8 @@ Result<void> GradientKernel::run(const GradientArguments &a) const {
   AttentionOperands operands{a.query, a.key, a.value, a.captures, a.out};
   ATTN_TRY(checkOperands(pimpl->spec, pimpl->captures, operands));
   ATTN_TRY(checkGradients(*pimpl, a));
-  std::vector<float *> gradCaptures = clearGradCaptures(*pimpl, a);
+  ATTN_TRY_ASSIGN(std::vector<float *> gradCaptures,
+                  clearGradCaptures(*pimpl, a));
   // No pair of positions: no mod is evaluated.
   if (rowsOf(a.query) == 0 || a.key.sizes[2] == 0) {
     for (const TensorView &view : {a.gradQuery, a.gradKey, a.gradValue})
@@ -279,8 +297,11 @@ Result<void> GradientKernel::run(const GradientArguments &a) const {
   }
   auto *workspace = static_cast<float *>(a.workspace ? a.workspace : own.get());
   Bindings bindings = bindGradients(*pimpl, a, workspace);
-  CaptureWorkspace sums(pimpl->sums, sizes, pimpl->queryTile, a.captures);
-  sums.bind(bindings, workspace + statisticFloats(*pimpl, sizes), gradCaptures);
+  CaptureWorkspace sums(pimpl->sums, sizes, a.captures);
+  float *ofSums = workspace + statisticFloats(*pimpl, sizes);
+  for (auto [memory, count] : sums.slots(ofSums))
+    ATTN_TRY(clear(*pimpl, memory, count, a.stream));
+  sums.bind(bindings, ofSums, gradCaptures);
   return pimpl->run(a, sums, bindings);
 }
 

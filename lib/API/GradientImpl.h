@@ -13,14 +13,14 @@
 namespace attn {
 
 /// What finds the tiles of kernels, if their mask needs lists: for each in the
-/// order of their launches. The first owns queries; the others own keys, and
-/// read transposed lists.
+/// order of their launches. Those that own keys read transposed lists.
 class GradientTileFinders {
 public:
-  /// Errors: those of TileFinder::compile().
+  /// `ownsKeys`: of each of `kernels`. Errors: those of TileFinder::compile().
   static Result<GradientTileFinders>
   compile(const Mod &mod, Target target,
-          const std::vector<KernelEntry> &kernels);
+          const std::vector<KernelEntry> &kernels,
+          const std::vector<bool> &ownsKeys);
   bool areNeeded() const { return !finders.empty(); }
   /// Whether lists are for these tiles; `tiles` may be null.
   bool fit(const GradientTiles *tiles) const;
@@ -30,6 +30,7 @@ public:
 
 private:
   std::vector<TileFinder> finders;
+  std::vector<bool> ownsKeys;
 };
 
 /// Binds the lists of a kernel, if there are any.
@@ -61,7 +62,6 @@ struct GradientKernel::Impl {
   std::vector<CaptureInfo> captures;
   std::vector<int64_t> wrt; ///< captures, as GradientArguments::gradCaptures
   std::vector<CaptureSumPlan> sums;
-  int64_t queryTile = 0; ///< of the kernels that make sums
   double compileSeconds = 0;
   std::string schedule;
   /// Queries of whole tiles of all kernels.
@@ -81,8 +81,8 @@ using GradientImpl = Result<std::shared_ptr<GradientKernel::Impl>>;
 
 GradientImpl createCPUGradients(const Mod &mod, const KernelSpec &spec,
                                 const std::vector<int64_t> &wrt);
-/// Of no captures.
-GradientImpl createCUDAGradients(const Mod &mod, const KernelSpec &spec);
+GradientImpl createCUDAGradients(const Mod &mod, const KernelSpec &spec,
+                                 const std::vector<int64_t> &wrt);
 
 } // namespace attn
 

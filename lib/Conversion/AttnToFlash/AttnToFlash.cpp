@@ -87,8 +87,9 @@ public:
   /// The workspace of sum `number` (CaptureSums.h).
   void addSumMemory(const CaptureSum &sum, int64_t number) {
     MLIRContext *context = op.getContext();
+    bool hasSlots = !sum.rows || op.getCaptureSchedule();
     parameters.add(RoleAttr::get(context, Role::Workspace, number),
-                   floatsOf(context, sum.rows ? 3 : 2));
+                   floatsOf(context, hasSlots ? 2 : 3));
   }
   void addGradCapture(const CaptureSum &sum) {
     MLIRContext *context = op.getContext();
@@ -203,7 +204,7 @@ public:
                "_grad_key");
     }
     for (auto [number, sum] : llvm::enumerate(sums)) {
-      if (!sum.rows)
+      if (!sum.rows || op.getCaptureSchedule())
         buildPairs(sum, number);
       buildSum(sum, number);
     }
@@ -242,13 +243,14 @@ private:
   }
 
   /// The kernel of `outputs`. It sums what has rows of the axis that it owns,
-  /// if it makes gradients of scores.
+  /// if it makes gradients of scores and there are no kernels for sums.
   void buildFor(ArrayRef<Role> outputs, ScheduleAttr schedule,
                 StringRef suffix) {
     Axis own = schedule.getKeys() ? Axis::Key : Axis::Query;
-    bool isOfScores = outputs.front() != Role::GradValue;
+    bool makesSums =
+        outputs.front() != Role::GradValue && !op.getCaptureSchedule();
     auto isOwn = [&](const CaptureSum &sum) {
-      return isOfScores && sum.rows == own;
+      return makesSums && sum.rows == own;
     };
     Kernel kernel(op, stridedCaptures);
     addInputs(kernel);
@@ -282,13 +284,15 @@ private:
     Kernel kernel(op, stridedCaptures);
     addInputs(kernel);
     kernel.addSumMemory(sum, number);
-    kernel.addLists(Axis::Key);
-    ImplicitLocOpBuilder body = kernel.create(
-        name + gradPairsSuffix + Twine(number), *op.getSchedule());
+    ScheduleAttr schedule = op.getCaptureSchedule() ? captureScheduleOf(op, sum)
+                                                    : *op.getSchedule();
+    kernel.addLists(schedule.getKeys() ? Axis::Query : Axis::Key);
+    ImplicitLocOpBuilder body =
+        kernel.create(name + gradPairsSuffix + Twine(number), schedule);
     BackwardOperands operands = operandsOf(kernel);
     operands.sums.push_back(&sum);
     operands.sumMemory.push_back(kernel.memory(Role::Workspace, number));
-    buildCapturePairs(body, op, operands);
+    buildCapturePairs(body, op, schedule, operands);
     func::ReturnOp::create(body);
   }
 
@@ -297,8 +301,9 @@ private:
     kernel.addCaptures();
     kernel.addSumMemory(sum, number);
     kernel.addGradCapture(sum);
+    ScheduleAttr schedule = op.getCaptureSchedule().value_or(*op.getSchedule());
     ImplicitLocOpBuilder body =
-        kernel.create(name + gradSumSuffix + Twine(number), *op.getSchedule());
+        kernel.create(name + gradSumSuffix + Twine(number), schedule);
     buildCaptureSum(body, op, sum, kernel.captured,
                     kernel.memory(Role::Workspace, number),
                     kernel.memory(Role::GradCapture, sum.capture));

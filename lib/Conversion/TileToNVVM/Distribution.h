@@ -136,6 +136,7 @@ void emitAnyAbove(Distribution &d, AnyAboveOp op);
 void emitAnyBeyond(Distribution &d, AnyBeyondOp op);
 void emitCombineThreads(Distribution &d, CombineThreadsOp op);
 void emitStore(Distribution &d, StoreOp op);
+void emitScatterAdd(Distribution &d, ScatterAddOp op);
 void emitLoad(Distribution &d, LoadOp op);
 void emitHasNonfinite(Distribution &d, HasNonfiniteOp op);
 void emitAddNonfinite(Distribution &d, AddNonfiniteOp op);

@@ -126,7 +126,7 @@ private:
   LogicalResult checkOp(Operation *op) {
     return llvm::TypeSwitch<Operation *, LogicalResult>(op)
         .Case<scf::ForOp, scf::IfOp, scf::WhileOp, CopyOp, ViewOp, LoadOp,
-              StoreOp, HasNonfiniteOp, AnyAboveOp, AnyBeyondOp,
+              StoreOp, ScatterAddOp, HasNonfiniteOp, AnyAboveOp, AnyBeyondOp,
               CombineThreadsOp, AddNonfiniteOp, ClearNonfiniteOp, RingOp,
               ReadOp, DrainOp, AwaitOp, arith::ConstantOp, linalg::ContractOp,
               linalg::GenericOp, linalg::ReduceOp>(
@@ -266,6 +266,12 @@ private:
     auto memory = cast<MemRefType>(op.getDest().getType());
     return tileType(op.getTile()).getRank() == 1 ? success()
                                                  : checkGlobal(op, memory);
+  }
+
+  LogicalResult check(ScatterAddOp op) {
+    if (failed(expectRegisters(op, {op.getTile(), op.getPlaces()})))
+      return failure();
+    return expectRows(op, op.getTile());
   }
 
   LogicalResult check(RingOp op) {

@@ -60,6 +60,8 @@ private:
       emitLoad(d, load);
     } else if (auto store = dyn_cast<StoreOp>(op)) {
       emitStore(d, store);
+    } else if (auto add = dyn_cast<ScatterAddOp>(op)) {
+      emitScatterAdd(d, add);
     } else if (auto test = dyn_cast<HasNonfiniteOp>(op)) {
       emitHasNonfinite(d, test);
     } else if (auto any = dyn_cast<AnyAboveOp>(op)) {

@@ -157,6 +157,17 @@ func.func @c6_values(%q: !q, %l: !l) {
 
 // -----
 
+!q = tensor<2x4x8x64xf32>
+!l = tensor<2x4x8xf32>
+
+func.func @c6_captures(%q: !q, %l: !l) {
+  // expected-error @+1 {{expects a 'capture_schedule' without 'keys', got #attn.schedule<q = 64, kv = 64, keys = true>}}
+  %dq, %dk, %dv = attn.attention_backward %q, %q, %q, %q, %l, %q {capture_schedule = #attn.schedule<q = 64, kv = 64, keys = true>} : (!q, !q, !q, !q, !l, !q) -> (!q, !q, !q)
+  return
+}
+
+// -----
+
 attn.mod @accumulate_c1(%c: tensor<?xf32>)
   score(%s: f32, %b: i32, %h: i32, %q: i32, %kv: i32) {
     // expected-error @+1 {{expects to be inside of the adjoint program of a mod}}

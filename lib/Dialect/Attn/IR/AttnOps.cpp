@@ -149,10 +149,13 @@ static LogicalResult verifyGradients(AttentionBackwardOp op) {
 
 /// C6
 static LogicalResult verifySchedules(AttentionBackwardOp op) {
-  std::optional<ScheduleAttr> queries = op.getSchedule();
-  if (queries && queries->getKeys())
-    return op.emitOpError()
-           << "expects a 'schedule' without 'keys', got " << *queries;
+  for (auto [name, queries] :
+       {std::pair("schedule", op.getSchedule()),
+        std::pair("capture_schedule", op.getCaptureSchedule())}) {
+    if (queries && queries->getKeys())
+      return op.emitOpError()
+             << "expects a '" << name << "' without 'keys', got " << *queries;
+  }
   for (auto [name, keys] :
        {std::pair("key_schedule", op.getKeySchedule()),
         std::pair("value_schedule", op.getValueSchedule())}) {

@@ -314,8 +314,17 @@ static GradientSchedules selectGradients(AttentionBackwardOp op,
   return schedules;
 }
 
+/// Kernels for captures are those of every GPU: they have two products and no
+/// accumulators.
+static ScheduleAttr selectForCaptures(AttentionBackwardOp op, bool aligned) {
+  return scheduleOf(op.getContext(), gradientTilesForSM80(op, false),
+                    /*ownsKeys=*/false, aligned, /*producers=*/0);
+}
+
 /// Writes what `op` has not.
 static void select(AttentionBackwardOp op, StringRef target, bool aligned) {
+  if (!op.getWrt().empty() && !op.getCaptureSchedule() && target != "cpu")
+    op.setCaptureScheduleAttr(selectForCaptures(op, aligned));
   GradientSchedules schedules = selectGradients(op, target, aligned);
   if (!op.getKeySchedule()) {
     op.setKeyScheduleAttr(schedules.key);

@@ -329,7 +329,9 @@ def Attn_AttentionBackwardOp : Attn_Op<"attention_backward", [Pure,
     A lowering makes two kernels: one of `schedule`, whose tasks own queries, for
     grad_query, and one of `key_schedule`, whose tasks own keys, for the other two.
     With a `value_schedule` there is a third, for grad_value: what two accumulators need
-    of registers may not be there.
+    of registers may not be there. With a `capture_schedule` what is summed for captures
+    has kernels of its own, whose tasks own queries, or keys in tiles of the other size;
+    without it those kernels sum what they can on their way.
 
     Example:
 
@@ -347,7 +349,7 @@ def Attn_AttentionBackwardOp : Attn_Op<"attention_backward", [Pure,
     - C4: grad_query, grad_key and grad_value have the types of query, key and value.
     - C5: `wrt` numbers captures of floats, ascending; for each there is a result,
       an f32 or a tensor of f32 of the capture's shape.
-    - C6: `schedule` owns queries, the other two own keys.
+    - C6: `schedule` and `capture_schedule` own queries, the other two own keys.
   }];
   let arguments = (ins Attn_FloatTensor:$query, Attn_FloatTensor:$key,
                        Attn_FloatTensor:$value, Attn_FloatTensor:$out,
@@ -360,7 +362,8 @@ def Attn_AttentionBackwardOp : Attn_Op<"attention_backward", [Pure,
                        DefaultValuedAttr<DenseI64ArrayAttr, "{}">:$wrt,
                        OptionalAttr<Attn_ScheduleAttr>:$schedule,
                        OptionalAttr<Attn_ScheduleAttr>:$key_schedule,
-                       OptionalAttr<Attn_ScheduleAttr>:$value_schedule);
+                       OptionalAttr<Attn_ScheduleAttr>:$value_schedule,
+                       OptionalAttr<Attn_ScheduleAttr>:$capture_schedule);
   let results = (outs Attn_FloatTensor:$grad_query, Attn_FloatTensor:$grad_key,
                       Attn_FloatTensor:$grad_value,
                       Variadic<AnyTypeOf<[F32, RankedTensorOf<[F32]>]>>:$grad_captures);
