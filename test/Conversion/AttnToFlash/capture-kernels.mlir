@@ -16,7 +16,7 @@
 // CHECK-SAME: %[[Q:[^:]*]]: memref<?x?x?x64xbf16, {{[^{]*}} {attn.role = #attn.role<query>}
 // CHECK-SAME: {attn.role = #attn.role<statistics>}
 // CHECK-SAME: %[[SUMS:[^:]*]]: memref<?x?xf32> {attn.role = #attn.role<workspace>}
-// CHECK-SAME: attn.schedule = #attn.schedule<q = 64, kv = 64, warps = 4, stages = 2>
+// CHECK-SAME: attn.schedule = #attn.schedule<q = 64, kv = 32, warps = 4, stages = 2>
 // CHECK: %[[HEADS:.*]] = memref.dim %[[Q]], %c1
 // CHECK: %[[COPIES:.*]] = memref.dim %[[SUMS]], %c0
 // CHECK: %[[SLOTS:.*]] = arith.divui %[[COPIES]], %c4
@@ -92,7 +92,7 @@ func.func @keys(%q: !q, %l: !l, %m: tensor<?xf32>) -> (!q, !q, !q, tensor<?xf32>
 // An element for each pair of a head.
 // CHECK-LABEL: func.func @bias_grad_pairs_0(
 // CHECK: scf.forall (%[[SLOT:.*]], %{{.*}}, %{{.*}}, %{{.*}}) in (%{{.*}}, 1, %{{.*}}, %{{.*}}) {
-// CHECK: tile.scatter_add %{{.*}} at %{{.*}}, %{{.*}}[%[[SLOT]]] {distinct} : tensor<64x64xf32>, tensor<64x64xi64>
+// CHECK: tile.scatter_add %{{.*}} at %{{.*}}, %{{.*}}[%[[SLOT]]] {distinct} : tensor<64x32xf32>, tensor<64x32xi64>
 attn.mod @full_bias(%t: !t)
   score(%s: f32, %b: i32, %h: i32, %q: i32, %kv: i32) {
     %x = attn.load %t[%h, %q, %kv] : !t
@@ -115,7 +115,7 @@ func.func @bias(%q: !q, %l: !l, %t: !t) -> (!q, !q, !q, !t) {
 // Where the key alone is an index itself, tasks own keys: rows of the tile go to different elements, columns may not.
 // CHECK-LABEL: func.func @moved_grad_pairs_0(
 // CHECK-SAME: keys = true>
-// CHECK: tile.scatter_add %{{.*}} at %{{.*}}, %{{.*}}[%{{.*}}] : tensor<64x64xf32>, tensor<64x64xi64>
+// CHECK: tile.scatter_add %{{.*}} at %{{.*}}, %{{.*}}[%{{.*}}] : tensor<64x32xf32>, tensor<64x32xi64>
 attn.mod @moved_bias(%t: !t)
   score(%s: f32, %b: i32, %h: i32, %q: i32, %kv: i32) {
     %c3 = arith.constant 3 : i32

@@ -294,6 +294,41 @@ std::vector<CaptureCase> indexCases() {
   return cases;
 }
 
+/// A sum of each kind in one program: of rows of queries whose elements warps
+/// share, of rows of keys, of pairs of which some share an element, and of
+/// pairs of which none do.
+CaptureCase mixedCase(ElementType type) {
+  const int H = 4, Q = 70, K = 150;
+  CaptureCase c{"mixed",
+                score("%slopes: tensor<?xf32>, %t: tensor<?xf32>, "
+                      "%near: tensor<?x?xf32>, %bias: tensor<?x?x?xf32>",
+                      R"(
+    %c3 = arith.constant 3 : i32
+    %m = attn.load %slopes[%h] : tensor<?xf32>
+    %x = attn.load %t[%kv] : tensor<?xf32>
+    %d = arith.subi %q, %kv : i32
+    %e = arith.divui %d, %c3 : i32
+    %n = attn.load %near[%h, %e] : tensor<?x?xf32>
+    %y = attn.load %bias[%h, %q, %kv] : tensor<?x?x?xf32>
+    %u = arith.mulf %s, %m : f32
+    %v = arith.addf %u, %x : f32
+    %w = arith.addf %v, %n : f32
+    %z = arith.addf %w, %y : f32
+    attn.yield %z : f32)",
+                      causal),
+                {{H}, {K}, {H, 12}, {H, Q, K}},
+                {"slopes", "t", "near", "bias"},
+                [=](const Tables &t, double s, int, int h, int q, int kv) {
+                  int distance = std::min((q - kv) / 3, 11);
+                  return s * t[0][h] + t[1][kv] + t[2][h * 12 + distance] +
+                         t[3][(h * Q + q) * K + kv];
+                },
+                isCausal};
+  c.type = type;
+  c.name += type == ElementType::F32 ? "_f32" : "_bf16";
+  return c;
+}
+
 std::vector<CaptureCase> allCases() {
   std::vector<CaptureCase> cases = fileCases();
   for (CaptureCase &c : indexCases())
@@ -332,6 +367,12 @@ TEST_P(GradientsOfCaptures, AreThoseOfTheDefinition) {
 
 INSTANTIATE_TEST_SUITE_P(All, GradientsOfCaptures,
                          testing::ValuesIn(allCases()),
+                         [](const auto &info) { return info.param.name; });
+
+// On the PTX machine these stand for the others.
+INSTANTIATE_TEST_SUITE_P(Mixed, GradientsOfCaptures,
+                         testing::Values(mixedCase(ElementType::F32),
+                                         mixedCase(ElementType::BF16)),
                          [](const auto &info) { return info.param.name; });
 
 TEST(CaptureGradient, IsExactlyZeroForWhatHasNoPart) {

@@ -314,11 +314,13 @@ static GradientSchedules selectGradients(AttentionBackwardOp op,
   return schedules;
 }
 
-/// Kernels for captures are those of every GPU: they have two products and no
-/// accumulators.
+/// Kernels for captures are those of every GPU. Without accumulators they have
+/// no need of many columns, whose elements and places take registers.
 static ScheduleAttr selectForCaptures(AttentionBackwardOp op, bool aligned) {
-  return scheduleOf(op.getContext(), gradientTilesForSM80(op, false),
-                    /*ownsKeys=*/false, aligned, /*producers=*/0);
+  GradientTiles tiles = gradientTilesForSM80(op, /*ownsKeys=*/false);
+  tiles.columns = std::min<int64_t>(tiles.columns, 32);
+  return scheduleOf(op.getContext(), tiles, /*ownsKeys=*/false, aligned,
+                    /*producers=*/0);
 }
 
 /// Writes what `op` has not.
