@@ -168,6 +168,17 @@ func.func @c6_captures(%q: !q, %l: !l) {
 
 // -----
 
+!q = tensor<2x4x8x64xbf16>
+!l = tensor<2x4x8xf32>
+
+func.func @c7(%q: !q, %l: !l) {
+  // expected-error @+1 {{expects a 'capture_schedule' without producers, got #attn.schedule<q = 64, kv = 64, warps = 4, producers = 4>}}
+  %dq, %dk, %dv = attn.attention_backward %q, %q, %q, %q, %l, %q {capture_schedule = #attn.schedule<q = 64, kv = 64, warps = 4, producers = 4>} : (!q, !q, !q, !q, !l, !q) -> (!q, !q, !q)
+  return
+}
+
+// -----
+
 attn.mod @accumulate_c1(%c: tensor<?xf32>)
   score(%s: f32, %b: i32, %h: i32, %q: i32, %kv: i32) {
     // expected-error @+1 {{expects to be inside of the adjoint program of a mod}}

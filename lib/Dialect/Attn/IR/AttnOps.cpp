@@ -166,6 +166,16 @@ static LogicalResult verifySchedules(AttentionBackwardOp op) {
   return success();
 }
 
+/// C7
+static LogicalResult verifyCaptureSchedule(AttentionBackwardOp op) {
+  std::optional<ScheduleAttr> schedule = op.getCaptureSchedule();
+  if (schedule && schedule->getProducers())
+    return op.emitOpError()
+           << "expects a 'capture_schedule' without producers, got "
+           << *schedule;
+  return success();
+}
+
 LogicalResult AttentionBackwardOp::verify() {
   // C1
   if (failed(verifyTensors(*this, getQuery(), getKey(), getValue(), getOut())))
@@ -193,9 +203,9 @@ LogicalResult AttentionBackwardOp::verify() {
   if (!getModAttr() && !getCaptures().empty())
     return emitOpError() << "expects no captures without a mod, got "
                          << getCaptures().size();
-  if (failed(verifyGradients(*this)))
+  if (failed(verifyGradients(*this)) || failed(verifySchedules(*this)))
     return failure();
-  return verifySchedules(*this);
+  return verifyCaptureSchedule(*this);
 }
 
 //===----------------------------------------------------------------------===//

@@ -350,6 +350,7 @@ def Attn_AttentionBackwardOp : Attn_Op<"attention_backward", [Pure,
     - C5: `wrt` numbers captures of floats, ascending; for each there is a result,
       an f32 or a tensor of f32 of the capture's shape.
     - C6: `schedule` and `capture_schedule` own queries, the other two own keys.
+    - C7: `capture_schedule` has no producers.
   }];
   let arguments = (ins Attn_FloatTensor:$query, Attn_FloatTensor:$key,
                        Attn_FloatTensor:$value, Attn_FloatTensor:$out,
