@@ -29,7 +29,7 @@ def run(command, text=None):
     if done.returncode:
         sys.stderr.write(done.stderr)
         raise SystemExit(f"{command[0]} failed on {element} {dim}")
-    return done.stdout + done.stderr
+    return done.stdout or done.stderr
 
 
 def assemble(ptx):

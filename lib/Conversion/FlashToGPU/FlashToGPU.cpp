@@ -163,6 +163,12 @@ private:
 
 } // namespace
 
+/// Whether the tasks of `loop` say whom they are for.
+static bool isMapped(scf::ForallOp loop) {
+  std::optional<ArrayAttr> mapping = loop.getMapping();
+  return mapping && !mapping->empty();
+}
+
 /// Replaces a loop whose tasks have a mapping by its body for those of a block
 /// of so many threads: one, or one for each thread.
 static void mapTasks(scf::ForallOp forall, int64_t threads) {
@@ -201,11 +207,11 @@ static bool canBeDealt(scf::ForallOp loop, func::FuncOp func,
                        ScheduleAttr schedule) {
   if (!loop.isNormalized() || !loop.getOutputs().empty())
     return false;
-  if (std::optional<ArrayAttr> mapping = loop.getMapping();
-      mapping && !mapping->empty())
-    return llvm::all_of(*mapping, llvm::IsaPred<gpu::GPUBlockMappingAttr>) ||
-           (loop.getRank() == 1 &&
-            isa<gpu::GPUThreadMappingAttr>((*mapping)[0]));
+  if (isMapped(loop)) {
+    ArrayAttr mapping = *loop.getMapping();
+    return llvm::all_of(mapping, llvm::IsaPred<gpu::GPUBlockMappingAttr>) ||
+           (loop.getRank() == 1 && isa<gpu::GPUThreadMappingAttr>(mapping[0]));
+  }
   auto isTensor = [&](Role role) {
     Value parameter = parameterOf(func, role);
     auto memory =
@@ -252,7 +258,7 @@ static LogicalResult convertKernel(func::FuncOp func) {
   terminator->erase();
   func.erase();
   scf::ForallOp forall = *kernel.getOps<scf::ForallOp>().begin();
-  if (forall.getMapping()) {
+  if (isMapped(forall)) {
     mapTasks(forall, threads);
     return success();
   }

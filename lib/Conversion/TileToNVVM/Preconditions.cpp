@@ -271,7 +271,9 @@ private:
   LogicalResult check(ScatterAddOp op) {
     if (failed(expectRegisters(op, {op.getTile(), op.getPlaces()})))
       return failure();
-    return expectRows(op, op.getTile());
+    if (failed(expectRows(op, op.getTile())))
+      return failure();
+    return expectRows(op, op.getPlaces());
   }
 
   LogicalResult check(RingOp op) {

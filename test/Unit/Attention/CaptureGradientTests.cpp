@@ -444,7 +444,7 @@ TEST(CaptureGradient, IsZeroWithoutPairs) {
   Result<GradientKernel> kernel =
       GradientKernel::compile(*mod, spec, {"slopes"});
   ASSERT_TRUE(kernel) << kernel.error();
-  Placed queries, statistics, table, result;
+  DeviceCopy queries, statistics, table, result;
   std::vector<float> numbers(1 * 2 * 5 * 16), lse(10), slopes(2, 1),
       gradient(2, NAN);
   GradientArguments a;

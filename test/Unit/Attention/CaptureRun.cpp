@@ -5,8 +5,10 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <filesystem>
 #include <limits>
 #include <random>
 
@@ -24,6 +26,30 @@ std::vector<double> attn::test::normalNumbers(size_t count, unsigned seed) {
   for (double &x : numbers)
     x = distribution(random);
   return numbers;
+}
+
+void *DeviceCopy::in(const void *host, size_t size) {
+  if (!memory)
+    memory = *device().allocate(std::max<int64_t>(size, 16));
+  EXPECT_TRUE(device().copyIn(memory, host, static_cast<int64_t>(size)));
+  return memory;
+}
+
+void DeviceCopy::out(void *host, size_t size) {
+  EXPECT_TRUE(device().synchronize());
+  EXPECT_TRUE(device().copyOut(host, memory, static_cast<int64_t>(size)));
+}
+
+/// test/Inputs/mods/NAME.mlir of the package that the program is in, else of
+/// the source tree.
+static Result<Mod> loadTestMod(const std::string &name) {
+  namespace fs = std::filesystem;
+  std::error_code code;
+  fs::path program = fs::read_symlink("/proc/self/exe", code);
+  fs::path mods = program.parent_path() / "../test/Inputs/mods";
+  if (code || !fs::is_directory(mods, code))
+    mods = ATTN_TEST_MODS_DIR;
+  return Mod::fromFile((mods / (name + ".mlir")).lexically_normal().string());
 }
 
 Result<Mod> attn::test::modOf(const CaptureCase &c) {
@@ -117,7 +143,7 @@ struct Memory {
   std::array<int64_t, 4> sizes;
   ElementType type;
   std::vector<std::byte> bytes;
-  Placed placed;
+  DeviceCopy placed;
 
   Memory(std::array<int64_t, 4> sizes, ElementType type)
       : sizes(sizes), type(type),
@@ -202,7 +228,7 @@ private:
   const CaptureCase &c;
   Mod mod;
   std::vector<std::vector<std::byte>> bytes;
-  std::vector<Placed> placed;
+  std::vector<DeviceCopy> placed;
 };
 } // namespace
 
@@ -242,7 +268,8 @@ struct CaptureRun::Impl {
     return a;
   }
 
-  static float *onDevice(Placed &placed, const std::vector<float> &numbers) {
+  static float *onDevice(DeviceCopy &placed,
+                         const std::vector<float> &numbers) {
     return static_cast<float *>(
         placed.in(numbers.data(), numbers.size() * sizeof(float)));
   }
@@ -322,8 +349,8 @@ struct CaptureRun::Impl {
       gradQuery{query}, gradKey{key}, gradValue{value};
   std::vector<float> lse = std::vector<float>(s.batch * s.heads * s.queries),
                      gradLse;
-  Placed placedLse, placedGradLse, placedWorkspace;
-  std::vector<Placed> placedGradients;
+  DeviceCopy placedLse, placedGradLse, placedWorkspace;
+  std::vector<DeviceCopy> placedGradients;
 };
 
 CaptureRun::CaptureRun(const CaptureCase &c)

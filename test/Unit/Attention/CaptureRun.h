@@ -14,6 +14,22 @@
 
 namespace attn::test {
 
+/// Memory of the device that holds what a host's vector does. A copy has its
+/// own.
+class DeviceCopy {
+public:
+  DeviceCopy() = default;
+  DeviceCopy(const DeviceCopy &) {}
+  ~DeviceCopy() { device().release(memory); }
+
+  void *in(const void *host, size_t size);
+  /// Waits for all that was enqueued before.
+  void out(void *host, size_t size);
+
+private:
+  void *memory = nullptr;
+};
+
 /// The elements of captured values, as numbers.
 using Tables = std::vector<std::vector<double>>;
 using CaptureScore = std::function<double(const Tables &, double s, int b,

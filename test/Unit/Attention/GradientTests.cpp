@@ -26,6 +26,33 @@ struct GradientCase {
   bool gradLse = true;
 };
 
+/// Memory of the device that holds what a host's vector does. A copy has its
+/// own.
+class Placed {
+public:
+  Placed() = default;
+  Placed(const Placed &) {}
+  ~Placed() { device().release(memory); }
+
+  void *in(const void *host, size_t size) {
+    reserve(size);
+    EXPECT_TRUE(device().copyIn(memory, host, static_cast<int64_t>(size)));
+    return memory;
+  }
+  void out(void *host, size_t size) {
+    EXPECT_TRUE(device().synchronize());
+    EXPECT_TRUE(device().copyOut(host, memory, static_cast<int64_t>(size)));
+  }
+  void *reserve(size_t size) {
+    if (!memory)
+      memory = *device().allocate(std::max<int64_t>(size, 16));
+    return memory;
+  }
+
+private:
+  void *memory = nullptr;
+};
+
 /// A tensor of numbers (batch, head, position, channel), as an element type
 /// holds it.
 struct Tensor {

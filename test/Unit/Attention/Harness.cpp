@@ -58,38 +58,14 @@ bench::Device &attn::test::device() {
   return *instance;
 }
 
-/// From `folder` of the package that the program is in, else of the source
-/// tree.
-static Result<Mod> loadFrom(const char *folder, const std::string &name) {
+Result<Mod> attn::test::loadPattern(const std::string &name) {
   namespace fs = std::filesystem;
   std::error_code code;
   fs::path program = fs::read_symlink("/proc/self/exe", code);
-  fs::path mods = program.parent_path() / ".." / folder;
+  fs::path mods = program.parent_path() / "../configs/mods";
   if (code || !fs::is_directory(mods, code))
-    mods = fs::path(ATTN_SOURCE_DIR) / folder;
+    mods = ATTN_MODS_DIR;
   return Mod::fromFile((mods / (name + ".mlir")).lexically_normal().string());
-}
-
-Result<Mod> attn::test::loadPattern(const std::string &name) {
-  return loadFrom("configs/mods", name);
-}
-
-Result<Mod> attn::test::loadTestMod(const std::string &name) {
-  return loadFrom("test/Inputs/mods", name);
-}
-
-Placed::~Placed() { device().release(memory); }
-
-void *Placed::in(const void *host, size_t size) {
-  if (!memory)
-    memory = *device().allocate(std::max<int64_t>(size, 16));
-  EXPECT_TRUE(device().copyIn(memory, host, static_cast<int64_t>(size)));
-  return memory;
-}
-
-void Placed::out(void *host, size_t size) {
-  EXPECT_TRUE(device().synchronize());
-  EXPECT_TRUE(device().copyOut(host, memory, static_cast<int64_t>(size)));
 }
 
 std::string Case::name() const {

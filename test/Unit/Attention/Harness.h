@@ -77,25 +77,6 @@ void selectInterpreted();
 /// source tree.
 Result<Mod> loadPattern(const std::string &name);
 
-/// test/Inputs/mods/NAME.mlir of the package, else of the source tree.
-Result<Mod> loadTestMod(const std::string &name);
-
-/// Memory of the device that holds what a host's vector does. A copy has its
-/// own.
-class Placed {
-public:
-  Placed() = default;
-  Placed(const Placed &) {}
-  ~Placed();
-
-  void *in(const void *host, size_t size);
-  /// Waits for all that was enqueued before.
-  void out(void *host, size_t size);
-
-private:
-  void *memory = nullptr;
-};
-
 /// Random inputs of the case's element type, as numbers.
 Inputs makeInputs(const Case &c);
 

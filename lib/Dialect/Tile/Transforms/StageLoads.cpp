@@ -71,15 +71,13 @@ private:
       if (!isForThreads(load))
         loads.push_back(load);
     });
-    Block *body = &func.getBody().front();
     // The innermost loop around the first load that is in any.
     for (LoadOp load : loads)
       if (auto parent = dyn_cast<scf::ForOp>(load->getParentOp());
           parent && (!loop || loop->isProperAncestor(parent)))
         loop = parent;
     for (LoadOp load : loads) {
-      if (load->getBlock() == body ||
-          (loop && load->getBlock() == loop->getBlock()))
+      if (isBefore(load))
         before.push_back(load);
       else if (loop && load->getParentOp() == loop)
         inLoop.push_back(load);
@@ -91,6 +89,16 @@ private:
     if (inLoop.size() < 2)
       return loop.emitOpError() << "expects at least two tile loads";
     return success();
+  }
+
+  /// Whether `load` is in the kernel's block or in the loop's, before the loop.
+  bool isBefore(LoadOp load) {
+    Block *block = load->getBlock(), *body = &func.getBody().front();
+    if (!loop)
+      return block == body;
+    Operation *around = block->findAncestorOpInBlock(*loop);
+    return (block == body || block == loop->getBlock()) && around &&
+           load->isBeforeInBlock(around);
   }
 
   static bool isForThreads(LoadOp load) {
