@@ -53,12 +53,11 @@ class GradientKernel {
 public:
   /// Of the attention that AttentionKernel::compile() makes of the same `spec`;
   /// its `lse` says that a gradient of the LSE is given. `wrt`: the names of
-  /// captured floats whose gradients are asked for, on the CPU. One that has no
-  /// part in the scores has a gradient of zeros. Errors: those of
+  /// captured floats whose gradients are asked for. One that has no part in the
+  /// scores has a gradient of zeros. Errors: those of
   /// AttentionKernel::compile(); an operation of the score program without a
   /// derivative, with its line; a name in `wrt` that no capture of floats has,
-  /// or that is there twice; any for a target other than the CPU, as no kernel
-  /// for GPUs computes them yet.
+  /// or that is there twice.
   static Result<GradientKernel>
   compile(const Mod &, const KernelSpec &,
           const std::vector<std::string> &wrt = {});
