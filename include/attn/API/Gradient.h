@@ -29,7 +29,8 @@ struct GradientArguments {
   // What is written: shapes of query, key and value.
   TensorView gradQuery, gradKey, gradValue;
   /// For each capture that compile() was given: f32 of the capture's shape,
-  /// contiguous; one number for a scalar.
+  /// contiguous; one number for a scalar. In memory of the kernel's target, of
+  /// scalars too.
   std::vector<float *> gradCaptures = {};
   /// Memory of at least GradientKernel::workspaceBytes(), aligned to 16 bytes,
   /// which nothing else uses meanwhile, and how much it is; null: the kernel's
