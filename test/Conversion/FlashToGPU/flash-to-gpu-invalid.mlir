@@ -21,10 +21,10 @@ func.func @two_loops(%n: index)
 
 // -----
 
-// Queries, keys and values come first.
+// Blocks that draw tasks want to know how much these read.
 // expected-error @+1 {{'func.func' op expects a kernel in flash form with a schedule, and what persistent blocks visit by its roles}}
 func.func @no_memory(%n: index)
-    attributes {attn.kernel, attn.schedule = #attn.schedule<q = 64, kv = 64, warps = 4, producers = 4, persistent = true>} {
+    attributes {attn.kernel, attn.schedule = #attn.schedule<q = 128, kv = 64, warps = 8, producers = 4, persistent = true>} {
   scf.forall (%b, %h, %t) in (%n, %n, %n) {
   }
   return

@@ -32,8 +32,8 @@ gpu.module @kernels {
   gpu.func @maps(%m: !m) kernel attributes {attn.schedule = #attn.schedule<q = 16, kv = 16>} {
     %zero = arith.constant dense<0.0> : !f
     %v = tile.view %m : !m -> !h
-    // expected-error @+1 {{'linalg.contract' op expects (i, k) x (k, j) or (i, k) x (j, k) -> (i, j)}}
-    %r = linalg.contract indexing_maps = [#t, affine_map<(i, j, d) -> (d, j)>, #c]
+    // expected-error @+1 {{'linalg.contract' op expects (i, k) x (k, j), (i, k) x (j, k) or (k, i) x (k, j) -> (i, j)}}
+    %r = linalg.contract indexing_maps = [#t, affine_map<(i, j, d) -> (j, d)>, #c]
       ins(%v, %v : !h, !h) outs(%zero : !f) -> !f
     gpu.return
   }

@@ -335,6 +335,12 @@ func.func @attention_c6(%q: tensor<1x1x4x8xf16>, %slopes: tensor<4xf32>) {
 
 // -----
 
+// schedule_c9: who owns queries has their gradients to himself.
+// expected-error @+1 {{expects 'once' to go with 'keys' and producers}}
+#schedule = #attn.schedule<q = 128, kv = 64, warps = 8, producers = 4, once = true>
+
+// -----
+
 // schedule_c7: without a place for the next queries there is nothing to be early for.
 // expected-error @+1 {{expects 'eager' to go with 2 'queries'}}
 #schedule = #attn.schedule<q = 128, kv = 64, warps = 8, producers = 4, persistent = true, eager = true>

@@ -168,34 +168,38 @@ func.func @c6_captures(%q: !q, %l: !l) {
 
 // -----
 
-!q = tensor<2x4x8x64xbf16>
+!q = tensor<2x4x8x64xf32>
 !l = tensor<2x4x8xf32>
+#once = #attn.schedule<q = 64, kv = 128, warps = 8, producers = 4, keys = true, once = true>
 
-func.func @c7_value_schedule(%q: !q, %l: !l) {
+func.func @c7_values(%q: !q, %l: !l) {
   // expected-error @+1 {{expects no 'value_schedule' beside 'once'}}
-  %dq, %dk, %dv = attn.attention_backward %q, %q, %q, %q, %l, %q {key_schedule = #attn.schedule<q = 64, kv = 128, warps = 8, producers = 4, keys = true, once = true>, value_schedule = #attn.schedule<q = 64, kv = 64, keys = true>} : (!q, !q, !q, !q, !l, !q) -> (!q, !q, !q)
+  %dq, %dk, %dv = attn.attention_backward %q, %q, %q, %q, %l, %q {key_schedule = #once, value_schedule = #attn.schedule<q = 64, kv = 64, keys = true>} : (!q, !q, !q, !q, !l, !q) -> (!q, !q, !q)
   return
 }
 
 // -----
 
-!q = tensor<2x4x8x64xbf16>
+!q = tensor<2x4x8x64xf32>
 !l = tensor<2x4x8xf32>
+#once = #attn.schedule<q = 64, kv = 128, warps = 8, producers = 4, keys = true, once = true>
 
-func.func @c7_producers(%q: !q, %l: !l) {
-  // expected-error @+1 {{expects a 'schedule' without producers beside 'once', got #attn.schedule<q = 64, kv = 64, warps = 4, producers = 4>}}
-  %dq, %dk, %dv = attn.attention_backward %q, %q, %q, %q, %l, %q {schedule = #attn.schedule<q = 64, kv = 64, warps = 4, producers = 4>, key_schedule = #attn.schedule<q = 64, kv = 128, warps = 8, producers = 4, keys = true, once = true>} : (!q, !q, !q, !q, !l, !q) -> (!q, !q, !q)
+func.func @c7_queries(%q: !q, %l: !l) {
+  // expected-error @+1 {{expects a 'schedule' without producers beside 'once', got #attn.schedule<q = 128, kv = 64, warps = 8, producers = 4>}}
+  %dq, %dk, %dv = attn.attention_backward %q, %q, %q, %q, %l, %q {key_schedule = #once, schedule = #attn.schedule<q = 128, kv = 64, warps = 8, producers = 4>} : (!q, !q, !q, !q, !l, !q) -> (!q, !q, !q)
   return
 }
 
 // -----
 
-!q = tensor<2x4x8x64xbf16>
+!q = tensor<2x4x8x64xf32>
 !l = tensor<2x4x8xf32>
+#once = #attn.schedule<q = 64, kv = 128, warps = 8, producers = 4, keys = true, once = true>
 
+// What is added up in any order has not the same bits each time.
 func.func @c7_deterministic(%q: !q, %l: !l) {
   // expected-error @+1 {{expects no 'once' where it is 'deterministic'}}
-  %dq, %dk, %dv = attn.attention_backward %q, %q, %q, %q, %l, %q {deterministic, key_schedule = #attn.schedule<q = 64, kv = 128, warps = 8, producers = 4, keys = true, once = true>} : (!q, !q, !q, !q, !l, !q) -> (!q, !q, !q)
+  %dq, %dk, %dv = attn.attention_backward %q, %q, %q, %q, %l, %q {deterministic, key_schedule = #once} : (!q, !q, !q, !q, !l, !q) -> (!q, !q, !q)
   return
 }
 

@@ -67,7 +67,8 @@ func.func @wide(%a: tensor<1x1x?x192xbf16>, %v: tensor<1x1x?x128xbf16>)
 }
 
 // Gradients get a schedule for the kernel that owns queries and one for that which owns keys. For a GPU, wide heads get
-// a third: a thread has no registers for two accumulators.
+// a third: a thread has no registers for two accumulators. On sm_90a, 64 and 128 channels are gone through once, unless
+// results must be the same on every run.
 // CHECK-LABEL: func.func @gradients
 // CHECK: attn.attention_backward
 // CPU-SAME: {key_schedule = #attn.schedule<q = {{[0-9]+}}, kv = {{[0-9]+}}, keys = true>, schedule = #attn.schedule<q = {{[0-9]+}}, kv = {{[0-9]+}}>}
@@ -78,7 +79,7 @@ func.func @wide(%a: tensor<1x1x?x192xbf16>, %v: tensor<1x1x?x128xbf16>)
 // UNALIGNED-LABEL: func.func @gradients
 // UNALIGNED-COUNT-2: attn.attention_backward {{.*}}aligned = false{{.*}}schedule = #attn.schedule<{{[^>]*}}aligned = false
 // SM90A-LABEL: func.func @gradients
-// SM90A: attn.attention_backward {{.*}}{key_schedule = #attn.schedule<{{[^>]*}}producers = 4{{[^>]*}}keys = true>, schedule = #attn.schedule<{{[^>]*}}producers = 4
+// SM90A: attn.attention_backward {{.*}}{key_schedule = #attn.schedule<{{[^>]*}}producers = 4{{[^>]*}}keys = true, once = true>, schedule = #attn.schedule<q = 64, kv = 64, warps = 4>}
 // SM90A: attn.attention_backward {{.*}}value_schedule = #attn.schedule<{{[^>]*}}producers = 4{{[^>]*}}keys = true>
 func.func @gradients(%a: !q64, %b: !q256, %l: tensor<1x1x?xf32>) -> (!q64, !q64, !q64, !q256, !q256, !q256) {
   %x:3 = attn.attention_backward %a, %a, %a, %a, %l, %a : (!q64, !q64, !q64, !q64, tensor<1x1x?xf32>, !q64) -> (!q64, !q64, !q64)
@@ -105,6 +106,21 @@ func.func @captures(%a: !q64, %l: tensor<1x1x?xf32>, %c: f32) -> (!q64, f32) {
 attn.mod @scaled(%c: f32) score(%s: f32, %b: i32, %h: i32, %q: i32, %kv: i32) {
   %t = arith.mulf %s, %c : f32
   attn.yield %t : f32
+}
+
+// SM90A-LABEL: func.func @deterministic
+// SM90A: attn.attention_backward {{.*}}{deterministic, key_schedule = #attn.schedule<{{[^>]*}}producers = 4{{[^>]*}}keys = true>, schedule = #attn.schedule<{{[^>]*}}producers = 4
+func.func @deterministic(%a: !q64, %l: tensor<1x1x?xf32>) -> (!q64, !q64, !q64) {
+  %x:3 = attn.attention_backward %a, %a, %a, %a, %l, %a {deterministic} : (!q64, !q64, !q64, !q64, tensor<1x1x?xf32>, !q64) -> (!q64, !q64, !q64)
+  return %x#0, %x#1, %x#2 : !q64, !q64, !q64
+}
+
+// Of a kernel that goes through all once, the two around it are chosen.
+// SM90A-LABEL: func.func @given_once
+// SM90A: attn.attention_backward {{.*}}keys = true, once = true>, schedule = #attn.schedule<q = 64, kv = 64, warps = 4>}
+func.func @given_once(%a: !q64, %l: tensor<1x1x?xf32>) -> (!q64, !q64, !q64) {
+  %x:3 = attn.attention_backward %a, %a, %a, %a, %l, %a {key_schedule = #attn.schedule<q = 128, kv = 128, warps = 8, producers = 4, keys = true, once = true>} : (!q64, !q64, !q64, !q64, tensor<1x1x?xf32>, !q64) -> (!q64, !q64, !q64)
+  return %x#0, %x#1, %x#2 : !q64, !q64, !q64
 }
 
 // What is given is kept, each for itself.

@@ -5,6 +5,9 @@
 #row = affine_map<(i, j) -> (i)>
 #column = affine_map<(i, j) -> (j)>
 #i = affine_map<(i) -> (i)>
+#ki = affine_map<(i, j, k) -> (k, i)>
+#kj = affine_map<(i, j, k) -> (k, j)>
+#ij3 = affine_map<(i, j, k) -> (i, j)>
 !s = tensor<64x32xf32>
 
 gpu.module @kernels {
@@ -66,6 +69,23 @@ gpu.module @kernels {
       %z = arith.subf %x, %y : f32
       linalg.yield %z : f32
     } -> !s
+    gpu.return
+  }
+
+  // Of a product whose rows are what others have as columns, 64 rows are dealt to groups by their columns; as many as
+  // the groups have are dealt like all others.
+  // CHECK-LABEL: gpu.func @turned(
+  // CHECK: %[[ZERO:.*]] = arith.constant dense<0.000000e+00> : tensor<64x128xf32, #tile.column_groups>
+  // CHECK: linalg.contract {{.*}} outs(%[[ZERO]] : tensor<64x128xf32, #tile.column_groups>) -> tensor<64x128xf32, #tile.column_groups>
+  // CHECK: linalg.contract {{.*}} -> tensor<128x64xf32>
+  gpu.func @turned(%a: tensor<128x64xbf16>, %k: tensor<128x128xbf16>, %b: tensor<128x128xbf16>, %v: tensor<128x64xbf16>)
+      attributes {attn.schedule = #attn.schedule<q = 64, kv = 128, warps = 8, producers = 4, keys = true>} {
+    %zero = arith.constant dense<0.0> : tensor<64x128xf32>
+    %0 = linalg.contract indexing_maps = [#ki, #kj, #ij3] ins(%a, %k : tensor<128x64xbf16>, tensor<128x128xbf16>)
+      outs(%zero : tensor<64x128xf32>) -> tensor<64x128xf32>
+    %none = arith.constant dense<0.0> : tensor<128x64xf32>
+    %1 = linalg.contract indexing_maps = [#ki, #kj, #ij3] ins(%b, %v : tensor<128x128xbf16>, tensor<128x64xbf16>)
+      outs(%none : tensor<128x64xf32>) -> tensor<128x64xf32>
     gpu.return
   }
 }

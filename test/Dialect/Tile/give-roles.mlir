@@ -108,4 +108,38 @@ gpu.module @kernels {
     } : !llvm.ptr<1>
     gpu.return
   }
+
+  // What is put is added to memory by a role of its own, at the number that it computes for itself.
+  // CHECK-LABEL: gpu.func @sums
+  // CHECK: tile.roles compute {
+  // CHECK: tile.put
+  // CHECK-NOT: tile.add_to_memory
+  // CHECK: } produce {
+  // CHECK: tile.fill
+  // CHECK-NOT: tile.put
+  // CHECK: } store {
+  // CHECK: scf.for %[[J:.*]] = %{{.*}} to %{{.*}} step %{{.*}} : i32 {
+  // CHECK-NEXT: %[[AT:.*]] = arith.index_cast %[[J]] : i32 to index
+  // CHECK-NEXT: tile.add_to_memory %{{.*}} at %[[J]], %{{.*}}[%[[AT]]]
+  // CHECK-NEXT: }
+  gpu.func @sums(%map: !llvm.ptr, %m: memref<?x8x128x4xf32>, %s: tensor<64x64xf32>, %low: i32, %high: i32, %one: i32)
+      kernel attributes {attn.schedule = #attn.schedule<q = 64, kv = 128, warps = 8, producers = 4, keys = true>} {
+    %q = tile.ring : !r
+    %sums = tile.ring : !tile.ring<1 x tensor<64x64xf32>>
+    scf.for %j = %low to %high step %one : i32 {
+      %at = arith.index_cast %j : i32 to index
+      tile.fill %q at %j from %map[%at] : !r
+      %t = tile.read %q at %j : !r -> !t
+      tile.put %s into %sums at %j : tensor<64x64xf32>, !tile.ring<1 x tensor<64x64xf32>>
+      tile.add_to_memory %sums at %j, %m[%at] : !tile.ring<1 x tensor<64x64xf32>>, memref<?x8x128x4xf32>
+      tile.release %q at %j : !r
+    }
+    gpu.return
+  }
+
+  // CHECK-LABEL: gpu.func @all_alike
+  // CHECK-NOT: tile.roles
+  gpu.func @all_alike() kernel attributes {attn.schedule = #attn.schedule<q = 64, kv = 64, warps = 4>} {
+    gpu.return
+  }
 }

@@ -114,9 +114,9 @@ func.func private @ring_c1(!tile.ring<0 x tensor<64x64xbf16>>)
 
 // -----
 
-// ring_c2: the swizzle is one of 16-bit elements.
-// expected-error @+1 {{expects tiles of f16 or bf16 with 8 to 256 rows, a multiple of 8, and 1 to 256 columns, got 'tensor<64x64xf32>'}}
-func.func private @ring_c2(!tile.ring<1 x tensor<64x64xf32>>)
+// ring_c2: nothing multiplies or adds them.
+// expected-error @+1 {{expects tiles of f16, bf16 or f32 with 8 to 256 rows, a multiple of 8, and 1 to 256 columns, got 'tensor<64x64xi32>'}}
+func.func private @ring_c2(!tile.ring<1 x tensor<64x64xi32>>)
 
 // -----
 
@@ -216,7 +216,7 @@ func.func @tasks_c1(%count: i32, %counter: !llvm.ptr<1>) {
 
 // roles_c1: who produces does not read.
 func.func @roles_c1(%r: !tile.ring<2 x tensor<64x64xbf16>>, %n: i32) {
-  // expected-error @+1 {{expects to fill rings and draw tasks where it produces, to read and release where it does not, and to send about tiles where it inspects}}
+  // expected-error @+1 {{expects to fill rings and draw tasks where it produces, to read and release where it does not, to send about tiles where it inspects}}
   tile.roles compute {
   } produce {
     tile.release %r at %n : !tile.ring<2 x tensor<64x64xbf16>>
@@ -438,7 +438,7 @@ func.func @read_c1(%r: !tile.ring<1 x tensor<2xi64>>, %n: i32) {
 
 // fill_c1: nothing to copy to.
 func.func @fill_c1(%r: !tile.ring<1 x tensor<2xi64>>, %n: i32, %map: !llvm.ptr, %i: index) {
-  // expected-error @+1 {{expects a ring of matrices, got '!tile.ring<1 x tensor<2xi64>>'}}
+  // expected-error @+1 {{expects a ring of matrices of 16-bit elements, got '!tile.ring<1 x tensor<2xi64>>'}}
   tile.fill %r at %n from %map[%i] : !tile.ring<1 x tensor<2xi64>>
   return
 }
@@ -447,7 +447,7 @@ func.func @fill_c1(%r: !tile.ring<1 x tensor<2xi64>>, %n: i32, %map: !llvm.ptr, 
 
 // fill_c1: a vector has no map.
 func.func @fill_c1(%r: !tile.ring<1 x tensor<64xf32>>, %n: i32, %map: !llvm.ptr, %i: index) {
-  // expected-error @+1 {{expects a ring of matrices, got '!tile.ring<1 x tensor<64xf32>>'}}
+  // expected-error @+1 {{expects a ring of matrices of 16-bit elements, got '!tile.ring<1 x tensor<64xf32>>'}}
   tile.fill %r at %n from %map[%i] : !tile.ring<1 x tensor<64xf32>>
   return
 }
@@ -609,5 +609,116 @@ func.func @copy_c1(%m: memref<?x64xbf16, strided<[64, 1]>>, %d: memref<16x72xbf1
 func.func @send_vector(%r: !tile.ring<2 x tensor<2xi64>>, %n: i32, %v: vector<2xf32>) {
   // expected-error @+1 {{operand #0 must be variadic of integer, index or floating-point number of at most 64 bits, but got 'vector<2xf32>'}}
   tile.send %v : vector<2xf32> into %r at %n : !tile.ring<2 x tensor<2xi64>>
+  return
+}
+
+// -----
+
+// ring_c3: nobody hands on what is shared.
+func.func @ring_c3(%t: tensor<64x64xbf16>, %n: i32) {
+  // expected-error @+1 {{expects neither readers nor barriers of a ring that tiles are shared in}}
+  %r = tile.ring readers 8 : !tile.ring<2 x tensor<64x64xbf16>>
+  %s = tile.share %t into %r at %n : tensor<64x64xbf16>, !tile.ring<2 x tensor<64x64xbf16>>
+  return
+}
+
+// -----
+
+func.func @share_c1(%r: !tile.ring<2 x tensor<64xf32>>, %t: tensor<64xf32>, %n: i32) {
+  // expected-error @+1 {{expects a ring of matrices of 16-bit elements, got '!tile.ring<2 x tensor<64xf32>>'}}
+  %s = tile.share %t into %r at %n : tensor<64xf32>, !tile.ring<2 x tensor<64xf32>>
+  return
+}
+
+// -----
+
+func.func @share_c1(%r: !tile.ring<2 x tensor<64x64xbf16>>, %t: tensor<128x64xbf16>, %n: i32) {
+  // expected-error @+1 {{expects the ring's tile 'tensor<64x64xbf16>', got 'tensor<128x64xbf16>'}}
+  %s = tile.share %t into %r at %n : tensor<128x64xbf16>, !tile.ring<2 x tensor<64x64xbf16>>
+  return
+}
+
+// -----
+
+func.func @put_c1(%r: !tile.ring<1 x tensor<64x64xbf16>>, %t: tensor<64x64xbf16>, %n: i32) {
+  // expected-error @+1 {{expects a ring of matrices of f32, got '!tile.ring<1 x tensor<64x64xbf16>>'}}
+  tile.put %t into %r at %n : tensor<64x64xbf16>, !tile.ring<1 x tensor<64x64xbf16>>
+  return
+}
+
+// -----
+
+func.func @put_c1(%r: !tile.ring<1 x tensor<64x64xf32>>, %t: tensor<64x128xf32>, %n: i32) {
+  // expected-error @+1 {{expects the ring's tile 'tensor<64x64xf32>', got 'tensor<64x128xf32>'}}
+  tile.put %t into %r at %n : tensor<64x128xf32>, !tile.ring<1 x tensor<64x64xf32>>
+  return
+}
+
+// -----
+
+func.func @add_to_memory_c1(%r: !tile.ring<1 x tensor<64xf32>>, %m: memref<?x8x128x4xf32>, %n: i32, %i: index) {
+  // expected-error @+1 {{expects a ring of matrices of f32, got '!tile.ring<1 x tensor<64xf32>>'}}
+  tile.add_to_memory %r at %n, %m[%i] : !tile.ring<1 x tensor<64xf32>>, memref<?x8x128x4xf32>
+  return
+}
+
+// -----
+
+// add_to_memory_c1: as many channels as the tile.
+func.func @add_to_memory_c1(%r: !tile.ring<1 x tensor<64x64xf32>>, %m: memref<?x16x128x4xf32>, %n: i32, %i: index) {
+  // expected-error @+1 {{expects contiguous memory of f32 that ends in 8 x 128 x 4, and offsets of all other dimensions, got 'memref<?x16x128x4xf32>' and 1}}
+  tile.add_to_memory %r at %n, %m[%i] : !tile.ring<1 x tensor<64x64xf32>>, memref<?x16x128x4xf32>
+  return
+}
+
+// -----
+
+func.func @reduce_add_c1(%t: tensor<48x64xf32>, %m: memref<?x8x128x4xf32>, %i: index) {
+  // expected-error @+1 {{expects a matrix of f32 with a multiple of 64 rows and of 8 columns, got 'tensor<48x64xf32>'}}
+  tile.reduce_add %t, %m[%i] : tensor<48x64xf32>, memref<?x8x128x4xf32>
+  return
+}
+
+// -----
+
+func.func @reduce_add_c2(%t: tensor<64x64xf32>, %m: memref<?x?x8x128x4xf32>, %i: index) {
+  // expected-error @+1 {{and offsets of all other dimensions, got 'memref<?x?x8x128x4xf32>' and 1}}
+  tile.reduce_add %t, %m[%i] : tensor<64x64xf32>, memref<?x?x8x128x4xf32>
+  return
+}
+
+// -----
+
+func.func @load_c4(%m: memref<?x64xf32>, %i: index) {
+  // expected-error @+1 {{expects contiguous memory of f32 that ends in 8 x 128 x 4}}
+  %t = tile.load %m[%i] held : memref<?x64xf32> -> tensor<64x64xf32>
+  return
+}
+
+// -----
+
+func.func @store_c4(%m: memref<?x8x128x4xf32>, %t: tensor<64x64xbf16>, %i: index) {
+  // expected-error @+1 {{expects a matrix of f32 with a multiple of 64 rows and of 8 columns, got 'tensor<64x64xbf16>'}}
+  tile.store %t, %m[%i] held : tensor<64x64xbf16>, memref<?x8x128x4xf32>
+  return
+}
+
+// -----
+
+func.func @isolate_nonfinite_c1(%t: tensor<64x64xbf16>) {
+  // expected-error @+1 {{expects a matrix of f16 or bf16 and an f32 for each row, got 'tensor<64x64xbf16>' and 'tensor<32xf32>'}}
+  %rows, %any = tile.isolate_nonfinite %t : tensor<64x64xbf16> -> tensor<32xf32>
+  return
+}
+
+// -----
+
+// roles_c1: who computes does not add to memory.
+func.func @roles_c1(%r: !tile.ring<1 x tensor<64x64xf32>>, %m: memref<?x8x128x4xf32>, %n: i32, %i: index) {
+  // expected-error @+1 {{and to add to memory where it stores what is put where it computes}}
+  tile.roles compute {
+    tile.add_to_memory %r at %n, %m[%i] : !tile.ring<1 x tensor<64x64xf32>>, memref<?x8x128x4xf32>
+  } produce {
+  }
   return
 }

@@ -200,3 +200,31 @@ func.func @roles(%count: i32, %counter: !llvm.ptr<1>, %map: !llvm.ptr, %n: i32, 
   }
   return
 }
+
+// What threads hold goes to memory that has it so, from registers or by way of rings; what they share, through another.
+// CHECK-LABEL: func.func @sums
+// CHECK: %[[ROWS:.*]], %{{.*}} = tile.isolate_nonfinite %{{.*}} : tensor<128x64xbf16> -> tensor<128xf32>
+// CHECK: tile.load %{{.*}}[%{{.*}}] held : memref<?x8x128x4xf32> -> tensor<64x64xf32>
+// CHECK: tile.store %{{.*}}, %{{.*}}[%{{.*}}] held : tensor<64x64xf32>, memref<?x8x128x4xf32>
+// CHECK: tile.reduce_add %{{.*}}, %{{.*}}[%{{.*}}] : tensor<64x64xf32>, memref<?x8x128x4xf32>
+// CHECK: tile.share %{{.*}} into %{{.*}} at %{{.*}} : tensor<128x64xbf16>, <2 x tensor<128x64xbf16>>
+// CHECK: tile.put %{{.*}} into %{{.*}} at %{{.*}} : tensor<64x64xf32, #tile.column_groups>, <1 x tensor<64x64xf32>>
+// CHECK: } store {
+// CHECK: tile.add_to_memory %{{.*}} at %{{.*}}, %{{.*}}[%{{.*}}] : <1 x tensor<64x64xf32>>, memref<?x8x128x4xf32>
+func.func @sums(%m: memref<?x8x128x4xf32>, %i: index, %n: i32, %ds: tensor<128x64xbf16>,
+                %dq: tensor<64x64xf32, #tile.column_groups>) {
+  %rows, %any = tile.isolate_nonfinite %ds : tensor<128x64xbf16> -> tensor<128xf32>
+  %t = tile.load %m[%i] held : memref<?x8x128x4xf32> -> tensor<64x64xf32>
+  tile.store %t, %m[%i] held : tensor<64x64xf32>, memref<?x8x128x4xf32>
+  tile.reduce_add %t, %m[%i] : tensor<64x64xf32>, memref<?x8x128x4xf32>
+  %shared = tile.ring : !tile.ring<2 x tensor<128x64xbf16>>
+  %r = tile.ring : !tile.ring<1 x tensor<64x64xf32>>
+  tile.roles compute {
+    %s = tile.share %ds into %shared at %n : tensor<128x64xbf16>, !tile.ring<2 x tensor<128x64xbf16>>
+    tile.put %dq into %r at %n : tensor<64x64xf32, #tile.column_groups>, !tile.ring<1 x tensor<64x64xf32>>
+  } produce {
+  } store {
+    tile.add_to_memory %r at %n, %m[%i] : !tile.ring<1 x tensor<64x64xf32>>, memref<?x8x128x4xf32>
+  }
+  return
+}

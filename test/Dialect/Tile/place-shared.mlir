@@ -77,3 +77,19 @@ gpu.module @kernels {
     gpu.return
   }
 }
+
+// -----
+
+// What threads share needs no barriers.
+// CHECK-LABEL: gpu.func @shared(
+// CHECK: tile.ring offset 1024 : <2 x tensor<128x64xbf16>>
+// CHECK: tile.ring offset 33792 barriers 0 readers 1 : <1 x tensor<64x64xf32>>
+gpu.module @kernels {
+  gpu.func @shared(%ds: tensor<128x64xbf16>, %dq: tensor<64x64xf32>, %n: i32) kernel {
+    %shared = tile.ring : !tile.ring<2 x tensor<128x64xbf16>>
+    %sums = tile.ring readers 1 : !tile.ring<1 x tensor<64x64xf32>>
+    %s = tile.share %ds into %shared at %n : tensor<128x64xbf16>, !tile.ring<2 x tensor<128x64xbf16>>
+    tile.put %dq into %sums at %n : tensor<64x64xf32>, !tile.ring<1 x tensor<64x64xf32>>
+    gpu.return
+  }
+}

@@ -97,4 +97,36 @@ gpu.module @kernels {
     }
     gpu.return
   }
+
+  // The warp behind the one that inspects stores; it counts among the readers of what all are told.
+  // CHECK-LABEL: gpu.func @stores(
+  // CHECK: tile.ring readers 9 : <2 x tensor<1xi64>>
+  // CHECK: tile.ring readers 1 : <1 x tensor<64x64xf32>>
+  // CHECK: %[[THREAD:.*]] = arith.index_cast
+  // CHECK: arith.cmpi eq, %[[THREAD]], %c256_i32
+  // CHECK: %[[WARP:.*]] = arith.shrui %[[THREAD]], %c5_i32
+  // CHECK: %[[STORES:.*]] = arith.cmpi eq, %[[WARP]], %c10_i32
+  // CHECK-NEXT: scf.if %[[STORES]] {
+  // CHECK-NEXT: tile.receive
+  // CHECK-NEXT: tile.add_to_memory
+  gpu.func @stores(%m: memref<?x8x128x4xf32>, %s: tensor<64x64xf32>, %n: i32, %i: index) kernel
+      attributes {attn.schedule = #attn.schedule<q = 64, kv = 128, warps = 8, producers = 4, keys = true>} {
+    %numbers = tile.ring : !tile.ring<2 x tensor<1xi64>>
+    %sums = tile.ring : !tile.ring<1 x tensor<64x64xf32>>
+    tile.roles compute {
+      %a = tile.receive [0] of %numbers at %n : !tile.ring<2 x tensor<1xi64>> -> i32
+      tile.put %s into %sums at %n : tensor<64x64xf32>, !tile.ring<1 x tensor<64x64xf32>>
+    } produce {
+    } store {
+      %a = tile.receive [0] of %numbers at %n : !tile.ring<2 x tensor<1xi64>> -> i32
+      tile.add_to_memory %sums at %a, %m[%i] : !tile.ring<1 x tensor<64x64xf32>>, memref<?x8x128x4xf32>
+    }
+    gpu.return
+  }
+
+  // CHECK-LABEL: gpu.func @all_alike
+  // CHECK-NEXT: gpu.return
+  gpu.func @all_alike() kernel attributes {attn.schedule = #attn.schedule<q = 64, kv = 64, warps = 4>} {
+    gpu.return
+  }
 }

@@ -277,6 +277,8 @@ static ScheduleAttr scheduleOfRows(AttentionBackwardOp op, bool aligned) {
 /// of whole 128-byte rows. A mod whose scores stay in registers spills at 128
 /// channels, and takes half as long again as in two passes.
 static std::optional<ScheduleAttr> gradientsAtOnce(AttentionBackwardOp op) {
+  if (op.getSchedule() || op.getKeySchedule() || op.getValueSchedule())
+    return std::nullopt; // each kernel's own
   int64_t channels = llvm::alignTo(op.getHeadDim(), 16);
   bool fits = (channels == 64 || channels == 128) && op.getValueDim() <= 128;
   bool wide = channels == 128 || op.getValueDim() > 64;

@@ -131,8 +131,10 @@ LogicalResult AddToMemoryOp::verify() {
 LogicalResult ShareOp::verify() {
   // C1
   auto type = cast<RingType>(getRing().getType());
-  if (!type.hasTiles() || type.hasVectors())
-    return emitOpError() << "expects a ring of matrices, got " << type;
+  if (!type.hasTiles() || type.hasVectors() ||
+      type.getTile().getElementTypeBitWidth() != 16)
+    return emitOpError()
+           << "expects a ring of matrices of 16-bit elements, got " << type;
   if (getTile().getType() != type.getTile())
     return emitOpError() << "expects the ring's tile " << type.getTile()
                          << ", got " << getTile().getType();
@@ -142,8 +144,10 @@ LogicalResult ShareOp::verify() {
 /// What tile.fill and tile.drain have in common.
 static LogicalResult verifyMapped(Operation *op, Value ring, size_t offsets) {
   auto type = cast<RingType>(ring.getType());
-  if (!type.hasTiles() || type.hasVectors())
-    return op->emitOpError() << "expects a ring of matrices, got " << type;
+  if (!type.hasTiles() || type.hasVectors() ||
+      type.getTile().getElementTypeBitWidth() != 16)
+    return op->emitOpError()
+           << "expects a ring of matrices of 16-bit elements, got " << type;
   if (offsets < 1 || offsets > 4)
     return op->emitOpError() << "expects 1 to 4 offsets, got " << offsets;
   return success();

@@ -108,8 +108,12 @@ private:
       return load.emitOpError()
              << "expects memory of at most 5 dimensions, got "
              << load.getSource().getType();
+    auto tile = cast<RankedTensorType>(load.getType());
+    if (tile.getRank() == 2 && tile.getElementType().isF32())
+      return load.emitOpError()
+             << "expects tiles of f16 or bf16 to load into rings, got " << tile;
     return RingType::verify([&] { return load.emitOpError(); }, /*stages=*/1,
-                            cast<RankedTensorType>(load.getType()));
+                            tile);
   }
 
   void makeRing(LoadOp load, int64_t stages) {

@@ -57,7 +57,8 @@ def Tile_FillOp : Tile_Op<"fill", [MemoryEffects<[MemRead, MemWrite]>]> {
     `tile.fill %k at %n from %map[%b, %h, %row] ahead : !tile.ring<2 x tensor<128x128xbf16>>`
 
     Constraints:
-    - C1: a ring of matrices, and 1 to 4 offsets: maps have at most 5 dimensions.
+    - C1: a ring of matrices of 16-bit elements, and 1 to 4 offsets: maps have at most 5
+      dimensions.
   }];
   let arguments = (ins Tile_Ring:$ring, I32:$position, LLVM_PointerInAddressSpace<0>:$map,
                        Variadic<Index>:$offsets, UnitAttr:$ahead);
@@ -148,7 +149,7 @@ def Tile_ShareOp : Tile_Op<"share", [MemoryEffects<[MemRead, MemWrite]>,
     `%s = tile.share %t into %ring at %n : tensor<128x64xbf16>, !tile.ring<2 x tensor<128x64xbf16>>`
 
     Constraints:
-    - C1: a ring of matrices, and one of them.
+    - C1: a ring of matrices of 16-bit elements, and one of them.
   }];
   let arguments = (ins Tile_StaticTile:$tile, Tile_Ring:$ring, I32:$position);
   let results = (outs Tile_StaticTile:$result);

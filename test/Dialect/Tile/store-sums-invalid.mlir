@@ -1,0 +1,20 @@
+// RUN: attn-opt %s --pass-pipeline="builtin.module(gpu.module(gpu.func(tile-store-sums)))" \
+// RUN:   --split-input-file --verify-diagnostics
+
+gpu.module @kernels {
+  // expected-error @+1 {{'gpu.func' op expects a schedule}}
+  gpu.func @no_schedule() kernel {
+    gpu.return
+  }
+}
+
+// -----
+
+#s = #attn.schedule<q = 64, kv = 128, warps = 8, stages = 2, producers = 4, keys = true, once = true>
+gpu.module @kernels {
+  gpu.func @no_step(%t: tensor<64x64xf32>, %m: memref<?x8x128x4xf32>, %i: index) kernel attributes {attn.schedule = #s} {
+    // expected-error @+1 {{expects a step that reads tiles from rings before it}}
+    tile.reduce_add %t, %m[%i] : tensor<64x64xf32>, memref<?x8x128x4xf32>
+    gpu.return
+  }
+}

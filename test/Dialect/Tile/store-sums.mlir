@@ -1,0 +1,32 @@
+// RUN: attn-opt %s --pass-pipeline="builtin.module(gpu.module(gpu.func(tile-store-sums)))" --verify-roundtrip \
+// RUN:   | FileCheck %s
+
+#s = #attn.schedule<q = 64, kv = 128, warps = 8, stages = 2, producers = 4, keys = true, once = true>
+#all = #attn.schedule<q = 64, kv = 64, warps = 4>
+!rq = !tile.ring<2 x tensor<64x128xbf16>>
+!sums = memref<?x?x?x16x128x4xf32>
+
+// As many tiles as the step has of others, in no layout: each thread puts what it holds.
+// CHECK-LABEL: gpu.func @step
+// CHECK: %[[RING:.*]] = tile.ring : <2 x tensor<64x128xf32>>
+// CHECK: tile.read %{{.*}} at %[[N:arg[0-9]]]
+// CHECK-NEXT: tile.put %[[T:arg[0-9]]] into %[[RING]] at %[[N]] : tensor<64x128xf32, #tile.column_groups>
+// CHECK-NEXT: tile.add_to_memory %[[RING]] at %[[N]], %[[M:arg[0-9]]][%[[I:arg[0-9]]], %[[I]], %[[I]]]
+// CHECK-NOT: tile.reduce_add
+
+// Where all warps do the same, nothing is stored for them.
+// CHECK-LABEL: gpu.func @no_roles
+// CHECK-NEXT: tile.reduce_add
+gpu.module @kernels {
+  gpu.func @step(%t: tensor<64x128xf32, #tile.column_groups>, %m: !sums, %n: i32, %i: index) kernel
+      attributes {attn.schedule = #s} {
+    %qr = tile.ring : !rq
+    %q = tile.read %qr at %n : !rq -> tensor<64x128xbf16>
+    tile.reduce_add %t, %m[%i, %i, %i] : tensor<64x128xf32, #tile.column_groups>, !sums
+    gpu.return
+  }
+  gpu.func @no_roles(%t: tensor<64x128xf32>, %m: !sums, %i: index) kernel attributes {attn.schedule = #all} {
+    tile.reduce_add %t, %m[%i, %i, %i] : tensor<64x128xf32>, !sums
+    gpu.return
+  }
+}
