@@ -59,9 +59,7 @@ public:
                  : std::optional(Refusal{Refusal::Failed, ready.error()});
   }
 
-  bool hasCaptureGradients() const override {
-    return device.target() == Target::CPU;
-  }
+  bool hasCaptureGradients() const override { return true; }
 
   Result<void> run(Pass pass) override {
     if (pass == Pass::Backward)

@@ -21,7 +21,7 @@ struct CaptureGradient {
 struct Gradients {
   TensorView out;
   TensorView query, key, value;
-  /// Of a mod's floats, for backends that have these; on the CPU.
+  /// Of a mod's floats, for backends that have these.
   std::vector<CaptureGradient> captures;
 };
 

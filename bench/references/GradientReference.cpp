@@ -170,7 +170,7 @@ static double largestSum(const CaptureAdditions &additions, double keys) {
 Result<GradientReference>
 GradientReference::compute(Device &device, const Problem &problem,
                            const TensorView &gradOut,
-                           const std::vector<std::string> &captures) {
+                           const std::vector<std::string> &names) {
   GradientReference reference;
   const ProblemSizes &s = problem.sizes;
   int64_t count = s.batch * s.kvHeads, group = s.heads / s.kvHeads;
@@ -178,6 +178,13 @@ GradientReference::compute(Device &device, const Problem &problem,
       2.0 * group * s.queries * s.keys * (3.0 * s.headDim + 2.0 * s.valueDim);
   double bytes = 4 * 8.0 * s.queries * s.keys;
   std::unique_ptr<Device> host = createCPUDevice();
+  int64_t wanted = count;
+  if (each * double(count) > budget)
+    wanted = std::min<int64_t>(count, std::max(1.0, budget / each));
+  // All heads add to captured values, whose gradients may be large.
+  std::vector<std::string> captures;
+  if (wanted == count)
+    captures = names;
   Result<ScoreGradient> derivative =
       ScoreGradient::compile(*problem.mod, captures);
   if (!derivative)
@@ -192,7 +199,6 @@ GradientReference::compute(Device &device, const Problem &problem,
   HeadGradients heads{device,   problem,     gradOut,
                       *softmax, *derivative, viewsOf(*problem.hostCaptures),
                       additions};
-  int64_t wanted = std::min<int64_t>(count, std::max(1.0, budget / each));
   double largest[3] = {};
   for (int64_t i = 0; i < wanted; ++i) {
     // Spread evenly, the first and the last among them.

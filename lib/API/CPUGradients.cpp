@@ -76,7 +76,7 @@ static Result<Code> compileCode(const Mod &mod, const KernelSpec &spec,
   for (const KernelModule::OfKeys &ofKeys : kernel.ofKeys)
     functions.push_back(ofKeys.function);
   for (size_t i = 0; i < kernel.sums.size(); ++i) {
-    if (kernel.sums[i].of == CaptureSumPlan::Of::Pairs)
+    if (kernel.sums[i].hasPairs())
       functions.push_back(KernelModule::gradPairsFunction(i));
     functions.push_back(KernelModule::gradSumFunction(i));
   }
@@ -99,7 +99,7 @@ static Result<Code> compileCode(const Mod &mod, const KernelSpec &spec,
     code.ofKeys.push_back(entry());
   for (const CaptureSumPlan &plan : kernel.sums) {
     SumCode sum;
-    if (plan.of == CaptureSumPlan::Of::Pairs)
+    if (plan.hasPairs())
       sum.pairs = entry();
     sum.sum = entry();
     code.ofSums.push_back(sum);
@@ -125,13 +125,21 @@ Result<void> CPUGradients::run(const GradientArguments &a,
   bool strided = spec.stridedCaptures || !haveUnitStrides(a.captures);
   ATTN_TRY_ASSIGN(const Code *code, codeFor(strided));
   ATTN_TRY_ASSIGN(GradientTiles tiles, tilesFor(*this, finders, a));
-  bindTiles(bindings, tiles, 0);
-  ATTN_TRY(runTasks(code->ofQueries, bindings));
-  for (size_t i = 0; i < code->ofKeys.size(); ++i) {
-    bindTiles(bindings, tiles, i + 1);
-    ATTN_TRY(runTasks(code->ofKeys[i], bindings));
-  }
-  bindTiles(bindings, tiles, 0);
+  auto takesLists = [](const TaskFunction &kernel) {
+    return takes(kernel.signature, Role::ListOrder);
+  };
+  size_t lists = 0;
+  auto run = [&](const TaskFunction &kernel) {
+    if (takesLists(kernel))
+      bindTiles(bindings, tiles, lists++);
+    return runTasks(kernel, bindings);
+  };
+  ATTN_TRY(run(code->ofQueries));
+  for (const TaskFunction &kernel : code->ofKeys)
+    ATTN_TRY(run(kernel));
+  // Sums of pairs go over queries like the first kernel.
+  if (takesLists(code->ofQueries))
+    bindTiles(bindings, tiles, 0);
   for (size_t i = 0; i < code->ofSums.size(); ++i) {
     const SumCode &sum = code->ofSums[i];
     if (sum.pairs) {
@@ -155,7 +163,7 @@ GradientImpl attn::createCPUGradients(const Mod &mod, const KernelSpec &spec,
   lock.unlock();
   impl->schedule = code.module.schedule;
   impl->sums = code.module.sums;
-  impl->wholeQueries = impl->queryTile = code.module.queryTile;
+  impl->wholeQueries = code.module.queryTile;
   std::vector<KernelEntry> kernels(1 + code.ofKeys.size());
   kernels[0].signature = code.ofQueries.signature;
   kernels[0].queryTile = code.module.queryTile;
@@ -167,8 +175,10 @@ GradientImpl attn::createCPUGradients(const Mod &mod, const KernelSpec &spec,
     kernel.queryTile = ofKeys.queryTile, kernel.keyTile = ofKeys.keyTile;
     impl->wholeQueries = std::lcm(impl->wholeQueries, ofKeys.queryTile);
   }
-  ATTN_TRY_ASSIGN(impl->finders,
-                  GradientTileFinders::compile(mod, Target::CPU, kernels));
+  std::vector<bool> ownKeys(kernels.size(), true);
+  ownKeys[0] = false;
+  ATTN_TRY_ASSIGN(impl->finders, GradientTileFinders::compile(
+                                     mod, Target::CPU, kernels, ownKeys));
   impl->codes[spec.stridedCaptures] = std::move(code);
   return std::shared_ptr<GradientKernel::Impl>(impl);
 }

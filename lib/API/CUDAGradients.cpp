@@ -1,5 +1,7 @@
 // Gradients on NVIDIA GPUs: some kernels, one after the other, for sm_90a or
-// for every GPU, as for the forward pass (CUDAKernel.cpp).
+// for every GPU, as for the forward pass (CUDAKernel.cpp), and those of
+// captures.
+#include "CUDACaptureSums.h"
 #include "CUDAImage.h"
 #include "CUDALaunch.h"
 #include "CaptureViews.h"
@@ -34,9 +36,12 @@ struct Choice {
   }
 };
 
-/// The kernels of a choice, in the order of their launches.
+/// The kernels of a choice, in the order of their launches; those of captures
+/// come last.
 struct Variant {
   std::vector<cuda::LoadedKernel> kernels;
+  CUDACaptureSums sums;
+  std::vector<CaptureSumPlan> plans; ///< of `sums`
   std::string schedule;
   GradientTileFinders finders;
 };
@@ -79,7 +84,39 @@ struct CUDAGradients : public GradientKernel::Impl {
 
 } // namespace
 
+/// Of `kernel`, lowered. The images are in the order of launches.
+static Result<Variant> load(const Mod &mod, const KernelModule &kernel,
+                            const std::vector<KernelImage> &images) {
+  std::vector<cuda::LoadedKernel> loaded;
+  for (const KernelImage &image : images) {
+    ATTN_TRY_ASSIGN(std::vector<cuda::LoadedKernel> one,
+                    cuda::LoadedKernel::load(image));
+    loaded.push_back(std::move(one.front()));
+  }
+  Variant variant;
+  variant.schedule = kernel.schedule, variant.plans = kernel.sums;
+  size_t next = 0;
+  while (next < images.size() - 2 * kernel.sums.size())
+    variant.kernels.push_back(std::move(loaded[next++]));
+  for (size_t i = 0; i < kernel.sums.size(); ++i, next += 2)
+    variant.sums.add(std::move(loaded[next]), std::move(loaded[next + 1]));
+  std::vector<KernelEntry> entries;
+  std::vector<bool> ownKeys;
+  for (const cuda::LoadedKernel &of : variant.kernels) {
+    ownKeys.push_back(ownsKeys(of.entry()));
+    entries.push_back(of.entry());
+  }
+  for (size_t i = 0; i < variant.sums.count(); ++i) {
+    ownKeys.push_back(variant.plans[i].ownsKeys);
+    entries.push_back(variant.sums.entryOfPairs(i));
+  }
+  ATTN_TRY_ASSIGN(variant.finders, GradientTileFinders::compile(
+                                       mod, Target::CUDA, entries, ownKeys));
+  return variant;
+}
+
 static Result<Variant> compileVariant(const Mod &mod, const KernelSpec &given,
+                                      const std::vector<int64_t> &wrt,
                                       const Choice &choice) {
   KernelSpec spec = given;
   if (!choice.takesGiven)
@@ -87,7 +124,7 @@ static Result<Variant> compileVariant(const Mod &mod, const KernelSpec &given,
   spec.aligned = choice.aligned, spec.stridedCaptures = choice.stridedCaptures;
   std::unique_lock<std::mutex> lock(mod.impl().mutex);
   ATTN_TRY_ASSIGN(KernelModule kernel,
-                  buildGradientModule(mod, spec, /*wrt=*/{}, choice.target()));
+                  buildGradientModule(mod, spec, wrt, choice.target()));
   ATTN_TRY(
       lowerTiles(mod, *kernel.module, choice.target(), choice.stridedCaptures));
   ATTN_TRY_ASSIGN(std::vector<KernelImage> images,
@@ -95,19 +132,7 @@ static Result<Variant> compileVariant(const Mod &mod, const KernelSpec &given,
                                     spec.exact || spec.type == ElementType::F32,
                                     choice.target()));
   lock.unlock();
-  Variant variant;
-  variant.schedule = kernel.schedule;
-  for (const KernelImage &image : images) {
-    ATTN_TRY_ASSIGN(std::vector<cuda::LoadedKernel> loaded,
-                    cuda::LoadedKernel::load(image));
-    variant.kernels.push_back(std::move(loaded.front()));
-  }
-  std::vector<KernelEntry> entries;
-  for (const cuda::LoadedKernel &loaded : variant.kernels)
-    entries.push_back(loaded.entry());
-  ATTN_TRY_ASSIGN(variant.finders,
-                  GradientTileFinders::compile(mod, Target::CUDA, entries));
-  return variant;
+  return load(mod, kernel, images);
 }
 
 Result<const Variant *> CUDAGradients::variantFor(const Choice &choice,
@@ -130,7 +155,7 @@ Result<const Variant *> CUDAGradients::compiled(const Choice &choice) const {
   auto found = variants.find(choice);
   if (found != variants.end())
     return &found->second;
-  ATTN_TRY_ASSIGN(Variant variant, compileVariant(mod, spec, choice));
+  ATTN_TRY_ASSIGN(Variant variant, compileVariant(mod, spec, wrt, choice));
   return &(variants[choice] = std::move(variant));
 }
 
@@ -208,17 +233,25 @@ static Result<std::vector<BoundParameters>> bindAll(const Variant &variant,
                                                     void *stream) {
   std::vector<BoundParameters> all;
   size_t lists = 0;
-  for (const cuda::LoadedKernel &kernel : variant.kernels) {
-    if (takes(kernel.entry().signature, Role::ListOrder))
+  auto bindNextTiles = [&](const KernelEntry &kernel) {
+    if (takes(kernel.signature, Role::ListOrder))
       bindTiles(bindings, tiles, lists++);
+  };
+  for (const cuda::LoadedKernel &kernel : variant.kernels) {
+    bindNextTiles(kernel.entry());
     ATTN_TRY_ASSIGN(BoundParameters bound, kernel.bind(bindings, stream));
     all.push_back(std::move(bound));
+  }
+  for (size_t i = 0; i < variant.sums.count(); ++i) {
+    bindNextTiles(variant.sums.entryOfPairs(i));
+    ATTN_TRY(variant.sums.bind(i, bindings, stream, all));
   }
   return all;
 }
 
 /// One kernel after the other: what the first writes the others read.
 static Result<void> launch(const Variant &variant, const GradientArguments &a,
+                           const CaptureWorkspace &workspace,
                            const std::vector<BoundParameters> &bound) {
   for (size_t i = 0; i < variant.kernels.size(); ++i) {
     const KernelEntry &entry = variant.kernels[i].entry();
@@ -228,11 +261,15 @@ static Result<void> launch(const Variant &variant, const GradientArguments &a,
         owned.sizes[0] * owned.sizes[1] * ((owned.sizes[2] + tile - 1) / tile);
     ATTN_TRY(variant.kernels[i].launch(tasks, bound[i], a.stream));
   }
-  return {};
+  return variant.sums.launch(
+      workspace,
+      {bound.begin() + static_cast<ptrdiff_t>(variant.kernels.size()),
+       bound.end()},
+      a.stream);
 }
 
 Result<void> CUDAGradients::run(const GradientArguments &a,
-                                const CaptureWorkspace &,
+                                const CaptureWorkspace &workspace,
                                 Bindings &bindings) const {
   cuda::ContextScope scope(context);
   Choice choice = choiceFor(a);
@@ -241,18 +278,18 @@ Result<void> CUDAGradients::run(const GradientArguments &a,
     ATTN_TRY_ASSIGN(GradientTiles tiles, tilesFor(*this, variant->finders, a));
     // TMA may not take a tensor.
     if (auto bound = bindAll(*variant, tiles, bindings, a.stream))
-      return launch(*variant, a, *bound);
+      return launch(*variant, a, workspace, *bound);
   }
   choice = forEveryGPU(choice);
   ATTN_TRY_ASSIGN(const Variant *variant, variantFor(choice, a.stream));
   ATTN_TRY_ASSIGN(GradientTiles tiles, tilesFor(*this, variant->finders, a));
   ATTN_TRY_ASSIGN(std::vector<BoundParameters> bound,
                   bindAll(*variant, tiles, bindings, a.stream));
-  return launch(*variant, a, bound);
+  return launch(*variant, a, workspace, bound);
 }
 
-GradientImpl attn::createCUDAGradients(const Mod &mod,
-                                       const KernelSpec &given) {
+GradientImpl attn::createCUDAGradients(const Mod &mod, const KernelSpec &given,
+                                       const std::vector<int64_t> &wrt) {
   ATTN_TRY_ASSIGN(cuda::Context context, contextOf(given));
   cuda::ContextScope scope(context);
   ATTN_TRY_ASSIGN(cuda::Device device, cuda::currentDevice());
@@ -260,6 +297,7 @@ GradientImpl attn::createCUDAGradients(const Mod &mod,
   impl->context = cuda::currentContext();
   impl->device = device;
   impl->spec = withAlignment(given);
+  impl->wrt = wrt;
   const KernelSpec &spec = impl->spec;
   std::optional<bool> producers;
   if (!spec.schedule.empty()) {
@@ -268,9 +306,11 @@ GradientImpl attn::createCUDAGradients(const Mod &mod,
   }
   ATTN_TRY_ASSIGN(bool sm90a, choosesSM90a(spec, producers, device));
   impl->best = {sm90a, spec.aligned, spec.stridedCaptures};
-  ATTN_TRY_ASSIGN(Variant compiled, compileVariant(mod, spec, impl->best));
+  ATTN_TRY_ASSIGN(Variant compiled, compileVariant(mod, spec, wrt, impl->best));
   const Variant &variant = impl->variants[impl->best] = std::move(compiled);
   impl->schedule = variant.schedule;
+  // They are the same for all variants.
+  impl->sums = variant.plans;
   // Those for every GPU may be needed as well: their tiles are powers of two.
   impl->wholeQueries = 64;
   for (const cuda::LoadedKernel &kernel : variant.kernels)

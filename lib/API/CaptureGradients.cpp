@@ -47,44 +47,47 @@ int64_t CaptureWorkspace::Block::floats() const {
   return isDirect ? 0 : count;
 }
 
-/// Slots are what the tasks of one sum can be spread over: more than that many
-/// add nothing but memory, and small tables that all pairs add to want them.
-static constexpr int64_t maxSlots = 64,
-                         maxSlotBytes = int64_t(128) << 20; ///< of all slots
+/// Slots are what the tasks of one sum can be spread over. More than that many
+/// tasks add nothing but memory; small tables that all pairs add to want them.
+static constexpr int64_t mostTasks = 512,
+                         mostSlotBytes = int64_t(128) << 20; ///< of all slots
 
 /// The bits of a result depend on this, so it knows sizes only.
-static int64_t slotsOf(const CaptureSumPlan &plan, const ProblemSizes &sizes,
-                       int64_t queryTile, int64_t elements) {
-  int64_t units = 1;
-  if (!plan.ownsBatch)
-    units *= sizes.batch;
-  if (!plan.ownsHead)
-    units *= sizes.heads;
-  if (!plan.ownsQuery)
-    units *= (sizes.queries + queryTile - 1) / queryTile;
-  int64_t bytes = std::max<int64_t>(elements, 1) * int64_t(sizeof(float));
-  return std::max<int64_t>(1,
-                           std::min({units, maxSlots, maxSlotBytes / bytes}));
+CaptureWorkspace::Block CaptureWorkspace::blockOf(const CaptureSumPlan &plan,
+                                                  const ProblemSizes &sizes,
+                                                  int64_t elements) {
+  Block block;
+  block.capture = plan.capture, block.elements = elements;
+  int64_t length = plan.ownsKeys ? sizes.keys : sizes.queries;
+  if (!plan.hasPairs()) {
+    block.shape = {sizes.batch, sizes.heads, length};
+    return block;
+  }
+  int64_t units = 1, owned = 1;
+  const std::pair<bool, int64_t> positions[] = {
+      {plan.ownsBatch, sizes.batch},
+      {plan.ownsHead, sizes.heads},
+      {plan.ownsRows, (length + plan.ownTile - 1) / plan.ownTile}};
+  for (auto [isOwned, size] : positions)
+    (isOwned ? owned : units) *= size;
+  int64_t bytes =
+      std::max<int64_t>(elements, 1) * plan.copies * int64_t(sizeof(float));
+  int64_t slots =
+      std::min({units, (mostTasks + owned - 1) / owned, mostSlotBytes / bytes});
+  slots = std::max<int64_t>(1, slots);
+  block.isSlots = true;
+  block.shape = {slots * plan.copies, elements};
+  block.isDirect = block.shape[0] == 1;
+  block.tasks = slots * owned;
+  return block;
 }
 
 CaptureWorkspace::CaptureWorkspace(const std::vector<CaptureSumPlan> &plans,
-                                   const ProblemSizes &sizes, int64_t queryTile,
+                                   const ProblemSizes &sizes,
                                    const std::vector<CaptureView> &captures) {
   for (const CaptureSumPlan &plan : plans) {
-    Block block;
-    block.capture = plan.capture;
-    if (plan.of == CaptureSumPlan::Of::Pairs) {
-      int64_t elements = elementsOf(captures[plan.capture]);
-      block.isSlots = true;
-      block.shape = {slotsOf(plan, sizes, queryTile, elements), elements};
-      block.isDirect = block.shape[0] == 1;
-    } else {
-      block.shape = {sizes.batch, sizes.heads,
-                     plan.of == CaptureSumPlan::Of::Keys ? sizes.keys
-                                                         : sizes.queries};
-    }
-    total += block.floats();
-    blocks.push_back(block);
+    blocks.push_back(blockOf(plan, sizes, elementsOf(captures[plan.capture])));
+    total += blocks.back().floats();
   }
 }
 
@@ -92,12 +95,20 @@ void CaptureWorkspace::bind(Bindings &bindings, float *memory,
                             const std::vector<float *> &gradients) const {
   for (size_t i = 0; i < blocks.size(); ++i) {
     const Block &block = blocks[i];
-    int64_t floats = block.floats();
-    if (block.isSlots)
-      std::fill(memory, memory + floats, 0.0f);
     bindings.memory({Role::Workspace, static_cast<int64_t>(i)},
                     block.isDirect ? gradients[block.capture] : memory,
                     block.shape);
-    memory += floats;
+    memory += block.floats();
   }
+}
+
+std::vector<CaptureWorkspace::Floats>
+CaptureWorkspace::slots(float *memory) const {
+  std::vector<Floats> result;
+  for (const Block &block : blocks) {
+    if (block.isSlots && block.floats() != 0)
+      result.push_back({memory, block.floats()});
+    memory += block.floats();
+  }
+  return result;
 }

@@ -10,10 +10,19 @@ namespace attn {
 
 /// How one sum is made; its number is its place among the others.
 struct CaptureSumPlan {
-  enum class Of { Queries, Keys, Pairs };
   int64_t capture = 0;
-  Of of = Of::Pairs;
-  bool ownsBatch = false, ownsHead = false, ownsQuery = false;
+  /// Whether its tasks, or the rows, are of keys; else of queries.
+  bool ownsKeys = false;
+  /// Positions of what a task owns in the kernel that adds pairs to slots; 0: a
+  /// kernel of other gradients makes numbers of rows.
+  int64_t ownTile = 0;
+  /// Slots in memory for one: on a GPU each warp may have its own.
+  int64_t copies = 1;
+  /// Whether tasks that differ in these positions (of rows: on the axis that
+  /// tasks own) add to different elements.
+  bool ownsBatch = false, ownsHead = false, ownsRows = false;
+
+  bool hasPairs() const { return ownTile != 0; }
 };
 
 /// The captures of a mod that `names` names, by number, in the same order.
@@ -29,24 +38,38 @@ class CaptureWorkspace {
 public:
   /// Of `sizes` batch, heads, queries and keys count.
   CaptureWorkspace(const std::vector<CaptureSumPlan> &plans,
-                   const ProblemSizes &sizes, int64_t queryTile,
+                   const ProblemSizes &sizes,
                    const std::vector<CaptureView> &captures);
 
   int64_t floats() const { return total; }
   /// Whether the pairs of a sum go to one slot, which is the gradient itself.
   bool isDirect(size_t sum) const { return blocks[sum].isDirect; }
-  /// Binds workspaces, of which `memory` holds floats(), and makes zeros of
-  /// slots. `gradients`: of captures, by number; zero.
+  /// How many tasks the kernel of pairs of a sum has, and of how many elements
+  /// the gradient is.
+  int64_t tasks(size_t sum) const { return blocks[sum].tasks; }
+  int64_t elements(size_t sum) const { return blocks[sum].elements; }
+  /// Binds workspaces, of which `memory` holds floats(). `gradients`: of
+  /// captures, by number.
   void bind(Bindings &bindings, float *memory,
             const std::vector<float *> &gradients) const;
+
+  struct Floats {
+    float *data;
+    int64_t count;
+  };
+  /// What must be zero before a launch.
+  std::vector<Floats> slots(float *memory) const;
 
 private:
   struct Block {
     std::vector<int64_t> shape;
-    int64_t capture = 0;
+    int64_t capture = 0, elements = 0, tasks = 0;
     bool isDirect = false, isSlots = false;
     int64_t floats() const;
   };
+  static Block blockOf(const CaptureSumPlan &plan, const ProblemSizes &sizes,
+                       int64_t elements);
+
   std::vector<Block> blocks;
   int64_t total = 0;
 };

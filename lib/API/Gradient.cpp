@@ -17,13 +17,9 @@ GradientKernel::compile(const Mod &mod, const KernelSpec &spec,
                         const std::vector<std::string> &names) {
   auto start = std::chrono::steady_clock::now();
   ATTN_TRY_ASSIGN(std::vector<int64_t> wrt, findCaptures(mod, names));
-  if (!wrt.empty() && spec.target != Target::CPU)
-    return Error{"expects no 'wrt' for the target CUDA: no kernel for GPUs "
-                 "computes gradients of captures yet, got '" +
-                 names.front() + "'"};
   GradientImpl impl = spec.target == Target::CPU
                           ? createCPUGradients(mod, spec, wrt)
-                          : createCUDAGradients(mod, spec);
+                          : createCUDAGradients(mod, spec, wrt);
   ATTN_TRY(impl);
   (*impl)->captures = mod.captures();
   std::chrono::duration<double> time = std::chrono::steady_clock::now() - start;
@@ -51,13 +47,15 @@ static bool areFor(const TileFinder &finder, int64_t queryTile,
 
 Result<GradientTileFinders>
 GradientTileFinders::compile(const Mod &mod, Target target,
-                             const std::vector<KernelEntry> &kernels) {
+                             const std::vector<KernelEntry> &kernels,
+                             const std::vector<bool> &ownKeys) {
   GradientTileFinders result;
   std::vector<TileFinder> &finders = result.finders;
-  for (const KernelEntry &kernel : kernels) {
+  for (size_t i = 0; i < kernels.size(); ++i) {
+    const KernelEntry &kernel = kernels[i];
     if (!takes(kernel.signature, Role::ListOrder))
       continue;
-    result.ownKeys.push_back(ownsKeys(kernel));
+    result.ownKeys.push_back(ownKeys[i]);
     auto known = std::find_if(
         finders.begin(), finders.end(), [&](const TileFinder &finder) {
           return areFor(finder, kernel.queryTile, kernel.keyTile);
@@ -103,9 +101,11 @@ GradientTileFinders::find(const ProblemSizes &sizes,
     return areFor(finders[i], finders[j].queryTile(), finders[j].keyTile());
   };
   for (size_t i = 0; i < finders.size(); ++i) {
-    size_t like = 0, ownsAlike = 0;
+    size_t like = 0, likeOwner = 0;
     while (!areAlike(i, like))
       ++like;
+    while (!areAlike(i, likeOwner) || ownKeys[likeOwner] != ownKeys[i])
+      ++likeOwner;
     if (like < i) {
       found.push_back(found[like]);
     } else {
@@ -113,12 +113,8 @@ GradientTileFinders::find(const ProblemSizes &sizes,
                       finders[i].find(sizes, captures, stream));
       found.push_back(lists);
     }
-    while (!areAlike(i, ownsAlike) || ownKeys[i] != ownKeys[ownsAlike])
-      ++ownsAlike;
-    if (ownsAlike < i) {
-      tiles.lists.push_back(tiles.lists[ownsAlike]);
-    } else if (!ownKeys[i]) {
-      tiles.lists.push_back(found[i]);
+    if (likeOwner < i || !ownKeys[i]) {
+      tiles.lists.push_back(likeOwner < i ? tiles.lists[likeOwner] : found[i]);
     } else {
       ATTN_TRY_ASSIGN(TileLists lists, finders[i].transpose(found[i], stream));
       tiles.lists.push_back(lists);
@@ -196,7 +192,7 @@ static int64_t rowFloats(const GradientKernel::Impl &kernel,
 int64_t
 GradientKernel::workspaceBytes(const ProblemSizes &sizes,
                                const std::vector<CaptureView> &captures) const {
-  CaptureWorkspace sums(pimpl->sums, sizes, pimpl->queryTile, captures);
+  CaptureWorkspace sums(pimpl->sums, sizes, captures);
   return (rowFloats(*pimpl, sizes) + sums.floats()) *
          static_cast<int64_t>(sizeof(float));
 }
@@ -257,14 +253,29 @@ static Result<void> checkGradients(const GradientKernel::Impl &kernel,
   return {};
 }
 
+/// Enqueues zeros for so many contiguous numbers.
+static Result<void> clear(const GradientKernel::Impl &kernel, float *memory,
+                          int64_t count, void *stream) {
+  // Rows of few bytes, which any memory can be filled by.
+  constexpr int64_t most = int64_t(1) << 16;
+  int64_t whole = count / most;
+  TensorView view{memory, ElementType::F32, {1, 1, whole, most}, {0, 0, most}};
+  if (whole)
+    ATTN_TRY(kernel.writeZeros(view, stream));
+  view.data = memory + whole * most;
+  view.sizes = {1, 1, 1, count - whole * most};
+  return view.sizes[3] ? kernel.writeZeros(view, stream) : Result<void>();
+}
+
 /// The gradients of captures, by the number of the capture; zero.
-static std::vector<float *>
+static Result<std::vector<float *>>
 clearGradCaptures(const GradientKernel::Impl &kernel,
                   const GradientArguments &a) {
   std::vector<float *> gradients(kernel.captures.size());
   for (size_t i = 0; i < kernel.wrt.size(); ++i) {
     float *gradient = a.gradCaptures[i];
-    std::fill(gradient, gradient + elementsOf(a.captures[kernel.wrt[i]]), 0.0f);
+    ATTN_TRY(clear(kernel, gradient, elementsOf(a.captures[kernel.wrt[i]]),
+                   a.stream));
     gradients[kernel.wrt[i]] = gradient;
   }
   return gradients;
@@ -332,7 +343,8 @@ Result<void> GradientKernel::run(const GradientArguments &a) const {
   bool hasPairs = rowsOf(a.query) != 0 && a.key.sizes[2] != 0;
   if (hasPairs)
     ATTN_TRY(checkWorkspace(*pimpl, a, bytes));
-  std::vector<float *> gradCaptures = clearGradCaptures(*pimpl, a);
+  ATTN_TRY_ASSIGN(std::vector<float *> gradCaptures,
+                  clearGradCaptures(*pimpl, a));
   // Without them no mod is evaluated.
   if (!hasPairs) {
     for (const TensorView &view : {a.gradQuery, a.gradKey, a.gradValue})
@@ -345,8 +357,11 @@ Result<void> GradientKernel::run(const GradientArguments &a) const {
   }
   auto *workspace = static_cast<float *>(a.workspace ? a.workspace : own.get());
   Bindings bindings = bindGradients(*pimpl, a, workspace);
-  CaptureWorkspace sums(pimpl->sums, sizes, pimpl->queryTile, a.captures);
-  sums.bind(bindings, workspace + rowFloats(*pimpl, sizes), gradCaptures);
+  CaptureWorkspace sums(pimpl->sums, sizes, a.captures);
+  float *ofSums = workspace + rowFloats(*pimpl, sizes);
+  for (auto [memory, count] : sums.slots(ofSums))
+    ATTN_TRY(clear(*pimpl, memory, count, a.stream));
+  sums.bind(bindings, ofSums, gradCaptures);
   return pimpl->run(a, sums, bindings);
 }
 

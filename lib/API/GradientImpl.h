@@ -12,7 +12,8 @@
 
 namespace attn {
 
-/// Whether the tasks of a kernel own keys: they write what keys have.
+/// Whether the tasks of a kernel own keys: they write what keys have. Not of
+/// one that is there for captures.
 bool ownsKeys(const KernelEntry &kernel);
 
 /// What finds the tiles of kernels, if their mask needs lists: for each that
@@ -20,10 +21,12 @@ bool ownsKeys(const KernelEntry &kernel);
 /// transposed lists.
 class GradientTileFinders {
 public:
-  /// Errors: those of TileFinder::compile().
+  /// `ownKeys`: whether the tasks of each of `kernels` own keys; those of
+  /// captures may without writing any. Errors: those of TileFinder::compile().
   static Result<GradientTileFinders>
   compile(const Mod &mod, Target target,
-          const std::vector<KernelEntry> &kernels);
+          const std::vector<KernelEntry> &kernels,
+          const std::vector<bool> &ownKeys);
   bool areNeeded() const { return !finders.empty(); }
   /// Compiles all that find() runs.
   Result<void> prepare() const;
@@ -72,7 +75,6 @@ struct GradientKernel::Impl {
   std::vector<CaptureInfo> captures;
   std::vector<int64_t> wrt; ///< captures, as GradientArguments::gradCaptures
   std::vector<CaptureSumPlan> sums;
-  int64_t queryTile = 0; ///< of the kernels that make sums
   double compileSeconds = 0;
   std::string schedule;
   /// Whether gradients of queries are added up in memory of their own.
@@ -95,8 +97,8 @@ using GradientImpl = Result<std::shared_ptr<GradientKernel::Impl>>;
 
 GradientImpl createCPUGradients(const Mod &mod, const KernelSpec &spec,
                                 const std::vector<int64_t> &wrt);
-/// Of no captures.
-GradientImpl createCUDAGradients(const Mod &mod, const KernelSpec &spec);
+GradientImpl createCUDAGradients(const Mod &mod, const KernelSpec &spec,
+                                 const std::vector<int64_t> &wrt);
 
 } // namespace attn
 

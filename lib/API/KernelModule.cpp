@@ -154,7 +154,7 @@ static AttentionBackwardOp appendGradients(mlir::ModuleOp module,
       arguments.drop_front(spec.lse ? 7 : 6),
       /*queryOffset=*/mlir::Value(), f.name(), f.scale(),
       f.builder.getDenseI64ArrayAttr(wrt), given.query, given.key, given.value,
-      /*deterministic=*/spec.deterministic);
+      /*captureSchedule=*/nullptr, /*deterministic=*/spec.deterministic);
   mlir::func::ReturnOp::create(f.builder, f.loc, op->getResults());
   return op;
 }
@@ -354,6 +354,29 @@ std::string KernelModule::gradSumFunction(size_t sum) {
   return function + mlir::attn::gradSumSuffix.str() + std::to_string(sum);
 }
 
+static CaptureSumPlan planOf(AttentionBackwardOp op,
+                             const mlir::attn::CaptureSum &sum) {
+  using mlir::attn::Axis;
+  bool hasCaptureKernels = op.getCaptureSchedule().has_value();
+  Axis own =
+      hasCaptureKernels ? sum.getOwnAxis() : sum.rows.value_or(Axis::Query);
+  CaptureSumPlan plan;
+  plan.capture = sum.capture;
+  plan.ownsKeys = own == Axis::Key;
+  if (hasCaptureKernels) {
+    ScheduleAttr schedule = mlir::attn::captureScheduleOf(op, sum);
+    plan.ownTile = schedule.getRows();
+    plan.copies = sum.hasRowsApart() ? 1 : schedule.getWarps();
+  } else if (!sum.rows) {
+    plan.ownTile = op.getSchedule()->getRows();
+  }
+  plan.ownsBatch = sum.owned & mlir::attn::BatchPosition;
+  plan.ownsHead = sum.owned & mlir::attn::HeadPosition;
+  plan.ownsRows = sum.owned & (plan.ownsKeys ? mlir::attn::KeyPosition
+                                             : mlir::attn::QueryPosition);
+  return plan;
+}
+
 /// How the kernels that are made of `module` will sum the gradients of
 /// captures.
 static Result<std::vector<CaptureSumPlan>> sumsOf(const Mod &mod,
@@ -366,18 +389,8 @@ static Result<std::vector<CaptureSumPlan>> sumsOf(const Mod &mod,
   }));
   std::vector<CaptureSumPlan> plans;
   copy->walk([&](AttentionBackwardOp op) {
-    for (const mlir::attn::CaptureSum &sum : mlir::attn::captureSumsOf(op)) {
-      CaptureSumPlan plan;
-      plan.capture = sum.capture;
-      if (sum.rows)
-        plan.of = sum.rows == mlir::attn::Axis::Key
-                      ? CaptureSumPlan::Of::Keys
-                      : CaptureSumPlan::Of::Queries;
-      plan.ownsBatch = sum.owned & mlir::attn::BatchPosition;
-      plan.ownsHead = sum.owned & mlir::attn::HeadPosition;
-      plan.ownsQuery = sum.owned & mlir::attn::QueryPosition;
-      plans.push_back(plan);
-    }
+    for (const mlir::attn::CaptureSum &sum : mlir::attn::captureSumsOf(op))
+      plans.push_back(planOf(op, sum));
   });
   return plans;
 }

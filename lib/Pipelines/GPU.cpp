@@ -2,6 +2,7 @@
 #include "attn/Pipelines/GPU.h"
 
 #include "attn/Conversion/Passes.h"
+#include "attn/Dialect/Attn/IR/AttnDialect.h"
 #include "attn/Dialect/Attn/Transforms/Passes.h"
 #include "attn/Dialect/Tile/Transforms/Passes.h"
 #include "attn/Pipelines/Mods.h"
@@ -15,6 +16,7 @@
 #include "mlir/Transforms/Passes.h"
 
 using namespace mlir;
+using mlir::attn::ScheduleAttr;
 
 /// Whether warps have roles: the family of passes around tensor copies and
 /// wgmma.
@@ -37,6 +39,62 @@ static void giveRolesToWarps(OpPassManager &kernel) {
   kernel.addPass(tile::createTileShareOperandsPass());
 }
 
+/// From tiles of a block to those of threads, for kernels whose warps have
+/// roles or for others.
+static void dealToThreads(OpPassManager &kernel, bool roles) {
+  kernel.addPass(tile::createTileAssignLayoutsPass());
+  if (roles)
+    giveRolesToWarps(kernel);
+  else
+    kernel.addPass(tile::createTileStageLoadsPass());
+  kernel.addPass(tile::createTilePlaceSharedPass());
+  kernel.addPass(tile::createTileSplitNonfinitePass());
+  kernel.addPass(tile::createTileDeferRowSumsPass());
+  if (roles)
+    kernel.addPass(tile::createTileKeepMaximumPass());
+  kernel.addPass(roles ? tile::createTileOverlapProductsPass()
+                       : tile::createTileRetryNonfinitePass());
+  if (roles)
+    kernel.addPass(tile::createTileStartProductsPass());
+  kernel.addPass(mlir::attn::createTileToNVVMPass());
+}
+
+namespace {
+/// dealToThreads() by the schedule of each kernel: beside kernels whose warps
+/// have roles, a module has some whose warps have none, of rows and for
+/// captures.
+class DealKernelToThreads
+    : public PassWrapper<DealKernelToThreads, OperationPass<gpu::GPUFuncOp>> {
+public:
+  MLIR_DEFINE_EXPLICIT_INTERNAL_INLINE_TYPE_ID(DealKernelToThreads)
+
+  DealKernelToThreads() {
+    for (bool roles : {false, true})
+      dealToThreads(passes[roles], roles);
+  }
+
+  StringRef getName() const override { return "DealKernelToThreads"; }
+  StringRef getArgument() const override { return "deal-kernel-to-threads"; }
+
+  void getDependentDialects(DialectRegistry &registry) const override {
+    for (const OpPassManager &family : passes)
+      family.getDependentDialects(registry);
+  }
+
+  void runOnOperation() override {
+    auto schedule =
+        getOperation()->getAttrOfType<ScheduleAttr>("attn.schedule");
+    bool roles = schedule && schedule.getProducers() != 0;
+    if (failed(runPipeline(passes[roles], getOperation())))
+      signalPassFailure();
+  }
+
+private:
+  OpPassManager passes[2] = {OpPassManager(gpu::GPUFuncOp::getOperationName()),
+                             OpPassManager(gpu::GPUFuncOp::getOperationName())};
+};
+} // namespace
+
 void mlir::attn::buildGPUTilePipeline(OpPassManager &manager,
                                       const GPUPipelineOptions &options) {
   buildModsPipeline(manager);
@@ -58,21 +116,10 @@ void mlir::attn::buildGPUTilePipeline(OpPassManager &manager,
   manager.addPass(createCSEPass());
   OpPassManager &kernel =
       manager.nest<gpu::GPUModuleOp>().nest<gpu::GPUFuncOp>();
-  kernel.addPass(tile::createTileAssignLayoutsPass());
   if (roles)
-    giveRolesToWarps(kernel);
+    kernel.addPass(std::make_unique<DealKernelToThreads>());
   else
-    kernel.addPass(tile::createTileStageLoadsPass());
-  kernel.addPass(tile::createTilePlaceSharedPass());
-  kernel.addPass(tile::createTileSplitNonfinitePass());
-  kernel.addPass(tile::createTileDeferRowSumsPass());
-  if (roles)
-    kernel.addPass(tile::createTileKeepMaximumPass());
-  kernel.addPass(roles ? tile::createTileOverlapProductsPass()
-                       : tile::createTileRetryNonfinitePass());
-  if (roles)
-    kernel.addPass(tile::createTileStartProductsPass());
-  kernel.addPass(createTileToNVVMPass());
+    dealToThreads(kernel, roles);
   // From the bottom up: the other way, loops that carry hundreds of registers
   // take twenty times as long.
   kernel.addPass(createCanonicalizerPass(GreedyRewriteConfig()));

@@ -5,10 +5,10 @@
 and behind it the number of each message (C7508 and the like) about matrix instructions that
 run one after the other.
 
-usage: spills_of.py [--backward] MODS_DIRECTORY CHIP TYPE HEAD_DIM[,VALUE_DIM] [SCHEDULE] PATTERN...
+usage: spills_of.py [--backward | --captures] MODS_DIRECTORY CHIP TYPE HEAD_DIM[,VALUE_DIM] [SCHEDULE] PATTERN...
 
 A schedule (#attn.schedule<...>) instead of the chosen one is named behind the chip.
---backward: the kernels of gradients, one after the other.
+--backward: the kernels of gradients, one after the other. --captures: those of captured floats too.
 """
 
 import os
@@ -18,8 +18,8 @@ import sys
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
 
-backward = sys.argv[1] == "--backward"
-mods, chip, element, dim, *patterns = sys.argv[1 + backward :]
+direction = [sys.argv[1]] if sys.argv[1] in ("--backward", "--captures") else []
+mods, chip, element, dim, *patterns = sys.argv[1 + len(direction) :]
 schedule = [patterns.pop(0)] if patterns[0].startswith("#") else []
 generator = os.path.join(os.path.dirname(os.path.abspath(__file__)), "attention_of.py")
 
@@ -29,7 +29,7 @@ def run(command, text=None):
     if done.returncode:
         sys.stderr.write(done.stderr)
         raise SystemExit(f"{command[0]} failed on {element} {dim}")
-    return done.stdout + done.stderr
+    return done.stdout or done.stderr
 
 
 def assemble(ptx):
@@ -41,7 +41,6 @@ def assemble(ptx):
 
 def report(pattern):
     mod = os.path.join(mods, pattern + ".mlir")
-    direction = ["--backward"] if backward else []
     source = run([sys.executable, generator, *direction, mod, element, dim, *schedule])
     pipeline = "--attn-gpu-pipeline" + ("=target=sm90a" if chip == "sm_90a" else "")
     kernel = run(["attn-opt", pipeline], source)

@@ -69,6 +69,19 @@ void vote(Warp &w, const Instruction &i, Mask mask) {
   p = result ? p | mask : p & ~mask;
 }
 
+/// Which lanes have the same value.
+template <typename T> void matchAny(Warp &w, const Instruction &i, Mask mask) {
+  const T *a = w.lanes<T>(i.operands[1]);
+  uint32_t result[kLanes] = {};
+  forLanes(mask, [&](int l) {
+    forLanes(mask, [&](int other) {
+      result[l] |= uint32_t(a[l] == a[other]) << other;
+    });
+  });
+  auto *d = w.lanes<uint32_t>(i.operands[0]);
+  forLanes(mask, [&](int l) { d[l] = result[l]; });
+}
+
 void activeMask(Warp &w, const Instruction &i, Mask mask) {
   auto *d = w.lanes<uint32_t>(i.operands[0]);
   forLanes(mask, [=](int l) { d[l] = mask; });
@@ -219,6 +232,13 @@ Handler attn::ptx::decodeCollective(Decoder &d) {
                               : d.has("any") ? Any
                                              : Uniform;
     return vote;
+  }
+  if (name == "match" && d.has("any")) {
+    bool isWide = d.type() == "b64";
+    d.value(0, 4);
+    d.value(1, isWide ? 8 : 4);
+    d.collective(2);
+    return isWide ? matchAny<uint64_t> : matchAny<uint32_t>;
   }
   if (name == "activemask") {
     d.value(0, 4);

@@ -29,7 +29,8 @@ struct GradientArguments {
   // What is written: shapes of query, key and value.
   TensorView gradQuery, gradKey, gradValue;
   /// For each capture that compile() was given: f32 of the capture's shape,
-  /// contiguous; one number for a scalar.
+  /// contiguous; one number for a scalar. In memory of the kernel's target, of
+  /// scalars too.
   std::vector<float *> gradCaptures = {};
   /// Memory of at least GradientKernel::workspaceBytes(), aligned to 16 bytes,
   /// which nothing else uses meanwhile, and how much it is; null: the kernel's
@@ -53,12 +54,11 @@ class GradientKernel {
 public:
   /// Of the attention that AttentionKernel::compile() makes of the same `spec`;
   /// its `lse` says that a gradient of the LSE is given. `wrt`: the names of
-  /// captured floats whose gradients are asked for, on the CPU. One that has no
-  /// part in the scores has a gradient of zeros. Errors: those of
+  /// captured floats whose gradients are asked for. One that has no part in the
+  /// scores has a gradient of zeros. Errors: those of
   /// AttentionKernel::compile(); an operation of the score program without a
   /// derivative, with its line; a name in `wrt` that no capture of floats has,
-  /// or that is there twice; any for a target other than the CPU, as no kernel
-  /// for GPUs computes them yet.
+  /// or that is there twice.
   static Result<GradientKernel>
   compile(const Mod &, const KernelSpec &,
           const std::vector<std::string> &wrt = {});

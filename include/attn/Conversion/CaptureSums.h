@@ -9,6 +9,10 @@
 // capture's gradient in each of some slots, and `@X_grad_sum_i` sums the slots.
 // No two tasks add to the same element, so the bits do not depend on their
 // order.
+//
+// With a `capture_schedule` all sums are made in the second way, by
+// `@X_grad_pairs_i`: where there are rows, it sums over the other axis first
+// and adds one number for each row to the slot.
 #ifndef ATTN_CONVERSION_CAPTURESUMS_H
 #define ATTN_CONVERSION_CAPTURESUMS_H
 
@@ -31,7 +35,19 @@ struct CaptureSum {
   /// The operations of the adjoint program: with the same indices if there are
   /// rows.
   SmallVector<AccumulateOp> parts;
+
+  /// Of a kernel with the `capture_schedule`: the axis that its tasks own.
+  Axis getOwnAxis() const;
+  /// Whether what such a kernel adds for different rows of a task's tile goes
+  /// to different elements. Else each warp has a copy of the slot.
+  bool hasRowsApart() const;
+  /// The same of all pairs of a task, or of all rows where there are any.
+  bool isDistinct() const;
 };
+
+/// The schedule of the kernel that adds for `sum`, of an operation with a
+/// `capture_schedule`.
+ScheduleAttr captureScheduleOf(AttentionBackwardOp op, const CaptureSum &sum);
 
 /// What `op` asks for, of a mod that stands alone and has an adjoint program.
 /// Its accumulations are moved out of branches first, where they then add

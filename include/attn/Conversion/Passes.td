@@ -45,9 +45,11 @@ def AttnToFlashPass : Pass<"attn-to-flash", "::mlir::ModuleOp"> {
     (`attn-inline-mods`).
 
     An `attn.attention_backward` becomes two such kernels, `@layer_grad_query` and `@layer_grad_key`, with a
-    `value_schedule` a third, `@layer_grad_value`, and for each sum of gradients of captures
-    (attn/Conversion/CaptureSums.h) one or two more, `@layer_grad_pairs_0` and `@layer_grad_sum_0`. These add to what is
-    in the memory of the gradient.
+    `value_schedule` a third, `@layer_grad_value`; where `key_schedule` says `once`, `@layer_grad_start` comes first, and
+    `@layer_grad_query` behind `@layer_grad_key`. For each sum of gradients of captures
+    (attn/Conversion/CaptureSums.h) there are one or two more, `@layer_grad_pairs_0` and `@layer_grad_sum_0`. These add
+    to what is in the memory of the gradient. With a `capture_schedule`, which they need beside `once`, the loops over
+    their tasks say (`mapping`) whether one is for a block or for a thread.
 
     The kernel takes the operands, out and lse as memrefs with run-time sizes and
     strides; what each is for is its `attn.role`. docs/FlashForm.md has a whole kernel, annotated.
@@ -79,7 +81,8 @@ def AttnToFlashPass : Pass<"attn-to-flash", "::mlir::ModuleOp"> {
   let dependentDialects = ["::mlir::linalg::LinalgDialect",
     "::mlir::tensor::TensorDialect", "::mlir::math::MathDialect",
     "::mlir::arith::ArithDialect", "::mlir::scf::SCFDialect",
-    "::mlir::memref::MemRefDialect", "::mlir::tile::TileDialect"];
+    "::mlir::memref::MemRefDialect", "::mlir::gpu::GPUDialect",
+    "::mlir::tile::TileDialect"];
 }
 
 def AttnToTileListsPass : Pass<"attn-to-tile-lists", "::mlir::ModuleOp"> {
@@ -128,6 +131,10 @@ def FlashToGPUPass : Pass<"flash-to-gpu", "::mlir::ModuleOp"> {
     With `persistent` in the schedule the blocks are at most as many, and each does
     one task after another (`tile.tasks`): the kernel gets a pointer to their counter
     as a parameter with the role `counter`.
+
+    An `scf.forall` with a `mapping` has tasks in the order of its indices: for blocks
+    (`#gpu.block<linear_dim_0>`, ...), or for threads (`#gpu.thread<linear_dim_0>`), whose
+    loop has one dimension and no tiles.
 
     Example (test/Conversion/FlashToGPU/flash-to-gpu.mlir):
 

@@ -88,8 +88,9 @@ public:
   /// The workspace of sum `number` (CaptureSums.h).
   void addSumMemory(const CaptureSum &sum, int64_t number) {
     MLIRContext *context = op.getContext();
+    bool hasSlots = !sum.rows || op.getCaptureSchedule();
     parameters.add(RoleAttr::get(context, Role::Workspace, number),
-                   floatsOf(context, sum.rows ? 3 : 2));
+                   floatsOf(context, hasSlots ? 2 : 3));
   }
   void addGradCapture(const CaptureSum &sum) {
     MLIRContext *context = op.getContext();
@@ -199,17 +200,11 @@ public:
     Kernel(op, stridedCaptures).remarkOnMask();
     remarkOnCaptures();
     if (op.getKeySchedule()->getOnce())
-      return buildOnce();
-    buildFor({Role::GradQuery}, *op.getSchedule(), "_grad_query");
-    if (std::optional<ScheduleAttr> ofValues = op.getValueSchedule()) {
-      buildFor({Role::GradKey}, *op.getKeySchedule(), "_grad_key");
-      buildFor({Role::GradValue}, *ofValues, "_grad_value");
-    } else {
-      buildFor({Role::GradKey, Role::GradValue}, *op.getKeySchedule(),
-               "_grad_key");
-    }
+      buildOnce();
+    else
+      buildApart();
     for (auto [number, sum] : llvm::enumerate(sums)) {
-      if (!sum.rows)
+      if (!sum.rows || op.getCaptureSchedule())
         buildPairs(sum, number);
       buildSum(sum, number);
     }
@@ -218,7 +213,19 @@ public:
 private:
   using Kernel = KernelBuilder<AttentionBackwardOp>;
 
-  /// All gradients in one pass over the pairs.
+  /// Those of queries, and those of keys and values.
+  void buildApart() {
+    buildFor({Role::GradQuery}, *op.getSchedule(), "_grad_query");
+    if (std::optional<ScheduleAttr> ofValues = op.getValueSchedule()) {
+      buildFor({Role::GradKey}, *op.getKeySchedule(), "_grad_key");
+      buildFor({Role::GradValue}, *ofValues, "_grad_value");
+    } else {
+      buildFor({Role::GradKey, Role::GradValue}, *op.getKeySchedule(),
+               "_grad_key");
+    }
+  }
+
+  /// All three in one pass over the pairs.
   void buildOnce() {
     ScheduleAttr ofRows = *op.getSchedule();
     Kernel start(op, stridedCaptures);
@@ -290,13 +297,14 @@ private:
   }
 
   /// The kernel of `outputs`. It sums what has rows of the axis that it owns,
-  /// if it makes gradients of scores.
+  /// if it makes gradients of scores and there are no kernels for sums.
   void buildFor(ArrayRef<Role> outputs, ScheduleAttr schedule,
                 StringRef suffix) {
     Axis own = schedule.getKeys() ? Axis::Key : Axis::Query;
-    bool isOfScores = outputs.front() != Role::GradValue;
+    bool makesSums =
+        outputs.front() != Role::GradValue && !op.getCaptureSchedule();
     auto isOwn = [&](const CaptureSum &sum) {
-      return isOfScores && sum.rows == own;
+      return makesSums && sum.rows == own;
     };
     Kernel kernel(op, stridedCaptures);
     addInputs(kernel);
@@ -328,13 +336,15 @@ private:
     Kernel kernel(op, stridedCaptures);
     addInputs(kernel);
     kernel.addSumMemory(sum, number);
-    kernel.addLists(Axis::Key);
-    ImplicitLocOpBuilder body = kernel.create(
-        name + gradPairsSuffix + Twine(number), *op.getSchedule());
+    ScheduleAttr schedule = op.getCaptureSchedule() ? captureScheduleOf(op, sum)
+                                                    : *op.getSchedule();
+    kernel.addLists(schedule.getKeys() ? Axis::Query : Axis::Key);
+    ImplicitLocOpBuilder body =
+        kernel.create(name + gradPairsSuffix + Twine(number), schedule);
     BackwardOperands operands = operandsOf(kernel);
     operands.sums.push_back(&sum);
     operands.sumMemory.push_back(kernel.memory(Role::Workspace, number));
-    buildCapturePairs(body, op, operands);
+    buildCapturePairs(body, op, schedule, operands);
     func::ReturnOp::create(body);
   }
 
@@ -343,8 +353,9 @@ private:
     kernel.addCaptures();
     kernel.addSumMemory(sum, number);
     kernel.addGradCapture(sum);
+    ScheduleAttr schedule = op.getCaptureSchedule().value_or(*op.getSchedule());
     ImplicitLocOpBuilder body =
-        kernel.create(name + gradSumSuffix + Twine(number), *op.getSchedule());
+        kernel.create(name + gradSumSuffix + Twine(number), schedule);
     buildCaptureSum(body, op, sum, kernel.captured,
                     kernel.memory(Role::Workspace, number),
                     kernel.memory(Role::GradCapture, sum.capture));
@@ -394,6 +405,10 @@ static LogicalResult checkGradients(AttentionBackwardOp op) {
     return op.emitOpError() << "expects '@" << mod.getSymName()
                             << "' to have an adjoint program: run "
                                "attn-differentiate";
+  if (op.getKeySchedule()->getOnce() && !op.getWrt().empty() &&
+      !op.getCaptureSchedule())
+    return op.emitOpError()
+           << "expects a 'capture_schedule' for 'wrt' beside 'once'";
   return success();
 }
 

@@ -6,6 +6,7 @@
 #include "attn/Dialect/Attn/IR/ModProgram.h"
 #include "attn/Dialect/Tile/IR/TileDialect.h"
 
+#include "mlir/Dialect/GPU/IR/GPUDialect.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 
@@ -27,17 +28,50 @@ Value mlir::attn::placeOf(TileBuilder &t, AccumulateOp part, ValueRange indices,
   return arith::IndexCastOp::create(b, b.getI64Type(), place);
 }
 
+/// The place does not depend on the score, nor on the other position.
+static Value placeOfRow(TileBuilder &t, Region &adjoint, const CaptureSum &sum,
+                        ValueRange captures, const RowsAt &at, Value row) {
+  row = arith::MinSIOp::create(t.b, row, at.last);
+  Value first = arith::ConstantIntOp::create(t.b, 0, 32);
+  SmallVector<Value> arguments{t.f32(0), t.f32(0), at.batch,
+                               at.head,  row,      first};
+  if (sum.rows == Axis::Key)
+    std::swap(arguments[4], arguments[5]);
+  Value place;
+  inlineProgram(t.b, adjoint, captures, arguments, loadFromMemory,
+                [&](OpBuilder &, AccumulateOp part, ValueRange indices, Value) {
+                  if (part == sum.parts[0])
+                    place = placeOf(t, part, indices, captures);
+                });
+  return place;
+}
+
+Value mlir::attn::placesOfRows(TileBuilder &t, AttentionBackwardOp op,
+                               const CaptureSum &sum, ValueRange captures,
+                               Value rows, const RowsAt &at) {
+  auto type = cast<RankedTensorType>(rows.getType()).clone(t.b.getI64Type());
+  Region &adjoint = op.lookupMod().getAdjoint();
+  return t.elementwise({rows}, type, [&](ValueRange) {
+    Value row = arith::AddIOp::create(t.b, at.first,
+                                      linalg::IndexOp::create(t.b, int64_t(0)));
+    return placeOfRow(t, adjoint, sum, captures, at, t.toI32(row));
+  });
+}
+
 namespace {
 /// Rows, or elements of a capture, that are summed at a time.
 constexpr int64_t rowTile = 256, elementTile = 1024;
+
+/// Slots that a thread of a GPU reads at a time, as memory takes long.
+constexpr int64_t slotsInFlight = 16;
 
 class CaptureSumKernel : TileBuilder {
 public:
   CaptureSumKernel(ImplicitLocOpBuilder &builder, AttentionBackwardOp op,
                    const CaptureSum &sum, ValueRange captures, Value workspace,
                    Value gradient)
-      : TileBuilder(builder), adjoint(op.lookupMod().getAdjoint()), sum(sum),
-        captures(captures), workspace(workspace), gradient(gradient) {}
+      : TileBuilder(builder), op(op), sum(sum), captures(captures),
+        workspace(workspace), gradient(gradient) {}
 
   /// A task for each value of the owned positions, which goes over the others.
   void buildForRows() {
@@ -90,10 +124,51 @@ public:
     });
   }
 
+  /// A task for each element of the capture, which goes over the slots.
+  void buildForElements() {
+    Value elements = memref::DimOp::create(b, gradient, 0);
+    Value slots = memref::DimOp::create(b, workspace, 0);
+    auto thread = gpu::GPUThreadMappingAttr::get(b.getContext(),
+                                                 gpu::MappingId::LinearDim0);
+    inTasks(
+        elements,
+        [&](ValueRange tasks) {
+          Value rest = arith::RemUIOp::create(b, slots, index(slotsInFlight));
+          Value whole = arith::SubIOp::create(b, slots, rest);
+          Value sum = memref::LoadOp::create(b, gradient, tasks);
+          sum = addSlots(sum, tasks[0], index(0), whole, slotsInFlight);
+          sum = addSlots(sum, tasks[0], whole, slots, 1);
+          memref::StoreOp::create(b, sum, gradient, tasks);
+        },
+        b.getArrayAttr(thread));
+  }
+
 private:
-  void inTasks(ValueRange sizes, llvm::function_ref<void(ValueRange)> body) {
+  /// `sum` with an element of the slots from `low` to before `high`, of which
+  /// so many are read before they are added, in their order.
+  Value addSlots(Value sum, Value element, Value low, Value high,
+                 int64_t together) {
+    auto loop = scf::ForOp::create(
+        b, low, high, index(together), sum,
+        [&](OpBuilder &, Location, Value first, ValueRange before) {
+          SmallVector<Value> read;
+          for (int64_t i = 0; i < together; ++i) {
+            Value slot = arith::AddIOp::create(b, first, index(i));
+            read.push_back(memref::LoadOp::create(b, workspace,
+                                                  ValueRange{slot, element}));
+          }
+          Value after = before[0];
+          for (Value added : read)
+            after = arith::AddFOp::create(b, after, added);
+          scf::YieldOp::create(b, after);
+        });
+    return loop.getResult(0);
+  }
+
+  void inTasks(ValueRange sizes, llvm::function_ref<void(ValueRange)> body,
+               std::optional<ArrayAttr> mapping = std::nullopt) {
     auto forall = scf::ForallOp::create(b, getAsOpFoldResult(sizes),
-                                        ValueRange{}, std::nullopt);
+                                        ValueRange{}, mapping);
     OpBuilder::InsertionGuard guard(b);
     b.setInsertionPoint(forall.getTerminator());
     body(forall.getInductionVars());
@@ -106,33 +181,12 @@ private:
 
   void addRows(Value batch, Value head, Value first) {
     Value rows = load(workspace, {batch, head, first}, rowTile);
-    auto type = RankedTensorType::get({rowTile}, b.getI64Type());
-    Value places = elementwise({rows}, type, [&](ValueRange) {
-      Value row = arith::AddIOp::create(b, first,
-                                        linalg::IndexOp::create(b, int64_t(0)));
-      return placeOfRow(toI32(batch), toI32(head), toI32(row));
-    });
+    Value places = placesOfRows(*this, op, sum, captures, rows,
+                                {toI32(batch), toI32(head), first, lastRow});
     tile::ScatterAddOp::create(b, rows, places, gradient, ValueRange());
   }
 
-  /// The place does not depend on the score, nor on the other position.
-  Value placeOfRow(Value batch, Value head, Value row) {
-    row = arith::MinSIOp::create(b, row, lastRow);
-    Value first = arith::ConstantIntOp::create(b, 0, 32);
-    SmallVector<Value> arguments{f32(0), f32(0), batch, head, row, first};
-    if (sum.rows == Axis::Key)
-      std::swap(arguments[4], arguments[5]);
-    Value place;
-    inlineProgram(
-        b, adjoint, captures, arguments, loadFromMemory,
-        [&](OpBuilder &, AccumulateOp part, ValueRange indices, Value) {
-          if (part == sum.parts[0])
-            place = placeOf(*this, part, indices, captures);
-        });
-    return place;
-  }
-
-  Region &adjoint;
+  AttentionBackwardOp op;
   const CaptureSum &sum;
   ValueRange captures;
   Value workspace, gradient;
@@ -145,7 +199,9 @@ void mlir::attn::buildCaptureSum(ImplicitLocOpBuilder &builder,
                                  ValueRange captures, Value workspace,
                                  Value gradient) {
   CaptureSumKernel kernel(builder, op, sum, captures, workspace, gradient);
-  if (sum.rows)
+  if (op.getCaptureSchedule())
+    kernel.buildForElements();
+  else if (sum.rows)
     kernel.buildForRows();
   else
     kernel.buildForSlots();

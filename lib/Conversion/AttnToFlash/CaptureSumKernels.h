@@ -15,8 +15,23 @@ namespace mlir::attn {
 Value placeOf(TileBuilder &t, AccumulateOp part, ValueRange indices,
               ValueRange captures);
 
+/// Where the rows of a tile lie.
+struct RowsAt {
+  Value batch, head; ///< i32
+  Value first;       ///< index: the position of the first
+  Value last;        ///< i32: the last position of their axis
+};
+
+/// i64 for each element of `rows`, a vector: the number of the element of the
+/// capture to which that row of `sum` adds. Of rows behind the last it may be
+/// any.
+Value placesOfRows(TileBuilder &t, AttentionBackwardOp op,
+                   const CaptureSum &sum, ValueRange captures, Value rows,
+                   const RowsAt &at);
+
 /// Emits the body of `@X_grad_sum_i`, which adds what is in the workspace of
-/// `sum` to `gradient`, the elements of the capture in one dimension.
+/// `sum` to `gradient`, the elements of the capture in one dimension. With a
+/// `capture_schedule` there is a task for each element, which is for a thread.
 void buildCaptureSum(ImplicitLocOpBuilder &builder, AttentionBackwardOp op,
                      const CaptureSum &sum, ValueRange captures,
                      Value workspace, Value gradient);

@@ -228,3 +228,39 @@ SmallVector<CaptureSum> mlir::attn::captureSumsOf(AttentionBackwardOp op) {
   liftAccumulations(mod.getAdjoint());
   return SumFinder(op, mod).find();
 }
+
+//===--- kernels for captures ---------------------------------------------===//
+
+static unsigned positionOn(Axis axis) {
+  return axis == Axis::Query ? QueryPosition : KeyPosition;
+}
+
+/// Tasks that own what is an index itself have rows apart.
+Axis CaptureSum::getOwnAxis() const {
+  if (rows)
+    return *rows;
+  bool onlyKeys = (owned & KeyPosition) && !(owned & QueryPosition);
+  return onlyKeys ? Axis::Key : Axis::Query;
+}
+
+bool CaptureSum::hasRowsApart() const {
+  return owned & positionOn(getOwnAxis());
+}
+
+bool CaptureSum::isDistinct() const {
+  return rows ? hasRowsApart()
+              : (owned & QueryPosition) && (owned & KeyPosition);
+}
+
+ScheduleAttr mlir::attn::captureScheduleOf(AttentionBackwardOp op,
+                                           const CaptureSum &sum) {
+  ScheduleAttr s = *op.getCaptureSchedule();
+  if (sum.getOwnAxis() == Axis::Query)
+    return s;
+  return ScheduleAttr::get(s.getContext(), /*q=*/s.getKv(), /*kv=*/s.getQ(),
+                           s.getWarps(), s.getStages(), s.getAligned(),
+                           s.getProducers(), s.getPingpong(), s.getPersistent(),
+                           s.getQueries(), s.getDrain(), s.getBlocks(),
+                           s.getEager(), s.getCache(), /*keys=*/true,
+                           /*once=*/false);
+}

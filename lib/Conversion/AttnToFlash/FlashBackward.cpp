@@ -1,6 +1,7 @@
 // See FlashBackward.h.
 #include "FlashBackward.h"
 
+#include "CaptureSumKernels.h"
 #include "GradientRows.h"
 #include "ModOnTiles.h"
 
@@ -8,6 +9,7 @@
 #include "attn/Dialect/Attn/IR/Captures.h"
 #include "attn/Dialect/Tile/IR/TileDialect.h"
 
+#include "mlir/Dialect/GPU/IR/GPUDialect.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
@@ -52,7 +54,10 @@ public:
   void buildPairs() {
     findSizes();
     Value slots = memref::DimOp::create(b, operands.sumMemory[0], 0);
-    const unsigned positions[] = {BatchPosition, HeadPosition, QueryPosition};
+    if (copiesOfSlot() != 1)
+      slots = arith::DivUIOp::create(b, slots, index(copiesOfSlot()));
+    const unsigned positions[] = {BatchPosition, HeadPosition,
+                                  ownsQueries() ? QueryPosition : KeyPosition};
     SmallVector<Value> sizes{batch, heads, tiles}, tasks{slots};
     // What a task goes over, and how many of it there are.
     Value units = index(1);
@@ -63,7 +68,7 @@ public:
         units = arith::MulIOp::create(b, units, size);
     }
     auto forall = scf::ForallOp::create(b, getAsOpFoldResult(tasks),
-                                        ValueRange{}, std::nullopt);
+                                        ValueRange{}, mappingOfPairs());
     OpBuilder::InsertionGuard guard(b);
     b.setInsertionPoint(forall.getTerminator());
     auto ids = forall.getInductionVars();
@@ -255,33 +260,94 @@ private:
       tile::StoreOp::create(b, sum, memory, ValueRange{batchId, head, first});
   }
 
-  /// All pairs of a query tile, each to its element in the slot.
+  /// Whether this kernel is there for a sum alone, on a GPU.
+  bool hasCaptureSchedule() { return op.getCaptureSchedule().has_value(); }
+
+  /// A slot is so many in memory: one, or one for each warp.
+  int64_t copiesOfSlot() {
+    bool isPerWarp = hasCaptureSchedule() && !operands.sums[0]->hasRowsApart();
+    return isPerWarp ? schedule.getWarps() : 1;
+  }
+
+  /// Tasks of four dimensions, for blocks.
+  std::optional<ArrayAttr> mappingOfPairs() {
+    if (!hasCaptureSchedule())
+      return std::nullopt;
+    SmallVector<Attribute> mapping;
+    for (auto id : {gpu::MappingId::LinearDim0, gpu::MappingId::LinearDim1,
+                    gpu::MappingId::LinearDim2, gpu::MappingId::LinearDim3})
+      mapping.push_back(gpu::GPUBlockMappingAttr::get(b.getContext(), id));
+    return b.getArrayAttr(mapping);
+  }
+
+  /// All pairs of a tile that is owned, or the sums of its rows, to their
+  /// elements in the slot.
   void addPairs(Value head, Value tile, Value slot) {
     Value keyHead = arith::DivUIOp::create(b, head, headsPerKeyHead);
     std::unique_ptr<Visits> visits = this->visits(head, tile);
     Value first = visits->firstRow;
     ModOnTiles mod = modAt(head, first);
-    Value query = load(operands.query, head, first, own, headDim);
-    Value gradOut = load(operands.gradOut, head, first, own, valueDim);
-    Statistics rows{statistic(head, placeOfLse, first, own),
-                    statistic(head, placeOfDelta, first, own)};
-    forEachVisit(
-        *visits, {}, [&](const Visit &visit, ValueRange) -> SmallVector<Value> {
-          Value key =
-              load(operands.key, keyHead, visit.first, visited, headDim);
-          Value value =
-              load(operands.value, keyHead, visit.first, visited, valueDim);
-          Pairs pairs = weigh(mod, visit, query, key, rows);
-          addGradients(pairs, visit, product(gradOut, value), rows);
-          for (AccumulateOp part : operands.sums[0]->parts)
-            tile::ScatterAddOp::create(
-                b,
-                mod.additionsInside(part, pairs.products, pairs.gradients,
-                                    pairs.scores, visit.first),
-                mod.places(part, pairs.products, visit.first),
-                operands.sumMemory[0], slot);
-          return {};
+    // What the two products take of the queries, or of the keys.
+    auto loadBoth = [&](const TiledAxis &axis, Value at) {
+      bool ofQueries = axis.axis == Axis::Query;
+      Value h = ofQueries ? head : keyHead;
+      Value one =
+          load(ofQueries ? operands.query : operands.key, h, at, axis, headDim);
+      return std::pair(one, load(ofQueries ? operands.gradOut : operands.value,
+                                 h, at, axis, valueDim));
+    };
+    auto statistics = [&](const TiledAxis &queries, Value at) {
+      return Statistics{statistic(head, placeOfLse, at, queries),
+                        statistic(head, placeOfDelta, at, queries)};
+    };
+    auto owned = loadBoth(own, first);
+    Statistics rows = ownsQueries() ? statistics(own, first) : Statistics();
+    bool sumsRows = hasCaptureSchedule() && operands.sums[0]->rows;
+    SmallVector<Value> start;
+    if (sumsRows)
+      startCaptureSums(start);
+    SmallVector<Value> sums = forEachVisit(
+        *visits, start,
+        [&](const Visit &visit, ValueRange sums) -> SmallVector<Value> {
+          auto visitor = loadBoth(visited, visit.first);
+          Statistics queries =
+              ownsQueries() ? rows : statistics(visited, visit.first);
+          Pairs pairs = weigh(mod, visit, owned.first, visitor.first, queries);
+          addGradients(pairs, visit, product(owned.second, visitor.second),
+                       queries);
+          SmallVector<Value> next;
+          if (sumsRows)
+            addCaptureSums(mod, visit, pairs, sums, next);
+          else
+            scatterPairs(mod, visit, pairs, slot);
+          return next;
         });
+    if (!sumsRows)
+      return;
+    // Rows outside of the tensor have sums of anything.
+    RowsAt at{toI32(batchId), toI32(head), first, toI32(own.last)};
+    scatter(mod.inside(sums[0]),
+            placesOfRows(*this, op, *operands.sums[0], operands.captures,
+                         sums[0], at),
+            slot);
+  }
+
+  void scatterPairs(ModOnTiles &mod, const Visit &visit, const Pairs &pairs,
+                    Value slot) {
+    for (AccumulateOp part : operands.sums[0]->parts)
+      scatter(mod.additionsInside(part, pairs.products, pairs.gradients,
+                                  pairs.scores, visit.first),
+              mod.places(part, pairs.products, visit.first), slot);
+  }
+
+  void scatter(Value numbers, Value places, Value slot) {
+    int64_t copies = copiesOfSlot();
+    if (copies != 1)
+      slot = arith::MulIOp::create(b, slot, index(copies));
+    tile::ScatterAddOp::create(b, numbers, places, operands.sumMemory[0], slot,
+                               /*distinct=*/hasCaptureSchedule() &&
+                                   operands.sums[0]->isDistinct(),
+                               /*per_warp=*/copies != 1);
   }
 
   //===--- pairs ----------------------------------------------------------===//
@@ -524,7 +590,7 @@ void mlir::attn::buildFlashBackward(ImplicitLocOpBuilder &builder,
 
 void mlir::attn::buildCapturePairs(ImplicitLocOpBuilder &builder,
                                    AttentionBackwardOp op,
+                                   ScheduleAttr schedule,
                                    const BackwardOperands &operands) {
-  FlashBackward(builder, op, *op.getSchedule(), operands, /*rounds=*/false)
-      .buildPairs();
+  FlashBackward(builder, op, schedule, operands, /*rounds=*/false).buildPairs();
 }

@@ -54,11 +54,13 @@ void buildFlashBackward(ImplicitLocOpBuilder &builder, AttentionBackwardOp op,
                         ScheduleAttr schedule, const BackwardOperands &operands,
                         bool rounds);
 
-/// The same for the kernel that goes over all pairs for its only sum, one
-/// without rows. A task goes over what is not owned of its slot, one query tile
-/// after another; slots that are left over are not written.
+/// The same for the kernel that goes over all pairs for its only sum: one
+/// without rows, or any of an operation with a `capture_schedule`. A task goes
+/// over what is not owned of its slot, one tile after another; slots that are
+/// left over are not written. There the workspace has `warps` copies of each
+/// slot if rows are not apart (CaptureSum::hasRowsApart).
 void buildCapturePairs(ImplicitLocOpBuilder &builder, AttentionBackwardOp op,
-                       const BackwardOperands &operands);
+                       ScheduleAttr schedule, const BackwardOperands &operands);
 
 } // namespace mlir::attn
 

@@ -87,8 +87,11 @@ Value ModOnTiles::additions(ArrayRef<AccumulateOp> parts, Value products,
 Value ModOnTiles::additionsInside(ArrayRef<AccumulateOp> parts, Value products,
                                   Value gradients, Value masked,
                                   Value firstColumn) {
-  Value sums = additions(parts, products, gradients, masked, firstColumn);
-  return t.elementwise({sums}, sums.getType(), [&](ValueRange in) -> Value {
+  return inside(additions(parts, products, gradients, masked, firstColumn));
+}
+
+Value ModOnTiles::inside(Value tile) {
+  return t.elementwise({tile}, tile.getType(), [&](ValueRange in) -> Value {
     return arith::SelectOp::create(b, adjointProgram.isRowInside(), in[0],
                                    t.f32(0));
   });

@@ -30,6 +30,8 @@ public:
   /// The same, and 0 for rows outside of the tensor.
   Value additionsInside(ArrayRef<AccumulateOp> parts, Value products,
                         Value gradients, Value masked, Value firstColumn);
+  /// A tile or a vector of rows, 0 for those outside of the tensor.
+  Value inside(Value tile);
   /// The element of the capture, as a number (i64), to which `part` adds. Of
   /// pairs outside of the tensors it may be any.
   Value places(AccumulateOp part, Value products, Value firstColumn);

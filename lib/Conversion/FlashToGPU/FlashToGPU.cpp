@@ -165,9 +165,55 @@ private:
 
 } // namespace
 
-static LogicalResult convertKernel(func::FuncOp func) {
-  auto schedule = func->getAttrOfType<ScheduleAttr>("attn.schedule");
-  SmallVector<scf::ForallOp> loops(func.getOps<scf::ForallOp>());
+/// Whether the tasks of `loop` say whom they are for.
+static bool isMapped(scf::ForallOp loop) {
+  std::optional<ArrayAttr> mapping = loop.getMapping();
+  return mapping && !mapping->empty();
+}
+
+/// Replaces a loop whose tasks have a mapping by its body for those of a block
+/// of so many threads: one, or one for each thread.
+static void mapTasks(scf::ForallOp forall, int64_t threads) {
+  ImplicitLocOpBuilder b(forall.getLoc(), forall);
+  Value task = gpu::BlockIdOp::create(b, gpu::Dimension::x);
+  SmallVector<Value> sizes = forall.getUpperBound(b);
+  if (isa<gpu::GPUThreadMappingAttr>((*forall.getMapping())[0])) {
+    Value first = arith::MulIOp::create(
+        b, task, arith::ConstantIndexOp::create(b, threads));
+    task = arith::AddIOp::create(b, first,
+                                 gpu::ThreadIdOp::create(b, gpu::Dimension::x));
+    auto branch = scf::IfOp::create(
+        b, arith::CmpIOp::create(b, arith::CmpIPredicate::ult, task, sizes[0]),
+        /*withElseRegion=*/false);
+    forall->moveBefore(branch.thenYield());
+    b.setInsertionPoint(forall);
+  }
+  SmallVector<Value> ids(sizes.size());
+  for (size_t i = sizes.size(); i-- > 0;) {
+    ids[i] = i ? arith::RemUIOp::create(b, task, sizes[i]).getResult() : task;
+    if (i)
+      task = arith::DivUIOp::create(b, task, sizes[i]);
+  }
+  for (auto [variable, id] : llvm::zip(forall.getInductionVars(), ids))
+    variable.replaceAllUsesWith(id);
+  Block *body = forall.getBody();
+  body->getTerminator()->erase();
+  forall->getBlock()->getOperations().splice(forall->getIterator(),
+                                             body->getOperations());
+  forall.erase();
+}
+
+/// Whether the tasks of `loop`, or else what `func` visits by its roles, say
+/// how they are dealt.
+static bool canBeDealt(scf::ForallOp loop, func::FuncOp func,
+                       ScheduleAttr schedule) {
+  if (!loop.isNormalized() || !loop.getOutputs().empty())
+    return false;
+  if (isMapped(loop)) {
+    ArrayAttr mapping = *loop.getMapping();
+    return llvm::all_of(mapping, llvm::IsaPred<gpu::GPUBlockMappingAttr>) ||
+           (loop.getRank() == 1 && isa<gpu::GPUThreadMappingAttr>(mapping[0]));
+  }
   auto isTensor = [&](Role role) {
     Value parameter = parameterOf(func, role);
     auto memory =
@@ -175,15 +221,17 @@ static LogicalResult convertKernel(func::FuncOp func) {
     return memory && memory.getRank() == 4 && !memory.isDynamicDim(3) &&
            memory.getDimSize(3) > 0 && isa<FloatType>(memory.getElementType());
   };
-  auto isTaskLoop = [](scf::ForallOp loop) {
-    return loop.getRank() == 3 && loop.isNormalized() &&
-           loop.getOutputs().empty();
-  };
-  if (!schedule || loops.size() != 1 || !isTaskLoop(loops.front()) ||
-      !func.getBody().hasOneBlock() ||
-      (schedule.getPersistent() &&
-       (!isTensor(visitedRoles(schedule).first) ||
-        !isTensor(visitedRoles(schedule).second))))
+  return loop.getRank() == 3 &&
+         (!schedule.getPersistent() ||
+          (isTensor(visitedRoles(schedule).first) &&
+           isTensor(visitedRoles(schedule).second)));
+}
+
+static LogicalResult convertKernel(func::FuncOp func) {
+  auto schedule = func->getAttrOfType<ScheduleAttr>("attn.schedule");
+  SmallVector<scf::ForallOp> loops(func.getOps<scf::ForallOp>());
+  if (!schedule || loops.size() != 1 || !func.getBody().hasOneBlock() ||
+      !canBeDealt(loops.front(), func, schedule))
     return func.emitOpError()
            << "expects a kernel in flash form with a schedule, and what "
               "persistent blocks visit by its roles";
@@ -197,10 +245,9 @@ static LogicalResult convertKernel(func::FuncOp func) {
   kernel->setAttr(gpu::GPUDialect::getKernelFuncAttrName(),
                   builder.getUnitAttr());
   kernel->setAttr("attn.schedule", schedule);
-  kernel.setKnownBlockSizeAttr(builder.getDenseI32ArrayAttr(
-      {static_cast<int32_t>(32 *
-                            (schedule.getWarps() + schedule.getProducers())),
-       1, 1}));
+  int64_t threads = 32 * (schedule.getWarps() + schedule.getProducers());
+  kernel.setKnownBlockSizeAttr(
+      builder.getDenseI32ArrayAttr({static_cast<int32_t>(threads), 1, 1}));
 
   Block &from = func.getBody().front(), &to = kernel.getBody().front();
   for (auto [a, b] : llvm::zip(from.getArguments(), to.getArguments())) {
@@ -214,23 +261,16 @@ static LogicalResult convertKernel(func::FuncOp func) {
   gpu::ReturnOp::create(builder, func.getLoc());
   terminator->erase();
   func.erase();
-  TaskOrder order(*kernel.getOps<scf::ForallOp>().begin(), kernel, schedule);
+  scf::ForallOp forall = *kernel.getOps<scf::ForallOp>().begin();
+  if (isMapped(forall)) {
+    mapTasks(forall, threads);
+    return success();
+  }
+  TaskOrder order(forall, kernel, schedule);
   if (schedule.getPersistent())
     order.drawTasks();
   else
     order.mapToBlocks();
-  return success();
-}
-
-/// The kernels that attn-to-flash makes for them go one after the other, and
-/// add to memory (tile.scatter_add).
-static LogicalResult refuseCaptureGradients(func::FuncOp kernel) {
-  for (BlockArgument argument : kernel.getArguments()) {
-    RoleAttr role = roleOf(argument);
-    if (role && role.getRole() == Role::GradCapture)
-      return kernel.emitOpError() << "expects no gradients of captures: no "
-                                     "kernel for GPUs computes them yet";
-  }
   return success();
 }
 
@@ -243,9 +283,6 @@ struct FlashToGPU : mlir::attn::impl::FlashToGPUPassBase<FlashToGPU> {
     for (auto func : getOperation().getOps<func::FuncOp>())
       if (func->hasAttr("attn.kernel"))
         kernels.push_back(func);
-    for (func::FuncOp kernel : kernels)
-      if (failed(refuseCaptureGradients(kernel)))
-        return signalPassFailure();
     for (func::FuncOp kernel : kernels)
       if (failed(convertKernel(kernel)))
         return signalPassFailure();

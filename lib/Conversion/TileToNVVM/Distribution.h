@@ -147,6 +147,7 @@ void emitHeldLoad(Distribution &d, LoadOp op);
 void emitHeldStore(Distribution &d, StoreOp op);
 void emitPut(Distribution &d, PutOp op);
 void emitAddToMemory(Distribution &d, AddToMemoryOp op);
+void emitScatterAdd(Distribution &d, ScatterAddOp op);
 void emitLoad(Distribution &d, LoadOp op);
 void emitHasNonfinite(Distribution &d, HasNonfiniteOp op);
 void emitAddNonfinite(Distribution &d, AddNonfiniteOp op);

@@ -140,7 +140,8 @@ private:
   LogicalResult checkOp(Operation *op) {
     return llvm::TypeSwitch<Operation *, LogicalResult>(op)
         .Case<scf::ForOp, scf::IfOp, scf::WhileOp, CopyOp, ViewOp, LoadOp,
-              StoreOp, ReduceAddOp, ShareOp, PutOp, HasNonfiniteOp, IsolateNonfiniteOp, AnyAboveOp, AnyBeyondOp,
+              StoreOp, ScatterAddOp, ReduceAddOp, ShareOp, PutOp,
+              HasNonfiniteOp, IsolateNonfiniteOp, AnyAboveOp, AnyBeyondOp,
               CombineThreadsOp, AddNonfiniteOp, ClearNonfiniteOp, RingOp,
               ReadOp, DrainOp, AwaitOp, arith::ConstantOp, linalg::ContractOp,
               linalg::GenericOp, linalg::ReduceOp>(
@@ -318,6 +319,14 @@ private:
              << "expects a multiple of 16 columns, got " << type;
     places[op.getResult()] = Place::Ring;
     return expectRing(op, op.getRing());
+  }
+
+  LogicalResult check(ScatterAddOp op) {
+    if (failed(expectRegisters(op, {op.getTile(), op.getPlaces()})))
+      return failure();
+    if (failed(expectRows(op, op.getTile())))
+      return failure();
+    return expectRows(op, op.getPlaces());
   }
 
   LogicalResult check(RingOp op) {

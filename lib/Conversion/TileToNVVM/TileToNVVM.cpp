@@ -60,6 +60,8 @@ private:
       load.getHeld() ? emitHeldLoad(d, load) : emitLoad(d, load);
     } else if (auto store = dyn_cast<StoreOp>(op)) {
       store.getHeld() ? emitHeldStore(d, store) : emitStore(d, store);
+    } else if (auto add = dyn_cast<ScatterAddOp>(op)) {
+      emitScatterAdd(d, add);
     } else if (auto test = dyn_cast<HasNonfiniteOp>(op)) {
       emitHasNonfinite(d, test);
     } else if (auto any = dyn_cast<AnyAboveOp>(op)) {

@@ -118,3 +118,25 @@ func.func @no_key_schedule(%q: !q, %l: !l) -> (!q, !q, !q) {
   %r:3 = attn.attention_backward %q, %q, %q, %q, %l, %q {schedule = #attn.schedule<q = 64, kv = 64>} : (!q, !q, !q, !q, !l, !q) -> (!q, !q, !q)
   return %r#0, %r#1, %r#2 : !q, !q, !q
 }
+
+// -----
+
+!q = tensor<?x?x?x64xbf16>
+!l = tensor<?x?x?xf32>
+
+attn.mod @temperature(%c: f32)
+  score(%s: f32, %b: i32, %h: i32, %q: i32, %kv: i32) {
+    %t = arith.mulf %s, %c : f32
+    attn.yield %t : f32
+  }
+  adjoint(%s: f32, %g: f32, %b: i32, %h: i32, %q: i32, %kv: i32) {
+    %t = arith.mulf %g, %s : f32
+    attn.accumulate %c[], %t : f32
+    %u = arith.mulf %g, %c : f32
+    attn.yield %u : f32
+  }
+func.func @sums_in_one_pass(%q: !q, %l: !l, %c: f32) -> (!q, !q, !q, f32) {
+  // expected-error @+1 {{'attn.attention_backward' op expects a 'capture_schedule' for 'wrt' beside 'once'}}
+  %r:4 = attn.attention_backward %q, %q, %q, %q, %l, %q mod @temperature(%c) {wrt = array<i64: 0>, schedule = #attn.schedule<q = 64, kv = 64, warps = 4>, key_schedule = #attn.schedule<q = 64, kv = 128, warps = 8, producers = 4, keys = true, once = true>} : (!q, !q, !q, !q, !l, !q, f32) -> (!q, !q, !q, f32)
+  return %r#0, %r#1, %r#2, %r#3 : !q, !q, !q, f32
+}

@@ -32,11 +32,11 @@ func.func @no_memory(%n: index)
 
 // -----
 
-// expected-error @+1 {{'func.func' op expects no gradients of captures: no kernel for GPUs computes them yet}}
-func.func @grad_sum(%sums: memref<?x?xf32> {attn.role = #attn.role<workspace>},
-                    %gradient: memref<?xf32> {attn.role = #attn.role<grad_capture>}, %n: index)
+// Tasks of threads have one number.
+// expected-error @+1 {{'func.func' op expects a kernel in flash form with a schedule, and what persistent blocks visit by its roles}}
+func.func @threads_of_two_dimensions(%n: index)
     attributes {attn.kernel, attn.schedule = #attn.schedule<q = 64, kv = 64>} {
-  scf.forall (%i) in (%n) {
-  }
+  scf.forall (%i, %j) in (%n, %n) {
+  } {mapping = [#gpu.thread<linear_dim_1>, #gpu.thread<linear_dim_0>]}
   return
 }

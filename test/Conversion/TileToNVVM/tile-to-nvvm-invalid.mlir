@@ -534,3 +534,29 @@ gpu.module @kernels {
     gpu.return
   }
 }
+
+// -----
+
+gpu.module @kernels {
+  // A vector of columns is held by threads of all rows.
+  gpu.func @scatter_columns(%m: memref<?xf32>, %i: index) kernel attributes {attn.schedule = #attn.schedule<q = 16, kv = 16>} {
+    %t = tile.load %m[%i] : memref<?xf32> -> tensor<16xf32, #tile.columns>
+    %p = arith.constant dense<0> : tensor<16xi64>
+    // expected-error @+1 {{'tile.scatter_add' op expects a vector of rows, got 'tensor<16xf32, #tile.columns>'}}
+    tile.scatter_add %t at %p, %m[] : tensor<16xf32, #tile.columns>, tensor<16xi64>, memref<?xf32>
+    gpu.return
+  }
+}
+
+// -----
+
+gpu.module @kernels {
+  gpu.func @scatter_shared(%s: memref<16x24xf32, #gpu.address_space<workgroup>>, %m: memref<?xf32>) kernel
+      attributes {attn.schedule = #attn.schedule<q = 16, kv = 16>} {
+    %t = tile.view %s : memref<16x24xf32, #gpu.address_space<workgroup>> -> tensor<16x16xf32>
+    %p = arith.constant dense<0> : tensor<16x16xi64>
+    // expected-error @+1 {{'tile.scatter_add' op expects 'tensor<16x16xf32>' in registers, got it in shared memory}}
+    tile.scatter_add %t at %p, %m[] : tensor<16x16xf32>, tensor<16x16xi64>, memref<?xf32>
+    gpu.return
+  }
+}

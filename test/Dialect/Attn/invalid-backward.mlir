@@ -159,6 +159,17 @@ func.func @c6_values(%q: !q, %l: !l) {
 
 !q = tensor<2x4x8x64xf32>
 !l = tensor<2x4x8xf32>
+
+func.func @c6_captures(%q: !q, %l: !l) {
+  // expected-error @+1 {{expects a 'capture_schedule' without 'keys', got #attn.schedule<q = 64, kv = 64, keys = true>}}
+  %dq, %dk, %dv = attn.attention_backward %q, %q, %q, %q, %l, %q {capture_schedule = #attn.schedule<q = 64, kv = 64, keys = true>} : (!q, !q, !q, !q, !l, !q) -> (!q, !q, !q)
+  return
+}
+
+// -----
+
+!q = tensor<2x4x8x64xf32>
+!l = tensor<2x4x8xf32>
 #once = #attn.schedule<q = 64, kv = 128, warps = 8, producers = 4, keys = true, once = true>
 
 func.func @c7_values(%q: !q, %l: !l) {
@@ -189,6 +200,17 @@ func.func @c7_queries(%q: !q, %l: !l) {
 func.func @c7_deterministic(%q: !q, %l: !l) {
   // expected-error @+1 {{expects no 'once' where it is 'deterministic'}}
   %dq, %dk, %dv = attn.attention_backward %q, %q, %q, %q, %l, %q {deterministic, key_schedule = #once} : (!q, !q, !q, !q, !l, !q) -> (!q, !q, !q)
+  return
+}
+
+// -----
+
+!q = tensor<2x4x8x64xbf16>
+!l = tensor<2x4x8xf32>
+
+func.func @c8(%q: !q, %l: !l) {
+  // expected-error @+1 {{expects a 'capture_schedule' without producers, got #attn.schedule<q = 64, kv = 64, warps = 4, producers = 4>}}
+  %dq, %dk, %dv = attn.attention_backward %q, %q, %q, %q, %l, %q {capture_schedule = #attn.schedule<q = 64, kv = 64, warps = 4, producers = 4>} : (!q, !q, !q, !q, !l, !q) -> (!q, !q, !q)
   return
 }
 

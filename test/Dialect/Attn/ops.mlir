@@ -155,6 +155,16 @@ func.func @gradients(%q: tensor<1x1x?x64xf16>, %l: tensor<1x1x?xf32>) {
   return
 }
 
+// What is summed for captures has kernels of its own with a schedule of its own.
+// CHECK-LABEL: func.func @capture_gradients
+// CHECK: attn.attention_backward {{.*}}capture_schedule = #attn.schedule<q = 64, kv = 32>
+func.func @capture_gradients(%q: tensor<1x1x?x64xf16>, %l: tensor<1x1x?xf32>) {
+  %dq, %dk, %dv = attn.attention_backward %q, %q, %q, %q, %l, %q {capture_schedule = #attn.schedule<q = 64, kv = 32>}
+    : (tensor<1x1x?x64xf16>, tensor<1x1x?x64xf16>, tensor<1x1x?x64xf16>, tensor<1x1x?x64xf16>, tensor<1x1x?xf32>,
+       tensor<1x1x?x64xf16>) -> (tensor<1x1x?x64xf16>, tensor<1x1x?x64xf16>, tensor<1x1x?x64xf16>)
+  return
+}
+
 // Everything dynamic but the channels; a mod without captures; no length at all.
 // CHECK-LABEL: func.func @dynamic
 // CHECK: mod @noop :

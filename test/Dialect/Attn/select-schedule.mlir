@@ -87,6 +87,27 @@ func.func @gradients(%a: !q64, %b: !q256, %l: tensor<1x1x?xf32>) -> (!q64, !q64,
   return %x#0, %x#1, %x#2, %y#0, %y#1, %y#2 : !q64, !q64, !q64, !q256, !q256, !q256
 }
 
+// On a GPU what is summed for captures has kernels of its own, those of every GPU; not where nothing is asked for.
+// CHECK-LABEL: func.func @captures
+// CPU-NOT: capture_schedule
+// SM80: attn.attention_backward {{.*}}{capture_schedule = #attn.schedule<q = 64, kv = 32, warps = 4, stages = 2>, key_schedule
+// SM80-NOT: capture_schedule
+// UNALIGNED-LABEL: func.func @captures
+// UNALIGNED: capture_schedule = #attn.schedule<q = 64, kv = 32, warps = 4, stages = 2, aligned = false>
+// SM90A-LABEL: func.func @captures
+// SM90A: attn.attention_backward {{.*}}{capture_schedule = #attn.schedule<q = 64, kv = 32, warps = 4, stages = 2>, key_schedule = #attn.schedule<{{[^>]*}}producers = 4
+func.func @captures(%a: !q64, %l: tensor<1x1x?xf32>, %c: f32) -> (!q64, f32) {
+  %x:4 = attn.attention_backward %a, %a, %a, %a, %l, %a mod @scaled(%c) {wrt = array<i64: 0>}
+    : (!q64, !q64, !q64, !q64, tensor<1x1x?xf32>, !q64, f32) -> (!q64, !q64, !q64, f32)
+  %y:3 = attn.attention_backward %a, %a, %a, %a, %l, %a mod @scaled(%c)
+    : (!q64, !q64, !q64, !q64, tensor<1x1x?xf32>, !q64, f32) -> (!q64, !q64, !q64)
+  return %y#0, %x#3 : !q64, f32
+}
+attn.mod @scaled(%c: f32) score(%s: f32, %b: i32, %h: i32, %q: i32, %kv: i32) {
+  %t = arith.mulf %s, %c : f32
+  attn.yield %t : f32
+}
+
 // SM90A-LABEL: func.func @deterministic
 // SM90A: attn.attention_backward {{.*}}{deterministic, key_schedule = #attn.schedule<{{[^>]*}}producers = 4{{[^>]*}}keys = true>, schedule = #attn.schedule<{{[^>]*}}producers = 4
 func.func @deterministic(%a: !q64, %l: tensor<1x1x?xf32>) -> (!q64, !q64, !q64) {

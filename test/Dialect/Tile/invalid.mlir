@@ -63,6 +63,15 @@ func.func @scatter_add_c3(%t: tensor<8xf32>, %p: tensor<8xi64>, %m: memref<?x?xf
 
 // -----
 
+// scatter_add_c4
+func.func @scatter_add_c4(%t: tensor<8xf32>, %p: tensor<8xi64>, %m: memref<?xf32>) {
+  // expected-error @+1 {{expects an offset that counts copies, got 'memref<?xf32>'}}
+  tile.scatter_add %t at %p, %m[] {per_warp} : tensor<8xf32>, tensor<8xi64>, memref<?xf32>
+  return
+}
+
+// -----
+
 // A tile has a static shape.
 func.func @static(%m: memref<?x?x?x64xf32>, %i: index) {
   // expected-error @+1 {{result #0 must be tensor of static shape, but got 'tensor<?x64xf32>'}}

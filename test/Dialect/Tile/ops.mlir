@@ -36,6 +36,16 @@ func.func @scatter(%t: tensor<64x32xf32>, %p: tensor<64x32xi64>, %v: tensor<64xf
   return
 }
 
+// What a GPU's warps may rely on: no place twice, or a copy for each warp.
+// CHECK-LABEL: func.func @scatter_apart
+// CHECK: tile.scatter_add %{{.*}} at %{{.*}}, %{{.*}}[%{{.*}}] {distinct} : tensor<64xf32>, tensor<64xi64>, memref<?x?xf32>
+// CHECK: tile.scatter_add %{{.*}} at %{{.*}}, %{{.*}}[%{{.*}}] {per_warp} : tensor<64xf32>, tensor<64xi64>, memref<?x?xf32>
+func.func @scatter_apart(%v: tensor<64xf32>, %r: tensor<64xi64>, %sums: memref<?x?xf32>, %i: index) {
+  tile.scatter_add %v at %r, %sums[%i] {distinct} : tensor<64xf32>, tensor<64xi64>, memref<?x?xf32>
+  tile.scatter_add %v at %r, %sums[%i] {per_warp} : tensor<64xf32>, tensor<64xi64>, memref<?x?xf32>
+  return
+}
+
 // A tile on its way through a ring, and a product that is started and awaited.
 // CHECK-LABEL: func.func @ring
 // CHECK: %[[R:.*]] = tile.ring offset 1024 barriers 16 readers 4 : <2 x tensor<64x64xbf16>>

@@ -10,15 +10,6 @@ gpu.module @kernels {
 
 // -----
 
-gpu.module @kernels {
-  // expected-error @+1 {{'gpu.func' op expects a loop with tile loads}}
-  gpu.func @no_loop() kernel attributes {attn.schedule = #attn.schedule<q = 64, kv = 64>} {
-    gpu.return
-  }
-}
-
-// -----
-
 #a = affine_map<(i, j, d) -> (i, d)>
 #b = affine_map<(i, j, d) -> (j, d)>
 #c = affine_map<(i, j, d) -> (i, j)>

@@ -223,6 +223,47 @@ gpu.module @kernels {
     gpu.return
   }
 
+  // Tiles that a task goes to one after the other, and what each visits: once all have read those of the one before.
+  // CHECK-LABEL: gpu.func @tasks_in_a_loop(
+  // CHECK-SAME: %[[Q:[^:]*]]: memref
+  // CHECK: scf.for %[[I:[^ ]*]] =
+  // CHECK: gpu.barrier
+  // CHECK-NEXT: tile.copy %[[Q]][%{{.*}}, %[[I]]]
+  // CHECK-NEXT: nvvm.cp.async.commit.group
+  // CHECK-NEXT: nvvm.cp.async.wait.group 0
+  // CHECK-NEXT: gpu.barrier
+  // CHECK: tile.copy
+  // CHECK: tile.copy
+  // CHECK-NEXT: nvvm.cp.async.commit.group
+  // CHECK-NEXT: scf.for
+  // CHECK-NEXT: nvvm.cp.async.wait.group 0
+  gpu.func @tasks_in_a_loop(%q: memref<?x?x64xbf16>, %k: memref<?x?x64xbf16>, %v: memref<?x?x64xbf16>, %n: index) kernel
+      attributes {attn.schedule = #attn.schedule<q = 64, kv = 64, warps = 4, stages = 2>} {
+    %c0 = arith.constant 0 : index
+    %c1 = arith.constant 1 : index
+    %zero = arith.constant dense<0.0> : !f
+    scf.for %i = %c0 to %n step %c1 {
+      %qt = tile.load %q[%c0, %i] : memref<?x?x64xbf16> -> !h
+      %r = scf.for %j = %c0 to %n step %c1 iter_args(%acc = %zero) -> !f {
+        %kt = tile.load %k[%c0, %j] : memref<?x?x64xbf16> -> !h
+        %s = linalg.contract indexing_maps = [#a, #b, #c]
+          ins(%qt, %kt : !h, !h) outs(%zero : !f) -> !f
+        %vt = tile.load %v[%c0, %j] : memref<?x?x64xbf16> -> !h
+        %o = linalg.contract indexing_maps = [#a, #b, #c]
+          ins(%s, %vt : !f, !h) outs(%acc : !f) -> !f
+        scf.yield %o : !f
+      }
+    }
+    gpu.return
+  }
+
+  // Without tiles there is nothing to do.
+  // CHECK-LABEL: gpu.func @numbers(
+  // CHECK-NEXT: gpu.return
+  gpu.func @numbers() kernel attributes {attn.schedule = #attn.schedule<q = 64, kv = 64, warps = 4>} {
+    gpu.return
+  }
+
   // Vectors, and what no product reads, are left to the threads, wherever they are.
   // CHECK-LABEL: gpu.func @for_threads(
   // CHECK-SAME: %[[K:.*]]: memref<?x64xbf16, {{.*}}>, %[[O:.*]]: memref<?x64xbf16, {{.*}}>, %[[L:.*]]: memref<?xf32>,

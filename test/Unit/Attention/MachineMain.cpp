@@ -22,12 +22,14 @@ int main(int argc, char **argv) {
   gpu->multiprocessors = 3; // so that persistent blocks have many tasks
   selectTarget(Target::CUDA);
   selectInterpreted();
-  // What mods do to gradients of f32 they do to those of bf16.
+  // What mods do to gradients of f32 they do to those of bf16, and one mod has
+  // captures of all kinds.
   if (testing::GTEST_FLAG(filter) == "*" && !ATTN_TEST_PORTABLE)
     testing::GTEST_FLAG(filter) =
         "-*GradientsOf*/rel_f32:*GradientsOf*/head_bias_f32:"
         "*GradientsOf*/prefix_lm_f32:*GradientsOf*/sliding_window_f32:"
-        "*GradientsOf*/alibi_f32:*GradientsOf*_long:" FOR_A_GPU;
+        "*GradientsOf*/alibi_f32:*GradientsOf*_long:"
+        "All/GradientsOfCaptures.*:" FOR_A_GPU;
   if (ATTN_TEST_PORTABLE) {
     selectPortable();
     // Kernels for f32 and for lists of tiles are the same without it, and
@@ -37,8 +39,8 @@ int main(int argc, char **argv) {
       testing::GTEST_FLAG(filter) =
           "-*_f32_*:*GradientsOf*_f32:*GradientsOf*long:*GradientsOf*_values:"
           "*GradientsOf*/head_bias_bf16:*GradientsOf*/prefix_lm_bf16:"
-          "*GradientsOf*_24:*GradientsOf*_72:*GradientsOf*_96:*GradientsOf*_"
-          "192:Mistakes.*:"
+          "*GradientsOfCaptures*:CaptureGradient.*:*GradientsOf*_24:"
+          "*GradientsOf*_72:*GradientsOf*_96:*GradientsOf*_192:Mistakes.*:"
           "TileLists.*:MaskAnalysis.*:Masks/*:"
           "*Schedules.*:ScheduleLengths.*:ScheduleWidths.*:Captures.Tiles*:"
           "Captures.OfTheSoftmax*:Gradient.WhatIsMasked*:" FOR_A_GPU;

@@ -63,6 +63,21 @@ TEST(PTXMachine, LanesPartAndMeetAgain) {
     EXPECT_EQ(out[lane], 496 + (lane ^ 1) + 1);
 }
 
+TEST(PTXMachine, LanesFindTheirLike) {
+  // By the number of a lane over eight, in 64 bits, with a bit that 32 lack.
+  std::vector<uint32_t> out(32);
+  Launch run;
+  run.a = run.memory(out);
+  ASSERT_EQ(run(kOwnWord + "shr.u32 %r4, %r0, 3;\n"
+                           "cvt.u64.u32 %d5, %r4;\n"
+                           "shl.b64 %d5, %d5, 40;\n"
+                           "match.any.sync.b64 %r5, %d5, -1;\n"
+                           "st.global.b32 [%d4], %r5;"),
+            "");
+  for (uint32_t lane = 0; lane < 32; ++lane)
+    EXPECT_EQ(out[lane], 0xffu << lane / 8 * 8);
+}
+
 TEST(PTXMachine, AtomicSumsAndOldValues) {
   std::vector<uint32_t> out(32), counter(1, 5);
   Launch run;

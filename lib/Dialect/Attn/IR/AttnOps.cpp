@@ -147,12 +147,15 @@ static LogicalResult verifyGradients(AttentionBackwardOp op) {
   return success();
 }
 
-/// C6
+/// C6, C7
 static LogicalResult verifySchedules(AttentionBackwardOp op) {
-  std::optional<ScheduleAttr> queries = op.getSchedule();
-  if (queries && queries->getKeys())
-    return op.emitOpError()
-           << "expects a 'schedule' without 'keys', got " << *queries;
+  for (auto [name, queries] :
+       {std::pair("schedule", op.getSchedule()),
+        std::pair("capture_schedule", op.getCaptureSchedule())}) {
+    if (queries && queries->getKeys())
+      return op.emitOpError()
+             << "expects a '" << name << "' without 'keys', got " << *queries;
+  }
   for (auto [name, keys] :
        {std::pair("key_schedule", op.getKeySchedule()),
         std::pair("value_schedule", op.getValueSchedule())}) {
@@ -161,19 +164,28 @@ static LogicalResult verifySchedules(AttentionBackwardOp op) {
              << "expects a '" << name << "' with 'keys', got " << *keys;
   }
   // C7
-  std::optional<ScheduleAttr> ofKeys = op.getKeySchedule(),
+  std::optional<ScheduleAttr> ofQueries = op.getSchedule(),
+                              ofKeys = op.getKeySchedule(),
                               ofValues = op.getValueSchedule();
   bool once = ofKeys && ofKeys->getOnce();
   if (ofValues && (once || ofValues->getOnce()))
     return op.emitOpError() << "expects no 'value_schedule' beside 'once'";
-  if (once && queries && queries->getProducers())
+  if (once && ofQueries && ofQueries->getProducers())
     return op.emitOpError() << "expects a 'schedule' without producers beside "
                                "'once', got "
-                            << *queries;
-  if (once && !op.getWrt().empty())
-    return op.emitOpError() << "expects no 'wrt' beside 'once'";
+                            << *ofQueries;
   if (once && op.getDeterministic())
     return op.emitOpError() << "expects no 'once' where it is 'deterministic'";
+  return success();
+}
+
+/// C8
+static LogicalResult verifyCaptureSchedule(AttentionBackwardOp op) {
+  std::optional<ScheduleAttr> schedule = op.getCaptureSchedule();
+  if (schedule && schedule->getProducers())
+    return op.emitOpError()
+           << "expects a 'capture_schedule' without producers, got "
+           << *schedule;
   return success();
 }
 
@@ -204,9 +216,9 @@ LogicalResult AttentionBackwardOp::verify() {
   if (!getModAttr() && !getCaptures().empty())
     return emitOpError() << "expects no captures without a mod, got "
                          << getCaptures().size();
-  if (failed(verifyGradients(*this)))
+  if (failed(verifyGradients(*this)) || failed(verifySchedules(*this)))
     return failure();
-  return verifySchedules(*this);
+  return verifyCaptureSchedule(*this);
 }
 
 //===----------------------------------------------------------------------===//

@@ -282,7 +282,7 @@ static std::optional<ScheduleAttr> gradientsAtOnce(AttentionBackwardOp op) {
   int64_t channels = llvm::alignTo(op.getHeadDim(), 16);
   bool fits = (channels == 64 || channels == 128) && op.getValueDim() <= 128;
   bool wide = channels == 128 || op.getValueDim() > 64;
-  if (!fits || op.getDeterministic() || !op.getWrt().empty() ||
+  if (!fits || op.getDeterministic() ||
       (wide && keepsScores(op.lookupMod())))
     return std::nullopt;
   return scheduleOf(op.getContext(),
@@ -346,8 +346,19 @@ static GradientSchedules selectGradients(AttentionBackwardOp op,
   return schedules;
 }
 
+/// Kernels for captures are those of every GPU. Without accumulators they have
+/// no need of many columns, whose elements and places take registers.
+static ScheduleAttr selectForCaptures(AttentionBackwardOp op, bool aligned) {
+  GradientTiles tiles = gradientTilesForSM80(op, /*ownsKeys=*/false);
+  tiles.columns = std::min<int64_t>(tiles.columns, 32);
+  return scheduleOf(op.getContext(), tiles, /*ownsKeys=*/false, aligned,
+                    /*producers=*/0);
+}
+
 /// Writes what `op` has not.
 static void select(AttentionBackwardOp op, StringRef target, bool aligned) {
+  if (!op.getWrt().empty() && !op.getCaptureSchedule() && target != "cpu")
+    op.setCaptureScheduleAttr(selectForCaptures(op, aligned));
   GradientSchedules schedules = selectGradients(op, target, aligned);
   if (op.getKeySchedule() && op.getKeySchedule()->getOnce())
     schedules.query = scheduleOfRows(op, aligned);

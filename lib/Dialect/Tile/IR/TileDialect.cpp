@@ -142,6 +142,10 @@ LogicalResult ScatterAddOp::verify() {
   if (static_cast<int64_t>(getOffsets().size()) + 1 != dest.getRank())
     return emitOpError() << "expects an offset for each dimension of " << dest
                          << " but the last, got " << getOffsets().size();
+  // C4
+  if (getPerWarp() && getOffsets().empty())
+    return emitOpError() << "expects an offset that counts copies, got "
+                         << dest;
   return success();
 }
 

@@ -51,36 +51,58 @@ public:
           func.getBody().front().begin()) {}
 
   LogicalResult run() {
+    if (!hasLoads())
+      return success();
     if (failed(findLoads()))
       return failure();
     return readsInTurn() ? stageInTurn() : stageTogether();
   }
 
 private:
+  /// A kernel of rows, or one that sums numbers, has no tiles to share.
+  bool hasLoads() {
+    return func
+        .walk([](LoadOp load) {
+          return isForThreads(load) ? WalkResult::advance()
+                                    : WalkResult::interrupt();
+        })
+        .wasInterrupted();
+  }
+
   LogicalResult findLoads() {
-    WalkResult result = func.walk([&](LoadOp load) {
-      if (isForThreads(load))
-        return WalkResult::advance();
-      if (load->getBlock() == &func.getBody().front()) {
-        before.push_back(load);
-        return WalkResult::advance();
-      }
-      auto parent = dyn_cast<scf::ForOp>(load->getParentOp());
-      if (!parent || (loop && parent != loop)) {
-        load.emitOpError() << "expects to be before or in one loop";
-        return WalkResult::interrupt();
-      }
-      loop = parent;
-      inLoop.push_back(load);
-      return WalkResult::advance();
+    SmallVector<LoadOp> loads;
+    func.walk([&](LoadOp load) {
+      if (!isForThreads(load))
+        loads.push_back(load);
     });
-    if (result.wasInterrupted())
-      return failure();
+    // The innermost loop around the first load that is in any.
+    for (LoadOp load : loads)
+      if (auto parent = dyn_cast<scf::ForOp>(load->getParentOp());
+          parent && (!loop || loop->isProperAncestor(parent)))
+        loop = parent;
+    for (LoadOp load : loads) {
+      if (isBefore(load))
+        before.push_back(load);
+      else if (loop && load->getParentOp() == loop)
+        inLoop.push_back(load);
+      else
+        return load.emitOpError() << "expects to be before or in one loop";
+    }
     if (!loop)
       return func.emitOpError() << "expects a loop with tile loads";
     if (inLoop.size() < 2)
       return loop.emitOpError() << "expects at least two tile loads";
     return success();
+  }
+
+  /// Whether `load` is in the kernel's block or in the loop's, before the loop.
+  bool isBefore(LoadOp load) {
+    Block *block = load->getBlock(), *body = &func.getBody().front();
+    if (!loop)
+      return block == body;
+    Operation *around = block->findAncestorOpInBlock(*loop);
+    return (block == body || block == loop->getBlock()) && around &&
+           load->isBeforeInBlock(around);
   }
 
   static bool isForThreads(LoadOp load) {
@@ -135,8 +157,14 @@ private:
 
     // Tiles before the loops are visible behind its first barrier, but may be
     // read earlier.
+    // Others may still read what a loop left when it ran before.
+    bool needsBarrier = isInLoop(loop);
     if (!before.empty()) {
       b.setInsertionPointAfter(before.back());
+      if (isInLoop(before.back())) {
+        gpu::BarrierOp::create(b);
+        needsBarrier = false;
+      }
       for (auto [load, buffer] : llvm::zip(before, bufferBefore))
         copy(load, load.getOffsets(), buffer);
       NVVM::CpAsyncCommitGroupOp::create(b);
@@ -148,8 +176,7 @@ private:
     }
     if (ahead) {
       b.setInsertionPoint(loop);
-      // Others may still read what the loop left when it ran before.
-      if (isa<scf::ForOp>(loop->getParentOp()))
+      if (needsBarrier)
         gpu::BarrierOp::create(b);
       copyAll(rings, loop.getLowerBound());
     }
@@ -170,6 +197,10 @@ private:
       replaceByView(load, buffer, /*keepInRegisters=*/false);
     }
     return success();
+  }
+
+  static bool isInLoop(Operation *op) {
+    return isa<scf::ForOp>(op->getParentOp());
   }
 
   /// What `copy` emits for the next iteration, if there is one.

@@ -334,6 +334,10 @@ def Attn_AttentionBackwardOp : Attn_Op<"attention_backward", [Pure,
     Those of queries are then added up in memory, in no order; where results must have the
     same bits on every run, the operation is `deterministic`.
 
+    With a `capture_schedule` what is summed for captures has kernels of its own, whose
+    tasks own queries, or keys in tiles of the other size. Without it those kernels sum
+    what they can on their way; one that says `once` can not.
+
     Example:
 
     ```mlir
@@ -350,9 +354,10 @@ def Attn_AttentionBackwardOp : Attn_Op<"attention_backward", [Pure,
     - C4: grad_query, grad_key and grad_value have the types of query, key and value.
     - C5: `wrt` numbers captures of floats, ascending; for each there is a result,
       an f32 or a tensor of f32 of the capture's shape.
-    - C6: `schedule` owns queries, the other two own keys.
-    - C7: `once` is for `key_schedule`, without a `value_schedule` or `wrt`, with a
-      `schedule` without producers, and not where `deterministic`.
+    - C6: `schedule` and `capture_schedule` own queries, the other two own keys.
+    - C7: `once` is for `key_schedule`, without a `value_schedule`, with a `schedule`
+      without producers, and not where `deterministic`.
+    - C8: `capture_schedule` has no producers.
   }];
   let arguments = (ins Attn_FloatTensor:$query, Attn_FloatTensor:$key,
                        Attn_FloatTensor:$value, Attn_FloatTensor:$out,
@@ -366,6 +371,7 @@ def Attn_AttentionBackwardOp : Attn_Op<"attention_backward", [Pure,
                        OptionalAttr<Attn_ScheduleAttr>:$schedule,
                        OptionalAttr<Attn_ScheduleAttr>:$key_schedule,
                        OptionalAttr<Attn_ScheduleAttr>:$value_schedule,
+                       OptionalAttr<Attn_ScheduleAttr>:$capture_schedule,
                        UnitAttr:$deterministic);
   let results = (outs Attn_FloatTensor:$grad_query, Attn_FloatTensor:$grad_key,
                       Attn_FloatTensor:$grad_value,

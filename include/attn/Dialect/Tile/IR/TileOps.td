@@ -100,6 +100,12 @@ def Tile_ScatterAddOp : Tile_Op<"scatter_add"> {
     number of zero is skipped, and its place may be anything. Neighbours of one
     place may be added up before.
 
+    On a GPU each warp adds its rows, in an order of its own that is always the same.
+    That warps do not meet in an element is for who makes the operation: rows of
+    different warps have different places, or each warp has a copy of the elements
+    (`per_warp`), at the last offset plus the number of the warp. Where no two elements
+    of the tile have one place (`distinct`), lanes need not look for such.
+
     Example:
     `tile.scatter_add %t at %p, %sums[%i] : tensor<64x32xf32>, tensor<64x32xi64>, memref<?x?xf32>`
 
@@ -107,10 +113,12 @@ def Tile_ScatterAddOp : Tile_Op<"scatter_add"> {
     - C1: a tile of rank 1 or 2, and memory, of f32.
     - C2: a place for each element of the tile.
     - C3: an offset for each dimension of the memory but the last.
+    - C4: an offset that counts copies, if each warp has one.
   }];
   let arguments = (ins Tile_StaticTile:$tile, Tile_StaticTile:$places,
                        Arg<AnyStridedMemRef, "", [MemRead, MemWrite]>:$dest,
-                       Variadic<Index>:$offsets);
+                       Variadic<Index>:$offsets, UnitAttr:$distinct,
+                       UnitAttr:$per_warp);
   let assemblyFormat = [{
     $tile `at` $places `,` $dest `[` $offsets `]` attr-dict
     `:` type($tile) `,` type($places) `,` type($dest)

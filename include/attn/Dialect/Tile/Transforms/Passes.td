@@ -134,7 +134,7 @@ def TileStageLoadsPass : Pass<"tile-stage-loads", "::mlir::gpu::GPUFuncOp"> {
   let summary = "Turn tile loads into copies to shared memory that overlap with arithmetic";
   let description = [{
     Every `tile.load` gets a buffer in shared memory. Loads before the loop over
-    key tiles are copied at once. Loads L0, L1, ... in that loop form a ring: as
+    key tiles, in a loop around it or not, are copied at once. Loads L0, L1, ... in that loop form a ring: as
     soon as one tile has been read for the last time, the copy of the one after
     next may start, so that the copy of L1 runs during the arithmetic on L0, and
     that of the next iteration's L0 during the arithmetic on L1.

@@ -1,0 +1,41 @@
+// Sums for captures follow the kernels of one pass over the pairs too, and read the statistics that the first of these
+// keeps.
+// RUN: attn-opt %s --attn-mods-pipeline --attn-select-schedule=target=sm90a --attn-to-flash --canonicalize --cse \
+// RUN:   | FileCheck %s
+
+!q = tensor<?x?x?x64xbf16>
+!l = tensor<?x?x?xf32>
+
+// CHECK-LABEL: func.func @layer_grad_start(
+// CHECK-SAME: %[[STATISTICS:[^:]*]]: memref<?x?x2x?xf32> {attn.role = #attn.role<statistics>}
+// CHECK-NOT: workspace
+// CHECK-DAG: tile.store %{{.*}}, %[[STATISTICS]][%{{.*}}, %{{.*}}, %c1, %{{.*}}]
+// CHECK-DAG: tile.store %{{.*}}, %[[STATISTICS]][%{{.*}}, %{{.*}}, %c0, %{{.*}}]
+// CHECK-LABEL: func.func @layer_grad_key(
+// CHECK-NOT: workspace
+// CHECK-SAME: once = true
+// CHECK: tile.reduce_add
+// CHECK-NOT: tile.scatter_add
+// CHECK-LABEL: func.func @layer_grad_query(
+// CHECK-NOT: workspace
+// CHECK-LABEL: func.func @layer_grad_pairs_0(
+// CHECK-SAME: %[[STATISTICS:[^:]*]]: memref<?x?x2x?xf32> {attn.role = #attn.role<statistics>}
+// CHECK-SAME: {attn.role = #attn.role<workspace>}
+// CHECK-SAME: attn.schedule = #attn.schedule<q = 64, kv = 32, warps = 4, stages = 2>
+// CHECK: tile.load %[[STATISTICS]]
+// CHECK: tile.scatter_add
+// CHECK-LABEL: func.func @layer_grad_sum_0(
+attn.mod @alibi(%slopes: tensor<?xf32>)
+  score(%s: f32, %b: i32, %h: i32, %q: i32, %kv: i32) {
+    %m = attn.load %slopes[%h] : tensor<?xf32>
+    %d = arith.subi %kv, %q : i32
+    %f = arith.sitofp %d : i32 to f32
+    %x = arith.mulf %f, %m : f32
+    %t = arith.addf %s, %x : f32
+    attn.yield %t : f32
+  }
+func.func @layer(%q: !q, %k: !q, %v: !q, %o: !q, %l: !l, %do: !q, %m: tensor<?xf32>) -> (!q, !q, !q, tensor<?xf32>) {
+  %r:4 = attn.attention_backward %q, %k, %v, %o, %l, %do mod @alibi(%m) {wrt = array<i64: 0>}
+    : (!q, !q, !q, !q, !l, !q, tensor<?xf32>) -> (!q, !q, !q, tensor<?xf32>)
+  return %r#0, %r#1, %r#2, %r#3 : !q, !q, !q, tensor<?xf32>
+}
