@@ -46,7 +46,9 @@ struct GradientArguments {
 /// Compiled kernels: one for the gradient of queries, then one for those of
 /// keys and values, or one for each, and others for what these leave to do for
 /// captured values. No two tasks of a kernel write the same memory, so the
-/// results have the same bits on every run (KernelSpec::deterministic). Weights
+/// results have the same bits on every run. Or one kernel for all three, and
+/// two small ones around it: gradients of queries are then added up in memory
+/// in no order, unless KernelSpec::deterministic asks for the others. Weights
 /// are exp(score - LSE), in f32: where all scores of a row are far from zero (a
 /// bias of -1e9), so that the LSE cannot hold the logarithm of how many there
 /// are, they are not right. Thread-safe once compiled.

@@ -54,8 +54,10 @@ int64_t RingType::getStageBytes() const {
     return 8 * tile.getDimSize(0);
   if (hasVectors())
     return 4 * tile.getDimSize(0);
-  int64_t rowBytes = tile.getDimSize(1) * tile.getElementTypeBitWidth() / 8;
-  return tile.getDimSize(0) * llvm::alignTo(rowBytes, 128);
+  if (tile.getElementType().isF32()) // as threads hold it
+    return 4 * tile.getNumElements();
+  return tile.getDimSize(0) * llvm::alignTo(tile.getDimSize(1), 64) *
+         tile.getElementTypeBitWidth() / 8;
 }
 
 static bool hasTiles(Value ring) {
