@@ -161,6 +161,8 @@ private:
     Value first = arith::MulIOp::create(b, tile, index(own.tile));
     Value key = load(operands.key, keyHead, first, own, headDim), value;
     SmallVector<Value> start;
+    if (operands.gradQuerySum)
+      ownEnd = arith::SubIOp::create(b, own.length, first);
     if (operands.gradQuerySum && mayDrop())
       isolated = tile::IsolateNonfiniteOp::create(
           b, RankedTensorType::get({own.tile}, b.getF32Type()), b.getI1Type(),
@@ -376,7 +378,11 @@ private:
     else
       factor *= op.getScaleValue();
     scores = either(
-        visit.partial, [&] { return mod.mask(scores, visit.first); },
+        visit.partial,
+        [&] {
+          Value masked = mod.mask(scores, visit.first);
+          return ownEnd ? keepOwned(masked) : masked;
+        },
         [&] { return scores; });
     auto weight = [&](ValueRange in, Value lse) -> Value {
       Value x =
@@ -396,6 +402,18 @@ private:
         },
         [&] { return withStatistic({scores}, queries.lse, weight); });
     return {products, scores, weights, /*gradients=*/{}};
+  }
+
+  /// Minus infinity behind the last of the owned positions: with a very small
+  /// LSE their weights would be infinite. What they add to is not stored, but
+  /// for gradients of queries.
+  Value keepOwned(Value scores) {
+    return elementwise({scores}, scores.getType(), [&](ValueRange in) -> Value {
+      Value row = linalg::IndexOp::create(b, 0);
+      Value inside =
+          arith::CmpIOp::create(b, arith::CmpIPredicate::slt, row, ownEnd);
+      return arith::SelectOp::create(b, inside, in[0], f32(-INFINITY));
+    });
   }
 
   /// g, from dp. What a weight of zero is multiplied by must not count where
@@ -483,6 +501,11 @@ private:
           Value tile = visits.tileOf(number);
           Visit visit{tile, arith::MulIOp::create(b, tile, index(visited.tile)),
                       visits.isPartial(number, tile)};
+          if (ownEnd)
+            visit.partial = arith::OrIOp::create(
+                b, visit.partial,
+                arith::CmpIOp::create(b, arith::CmpIPredicate::slt, ownEnd,
+                                      index(own.tile)));
           return step(visit, sums);
         });
   }
@@ -548,8 +571,10 @@ private:
   Value batch, heads, keyHeads; ///< index
   Value headsPerKeyHead, tiles; ///< index; tiles that are owned
   Value batchId;                ///< of the task
-  /// Rows of its keys that are not finite, where gradients of queries are added
-  /// up in memory; else null.
+  /// Where gradients of queries are added up in memory, else null: how many of
+  /// its keys there are (index, at least as many as the tile has but for the
+  /// last), and which rows of them are not finite.
+  Value ownEnd;
   tile::IsolateNonfiniteOp isolated;
 };
 

@@ -287,7 +287,7 @@ TEST(Gradient, InOnePass) {
               byColumns = once("q = 64, kv = 128");
   expectGradientsBy(byRows, ElementType::BF16, "causal", 32, 48,
                     /*batch=*/3); // so that a block has several tasks
-  expectGradientsBy(byRows, ElementType::F16, "noop", 56, 64);
+  expectGradientsBy(byRows, ElementType::F16, "noop", 48, 64);
   expectGradientsBy(byColumns, ElementType::BF16, "causal", 128, 128);
   expectGradientsBy(byColumns, ElementType::BF16, "softcap", 120, 96);
   expectGradientsBy(byColumns, ElementType::BF16, "causal", 64, 64);

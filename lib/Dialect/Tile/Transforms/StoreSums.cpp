@@ -21,10 +21,13 @@ static LogicalResult store(gpu::GPUFuncOp func, ReduceAddOp sums,
   if (!step)
     return sums.emitOpError()
            << "expects a step that reads tiles from rings before it";
-  // The ring has what each thread holds, whatever its layout says.
+  // The ring has what each thread holds, whatever its layout says. More than one
+  // tile hides what little the one who stores is late; large ones have no room.
+  constexpr int64_t roomForMore = 16 * 1024;
   auto type = cast<RankedTensorType>(sums.getTile().getType());
+  bool isSmall = type.getNumElements() * 4 <= roomForMore;
   RingOp ring = addRing(
-      func, stages,
+      func, isSmall ? stages : 1,
       RankedTensorType::get(type.getShape(), type.getElementType()));
   ImplicitLocOpBuilder b(sums.getLoc(), sums);
   PutOp::create(b, sums.getTile(), ring, step);
