@@ -14,11 +14,13 @@ attn.mod @relative(%t: tensor<?xf32>)
 !t = tensor<?x?x?x64xbf16>
 !l = tensor<?x?x?xf32>
 
-// CHECK: llvm.func @layer_grad_query(
+// SM80: llvm.func @layer_grad_query(
 // SM80: nvvm.mma.sync
+// SM80: llvm.func @layer_grad_key(
+// SM90A: llvm.func @layer_grad_start(
+// SM90A: llvm.func @layer_grad_key(
 // SM90A: wgmma.mma_async
-// CHECK: llvm.func @layer_grad_key(
-// SM90A: wgmma.mma_async
+// SM90A: llvm.func @layer_grad_query(
 // CHECK: llvm.func @layer_grad_pairs_0(
 // CHECK-SAME: attn.signature = #attn.signature<[<query>, <key>, <value>, <capture>, <grad_out>, <statistics>, <workspace>], [memref<
 // CHECK-NOT: {{func\.func|attn\.mod|tile\.[a-z_]+ |linalg\.|scf\.|memref\.|math\.|unrealized_conversion_cast|wgmma}}

@@ -59,12 +59,14 @@ public:
   }
 
 private:
-  /// A kernel of rows, or one that sums numbers, has no tiles to share.
+  /// A kernel that sums numbers has no tiles, and one of rows has no loop, and
+  /// none that threads share.
   bool hasLoads() {
     return func
         .walk([](LoadOp load) {
-          return isForThreads(load) ? WalkResult::advance()
-                                    : WalkResult::interrupt();
+          return isForThreads(load) && !load->getParentOfType<scf::ForOp>()
+                     ? WalkResult::advance()
+                     : WalkResult::interrupt();
         })
         .wasInterrupted();
   }
