@@ -178,8 +178,8 @@ static int64_t paddedHeadDim(const GradientKernel::Impl &kernel) {
 static int64_t gradientFloats(const GradientKernel::Impl &kernel,
                               const ProblemSizes &sizes) {
   return kernel.sumsGradQuery
-             ? sizes.batch * sizes.heads *
-                   kernel.statisticRows(sizes.queries) * paddedHeadDim(kernel)
+             ? sizes.batch * sizes.heads * kernel.statisticRows(sizes.queries) *
+                   paddedHeadDim(kernel)
              : 0;
 }
 

@@ -164,11 +164,11 @@ static AttentionBackwardOp appendGradients(mlir::ModuleOp module,
 static ScheduleAttr forMemory(ScheduleAttr s, bool aligned) {
   if (!s || !s.getAligned() || aligned || s.getProducers())
     return s;
-  return ScheduleAttr::get(
-      s.getContext(), s.getQ(), s.getKv(), s.getWarps(), s.getStages(), aligned,
-      s.getProducers(), s.getPingpong(), s.getPersistent(), s.getQueries(),
-      s.getDrain(), s.getBlocks(), s.getEager(), s.getCache(), s.getKeys(),
-      s.getOnce());
+  return ScheduleAttr::get(s.getContext(), s.getQ(), s.getKv(), s.getWarps(),
+                           s.getStages(), aligned, s.getProducers(),
+                           s.getPingpong(), s.getPersistent(), s.getQueries(),
+                           s.getDrain(), s.getBlocks(), s.getEager(),
+                           s.getCache(), s.getKeys(), s.getOnce());
 }
 
 static Result<GivenSchedule>

@@ -115,8 +115,10 @@ Result<void> cuda::setDynamicSharedMemory(Function function, int64_t bytes) {
   int most = 0;
   ATTN_CUDA_TRY(cu, "cuDeviceGetAttribute",
                 cu.deviceGetAttribute(&most, kMaxSharedPerBlockOptin, device));
-  if (bytes > most)
-    return Error{"the kernel needs " + std::to_string(bytes) +
+  ATTN_TRY_ASSIGN(FunctionInfo info, functionInfo(function));
+  int64_t all = bytes + info.staticSharedBytes;
+  if (all > most)
+    return Error{"the kernel needs " + std::to_string(all) +
                  " bytes of shared memory per block, this GPU has " +
                  std::to_string(most)};
   return cu.check(cu.funcSetAttribute(function, kMaxDynamicSharedBytes,

@@ -178,8 +178,8 @@ void loadBulk(Warp &w, const Instruction &i, Mask mask) {
   });
 }
 
-/// Operands: destination, source, bytes: numbers of f32, which are added to what
-/// is there.
+/// Operands: destination, source, bytes: numbers of f32, which are added to
+/// what is there.
 void reduceBulk(Warp &w, const Instruction &i, Mask mask) {
   forLanes(mask, [&](int l) {
     uint64_t to = addressOf(w, i.operands[0], l),

@@ -200,13 +200,11 @@ private:
               load(operands.query, head, visit.first, visited, headDim);
           Value gradOut =
               load(operands.gradOut, head, visit.first, visited, valueDim);
-          Statistics columns{
-              statistic(head, placeOfLse, visit.first, visited),
-              /*delta=*/{}};
+          Statistics columns{statistic(head, placeOfLse, visit.first, visited),
+                             /*delta=*/{}};
           Pairs pairs = weigh(mod, visit, key, query, columns);
           if (value)
-            columns.delta =
-                statistic(head, placeOfDelta, visit.first, visited);
+            columns.delta = statistic(head, placeOfDelta, visit.first, visited);
           // In an order in which products run beside what does not need them.
           SmallVector<Value> next(sums.take_front(outputs));
           Value ofWeights = value ? product(value, gradOut) : Value();
@@ -218,8 +216,8 @@ private:
             Value gradScores = ofScores(mod, visit, pairs);
             if (operands.gradQuerySum)
               addToQueries(gradScores, key, head, visit.tile);
-            next.front() = addWeighted(gradScores, query, next.front(),
-                                       visit.partial);
+            next.front() =
+                addWeighted(gradScores, query, next.front(), visit.partial);
           }
           addCaptureSums(mod, visit, pairs, sums.drop_front(outputs), next);
           return next;
@@ -231,10 +229,10 @@ private:
 
   /// What the pairs of a visit add to the gradients of its queries, in memory.
   void addToQueries(Value gradScores, Value key, Value head, Value tile) {
-    Value sums = contractColumns(gradScores, key,
-                                 splat({visited.tile, headDim}, 0));
-    Value first = arith::MulIOp::create(
-        b, tile, index(visited.tile / rowsHeldTogether));
+    Value sums =
+        contractColumns(gradScores, key, splat({visited.tile, headDim}, 0));
+    Value first =
+        arith::MulIOp::create(b, tile, index(visited.tile / rowsHeldTogether));
     tile::ReduceAddOp::create(b, sums, operands.gradQuerySum,
                               ValueRange{batchId, head, first});
   }

@@ -4,8 +4,8 @@
 // owns tiles of keys and visits queries, for all heads of its group, and writes
 // grad_key and grad_value; or there is one for each of these. Nothing is added
 // up in memory, so the results are the same on every run. Or the second makes
-// all three (`once` of its schedule): what its pairs give to queries is added up
-// in memory, by many tasks in any order. Of a pair (rows are what the kernel
+// all three (`once` of its schedule): what its pairs give to queries is added
+// up in memory, by many tasks in any order. Of a pair (rows are what the kernel
 // owns):
 //
 //   t = score program of scale * q k     p = exp(t - lse), 0 where masked

@@ -37,8 +37,8 @@ Value RowStatistics::makeLse(ArrayRef<Value> at) {
   lse = elementwise({lse}, lse.getType(), [&](ValueRange in) -> Value {
     Value isEmpty = arith::CmpFOp::create(b, arith::CmpFPredicate::OEQ, in[0],
                                           f32(-INFINITY));
-    return arith::SelectOp::create(
-        b, isEmpty, f32(INFINITY), arith::MulFOp::create(b, in[0], f32(log2e)));
+    return arith::SelectOp::create(b, isEmpty, f32(INFINITY),
+                                   arith::MulFOp::create(b, in[0], f32(log2e)));
   });
   keep(lse, placeOfLse, at);
   return lse;
@@ -133,8 +133,8 @@ void mlir::attn::buildGradientEnd(ImplicitLocOpBuilder &builder,
               return arith::MulFOp::create(builder, in[0],
                                            tiles.f32(op.getScaleValue()));
             });
-        tile::StoreOp::create(builder, tiles.truncate(sums, op.getElementType()),
-                              operands.gradQuery,
-                              ValueRange{batch, head, first});
+        tile::StoreOp::create(
+            builder, tiles.truncate(sums, op.getElementType()),
+            operands.gradQuery, ValueRange{batch, head, first});
       });
 }

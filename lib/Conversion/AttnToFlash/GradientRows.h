@@ -15,8 +15,8 @@ struct Statistics {
   Value lse, delta;
 };
 
-/// Rows of one tile of gradients' sums in memory, which has them as threads hold
-/// them (tile.reduce_add).
+/// Rows of one tile of gradients' sums in memory, which has them as threads
+/// hold them (tile.reduce_add).
 inline constexpr int64_t rowsHeldTogether = 64;
 
 /// The places of statistics in memory.

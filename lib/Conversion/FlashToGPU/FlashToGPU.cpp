@@ -221,10 +221,9 @@ static bool canBeDealt(scf::ForallOp loop, func::FuncOp func,
     return memory && memory.getRank() == 4 && !memory.isDynamicDim(3) &&
            memory.getDimSize(3) > 0 && isa<FloatType>(memory.getElementType());
   };
-  return loop.getRank() == 3 &&
-         (!schedule.getPersistent() ||
-          (isTensor(visitedRoles(schedule).first) &&
-           isTensor(visitedRoles(schedule).second)));
+  return loop.getRank() == 3 && (!schedule.getPersistent() ||
+                                 (isTensor(visitedRoles(schedule).first) &&
+                                  isTensor(visitedRoles(schedule).second)));
 }
 
 static LogicalResult convertKernel(func::FuncOp func) {

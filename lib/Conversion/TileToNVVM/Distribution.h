@@ -9,8 +9,8 @@
 // never leave the registers. wgmma's accumulator is the same, with groups of
 // four warps for 64 rows
 // (`blocks` is 1 then); warps that do not compute come after those that do. A
-// matrix that is #tile.column_groups has 64 rows, which each group holds all of,
-// for columns of its own.
+// matrix that is #tile.column_groups has 64 rows, which each group holds all
+// of, for columns of its own.
 #ifndef ATTN_CONVERSION_TILETONVVM_DISTRIBUTION_H
 #define ATTN_CONVERSION_TILETONVVM_DISTRIBUTION_H
 

@@ -49,8 +49,8 @@ Value finiteOf(Distribution &d, Type elementType, Value word) {
                                       bits(d, wordBits(elementType).sign));
   int64_t width = elementType.getIntOrFloatBitWidth();
   Value low = arith::ShRUIOp::create(b, signs, d.i32(width - 1));
-  Value spread = arith::SubIOp::create(
-      b, arith::ShLIOp::create(b, signs, d.i32(1)), low);
+  Value spread =
+      arith::SubIOp::create(b, arith::ShLIOp::create(b, signs, d.i32(1)), low);
   Value keep = arith::XOrIOp::create(b, spread, d.i32(-1));
   return arith::AndIOp::create(b, word, keep);
 }
@@ -247,14 +247,14 @@ void tile::emitIsolateNonfinite(Distribution &d, IsolateNonfiniteOp op) {
     for (int64_t block = 0; block < blocks; ++block) {
       Value word =
           LLVM::LoadOp::create(b, b.getI32Type(), pointerAt(row, block));
-      found = arith::OrIOp::create(b, found,
-                                   nonfiniteSigns(d, elementType, word));
+      found =
+          arith::OrIOp::create(b, found, nonfiniteSigns(d, elementType, word));
     }
     for (int64_t mask : {1, 2})
       found = arith::OrIOp::create(b, found, d.shuffleXor(found, mask));
     Value isFound = arith::CmpIOp::create(
-        b, arith::CmpIPredicate::ne,
-        arith::AndIOp::create(b, found, signBits), d.i32(0));
+        b, arith::CmpIPredicate::ne, arith::AndIOp::create(b, found, signBits),
+        d.i32(0));
     rows.push_back(arith::SelectOp::create(
         b, isFound, d.f32(std::numeric_limits<float>::quiet_NaN()), d.f32(0)));
     any = any ? Value(arith::OrIOp::create(b, any, isFound)) : isFound;

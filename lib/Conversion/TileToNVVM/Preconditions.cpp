@@ -306,7 +306,8 @@ private:
     if (schedule.getRows() == 16 * schedule.getWarps() &&
         schedule.getWarps() % 4 == 0)
       return success();
-    return op->emitOpError() << "expects groups of four warps with 64 rows each";
+    return op->emitOpError()
+           << "expects groups of four warps with 64 rows each";
   }
 
   LogicalResult check(ShareOp op) {
@@ -371,8 +372,7 @@ private:
   }
 
   LogicalResult check(IsolateNonfiniteOp op) {
-    if (failed(expect(op, op.getTile(), Place::Ring)) ||
-        failed(checkRoles(op)))
+    if (failed(expect(op, op.getTile(), Place::Ring)) || failed(checkRoles(op)))
       return failure();
     if (tileType(op.getTile()).getDimSize(1) % 8 != 0)
       return op.emitOpError() << "expects a multiple of 8 columns, got "
@@ -524,8 +524,8 @@ LogicalResult Preconditions::check(linalg::GenericOp op) {
       return op.emitOpError()
              << "expects tiles and numbers, got " << value.getType();
     }
-    if (failed(
-            expect(op, value, {Place::Registers, Place::Shared, Place::Ring})) ||
+    if (failed(expect(op, value,
+                      {Place::Registers, Place::Shared, Place::Ring})) ||
         failed(expectRowGroups(op, value)))
       return failure();
     if (rank == 1 &&

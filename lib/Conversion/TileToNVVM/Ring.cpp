@@ -336,8 +336,8 @@ void tile::emitPut(Distribution &d, PutOp op) {
   Slot slot(d, op.getRing(), op.getPosition());
   slot.waitForRelease();
   Held held(d, cast<RankedTensorType>(op.getTile().getType()));
-  Value to = d.pointerTo(
-      arith::AddIOp::create(b, slot.tile(), held.firstOfThread()));
+  Value to =
+      d.pointerTo(arith::AddIOp::create(b, slot.tile(), held.firstOfThread()));
   held.store(d.fragments.lookup(op.getTile()), to);
   fenceForTMA(b);
   NVVM::SyncWarpOp::create(b, d.i32(-1));

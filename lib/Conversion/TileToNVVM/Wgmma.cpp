@@ -100,9 +100,9 @@ public:
                    p.transposed ? depthOffset(p.rhs, k) : k * chunkRowBytes);
       std::string left;
       if (lhsInRing) {
-        text += step("a", lhs,
-                     p.lhsTransposed ? k * chunkRowBytes
-                                     : depthOffset(p.lhs, k));
+        text +=
+            step("a", lhs,
+                 p.lhsTransposed ? k * chunkRowBytes : depthOffset(p.lhs, k));
         left = "a";
       } else {
         left =

@@ -136,10 +136,4 @@ gpu.module @kernels {
     }
     gpu.return
   }
-
-  // CHECK-LABEL: gpu.func @all_alike
-  // CHECK-NOT: tile.roles
-  gpu.func @all_alike() kernel attributes {attn.schedule = #attn.schedule<q = 64, kv = 64, warps = 4>} {
-    gpu.return
-  }
 }

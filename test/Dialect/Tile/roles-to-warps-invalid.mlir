@@ -2,8 +2,8 @@
 // RUN:   --split-input-file --verify-diagnostics
 
 gpu.module @kernels {
-  // expected-error @+1 {{'gpu.func' op expects a schedule}}
-  gpu.func @no_schedule() kernel {
+  // expected-error @+1 {{'gpu.func' op expects a schedule with producers}}
+  gpu.func @no_producers() kernel attributes {attn.schedule = #attn.schedule<q = 64, kv = 64>} {
     gpu.return
   }
 }

@@ -2,7 +2,6 @@
 // RUN:   | FileCheck %s
 
 #s = #attn.schedule<q = 64, kv = 128, warps = 8, stages = 2, producers = 4, keys = true, once = true>
-#all = #attn.schedule<q = 64, kv = 64, warps = 4>
 !rq = !tile.ring<2 x tensor<64x128xbf16>>
 !sums = memref<?x?x?x16x128x4xf32>
 
@@ -16,9 +15,6 @@
 // CHECK-NEXT: tile.add_to_memory %[[RING]] at %[[N]], %[[M:arg[0-9]]][%[[I:arg[0-9]]], %[[I]], %[[I]]]
 // CHECK-NOT: tile.reduce_add
 
-// Where all warps do the same, nothing is stored for them.
-// CHECK-LABEL: gpu.func @no_roles
-// CHECK-NEXT: tile.reduce_add
 gpu.module @kernels {
   gpu.func @small(%t: tensor<64x64xf32>, %m: memref<?x8x128x4xf32>, %n: i32, %i: index) kernel
       attributes {attn.schedule = #s} {
@@ -32,10 +28,6 @@ gpu.module @kernels {
     %qr = tile.ring : !rq
     %q = tile.read %qr at %n : !rq -> tensor<64x128xbf16>
     tile.reduce_add %t, %m[%i, %i, %i] : tensor<64x128xf32, #tile.column_groups>, !sums
-    gpu.return
-  }
-  gpu.func @no_roles(%t: tensor<64x128xf32>, %m: !sums, %i: index) kernel attributes {attn.schedule = #all} {
-    tile.reduce_add %t, %m[%i, %i, %i] : tensor<64x128xf32>, !sums
     gpu.return
   }
 }

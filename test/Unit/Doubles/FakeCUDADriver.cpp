@@ -318,6 +318,8 @@ extern "C" Status cuModuleGetFunction(Function *function, ModuleHandle module,
   if (auto code = module->codes.find(name); code != module->codes.end()) {
     found->code = code->second.get();
     found->attributes[kMaxThreadsPerBlock] = found->code->kernel.maxThreads;
+    found->attributes[kSharedBytes] =
+        static_cast<int>(found->code->kernel.sharedBytes);
   }
   *function = found;
   return kSuccess;

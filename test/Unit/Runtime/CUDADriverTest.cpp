@@ -255,7 +255,7 @@ TEST_F(CUDADriverTest, BadModulesAndLaunches) {
             "1x2x3, block 1024x1x1, 64 bytes of dynamic shared memory");
   Result<void> tooMuch = setDynamicSharedMemory(*kernel, 1 << 20);
   ASSERT_FALSE(tooMuch);
-  EXPECT_EQ(tooMuch.error(), "the kernel needs 1048576 bytes of shared memory "
+  EXPECT_EQ(tooMuch.error(), "the kernel needs 1049600 bytes of shared memory "
                              "per block, this GPU has 232448");
 }
 

@@ -272,18 +272,17 @@ static ScheduleAttr scheduleOfRows(AttentionBackwardOp op, bool aligned) {
 }
 
 /// Of all gradients in one pass over the pairs, where it takes less time than
-/// two: 5 products of tiles instead of 7, one after the other. 64 queries a step
-/// leave registers for both accumulators; their gradients are two groups' shares
-/// of whole 128-byte rows. A mod whose scores stay in registers spills at 128
-/// channels, and takes half as long again as in two passes.
+/// two: 5 products of tiles instead of 7, one after the other. 64 queries a
+/// step leave registers for both accumulators; their gradients are two groups'
+/// shares of whole 128-byte rows. A mod whose scores stay in registers spills
+/// at 128 channels, and takes half as long again as in two passes.
 static std::optional<ScheduleAttr> gradientsAtOnce(AttentionBackwardOp op) {
   if (op.getSchedule() || op.getKeySchedule() || op.getValueSchedule())
     return std::nullopt; // each kernel's own
   int64_t channels = llvm::alignTo(op.getHeadDim(), 16);
   bool fits = (channels == 64 || channels == 128) && op.getValueDim() <= 128;
   bool wide = channels == 128 || op.getValueDim() > 64;
-  if (!fits || op.getDeterministic() ||
-      (wide && keepsScores(op.lookupMod())))
+  if (!fits || op.getDeterministic() || (wide && keepsScores(op.lookupMod())))
     return std::nullopt;
   return scheduleOf(op.getContext(),
                     {/*rows=*/128, /*columns=*/64, /*warps=*/8,

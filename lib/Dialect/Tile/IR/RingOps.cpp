@@ -34,9 +34,10 @@ LogicalResult RingType::verify(function_ref<InFlightDiagnostic()> emitError,
       tile.getDimSize(0) < 8 || tile.getDimSize(0) > 256 ||
       tile.getDimSize(0) % 8 != 0 || tile.getDimSize(1) < 1 ||
       tile.getDimSize(1) > 256)
-    return emitError() << "expects tiles of f16, bf16 or f32 with 8 to 256 rows, a "
-                          "multiple of 8, and 1 to 256 columns, got "
-                       << tile;
+    return emitError()
+           << "expects tiles of f16, bf16 or f32 with 8 to 256 rows, a "
+              "multiple of 8, and 1 to 256 columns, got "
+           << tile;
   return success();
 }
 
@@ -242,10 +243,10 @@ LogicalResult RolesOp::verify() {
       auto send = dyn_cast<SendOp>(op);
       bool fits = isa<FillOp, FillVectorOp, DrawTaskOp>(op) ? produces
                   : isa<ReadOp, ReceiveOp, ReleaseOp>(op)   ? !produces
-                  : isa<PutOp>(op)         ? role == &getCompute()
-                  : isa<AddToMemoryOp>(op) ? role == &getStore()
-                  : send && send.getAbout()                 ? inspects
-                                                            : true;
+                  : isa<PutOp>(op)          ? role == &getCompute()
+                  : isa<AddToMemoryOp>(op)  ? role == &getStore()
+                  : send && send.getAbout() ? inspects
+                                            : true;
       return fits ? WalkResult::advance() : WalkResult::interrupt();
     });
     if (result.wasInterrupted())

@@ -67,9 +67,9 @@ LogicalResult tile::verifyHeld(Operation *op, MemRefType memory,
   constexpr int64_t rows = 64, columns = 8, threads = 128, numbers = 4;
   if (tile.getRank() != 2 || !tile.getElementType().isF32() ||
       tile.getDimSize(0) % rows != 0 || tile.getDimSize(1) % columns != 0)
-    return op->emitOpError() << "expects a matrix of f32 with a multiple of "
-                             << rows << " rows and of " << columns
-                             << " columns, got " << tile;
+    return op->emitOpError()
+           << "expects a matrix of f32 with a multiple of " << rows
+           << " rows and of " << columns << " columns, got " << tile;
   int64_t rank = memory.getRank();
   if (!memory.getElementType().isF32() || !memory.getLayout().isIdentity() ||
       rank < 3 || static_cast<int64_t>(offsets) != rank - 3 ||

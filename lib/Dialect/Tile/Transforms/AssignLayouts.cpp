@@ -1,4 +1,6 @@
 // tile-assign-layouts: see its description in Passes.td.
+#include "Turned.h"
+
 #include "attn/Dialect/Attn/IR/AttnDialect.h"
 #include "attn/Dialect/Tile/IR/TileDialect.h"
 #include "attn/Dialect/Tile/Transforms/Passes.h"
@@ -75,13 +77,6 @@ static bool fits(OpOperand &operand) {
           isOfColumns(vectorType(op.getResult(0))));
 }
 
-/// Whether the depth of `product` runs along the rows of its left operand: those
-/// of the result are columns of what threads hold.
-static bool turnsRows(linalg::ContractOp product) {
-  return product.getIndexingMapsArray()[0].getResult(0) ==
-         getAffineDimExpr(2, product.getContext());
-}
-
 /// Says how the result of `product`, whose rows are not what the block owns, is
 /// dealt to `groups` of four warps.
 static LogicalResult dealTurned(linalg::ContractOp product, int64_t groups) {
@@ -102,12 +97,11 @@ static LogicalResult dealTurned(linalg::ContractOp product, int64_t groups) {
   Value init = product.getDpsInits()[0];
   if (!matchPattern(init, m_Constant(&zero)))
     return product.emitOpError() << "expects to start from a constant";
-  auto dealt =
-      RankedTensorType::get(type.getShape(), type.getElementType(),
-                            ColumnGroupsAttr::get(type.getContext()));
+  auto dealt = RankedTensorType::get(type.getShape(), type.getElementType(),
+                                     ColumnGroupsAttr::get(type.getContext()));
   OpBuilder b(product);
-  product.getDpsInitsMutable()[0].set(arith::ConstantOp::create(
-      b, product.getLoc(), zero.resizeSplat(dealt)));
+  product.getDpsInitsMutable()[0].set(
+      arith::ConstantOp::create(b, product.getLoc(), zero.resizeSplat(dealt)));
   if (init.use_empty())
     init.getDefiningOp()->erase();
   product->getResult(0).setType(dealt);

@@ -20,7 +20,6 @@ using namespace mlir::tile;
 
 /// Rows that a warp stores at once.
 
-
 static constexpr int64_t drainRows = 16;
 
 static RankedTensorType typeOf(Value tile) {
@@ -113,11 +112,9 @@ struct TileDrainOutput : tile::impl::TileDrainOutputPassBase<TileDrainOutput> {
     gpu::GPUFuncOp func = getOperation();
     if (!func.isKernel())
       return;
-    auto schedule = scheduleOf(func);
+    auto schedule = scheduleWithProducers(func);
     if (failed(schedule))
       return signalPassFailure();
-    if (schedule->getProducers() == 0)
-      return;
     if (!schedule->getDrain())
       return;
     FailureOr<TasksOp> tasks = tasksOf(func);

@@ -239,10 +239,6 @@ struct TileGiveRoles : tile::impl::TileGiveRolesPassBase<TileGiveRoles> {
     gpu::GPUFuncOp func = getOperation();
     if (!func.isKernel())
       return;
-    auto schedule =
-        func->getAttrOfType<mlir::attn::ScheduleAttr>("attn.schedule");
-    if (schedule && schedule.getProducers() == 0)
-      return;
     Operation *first = firstUser(func);
     if (!func.getBody().hasOneBlock() || !first) {
       func.emitOpError() << "expects one block that fills rings";

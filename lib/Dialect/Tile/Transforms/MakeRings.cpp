@@ -230,11 +230,9 @@ struct TileMakeRings : tile::impl::TileMakeRingsPassBase<TileMakeRings> {
     gpu::GPUFuncOp func = getOperation();
     if (!func.isKernel())
       return;
-    auto schedule = scheduleOf(func);
+    auto schedule = scheduleWithProducers(func);
     if (failed(schedule))
       return signalPassFailure();
-    if (schedule->getProducers() == 0)
-      return;
     FailureOr<TasksOp> tasks = tasksOf(func);
     if (failed(tasks) || failed(RingMaker(func, *tasks, *schedule).run()))
       signalPassFailure();

@@ -8,12 +8,11 @@
 using namespace mlir;
 using namespace mlir::tile;
 
-FailureOr<mlir::attn::ScheduleAttr>
-tile::scheduleOf(gpu::GPUFuncOp func) {
+FailureOr<mlir::attn::ScheduleAttr> tile::scheduleWithProducers(gpu::GPUFuncOp func) {
   auto schedule =
       func->getAttrOfType<mlir::attn::ScheduleAttr>("attn.schedule");
-  if (!schedule)
-    return func.emitOpError() << "expects a schedule";
+  if (!schedule || schedule.getProducers() == 0)
+    return func.emitOpError() << "expects a schedule with producers";
   return schedule;
 }
 

@@ -11,8 +11,8 @@
 
 namespace mlir::tile {
 
-/// The schedule of a kernel, or an error.
-FailureOr<mlir::attn::ScheduleAttr> scheduleOf(gpu::GPUFuncOp func);
+/// The schedule of a kernel with producers, or an error.
+FailureOr<mlir::attn::ScheduleAttr> scheduleWithProducers(gpu::GPUFuncOp func);
 
 /// The kernel's loop over tasks; null if a block has one task. There must not
 /// be two.

@@ -118,8 +118,8 @@ public:
   }
 
 private:
-  /// Behind the warps that compute: one thread produces, the next warp inspects,
-  /// the one behind stores.
+  /// Behind the warps that compute: one thread produces, the next warp
+  /// inspects, the one behind stores.
   void moveOthers() {
     Value produces = isEqual(thread, constant(32 * schedule.getWarps()));
     bool inspects = !roles.getInspect().empty(),
@@ -177,11 +177,9 @@ struct TileRolesToWarps
     gpu::GPUFuncOp func = getOperation();
     if (!func.isKernel())
       return;
-    auto schedule = scheduleOf(func);
+    auto schedule = scheduleWithProducers(func);
     if (failed(schedule))
       return signalPassFailure();
-    if (schedule->getProducers() == 0)
-      return;
     SmallVector<RolesOp> all(func.getOps<RolesOp>());
     if (all.size() != 1) {
       func.emitOpError() << "expects roles that part once, got " << all.size();

@@ -1,5 +1,6 @@
 // tile-share-operands: see its description in Passes.td.
 #include "Rings.h"
+#include "Turned.h"
 
 #include "attn/Dialect/Tile/IR/TileDialect.h"
 #include "attn/Dialect/Tile/Transforms/Passes.h"
@@ -15,12 +16,6 @@ namespace mlir::tile {
 
 using namespace mlir;
 using namespace mlir::tile;
-
-/// Whether the columns of the left operand are the rows of the result.
-static bool turnsRows(linalg::ContractOp product) {
-  return product.getIndexingMapsArray()[0].getResult(0) ==
-         getAffineDimExpr(2, product.getContext());
-}
 
 static LogicalResult share(gpu::GPUFuncOp func, linalg::ContractOp product) {
   Value step = stepOf(product);

@@ -80,8 +80,7 @@ private:
   /// Moves what only ends with a product to the end of the step, in the order
   /// in which products end.
   void finishLate() {
-    SmallVector<linalg::ContractOp> products(
-        body.getOps<linalg::ContractOp>());
+    SmallVector<linalg::ContractOp> products(body.getOps<linalg::ContractOp>());
     SmallVector<std::pair<size_t, Operation *>> last;
     for (Operation &op : body) {
       if (!isa<ReleaseOp, PutOp>(op))

@@ -21,14 +21,15 @@ static LogicalResult store(gpu::GPUFuncOp func, ReduceAddOp sums,
   if (!step)
     return sums.emitOpError()
            << "expects a step that reads tiles from rings before it";
-  // The ring has what each thread holds, whatever its layout says. More than one
-  // tile hides what little the one who stores is late; large ones have no room.
+  // The ring has what each thread holds, whatever its layout says. More than
+  // one tile hides what little the one who stores is late; large ones have no
+  // room.
   constexpr int64_t roomForMore = 16 * 1024;
   auto type = cast<RankedTensorType>(sums.getTile().getType());
   bool isSmall = type.getNumElements() * 4 <= roomForMore;
-  RingOp ring = addRing(
-      func, isSmall ? stages : 1,
-      RankedTensorType::get(type.getShape(), type.getElementType()));
+  RingOp ring =
+      addRing(func, isSmall ? stages : 1,
+              RankedTensorType::get(type.getShape(), type.getElementType()));
   ImplicitLocOpBuilder b(sums.getLoc(), sums);
   PutOp::create(b, sums.getTile(), ring, step);
   AddToMemoryOp::create(b, ring, step, sums.getDest(), sums.getOffsets());
@@ -44,11 +45,9 @@ struct TileStoreSums : tile::impl::TileStoreSumsPassBase<TileStoreSums> {
     gpu::GPUFuncOp func = getOperation();
     if (!func.isKernel())
       return;
-    auto schedule = scheduleOf(func);
+    auto schedule = scheduleWithProducers(func);
     if (failed(schedule))
       return signalPassFailure();
-    if (schedule->getProducers() == 0)
-      return;
     SmallVector<ReduceAddOp> all;
     func.walk([&](ReduceAddOp sums) { all.push_back(sums); });
     for (ReduceAddOp sums : all)

@@ -108,11 +108,9 @@ struct TileTaskNumbers : tile::impl::TileTaskNumbersPassBase<TileTaskNumbers> {
     gpu::GPUFuncOp func = getOperation();
     if (!func.isKernel())
       return;
-    auto schedule = scheduleOf(func);
+    auto schedule = scheduleWithProducers(func);
     if (failed(schedule))
       return signalPassFailure();
-    if (schedule->getProducers() == 0)
-      return;
     // Beside three groups the producer has too few registers to compute for
     // others.
     if (schedule->getWarps() == 12)
