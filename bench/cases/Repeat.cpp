@@ -58,6 +58,7 @@ static std::string commonFlags(const Config &config, Target target) {
   add(config.hot, " --hot");
   add(config.exact, " --exact");
   add(config.deterministic, " --deterministic");
+  add(config.captureGradients, " --capture-gradients");
   if (config.python != Config().python)
     flags += " --python " + shellQuoted(config.python);
   if (config.workerTimeout != Config().workerTimeout)

@@ -263,6 +263,7 @@ list is measured once.
   --calculate-bwd      also the backward pass, of those that have one
   --deterministic      gradients with the same bits on every run, of those that
                        know how; the others have none
+  --capture-gradients  compiled also makes those of what mods capture
   --max-autotune, --dynamic
                        how PyTorch compiles FlexAttention; compiled chooses its
                        schedules by rule, and has one kernel for all lengths

@@ -287,6 +287,10 @@ static const std::vector<Key> &keyTable() {
        [](Config &c, const Setting &s) {
          return readBool(c.deterministic, s);
        }},
+      {"capture_gradients", true,
+       [](Config &c, const Setting &s) {
+         return readBool(c.captureGradients, s);
+       }},
       {"exact", true,
        [](Config &c, const Setting &s) { return readBool(c.exact, s); }},
       {"hot", true,

@@ -43,6 +43,9 @@ struct Config {
   bool exact = false; ///< for `compiled`, as KernelSpec::exact
   /// Gradients with the same bits on every run, of all backends that know how.
   bool deterministic = false;
+  /// `compiled` also makes the gradients of what mods capture, which no other
+  /// backend does, in the time of its backward pass.
+  bool captureGradients = false;
   /// What `compiled` takes, as `#attn.schedule<...>` or `auto` (chosen for each
   /// case). Each after the first is raced as a backend of its own.
   std::vector<std::string> schedules{autoSchedule};

@@ -8,7 +8,7 @@ using namespace attn::bench;
 
 Result<std::unique_ptr<GradientData>>
 GradientData::create(Device &device, const Problem &problem,
-                     const std::vector<std::byte> &pool) {
+                     const std::vector<std::byte> &pool, bool ofCaptures) {
   auto data = std::make_unique<GradientData>();
   std::array<int64_t, 4> outSizes = problem.query.sizes;
   outSizes[3] = problem.sizes.valueDim;
@@ -24,7 +24,8 @@ GradientData::create(Device &device, const Problem &problem,
     ATTN_TRY_ASSIGN(tensor, GuardedTensor::create(device, problem.type, sizes));
     view = tensor.view();
   }
-  ATTN_TRY(data->createCaptures(device, problem));
+  if (ofCaptures)
+    ATTN_TRY(data->createCaptures(device, problem));
   ATTN_TRY(data->out.fillWithNaN());
   ATTN_TRY(data->out.fillFrom(pool));
   std::vector<std::string> names;

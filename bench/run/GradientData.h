@@ -13,7 +13,8 @@ public:
   /// Allocates everything, fills the gradient that flows in from the pool, and
   /// computes the reference. Errors: memory.
   static Result<std::unique_ptr<GradientData>>
-  create(Device &, const Problem &, const std::vector<std::byte> &pool);
+  create(Device &, const Problem &, const std::vector<std::byte> &pool,
+         bool ofCaptures);
 
   const Gradients &gradients() const { return views; }
   const GradientReference &reference() const { return expected; }

@@ -110,6 +110,7 @@ Result<void> attn::bench::runCases(const Config &config,
       createBackends(recorder.run().backends, device, options);
   runnerOptions.timing.hot = config.hot;
   runnerOptions.backward = config.backward;
+  runnerOptions.captureGradients = config.captureGradients;
   Runner runner(device, std::move(backends), runnerOptions);
   Progress progress(expectedSeconds(cases, device, recorder));
   runner.onStep = [&](const std::string &what) {

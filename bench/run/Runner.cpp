@@ -261,7 +261,8 @@ void Runner::measureBackward(Row &row, const Case &item, CaseData &data) {
     reason = "decoding has no backward pass";
   } else {
     auto made =
-        GradientData::create(device, data.problem(), pools.get(item.type)[0]);
+        GradientData::create(device, data.problem(), pools.get(item.type)[0],
+                             options.captureGradients);
     if (made)
       gradients = std::move(*made);
     else

@@ -15,6 +15,8 @@ namespace attn::bench {
 struct RunnerOptions {
   TimingOptions timing;
   bool backward = false; ///< whether backward passes are checked and timed
+  /// Whether those of captures are made as well, by backends that have them.
+  bool captureGradients = false;
   /// What all times of a measurement are divided by: more than 1 where nobody
   /// looks at the figures.
   double haste = 1;

@@ -28,7 +28,8 @@ public:
     const InputPools &inputs = pools.get(item.type);
     data = std::move(*CaseData::create(*device, item, inputs));
     gradients =
-        std::move(*GradientData::create(*device, data->problem(), inputs[0]));
+        std::move(*GradientData::create(*device, data->problem(), inputs[0],
+                                      /*ofCaptures=*/true));
     backend = createCompiled("compiled", *device, {"auto"});
     EXPECT_FALSE(backend->prepare(data->problem()));
   }
