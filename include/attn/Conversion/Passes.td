@@ -45,8 +45,9 @@ def AttnToFlashPass : Pass<"attn-to-flash", "::mlir::ModuleOp"> {
     (`attn-inline-mods`).
 
     An `attn.attention_backward` becomes two such kernels, `@layer_grad_query` and `@layer_grad_key`, with a
-    `value_schedule` a third, `@layer_grad_value`; where `key_schedule` says `once`, `@layer_grad_start` comes first, and
-    `@layer_grad_query` behind `@layer_grad_key`. For each sum of gradients of captures
+    `value_schedule` a third, `@layer_grad_value`; where `key_schedule` says `once`,
+    `@layer_grad_start` comes first, and `@layer_grad_query` behind `@layer_grad_key`. For each
+    sum of gradients of captures
     (attn/Conversion/CaptureSums.h) there are one or two more, `@layer_grad_pairs_0` and `@layer_grad_sum_0`. These add
     to what is in the memory of the gradient. With a `capture_schedule`, which they need beside `once`, the loops over
     their tasks say (`mapping`) whether one is for a block or for a thread.

@@ -219,6 +219,13 @@ Value Distribution::alignedSharedMemory() {
              b, arith::AddIOp::create(b, address, i32(1023)), i32(~1023));
 }
 
+void tile::fenceForTMA(ImplicitLocOpBuilder &b) {
+  NVVM::FenceProxyOp::create(
+      b, NVVM::ProxyKind::async_shared,
+      NVVM::SharedSpaceAttr::get(b.getContext(),
+                                 NVVM::SharedSpace::shared_cta));
+}
+
 void Distribution::barrier() {
   if (!hasRoles)
     gpu::BarrierOp::create(b);

@@ -189,6 +189,9 @@ Fragment startProduct(Distribution &d, const Product &product, Fragment init);
 Fragment awaitProduct(Distribution &d, const Fragment &product, int64_t pending,
                       const Fragment &after = {});
 
+/// What threads wrote to shared memory, TMA and wgmma see.
+void fenceForTMA(ImplicitLocOpBuilder &b);
+
 /// Numbers of the barriers that groups of warps meet at; 0 is the whole
 /// block's.
 enum NamedBarrier : int32_t {

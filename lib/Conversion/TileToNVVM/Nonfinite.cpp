@@ -218,10 +218,7 @@ void tile::emitClearNonfinite(Distribution &d, ClearNonfiniteOp op) {
     LLVM::StoreOp::create(b, finiteOf(d, elementType, word), pointer);
   }
   if (d.hasRoles) // wgmma reads what these threads wrote.
-    NVVM::FenceProxyOp::create(
-        b, NVVM::ProxyKind::async_shared,
-        NVVM::SharedSpaceAttr::get(b.getContext(),
-                                   NVVM::SharedSpace::shared_cta));
+    fenceForTMA(b);
   d.barrier();
 }
 
@@ -271,6 +268,8 @@ void tile::emitIsolateNonfinite(Distribution &d, IsolateNonfiniteOp op) {
         Value word = LLVM::LoadOp::create(b, b.getI32Type(), pointer);
         LLVM::StoreOp::create(b, finiteOf(d, elementType, word), pointer);
       }
+    // TMA may bring the next tile before threads share anything.
+    fenceForTMA(b);
   }
   d.fragments[op.getRows()] = rows;
   op.getAny().replaceAllUsesWith(any);

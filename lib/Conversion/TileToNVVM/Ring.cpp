@@ -285,14 +285,6 @@ void tile::emitReceive(Distribution &d, ReceiveOp op) {
 /// are what its accumulator holds of two blocks of 8 columns, and lane i has
 /// the address of row i mod 16, in the left block (lanes 0 to 15) or the right
 /// one.
-/// What threads write, TMA and wgmma read.
-static void fenceForTMA(ImplicitLocOpBuilder &b) {
-  NVVM::FenceProxyOp::create(
-      b, NVVM::ProxyKind::async_shared,
-      NVVM::SharedSpaceAttr::get(b.getContext(),
-                                 NVVM::SharedSpace::shared_cta));
-}
-
 /// Each warp writes its rows of `matrix`, of 16-bit elements, into a tile at
 /// `tile` of the ring's layout. Returns where they begin.
 static Value storeRowsToTile(Distribution &d, Value matrix, Value tile) {

@@ -83,6 +83,7 @@ gpu.module @kernels {
   // CHECK: %[[ANY:.*]] = nvvm.vote.sync any
   // CHECK: scf.if %[[ANY]]
   // CHECK-COUNT-32: llvm.store %{{.*}} : i32, !llvm.ptr<3>
+  // CHECK-NEXT: nvvm.fence.proxy {kind = #nvvm.proxy_kind<async.shared>
   gpu.func @isolate(%n: i32, %m: memref<?xf32>, %i: index) kernel attributes {attn.schedule = #s} {
     %kr = tile.ring offset 1024 barriers 0 readers 8 : !rk
     %k = tile.read %kr at %n : !rk -> !k

@@ -241,10 +241,10 @@ void BothPasses::runGradients(const GradientKernel &kernel, const Mod &mod) {
   fetch();
 }
 
-void BothPasses::compute(const Mod &mod) {
+void BothPasses::compute(const Mod &mod, bool deterministic) {
   ASSERT_NO_FATAL_FAILURE(computeForward(mod));
   KernelSpec spec = specOf(query.type, s.headDim, s.valueDim);
-  spec.lse = !gradLse.empty();
+  spec.lse = !gradLse.empty(), spec.deterministic = deterministic;
   Result<GradientKernel> kernel = GradientKernel::compile(mod, spec);
   ASSERT_TRUE(kernel) << kernel.error();
   runGradients(*kernel, mod);

@@ -122,7 +122,7 @@ struct BothPasses {
   void computeForward(const Mod &mod);
   void runGradients(const GradientKernel &kernel, const Mod &mod);
   /// Both passes.
-  void compute(const Mod &mod);
+  void compute(const Mod &mod, bool deterministic = false);
 
 private:
   static float *onDevice(Placed &placed, const std::vector<float> &numbers);

@@ -20,6 +20,7 @@ struct GradientCase {
   ElementType type = ElementType::F32;
   ProblemSizes sizes;
   bool gradLse = true;
+  bool deterministic = false;
 };
 
 class GradientsOf : public testing::TestWithParam<GradientCase> {};
@@ -42,7 +43,7 @@ TEST_P(GradientsOf, AreThoseOfTheDefinition) {
     for (double x :
          normal(static_cast<int64_t>(run.lse.size()), ElementType::F32, 78))
       run.gradLse.push_back(static_cast<float>(x));
-  run.compute(*mod);
+  run.compute(*mod, g.deterministic);
   compare(run, Definition(inputs, oracleOf(g.pattern, g.sizes, run.captures),
                           gradOut, run.gradLse)
                    .run());
@@ -77,6 +78,16 @@ std::vector<GradientCase> allCases() {
                      ElementType::BF16,
                      {1, 2, 1, 150, 190, width, width, 1},
                      false});
+  // Of widths that sm_90a else goes through once.
+  for (const char *pattern : {"causal", "document_mask"})
+    for (int64_t width : {64, 128})
+      cases.push_back({std::string(pattern) + "_bf16_deterministic_" +
+                           std::to_string(width),
+                       pattern,
+                       ElementType::BF16,
+                       {1, 2, 1, 190, 190, width, width, 1},
+                       false,
+                       /*deterministic=*/true});
   // Three kernels with different tiles, each with lists of its own.
   cases.push_back({"documents_wide",
                    "document_mask",

@@ -186,7 +186,11 @@ def Tile_AddToMemoryOp : Tile_Op<"add_to_memory", [MemoryEffects<[MemRead, MemWr
     `tile.reduce_add`.
 
     Example:
-    `tile.add_to_memory %ring at %n, %sums[%b, %h, %tile] : !tile.ring<1 x tensor<64x128xf32>>, memref<?x?x?x16x128x4xf32>`
+
+    ```mlir
+    tile.add_to_memory %ring at %n, %sums[%b, %h, %tile]
+      : !tile.ring<1 x tensor<64x128xf32>>, memref<?x?x?x16x128x4xf32>
+    ```
 
     Constraints:
     - C1: a ring of matrices of f32, and what `tile.reduce_add` takes for one of them.

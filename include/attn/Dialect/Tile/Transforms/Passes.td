@@ -712,9 +712,9 @@ def TileShareOperandsPass : Pass<"tile-share-operands", "::mlir::gpu::GPUFuncOp"
 def TileStoreSumsPass : Pass<"tile-store-sums", "::mlir::gpu::GPUFuncOp"> {
   let summary = "Sums go to memory through a ring";
   let description = [{
-    Where warps have roles, what is added to memory (`tile.reduce_add`) is put into a ring, from
-    which a thread of its own adds it (`tile-give-roles`): those who compute
-    need not wait for memory.
+    Where warps have roles, what is added to memory (`tile.reduce_add`) is put into a ring,
+    from which a warp of its own adds it (`tile-give-roles`): those who compute need not wait
+    for memory. The ring has one tile, or as many as there are stages where tiles are small.
 
     Example (test/Dialect/Tile/store-sums.mlir):
 
