@@ -10,9 +10,6 @@ namespace attn {
 /// their interface implementations.
 void registerAllDialects(DialectRegistry &registry);
 
-/// This project's own passes and pipelines.
-void registerAttnPasses();
-
 /// All passes and named pipelines of this project, and the upstream passes that
 /// are of use between them.
 void registerAllPasses();

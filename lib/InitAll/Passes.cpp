@@ -1,6 +1,12 @@
-// Registers the passes and pipelines that attn-opt offers: all of ours
-// (AttnPasses.cpp), and the upstream ones that are of use between them.
+// Registers the passes and pipelines that attn-opt offers: all of ours, and the
+// upstream ones that are of use between them.
+#include "attn/Conversion/Passes.h"
+#include "attn/Dialect/Attn/Transforms/Passes.h"
+#include "attn/Dialect/Tile/Transforms/Passes.h"
 #include "attn/InitAll.h"
+#include "attn/Pipelines/CPU.h"
+#include "attn/Pipelines/GPU.h"
+#include "attn/Pipelines/Mods.h"
 
 #include "mlir/Conversion/Passes.h"
 #include "mlir/Dialect/Affine/Transforms/Passes.h"
@@ -15,6 +21,7 @@
 #include "mlir/Transforms/Passes.h"
 
 using namespace mlir;
+using namespace mlir::attn;
 
 static void registerUpstreamPasses() {
   registerTransformsPasses();
@@ -38,5 +45,10 @@ static void registerUpstreamPasses() {
 
 void mlir::attn::registerAllPasses() {
   registerUpstreamPasses();
-  registerAttnPasses();
+  registerAttnConversionPasses();
+  registerAttnTransformsPasses();
+  tile::registerTileTransformsPasses();
+  registerCPUPipelines();
+  registerGPUPipeline();
+  registerModsPipeline();
 }

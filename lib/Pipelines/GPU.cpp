@@ -16,6 +16,7 @@
 #include "mlir/Transforms/Passes.h"
 
 using namespace mlir;
+using namespace mlir::attn;
 using mlir::attn::ScheduleAttr;
 
 /// Whether warps have roles: the family of passes around tensor copies and

@@ -83,7 +83,7 @@ def AttnToFlashPass : Pass<"attn-to-flash", "::mlir::ModuleOp"> {
     "::mlir::tensor::TensorDialect", "::mlir::math::MathDialect",
     "::mlir::arith::ArithDialect", "::mlir::scf::SCFDialect",
     "::mlir::memref::MemRefDialect", "::mlir::gpu::GPUDialect",
-    "::mlir::tile::TileDialect"];
+    "::mlir::attn::tile::TileDialect"];
 }
 
 def AttnToTileListsPass : Pass<"attn-to-tile-lists", "::mlir::ModuleOp"> {
@@ -156,7 +156,7 @@ def FlashToGPUPass : Pass<"flash-to-gpu", "::mlir::ModuleOp"> {
   }];
   let dependentDialects = ["::mlir::gpu::GPUDialect", "::mlir::scf::SCFDialect",
     "::mlir::arith::ArithDialect", "::mlir::LLVM::LLVMDialect",
-    "::mlir::memref::MemRefDialect", "::mlir::tile::TileDialect"];
+    "::mlir::memref::MemRefDialect", "::mlir::attn::tile::TileDialect"];
 }
 
 def TileToNVVMPass : Pass<"tile-to-nvvm", "::mlir::gpu::GPUFuncOp"> {

@@ -18,6 +18,7 @@ namespace mlir::attn {
 } // namespace mlir::attn
 
 using namespace mlir;
+using namespace mlir::attn;
 
 namespace {
 /// c[m, n] += a[m, k] * b[k, n]; a may be stored as [k, m].

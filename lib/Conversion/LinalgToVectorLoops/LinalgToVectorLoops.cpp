@@ -20,6 +20,7 @@ namespace mlir::attn {
 } // namespace mlir::attn
 
 using namespace mlir;
+using namespace mlir::attn;
 using mlir::attn::VectorBody;
 
 /// How many chains a reduction is dealt to; a power of two.

@@ -7,7 +7,8 @@
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
 
 using namespace mlir;
-using namespace mlir::tile;
+using namespace mlir::attn;
+using namespace mlir::attn::tile;
 
 Distribution::Distribution(gpu::GPUFuncOp func,
                            mlir::attn::ScheduleAttr schedule)

@@ -23,7 +23,7 @@
 #include "mlir/IR/ImplicitLocOpBuilder.h"
 #include "llvm/ADT/DenseMap.h"
 
-namespace mlir::tile {
+namespace mlir::attn::tile {
 
 /// The elements that one thread holds of a tile, in the order of
 /// elementIndex(), rowIndex() or columnIndex().
@@ -205,6 +205,6 @@ inline int64_t chunkBytes(RankedTensorType tile) {
   return tile.getDimSize(0) * chunkRowBytes;
 }
 
-} // namespace mlir::tile
+} // namespace mlir::attn::tile
 
 #endif // ATTN_CONVERSION_TILETONVVM_DISTRIBUTION_H

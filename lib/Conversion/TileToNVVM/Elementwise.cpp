@@ -13,7 +13,8 @@
 #include <limits>
 
 using namespace mlir;
-using namespace mlir::tile;
+using namespace mlir::attn;
+using namespace mlir::attn::tile;
 
 /// What `value` becomes where `mapping` says nothing: itself, as it is defined
 /// outside the body.

@@ -6,7 +6,8 @@
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
 
 using namespace mlir;
-using namespace mlir::tile;
+using namespace mlir::attn;
+using namespace mlir::attn::tile;
 
 /// Threads of a group of four warps, the numbers of one for 8 columns, and the
 /// bytes of all.

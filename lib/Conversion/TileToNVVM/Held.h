@@ -4,7 +4,7 @@
 
 #include "Distribution.h"
 
-namespace mlir::tile {
+namespace mlir::attn::tile {
 
 class Held {
 public:
@@ -25,6 +25,6 @@ private:
   int64_t blocks; ///< of 8 columns that a thread has a part of
 };
 
-} // namespace mlir::tile
+} // namespace mlir::attn::tile
 
 #endif // ATTN_CONVERSION_TILETONVVM_HELD_H

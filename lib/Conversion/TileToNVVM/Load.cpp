@@ -7,7 +7,7 @@
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
 
 using namespace mlir;
-using namespace mlir::tile;
+using namespace mlir::attn::tile;
 
 namespace {
 
@@ -130,6 +130,6 @@ private:
 
 } // namespace
 
-void tile::emitLoad(Distribution &d, LoadOp op) {
+void mlir::attn::tile::emitLoad(Distribution &d, LoadOp op) {
   d.fragments[op.getResult()] = ThreadLoad(d, op).emit();
 }

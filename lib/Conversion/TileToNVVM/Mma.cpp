@@ -8,7 +8,8 @@
 #include "mlir/IR/Matchers.h"
 
 using namespace mlir;
-using namespace mlir::tile;
+using namespace mlir::attn;
+using namespace mlir::attn::tile;
 
 void tile::emitContract(Distribution &d, linalg::ContractOp op) {
   auto lhsType = cast<RankedTensorType>(op.getDpsInputs()[0].getType());

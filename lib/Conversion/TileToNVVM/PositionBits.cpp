@@ -8,7 +8,7 @@
 #include "llvm/Support/MathExtras.h"
 
 using namespace mlir;
-using namespace mlir::tile;
+using namespace mlir::attn::tile;
 
 PositionBits::PositionBits(Distribution &d, Block &body, int64_t columns)
     : d(d), b(d.b), body(body), columns(columns) {}

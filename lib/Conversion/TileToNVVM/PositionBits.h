@@ -14,7 +14,7 @@
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/IR/IRMapping.h"
 
-namespace mlir::tile {
+namespace mlir::attn::tile {
 
 class PositionBits {
 public:
@@ -60,6 +60,6 @@ private:
   llvm::DenseMap<int64_t, IRMapping> rows;
 };
 
-} // namespace mlir::tile
+} // namespace mlir::attn::tile
 
 #endif // ATTN_CONVERSION_TILETONVVM_POSITIONBITS_H

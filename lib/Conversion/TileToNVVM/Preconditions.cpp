@@ -10,7 +10,7 @@
 #include "llvm/ADT/TypeSwitch.h"
 
 using namespace mlir;
-using namespace mlir::tile;
+using namespace mlir::attn::tile;
 
 namespace {
 
@@ -568,7 +568,7 @@ LogicalResult Preconditions::check(linalg::ReduceOp op) {
   return holdInRegisters(op, op->getResult(0));
 }
 
-LogicalResult tile::checkKernel(gpu::GPUFuncOp func,
-                                mlir::attn::ScheduleAttr schedule) {
+LogicalResult mlir::attn::tile::checkKernel(gpu::GPUFuncOp func,
+                                            mlir::attn::ScheduleAttr schedule) {
   return Preconditions(func, schedule).run();
 }

@@ -8,7 +8,8 @@
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
 
 using namespace mlir;
-using namespace mlir::tile;
+using namespace mlir::attn;
+using namespace mlir::attn::tile;
 
 /// Runs `body` inside `if (condition)`.
 static void emitIf(ImplicitLocOpBuilder &b, Value condition,

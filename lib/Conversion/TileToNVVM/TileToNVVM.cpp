@@ -18,7 +18,7 @@ namespace mlir::attn {
 } // namespace mlir::attn
 
 using namespace mlir;
-using namespace mlir::tile;
+using namespace mlir::attn::tile;
 
 namespace {
 

@@ -13,7 +13,8 @@
 #include "llvm/ADT/StringExtras.h"
 
 using namespace mlir;
-using namespace mlir::tile;
+using namespace mlir::attn;
+using namespace mlir::attn::tile;
 
 namespace {
 

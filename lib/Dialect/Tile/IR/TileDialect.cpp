@@ -8,7 +8,8 @@
 #include "llvm/ADT/TypeSwitch.h"
 
 using namespace mlir;
-using namespace mlir::tile;
+using namespace mlir::attn;
+using namespace mlir::attn::tile;
 
 #include "attn/Dialect/Tile/IR/TileDialect.cpp.inc"
 

@@ -11,13 +11,13 @@
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/Matchers.h"
 
-namespace mlir::tile {
+namespace mlir::attn::tile {
 #define GEN_PASS_DEF_TILEASSIGNLAYOUTSPASS
 #include "attn/Dialect/Tile/Transforms/Passes.h.inc"
-} // namespace mlir::tile
+} // namespace mlir::attn::tile
 
 using namespace mlir;
-using namespace mlir::tile;
+using namespace mlir::attn::tile;
 
 static RankedTensorType vectorType(Value value) {
   auto type = dyn_cast<RankedTensorType>(value.getType());
@@ -110,7 +110,7 @@ static LogicalResult dealTurned(linalg::ContractOp product, int64_t groups) {
 
 namespace {
 struct TileAssignLayouts
-    : tile::impl::TileAssignLayoutsPassBase<TileAssignLayouts> {
+    : mlir::attn::tile::impl::TileAssignLayoutsPassBase<TileAssignLayouts> {
   using TileAssignLayoutsPassBase::TileAssignLayoutsPassBase;
 
   void runOnOperation() override {

@@ -13,13 +13,13 @@
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 
-namespace mlir::tile {
+namespace mlir::attn::tile {
 #define GEN_PASS_DEF_TILEGIVEROLESPASS
 #include "attn/Dialect/Tile/Transforms/Passes.h.inc"
-} // namespace mlir::tile
+} // namespace mlir::attn::tile
 
 using namespace mlir;
-using namespace mlir::tile;
+using namespace mlir::attn::tile;
 
 namespace {
 
@@ -232,7 +232,8 @@ void eraseOthers(Region &compute) {
   }
 }
 
-struct TileGiveRoles : tile::impl::TileGiveRolesPassBase<TileGiveRoles> {
+struct TileGiveRoles
+    : mlir::attn::tile::impl::TileGiveRolesPassBase<TileGiveRoles> {
   using TileGiveRolesPassBase::TileGiveRolesPassBase;
 
   void runOnOperation() override {

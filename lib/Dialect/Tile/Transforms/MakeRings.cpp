@@ -18,13 +18,13 @@
 #include "mlir/IR/Matchers.h"
 #include "mlir/IR/PatternMatch.h"
 
-namespace mlir::tile {
+namespace mlir::attn::tile {
 #define GEN_PASS_DEF_TILEMAKERINGSPASS
 #include "attn/Dialect/Tile/Transforms/Passes.h.inc"
-} // namespace mlir::tile
+} // namespace mlir::attn::tile
 
 using namespace mlir;
-using namespace mlir::tile;
+using namespace mlir::attn::tile;
 
 namespace {
 
@@ -223,7 +223,8 @@ private:
   llvm::DenseMap<Operation *, Value> rings, maps;
 };
 
-struct TileMakeRings : tile::impl::TileMakeRingsPassBase<TileMakeRings> {
+struct TileMakeRings
+    : mlir::attn::tile::impl::TileMakeRingsPassBase<TileMakeRings> {
   using TileMakeRingsPassBase::TileMakeRingsPassBase;
 
   void runOnOperation() override {

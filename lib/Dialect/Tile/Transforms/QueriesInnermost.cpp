@@ -8,24 +8,20 @@
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/Dialect/Linalg/Transforms/Transforms.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/PatternMatch.h"
 
 #include "llvm/ADT/SetVector.h"
 
-// Declared here because linalg/Transforms/Transforms.h brings in functions
-// mlir::tile, which clash with the namespace of the dialect.
-namespace mlir::linalg {
-FailureOr<GenericOp> generalizeNamedOp(RewriterBase &rewriter, LinalgOp op);
-} // namespace mlir::linalg
-
-namespace mlir::tile {
+namespace mlir::attn::tile {
 #define GEN_PASS_DEF_TILEQUERIESINNERMOSTPASS
 #include "attn/Dialect/Tile/Transforms/Passes.h.inc"
-} // namespace mlir::tile
+} // namespace mlir::attn::tile
 
 using namespace mlir;
+using namespace mlir::attn;
 
 /// Whether `op` is a product of two tiles: two parallel dimensions, one
 /// reduction, and two inputs. Buffers are not transposed.

@@ -2,6 +2,7 @@
 #include "Recompute.h"
 
 using namespace mlir;
+using namespace mlir::attn;
 
 Value tile::recompute(OpBuilder &b, Value value, Region &from,
                       IRMapping &mapping) {

@@ -5,7 +5,7 @@
 #include "mlir/IR/Builders.h"
 #include "mlir/IR/IRMapping.h"
 
-namespace mlir::tile {
+namespace mlir::attn::tile {
 
 /// `value`, of the region `from`, where `b` is: what computes it there is
 /// cloned with all that it needs, in the order in which it is needed. What
@@ -14,6 +14,6 @@ namespace mlir::tile {
 /// know.
 Value recompute(OpBuilder &b, Value value, Region &from, IRMapping &mapping);
 
-} // namespace mlir::tile
+} // namespace mlir::attn::tile
 
 #endif // ATTN_DIALECT_TILE_TRANSFORMS_RECOMPUTE_H

@@ -6,9 +6,11 @@
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 
 using namespace mlir;
-using namespace mlir::tile;
+using namespace mlir::attn;
+using namespace mlir::attn::tile;
 
-FailureOr<mlir::attn::ScheduleAttr> tile::scheduleWithProducers(gpu::GPUFuncOp func) {
+FailureOr<mlir::attn::ScheduleAttr>
+tile::scheduleWithProducers(gpu::GPUFuncOp func) {
   auto schedule =
       func->getAttrOfType<mlir::attn::ScheduleAttr>("attn.schedule");
   if (!schedule || schedule.getProducers() == 0)

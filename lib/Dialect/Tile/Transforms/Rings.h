@@ -9,7 +9,7 @@
 #include "mlir/Dialect/GPU/IR/GPUDialect.h"
 #include "mlir/IR/ImplicitLocOpBuilder.h"
 
-namespace mlir::tile {
+namespace mlir::attn::tile {
 
 /// The schedule of a kernel with producers, or an error.
 FailureOr<mlir::attn::ScheduleAttr> scheduleWithProducers(gpu::GPUFuncOp func);
@@ -42,6 +42,6 @@ RingOp addRingOfNumbers(gpu::GPUFuncOp func, int64_t stages, int64_t numbers);
 /// itself or in a region; the definition if nothing does.
 Operation *lastReader(Value tile);
 
-} // namespace mlir::tile
+} // namespace mlir::attn::tile
 
 #endif // ATTN_DIALECT_TILE_TRANSFORMS_RINGS_H

@@ -9,13 +9,14 @@
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/IR/ImplicitLocOpBuilder.h"
 
-namespace mlir::tile {
+namespace mlir::attn::tile {
 #define GEN_PASS_DEF_TILESHAREOPERANDSPASS
 #include "attn/Dialect/Tile/Transforms/Passes.h.inc"
-} // namespace mlir::tile
+} // namespace mlir::attn::tile
 
 using namespace mlir;
-using namespace mlir::tile;
+using namespace mlir::attn;
+using namespace mlir::attn::tile;
 
 static LogicalResult share(gpu::GPUFuncOp func, linalg::ContractOp product) {
   Value step = stepOf(product);

@@ -26,13 +26,13 @@
 #include "mlir/IR/IRMapping.h"
 #include "mlir/IR/ImplicitLocOpBuilder.h"
 
-namespace mlir::tile {
+namespace mlir::attn::tile {
 #define GEN_PASS_DEF_TILESTAGELOADSPASS
 #include "attn/Dialect/Tile/Transforms/Passes.h.inc"
-} // namespace mlir::tile
+} // namespace mlir::attn::tile
 
 using namespace mlir;
-using namespace mlir::tile;
+using namespace mlir::attn::tile;
 
 namespace {
 
@@ -364,7 +364,8 @@ private:
   scf::ForOp loop;
 };
 
-struct TileStageLoads : tile::impl::TileStageLoadsPassBase<TileStageLoads> {
+struct TileStageLoads
+    : mlir::attn::tile::impl::TileStageLoadsPassBase<TileStageLoads> {
   using TileStageLoadsPassBase::TileStageLoadsPassBase;
 
   void runOnOperation() override {

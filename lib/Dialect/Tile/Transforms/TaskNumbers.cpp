@@ -12,13 +12,13 @@
 #include "mlir/Interfaces/SideEffectInterfaces.h"
 #include "llvm/ADT/SetVector.h"
 
-namespace mlir::tile {
+namespace mlir::attn::tile {
 #define GEN_PASS_DEF_TILETASKNUMBERSPASS
 #include "attn/Dialect/Tile/Transforms/Passes.h.inc"
-} // namespace mlir::tile
+} // namespace mlir::attn::tile
 
 using namespace mlir;
-using namespace mlir::tile;
+using namespace mlir::attn::tile;
 
 /// Reading counts as computing: what a kernel reads once for a task, nobody
 /// writes meanwhile.
@@ -101,7 +101,8 @@ static void computeApart(TasksOp tasks, ArrayRef<Value> numbers) {
 }
 
 namespace {
-struct TileTaskNumbers : tile::impl::TileTaskNumbersPassBase<TileTaskNumbers> {
+struct TileTaskNumbers
+    : mlir::attn::tile::impl::TileTaskNumbersPassBase<TileTaskNumbers> {
   using TileTaskNumbersPassBase::TileTaskNumbersPassBase;
 
   void runOnOperation() override {

@@ -16,6 +16,7 @@
 #include <limits>
 
 using namespace mlir;
+using namespace mlir::attn;
 using namespace mlir::bufferization;
 
 /// A tile's place in memory: the rows from `offsets` on, of which `rows` (an
@@ -377,7 +378,7 @@ struct AnyBeyondModel : public ReadModel<AnyBeyondModel, tile::AnyBeyondOp> {
 };
 } // namespace
 
-void mlir::tile::registerBufferizationModels(DialectRegistry &registry) {
+void mlir::attn::tile::registerBufferizationModels(DialectRegistry &registry) {
   registry.addExtension(+[](MLIRContext *context, TileDialect *) {
     LoadOp::attachInterface<LoadModel>(*context);
     StoreOp::attachInterface<StoreModel>(*context);

@@ -4,15 +4,15 @@
 
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 
-namespace mlir::tile {
+namespace mlir::attn::tile {
 
-/// Whether the depth of `product` runs along the rows of its left operand: those
-/// of the result are columns of what threads hold.
+/// Whether the depth of `product` runs along the rows of its left operand:
+/// those of the result are columns of what threads hold.
 inline bool turnsRows(linalg::ContractOp product) {
   return product.getIndexingMapsArray()[0].getResult(0) ==
          getAffineDimExpr(2, product.getContext());
 }
 
-} // namespace mlir::tile
+} // namespace mlir::attn::tile
 
 #endif // ATTN_LIB_DIALECT_TILE_TRANSFORMS_TURNED_H

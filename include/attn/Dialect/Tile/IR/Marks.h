@@ -6,7 +6,7 @@
 
 #include "llvm/ADT/StringRef.h"
 
-namespace mlir::tile {
+namespace mlir::attn::tile {
 
 /// Of a product: a weight of zero must give zero, whatever it is multiplied by.
 inline constexpr llvm::StringLiteral zeroSafeMark = "tile.zero_safe";
@@ -26,6 +26,6 @@ inline constexpr llvm::StringLiteral oneIfKeptMark = "tile.one_if_kept";
 /// Of an elementwise product: rows whose factor is 1 need not be computed.
 inline constexpr llvm::StringLiteral skipOnesMark = "tile.skip_ones";
 
-} // namespace mlir::tile
+} // namespace mlir::attn::tile
 
 #endif // ATTN_DIALECT_TILE_IR_MARKS_H

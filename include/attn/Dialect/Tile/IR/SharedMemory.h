@@ -6,7 +6,7 @@
 
 #include <cstdint>
 
-namespace mlir::tile::shared {
+namespace mlir::attn::tile::shared {
 
 /// Some bytes of shared memory, from `begin` to before `end`.
 struct Area {
@@ -32,6 +32,6 @@ inline constexpr int64_t taskStages = 2;
 inline constexpr int64_t mostTaskNumbers =
     (numbers.end - numbers.begin) / (8 * taskStages);
 
-} // namespace mlir::tile::shared
+} // namespace mlir::attn::tile::shared
 
 #endif // ATTN_DIALECT_TILE_IR_SHAREDMEMORY_H

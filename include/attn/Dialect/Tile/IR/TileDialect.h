@@ -20,7 +20,7 @@
 #define GET_OP_CLASSES
 #include "attn/Dialect/Tile/IR/TileOps.h.inc"
 
-namespace mlir::tile {
+namespace mlir::attn::tile {
 /// Whether a vector is dealt to threads like columns.
 inline bool isOfColumns(RankedTensorType vector) {
   return isa_and_nonnull<ColumnsAttr>(vector.getEncoding());
@@ -35,6 +35,6 @@ bool isForSharing(RingOp ring);
 /// tile.reduce_add).
 LogicalResult verifyHeld(Operation *op, MemRefType memory,
                          RankedTensorType tile, size_t offsets);
-} // namespace mlir::tile
+} // namespace mlir::attn::tile
 
 #endif // ATTN_DIALECT_TILE_IR_TILEDIALECT_H

@@ -5,7 +5,7 @@ include "mlir/IR/OpBase.td"
 
 def Tile_Dialect : Dialect {
   let name = "tile";
-  let cppNamespace = "::mlir::tile";
+  let cppNamespace = "::mlir::attn::tile";
   let summary = "tiles of a tensor that lies in memory, and where they live";
   let description = [{
     The flash form is `scf` loops and `linalg` on tile tensors of static shape.

@@ -168,7 +168,7 @@ def TileStageLoadsPass : Pass<"tile-stage-loads", "::mlir::gpu::GPUFuncOp"> {
   }];
   let dependentDialects = ["::mlir::gpu::GPUDialect", "::mlir::NVVM::NVVMDialect",
     "::mlir::memref::MemRefDialect", "::mlir::arith::ArithDialect",
-    "::mlir::scf::SCFDialect", "::mlir::tile::TileDialect"];
+    "::mlir::scf::SCFDialect", "::mlir::attn::tile::TileDialect"];
 }
 
 def TileSplitNonfinitePass : Pass<"tile-split-nonfinite", "::mlir::gpu::GPUFuncOp"> {
@@ -210,7 +210,7 @@ def TileSplitNonfinitePass : Pass<"tile-split-nonfinite", "::mlir::gpu::GPUFuncO
     %r = linalg.contract ... ins(%p, %v : !h, !h) outs(%init : !f) -> !f
     ```
   }];
-  let dependentDialects = ["::mlir::scf::SCFDialect", "::mlir::tile::TileDialect"];
+  let dependentDialects = ["::mlir::scf::SCFDialect", "::mlir::attn::tile::TileDialect"];
 }
 
 def TileRetryNonfinitePass : Pass<"tile-retry-nonfinite", "::mlir::gpu::GPUFuncOp"> {
@@ -257,7 +257,7 @@ def TileRetryNonfinitePass : Pass<"tile-retry-nonfinite", "::mlir::gpu::GPUFuncO
     ```
   }];
   let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::scf::SCFDialect",
-    "::mlir::tile::TileDialect"];
+    "::mlir::attn::tile::TileDialect"];
 }
 
 def TileQueriesInnermostPass : Pass<"tile-queries-innermost", "::mlir::func::FuncOp"> {
@@ -350,7 +350,7 @@ def TileDeferRowSumsPass : Pass<"tile-defer-row-sums", "::mlir::gpu::GPUFuncOp">
     %l = tile.combine_threads %parts : tensor<64xf32>
     ```
   }];
-  let dependentDialects = ["::mlir::tile::TileDialect"];
+  let dependentDialects = ["::mlir::attn::tile::TileDialect"];
 }
 
 def TileKeepMaximumPass : Pass<"tile-keep-maximum", "::mlir::gpu::GPUFuncOp"> {
@@ -397,7 +397,7 @@ def TileKeepMaximumPass : Pass<"tile-keep-maximum", "::mlir::gpu::GPUFuncOp"> {
     ```
   }];
   let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::scf::SCFDialect",
-    "::mlir::tensor::TensorDialect", "::mlir::tile::TileDialect"];
+    "::mlir::tensor::TensorDialect", "::mlir::attn::tile::TileDialect"];
 }
 
 //===--- GPU: warps with roles -----------------------------------------------//
@@ -436,7 +436,7 @@ def TileTaskNumbersPass : Pass<"tile-task-numbers", "::mlir::gpu::GPUFuncOp"> {
     } : !llvm.ptr<1>
     ```
   }];
-  let dependentDialects = ["::mlir::tile::TileDialect"];
+  let dependentDialects = ["::mlir::attn::tile::TileDialect"];
 }
 
 def TileMakeRingsPass : Pass<"tile-make-rings", "::mlir::gpu::GPUFuncOp"> {
@@ -471,7 +471,7 @@ def TileMakeRingsPass : Pass<"tile-make-rings", "::mlir::gpu::GPUFuncOp"> {
     ```
   }];
   let dependentDialects = ["::mlir::LLVM::LLVMDialect", "::mlir::arith::ArithDialect",
-    "::mlir::tile::TileDialect"];
+    "::mlir::attn::tile::TileDialect"];
 }
 
 def TileInspectApartPass : Pass<"tile-inspect-apart", "::mlir::gpu::GPUFuncOp"> {
@@ -503,7 +503,7 @@ def TileInspectApartPass : Pass<"tile-inspect-apart", "::mlir::gpu::GPUFuncOp"> 
     ```
   }];
   let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::scf::SCFDialect",
-    "::mlir::tile::TileDialect"];
+    "::mlir::attn::tile::TileDialect"];
 }
 
 def TileDrainOutputPass : Pass<"tile-drain-output", "::mlir::gpu::GPUFuncOp"> {
@@ -526,7 +526,7 @@ def TileDrainOutputPass : Pass<"tile-drain-output", "::mlir::gpu::GPUFuncOp"> {
     ```
   }];
   let dependentDialects = ["::mlir::LLVM::LLVMDialect", "::mlir::arith::ArithDialect",
-    "::mlir::scf::SCFDialect", "::mlir::tile::TileDialect"];
+    "::mlir::scf::SCFDialect", "::mlir::attn::tile::TileDialect"];
 }
 
 def TileGiveRolesPass : Pass<"tile-give-roles", "::mlir::gpu::GPUFuncOp"> {
@@ -558,7 +558,7 @@ def TileGiveRolesPass : Pass<"tile-give-roles", "::mlir::gpu::GPUFuncOp"> {
     ```
   }];
   let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::scf::SCFDialect",
-    "::mlir::tile::TileDialect"];
+    "::mlir::attn::tile::TileDialect"];
 }
 
 def TileHandOnTasksPass : Pass<"tile-hand-on-tasks", "::mlir::gpu::GPUFuncOp"> {
@@ -590,7 +590,7 @@ def TileHandOnTasksPass : Pass<"tile-hand-on-tasks", "::mlir::gpu::GPUFuncOp"> {
     ```
   }];
   let dependentDialects = ["::mlir::NVVM::NVVMDialect", "::mlir::arith::ArithDialect",
-    "::mlir::gpu::GPUDialect", "::mlir::scf::SCFDialect", "::mlir::tile::TileDialect"];
+    "::mlir::gpu::GPUDialect", "::mlir::scf::SCFDialect", "::mlir::attn::tile::TileDialect"];
 }
 
 def TileReceiveAgainPass : Pass<"tile-receive-again", "::mlir::gpu::GPUFuncOp"> {
@@ -608,7 +608,7 @@ def TileReceiveAgainPass : Pass<"tile-receive-again", "::mlir::gpu::GPUFuncOp"> 
     "use"(%again) : (index) -> ()
     ```
   }];
-  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::tile::TileDialect"];
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::attn::tile::TileDialect"];
 }
 
 def TileRolesToWarpsPass : Pass<"tile-roles-to-warps", "::mlir::gpu::GPUFuncOp"> {
@@ -638,7 +638,7 @@ def TileRolesToWarpsPass : Pass<"tile-roles-to-warps", "::mlir::gpu::GPUFuncOp">
     ```
   }];
   let dependentDialects = ["::mlir::NVVM::NVVMDialect", "::mlir::arith::ArithDialect",
-    "::mlir::gpu::GPUDialect", "::mlir::scf::SCFDialect", "::mlir::tile::TileDialect"];
+    "::mlir::gpu::GPUDialect", "::mlir::scf::SCFDialect", "::mlir::attn::tile::TileDialect"];
 }
 
 def TileOverlapProductsPass : Pass<"tile-overlap-products", "::mlir::gpu::GPUFuncOp"> {
@@ -680,7 +680,7 @@ def TileOverlapProductsPass : Pass<"tile-overlap-products", "::mlir::gpu::GPUFun
     ```
   }];
   let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::scf::SCFDialect",
-    "::mlir::tile::TileDialect"];
+    "::mlir::attn::tile::TileDialect"];
 }
 
 def TileShareOperandsPass : Pass<"tile-share-operands", "::mlir::gpu::GPUFuncOp"> {
@@ -706,7 +706,7 @@ def TileShareOperandsPass : Pass<"tile-share-operands", "::mlir::gpu::GPUFuncOp"
     %dq = linalg.contract ... ins(%shared, %k) ...
     ```
   }];
-  let dependentDialects = ["::mlir::tile::TileDialect"];
+  let dependentDialects = ["::mlir::attn::tile::TileDialect"];
 }
 
 def TileStoreSumsPass : Pass<"tile-store-sums", "::mlir::gpu::GPUFuncOp"> {
@@ -732,7 +732,7 @@ def TileStoreSumsPass : Pass<"tile-store-sums", "::mlir::gpu::GPUFuncOp"> {
     tile.add_to_memory %ring at %n, %memory[%b, %h, %tile]
     ```
   }];
-  let dependentDialects = ["::mlir::tile::TileDialect"];
+  let dependentDialects = ["::mlir::attn::tile::TileDialect"];
 }
 
 def TilePlaceSharedPass : Pass<"tile-place-shared", "::mlir::gpu::GPUFuncOp"> {
@@ -749,7 +749,7 @@ def TilePlaceSharedPass : Pass<"tile-place-shared", "::mlir::gpu::GPUFuncOp"> {
     `tile.ring offset 17408 barriers 16 readers 8 : <2 x tensor<64x64xbf16>>`.
   }];
   let dependentDialects = ["::mlir::gpu::GPUDialect", "::mlir::memref::MemRefDialect",
-    "::mlir::arith::ArithDialect", "::mlir::tile::TileDialect"];
+    "::mlir::arith::ArithDialect", "::mlir::attn::tile::TileDialect"];
 }
 
 #endif // TILE_TRANSFORMS_PASSES_TD
