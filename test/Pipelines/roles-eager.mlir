@@ -1,4 +1,4 @@
-// RUN: attn-opt %s --pass-pipeline="builtin.module(gpu.module(gpu.func(tile-task-numbers,tile-make-rings,tile-inspect-apart,tile-drain-output,tile-give-roles,tile-hand-on-tasks,tile-receive-again,tile-roles-to-warps,tile-place-shared,canonicalize)))" | FileCheck %s
+// RUN: attn-opt %s --allow-unregistered-dialect --pass-pipeline="builtin.module(gpu.module(gpu.func(tile-task-numbers,tile-make-rings,tile-inspect-apart,tile-drain-output,tile-give-roles,tile-hand-on-tasks,tile-receive-again,tile-roles-to-warps,tile-place-shared,canonicalize)))" | FileCheck %s
 
 !m = memref<?x64xbf16, strided<[?, 1], offset: ?>>
 !t = tensor<64x64xbf16>
@@ -50,10 +50,12 @@ gpu.module @kernels {
       scf.for %j = %c0 to %high step %c1 {
         %kt = tile.load %k[%j] : !m -> !t
         %vt = tile.load %v[%j] : !m -> !t
-        tile.store %kt, %q[%j] : !t, !m
-        tile.store %vt, %q[%j] : !t, !m
+        "test.use"(%kt) : (!t) -> ()
+        "test.use"(%vt) : (!t) -> ()
       }
-      tile.store %qt, %o[%high] : tensor<128x64xbf16>, !m
+      "test.use"(%qt) : (tensor<128x64xbf16>) -> ()
+      %out = arith.constant dense<0.0> : tensor<128x64xbf16>
+      tile.store %out, %o[%high] : tensor<128x64xbf16>, !m
     } : !llvm.ptr<1>
     gpu.return
   }

@@ -29,15 +29,6 @@ namespace mlir::attn::tile {
 /// elementIndex(), rowIndex() or columnIndex().
 using Fragment = SmallVector<Value>;
 
-/// Addresses in shared memory, i32.
-struct Ring {
-  Value tiles, barriers;
-};
-
-/// A left operand in registers: for each depth step and each run of 16 rows,
-/// four 32-bit registers.
-using OperandRegisters = SmallVector<SmallVector<SmallVector<Value>>>;
-
 class Distribution {
 public:
   Distribution(gpu::GPUFuncOp func, mlir::attn::ScheduleAttr schedule);
@@ -53,17 +44,14 @@ public:
   /// i32: which group of four warps this is, where warps have roles.
   Value warpGroup;
 
-  /// Tiles in registers, and tiles in shared memory (a memref).
-  llvm::DenseMap<Value, Fragment> fragments;
-  llvm::DenseMap<Value, Value> shared;
-  /// Those of the latter that were read where they are viewed.
-  llvm::DenseMap<Value, OperandRegisters> operands;
+  /// What stands for a tile, by its type: elements in registers; for each 16
+  /// columns of a left operand and each run of 16 rows, four i32; a memref with
+  /// padded rows; the address of a slot, i32. For a ring: the addresses of its
+  /// first slot and, unless threads share tiles in it, its first barrier, i32.
+  llvm::DenseMap<Value, SmallVector<Value>> parts;
   /// Matrices of 16-bit elements in registers, two neighbours in an i32, where
   /// they were carried so.
   llvm::DenseMap<Value, Fragment> words;
-  llvm::DenseMap<Value, Ring> rings;
-  /// Tiles in a ring: the address of their first byte, i32.
-  llvm::DenseMap<Value, Value> ringTiles;
 
   //===--- elements of one thread -----------------------------------------===//
   /// How many elements of the tile a thread holds.
@@ -89,8 +77,9 @@ public:
   Value row(int64_t rowIndex);
   /// The column within the tile, index, of element 0/2 (c = 0) or 1/3 (c = 1).
   Value column(int64_t columnBlock, int64_t c);
-  /// The elements of a tile, which are read here if it lies in shared memory.
-  Fragment fragmentOf(Value tile);
+  /// The elements of a tile, which are read here if it lies in shared memory;
+  /// of a vector there those of rows, or of columns.
+  Fragment fragmentOf(Value tile, bool ofColumns = false);
 
   //===--- small emitters -------------------------------------------------===//
   Value i32(int64_t value);
@@ -101,7 +90,7 @@ public:
   /// A pointer (!llvm.ptr<3>) to element (row, column), both i32, of a tile in
   /// shared memory.
   Value sharedPointer(Value memref, Value row, Value column);
-  /// The same of a tile value, which may lie in a ring.
+  /// The same of a tile in shared memory, wherever it lies there.
   Value tilePointer(Value tile, Value row, Value column);
   /// A pointer (!llvm.ptr<1>) to the element of memory at `position`.
   Value globalPointer(Value memory, ValueRange position);
@@ -121,7 +110,7 @@ public:
   Value wordOf(Value tile, int64_t i);
 
 private:
-  Fragment readVector(Value tile);
+  Fragment readVector(Value tile, bool ofColumns);
   Fragment readMatrix(Value tile);
 
   Value sharedMemory;

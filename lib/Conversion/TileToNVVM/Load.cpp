@@ -131,5 +131,5 @@ private:
 } // namespace
 
 void mlir::attn::tile::emitLoad(Distribution &d, LoadOp op) {
-  d.fragments[op.getResult()] = ThreadLoad(d, op).emit();
+  d.parts[op.getResult()] = ThreadLoad(d, op).emit();
 }

@@ -132,7 +132,7 @@ private:
     auto splat = cast<SplatElementsAttr>(op.getValue());
     Value scalar = arith::ConstantOp::create(
         d.b, cast<TypedAttr>(splat.getSplatValue<Attribute>()));
-    d.fragments[op.getResult()] =
+    d.parts[op.getResult()] =
         Fragment(d.fragmentSize(cast<RankedTensorType>(op.getType())), scalar);
   }
 
@@ -149,7 +149,7 @@ private:
       if (inWords(value.getType()))
         llvm::append_range(flat, d.wordsOf(value));
       else if (isTile(value.getType()))
-        llvm::append_range(flat, d.fragments.lookup(value));
+        llvm::append_range(flat, d.parts.lookup(value));
       else
         flat.push_back(value);
     }
@@ -178,7 +178,7 @@ private:
       if (inWords(value.getType()))
         setWords(value, Fragment(flat.take_front(count /= 2)));
       else if (tile)
-        d.fragments[value] = Fragment(flat.take_front(count));
+        d.parts[value] = Fragment(flat.take_front(count));
       else
         value.replaceAllUsesWith(flat.front());
       flat = flat.drop_front(count);
@@ -186,7 +186,7 @@ private:
   }
 
   void setWords(Value tile, Fragment words) {
-    Fragment &elements = d.fragments[tile];
+    Fragment &elements = d.parts[tile];
     elements.clear();
     OpBuilder::InsertionGuard guard(d.b);
     d.b.setInsertionPointAfterValue(words.front());

@@ -131,10 +131,10 @@ gpu.module @kernels {
   // CHECK: gpu.return
   gpu.func @shared(%a: memref<16x24xbf16, #gpu.address_space<workgroup>>, %o: !out, %i: index)
       kernel attributes {attn.schedule = #schedule} {
-    %at = tile.view %a : memref<16x24xbf16, #gpu.address_space<workgroup>> -> tensor<16x16xbf16>
+    %at = tile.view %a : memref<16x24xbf16, #gpu.address_space<workgroup>> -> tensor<16x16xbf16, #tile.padded<24>>
     %empty = tensor.empty() : !tf
     %t = linalg.generic {indexing_maps = [#ij, #ij], iterator_types = ["parallel", "parallel"]}
-        ins(%at : tensor<16x16xbf16>) outs(%empty : !tf) {
+        ins(%at : tensor<16x16xbf16, #tile.padded<24>>) outs(%empty : !tf) {
     ^bb0(%x: bf16, %unused: f32):
       %y = arith.extf %x : bf16 to f32
       linalg.yield %y : f32

@@ -13,13 +13,32 @@ gpu.module @kernels {
 
 // -----
 
+#ij = affine_map<(i, j) -> (i, j)>
+#s = #attn.schedule<q = 64, kv = 128, warps = 8, producers = 4, keys = true, once = true>
+!g = tensor<64x128xf32, #tile.column_groups>
+gpu.module @kernels {
+  // Elementwise work is on rows.
+  gpu.func @elements_of_groups() kernel attributes {attn.schedule = #s} {
+    %e = tensor.empty() : !g
+    // expected-error @+1 {{'linalg.generic' op expects a matrix whose rows are dealt to groups, got 'tensor<64x128xf32, #tile.column_groups>'}}
+    %t = linalg.generic {indexing_maps = [#ij], iterator_types = ["parallel", "parallel"]} outs(%e : !g) {
+    ^bb0(%unused: f32):
+      %z = arith.constant 0.0 : f32
+      linalg.yield %z : f32
+    } -> !g
+    gpu.return
+  }
+}
+
+// -----
+
 #s = #attn.schedule<q = 64, kv = 128, warps = 8, producers = 4, keys = true, once = true>
 gpu.module @kernels {
-  // Groups have rows of it, and none a share of its columns.
-  gpu.func @store_groups(%m: memref<?x128xf32>, %i: index) kernel attributes {attn.schedule = #s} {
-    %t = arith.constant dense<0.0> : tensor<64x128xf32, #tile.column_groups>
-    // expected-error @+1 {{'tile.store' op expects a matrix whose rows are dealt to groups, got 'tensor<64x128xf32, #tile.column_groups>'}}
-    tile.store %t, %m[%i] : tensor<64x128xf32, #tile.column_groups>, memref<?x128xf32>
+  // Until it is brought to a ring, nobody can look at a tile.
+  gpu.func @isolate(%m: memref<?x64xbf16, strided<[64, 1]>>, %i: index) kernel attributes {attn.schedule = #s} {
+    %k = tile.load %m[%i] : memref<?x64xbf16, strided<[64, 1]>> -> tensor<128x64xbf16>
+    // expected-error @+1 {{'tile.isolate_nonfinite' op expects a tile in a ring, got 'tensor<128x64xbf16>'}}
+    %rows, %any = tile.isolate_nonfinite %k : tensor<128x64xbf16> -> tensor<128xf32>
     gpu.return
   }
 }
@@ -57,11 +76,11 @@ gpu.module @kernels {
   // What is turned has to be in shared memory.
   gpu.func @turned(%n: i32) kernel attributes {attn.schedule = #s} {
     %kr = tile.ring offset 1024 barriers 0 readers 8 : !rk
-    %k = tile.read %kr at %n : !rk -> tensor<128x128xbf16>
+    %k = tile.read %kr at %n : !rk -> tensor<128x128xbf16, #tile.slot>
     %ds = arith.constant dense<1.0> : tensor<128x64xbf16>
     %zero = arith.constant dense<0.0> : tensor<64x128xf32, #tile.column_groups>
     // expected-error @+1 {{expects a left operand whose columns are rows of the result in a ring}}
-    %dq = linalg.contract indexing_maps = [#ki, #kj, #ij] ins(%ds, %k : tensor<128x64xbf16>, tensor<128x128xbf16>)
+    %dq = linalg.contract indexing_maps = [#ki, #kj, #ij] ins(%ds, %k : tensor<128x64xbf16>, tensor<128x128xbf16, #tile.slot>)
       outs(%zero : tensor<64x128xf32, #tile.column_groups>) -> tensor<64x128xf32, #tile.column_groups>
     gpu.return
   }

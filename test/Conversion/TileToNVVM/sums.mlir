@@ -8,7 +8,9 @@
 #s = #attn.schedule<q = 64, kv = 128, warps = 8, producers = 4, keys = true, once = true>
 #all = #attn.schedule<q = 64, kv = 64, warps = 4>
 !k = tensor<128x128xbf16>
+!ks = tensor<128x128xbf16, #tile.slot>
 !ds = tensor<128x64xbf16>
+!dss = tensor<128x64xbf16, #tile.slot>
 !dq = tensor<64x128xf32, #tile.column_groups>
 !rk = !tile.ring<1 x tensor<128x128xbf16>>
 !rds = !tile.ring<2 x tensor<128x64xbf16>>
@@ -26,14 +28,14 @@ gpu.module @kernels {
   // CHECK: %[[OWN:.*]] = arith.muli %{{.*}}, %c16384_i32
   // CHECK: llvm.inline_asm has_side_effects "{{.*}}add.s64 b, $33, 128;\0Aadd.s64 a, $32, 128;\0Awgmma.mma_async.sync.aligned.m64n64k16.f32.bf16.bf16 {{{[^}]*}}}, a, b, p, 1, 1, 1, 1;
   // CHECK-NOT: m64n128k16
-  gpu.func @share(%n: i32, %x: tensor<128x64xf32>) kernel attributes {attn.schedule = #s} {
+  gpu.func @share(%n: i32) kernel attributes {attn.schedule = #s} {
     %kr = tile.ring offset 1024 barriers 0 readers 8 : !rk
     %dsr = tile.ring offset 33792 : !rds
-    %k = tile.read %kr at %n : !rk -> !k
+    %k = tile.read %kr at %n : !rk -> !ks
     %ds = arith.constant dense<1.0> : !ds
     %shared = tile.share %ds into %dsr at %n : !ds, !rds
     %zero = arith.constant dense<0.0> : !dq
-    %dq = linalg.contract indexing_maps = [#ki, #kj, #ij] ins(%shared, %k : !ds, !k) outs(%zero : !dq) -> !dq
+    %dq = linalg.contract indexing_maps = [#ki, #kj, #ij] ins(%shared, %k : !dss, !ks) outs(%zero : !dq) -> !dq
     gpu.return
   }
 
@@ -86,8 +88,8 @@ gpu.module @kernels {
   // CHECK-NEXT: nvvm.fence.proxy {kind = #nvvm.proxy_kind<async.shared>
   gpu.func @isolate(%n: i32, %m: memref<?xf32>, %i: index) kernel attributes {attn.schedule = #s} {
     %kr = tile.ring offset 1024 barriers 0 readers 8 : !rk
-    %k = tile.read %kr at %n : !rk -> !k
-    %rows, %any = tile.isolate_nonfinite %k : !k -> tensor<128xf32>
+    %k = tile.read %kr at %n : !rk -> !ks
+    %rows, %any = tile.isolate_nonfinite %k : !ks -> tensor<128xf32>
     tile.store %rows, %m[%i] : tensor<128xf32>, memref<?xf32>
     gpu.return
   }

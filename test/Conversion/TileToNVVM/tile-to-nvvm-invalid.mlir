@@ -27,14 +27,15 @@ gpu.module @kernels {
 #t = affine_map<(i, j, d) -> (d, i)>
 !m = memref<16x24xbf16, #gpu.address_space<workgroup>>
 !h = tensor<16x16xbf16>
+!hp = tensor<16x16xbf16, #tile.padded<24>>
 !f = tensor<16x16xf32>
 gpu.module @kernels {
   gpu.func @maps(%m: !m) kernel attributes {attn.schedule = #attn.schedule<q = 16, kv = 16>} {
     %zero = arith.constant dense<0.0> : !f
-    %v = tile.view %m : !m -> !h
+    %v = tile.view %m : !m -> !hp
     // expected-error @+1 {{'linalg.contract' op expects (i, k) x (k, j), (i, k) x (j, k) or (k, i) x (k, j) -> (i, j)}}
     %r = linalg.contract indexing_maps = [#t, affine_map<(i, j, d) -> (j, d)>, #c]
-      ins(%v, %v : !h, !h) outs(%zero : !f) -> !f
+      ins(%v, %v : !hp, !hp) outs(%zero : !f) -> !f
     gpu.return
   }
 }
@@ -46,14 +47,15 @@ gpu.module @kernels {
 #c = affine_map<(i, j, d) -> (i, j)>
 !m = memref<16x24xbf16, #gpu.address_space<workgroup>>
 !h = tensor<16x16xbf16>
+!hp = tensor<16x16xbf16, #tile.padded<24>>
 !f = tensor<16x16xf32>
 gpu.module @kernels {
   gpu.func @zero_safe(%m: !m) kernel attributes {attn.schedule = #attn.schedule<q = 16, kv = 16>} {
     %zero = arith.constant dense<0.0> : !f
-    %v = tile.view %m : !m -> !h
+    %v = tile.view %m : !m -> !hp
     // expected-error @+1 {{'linalg.contract' op expects a plain product: run tile-split-nonfinite first}}
     %r = linalg.contract indexing_maps = [#a, #b, #c] {tile.zero_safe}
-      ins(%v, %v : !h, !h) outs(%zero : !f) -> !f
+      ins(%v, %v : !hp, !hp) outs(%zero : !f) -> !f
     gpu.return
   }
 }
@@ -65,15 +67,16 @@ gpu.module @kernels {
 #c = affine_map<(i, j, d) -> (i, j)>
 !m = memref<16x24xbf16, #gpu.address_space<workgroup>>
 !h = tensor<16x16xbf16>
+!hp = tensor<16x16xbf16, #tile.padded<24>>
 !f = tensor<16x16xf32>
 gpu.module @kernels {
   gpu.func @registers(%m: !m) kernel attributes {attn.schedule = #attn.schedule<q = 16, kv = 16>} {
     %zero = arith.constant dense<0.0> : !f
     %ones = arith.constant dense<1.0> : !h
-    %v = tile.view %m : !m -> !h
+    %v = tile.view %m : !m -> !hp
     // expected-error @+1 {{'linalg.contract' op expects its right operand in shared memory}}
     %r = linalg.contract indexing_maps = [#a, #b, #c]
-      ins(%v, %ones : !h, !h) outs(%zero : !f) -> !f
+      ins(%v, %ones : !hp, !h) outs(%zero : !f) -> !f
     gpu.return
   }
 }
@@ -85,14 +88,15 @@ gpu.module @kernels {
 #c = affine_map<(i, j, d) -> (i, j)>
 !m = memref<16x24xbf16, #gpu.address_space<workgroup>>
 !h = tensor<16x16xbf16>
+!hp = tensor<16x16xbf16, #tile.padded<24>>
 !f = tensor<16x16xf32>
 gpu.module @kernels {
   gpu.func @mixed(%m: !m) kernel attributes {attn.schedule = #attn.schedule<q = 16, kv = 16>} {
     %zero = arith.constant dense<0.0> : !f
-    %v = tile.view %m : !m -> !h
+    %v = tile.view %m : !m -> !hp
     // expected-error @+1 {{'linalg.contract' op expects operands of one element type, got 'f32' and 'bf16'}}
     %r = linalg.contract indexing_maps = [#a, #b, #c]
-      ins(%zero, %v : !f, !h) outs(%zero : !f) -> !f
+      ins(%zero, %v : !f, !hp) outs(%zero : !f) -> !f
     gpu.return
   }
 }
@@ -107,10 +111,10 @@ gpu.module @kernels {
   gpu.func @narrow(%m: !m) kernel attributes {attn.schedule = #attn.schedule<q = 16, kv = 16>} {
     %zero = arith.constant dense<0.0> : tensor<16x16xf32>
     %ones = arith.constant dense<1.0> : tensor<16x8xbf16>
-    %v = tile.view %m : !m -> tensor<8x16xbf16>
+    %v = tile.view %m : !m -> tensor<8x16xbf16, #tile.padded<24>>
     // expected-error @+1 {{'linalg.contract' op expects multiples of 16 columns and products}}
     %r = linalg.contract indexing_maps = [#a, #b, #c]
-      ins(%ones, %v : tensor<16x8xbf16>, tensor<8x16xbf16>) outs(%zero : tensor<16x16xf32>) -> tensor<16x16xf32>
+      ins(%ones, %v : tensor<16x8xbf16>, tensor<8x16xbf16, #tile.padded<24>>) outs(%zero : tensor<16x16xf32>) -> tensor<16x16xf32>
     gpu.return
   }
 }
@@ -130,29 +134,6 @@ gpu.module @kernels {
       %z = arith.addf %x, %y : f32
       linalg.yield %z : f32
     } -> tensor<16xf32>
-    gpu.return
-  }
-}
-
-// -----
-
-gpu.module @kernels {
-  gpu.func @stored(%m: memref<16x24xbf16, #gpu.address_space<workgroup>>, %o: memref<?x16xbf16, strided<[16, 1]>>, %i: index) kernel attributes {attn.schedule = #attn.schedule<q = 16, kv = 16>} {
-    %v = tile.view %m : memref<16x24xbf16, #gpu.address_space<workgroup>> -> tensor<16x16xbf16>
-    // expected-error @+1 {{'tile.store' op expects 'tensor<16x16xbf16>' in registers, got it in shared memory}}
-    tile.store %v, %o[%i] : tensor<16x16xbf16>, memref<?x16xbf16, strided<[16, 1]>>
-    gpu.return
-  }
-}
-
-// -----
-
-gpu.module @kernels {
-  gpu.func @from_ring(%o: memref<?x64xbf16, strided<[64, 1]>>, %i: index, %n: i32) kernel attributes {attn.schedule = #attn.schedule<q = 64, kv = 64, warps = 4, producers = 4>} {
-    %r = tile.ring offset 0 barriers 0 readers 4 : !tile.ring<1 x tensor<64x64xbf16>>
-    %t = tile.read %r at %n : !tile.ring<1 x tensor<64x64xbf16>> -> tensor<64x64xbf16>
-    // expected-error @+1 {{'tile.store' op expects 'tensor<64x64xbf16>' in registers, got it in a ring}}
-    tile.store %t, %o[%i] : tensor<64x64xbf16>, memref<?x64xbf16, strided<[64, 1]>>
     gpu.return
   }
 }
@@ -232,7 +213,7 @@ gpu.module @kernels {
 gpu.module @kernels {
   gpu.func @global_view(%m: memref<16x24xbf16>) kernel attributes {attn.schedule = #attn.schedule<q = 16, kv = 16>} {
     // expected-error @+1 {{'tile.view' op expects rows of f32, f16 or bf16 in workgroup memory, got 'memref<16x24xbf16>'}}
-    %v = tile.view %m : memref<16x24xbf16> -> tensor<16x16xbf16>
+    %v = tile.view %m : memref<16x24xbf16> -> tensor<16x16xbf16, #tile.padded<24>>
     gpu.return
   }
 }
@@ -271,14 +252,90 @@ gpu.module @kernels {
 // -----
 
 gpu.module @kernels {
-  gpu.func @from_nowhere(%n: index, %t: tensor<16x16xbf16>) kernel attributes {attn.schedule = #attn.schedule<q = 16, kv = 16>} {
-    %e = tensor.empty() : tensor<16x16xbf16>
-    // expected-error @+1 {{'linalg.generic' op expects 'tensor<16x16xbf16>' in registers or in shared memory or in a ring, got it nowhere}}
+  // Threads have nothing of it.
+  // expected-error @+1 {{'gpu.func' op expects no tiles as arguments}}
+  gpu.func @argument(%t: tensor<16x16xbf16>) kernel attributes {attn.schedule = #attn.schedule<q = 16, kv = 16>} {
+    gpu.return
+  }
+}
+
+// -----
+
+gpu.module @kernels {
+  // Nor are there elements of what is only written over.
+  gpu.func @empty() kernel attributes {attn.schedule = #attn.schedule<q = 16, kv = 16>} {
+    %e = tensor.empty() : tensor<16x16xf32>
+    // expected-error @+1 {{'linalg.generic' op expects tiles with elements, got those of tensor.empty}}
     %s = linalg.generic {indexing_maps = [affine_map<(i, j) -> (i, j)>, affine_map<(i, j) -> (i, j)>], iterator_types = ["parallel", "parallel"]}
-        ins(%t : tensor<16x16xbf16>) outs(%e : tensor<16x16xbf16>) {
+        ins(%e : tensor<16x16xf32>) outs(%e : tensor<16x16xf32>) {
+    ^bb0(%x: f32, %y: f32):
+      linalg.yield %x : f32
+    } -> tensor<16x16xf32>
+    gpu.return
+  }
+}
+
+// -----
+
+#a = affine_map<(i, j, d) -> (i, d)>
+#b = affine_map<(i, j, d) -> (d, j)>
+#c = affine_map<(i, j, d) -> (i, j)>
+!m = memref<64x72xbf16, #gpu.address_space<workgroup>>
+!l = tensor<64x64xbf16, #tile.left_operand>
+!r = !tile.ring<1 x tensor<64x64xbf16>>
+!s = tensor<64x64xbf16, #tile.slot>
+!f = tensor<64x64xf32>
+gpu.module @kernels {
+  // wgmma takes other registers.
+  gpu.func @left_operand(%m: !m, %n: i32) kernel
+      attributes {attn.schedule = #attn.schedule<q = 64, kv = 64, warps = 4, producers = 4>} {
+    %zero = arith.constant dense<0.0> : !f
+    %r = tile.ring offset 0 barriers 0 readers 4 : !r
+    %q = tile.view %m : !m -> !l
+    %k = tile.read %r at %n : !r -> !s
+    // expected-error @+1 {{'linalg.contract' op expects its left operand in registers, or where the right one is, got 'tensor<64x64xbf16, #tile.left_operand>'}}
+    %p = linalg.contract indexing_maps = [#a, #b, #c] ins(%q, %k : !l, !s) outs(%zero : !f) -> !f
+    gpu.return
+  }
+}
+
+// -----
+
+!m = memref<16x24xbf16, #gpu.address_space<workgroup>>
+!l = tensor<16x16xbf16, #tile.left_operand>
+gpu.module @kernels {
+  // Which elements a thread has of it, products alone know.
+  gpu.func @elements_of_operand(%m: !m) kernel attributes {attn.schedule = #attn.schedule<q = 16, kv = 16>} {
+    %e = tensor.empty() : tensor<16x16xbf16>
+    %q = tile.view %m : !m -> !l
+    // expected-error @+1 {{'linalg.generic' op expects tiles in shared memory, or those that are dealt like the result, got 'tensor<16x16xbf16, #tile.left_operand>'}}
+    %s = linalg.generic {indexing_maps = [affine_map<(i, j) -> (i, j)>, affine_map<(i, j) -> (i, j)>], iterator_types = ["parallel", "parallel"]}
+        ins(%q : !l) outs(%e : tensor<16x16xbf16>) {
     ^bb0(%x: bf16, %y: bf16):
       linalg.yield %x : bf16
     } -> tensor<16x16xbf16>
+    gpu.return
+  }
+}
+
+// -----
+
+gpu.module @kernels {
+  // A left operand has the rows that the block owns.
+  gpu.func @rows_of_operand(%m: memref<32x24xbf16, #gpu.address_space<workgroup>>) kernel attributes {attn.schedule = #attn.schedule<q = 16, kv = 16>} {
+    // expected-error @+1 {{'tile.view' op expects tiles in registers with 16 rows and a multiple of 8 columns, at most 256, got 'tensor<32x16xbf16, #tile.left_operand>'}}
+    %v = tile.view %m : memref<32x24xbf16, #gpu.address_space<workgroup>> -> tensor<32x16xbf16, #tile.left_operand>
+    gpu.return
+  }
+}
+
+// -----
+
+gpu.module @kernels {
+  // Only tile.view, tile.read and tile.share have a result in shared memory.
+  gpu.func @constant_in_slot() kernel attributes {attn.schedule = #attn.schedule<q = 16, kv = 16>} {
+    // expected-error @+1 {{'arith.constant' op expects a tile in registers, got 'tensor<16x16xbf16, #tile.slot>'}}
+    %c = arith.constant dense<0.0> : tensor<16x16xbf16, #tile.slot>
     gpu.return
   }
 }
@@ -299,10 +356,10 @@ gpu.module @kernels {
 
 gpu.module @kernels {
   gpu.func @carried(%m: memref<16x24xbf16, #gpu.address_space<workgroup>>, %n: index) kernel attributes {attn.schedule = #attn.schedule<q = 16, kv = 16>} {
-    %t = tile.view %m : memref<16x24xbf16, #gpu.address_space<workgroup>> -> tensor<16x16xbf16>
-    // expected-error @+1 {{'scf.for' op expects 'tensor<16x16xbf16>' in registers, got it in shared memory}}
-    %s = scf.for %i = %n to %n step %n iter_args(%x = %t) -> (tensor<16x16xbf16>) {
-      scf.yield %x : tensor<16x16xbf16>
+    %t = tile.view %m : memref<16x24xbf16, #gpu.address_space<workgroup>> -> tensor<16x16xbf16, #tile.padded<24>>
+    // expected-error @+1 {{'scf.for' op expects a tile in registers, got 'tensor<16x16xbf16, #tile.padded<24>>'}}
+    %s = scf.for %i = %n to %n step %n iter_args(%x = %t) -> (tensor<16x16xbf16, #tile.padded<24>>) {
+      scf.yield %x : tensor<16x16xbf16, #tile.padded<24>>
     }
     gpu.return
   }
@@ -370,17 +427,6 @@ gpu.module @kernels {
 // -----
 
 gpu.module @kernels {
-  // ldmatrix reads 16-bit elements.
-  gpu.func @view_registers(%m: memref<16x24xf32, #gpu.address_space<workgroup>>) kernel attributes {attn.schedule = #attn.schedule<q = 16, kv = 16>} {
-    // expected-error @+1 {{'tile.view' op expects 16 rows of 16-bit elements and a multiple of 16 columns to read into registers, got 'tensor<16x16xf32>'}}
-    %v = tile.view %m {registers} : memref<16x24xf32, #gpu.address_space<workgroup>> -> tensor<16x16xf32>
-    gpu.return
-  }
-}
-
-// -----
-
-gpu.module @kernels {
   // stmatrix writes blocks of 16 columns.
   gpu.func @drain_columns(%n: i32, %map: !llvm.ptr, %i: index) kernel attributes {attn.schedule = #attn.schedule<q = 64, kv = 64, warps = 4, producers = 4>} {
     %t = arith.constant dense<0.0> : tensor<64x72xbf16>
@@ -408,9 +454,9 @@ gpu.module @kernels {
 gpu.module @kernels {
   // A thread looks at 16 bytes at once.
   gpu.func @ask_shared(%m: memref<16x24xbf16, #gpu.address_space<workgroup>>) kernel attributes {attn.schedule = #attn.schedule<q = 16, kv = 16>} {
-    %t = tile.view %m : memref<16x24xbf16, #gpu.address_space<workgroup>> -> tensor<16x12xbf16>
-    // expected-error @+1 {{'tile.has_nonfinite' op expects rows of a multiple of 16 bytes, got 'tensor<16x12xbf16>'}}
-    %x = tile.has_nonfinite %t : tensor<16x12xbf16>
+    %t = tile.view %m : memref<16x24xbf16, #gpu.address_space<workgroup>> -> tensor<16x12xbf16, #tile.padded<24>>
+    // expected-error @+1 {{'tile.has_nonfinite' op expects rows of a multiple of 16 bytes, got 'tensor<16x12xbf16, #tile.padded<24>>'}}
+    %x = tile.has_nonfinite %t : tensor<16x12xbf16, #tile.padded<24>>
     gpu.return
   }
 }
@@ -420,9 +466,9 @@ gpu.module @kernels {
 gpu.module @kernels {
   // A thread clears 4 bytes at once.
   gpu.func @clear_shared(%m: memref<16x24xbf16, #gpu.address_space<workgroup>>) kernel attributes {attn.schedule = #attn.schedule<q = 16, kv = 16>} {
-    %t = tile.view %m : memref<16x24xbf16, #gpu.address_space<workgroup>> -> tensor<16x13xbf16>
-    // expected-error @+1 {{'tile.clear_nonfinite' op expects rows of a multiple of 4 bytes, got 'tensor<16x13xbf16>'}}
-    tile.clear_nonfinite %t : tensor<16x13xbf16>
+    %t = tile.view %m : memref<16x24xbf16, #gpu.address_space<workgroup>> -> tensor<16x13xbf16, #tile.padded<24>>
+    // expected-error @+1 {{'tile.clear_nonfinite' op expects rows of a multiple of 4 bytes, got 'tensor<16x13xbf16, #tile.padded<24>>'}}
+    tile.clear_nonfinite %t : tensor<16x13xbf16, #tile.padded<24>>
     gpu.return
   }
 }
@@ -436,10 +482,10 @@ gpu.module @kernels {
   // Products are added up in f32.
   gpu.func @rounded_sum(%m: memref<16x24xbf16, #gpu.address_space<workgroup>>) kernel attributes {attn.schedule = #attn.schedule<q = 16, kv = 16>} {
     %zero = arith.constant dense<0.0> : tensor<16x16xbf16>
-    %v = tile.view %m : memref<16x24xbf16, #gpu.address_space<workgroup>> -> tensor<16x16xbf16>
-    // expected-error @+1 {{'linalg.contract' op expects 16 rows, 16 to 256 products of f16, bf16 or, outside of rings, f32, and a result of f32, got 'tensor<16x16xbf16>', 'tensor<16x16xbf16>' and 'tensor<16x16xbf16>'}}
+    %v = tile.view %m : memref<16x24xbf16, #gpu.address_space<workgroup>> -> tensor<16x16xbf16, #tile.padded<24>>
+    // expected-error @+1 {{'linalg.contract' op expects 16 rows, 16 to 256 products of f16, bf16 or, outside of rings, f32, and a result of f32, got 'tensor<16x16xbf16, #tile.padded<24>>', 'tensor<16x16xbf16, #tile.padded<24>>' and 'tensor<16x16xbf16>'}}
     %r = linalg.contract indexing_maps = [#a, #b, #c]
-      ins(%v, %v : tensor<16x16xbf16>, tensor<16x16xbf16>) outs(%zero : tensor<16x16xbf16>) -> tensor<16x16xbf16>
+      ins(%v, %v : tensor<16x16xbf16, #tile.padded<24>>, tensor<16x16xbf16, #tile.padded<24>>) outs(%zero : tensor<16x16xbf16>) -> tensor<16x16xbf16>
     gpu.return
   }
 }
@@ -535,28 +581,3 @@ gpu.module @kernels {
   }
 }
 
-// -----
-
-gpu.module @kernels {
-  // A vector of columns is held by threads of all rows.
-  gpu.func @scatter_columns(%m: memref<?xf32>, %i: index) kernel attributes {attn.schedule = #attn.schedule<q = 16, kv = 16>} {
-    %t = tile.load %m[%i] : memref<?xf32> -> tensor<16xf32, #tile.columns>
-    %p = arith.constant dense<0> : tensor<16xi64>
-    // expected-error @+1 {{'tile.scatter_add' op expects a vector of rows, got 'tensor<16xf32, #tile.columns>'}}
-    tile.scatter_add %t at %p, %m[] : tensor<16xf32, #tile.columns>, tensor<16xi64>, memref<?xf32>
-    gpu.return
-  }
-}
-
-// -----
-
-gpu.module @kernels {
-  gpu.func @scatter_shared(%s: memref<16x24xf32, #gpu.address_space<workgroup>>, %m: memref<?xf32>) kernel
-      attributes {attn.schedule = #attn.schedule<q = 16, kv = 16>} {
-    %t = tile.view %s : memref<16x24xf32, #gpu.address_space<workgroup>> -> tensor<16x16xf32>
-    %p = arith.constant dense<0> : tensor<16x16xi64>
-    // expected-error @+1 {{'tile.scatter_add' op expects 'tensor<16x16xf32>' in registers, got it in shared memory}}
-    tile.scatter_add %t at %p, %m[] : tensor<16x16xf32>, tensor<16x16xi64>, memref<?xf32>
-    gpu.return
-  }
-}

@@ -13,7 +13,10 @@
 !h = memref<16x24xbf16, #gpu.address_space<workgroup>>
 !s = memref<16x20xf32, #gpu.address_space<workgroup>>
 !th = tensor<16x16xbf16>
+!thp = tensor<16x16xbf16, #tile.padded<24>>
+!thl = tensor<16x16xbf16, #tile.left_operand>
 !tf = tensor<16x16xf32>
+!tfp = tensor<16x16xf32, #tile.padded<20>>
 
 gpu.module @kernels {
   // 32 threads, 16 rows of 2 chunks: one chunk each. Past the last row of the memory
@@ -60,12 +63,12 @@ gpu.module @kernels {
   gpu.func @contract16(%a: !h, %b: !h, %o: !memory, %i: index)
       kernel attributes {attn.schedule = #schedule} {
     %zero = arith.constant dense<0.0> : !tf
-    %at = tile.view %a : !h -> !th
-    %bt = tile.view %b : !h -> !th
+    %at = tile.view %a : !h -> !thp
+    %bt = tile.view %b : !h -> !thp
     %c = linalg.contract indexing_maps = [#lhs, #rows, #out]
-      ins(%at, %bt : !th, !th) outs(%zero : !tf) -> !tf
+      ins(%at, %bt : !thp, !thp) outs(%zero : !tf) -> !tf
     %d = linalg.contract indexing_maps = [#lhs, #columns, #out]
-      ins(%at, %bt : !th, !th) outs(%c : !tf) -> !tf
+      ins(%at, %bt : !thp, !thp) outs(%c : !tf) -> !tf
     tile.store %d, %o[%i, %i] : !tf, !memory
     gpu.return
   }
@@ -78,10 +81,10 @@ gpu.module @kernels {
   gpu.func @contract32(%a: !s, %b: !s, %o: !memory, %i: index)
       kernel attributes {attn.schedule = #schedule} {
     %zero = arith.constant dense<0.0> : !tf
-    %at = tile.view %a : !s -> !tf
-    %bt = tile.view %b : !s -> !tf
+    %at = tile.view %a : !s -> !tfp
+    %bt = tile.view %b : !s -> !tfp
     %c = linalg.contract indexing_maps = [#lhs, #rows, #out]
-      ins(%at, %bt : !tf, !tf) outs(%zero : !tf) -> !tf
+      ins(%at, %bt : !tfp, !tfp) outs(%zero : !tf) -> !tf
     tile.store %c, %o[%i, %i] : !tf, !memory
     gpu.return
   }
@@ -100,10 +103,10 @@ gpu.module @kernels {
       kernel attributes {attn.schedule = #schedule} {
     %zero = arith.constant dense<0.0> : !tf
     %zeros = arith.constant dense<0.0> : tensor<16xf32>
-    %at = tile.view %a : !s -> !tf
-    %bt = tile.view %b : !s -> !tf
+    %at = tile.view %a : !s -> !tfp
+    %bt = tile.view %b : !s -> !tfp
     %c = linalg.contract indexing_maps = [#lhs, #rows, #out]
-      ins(%at, %bt : !tf, !tf) outs(%zero : !tf) -> !tf
+      ins(%at, %bt : !tfp, !tfp) outs(%zero : !tf) -> !tf
     %empty = tensor.empty() : !tf
     %e = linalg.generic {indexing_maps = [#ij, #ij], iterator_types = ["parallel", "parallel"]}
         ins(%c : !tf) outs(%empty : !tf) {
@@ -126,8 +129,8 @@ gpu.module @kernels {
   // CHECK-NOT: tile.
   // CHECK: gpu.return
   gpu.func @has_nonfinite(%a: !h, %o: memref<i1>) kernel attributes {attn.schedule = #schedule} {
-    %at = tile.view %a : !h -> !th
-    %dirty = tile.has_nonfinite %at : !th
+    %at = tile.view %a : !h -> !thp
+    %dirty = tile.has_nonfinite %at : !thp
     memref.store %dirty, %o[] : memref<i1>
     gpu.return
   }
@@ -147,11 +150,11 @@ gpu.module @kernels {
   gpu.func @attempts(%a: !h, %o: !memory, %i: index) kernel attributes {attn.schedule = #schedule} {
     %false = arith.constant false
     %true = arith.constant true
-    %at = tile.view %a : !h -> !th
+    %at = tile.view %a : !h -> !thp
     %zero = arith.constant dense<0.0> : !tf
     %r = scf.while (%careful = %false) : (i1) -> !tf {
       %x = linalg.contract indexing_maps = [#lhs, #rows, #out]
-        ins(%at, %at : !th, !th) outs(%zero : !tf) -> !tf
+        ins(%at, %at : !thp, !thp) outs(%zero : !tf) -> !tf
       %harm = tile.has_nonfinite %x : !tf
       %again = arith.cmpi ugt, %harm, %careful : i1
       scf.condition(%again) %x : !tf
@@ -171,8 +174,8 @@ gpu.module @kernels {
   gpu.func @add_nonfinite(%a: !h, %o: !memory, %i: index) kernel attributes {attn.schedule = #schedule} {
     %zero = arith.constant dense<0.0> : !tf
     %weights = arith.constant dense<1.0> : !th
-    %at = tile.view %a : !h -> !th
-    %c = tile.add_nonfinite %weights, %at, %zero : !th, !th, !tf
+    %at = tile.view %a : !h -> !thp
+    %c = tile.add_nonfinite %weights, %at, %zero : !th, !thp, !tf
     tile.store %c, %o[%i, %i] : !tf, !memory
     gpu.return
   }
@@ -186,9 +189,9 @@ gpu.module @kernels {
   gpu.func @combine_threads(%a: !s, %o: memref<?x?xf32>, %i: index) kernel attributes {attn.schedule = #schedule} {
     %zero = arith.constant dense<0.0> : !tf
     %zeros = arith.constant dense<0.0> : tensor<16xf32>
-    %at = tile.view %a : !s -> !tf
+    %at = tile.view %a : !s -> !tfp
     %c = linalg.contract indexing_maps = [#lhs, #rows, #out]
-      ins(%at, %at : !tf, !tf) outs(%zero : !tf) -> !tf
+      ins(%at, %at : !tfp, !tfp) outs(%zero : !tf) -> !tf
     %partial = linalg.reduce { arith.addf } ins(%c : !tf) outs(%zeros : tensor<16xf32>) dimensions = [1] {tile.within_thread}
     %sum = tile.combine_threads %partial : tensor<16xf32>
     tile.store %sum, %o[%i, %i] : tensor<16xf32>, memref<?x?xf32>
@@ -205,11 +208,11 @@ gpu.module @kernels {
   // CHECK: nvvm.mma.sync
   gpu.func @view_registers(%a: !h, %b: !h, %o: !memory, %i: index) kernel attributes {attn.schedule = #schedule} {
     %zero = arith.constant dense<0.0> : !tf
-    %at = tile.view %a {registers} : !h -> !th
+    %at = tile.view %a : !h -> !thl
     gpu.barrier
-    %bt = tile.view %b : !h -> !th
+    %bt = tile.view %b : !h -> !thp
     %c = linalg.contract indexing_maps = [#lhs, #rows, #out]
-      ins(%at, %bt : !th, !th) outs(%zero : !tf) -> !tf
+      ins(%at, %bt : !thl, !thp) outs(%zero : !tf) -> !tf
     tile.store %c, %o[%i, %i] : !tf, !memory
     gpu.return
   }
@@ -221,8 +224,8 @@ gpu.module @kernels {
   // CHECK: gpu.barrier
   // CHECK: gpu.return
   gpu.func @clear_nonfinite(%a: !h) kernel attributes {attn.schedule = #schedule} {
-    %at = tile.view %a : !h -> !th
-    tile.clear_nonfinite %at : !th
+    %at = tile.view %a : !h -> !thp
+    tile.clear_nonfinite %at : !thp
     gpu.return
   }
 }

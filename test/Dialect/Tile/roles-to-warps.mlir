@@ -31,12 +31,12 @@ gpu.module @kernels {
     %k = tile.ring : !r
     %v = tile.ring : !r
     tile.roles compute {
-      %kt = tile.read %k at %n : !r -> tensor<64x64xbf16>
-      %vt = tile.read %v at %n : !r -> tensor<64x64xbf16>
+      %kt = tile.read %k at %n : !r -> tensor<64x64xbf16, #tile.slot>
+      %vt = tile.read %v at %n : !r -> tensor<64x64xbf16, #tile.slot>
     } produce {
       tile.fill %k at %n from %map[%row] : !r
     } inspect {
-      %vt = tile.read %v at %n : !r -> tensor<64x64xbf16>
+      %vt = tile.read %v at %n : !r -> tensor<64x64xbf16, #tile.slot>
     }
     gpu.return
   }

@@ -98,8 +98,9 @@ gpu.module @kernels {
   // CHECK: nvvm.cp.async.commit.group
   // CHECK: nvvm.cp.async.wait.group 0
   // CHECK: gpu.barrier
-  // CHECK: %[[QT:.*]] = tile.view %[[BQ]]
-  // CHECK: linalg.generic {{.*}} ins(%[[QT]]
+  // CHECK: %[[QT:.*]] = tile.view %[[BQ]] : {{.*}} -> tensor<64x64xbf16, #tile.left_operand>
+  // CHECK: %[[QM:.*]] = tile.view %[[BQ]] : {{.*}} -> tensor<64x64xbf16, #tile.padded<72>>
+  // CHECK: linalg.generic {{.*}} ins(%[[QM]]
   // CHECK-NOT: gpu.barrier
   // CHECK: %[[FIRSTK:.*]] = memref.view %[[BK]]
   // CHECK: tile.copy %[[K]][%{{.*}}] to %[[FIRSTK]] {async}

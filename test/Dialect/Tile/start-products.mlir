@@ -13,7 +13,9 @@
 !rk = !tile.ring<1 x tensor<128x64xbf16>>
 !rq = !tile.ring<2 x tensor<64x64xbf16>>
 !k = tensor<128x64xbf16>
+!ks = tensor<128x64xbf16, #tile.slot>
 !q = tensor<64x64xbf16>
+!qs = tensor<64x64xbf16, #tile.slot>
 !f = tensor<128x64xf32>
 
 // What needs tiles alone is started first, whatever stands between. A result is awaited before it is used, before a
@@ -58,11 +60,11 @@ gpu.module @kernels {
     %vr = tile.ring readers 8 : !rk
     %qr = tile.ring readers 8 : !rq
     %or = tile.ring readers 8 : !rq
-    %k = tile.read %kr at %c0 : !rk -> !k
-    %v = tile.read %vr at %c0 : !rk -> !k
+    %k = tile.read %kr at %c0 : !rk -> !ks
+    %v = tile.read %vr at %c0 : !rk -> !ks
     %r:2 = scf.for %j = %c0 to %n step %c1 iter_args(%dk = %zero, %dv = %zero) -> (!f, !f) : i32 {
-      %q = tile.read %qr at %j : !rq -> !q
-      %s = linalg.contract indexing_maps = [#ik, #jk, #ij] ins(%k, %q : !k, !q) outs(%zero : !f) -> !f
+      %q = tile.read %qr at %j : !rq -> !qs
+      %s = linalg.contract indexing_maps = [#ik, #jk, #ij] ins(%k, %q : !ks, !qs) outs(%zero : !f) -> !f
       %w = linalg.generic {indexing_maps = [#id, #id], iterator_types = ["parallel", "parallel"]}
           ins(%s : !f) outs(%zero : !f) {
       ^bb0(%x: f32, %y: f32):
@@ -75,19 +77,19 @@ gpu.module @kernels {
         %t = arith.truncf %x : f32 to bf16
         linalg.yield %t : bf16
       } -> !k
-      %do = tile.read %or at %j : !rq -> !q
-      %dp = linalg.contract indexing_maps = [#ik, #jk, #ij] ins(%v, %do : !k, !q) outs(%zero : !f) -> !f
+      %do = tile.read %or at %j : !rq -> !qs
+      %dp = linalg.contract indexing_maps = [#ik, #jk, #ij] ins(%v, %do : !ks, !qs) outs(%zero : !f) -> !f
       scf.if %dirty {
-        tile.clear_nonfinite %do : !q
+        tile.clear_nonfinite %do : !qs
       }
-      %dv1 = linalg.contract indexing_maps = [#ik, #kj, #ij] ins(%p, %do : !k, !q) outs(%dv : !f) -> !f
+      %dv1 = linalg.contract indexing_maps = [#ik, #kj, #ij] ins(%p, %do : !k, !qs) outs(%dv : !f) -> !f
       %ds = linalg.generic {indexing_maps = [#id, #id], iterator_types = ["parallel", "parallel"]}
           ins(%dp : !f) outs(%e : !k) {
       ^bb0(%x: f32, %y: bf16):
         %t = arith.truncf %x : f32 to bf16
         linalg.yield %t : bf16
       } -> !k
-      %dk1 = linalg.contract indexing_maps = [#ik, #kj, #ij] ins(%ds, %q : !k, !q) outs(%dk : !f) -> !f
+      %dk1 = linalg.contract indexing_maps = [#ik, #kj, #ij] ins(%ds, %q : !k, !qs) outs(%dk : !f) -> !f
       tile.release %or at %j : !rq
       tile.release %qr at %j : !rq
       scf.yield %dk1, %dv1 : !f, !f

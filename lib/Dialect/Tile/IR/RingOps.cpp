@@ -14,6 +14,8 @@ LogicalResult RingType::verify(function_ref<InFlightDiagnostic()> emitError,
   if (stages < 1 || stages > 64)
     return emitError() << "expects 1 to 64 stages, got " << stages;
   // C2
+  if (tile.getEncoding())
+    return emitError() << "expects tiles without an encoding, got " << tile;
   if (tile.getRank() == 1 && tile.hasStaticShape() &&
       tile.getElementType().isInteger(64)) {
     if (tile.getDimSize(0) < 1 || tile.getDimSize(0) > 64)
@@ -62,8 +64,8 @@ int64_t RingType::getStageBytes() const {
          tile.getElementTypeBitWidth() / 8;
 }
 
-static bool hasTiles(Value ring) {
-  return cast<RingType>(ring.getType()).hasTiles();
+RankedTensorType RingType::getTileInSlot() const {
+  return getTile().cloneWithEncoding(SlotAttr::get(getContext()));
 }
 
 LogicalResult RingOp::verify() {
@@ -178,10 +180,7 @@ LogicalResult FillVectorOp::verify() {
 
 LogicalResult ReadOp::verify() {
   // C1
-  if (!hasTiles(getRing()))
-    return emitOpError() << "expects a ring of tiles, got "
-                         << getRing().getType();
-  Type tile = cast<RingType>(getRing().getType()).getTile();
+  Type tile = cast<RingType>(getRing().getType()).getTileInSlot();
   if (getType() != tile)
     return emitOpError() << "expects the ring's tile " << tile << ", got "
                          << getType();

@@ -29,9 +29,10 @@ static LogicalResult share(gpu::GPUFuncOp func, linalg::ContractOp product) {
     return product.emitOpError()
            << "expects 16-bit elements to share, got " << type;
   // One tile is written while another is still read.
-  Value ring = addRing(func, /*stages=*/2, type);
+  RingOp ring = addRing(func, /*stages=*/2, type);
   OpBuilder b(product);
-  lhs.set(ShareOp::create(b, product.getLoc(), type, lhs.get(), ring, step));
+  lhs.set(ShareOp::create(b, product.getLoc(), ring.getType().getTileInSlot(),
+                          lhs.get(), ring, step));
   return success();
 }
 

@@ -314,11 +314,25 @@ private:
     gpu::BarrierOp::create(b);
   }
 
-  Value replaceByView(LoadOp load, Value buffer, bool keepInRegisters) {
-    Value view = ViewOp::create(b, load.getType(), buffer, keepInRegisters);
-    load.replaceAllUsesWith(view);
+  /// Left operands are read once if `keepInRegisters`, all else where it is
+  /// used.
+  void replaceByView(LoadOp load, Value buffer, bool keepInRegisters) {
+    auto view = [&](Attribute place) {
+      auto type = cast<RankedTensorType>(load.getType());
+      return ViewOp::create(b, type.cloneWithEncoding(place), buffer);
+    };
+    auto isLeft = [](OpOperand &use) {
+      return isa<linalg::ContractOp>(use.getOwner()) &&
+             use.getOperandNumber() == 0;
+    };
+    if (keepInRegisters && llvm::any_of(load->getUses(), isLeft))
+      load->replaceUsesWithIf(view(LeftOperandAttr::get(b.getContext())),
+                              isLeft);
+    int64_t width = cast<MemRefType>(buffer.getType()).getDimSize(1);
+    if (!load->use_empty())
+      load.replaceAllUsesWith(
+          view(PaddedAttr::get(b.getContext(), width)).getResult());
     load.erase();
-    return view;
   }
 
   void stageLoop(ArrayRef<Value> buffers) {
