@@ -16,7 +16,7 @@ Distribution::Distribution(gpu::GPUFuncOp func,
       threads(32 * schedule.getWarps()), hasRoles(schedule.getProducers() != 0),
       blocks(schedule.getRows() / (16 * schedule.getWarps())),
       groups(schedule.getWarps() / 4) {
-  thread = arith::IndexCastOp::create(
+  thread = ownThread = arith::IndexCastOp::create(
       b, b.getI32Type(), gpu::ThreadIdOp::create(b, gpu::Dimension::x));
   lane = arith::AndIOp::create(b, thread, i32(31));
   Value warp = arith::ShRUIOp::create(b, thread, i32(5));
@@ -47,6 +47,20 @@ Distribution::Distribution(gpu::GPUFuncOp func,
       columns[2 * columnBlock + c] = arith::IndexCastOp::create(
           b, b.getIndexType(),
           arith::AddIOp::create(b, firstColumn, i32(8 * columnBlock + c)));
+}
+
+void Distribution::begin(Operation *op, ArrayRef<ValueRange> operands,
+                         const OpBuilder &builder) {
+  b.setListener(builder.getListener());
+  b.setInsertionPoint(op);
+  b.setLoc(op->getLoc());
+  parts.clear();
+  for (auto [operand, own] : llvm::zip_equal(op->getOperands(), operands))
+    parts[operand] = SmallVector<Value>(own);
+  thread = ownThread;
+  for (Operation *again : recomputed)
+    if (again->getBlock()->findAncestorOpInBlock(*op))
+      thread = again->getResult(0);
 }
 
 int64_t Distribution::fragmentSize(RankedTensorType tile) const {
@@ -235,9 +249,6 @@ void Distribution::barrier() {
 }
 
 Value Distribution::wordOf(Value tile, int64_t i) {
-  auto known = words.find(tile);
-  if (known != words.end())
-    return known->second[i];
   const Fragment &elements = parts.find(tile)->second;
   Value pair = vector::FromElementsOp::create(
       b,

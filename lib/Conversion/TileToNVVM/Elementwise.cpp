@@ -305,8 +305,8 @@ void tile::emitAnyAbove(Distribution &d, AnyAboveOp op) {
       any = any ? arith::OrIOp::create(b, any, above) : above;
     }
   }
-  op.getResult().replaceAllUsesWith(NVVM::VoteSyncOp::create(
-      b, b.getI1Type(), d.i32(-1), any, NVVM::VoteSyncKind::any));
+  d.parts[op.getResult()] = {NVVM::VoteSyncOp::create(
+      b, b.getI1Type(), d.i32(-1), any, NVVM::VoteSyncKind::any)};
 }
 
 /// Twice the bits of a number are in the order of its absolute value; one
@@ -330,8 +330,7 @@ void tile::emitAnyBeyond(Distribution &d, AnyBeyondOp op) {
   }
   Value now = NVVM::VoteSyncOp::create(b, b.getI1Type(), d.i32(-1), any,
                                        NVVM::VoteSyncKind::any);
-  op.getResult().replaceAllUsesWith(
-      arith::OrIOp::create(b, op.getBefore(), now));
+  d.parts[op.getResult()] = {arith::OrIOp::create(b, op.getBefore(), now)};
 }
 
 void tile::emitCombineThreads(Distribution &d, CombineThreadsOp op) {

@@ -27,7 +27,7 @@ void tile::emitContract(Distribution &d, linalg::ContractOp op) {
   product.elementType = rhsType.getElementType();
   Fragment init = d.parts.lookup(op.getDpsInits()[0]);
   if (isInSlot(rhsType)) {
-    if (matchPattern(op.getDpsInits()[0], m_AnyZeroFloat()))
+    if (llvm::all_equal(init) && matchPattern(init.front(), m_AnyZeroFloat()))
       init.clear();
     Fragment result = startProduct(d, product, init);
     if (!op->hasAttr(asyncMark))

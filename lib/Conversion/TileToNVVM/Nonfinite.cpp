@@ -190,10 +190,10 @@ static Value findInTile(Distribution &d, Value tile) {
 void tile::emitHasNonfinite(Distribution &d, HasNonfiniteOp op) {
   Value tile = op.getTile();
   auto type = cast<RankedTensorType>(tile.getType());
-  op.getResult().replaceAllUsesWith(
-      isInRegisters(type) ? findInRegisters(d, d.parts.lookup(tile))
-      : isInSlot(type)    ? findInRing(d, tile)
-                          : findInTile(d, tile));
+  d.parts[op.getResult()] = {isInRegisters(type)
+                                 ? findInRegisters(d, d.parts.lookup(tile))
+                             : isInSlot(type) ? findInRing(d, tile)
+                                              : findInTile(d, tile)};
 }
 
 void tile::emitClearNonfinite(Distribution &d, ClearNonfiniteOp op) {
@@ -272,7 +272,7 @@ void tile::emitIsolateNonfinite(Distribution &d, IsolateNonfiniteOp op) {
     fenceForTMA(b);
   }
   d.parts[op.getRows()] = rows;
-  op.getAny().replaceAllUsesWith(any);
+  d.parts[op.getAny()] = {any};
 }
 
 namespace {

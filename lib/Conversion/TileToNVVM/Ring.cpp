@@ -92,8 +92,10 @@ void tile::emitRing(Distribution &d, RingOp op) {
   Value memory = d.alignedSharedMemory();
   SmallVector<Value> &parts = d.parts[op.getResult()];
   parts.push_back(arith::AddIOp::create(b, memory, d.i32(*op.getOffset())));
-  if (isForSharing(op))
+  if (isForSharing(op)) { // and nobody waits at barriers
+    parts.push_back(parts.front());
     return;
+  }
   Value barriers = arith::AddIOp::create(b, memory, d.i32(*op.getBarriers()));
   parts.push_back(barriers);
   int64_t stages = cast<RingType>(op.getType()).getStages();
@@ -167,8 +169,8 @@ void tile::emitRead(Distribution &d, ReadOp op) {
 }
 
 void tile::emitPeek(Distribution &d, PeekOp op) {
-  op.getArrived().replaceAllUsesWith(
-      Slot(d, op.getRing(), op.getPosition()).isThere());
+  d.parts[op.getArrived()] = {
+      Slot(d, op.getRing(), op.getPosition()).isThere()};
 }
 
 static void arrive(ImplicitLocOpBuilder &b, Value barrier) {
@@ -205,7 +207,7 @@ void tile::emitDrawTask(Distribution &d, DrawTaskOp op) {
       LLVM::AtomicOrdering::monotonic, "device");
   Value blocks = arith::IndexCastOp::create(
       b, b.getI32Type(), gpu::GridDimOp::create(b, gpu::Dimension::x));
-  op.getTask().replaceAllUsesWith(arith::AddIOp::create(b, drawn, blocks));
+  d.parts[op.getTask()] = {arith::AddIOp::create(b, drawn, blocks)};
 }
 
 //===--- numbers ----------------------------------------------------------===//
@@ -274,7 +276,7 @@ void tile::emitReceive(Distribution &d, ReceiveOp op) {
     else if (type.isInteger(32) && !op.getAgain())
       read = NVVM::ReduxOp::create(b, type, read, NVVM::ReduxKind::OR,
                                    d.i32(-1), /*abs=*/false, /*nan=*/false);
-    number.replaceAllUsesWith(read);
+    d.parts[number] = {read};
   }
 }
 
@@ -385,7 +387,7 @@ void tile::emitDrain(Distribution &d, DrainOp op) {
   });
 }
 
-void tile::emitAwaitDrain(Distribution &d) {
+void tile::emitAwaitDrain(Distribution &d, AwaitDrainOp) {
   // The lane that started the copies.
   inFirstLane(d, [&] {
     NVVM::CpAsyncBulkWaitGroupOp::create(d.b, 0, /*read=*/d.b.getUnitAttr());
@@ -394,7 +396,7 @@ void tile::emitAwaitDrain(Distribution &d) {
   NVVM::SyncWarpOp::create(d.b, d.i32(-1));
 }
 
-void tile::emitTakeTurn(Distribution &d) {
+void tile::emitTakeTurn(Distribution &d, TakeTurnOp) {
   NVVM::BarrierOp::create(
       d.b, TypeRange(), arith::AddIOp::create(d.b, d.warpGroup, d.i32(turns)),
       d.i32(d.threads), NVVM::BarrierReductionAttr(), Value());

@@ -228,4 +228,44 @@ gpu.module @kernels {
     tile.clear_nonfinite %at : !thp
     gpu.return
   }
+
+  // A loop and a branch in it carry matrices of 16-bit elements as words of two: made where a matrix is handed over,
+  // taken apart only where somebody asks for elements. A matrix of f32 and a number are carried as they are.
+  // CHECK-LABEL: gpu.func @carried(
+  // CHECK: %[[LOOP:.*]]:13 = scf.for {{.*}} -> (i32, i32, i32, i32, f32, f32, f32, f32, f32, f32, f32, f32, index)
+  // CHECK-NOT: llvm.bitcast
+  // CHECK: nvvm.mma.sync
+  // CHECK: %[[IF:.*]]:4 = scf.if %{{.*}} -> (i32, i32, i32, i32) {
+  // CHECK: arith.truncf
+  // CHECK-COUNT-4: llvm.bitcast %{{.*}} : vector<2xbf16> to i32
+  // CHECK-NEXT: scf.yield
+  // CHECK: } else {
+  // CHECK-NOT: llvm.bitcast
+  // CHECK: scf.yield %[[IF]]#0, %[[IF]]#1, %[[IF]]#2, %[[IF]]#3, %{{.*}} : i32, i32, i32, i32, f32, f32, f32, f32, f32, f32, f32, f32, index
+  // CHECK: llvm.bitcast %[[LOOP]]#0 : i32 to vector<2xbf16>
+  gpu.func @carried(%a: !h, %o: memref<?x16xbf16, strided<[16, 1]>>, %n: index, %i: index, %b: i1) kernel
+      attributes {attn.schedule = #schedule} {
+    %p0 = arith.constant dense<1.0> : !th
+    %s0 = arith.constant dense<0.0> : !tf
+    %at = tile.view %a : !h -> !thp
+    %r:3 = scf.for %j = %i to %n step %i iter_args(%p = %p0, %s = %s0, %k = %i) -> (!th, !tf, index) {
+      %next = linalg.contract indexing_maps = [#lhs, #rows, #out] ins(%p, %at : !th, !thp) outs(%s : !tf) -> !tf
+      %q = scf.if %b -> !th {
+        %e = tensor.empty() : !th
+        %small = linalg.generic {indexing_maps = [#ij, #ij], iterator_types = ["parallel", "parallel"]}
+            ins(%next : !tf) outs(%e : !th) {
+        ^bb0(%x: f32, %unused: bf16):
+          %y = arith.truncf %x : f32 to bf16
+          linalg.yield %y : bf16
+        } -> !th
+        scf.yield %small : !th
+      } else {
+        scf.yield %p : !th
+      }
+      %m = arith.addi %k, %j : index
+      scf.yield %q, %next, %m : !th, !tf, index
+    }
+    tile.store %r#0, %o[%r#2] : !th, memref<?x16xbf16, strided<[16, 1]>>
+    gpu.return
+  }
 }
