@@ -171,6 +171,9 @@ def TileToNVVMPass : Pass<"tile-to-nvvm", "::mlir::gpu::GPUFuncOp"> {
     become wgmma, with the same layout in registers; rings become barriers with
     transactions and bulk tensor copies.
 
+    What loops and branches carry of a tile are the elements that a thread holds, of
+    16-bit matrices words of two.
+
     Expects loads to be staged (`tile-stage-loads`) or tiles in rings
     (`tile-make-rings`).
 
@@ -200,7 +203,7 @@ def TileToNVVMPass : Pass<"tile-to-nvvm", "::mlir::gpu::GPUFuncOp"> {
   let dependentDialects = ["::mlir::gpu::GPUDialect", "::mlir::NVVM::NVVMDialect",
     "::mlir::LLVM::LLVMDialect", "::mlir::scf::SCFDialect",
     "::mlir::arith::ArithDialect", "::mlir::memref::MemRefDialect",
-    "::mlir::vector::VectorDialect"];
+    "::mlir::tensor::TensorDialect", "::mlir::vector::VectorDialect"];
 }
 
 def TensorMapsToNVVMPass : Pass<"tensor-maps-to-nvvm", "::mlir::gpu::GPUModuleOp"> {
