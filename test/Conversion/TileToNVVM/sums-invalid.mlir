@@ -97,3 +97,18 @@ gpu.module @kernels {
     gpu.return
   }
 }
+
+// -----
+
+#s = #attn.schedule<q = 64, kv = 128, warps = 8, producers = 4, keys = true, once = true>
+!r = !tile.ring<1 x tensor<128x60xbf16>>
+gpu.module @kernels {
+  // Each thread looks at what it would hold of blocks of 8 columns.
+  gpu.func @isolate_columns(%n: i32) kernel attributes {attn.schedule = #s} {
+    %r = tile.ring offset 1024 barriers 0 readers 8 : !r
+    %k = tile.read %r at %n : !r -> tensor<128x60xbf16, #tile.slot>
+    // expected-error @+1 {{'tile.isolate_nonfinite' op expects a multiple of 8 columns, got 'tensor<128x60xbf16, #tile.slot>'}}
+    %rows, %any = tile.isolate_nonfinite %k : tensor<128x60xbf16, #tile.slot> -> tensor<128xf32>
+    gpu.return
+  }
+}

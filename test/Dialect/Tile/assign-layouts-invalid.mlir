@@ -119,3 +119,22 @@ gpu.module @kernels {
     gpu.return
   }
 }
+
+// -----
+
+#ij = affine_map<(i, j) -> (i, j)>
+#j = affine_map<(i, j) -> (j)>
+gpu.module @kernels {
+  // Threads hold columns in blocks of 8.
+  gpu.func @cut_block(%memory: memref<?xf32>, %i: index, %s: tensor<64x12xf32>, %empty: tensor<64x12xf32>) {
+    // expected-error @+1 {{expects a vector of 8 to 256 elements, a multiple of 8, to deal like columns}}
+    %v = tile.load %memory[%i] : memref<?xf32> -> tensor<12xf32>
+    %t = linalg.generic {indexing_maps = [#ij, #j, #ij], iterator_types = ["parallel", "parallel"]}
+        ins(%s, %v : tensor<64x12xf32>, tensor<12xf32>) outs(%empty : tensor<64x12xf32>) {
+    ^bb0(%x: f32, %y: f32, %unused: f32):
+      %z = arith.subf %x, %y : f32
+      linalg.yield %z : f32
+    } -> tensor<64x12xf32>
+    gpu.return
+  }
+}

@@ -319,7 +319,6 @@ def Tile_IsolateNonfiniteOp : Tile_Op<"isolate_nonfinite",
     [MemoryEffects<[MemRead, MemWrite]>]> {
   let summary = "zero the NaN and infinite elements of a tile in a ring, and say in which rows";
   let description = [{
-    The tile is in a slot when threads are dealt (`tile-make-rings`).
     Each thread that computes looks at the elements which it would hold of the tile.
     `rows` is NaN in rows that had such an element, else 0. `any` is each warp's own
     answer, whether one of its rows had. Others see the zeros when the warps have next
@@ -333,6 +332,8 @@ def Tile_IsolateNonfiniteOp : Tile_Op<"isolate_nonfinite",
 
     Constraints:
     - C1: a matrix of f16 or bf16, and an f32 for each row.
+
+    When it is dealt to threads, the tile must be in a ring (`tile-make-rings`).
   }];
   let arguments = (ins Tile_StaticTile:$tile);
   let results = (outs Tile_OfRows:$rows, I1:$any);
