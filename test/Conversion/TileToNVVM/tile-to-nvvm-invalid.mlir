@@ -580,4 +580,3 @@ gpu.module @kernels {
     gpu.return
   }
 }
-
