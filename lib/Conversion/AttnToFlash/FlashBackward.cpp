@@ -97,8 +97,10 @@ private:
     keyHeads = dim(operands.key, 1);
     headsPerKeyHead = arith::DivUIOp::create(
         b, heads, arith::MaxUIOp::create(b, keyHeads, index(1)));
-    TiledAxis queries{Axis::Query, schedule.getQ(), dim(operands.query, 2), {}};
-    TiledAxis keys{Axis::Key, schedule.getKv(), dim(operands.key, 2), {}};
+    TiledAxis queries{
+        Axis::Query, schedule.getTiling().q, dim(operands.query, 2), {}};
+    TiledAxis keys{
+        Axis::Key, schedule.getTiling().kv, dim(operands.key, 2), {}};
     for (TiledAxis *axis : {&queries, &keys})
       axis->last = arith::SubIOp::create(b, axis->length, index(1));
     own = ownsQueries() ? queries : keys;
@@ -112,7 +114,7 @@ private:
     return mod && mod.hasMask();
   }
 
-  bool ownsQueries() const { return !schedule.getKeys(); }
+  bool ownsQueries() const { return !schedule.getTiling().ownsKeys; }
 
   /// A visit to a tile, and its first position, an index.
   struct Visit {
@@ -264,7 +266,7 @@ private:
   /// A slot is so many in memory: one, or one for each warp.
   int64_t copiesOfSlot() {
     bool isPerWarp = hasCaptureSchedule() && !operands.sums[0]->hasRowsApart();
-    return isPerWarp ? schedule.getWarps() : 1;
+    return isPerWarp ? schedule.getRoles().warps : 1;
   }
 
   /// Tasks of four dimensions, for blocks.
