@@ -87,18 +87,15 @@ public:
   int64_t registers() const {
     // Addresses, statistics of rows, and what a mod computes with.
     constexpr int64_t others = 32;
-    int64_t columns = tiling.getColumns(), registers = accumulators() + others;
-    // A tile of scores, of which rounded weights are left while the next one
-    // is made; or it and the gradients of its weights.
-    bool hasBoth =
-        kernel.kind != Kind::Forward && kernel.kind != Kind::GradValue;
-    registers += hasBoth ? 2 * scores() : scores() + scores() / 2;
-    // A statistic along the columns, of which a quad of threads has each.
-    if (vectors)
-      registers += columns / 4;
-    if (kernel.kind == Kind::GradAll)
-      registers += perThread(columns * headDim);
-    return kernel.kind == Kind::GradRows ? others : registers;
+    if (kernel.kind == Kind::GradRows)
+      return others;
+    // A tile of scores, and the gradients of its weights, where sums for memory
+    // come later. Products that run by themselves read all rounded weights
+    // while the next scores are made; others take them as they go.
+    int64_t registers = accumulators() + scores() + others;
+    if (kernel.kind != Kind::Forward && kernel.kind != Kind::GradValue)
+      return registers + scores();
+    return schedule.roles.hasProducers() ? registers + scores() / 2 : registers;
   }
 
 private:

@@ -144,10 +144,11 @@ def report_registers(kernels):
     counted = [k.used - k.told_registers for k in kernels if k.limit == 255 and k.used < 250 and not k.spilled]
     print(f"registers of {len(counted)} kernels: {min(counted)} to {max(counted)} more than told, "
           f"{sum(counted) / len(counted):.0f} in the mean")
-    for what, spill in (("spill", True), ("do not", False)):
-        some = [kernel for kernel in kernels if bool(kernel.spilled) == spill]
-        refused = sum(kernel.told_registers > kernel.limit for kernel in some)
-        print(f"of {len(some)} that {what}, {refused} are refused")
+    spilling = [kernel for kernel in kernels if kernel.spilled]
+    others = [kernel for kernel in kernels if not kernel.spilled]
+    refused = lambda some: sum(kernel.told_registers > kernel.limit for kernel in some)
+    print(f"of {len(spilling)} that spill, {len(spilling) - refused(spilling)} are not refused")
+    print(f"of {len(others)} that do not, {refused(others)} are refused")
 
 
 parser = argparse.ArgumentParser()
