@@ -181,10 +181,10 @@ parseSchedule(const Mod &mod, const std::string &text, bool aligned) {
     return mlir::success(given.schedule || given.variants);
   });
   if (!parsed)
-    return Error{
-        "expects a schedule such as "
-        "#attn.schedule<tiling = <tiling = <q = 64, kv = 64>>>, got '" +
-        text + "'" + (parsed.error().empty() ? "" : "\n" + parsed.error())};
+    return Error{"expects a schedule such as "
+                 "#attn.schedule<tiling = <q = 64, kv = 64>>, got '" +
+                 text + "'" +
+                 (parsed.error().empty() ? "" : "\n" + parsed.error())};
   given.schedule = forMemory(given.schedule, aligned);
   return given;
 }
@@ -220,7 +220,7 @@ parseGradientSchedules(const Mod &mod, const std::string &text, bool aligned) {
   if (!parsed)
     return Error{"expects a schedule for gradients, or a list of one that owns "
                  "queries and at most two that own keys, such as "
-                 "[#attn.schedule<tiling = <tiling = <q = 64, kv = 64>>>, "
+                 "[#attn.schedule<tiling = <q = 64, kv = 64>>, "
                  "#attn.schedule<tiling = <q = 64, kv = 64, owns_keys>>], "
                  "got '" +
                  text + "'" +

@@ -24,7 +24,6 @@ mlir::attn::registerShares(const Schedule &schedule, int64_t tileRegisters) {
                                   granularity);
   // Who produces for tasks that own keys follows two loops and fills vectors,
   // and has more where the others can do with less.
-  constexpr int64_t fewTileRegisters = 184;
   int64_t producer =
       roles.warps == 12                                               ? 32
       : schedule.tiling.ownsKeys && tileRegisters <= fewTileRegisters ? 56
@@ -77,6 +76,8 @@ public:
   }
 
   int64_t sharedBytes() const {
+    if (visited.empty())
+      return 0;
     return schedule.roles.hasProducers() ? bytesOfRings() : bytesOfBuffers();
   }
 

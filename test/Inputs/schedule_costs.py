@@ -50,7 +50,7 @@ class Kernel:
     bytes: int
     limit: int
     used: int = 0
-    spilled: int = 0
+    spilled: float = 0
 
 
 def tables():
@@ -133,8 +133,12 @@ def ask_ptxas(case, module, kernels):
         with tempfile.NamedTemporaryFile("w", suffix=".ptx") as file:
             file.write(part)
             file.flush()
-            log = run(["ptxas", "-v", "-arch=" + chip, file.name, "-o", os.devnull])
+            command = ["ptxas", "-v", "-arch=" + chip, file.name, "-o", os.devnull]
+            log = subprocess.run(command, capture_output=True, text=True).stderr
         kernel = kernels[entry.group(1)]
+        if "C7602" in log:  # not even one instruction's operands fit
+            kernel.spilled = float("inf")
+            continue
         kernel.used = int(re.search(r"Used (\d+) registers", log).group(1))
         kernel.spilled = int(re.search(r"(\d+) bytes spill stores", log).group(1))
 

@@ -29,6 +29,10 @@ struct KernelShape {
   int64_t headDim = 0, valueDim = 0;
 };
 
+/// With more registers of tiles, threads that compute gradients have none left
+/// for what can be elsewhere.
+inline constexpr int64_t fewTileRegisters = 184;
+
 /// Registers of one thread that copies or inspects, and of one that computes.
 struct RegisterShares {
   int32_t producer, consumer;

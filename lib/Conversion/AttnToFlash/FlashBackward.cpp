@@ -5,7 +5,9 @@
 #include "GradientRows.h"
 #include "ModOnTiles.h"
 
+#include "attn/Analysis/AdditiveScore.h"
 #include "attn/Analysis/ProgramDependence.h"
+#include "attn/Analysis/ScheduleCost.h"
 #include "attn/Dialect/Attn/IR/Captures.h"
 #include "attn/Dialect/Tile/IR/TileDialect.h"
 
@@ -205,11 +207,15 @@ private:
           Statistics columns{statistic(head, placeOfLse, visit.first, visited),
                              /*delta=*/{}};
           Pairs pairs = weigh(mod, visit, key, query, columns);
-          if (value)
-            columns.delta = statistic(head, placeOfDelta, visit.first, visited);
           // In an order in which products run beside what does not need them.
           SmallVector<Value> next(sums.take_front(outputs));
-          Value ofWeights = value ? product(value, gradOut) : Value();
+          Value ofWeights, start;
+          if (value) {
+            columns.delta = statistic(head, placeOfDelta, visit.first, visited);
+            if (startsWithStatistics())
+              std::swap(columns.delta, start);
+            ofWeights = product(value, gradOut, start);
+          }
           if (operands.gradValue)
             next.back() = addWeighted(rounded(pairs.weights), gradOut,
                                       next.back(), visit.partial);
@@ -351,15 +357,49 @@ private:
   }
 
   //===--- pairs ----------------------------------------------------------===//
-  /// own * visited^T.
-  Value product(Value owned, Value visitor) {
-    return contract(owned, visitor, splat({own.tile, visited.tile}, 0),
-                    /*transposed=*/true);
+  /// own * visited^T, less `statistic / divisor` of each element's query if it
+  /// is what the sums start with.
+  Value product(Value owned, Value visitor, Value statistic = {},
+                float divisor = 1) {
+    Value start = splat({own.tile, visited.tile}, 0);
+    if (statistic)
+      start = elementwise(
+          {statistic}, start.getType(),
+          [&](ValueRange in) -> Value {
+            return arith::MulFOp::create(b, in[0], f32(-1 / divisor));
+          },
+          Along::Columns);
+    return contract(owned, visitor, start, /*transposed=*/true);
+  }
+
+  /// What a thread holds of tiles in a step: sums, and two of scores' size.
+  int64_t tileRegisters() const {
+    int64_t channels =
+        (operands.gradKey ? headDim : 0) + (operands.gradValue ? valueDim : 0);
+    return own.tile * (channels + 2 * visited.tile) /
+           schedule.getRoles().getComputingThreads();
+  }
+
+  /// Whether products start with the statistics that are subtracted from them.
+  /// Where a thread has few registers left it can read them only between two
+  /// products, which wait for it (docs/notebook.md). What is added to s is
+  /// added to its scores, then; and s to a multiple of products that is not too
+  /// small. Sums of f32 keep their accuracy.
+  bool startsWithStatistics() {
+    constexpr float leastScale = 0x1p-20f;
+    return !ownsQueries() && rounds && tileRegisters() > fewTileRegisters &&
+           hasAdditiveScore(op.lookupMod()) &&
+           std::abs(op.getScaleValue()) >= leastScale;
   }
 
   Pairs weigh(ModOnTiles &mod, const Visit &visit, Value owned, Value visitor,
               const Statistics &queries) {
-    Value products = product(owned, visitor);
+    double scale = op.getScaleValue();
+    Value lse = queries.lse, start;
+    if (startsWithStatistics())
+      std::swap(lse, start);
+    Value products =
+        product(owned, visitor, start, static_cast<float>(log2e * scale));
     if (isolated)
       products = either(
           isolated.getAny(),
@@ -371,12 +411,8 @@ private:
           },
           [&] { return products; });
     // What scales products alone is part of what scales exponents.
-    double factor = log2e;
-    Value scores = products;
-    if (mod.hasScore())
-      scores = mod.score(products, visit.first);
-    else
-      factor *= op.getScaleValue();
+    double factor = mod.hasScore() ? log2e : log2e * scale;
+    Value scores = mod.hasScore() ? mod.score(products, visit.first) : products;
     scores = either(
         visit.partial,
         [&] {
@@ -387,20 +423,21 @@ private:
     auto weight = [&](ValueRange in, Value lse) -> Value {
       Value x =
           arith::MulFOp::create(b, in[0], f32(static_cast<float>(factor)));
-      return math::Exp2Op::create(b, arith::SubFOp::create(b, x, lse));
+      return math::Exp2Op::create(
+          b, lse ? arith::SubFOp::create(b, x, lse).getResult() : x);
     };
     // Behind the last query statistics may be anything.
     Value weights = either(
         visit.partial,
         [&] {
           return withStatistic(
-              {scores}, queries.lse, [&](ValueRange in, Value lse) -> Value {
+              {scores}, lse, [&](ValueRange in, Value lse) -> Value {
                 Value out = arith::CmpFOp::create(b, arith::CmpFPredicate::OEQ,
                                                   in[0], f32(-INFINITY));
                 return arith::SelectOp::create(b, out, f32(0), weight(in, lse));
               });
         },
-        [&] { return withStatistic({scores}, queries.lse, weight); });
+        [&] { return withStatistic({scores}, lse, weight); });
     return {products, scores, weights, /*gradients=*/{}};
   }
 
@@ -416,13 +453,14 @@ private:
     });
   }
 
-  /// g, from dp. What a weight of zero is multiplied by must not count where
-  /// pairs are left out.
+  /// g, from dp, or from dp - delta without a statistic. What a weight of zero
+  /// is multiplied by must not count where pairs are left out.
   void addGradients(Pairs &pairs, const Visit &visit, Value ofWeights,
                     const Statistics &queries) {
     auto times = [&](ValueRange in, Value delta) -> Value {
-      return arith::MulFOp::create(b, in[1],
-                                   arith::SubFOp::create(b, in[0], delta));
+      Value x =
+          delta ? arith::SubFOp::create(b, in[0], delta).getResult() : in[0];
+      return arith::MulFOp::create(b, in[1], x);
     };
     pairs.gradients = either(
         visit.partial,
@@ -448,11 +486,15 @@ private:
                                visit.first));
   }
 
-  /// Elementwise on tiles, with a statistic of each element's query.
+  /// Elementwise on tiles, with a statistic of each element's query. Null: what
+  /// it is subtracted from has started with it.
   Value
   withStatistic(ValueRange tiles, Value statistic,
                 llvm::function_ref<Value(ValueRange elements, Value)> body) {
     SmallVector<Value> inputs(tiles);
+    if (!statistic)
+      return elementwise(inputs, tiles[0].getType(),
+                         [&](ValueRange in) { return body(in, Value()); });
     inputs.push_back(statistic);
     return elementwise(
         inputs, tiles[0].getType(),

@@ -184,6 +184,9 @@ Fragment emitProduct16(Distribution &d, const Product &product, Fragment init);
 Fragment emitProductF32(Distribution &d, const Product &product, Fragment init);
 /// Starts it; `init` is empty where the product starts from zero.
 Fragment startProduct(Distribution &d, const Product &product, Fragment init);
+/// `elements` in the registers of an accumulator from here on: between products
+/// that run nothing may be written there (ptxas: C7517).
+Fragment asAccumulator(Distribution &d, const Fragment &elements);
 /// Waits until at most `pending` later products are unfinished, once `after` (a
 /// row vector, or nothing) is there.
 Fragment awaitProduct(Distribution &d, const Fragment &product, int64_t pending,

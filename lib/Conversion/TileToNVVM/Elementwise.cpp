@@ -211,8 +211,20 @@ private:
 
 } // namespace
 
+/// Whether a product of wgmma alone uses `tile`, as what its sums start with.
+static bool isStartOfProduct(Value tile) {
+  if (!tile.hasOneUse())
+    return false;
+  auto product = dyn_cast<linalg::ContractOp>(*tile.user_begin());
+  return product && product->hasAttr(asyncMark) &&
+         product.getDpsInits()[0] == tile;
+}
+
 void tile::emitElementwise(Distribution &d, linalg::GenericOp op) {
-  d.fragments[op.getResult(0)] = Elementwise(d, op).emit();
+  Value result = op.getResult(0);
+  Fragment elements = Elementwise(d, op).emit();
+  d.fragments[result] =
+      isStartOfProduct(result) ? asAccumulator(d, elements) : elements;
 }
 
 void tile::emitReduce(Distribution &d, linalg::ReduceOp op) {

@@ -187,6 +187,13 @@ Fragment tile::startProduct(Distribution &d, const Product &product,
   return ProductStart(d, product).emit(init);
 }
 
+Fragment tile::asAccumulator(Distribution &d, const Fragment &elements) {
+  Assembly assembly(d, elements.size());
+  for (auto [i, value] : llvm::enumerate(elements))
+    assembly.tie(value, i);
+  return assembly.emit("");
+}
+
 /// ptxas knows no operands of a wait and schedules it as early as it can,
 /// before a softmax that is meant to run beside the product. It keeps the order
 /// of waits and stores, so a store that never happens (no sum of weights is

@@ -3,6 +3,8 @@
 // RUN:   | FileCheck %s
 
 #ki = affine_map<(i, j, k) -> (k, i)>
+#ik = affine_map<(i, j, k) -> (i, k)>
+#jk = affine_map<(i, j, k) -> (j, k)>
 #kj = affine_map<(i, j, k) -> (k, j)>
 #ij = affine_map<(i, j, k) -> (i, j)>
 #s = #attn.schedule<tiling = <q = 64, kv = 128, owns_keys, once>, roles = <warps = 8, producers = 4>>
@@ -34,6 +36,32 @@ gpu.module @kernels {
     %shared = tile.share %ds into %dsr at %n : !ds, !rds
     %zero = arith.constant dense<0.0> : !dq
     %dq = linalg.contract indexing_maps = [#ki, #kj, #ij] ins(%shared, %k : !ds, !k) outs(%zero : !dq) -> !dq
+    gpu.return
+  }
+
+  // What a product starts with has the accumulator's registers before any product runs.
+  // CHECK-LABEL: gpu.func @start(
+  // CHECK: %[[HELD:.*]] = llvm.inline_asm has_side_effects "", "=f,{{.*}},0,1,{{.*}},31,~{memory}" %{{.*}} -> !llvm.struct
+  // CHECK: %[[FIRST:.*]] = llvm.extractvalue %[[HELD]][0]
+  // CHECK: llvm.inline_asm has_side_effects "{{.*}}setp.ne.b32 p, 1, 0;{{.*}}wgmma.mma_async{{.*}}" %[[FIRST]],
+  gpu.func @start(%n: i32, %x: index, %o: memref<?x?x64xf32>) kernel attributes {attn.schedule = #s} {
+    %kr = tile.ring offset 1024 barriers 0 readers 8 : !rk
+    %qr = tile.ring offset 33792 barriers 16 readers 8 : !tile.ring<1 x tensor<64x128xbf16>>
+    %rr = tile.ring offset 50176 barriers 32 readers 8 : !tile.ring<1 x tensor<64xf32, #tile.columns>>
+    %k = tile.read %kr at %n : !rk -> !k
+    %q = tile.read %qr at %n : !tile.ring<1 x tensor<64x128xbf16>> -> tensor<64x128xbf16>
+    %r = tile.read %rr at %n : !tile.ring<1 x tensor<64xf32, #tile.columns>> -> tensor<64xf32, #tile.columns>
+    %e = tensor.empty() : tensor<128x64xf32>
+    %less = linalg.generic {indexing_maps = [affine_map<(i, j) -> (j)>, affine_map<(i, j) -> (i, j)>],
+        iterator_types = ["parallel", "parallel"]} ins(%r : tensor<64xf32, #tile.columns>) outs(%e : tensor<128x64xf32>) {
+    ^bb0(%in: f32, %out: f32):
+      %minus = arith.negf %in : f32
+      linalg.yield %minus : f32
+    } -> tensor<128x64xf32>
+    %s = linalg.contract indexing_maps = [#ik, #jk, #ij] {tile.async} ins(%k, %q : !k, tensor<64x128xbf16>)
+        outs(%less : tensor<128x64xf32>) -> tensor<128x64xf32>
+    %done = tile.await %s pending 0 : tensor<128x64xf32>
+    tile.store %done, %o[%x, %x] : tensor<128x64xf32>, memref<?x?x64xf32>
     gpu.return
   }
 

@@ -10,10 +10,13 @@
 #kj = affine_map<(i, j, k) -> (k, j)>
 #ij = affine_map<(i, j, k) -> (i, j)>
 #id = affine_map<(i, j) -> (i, j)>
+#cols = affine_map<(i, j) -> (j)>
 !rk = !tile.ring<1 x tensor<128x64xbf16>>
 !rq = !tile.ring<2 x tensor<64x64xbf16>>
 !k = tensor<128x64xbf16>
 !q = tensor<64x64xbf16>
+!r = tensor<64xf32>
+!rr = !tile.ring<2 x tensor<64xf32>>
 !f = tensor<128x64xf32>
 
 // What needs tiles alone is started first, whatever stands between. A result is awaited before it is used, before a
@@ -49,6 +52,7 @@
 // TURNS: tile.await %{{.*}} pending 1
 // TURNS-NEXT: tile.pass_turn
 // TURNS-NOT: _turn
+// TURNS: gpu.return
 gpu.module @kernels {
   gpu.func @step(%n: i32, %dirty: i1, %e: tensor<128x64xbf16>) kernel attributes {attn.schedule = #s} {
     %c0 = arith.constant 0 : i32
@@ -91,6 +95,67 @@ gpu.module @kernels {
       tile.release %or at %j : !rq
       tile.release %qr at %j : !rq
       scf.yield %dk1, %dv1 : !f, !f
+    }
+    gpu.return
+  }
+
+  // What products start with is made of rows in rings before the first of them runs; work on a result is no such thing.
+  // CHECK-LABEL: gpu.func @starts
+  // CHECK: scf.for
+  // CHECK-NEXT: tile.read %[[Q:.*]] at
+  // CHECK-NEXT: tile.read
+  // CHECK-NEXT: linalg.generic
+  // CHECK: tile.read %[[DO:.*]] at
+  // CHECK-NEXT: tile.read
+  // CHECK-NEXT: linalg.generic
+  // CHECK: linalg.contract {{.*}} {tile.async}
+  // CHECK-NEXT: linalg.contract {{.*}} {tile.async}
+  // CHECK-NEXT: tile.await
+  // CHECK-NEXT: tile.await
+  // CHECK-NEXT: linalg.generic
+  // CHECK: linalg.contract
+  gpu.func @starts(%n: i32, %e: tensor<128x64xbf16>) kernel attributes {attn.schedule = #s} {
+    %c0 = arith.constant 0 : i32
+    %c1 = arith.constant 1 : i32
+    %zero = arith.constant dense<0.0> : !f
+    %kr = tile.ring readers 8 : !rk
+    %vr = tile.ring readers 8 : !rk
+    %qr = tile.ring readers 8 : !rq
+    %or = tile.ring readers 8 : !rq
+    %lr = tile.ring readers 8 : !rr
+    %dr = tile.ring readers 8 : !rr
+    %k = tile.read %kr at %c0 : !rk -> !k
+    %v = tile.read %vr at %c0 : !rk -> !k
+    %r = scf.for %j = %c0 to %n step %c1 iter_args(%dv = %zero) -> (!f) : i32 {
+      %q = tile.read %qr at %j : !rq -> !q
+      %l = tile.read %lr at %j : !rr -> !r
+      %sl = linalg.generic {indexing_maps = [#cols, #id], iterator_types = ["parallel", "parallel"]}
+          ins(%l : !r) outs(%zero : !f) {
+      ^bb0(%x: f32, %y: f32):
+        %t = arith.negf %x : f32
+        linalg.yield %t : f32
+      } -> !f
+      %s = linalg.contract indexing_maps = [#ik, #jk, #ij] ins(%k, %q : !k, !q) outs(%sl : !f) -> !f
+      %do = tile.read %or at %j : !rq -> !q
+      %d = tile.read %dr at %j : !rr -> !r
+      %sd = linalg.generic {indexing_maps = [#cols, #id], iterator_types = ["parallel", "parallel"]}
+          ins(%d : !r) outs(%zero : !f) {
+      ^bb0(%x: f32, %y: f32):
+        %t = arith.negf %x : f32
+        linalg.yield %t : f32
+      } -> !f
+      %dp = linalg.contract indexing_maps = [#ik, #jk, #ij] ins(%v, %do : !k, !q) outs(%sd : !f) -> !f
+      %p = linalg.generic {indexing_maps = [#id, #id, #id], iterator_types = ["parallel", "parallel"]}
+          ins(%s, %dp : !f, !f) outs(%e : !k) {
+      ^bb0(%x: f32, %z: f32, %y: bf16):
+        %m = arith.mulf %x, %z : f32
+        %t = arith.truncf %m : f32 to bf16
+        linalg.yield %t : bf16
+      } -> !k
+      %dv1 = linalg.contract indexing_maps = [#ik, #kj, #ij] ins(%p, %do : !k, !q) outs(%dv : !f) -> !f
+      tile.release %or at %j : !rq
+      tile.release %qr at %j : !rq
+      scf.yield %dv1 : !f
     }
     gpu.return
   }

@@ -2,12 +2,11 @@
 // attention is free to choose is chosen here.
 #include "attn/Dialect/Attn/Transforms/Passes.h"
 
+#include "attn/Analysis/AdditiveScore.h"
 #include "attn/Analysis/MaskLogic.h"
 #include "attn/Analysis/ScheduledKernels.h"
 #include "attn/Dialect/Attn/IR/AttnDialect.h"
 
-#include "mlir/Analysis/SliceAnalysis.h"
-#include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/IR/BuiltinOps.h"
 #include "llvm/Support/MathExtras.h"
 
@@ -245,37 +244,9 @@ static GradientTiles gradientTilesForSM80(AttentionBackwardOp op,
   return {64, 16, 4, 1};
 }
 
-/// Whether `value`, of a score program, is the score plus what does not depend
-/// on it: the derivative is 1.
-static bool isScorePlus(Value value, Value score,
-                        llvm::function_ref<bool(Value)> depends) {
-  if (value == score)
-    return true;
-  Operation *op = value.getDefiningOp();
-  if (!op || !isa<arith::AddFOp, arith::SubFOp>(op))
-    return false;
-  Value lhs = op->getOperand(0), rhs = op->getOperand(1);
-  if (!depends(rhs))
-    return isScorePlus(lhs, score, depends);
-  return isa<arith::AddFOp>(op) && !depends(lhs) &&
-         isScorePlus(rhs, score, depends);
-}
-
 /// Whether gradients of scores need the scores, which then stay in registers
 /// until the gradients of weights are there.
-static bool keepsScores(ModOp mod) {
-  if (!mod || !mod.hasScore())
-    return false;
-  Block &body = mod.getScore().front();
-  Value score = body.getArgument(mod.getNumCaptures());
-  SetVector<Operation *> dependent;
-  getForwardSlice(score, &dependent);
-  return !isScorePlus(body.getTerminator()->getOperand(0), score,
-                      [&](Value value) {
-                        Operation *op = value.getDefiningOp();
-                        return value == score || (op && dependent.contains(op));
-                      });
-}
+static bool keepsScores(ModOp mod) { return !hasAdditiveScore(mod); }
 
 /// For the kernels around one that makes all gradients in one pass.
 static ScheduleAttr scheduleOfRows(AttentionBackwardOp op, bool aligned) {
@@ -286,20 +257,25 @@ static ScheduleAttr scheduleOfRows(AttentionBackwardOp op, bool aligned) {
 
 /// Of all gradients in one pass over the pairs, where it takes less time than
 /// two: 5 products of tiles instead of 7, one after the other. 64 queries a
-/// step leave registers for both accumulators; their gradients are two groups'
-/// shares of whole 128-byte rows. A mod whose scores stay in registers spills
-/// at 128 channels, and takes half as long again as in two passes.
+/// step leave registers for accumulators of 128 channels, 128 for those of 64;
+/// their gradients are two groups' shares of whole 128-byte rows. A mod whose
+/// scores stay in registers takes half of the queries; at 128 channels it
+/// spills even then, and takes half as long again as in two passes.
 static std::optional<ScheduleAttr> gradientsAtOnce(AttentionBackwardOp op) {
   if (op.getSchedule() || op.getKeySchedule() || op.getValueSchedule())
     return std::nullopt; // each kernel's own
   int64_t channels = llvm::alignTo(op.getHeadDim(), 16);
   bool fits = (channels == 64 || channels == 128) && op.getValueDim() <= 128;
   bool wide = channels == 128 || op.getValueDim() > 64;
-  if (!fits || op.getDeterministic() || (wide && keepsScores(op.lookupMod())))
+  bool scores = keepsScores(op.lookupMod());
+  if (!fits || op.getDeterministic() || (wide && scores))
     return std::nullopt;
-  Schedule schedule = scheduleWithRoles({/*rows=*/128, /*columns=*/64,
-                                         /*warps=*/8, /*stages=*/wide ? 2 : 3},
-                                        /*ownsKeys=*/true);
+  GradientTiles tiles{/*rows=*/128, /*columns=*/64, /*warps=*/8, /*stages=*/2};
+  if (scores)
+    tiles.stages = 3;
+  else if (!wide)
+    tiles.columns = 128;
+  Schedule schedule = scheduleWithRoles(tiles, /*ownsKeys=*/true);
   schedule.tiling.once = true;
   return attributeOf(op, schedule);
 }

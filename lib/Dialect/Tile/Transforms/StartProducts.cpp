@@ -38,29 +38,37 @@ public:
 private:
   //===--- starting -------------------------------------------------------===//
   /// Moves to the begin of the step the products that need nothing but tiles in
-  /// rings.
+  /// rings. What some start with is made before all of them: between products
+  /// that run, ptxas lets nobody write what is an accumulator (C7517).
   void startReady() {
-    Operation *last = nullptr; // of what has been moved
-    for (auto product :
-         llvm::make_early_inc_range(body.getOps<linalg::ContractOp>())) {
+    SmallVector<llvm::SetVector<Operation *>> ready;
+    bool makeFirst = false;
+    for (auto product : body.getOps<linalg::ContractOp>()) {
       llvm::SetVector<Operation *> needed;
       if (!collect(product, needed))
         continue;
+      makeFirst |= llvm::any_of(needed, llvm::IsaPred<linalg::GenericOp>);
       needed.insert(product);
-      for (Operation *op : needed) {
-        if (!last)
-          op->moveBefore(&body, body.begin());
-        else if (last->isBeforeInBlock(op))
-          op->moveAfter(last);
-        else
-          continue; // moved before
-        last = op;
-      }
+      ready.push_back(std::move(needed));
+    }
+    llvm::SetVector<Operation *> order;
+    if (makeFirst)
+      for (llvm::SetVector<Operation *> &needed : ready)
+        order.insert(needed.begin(), std::prev(needed.end()));
+    for (llvm::SetVector<Operation *> &needed : ready)
+      order.insert(needed.begin(), needed.end());
+    Operation *last = nullptr;
+    for (Operation *op : order) {
+      if (last)
+        op->moveAfter(last);
+      else
+        op->moveBefore(&body, body.begin());
+      last = op;
     }
   }
 
   /// What the operands of `op` come from in this step, in order; false if that
-  /// is more than reads and numbers.
+  /// is more than reads, numbers, and elementwise work on them.
   bool collect(Operation *op, llvm::SetVector<Operation *> &needed) {
     for (Value operand : op->getOperands()) {
       Operation *definition = operand.getDefiningOp();
@@ -69,7 +77,7 @@ private:
         continue;
       bool isNumber = isPure(definition) && definition->getNumRegions() == 0 &&
                       !isa<linalg::LinalgOp>(definition);
-      if (!(isNumber || isa<ReadOp>(definition)) ||
+      if (!(isNumber || isa<ReadOp, linalg::GenericOp>(definition)) ||
           !collect(definition, needed))
         return false;
       needed.insert(definition);

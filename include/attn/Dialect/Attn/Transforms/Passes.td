@@ -331,7 +331,7 @@ def AttnPrintScheduleCostsPass : Pass<"attn-print-schedule-costs", "::mlir::Modu
     ```mlir
     func.func @layer(%q: !t) -> !t {
       %o = attn.attention %q, %q, %q {schedule = #attn.schedule<
-          tiling = <tiling = <q = 128, kv = 64>>, roles = <warps = 4>>} : (!t, !t, !t) -> !t
+          tiling = <q = 128, kv = 64>, roles = <warps = 4>>} : (!t, !t, !t) -> !t
     ```
 
     prints, where `!t` has 128 channels of bf16,
