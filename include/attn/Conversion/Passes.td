@@ -56,7 +56,7 @@ def AttnToFlashPass : Pass<"attn-to-flash", "::mlir::ModuleOp"> {
     strides; what each is for is its `attn.role`. docs/FlashForm.md has a whole kernel, annotated.
 
     Example (test/Conversion/AttnToFlash/attn-to-flash.mlir): with the schedule
-    `<q = 32, kv = 16>`, `attn.attention %q, %k, %v` becomes
+    `<tiling = <q = 32, kv = 16>>`, `attn.attention %q, %k, %v` becomes
 
     ```mlir
     scf.forall (%b, %h, %t) in (%batches, %heads, %tiles) {
@@ -141,7 +141,7 @@ def FlashToGPUPass : Pass<"flash-to-gpu", "::mlir::ModuleOp"> {
 
     ```mlir
     func.func @layer(...) attributes {
-        attn.kernel, attn.schedule = #attn.schedule<q = 32, kv = 16, warps = 2>} {
+        attn.kernel, attn.schedule = #attn.schedule<tiling = <q = 32, kv = 16>, roles = <warps = 2>>} {
       scf.forall (%b, %h, %t) in (2, %c4, %n) {
     ```
 

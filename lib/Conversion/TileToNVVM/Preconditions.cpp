@@ -97,7 +97,7 @@ private:
                 type.getElementType().isIntOrFloat() &&
                 type.getElementTypeBitWidth() <= 64 &&
                 (isOfColumns(type) || isOfColumnGroups(type) ||
-                 type.getDimSize(0) == schedule.getRows());
+                 type.getDimSize(0) == schedule.getTiling().getRows());
     if (isOfColumns(type))
       fits &= type.getRank() == 1 && type.getDimSize(0) % 8 == 0 &&
               type.getDimSize(0) >= 8 && type.getDimSize(0) <= 256;
@@ -105,12 +105,13 @@ private:
       fits &= type.getDimSize(1) % 8 == 0 && type.getDimSize(1) >= 8 &&
               type.getDimSize(1) <= 256;
     if (isOfColumnGroups(type))
-      fits &= schedule.getProducers() && type.getRank() == 2 &&
+      fits &= schedule.getRoles().hasProducers() && type.getRank() == 2 &&
               type.getDimSize(0) == 64 &&
-              type.getDimSize(1) % (4 * schedule.getWarps()) == 0;
+              type.getDimSize(1) % (4 * schedule.getRoles().warps) == 0;
     if (!fits)
       return op->emitOpError()
-             << "expects tiles in registers with " << schedule.getRows()
+             << "expects tiles in registers with "
+             << schedule.getTiling().getRows()
              << " rows and a multiple of 8 columns, at most 256, got " << type;
     places[tile] = Place::Registers;
     return success();
@@ -205,7 +206,7 @@ private:
   }
 
   LogicalResult checkRoles(Operation *op) {
-    if (schedule.getProducers())
+    if (schedule.getRoles().hasProducers())
       return success();
     return op->emitOpError() << "expects a schedule with producers";
   }
@@ -258,9 +259,9 @@ private:
     RankedTensorType type = tileType(op.getResult());
     if (op.getRegisters() &&
         (source.getElementTypeBitWidth() != 16 || type.getDimSize(1) % 16 ||
-         type.getDimSize(0) != schedule.getRows()))
+         type.getDimSize(0) != schedule.getTiling().getRows()))
       return op.emitOpError()
-             << "expects " << schedule.getRows()
+             << "expects " << schedule.getTiling().getRows()
              << " rows of 16-bit elements and a multiple of 16 columns to read "
                 "into registers, got "
              << type;
@@ -303,8 +304,8 @@ private:
 
   /// Of memory that has tiles as threads hold them.
   LogicalResult expectGroups(Operation *op) {
-    if (schedule.getRows() == 16 * schedule.getWarps() &&
-        schedule.getWarps() % 4 == 0)
+    if (schedule.getTiling().getRows() == 16 * schedule.getRoles().warps &&
+        schedule.getRoles().warps % 4 == 0)
       return success();
     return op->emitOpError()
            << "expects groups of four warps with 64 rows each";
@@ -479,10 +480,11 @@ LogicalResult Preconditions::check(linalg::ContractOp op) {
   bool inRing = right == Place::Ring;
   if (!isNumber(element) || (inRing && element.isF32()) ||
       !tileType(init).getElementType().isF32() ||
-      (!lhsTransposed && lhsType.getDimSize(0) != schedule.getRows()) ||
+      (!lhsTransposed &&
+       lhsType.getDimSize(0) != schedule.getTiling().getRows()) ||
       depth < 16 || depth > 256)
     return op.emitOpError()
-           << "expects " << schedule.getRows()
+           << "expects " << schedule.getTiling().getRows()
            << " rows, 16 to 256 products of f16, bf16 or, "
               "outside of rings, f32, and a result of f32, got "
            << lhsType << ", " << rhsType << " and " << init.getType();

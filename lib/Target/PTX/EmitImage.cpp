@@ -28,7 +28,8 @@ static FailureOr<KernelEntry> entryOf(LLVM::LLVMFuncOp function) {
   entry.threads = block[0];
   entry.sharedBytes = sharedBytesOf(function);
   if (auto schedule = function->getAttrOfType<ScheduleAttr>("attn.schedule")) {
-    entry.queryTile = schedule.getQ(), entry.keyTile = schedule.getKv();
+    entry.queryTile = schedule.getTiling().q,
+    entry.keyTile = schedule.getTiling().kv;
     llvm::raw_string_ostream(entry.schedule) << schedule;
   }
   return entry;

@@ -2,7 +2,7 @@
 // RUN:   --split-input-file --verify-diagnostics
 
 gpu.module @kernels {
-  gpu.func @not_dealt() kernel attributes {attn.schedule = #attn.schedule<q = 16, kv = 16>} {
+  gpu.func @not_dealt() kernel attributes {attn.schedule = #attn.schedule<tiling = <q = 16, kv = 16>>} {
     %c = arith.constant dense<0.0> : tensor<16x16xf32>
     // expected-error @+1 {{'tensor.extract_slice' op cannot be dealt to threads}}
     %t = tensor.extract_slice %c[0, 0] [16, 8] [1, 1] : tensor<16x16xf32> to tensor<16x8xf32>
@@ -13,7 +13,7 @@ gpu.module @kernels {
 // -----
 
 gpu.module @kernels {
-  gpu.func @constant() kernel attributes {attn.schedule = #attn.schedule<q = 16, kv = 16>} {
+  gpu.func @constant() kernel attributes {attn.schedule = #attn.schedule<tiling = <q = 16, kv = 16>>} {
     // expected-error @+1 {{'arith.constant' op expects one value for all elements of a tile}}
     %c = arith.constant dense<[0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0, 10.0, 11.0, 12.0, 13.0, 14.0, 15.0]> : tensor<16xf32>
     gpu.return
@@ -29,7 +29,7 @@ gpu.module @kernels {
 !h = tensor<16x16xbf16>
 !f = tensor<16x16xf32>
 gpu.module @kernels {
-  gpu.func @maps(%m: !m) kernel attributes {attn.schedule = #attn.schedule<q = 16, kv = 16>} {
+  gpu.func @maps(%m: !m) kernel attributes {attn.schedule = #attn.schedule<tiling = <q = 16, kv = 16>>} {
     %zero = arith.constant dense<0.0> : !f
     %v = tile.view %m : !m -> !h
     // expected-error @+1 {{'linalg.contract' op expects (i, k) x (k, j), (i, k) x (j, k) or (k, i) x (k, j) -> (i, j)}}
@@ -48,7 +48,7 @@ gpu.module @kernels {
 !h = tensor<16x16xbf16>
 !f = tensor<16x16xf32>
 gpu.module @kernels {
-  gpu.func @zero_safe(%m: !m) kernel attributes {attn.schedule = #attn.schedule<q = 16, kv = 16>} {
+  gpu.func @zero_safe(%m: !m) kernel attributes {attn.schedule = #attn.schedule<tiling = <q = 16, kv = 16>>} {
     %zero = arith.constant dense<0.0> : !f
     %v = tile.view %m : !m -> !h
     // expected-error @+1 {{'linalg.contract' op expects a plain product: run tile-split-nonfinite first}}
@@ -67,7 +67,7 @@ gpu.module @kernels {
 !h = tensor<16x16xbf16>
 !f = tensor<16x16xf32>
 gpu.module @kernels {
-  gpu.func @registers(%m: !m) kernel attributes {attn.schedule = #attn.schedule<q = 16, kv = 16>} {
+  gpu.func @registers(%m: !m) kernel attributes {attn.schedule = #attn.schedule<tiling = <q = 16, kv = 16>>} {
     %zero = arith.constant dense<0.0> : !f
     %ones = arith.constant dense<1.0> : !h
     %v = tile.view %m : !m -> !h
@@ -87,7 +87,7 @@ gpu.module @kernels {
 !h = tensor<16x16xbf16>
 !f = tensor<16x16xf32>
 gpu.module @kernels {
-  gpu.func @mixed(%m: !m) kernel attributes {attn.schedule = #attn.schedule<q = 16, kv = 16>} {
+  gpu.func @mixed(%m: !m) kernel attributes {attn.schedule = #attn.schedule<tiling = <q = 16, kv = 16>>} {
     %zero = arith.constant dense<0.0> : !f
     %v = tile.view %m : !m -> !h
     // expected-error @+1 {{'linalg.contract' op expects operands of one element type, got 'f32' and 'bf16'}}
@@ -104,7 +104,7 @@ gpu.module @kernels {
 #c = affine_map<(i, j, d) -> (i, j)>
 !m = memref<8x24xbf16, #gpu.address_space<workgroup>>
 gpu.module @kernels {
-  gpu.func @narrow(%m: !m) kernel attributes {attn.schedule = #attn.schedule<q = 16, kv = 16>} {
+  gpu.func @narrow(%m: !m) kernel attributes {attn.schedule = #attn.schedule<tiling = <q = 16, kv = 16>>} {
     %zero = arith.constant dense<0.0> : tensor<16x16xf32>
     %ones = arith.constant dense<1.0> : tensor<16x8xbf16>
     %v = tile.view %m : !m -> tensor<8x16xbf16>
@@ -120,7 +120,7 @@ gpu.module @kernels {
 #ij = affine_map<(i, j) -> (i, j)>
 #i = affine_map<(i, j) -> (i)>
 gpu.module @kernels {
-  gpu.func @reduction(%n: index) kernel attributes {attn.schedule = #attn.schedule<q = 16, kv = 16>} {
+  gpu.func @reduction(%n: index) kernel attributes {attn.schedule = #attn.schedule<tiling = <q = 16, kv = 16>>} {
     %t = arith.constant dense<0.0> : tensor<16x16xf32>
     %r = arith.constant dense<0.0> : tensor<16xf32>
     // expected-error @+1 {{'linalg.generic' op expects one result and no reduction}}
@@ -137,7 +137,7 @@ gpu.module @kernels {
 // -----
 
 gpu.module @kernels {
-  gpu.func @stored(%m: memref<16x24xbf16, #gpu.address_space<workgroup>>, %o: memref<?x16xbf16, strided<[16, 1]>>, %i: index) kernel attributes {attn.schedule = #attn.schedule<q = 16, kv = 16>} {
+  gpu.func @stored(%m: memref<16x24xbf16, #gpu.address_space<workgroup>>, %o: memref<?x16xbf16, strided<[16, 1]>>, %i: index) kernel attributes {attn.schedule = #attn.schedule<tiling = <q = 16, kv = 16>>} {
     %v = tile.view %m : memref<16x24xbf16, #gpu.address_space<workgroup>> -> tensor<16x16xbf16>
     // expected-error @+1 {{'tile.store' op expects 'tensor<16x16xbf16>' in registers, got it in shared memory}}
     tile.store %v, %o[%i] : tensor<16x16xbf16>, memref<?x16xbf16, strided<[16, 1]>>
@@ -148,7 +148,7 @@ gpu.module @kernels {
 // -----
 
 gpu.module @kernels {
-  gpu.func @from_ring(%o: memref<?x64xbf16, strided<[64, 1]>>, %i: index, %n: i32) kernel attributes {attn.schedule = #attn.schedule<q = 64, kv = 64, warps = 4, producers = 4>} {
+  gpu.func @from_ring(%o: memref<?x64xbf16, strided<[64, 1]>>, %i: index, %n: i32) kernel attributes {attn.schedule = #attn.schedule<tiling = <q = 64, kv = 64>, roles = <warps = 4, producers = 4>>} {
     %r = tile.ring offset 0 barriers 0 readers 4 : !tile.ring<1 x tensor<64x64xbf16>>
     %t = tile.read %r at %n : !tile.ring<1 x tensor<64x64xbf16>> -> tensor<64x64xbf16>
     // expected-error @+1 {{'tile.store' op expects 'tensor<64x64xbf16>' in registers, got it in a ring}}
@@ -160,7 +160,7 @@ gpu.module @kernels {
 // -----
 
 gpu.module @kernels {
-  gpu.func @no_place() kernel attributes {attn.schedule = #attn.schedule<q = 16, kv = 16>} {
+  gpu.func @no_place() kernel attributes {attn.schedule = #attn.schedule<tiling = <q = 16, kv = 16>>} {
     // expected-error @+1 {{'tile.ring' op expects a ring with a place and readers}}
     %r = tile.ring : !tile.ring<1 x tensor<64x64xbf16>>
     gpu.return
@@ -170,7 +170,7 @@ gpu.module @kernels {
 // -----
 
 gpu.module @kernels {
-  gpu.func @foreign_ring(%r: !tile.ring<1 x tensor<64x64xbf16>>, %n: i32) kernel attributes {attn.schedule = #attn.schedule<q = 16, kv = 16>} {
+  gpu.func @foreign_ring(%r: !tile.ring<1 x tensor<64x64xbf16>>, %n: i32) kernel attributes {attn.schedule = #attn.schedule<tiling = <q = 16, kv = 16>>} {
     // expected-error @+1 {{'tile.release' op expects a ring that tile.ring makes}}
     tile.release %r at %n : !tile.ring<1 x tensor<64x64xbf16>>
     gpu.return
@@ -180,7 +180,7 @@ gpu.module @kernels {
 // -----
 
 gpu.module @kernels {
-  gpu.func @rows() kernel attributes {attn.schedule = #attn.schedule<q = 16, kv = 16>} {
+  gpu.func @rows() kernel attributes {attn.schedule = #attn.schedule<tiling = <q = 16, kv = 16>>} {
     // expected-error @+1 {{'arith.constant' op expects tiles in registers with 16 rows and a multiple of 8 columns, at most 256, got 'tensor<32x16xf32>'}}
     %c = arith.constant dense<0.0> : tensor<32x16xf32>
     gpu.return
@@ -190,7 +190,7 @@ gpu.module @kernels {
 // -----
 
 gpu.module @kernels {
-  gpu.func @columns() kernel attributes {attn.schedule = #attn.schedule<q = 16, kv = 16>} {
+  gpu.func @columns() kernel attributes {attn.schedule = #attn.schedule<tiling = <q = 16, kv = 16>>} {
     // expected-error @+1 {{'arith.constant' op expects tiles in registers with 16 rows and a multiple of 8 columns, at most 256, got 'tensor<16x512xf32>'}}
     %c = arith.constant dense<0.0> : tensor<16x512xf32>
     gpu.return
@@ -200,7 +200,7 @@ gpu.module @kernels {
 // -----
 
 gpu.module @kernels {
-  gpu.func @turns() kernel attributes {attn.schedule = #attn.schedule<q = 16, kv = 16>} {
+  gpu.func @turns() kernel attributes {attn.schedule = #attn.schedule<tiling = <q = 16, kv = 16>>} {
     // expected-error @+1 {{'tile.take_turn' op expects a schedule with producers}}
     tile.take_turn
     gpu.return
@@ -210,7 +210,7 @@ gpu.module @kernels {
 // -----
 
 gpu.module @kernels {
-  gpu.func @channels(%s: memref<?x?xbf16, strided<[16, 1]>>, %d: memref<16x24xbf16, #gpu.address_space<workgroup>>, %i: index) kernel attributes {attn.schedule = #attn.schedule<q = 16, kv = 16>} {
+  gpu.func @channels(%s: memref<?x?xbf16, strided<[16, 1]>>, %d: memref<16x24xbf16, #gpu.address_space<workgroup>>, %i: index) kernel attributes {attn.schedule = #attn.schedule<tiling = <q = 16, kv = 16>>} {
     // expected-error @+1 {{'tile.copy' op expects memory of f32, f16 or bf16 with a static channel dimension of stride 1, got}}
     tile.copy %s[%i] to %d : memref<?x?xbf16, strided<[16, 1]>> to memref<16x24xbf16, #gpu.address_space<workgroup>>
     gpu.return
@@ -220,7 +220,7 @@ gpu.module @kernels {
 // -----
 
 gpu.module @kernels {
-  gpu.func @padding(%s: memref<?x8xbf16, strided<[16, 1]>>, %d: memref<16x8xbf16, #gpu.address_space<workgroup>>, %i: index) kernel attributes {attn.schedule = #attn.schedule<q = 16, kv = 16>} {
+  gpu.func @padding(%s: memref<?x8xbf16, strided<[16, 1]>>, %d: memref<16x8xbf16, #gpu.address_space<workgroup>>, %i: index) kernel attributes {attn.schedule = #attn.schedule<tiling = <q = 16, kv = 16>>} {
     // expected-error @+1 {{'tile.copy' op expects at most 1024 rows of 32 to 1024 elements, padded by 16 bytes, got}}
     tile.copy %s[%i] to %d : memref<?x8xbf16, strided<[16, 1]>> to memref<16x8xbf16, #gpu.address_space<workgroup>>
     gpu.return
@@ -230,7 +230,7 @@ gpu.module @kernels {
 // -----
 
 gpu.module @kernels {
-  gpu.func @global_view(%m: memref<16x24xbf16>) kernel attributes {attn.schedule = #attn.schedule<q = 16, kv = 16>} {
+  gpu.func @global_view(%m: memref<16x24xbf16>) kernel attributes {attn.schedule = #attn.schedule<tiling = <q = 16, kv = 16>>} {
     // expected-error @+1 {{'tile.view' op expects rows of f32, f16 or bf16 in workgroup memory, got 'memref<16x24xbf16>'}}
     %v = tile.view %m : memref<16x24xbf16> -> tensor<16x16xbf16>
     gpu.return
@@ -240,7 +240,7 @@ gpu.module @kernels {
 // -----
 
 gpu.module @kernels {
-  gpu.func @transposed(%n: index) kernel attributes {attn.schedule = #attn.schedule<q = 16, kv = 16>} {
+  gpu.func @transposed(%n: index) kernel attributes {attn.schedule = #attn.schedule<tiling = <q = 16, kv = 16>>} {
     %t = arith.constant dense<0.0> : tensor<16x16xf32>
     %e = tensor.empty() : tensor<16x16xf32>
     // expected-error @+1 {{'linalg.generic' op expects tiles that are read in order, got affine_map<(d0, d1) -> (d1, d0)>}}
@@ -256,7 +256,7 @@ gpu.module @kernels {
 // -----
 
 gpu.module @kernels {
-  gpu.func @old_value(%n: index) kernel attributes {attn.schedule = #attn.schedule<q = 16, kv = 16>} {
+  gpu.func @old_value(%n: index) kernel attributes {attn.schedule = #attn.schedule<tiling = <q = 16, kv = 16>>} {
     %t = arith.constant dense<0.0> : tensor<16x16xf32>
     // expected-error @+1 {{'linalg.generic' op expects a result that is written in order and not read}}
     %s = linalg.generic {indexing_maps = [affine_map<(i, j) -> (i, j)>], iterator_types = ["parallel", "parallel"]}
@@ -271,7 +271,7 @@ gpu.module @kernels {
 // -----
 
 gpu.module @kernels {
-  gpu.func @from_nowhere(%n: index, %t: tensor<16x16xbf16>) kernel attributes {attn.schedule = #attn.schedule<q = 16, kv = 16>} {
+  gpu.func @from_nowhere(%n: index, %t: tensor<16x16xbf16>) kernel attributes {attn.schedule = #attn.schedule<tiling = <q = 16, kv = 16>>} {
     %e = tensor.empty() : tensor<16x16xbf16>
     // expected-error @+1 {{'linalg.generic' op expects 'tensor<16x16xbf16>' in registers or in shared memory or in a ring, got it nowhere}}
     %s = linalg.generic {indexing_maps = [affine_map<(i, j) -> (i, j)>, affine_map<(i, j) -> (i, j)>], iterator_types = ["parallel", "parallel"]}
@@ -286,7 +286,7 @@ gpu.module @kernels {
 // -----
 
 gpu.module @kernels {
-  gpu.func @rows_reduced() kernel attributes {attn.schedule = #attn.schedule<q = 16, kv = 16>} {
+  gpu.func @rows_reduced() kernel attributes {attn.schedule = #attn.schedule<tiling = <q = 16, kv = 16>>} {
     %t = arith.constant dense<0.0> : tensor<16x16xf32>
     %r = arith.constant dense<0.0> : tensor<16xf32>
     // expected-error @+1 {{'linalg.reduce' op expects the columns of a matrix of 32-bit elements, got 'tensor<16x16xf32>'}}
@@ -298,7 +298,7 @@ gpu.module @kernels {
 // -----
 
 gpu.module @kernels {
-  gpu.func @carried(%m: memref<16x24xbf16, #gpu.address_space<workgroup>>, %n: index) kernel attributes {attn.schedule = #attn.schedule<q = 16, kv = 16>} {
+  gpu.func @carried(%m: memref<16x24xbf16, #gpu.address_space<workgroup>>, %n: index) kernel attributes {attn.schedule = #attn.schedule<tiling = <q = 16, kv = 16>>} {
     %t = tile.view %m : memref<16x24xbf16, #gpu.address_space<workgroup>> -> tensor<16x16xbf16>
     // expected-error @+1 {{'scf.for' op expects 'tensor<16x16xbf16>' in registers, got it in shared memory}}
     %s = scf.for %i = %n to %n step %n iter_args(%x = %t) -> (tensor<16x16xbf16>) {
@@ -311,7 +311,7 @@ gpu.module @kernels {
 // -----
 
 gpu.module @kernels {
-  gpu.func @nested(%n: i32, %counter: !llvm.ptr<1>) kernel attributes {attn.schedule = #attn.schedule<q = 16, kv = 16>} {
+  gpu.func @nested(%n: i32, %counter: !llvm.ptr<1>) kernel attributes {attn.schedule = #attn.schedule<tiling = <q = 16, kv = 16>>} {
     // expected-error @+1 {{'tile.tasks' op cannot be dealt to threads}}
     tile.tasks %n from %counter {
     ^bb0(%task: i32):
@@ -325,7 +325,7 @@ gpu.module @kernels {
 gpu.module @kernels {
   // Branches have a structure until tiles are dealt.
   // expected-error @+1 {{'gpu.func' op expects one block}}
-  gpu.func @two_blocks() kernel attributes {attn.schedule = #attn.schedule<q = 16, kv = 16>} {
+  gpu.func @two_blocks() kernel attributes {attn.schedule = #attn.schedule<tiling = <q = 16, kv = 16>>} {
     cf.br ^end
   ^end:
     gpu.return
@@ -336,7 +336,7 @@ gpu.module @kernels {
 
 gpu.module @kernels {
   // A tile is made anew in each attempt.
-  gpu.func @attempt_from_tile(%c: i1) kernel attributes {attn.schedule = #attn.schedule<q = 16, kv = 16>} {
+  gpu.func @attempt_from_tile(%c: i1) kernel attributes {attn.schedule = #attn.schedule<tiling = <q = 16, kv = 16>>} {
     %t = arith.constant dense<0.0> : tensor<16x16xf32>
     // expected-error @+1 {{'scf.while' op expects attempts that begin without tiles}}
     %r = scf.while (%x = %t) : (tensor<16x16xf32>) -> tensor<16x16xf32> {
@@ -353,7 +353,7 @@ gpu.module @kernels {
 
 gpu.module @kernels {
   // Nor is what an attempt made read by the next one.
-  gpu.func @attempt_after_tile(%c: i1) kernel attributes {attn.schedule = #attn.schedule<q = 16, kv = 16>} {
+  gpu.func @attempt_after_tile(%c: i1) kernel attributes {attn.schedule = #attn.schedule<tiling = <q = 16, kv = 16>>} {
     %t = arith.constant dense<0.0> : tensor<16x16xf32>
     // expected-error @+1 {{'scf.while' op expects attempts that begin without tiles}}
     %r = scf.while (%x = %c) : (i1) -> tensor<16x16xf32> {
@@ -371,7 +371,7 @@ gpu.module @kernels {
 
 gpu.module @kernels {
   // ldmatrix reads 16-bit elements.
-  gpu.func @view_registers(%m: memref<16x24xf32, #gpu.address_space<workgroup>>) kernel attributes {attn.schedule = #attn.schedule<q = 16, kv = 16>} {
+  gpu.func @view_registers(%m: memref<16x24xf32, #gpu.address_space<workgroup>>) kernel attributes {attn.schedule = #attn.schedule<tiling = <q = 16, kv = 16>>} {
     // expected-error @+1 {{'tile.view' op expects 16 rows of 16-bit elements and a multiple of 16 columns to read into registers, got 'tensor<16x16xf32>'}}
     %v = tile.view %m {registers} : memref<16x24xf32, #gpu.address_space<workgroup>> -> tensor<16x16xf32>
     gpu.return
@@ -382,7 +382,7 @@ gpu.module @kernels {
 
 gpu.module @kernels {
   // stmatrix writes blocks of 16 columns.
-  gpu.func @drain_columns(%n: i32, %map: !llvm.ptr, %i: index) kernel attributes {attn.schedule = #attn.schedule<q = 64, kv = 64, warps = 4, producers = 4>} {
+  gpu.func @drain_columns(%n: i32, %map: !llvm.ptr, %i: index) kernel attributes {attn.schedule = #attn.schedule<tiling = <q = 64, kv = 64>, roles = <warps = 4, producers = 4>>} {
     %t = arith.constant dense<0.0> : tensor<64x72xbf16>
     %r = tile.ring offset 0 barriers 0 readers 4 : !tile.ring<1 x tensor<64x72xbf16>>
     // expected-error @+1 {{'tile.drain' op expects a multiple of 16 columns, got 'tensor<64x72xbf16>'}}
@@ -395,7 +395,7 @@ gpu.module @kernels {
 
 gpu.module @kernels {
   // What is asked in registers is what a product made.
-  gpu.func @ask_registers() kernel attributes {attn.schedule = #attn.schedule<q = 16, kv = 16>} {
+  gpu.func @ask_registers() kernel attributes {attn.schedule = #attn.schedule<tiling = <q = 16, kv = 16>>} {
     %t = arith.constant dense<0.0> : tensor<16x16xbf16>
     // expected-error @+1 {{'tile.has_nonfinite' op expects elements of f32 in registers, got 'tensor<16x16xbf16>'}}
     %x = tile.has_nonfinite %t : tensor<16x16xbf16>
@@ -407,7 +407,7 @@ gpu.module @kernels {
 
 gpu.module @kernels {
   // A thread looks at 16 bytes at once.
-  gpu.func @ask_shared(%m: memref<16x24xbf16, #gpu.address_space<workgroup>>) kernel attributes {attn.schedule = #attn.schedule<q = 16, kv = 16>} {
+  gpu.func @ask_shared(%m: memref<16x24xbf16, #gpu.address_space<workgroup>>) kernel attributes {attn.schedule = #attn.schedule<tiling = <q = 16, kv = 16>>} {
     %t = tile.view %m : memref<16x24xbf16, #gpu.address_space<workgroup>> -> tensor<16x12xbf16>
     // expected-error @+1 {{'tile.has_nonfinite' op expects rows of a multiple of 16 bytes, got 'tensor<16x12xbf16>'}}
     %x = tile.has_nonfinite %t : tensor<16x12xbf16>
@@ -419,7 +419,7 @@ gpu.module @kernels {
 
 gpu.module @kernels {
   // A thread clears 4 bytes at once.
-  gpu.func @clear_shared(%m: memref<16x24xbf16, #gpu.address_space<workgroup>>) kernel attributes {attn.schedule = #attn.schedule<q = 16, kv = 16>} {
+  gpu.func @clear_shared(%m: memref<16x24xbf16, #gpu.address_space<workgroup>>) kernel attributes {attn.schedule = #attn.schedule<tiling = <q = 16, kv = 16>>} {
     %t = tile.view %m : memref<16x24xbf16, #gpu.address_space<workgroup>> -> tensor<16x13xbf16>
     // expected-error @+1 {{'tile.clear_nonfinite' op expects rows of a multiple of 4 bytes, got 'tensor<16x13xbf16>'}}
     tile.clear_nonfinite %t : tensor<16x13xbf16>
@@ -434,7 +434,7 @@ gpu.module @kernels {
 #c = affine_map<(i, j, d) -> (i, j)>
 gpu.module @kernels {
   // Products are added up in f32.
-  gpu.func @rounded_sum(%m: memref<16x24xbf16, #gpu.address_space<workgroup>>) kernel attributes {attn.schedule = #attn.schedule<q = 16, kv = 16>} {
+  gpu.func @rounded_sum(%m: memref<16x24xbf16, #gpu.address_space<workgroup>>) kernel attributes {attn.schedule = #attn.schedule<tiling = <q = 16, kv = 16>>} {
     %zero = arith.constant dense<0.0> : tensor<16x16xbf16>
     %v = tile.view %m : memref<16x24xbf16, #gpu.address_space<workgroup>> -> tensor<16x16xbf16>
     // expected-error @+1 {{'linalg.contract' op expects 16 rows, 16 to 256 products of f16, bf16 or, outside of rings, f32, and a result of f32, got 'tensor<16x16xbf16>', 'tensor<16x16xbf16>' and 'tensor<16x16xbf16>'}}
@@ -448,7 +448,7 @@ gpu.module @kernels {
 
 gpu.module @kernels {
   // A loop of its own, whose positions are not the tile's.
-  gpu.func @nested_position(%m: memref<4xindex>) kernel attributes {attn.schedule = #attn.schedule<q = 16, kv = 16>} {
+  gpu.func @nested_position(%m: memref<4xindex>) kernel attributes {attn.schedule = #attn.schedule<tiling = <q = 16, kv = 16>>} {
     %t = arith.constant dense<0.0> : tensor<16x16xf32>
     %e = tensor.empty() : tensor<16x16xf32>
     // expected-error @+1 {{'linalg.generic' op expects positions outside nested regions}}
@@ -471,7 +471,7 @@ gpu.module @kernels {
 
 gpu.module @kernels {
   // A pointer is no number.
-  gpu.func @pointer(%p: !llvm.ptr) kernel attributes {attn.schedule = #attn.schedule<q = 16, kv = 16>} {
+  gpu.func @pointer(%p: !llvm.ptr) kernel attributes {attn.schedule = #attn.schedule<tiling = <q = 16, kv = 16>>} {
     %e = tensor.empty() : tensor<16x16xf32>
     // expected-error @+1 {{'linalg.generic' op expects tiles and numbers, got '!llvm.ptr'}}
     %s = linalg.generic {indexing_maps = [affine_map<(i, j) -> ()>, affine_map<(i, j) -> (i, j)>], iterator_types = ["parallel", "parallel"]}
@@ -488,7 +488,7 @@ gpu.module @kernels {
 
 gpu.module @kernels {
   // Each thread would store what it holds.
-  gpu.func @store_inside(%m: memref<f32>) kernel attributes {attn.schedule = #attn.schedule<q = 16, kv = 16>} {
+  gpu.func @store_inside(%m: memref<f32>) kernel attributes {attn.schedule = #attn.schedule<tiling = <q = 16, kv = 16>>} {
     %t = arith.constant dense<0.0> : tensor<16x16xf32>
     %e = tensor.empty() : tensor<16x16xf32>
     %s = linalg.generic {indexing_maps = [affine_map<(i, j) -> (i, j)>, affine_map<(i, j) -> (i, j)>], iterator_types = ["parallel", "parallel"]}
@@ -506,7 +506,7 @@ gpu.module @kernels {
 
 gpu.module @kernels {
   // Two sums at once.
-  gpu.func @two_reduced() kernel attributes {attn.schedule = #attn.schedule<q = 16, kv = 16>} {
+  gpu.func @two_reduced() kernel attributes {attn.schedule = #attn.schedule<tiling = <q = 16, kv = 16>>} {
     %t = arith.constant dense<0.0> : tensor<16x16xf32>
     %r = arith.constant dense<0.0> : tensor<16xf32>
     // expected-error @+1 {{'linalg.reduce' op expects one tile to reduce}}
@@ -522,7 +522,7 @@ gpu.module @kernels {
 
 gpu.module @kernels {
   // Each thread would store its partial sums.
-  gpu.func @store_reducing(%m: memref<f32>) kernel attributes {attn.schedule = #attn.schedule<q = 16, kv = 16>} {
+  gpu.func @store_reducing(%m: memref<f32>) kernel attributes {attn.schedule = #attn.schedule<tiling = <q = 16, kv = 16>>} {
     %t = arith.constant dense<0.0> : tensor<16x16xf32>
     %r = arith.constant dense<0.0> : tensor<16xf32>
     %s = linalg.reduce ins(%t : tensor<16x16xf32>) outs(%r : tensor<16xf32>) dimensions = [1]
@@ -539,7 +539,7 @@ gpu.module @kernels {
 
 gpu.module @kernels {
   // A vector of columns is held by threads of all rows.
-  gpu.func @scatter_columns(%m: memref<?xf32>, %i: index) kernel attributes {attn.schedule = #attn.schedule<q = 16, kv = 16>} {
+  gpu.func @scatter_columns(%m: memref<?xf32>, %i: index) kernel attributes {attn.schedule = #attn.schedule<tiling = <q = 16, kv = 16>>} {
     %t = tile.load %m[%i] : memref<?xf32> -> tensor<16xf32, #tile.columns>
     %p = arith.constant dense<0> : tensor<16xi64>
     // expected-error @+1 {{'tile.scatter_add' op expects a vector of rows, got 'tensor<16xf32, #tile.columns>'}}
@@ -552,7 +552,7 @@ gpu.module @kernels {
 
 gpu.module @kernels {
   gpu.func @scatter_shared(%s: memref<16x24xf32, #gpu.address_space<workgroup>>, %m: memref<?xf32>) kernel
-      attributes {attn.schedule = #attn.schedule<q = 16, kv = 16>} {
+      attributes {attn.schedule = #attn.schedule<tiling = <q = 16, kv = 16>>} {
     %t = tile.view %s : memref<16x24xf32, #gpu.address_space<workgroup>> -> tensor<16x16xf32>
     %p = arith.constant dense<0> : tensor<16x16xi64>
     // expected-error @+1 {{'tile.scatter_add' op expects 'tensor<16x16xf32>' in registers, got it in shared memory}}

@@ -62,7 +62,7 @@ func.func private @bytes() attributes {attn.shared_bytes = -1 : i64}
 // -----
 
 // expected-error @+1 {{expects 'attn.schedule' to be a function's schedule}}
-module attributes {attn.schedule = #attn.schedule<q = 64, kv = 64>} {}
+module attributes {attn.schedule = #attn.schedule<tiling = <q = 64, kv = 64>>} {}
 
 // -----
 

@@ -18,7 +18,7 @@ KernelImage example() {
   entry.name = "attention";
   entry.threads = 384, entry.sharedBytes = 198656;
   entry.queryTile = 128, entry.keyTile = 64;
-  entry.schedule = "#attn.schedule<q = 128, kv = 64>";
+  entry.schedule = "#attn.schedule<tiling = <q = 128, kv = 64>>";
   entry.signature = {
       {Parameter::Kind::Memory, {Role::Query}, 4, {}, 0},
       {Parameter::Kind::Scalar, {Role::Capture, 3}, 0, {}, 0},

@@ -42,7 +42,7 @@ attn.mod @m
   }
 func.func @layer(%q: !q, %k: !q, %v: !v) -> (!v, !l) {
   %o, %l = attn.attention %q, %k, %v mod @m
-    {schedule = #attn.schedule<q = 16, kv = 16>} : (!q, !q, !v) -> (!v, !l)
+    {schedule = #attn.schedule<tiling = <q = 16, kv = 16>>} : (!q, !q, !v) -> (!v, !l)
   return %o, %l : !v, !l
 })";
 }
