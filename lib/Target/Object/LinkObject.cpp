@@ -14,6 +14,10 @@
 
 LLD_HAS_DRIVER(elf)
 
+/// What lld calls in place of llvm::cl::ResetAllOptionOccurrences, by which the
+/// options of the program that it is part of would be lost (cmake/LLD.cmake).
+extern "C" void __wrap__ZN4llvm2cl25ResetAllOptionOccurrencesEv() {}
+
 using namespace mlir;
 using namespace mlir::attn;
 
