@@ -253,9 +253,9 @@ def FlashToTasksPass : Pass<"flash-to-tasks", "::mlir::ModuleOp"> {
     Replaces the `scf.forall` of each function marked `attn.kernel` by one task:
     `@layer(args...)` becomes `@layer(args..., %task: index)`, which does the
     iteration with that number (the last dimension varies fastest), and
-    `@layer_tasks(args...) -> index` says how many there are. Tasks write disjoint
-    memory and may run in any order, at once. Both functions get C interfaces.
-    Mods, which no lowering reads any more, are erased.
+    `@layer_tasks(args...) -> index` says how many there are: the attribute
+    `attn.task_count` of the kernel names it. Tasks write disjoint memory and may
+    run in any order, at once. Both functions get C interfaces. Mods, which no lowering reads any more, are erased.
 
     Example (test/Conversion/FlashToTasks/flash-to-tasks.mlir):
 
@@ -271,7 +271,7 @@ def FlashToTasksPass : Pass<"flash-to-tasks", "::mlir::ModuleOp"> {
 
     ```mlir
     func.func @layer(%out: ..., %task: index {attn.role = #attn.role<task>})
-        attributes {attn.kernel, llvm.emit_c_interface} {
+        attributes {attn.kernel, attn.task_count = @layer_tasks, llvm.emit_c_interface} {
       ...
       %k = arith.remui %task, %t : index
       %bh = arith.divui %task, %t : index
