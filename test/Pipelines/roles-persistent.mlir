@@ -53,8 +53,7 @@
 // CHECK: gpu.return
 gpu.module @kernels {
   gpu.func @kernel(%q: !m {attn.role = #attn.role<query>}, %k: !m {attn.role = #attn.role<key>}, %o: !m {attn.role = #attn.role<out>}, %count: i32, %counter: !llvm.ptr<1>) kernel
-      attributes {attn.schedule = #attn.schedule<q = 128, kv = 64, warps = 8, stages = 2, producers = 4,
-                                                 persistent = true, queries = 2, drain = true>} {
+      attributes {attn.schedule = #attn.schedule<tiling = <q = 128, kv = 64>, roles = <warps = 8, producers = 4>, pipeline = <stages = 2, task_stages = 2, persistent, drain>>} {
     %c0 = arith.constant 0 : index
     %c1 = arith.constant 1 : index
     tile.tasks %count from %counter {
@@ -82,7 +81,7 @@ gpu.module @kernels {
 // CHECK: tile.release %[[UNREAD]]
 gpu.module @unread_kernels {
   gpu.func @unread(%q: !m {attn.role = #attn.role<query>}, %k: !m {attn.role = #attn.role<key>}, %o: !m {attn.role = #attn.role<out>}, %count: i32, %counter: !llvm.ptr<1>) kernel
-      attributes {attn.schedule = #attn.schedule<q = 128, kv = 64, warps = 8, producers = 4, persistent = true>} {
+      attributes {attn.schedule = #attn.schedule<tiling = <q = 128, kv = 64>, roles = <warps = 8, producers = 4>, pipeline = <persistent>>} {
     %c0 = arith.constant 0 : index
     %c1 = arith.constant 1 : index
     tile.tasks %count from %counter {

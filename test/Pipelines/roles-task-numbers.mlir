@@ -35,7 +35,7 @@
 gpu.module @kernels {
   gpu.func @kernel(%q: !m {attn.role = #attn.role<query>}, %k: !m {attn.role = #attn.role<key>}, %lengths: memref<?xi32>, %slopes: memref<?xf32>, %out: memref<?xf32>,
                    %count: i32, %heads: i32, %counter: !llvm.ptr<1>) kernel
-      attributes {attn.schedule = #attn.schedule<q = 128, kv = 64, warps = 8, producers = 4, persistent = true>} {
+      attributes {attn.schedule = #attn.schedule<tiling = <q = 128, kv = 64>, roles = <warps = 8, producers = 4>, pipeline = <persistent>>} {
     %c0 = arith.constant 0 : index
     %c1 = arith.constant 1 : index
     %c128 = arith.constant 128 : index
@@ -79,7 +79,7 @@ gpu.module @kernels {
 // CHECK: arith.divui
 gpu.module @kernels {
   gpu.func @three(%q: !m {attn.role = #attn.role<query>}, %k: !m {attn.role = #attn.role<key>}, %count: i32, %heads: i32, %counter: !llvm.ptr<1>) kernel
-      attributes {attn.schedule = #attn.schedule<q = 192, kv = 64, warps = 12, producers = 4, persistent = true>} {
+      attributes {attn.schedule = #attn.schedule<tiling = <q = 192, kv = 64>, roles = <warps = 12, producers = 4>, pipeline = <persistent>>} {
     %c0 = arith.constant 0 : index
     %c1 = arith.constant 1 : index
     tile.tasks %count from %counter {
@@ -114,7 +114,7 @@ gpu.module @kernels {
 // CHECK: tile.send
 gpu.module @kernels {
   gpu.func @many(%q: !m {attn.role = #attn.role<query>}, %k: !m {attn.role = #attn.role<key>}, %numbers: memref<?xi32>, %count: i32, %counter: !llvm.ptr<1>) kernel
-      attributes {attn.schedule = #attn.schedule<q = 128, kv = 64, warps = 8, producers = 4, persistent = true>} {
+      attributes {attn.schedule = #attn.schedule<tiling = <q = 128, kv = 64>, roles = <warps = 8, producers = 4>, pipeline = <persistent>>} {
     %c0 = arith.constant 0 : index
     %c1 = arith.constant 1 : index
     %by0 = arith.constant 3 : i32

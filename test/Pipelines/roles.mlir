@@ -53,7 +53,7 @@
 // CHECK: gpu.return
 gpu.module @kernels {
   gpu.func @kernel(%q: !m {attn.role = #attn.role<query>}, %k: !m {attn.role = #attn.role<key>}, %list: memref<?xi32>, %n: index) kernel
-      attributes {attn.schedule = #attn.schedule<q = 128, kv = 64, warps = 8, producers = 4>} {
+      attributes {attn.schedule = #attn.schedule<tiling = <q = 128, kv = 64>, roles = <warps = 8, producers = 4>>} {
     %c0 = arith.constant 0 : index
     %c1 = arith.constant 1 : index
     %c64 = arith.constant 64 : index

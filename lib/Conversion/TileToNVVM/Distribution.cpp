@@ -13,9 +13,10 @@ using namespace mlir::attn::tile;
 Distribution::Distribution(gpu::GPUFuncOp func,
                            mlir::attn::ScheduleAttr schedule)
     : b(func.getLoc(), &func.getBody().front(), func.getBody().front().begin()),
-      threads(32 * schedule.getWarps()), hasRoles(schedule.getProducers() != 0),
-      blocks(schedule.getRows() / (16 * schedule.getWarps())),
-      groups(schedule.getWarps() / 4) {
+      threads(schedule.getRoles().getComputingThreads()),
+      hasRoles(schedule.getRoles().hasProducers()),
+      blocks(schedule.getTiling().getRows() / (16 * schedule.getRoles().warps)),
+      groups(schedule.getRoles().warps / 4) {
   thread = ownThread = arith::IndexCastOp::create(
       b, b.getI32Type(), gpu::ThreadIdOp::create(b, gpu::Dimension::x));
   lane = arith::AndIOp::create(b, thread, i32(31));

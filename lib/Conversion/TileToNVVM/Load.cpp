@@ -109,9 +109,10 @@ private:
   }
 
   bool isAligned() {
-    return op->getParentOfType<gpu::GPUFuncOp>()
-        ->getAttrOfType<mlir::attn::ScheduleAttr>("attn.schedule")
-        .getAligned();
+    return !op->getParentOfType<gpu::GPUFuncOp>()
+                ->getAttrOfType<mlir::attn::ScheduleAttr>("attn.schedule")
+                .getPipeline()
+                .unaligned;
   }
 
   Value zero() {

@@ -58,17 +58,18 @@ private:
                 type.getElementType().isIntOrFloat() &&
                 type.getElementTypeBitWidth() <= 64 &&
                 (isOfColumns(type) || isOfColumnGroups(type) ||
-                 type.getDimSize(0) == schedule.getRows());
+                 type.getDimSize(0) == schedule.getTiling().getRows());
     if (type.getRank() == 2)
       fits &= type.getDimSize(1) % 8 == 0 && type.getDimSize(1) >= 8 &&
               type.getDimSize(1) <= 256;
     if (isOfColumnGroups(type))
-      fits &= schedule.getProducers() &&
-              type.getDimSize(1) % (4 * schedule.getWarps()) == 0;
+      fits &= schedule.getRoles().hasProducers() &&
+              type.getDimSize(1) % (4 * schedule.getRoles().warps) == 0;
     if (fits)
       return success();
     return op->emitOpError()
-           << "expects tiles in registers with " << schedule.getRows()
+           << "expects tiles in registers with "
+           << schedule.getTiling().getRows()
            << " rows and a multiple of 8 columns, at most 256, got " << type;
   }
 
@@ -155,7 +156,7 @@ private:
 
   //===--- warps and rings ------------------------------------------------===//
   LogicalResult checkRoles(Operation *op) {
-    if (schedule.getProducers())
+    if (schedule.getRoles().hasProducers())
       return success();
     return op->emitOpError() << "expects a schedule with producers";
   }
@@ -263,8 +264,8 @@ private:
 
   /// Of memory that has tiles as threads hold them.
   LogicalResult expectGroups(Operation *op) {
-    if (schedule.getRows() == 16 * schedule.getWarps() &&
-        schedule.getWarps() % 4 == 0)
+    if (schedule.getTiling().getRows() == 16 * schedule.getRoles().warps &&
+        schedule.getRoles().warps % 4 == 0)
       return success();
     return op->emitOpError()
            << "expects groups of four warps with 64 rows each";
@@ -368,10 +369,10 @@ LogicalResult Preconditions::check(linalg::ContractOp op) {
   // engine brought.
   if (!isNumber(element) || (inRing && element.isF32()) ||
       !init.getElementType().isF32() ||
-      (!lhsTransposed && lhs.getDimSize(0) != schedule.getRows()) ||
+      (!lhsTransposed && lhs.getDimSize(0) != schedule.getTiling().getRows()) ||
       depth < 16 || depth > 256)
     return op.emitOpError()
-           << "expects " << schedule.getRows()
+           << "expects " << schedule.getTiling().getRows()
            << " rows, 16 to 256 products of f16, bf16 or, "
               "outside of rings, f32, and a result of f32, got "
            << lhs << ", " << rhs << " and " << init;

@@ -61,7 +61,7 @@ static void storeMatrix(Distribution &d, StoreOp op) {
   auto schedule =
       op->getParentOfType<gpu::GPUFuncOp>()
           ->getAttrOfType<mlir::attn::ScheduleAttr>("attn.schedule");
-  bool pairs = schedule.getAligned() && channels % 2 == 0;
+  bool pairs = !schedule.getPipeline().unaligned && channels % 2 == 0;
   Fragment elements = d.parts.lookup(op.getTile());
   Value size = memref::DimOp::create(b, op.getDest(), rowDim);
 

@@ -2,7 +2,7 @@
 // RUN:   --split-input-file --verify-diagnostics
 
 gpu.module @kernels {
-  gpu.func @rows(%m: memref<?xf32>, %i: index) kernel attributes {attn.schedule = #attn.schedule<q = 16, kv = 32>} {
+  gpu.func @rows(%m: memref<?xf32>, %i: index) kernel attributes {attn.schedule = #attn.schedule<tiling = <q = 16, kv = 32>>} {
     // expected-error @+1 {{'tile.load' op expects tiles in registers with 16 rows and a multiple of 8 columns, at most 256, got 'tensor<32xf32>'}}
     %t = tile.load %m[%i] : memref<?xf32> -> tensor<32xf32>
     gpu.return
@@ -14,7 +14,7 @@ gpu.module @kernels {
 gpu.module @kernels {
   // What is owned are keys.
   gpu.func @rows_of_keys(%m: memref<?xf32>, %i: index) kernel
-      attributes {attn.schedule = #attn.schedule<q = 16, kv = 32, keys = true>} {
+      attributes {attn.schedule = #attn.schedule<tiling = <q = 16, kv = 32, owns_keys>>} {
     // expected-error @+1 {{'tile.load' op expects tiles in registers with 32 rows and a multiple of 8 columns, at most 256, got 'tensor<16xf32>'}}
     %t = tile.load %m[%i] : memref<?xf32> -> tensor<16xf32>
     gpu.return
@@ -27,7 +27,7 @@ gpu.module @kernels {
 #i = affine_map<(i, j) -> (i)>
 !f = tensor<16x16xf32>
 gpu.module @kernels {
-  gpu.func @read_at_rows(%m: memref<?xf32>, %i: index) kernel attributes {attn.schedule = #attn.schedule<q = 16, kv = 16>} {
+  gpu.func @read_at_rows(%m: memref<?xf32>, %i: index) kernel attributes {attn.schedule = #attn.schedule<tiling = <q = 16, kv = 16>>} {
     %ones = arith.constant dense<1.0> : !f
     %v = tile.load %m[%i] : memref<?xf32> -> tensor<16xf32, #tile.columns>
     // expected-error @+1 {{'linalg.generic' op expects tiles that are read in order}}
@@ -47,7 +47,7 @@ gpu.module @kernels {
 #j = affine_map<(i, j) -> (j)>
 !f = tensor<16x16xf32>
 gpu.module @kernels {
-  gpu.func @read_at_columns(%m: memref<?xf32>, %i: index) kernel attributes {attn.schedule = #attn.schedule<q = 16, kv = 16>} {
+  gpu.func @read_at_columns(%m: memref<?xf32>, %i: index) kernel attributes {attn.schedule = #attn.schedule<tiling = <q = 16, kv = 16>>} {
     %ones = arith.constant dense<1.0> : !f
     %v = tile.load %m[%i] : memref<?xf32> -> tensor<16xf32>
     // expected-error @+1 {{'linalg.generic' op expects tiles that are read in order}}
@@ -65,7 +65,7 @@ gpu.module @kernels {
 
 #i = affine_map<(i) -> (i)>
 gpu.module @kernels {
-  gpu.func @dealt_otherwise(%m: memref<?xf32>, %i: index) kernel attributes {attn.schedule = #attn.schedule<q = 16, kv = 16>} {
+  gpu.func @dealt_otherwise(%m: memref<?xf32>, %i: index) kernel attributes {attn.schedule = #attn.schedule<tiling = <q = 16, kv = 16>>} {
     %e = tensor.empty() : tensor<16xf32>
     %v = tile.load %m[%i] : memref<?xf32> -> tensor<16xf32, #tile.columns>
     // expected-error @+1 {{'linalg.generic' op expects vectors that are dealt alike, got 'tensor<16xf32, #tile.columns>' and 'tensor<16xf32>'}}
@@ -82,7 +82,7 @@ gpu.module @kernels {
 // -----
 
 gpu.module @kernels {
-  gpu.func @reduced(%m: memref<?xf32>, %i: index) kernel attributes {attn.schedule = #attn.schedule<q = 16, kv = 16>} {
+  gpu.func @reduced(%m: memref<?xf32>, %i: index) kernel attributes {attn.schedule = #attn.schedule<tiling = <q = 16, kv = 16>>} {
     %ones = arith.constant dense<1.0> : tensor<16x16xf32>
     %v = tile.load %m[%i] : memref<?xf32> -> tensor<16xf32, #tile.columns>
     // expected-error @+1 {{'linalg.reduce' op expects a matrix and a vector of rows, got 'tensor<16x16xf32>' and 'tensor<16xf32, #tile.columns>'}}

@@ -5,7 +5,7 @@
 #rows = affine_map<(i, j, d) -> (j, d)>
 #columns = affine_map<(i, j, d) -> (d, j)>
 #c = affine_map<(i, j, d) -> (i, j)>
-#schedule = #attn.schedule<q = 128, kv = 32, warps = 8, producers = 4, pingpong = true>
+#schedule = #attn.schedule<tiling = <q = 128, kv = 32>, roles = <warps = 8, producers = 4, pingpong>>
 !t = tensor<128x96xbf16>
 !ts = tensor<128x96xbf16, #tile.slot>
 !q = !tile.ring<1 x tensor<128x96xbf16>>

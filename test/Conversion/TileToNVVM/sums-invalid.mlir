@@ -1,7 +1,7 @@
 // RUN: attn-opt %s --pass-pipeline="builtin.module(gpu.module(gpu.func(tile-to-nvvm)))" \
 // RUN:   --split-input-file --verify-diagnostics
 
-#s = #attn.schedule<q = 64, kv = 128, warps = 8, producers = 4, keys = true, once = true>
+#s = #attn.schedule<tiling = <q = 64, kv = 128, owns_keys, once>, roles = <warps = 8, producers = 4>>
 gpu.module @kernels {
   gpu.func @reduce(%m: memref<?x8x128x4xf32>, %i: index) kernel attributes {attn.schedule = #s} {
     %t = arith.constant dense<0.0> : tensor<128x64xf32>
@@ -14,7 +14,7 @@ gpu.module @kernels {
 // -----
 
 #ij = affine_map<(i, j) -> (i, j)>
-#s = #attn.schedule<q = 64, kv = 128, warps = 8, producers = 4, keys = true, once = true>
+#s = #attn.schedule<tiling = <q = 64, kv = 128, owns_keys, once>, roles = <warps = 8, producers = 4>>
 !g = tensor<64x128xf32, #tile.column_groups>
 gpu.module @kernels {
   // Elementwise work is on rows.
@@ -32,7 +32,7 @@ gpu.module @kernels {
 
 // -----
 
-#s = #attn.schedule<q = 64, kv = 128, warps = 8, producers = 4, keys = true, once = true>
+#s = #attn.schedule<tiling = <q = 64, kv = 128, owns_keys, once>, roles = <warps = 8, producers = 4>>
 gpu.module @kernels {
   // Until it is brought to a ring, nobody can look at a tile.
   gpu.func @isolate(%m: memref<?x64xbf16, strided<[64, 1]>>, %i: index) kernel attributes {attn.schedule = #s} {
@@ -46,7 +46,7 @@ gpu.module @kernels {
 // -----
 
 gpu.module @kernels {
-  gpu.func @no_groups() kernel attributes {attn.schedule = #attn.schedule<q = 64, kv = 64, warps = 4>} {
+  gpu.func @no_groups() kernel attributes {attn.schedule = #attn.schedule<tiling = <q = 64, kv = 64>, roles = <warps = 4>>} {
     // expected-error @+1 {{'arith.constant' op expects tiles in registers}}
     %t = arith.constant dense<0.0> : tensor<64x128xf32, #tile.column_groups>
     gpu.return
@@ -58,7 +58,7 @@ gpu.module @kernels {
 gpu.module @kernels {
   // Two warps are no group.
   gpu.func @held(%m: memref<?x8x128x4xf32>, %i: index) kernel
-      attributes {attn.schedule = #attn.schedule<q = 64, kv = 64, warps = 2>} {
+      attributes {attn.schedule = #attn.schedule<tiling = <q = 64, kv = 64>, roles = <warps = 2>>} {
     // expected-error @+1 {{'tile.load' op expects groups of four warps with 64 rows each}}
     %t = tile.load %m[%i] held : memref<?x8x128x4xf32> -> tensor<64x64xf32>
     gpu.return
@@ -70,7 +70,7 @@ gpu.module @kernels {
 #ki = affine_map<(i, j, k) -> (k, i)>
 #kj = affine_map<(i, j, k) -> (k, j)>
 #ij = affine_map<(i, j, k) -> (i, j)>
-#s = #attn.schedule<q = 64, kv = 128, warps = 8, producers = 4, keys = true, once = true>
+#s = #attn.schedule<tiling = <q = 64, kv = 128, owns_keys, once>, roles = <warps = 8, producers = 4>>
 !rk = !tile.ring<1 x tensor<128x128xbf16>>
 gpu.module @kernels {
   // What is turned has to be in shared memory.
@@ -89,7 +89,7 @@ gpu.module @kernels {
 // -----
 
 gpu.module @kernels {
-  gpu.func @share(%n: i32) kernel attributes {attn.schedule = #attn.schedule<q = 64, kv = 64, warps = 4>} {
+  gpu.func @share(%n: i32) kernel attributes {attn.schedule = #attn.schedule<tiling = <q = 64, kv = 64>, roles = <warps = 4>>} {
     %r = tile.ring offset 1024 : !tile.ring<2 x tensor<64x64xbf16>>
     %t = arith.constant dense<1.0> : tensor<64x64xbf16>
     // expected-error @+1 {{'tile.share' op expects a schedule with producers}}
@@ -100,7 +100,7 @@ gpu.module @kernels {
 
 // -----
 
-#s = #attn.schedule<q = 64, kv = 128, warps = 8, producers = 4, keys = true, once = true>
+#s = #attn.schedule<tiling = <q = 64, kv = 128, owns_keys, once>, roles = <warps = 8, producers = 4>>
 !r = !tile.ring<1 x tensor<128x60xbf16>>
 gpu.module @kernels {
   // Each thread looks at what it would hold of blocks of 8 columns.

@@ -7,8 +7,8 @@
 #jk = affine_map<(i, j, k) -> (j, k)>
 #kj = affine_map<(i, j, k) -> (k, j)>
 #ij = affine_map<(i, j, k) -> (i, j)>
-#s = #attn.schedule<q = 64, kv = 128, warps = 8, producers = 4, keys = true, once = true>
-#all = #attn.schedule<q = 64, kv = 64, warps = 4>
+#s = #attn.schedule<tiling = <q = 64, kv = 128, owns_keys, once>, roles = <warps = 8, producers = 4>>
+#all = #attn.schedule<tiling = <q = 64, kv = 64>, roles = <warps = 4>>
 !k = tensor<128x128xbf16>
 !ks = tensor<128x128xbf16, #tile.slot>
 !ds = tensor<128x64xbf16>

@@ -7,7 +7,7 @@
 #out = affine_map<(i, j, d) -> (i, j)>
 #ij = affine_map<(i, j) -> (i, j)>
 #i = affine_map<(i, j) -> (i)>
-#schedule = #attn.schedule<q = 16, kv = 16, warps = 1>
+#schedule = #attn.schedule<tiling = <q = 16, kv = 16>, roles = <warps = 1>>
 !memory = memref<?x?x16xf32, strided<[?, ?, 1], offset: ?>>
 !odd = memref<?x?x12xf32, strided<[?, ?, 1], offset: ?>>
 !h = memref<16x24xbf16, #gpu.address_space<workgroup>>

@@ -3,14 +3,14 @@
 
 gpu.module @kernels {
   // expected-error @+1 {{'gpu.func' op expects a schedule with producers}}
-  gpu.func @no_producers() kernel attributes {attn.schedule = #attn.schedule<q = 64, kv = 64>} {
+  gpu.func @no_producers() kernel attributes {attn.schedule = #attn.schedule<tiling = <q = 64, kv = 64>>} {
     gpu.return
   }
 }
 
 // -----
 
-#schedule = #attn.schedule<q = 128, kv = 64, warps = 8, producers = 4, drain = true>
+#schedule = #attn.schedule<tiling = <q = 128, kv = 64>, roles = <warps = 8, producers = 4>, pipeline = <drain>>
 !m = memref<?x64xbf16>
 gpu.module @kernels {
   // expected-error @+1 {{'gpu.func' op expects a query tile and an output that is an argument with a role, to 'drain' the one through the other}}
@@ -26,7 +26,7 @@ gpu.module @kernels {
 
 // -----
 
-#schedule = #attn.schedule<q = 128, kv = 64, warps = 8, producers = 4, drain = true>
+#schedule = #attn.schedule<tiling = <q = 128, kv = 64>, roles = <warps = 8, producers = 4>, pipeline = <drain>>
 !m = memref<?x64xbf16>
 !wide = memref<?x128xbf16>
 gpu.module @kernels {
@@ -46,7 +46,7 @@ gpu.module @kernels {
 
 // -----
 
-#schedule = #attn.schedule<q = 128, kv = 64, warps = 8, producers = 4, drain = true>
+#schedule = #attn.schedule<tiling = <q = 128, kv = 64>, roles = <warps = 8, producers = 4>, pipeline = <drain>>
 !m = memref<?x64xbf16>
 gpu.module @kernels {
   gpu.func @early_output(%q: !m {attn.role = #attn.role<query>}, %o: !m {attn.role = #attn.role<out>}, %n: index) kernel attributes {attn.schedule = #schedule} {

@@ -18,7 +18,7 @@
 // CHECK: tile.yield
 gpu.module @kernels {
   gpu.func @kernel(%q: !m {attn.role = #attn.role<query>}, %o: !m {attn.role = #attn.role<out>}, %l: memref<?xf32>, %count: i32, %counter: !llvm.ptr<1>) kernel
-      attributes {attn.schedule = #attn.schedule<q = 128, kv = 64, warps = 8, producers = 4, persistent = true, drain = true>} {
+      attributes {attn.schedule = #attn.schedule<tiling = <q = 128, kv = 64>, roles = <warps = 8, producers = 4>, pipeline = <persistent, drain>>} {
     %c0 = arith.constant 0 : index
     %c1 = arith.constant 1 : index
     %sums = arith.constant dense<0.0> : tensor<128xf32>
@@ -61,7 +61,7 @@ gpu.module @kernels {
 // CHECK-NEXT: tile.await_drain
 gpu.module @kernels {
   gpu.func @late(%q: !m {attn.role = #attn.role<query>}, %o: !m {attn.role = #attn.role<out>}, %count: i32, %counter: !llvm.ptr<1>) kernel
-      attributes {attn.schedule = #attn.schedule<q = 128, kv = 64, warps = 8, producers = 4, persistent = true, queries = 2, drain = true, eager = true>} {
+      attributes {attn.schedule = #attn.schedule<tiling = <q = 128, kv = 64>, roles = <warps = 8, producers = 4>, pipeline = <task_stages = 2, persistent, drain, eager>>} {
     %c0 = arith.constant 0 : index
     %c1 = arith.constant 1 : index
     tile.tasks %count from %counter {

@@ -124,7 +124,7 @@ gpu.module @kernels {
   // CHECK-NEXT: tile.add_to_memory %{{.*}} at %[[J]], %{{.*}}[%[[AT]]]
   // CHECK-NEXT: }
   gpu.func @sums(%map: !llvm.ptr, %m: memref<?x8x128x4xf32>, %s: tensor<64x64xf32>, %low: i32, %high: i32, %one: i32)
-      kernel attributes {attn.schedule = #attn.schedule<q = 64, kv = 128, warps = 8, producers = 4, keys = true>} {
+      kernel attributes {attn.schedule = #attn.schedule<tiling = <q = 64, kv = 128, owns_keys>, roles = <warps = 8, producers = 4>>} {
     %q = tile.ring : !r
     %sums = tile.ring : !tile.ring<1 x tensor<64x64xf32>>
     scf.for %j = %low to %high step %one : i32 {

@@ -50,7 +50,7 @@
 #ij = affine_map<(i, j) -> (i, j)>
 gpu.module @kernels {
   gpu.func @kernel(%k: !m {attn.role = #attn.role<key>}, %q: !m {attn.role = #attn.role<query>}, %l: !l {attn.role = #attn.role<statistics>}, %o: !m, %e: tensor<128x64xbf16>, %count: i32, %counter: !llvm.ptr<1>) kernel
-      attributes {attn.schedule = #attn.schedule<q = 64, kv = 128, warps = 8, stages = 2, producers = 4, persistent = true, keys = true>} {
+      attributes {attn.schedule = #attn.schedule<tiling = <q = 64, kv = 128, owns_keys>, roles = <warps = 8, producers = 4>, pipeline = <stages = 2, persistent>>} {
     %c0 = arith.constant 0 : i32
     %c1 = arith.constant 1 : i32
     %n = arith.constant 4 : i32

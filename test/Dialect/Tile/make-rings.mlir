@@ -41,8 +41,7 @@
 // CHECK-NOT: tile.load
 gpu.module @kernels {
   gpu.func @kernel(%q: !m {attn.role = #attn.role<query>}, %k: !m {attn.role = #attn.role<key>}, %v: !m {attn.role = #attn.role<value>}, %o: !m, %count: i32, %counter: !llvm.ptr<1>) kernel
-      attributes {attn.schedule = #attn.schedule<q = 128, kv = 64, warps = 8, stages = 3, producers = 4,
-                                                 persistent = true, queries = 2, eager = true>} {
+      attributes {attn.schedule = #attn.schedule<tiling = <q = 128, kv = 64>, roles = <warps = 8, producers = 4>, pipeline = <stages = 3, task_stages = 2, persistent, eager>>} {
     %c0 = arith.constant 0 : index
     %c1 = arith.constant 1 : index
     tile.tasks %count from %counter {
@@ -77,7 +76,7 @@ gpu.module @kernels {
 // CHECK-NOT: tile.release
 gpu.module @kernels {
   gpu.func @one_task(%q: !m {attn.role = #attn.role<query>}, %n: index) kernel
-      attributes {attn.schedule = #attn.schedule<q = 128, kv = 64, warps = 8, producers = 4>} {
+      attributes {attn.schedule = #attn.schedule<tiling = <q = 128, kv = 64>, roles = <warps = 8, producers = 4>>} {
     %c0 = arith.constant 0 : index
     %c1 = arith.constant 1 : index
     %qt = tile.load %q[%c0] : !m -> tensor<128x64xbf16>

@@ -4,7 +4,7 @@
 #a = affine_map<(i, j, d) -> (i, d)>
 #b = affine_map<(i, j, d) -> (j, d)>
 #c = affine_map<(i, j, d) -> (i, j)>
-#schedule = #attn.schedule<q = 128, kv = 64, warps = 8, producers = 4>
+#schedule = #attn.schedule<tiling = <q = 128, kv = 64>, roles = <warps = 8, producers = 4>>
 !h = tensor<64x64xbf16>
 !f = tensor<64x64xf32>
 gpu.module @kernels {
@@ -23,7 +23,7 @@ gpu.module @kernels {
 #a = affine_map<(i, j, d) -> (i, d)>
 #b = affine_map<(i, j, d) -> (j, d)>
 #c = affine_map<(i, j, d) -> (i, j)>
-#schedule = #attn.schedule<q = 128, kv = 64, warps = 8, producers = 4>
+#schedule = #attn.schedule<tiling = <q = 128, kv = 64>, roles = <warps = 8, producers = 4>>
 !h = tensor<64x64xbf16>
 !f = tensor<64x64xf32>
 gpu.module @kernels {
@@ -44,7 +44,7 @@ gpu.module @kernels {
 #a = affine_map<(i, j, d) -> (i, d)>
 #b = affine_map<(i, j, d) -> (d, j)>
 #c = affine_map<(i, j, d) -> (i, j)>
-#schedule = #attn.schedule<q = 128, kv = 64, warps = 8, producers = 4>
+#schedule = #attn.schedule<tiling = <q = 128, kv = 64>, roles = <warps = 8, producers = 4>>
 !h = tensor<64x64xbf16>
 !hs = tensor<64x64xbf16, #tile.slot>
 !f = tensor<64x64xf32>
@@ -70,7 +70,7 @@ gpu.module @kernels {
 #b = affine_map<(i, j, d) -> (j, d)>
 #c = affine_map<(i, j, d) -> (i, j)>
 #ij = affine_map<(i, j) -> (i, j)>
-#schedule = #attn.schedule<q = 128, kv = 64, warps = 8, producers = 4>
+#schedule = #attn.schedule<tiling = <q = 128, kv = 64>, roles = <warps = 8, producers = 4>>
 !h = tensor<64x64xbf16>
 !hs = tensor<64x64xbf16, #tile.slot>
 !f = tensor<64x64xf32>

@@ -64,7 +64,7 @@
 // CHECK:   tile.pass_turn
 gpu.module @kernels {
   gpu.func @kernel(%q: !h, %k: !r, %v: !r, %n: index) -> !f
-      attributes {attn.schedule = #attn.schedule<q = 128, kv = 64, warps = 8, producers = 4, pingpong = true>} {
+      attributes {attn.schedule = #attn.schedule<tiling = <q = 128, kv = 64>, roles = <warps = 8, producers = 4, pingpong>>} {
     %c0 = arith.constant 0 : index
     %c1 = arith.constant 1 : index
     %zero = arith.constant dense<0.0> : !f
@@ -109,7 +109,7 @@ gpu.module @kernels {
   // CHECK: %[[SUMS:.*]] = linalg.reduce ins(%[[S]]
   // CHECK: tile.await %{{.*}} pending 0 after %[[SUMS]] : tensor<64xf32>
   gpu.func @sums(%q: !h, %k: !r, %v: !r, %n: index) -> !f
-      attributes {attn.schedule = #attn.schedule<q = 64, kv = 64, warps = 4, producers = 4>} {
+      attributes {attn.schedule = #attn.schedule<tiling = <q = 64, kv = 64>, roles = <warps = 4, producers = 4>>} {
     %c0 = arith.constant 0 : index
     %c1 = arith.constant 1 : index
     %zero = arith.constant dense<0.0> : !f

@@ -1,10 +1,10 @@
 // RUN: attn-opt %s --pass-pipeline="builtin.module(gpu.module(gpu.func(tile-start-products)))" \
 // RUN:   --verify-roundtrip | FileCheck %s
-// RUN: sed 's/producers = 4/producers = 4, pingpong = true/' %s \
+// RUN: sed 's/producers = 4/producers = 4, pingpong/' %s \
 // RUN:   | attn-opt --pass-pipeline="builtin.module(gpu.module(gpu.func(tile-start-products)))" \
 // RUN:   | FileCheck %s --check-prefix=TURNS
 
-#s = #attn.schedule<q = 64, kv = 128, warps = 8, stages = 2, producers = 4, keys = true>
+#s = #attn.schedule<tiling = <q = 64, kv = 128, owns_keys>, roles = <warps = 8, producers = 4>, pipeline = <stages = 2>>
 #ik = affine_map<(i, j, k) -> (i, k)>
 #jk = affine_map<(i, j, k) -> (j, k)>
 #kj = affine_map<(i, j, k) -> (k, j)>

@@ -1,7 +1,7 @@
 // RUN: attn-opt %s --pass-pipeline="builtin.module(gpu.module(gpu.func(tile-store-sums)))" --verify-roundtrip \
 // RUN:   | FileCheck %s
 
-#s = #attn.schedule<q = 64, kv = 128, warps = 8, stages = 2, producers = 4, keys = true, once = true>
+#s = #attn.schedule<tiling = <q = 64, kv = 128, owns_keys, once>, roles = <warps = 8, producers = 4>, pipeline = <stages = 2>>
 !rq = !tile.ring<2 x tensor<64x128xbf16>>
 !sums = memref<?x?x?x16x128x4xf32>
 

@@ -1,8 +1,8 @@
 // Rings and what goes through them: verifiers of TileRingOps.td.
+#include "attn/Dialect/Tile/IR/SharedMemory.h"
 #include "attn/Dialect/Tile/IR/TileDialect.h"
 
 #include "mlir/IR/Builders.h"
-#include "llvm/Support/MathExtras.h"
 
 using namespace mlir;
 using namespace mlir::attn;
@@ -57,11 +57,10 @@ int64_t RingType::getStageBytes() const {
   if (!hasTiles()) // a word for each number
     return 8 * tile.getDimSize(0);
   if (hasVectors())
-    return 4 * tile.getDimSize(0);
-  if (tile.getElementType().isF32()) // as threads hold it
-    return 4 * tile.getNumElements();
-  return tile.getDimSize(0) * llvm::alignTo(tile.getDimSize(1), 64) *
-         tile.getElementTypeBitWidth() / 8;
+    return shared::floatBytes(tile.getDimSize(0));
+  if (tile.getElementType().isF32())
+    return shared::floatBytes(tile.getNumElements());
+  return shared::swizzledBytes(tile.getDimSize(0), tile.getDimSize(1));
 }
 
 RankedTensorType RingType::getTileInSlot() const {

@@ -134,7 +134,8 @@ struct TileAssignLayouts
         "attn.schedule");
     WalkResult dealt = getOperation().walk([&](linalg::ContractOp product) {
       return !schedule || !turnsRows(product) ||
-                     succeeded(dealTurned(product, schedule.getWarps() / 4))
+                     succeeded(
+                         dealTurned(product, schedule.getRoles().warps / 4))
                  ? WalkResult::advance()
                  : WalkResult::interrupt();
     });

@@ -40,11 +40,11 @@ public:
       return failure();
     b.setInsertionPointToStart(&func.getBody().front());
     for (LoadOp load : ofTask)
-      makeRing(load, schedule.getQueries());
+      makeRing(load, schedule.getPipeline().taskStages);
     for (Loop loop : loops)
       for (LoadOp load : loop.op.getOps<LoadOp>())
-        makeRing(load, schedule.getStages() + (schedule.getEager() &&
-                                               !neededFirst.contains(load)));
+        makeRing(load, schedule.getPipeline().getStepStages(
+                           /*first=*/neededFirst.contains(load)));
     replaceLoads();
     return success();
   }
@@ -185,7 +185,7 @@ private:
   }
 
   void replace(LoadOp load, Value position, bool releases) {
-    bool ahead = schedule.getEager() && neededFirst.contains(load);
+    bool ahead = schedule.getPipeline().eager && neededFirst.contains(load);
     Operation *last = lastReader(load.getResult());
     b.setInsertionPoint(load);
     if (maps.count(load))

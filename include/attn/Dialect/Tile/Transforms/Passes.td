@@ -451,7 +451,7 @@ def TileMakeRingsPass : Pass<"tile-make-rings", "::mlir::gpu::GPUFuncOp"> {
     that is filled where the load was, read there, and released behind the tile's last
     use; but what a task loads for elementwise work alone stays, and each thread loads its
     own elements. Of tiles that a task loads once there are as many places as the schedule has
-    `queries`, of others as it has `stages`; where it is `eager`, one more but for what a
+    `task_stages`, of others as it has `stages`; where it is `eager`, one more but for what a
     step needs first, which is filled `ahead`. Tiles are counted over all tasks of a block:
     `tile.tasks` gets the arguments, and yields how many its loops have visited. A loop may
     be in another one of a task, which then carries the count.
