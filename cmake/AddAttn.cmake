@@ -17,6 +17,7 @@ target_link_libraries(attn_mlir_shared INTERFACE MLIR LLVM)
 add_library(attn_mlir INTERFACE)
 target_link_libraries(attn_mlir INTERFACE
   $<IF:$<BOOL:$<TARGET_PROPERTY:ATTN_STATIC>>,attn_mlir_static,attn_mlir_shared>)
+include(LLD)
 
 set(ATTN_WARNINGS -Wall -Wextra -Wno-unused-parameter -Werror)
 

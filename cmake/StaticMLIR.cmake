@@ -10,6 +10,21 @@ file(GLOB archives ${LLVM_LIBRARY_DIR}/libMLIR*.a ${LLVM_LIBRARY_DIR}/libLLVM*.a
 set(other_targets
   AArch64 AMDGPU ARM AVR BPF Hexagon Lanai LoongArch M68k MSP430 Mips PowerPC
   RISCV SPIRV Sparc SystemZ VE WebAssembly XCore Xtensa)
+
+# lld could compile, and asks for all back ends and Polly then: it gets none of
+# these. It is given object code only.
+set(initializers
+  "extern \"C\" void _Z18getPollyPluginInfov() { __builtin_trap(); }\n")
+foreach(target IN LISTS other_targets)
+  foreach(part TargetInfo Target TargetMC AsmPrinter AsmParser)
+    string(APPEND initializers
+      "extern \"C\" void LLVMInitialize${target}${part}() {}\n")
+  endforeach()
+endforeach()
+file(CONFIGURE OUTPUT ${PROJECT_BINARY_DIR}/attn-other-targets.cpp
+  CONTENT "${initializers}")
+add_library(attn_other_targets STATIC ${PROJECT_BINARY_DIR}/attn-other-targets.cpp)
+
 list(JOIN other_targets "|" other_targets)
 list(FILTER archives EXCLUDE REGEX "libLLVM(${other_targets})[A-Z]")
 list(FILTER archives EXCLUDE REGEX
@@ -22,5 +37,5 @@ find_library(ATTN_ZSTD libzstd.a REQUIRED)
 
 add_library(attn_mlir_static INTERFACE)
 target_link_libraries(attn_mlir_static INTERFACE
-  "$<LINK_GROUP:RESCAN,${archives}>" ${ATTN_ZSTD} ${ATTN_ZLIB}
+  "$<LINK_GROUP:RESCAN,${archives}>" attn_other_targets ${ATTN_ZSTD} ${ATTN_ZLIB}
   Threads::Threads ${CMAKE_DL_LIBS} m)

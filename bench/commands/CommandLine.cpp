@@ -242,7 +242,7 @@ list is measured once.
   --target TARGET      cpu or cuda                       (default: cuda if there
                        is a GPU, else cpu)
   --schedule TEXT...   what compiled takes instead of choosing itself, such as
-                       '#attn.schedule<q = 128, kv = 64, warps = 4>', or auto;
+                       '#attn.schedule<tiling = <q = 128, kv = 64>>', or auto;
                        each after the first races as compiled_2, _3, ...
   --exact              tanh and division of mods at f32's accuracy on a GPU
   --save-path FILE     CSV file, written row by row; beside it lie a .json with

@@ -1,11 +1,12 @@
 // See CPUCode.h.
 #include "CPUCode.h"
 
-#include "HostMemory.h"
+#include "Jit.h"
 #include "ModImpl.h"
 
 #include "attn/Pipelines/CPU.h"
 #include "attn/Support/Try.h"
+#include "attn/Target/Object/EmitObject.h"
 
 #include "mlir/Pass/PassManager.h"
 
@@ -25,12 +26,24 @@ Result<void> attn::lowerForHost(const Mod &mod, mlir::ModuleOp module,
   });
 }
 
-Result<void> attn::runTasks(const TaskFunction &function, Bindings &bindings) {
-  ATTN_TRY_ASSIGN(TaskCall call, TaskCall::bind(function.signature, bindings));
-  int64_t tasks = 0;
-  function.count(call.argumentsOfCount(tasks).data());
-  hostThreads().run(tasks, [&](int64_t task, unsigned) {
-    function.compute(call.argumentsOf(task).data());
-  });
-  return {};
+Result<std::vector<cpu::LoadedKernel>>
+attn::compileKernels(const Mod &mod, mlir::ModuleOp module) {
+  std::vector<KernelEntry> entries;
+  ATTN_TRY(mod.impl().collect("cannot be compiled", [&] {
+    auto described = mlir::attn::describeTaskKernels(module);
+    if (mlir::succeeded(described))
+      entries = std::move(*described);
+    return described;
+  }));
+  std::vector<std::string> names;
+  for (const KernelEntry &entry : entries) {
+    names.push_back(entry.name);
+    names.push_back(entry.taskCount);
+  }
+  ATTN_TRY_ASSIGN(auto jit, Jit::compile(module, names));
+  std::vector<cpu::LoadedKernel> kernels;
+  for (size_t i = 0; i < entries.size(); ++i)
+    kernels.emplace_back(entries[i], jit->function(2 * i),
+                         jit->function(2 * i + 1), jit);
+  return kernels;
 }

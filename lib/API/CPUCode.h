@@ -3,11 +3,12 @@
 #ifndef ATTN_LIB_API_CPUCODE_H
 #define ATTN_LIB_API_CPUCODE_H
 
-#include "Jit.h"
 #include "attn/API/Attention.h"
-#include "attn/Runtime/Signature.h"
+#include "attn/Runtime/LoadedCPUKernel.h"
 
 #include "mlir/IR/BuiltinOps.h"
+
+#include <vector>
 
 namespace attn {
 
@@ -16,14 +17,10 @@ namespace attn {
 Result<void> lowerForHost(const Mod &mod, mlir::ModuleOp module,
                           bool stridedCaptures);
 
-/// A kernel that does one task, and the function that counts its tasks.
-struct TaskFunction {
-  Signature signature;
-  Jit::Function compute, count;
-};
-
-/// Runs all tasks on all cores. Errors: those of BoundParameters.
-Result<void> runTasks(const TaskFunction &function, Bindings &bindings);
+/// Compiles all kernels of a lowered module, in its order, for this host. The
+/// caller holds the mod's mutex. Errors: those of Jit.
+Result<std::vector<cpu::LoadedKernel>> compileKernels(const Mod &mod,
+                                                      mlir::ModuleOp module);
 
 } // namespace attn
 

@@ -18,14 +18,13 @@ using namespace attn;
 namespace {
 /// Of one sum for captures.
 struct SumCode {
-  std::optional<TaskFunction> pairs;
-  TaskFunction sum;
+  std::optional<cpu::LoadedKernel> pairs;
+  cpu::LoadedKernel sum;
 };
 
 struct Code {
-  std::shared_ptr<const Jit> jit; ///< that owns the kernels
-  TaskFunction ofQueries;
-  std::vector<TaskFunction> ofKeys;
+  cpu::LoadedKernel ofQueries;
+  std::vector<cpu::LoadedKernel> ofKeys;
   std::vector<SumCode> ofSums;
   KernelModule module; ///< without its IR
 };
@@ -72,37 +71,21 @@ static Result<Code> compileCode(const Mod &mod, const KernelSpec &spec,
   ATTN_TRY_ASSIGN(KernelModule kernel,
                   buildGradientModule(mod, spec, wrt, "cpu"));
   ATTN_TRY(lowerForHost(mod, *kernel.module, stridedCaptures));
-  std::vector<std::string> functions{KernelModule::gradQueryFunction};
-  for (const KernelModule::OfKeys &ofKeys : kernel.ofKeys)
-    functions.push_back(ofKeys.function);
-  for (size_t i = 0; i < kernel.sums.size(); ++i) {
-    if (kernel.sums[i].hasPairs())
-      functions.push_back(KernelModule::gradPairsFunction(i));
-    functions.push_back(KernelModule::gradSumFunction(i));
-  }
-  std::vector<std::string> names;
-  for (const std::string &function : functions) {
-    names.push_back(function);
-    names.push_back(function + "_tasks");
-  }
-  ATTN_TRY_ASSIGN(auto jit, Jit::compile(*kernel.module, names));
-  size_t next = 0;
-  auto entry = [&] {
-    size_t i = next++;
-    return TaskFunction{signatureIn(*kernel.module, functions[i]),
-                        jit->function(2 * i), jit->function(2 * i + 1)};
+  ATTN_TRY_ASSIGN(std::vector<cpu::LoadedKernel> kernels,
+                  compileKernels(mod, *kernel.module));
+  auto named = [&](const std::string &name) {
+    return *llvm::find_if(kernels, [&](const cpu::LoadedKernel &kernel) {
+      return kernel.entry().name == name;
+    });
   };
-  Code code;
-  code.jit = jit;
-  code.ofQueries = entry();
-  for (size_t i = 0; i < kernel.ofKeys.size(); ++i)
-    code.ofKeys.push_back(entry());
-  for (const CaptureSumPlan &plan : kernel.sums) {
-    SumCode sum;
-    if (plan.hasPairs())
-      sum.pairs = entry();
-    sum.sum = entry();
-    code.ofSums.push_back(sum);
+  Code code{named(KernelModule::gradQueryFunction), {}, {}, {}};
+  for (const KernelModule::OfKeys &ofKeys : kernel.ofKeys)
+    code.ofKeys.push_back(named(ofKeys.function));
+  for (size_t i = 0; i < kernel.sums.size(); ++i) {
+    std::optional<cpu::LoadedKernel> pairs;
+    if (kernel.sums[i].hasPairs())
+      pairs = named(KernelModule::gradPairsFunction(i));
+    code.ofSums.push_back({pairs, named(KernelModule::gradSumFunction(i))});
   }
   code.module = std::move(kernel);
   code.module.module = {};
@@ -125,17 +108,17 @@ Result<void> CPUGradients::run(const GradientArguments &a,
   bool strided = spec.stridedCaptures || !haveUnitStrides(a.captures);
   ATTN_TRY_ASSIGN(const Code *code, codeFor(strided));
   ATTN_TRY_ASSIGN(GradientTiles tiles, tilesFor(*this, finders, a));
-  auto takesLists = [](const TaskFunction &kernel) {
-    return takes(kernel.signature, Role::ListOrder);
+  auto takesLists = [](const cpu::LoadedKernel &kernel) {
+    return takes(kernel.entry().signature, Role::ListOrder);
   };
   size_t lists = 0;
-  auto run = [&](const TaskFunction &kernel) {
+  auto run = [&](const cpu::LoadedKernel &kernel) {
     if (takesLists(kernel))
       bindTiles(bindings, tiles, lists++);
-    return runTasks(kernel, bindings);
+    return kernel.run(bindings);
   };
   ATTN_TRY(run(code->ofQueries));
-  for (const TaskFunction &kernel : code->ofKeys)
+  for (const cpu::LoadedKernel &kernel : code->ofKeys)
     ATTN_TRY(run(kernel));
   // Sums of pairs go over queries like the first kernel.
   if (takesLists(code->ofQueries))
@@ -143,11 +126,11 @@ Result<void> CPUGradients::run(const GradientArguments &a,
   for (size_t i = 0; i < code->ofSums.size(); ++i) {
     const SumCode &sum = code->ofSums[i];
     if (sum.pairs) {
-      ATTN_TRY(runTasks(*sum.pairs, bindings));
+      ATTN_TRY(sum.pairs->run(bindings));
     }
     // One slot is the gradient itself.
     if (!workspace.isDirect(i)) {
-      ATTN_TRY(runTasks(sum.sum, bindings));
+      ATTN_TRY(sum.sum.run(bindings));
     }
   }
   return {};
@@ -164,16 +147,10 @@ GradientImpl attn::createCPUGradients(const Mod &mod, const KernelSpec &spec,
   impl->schedule = code.module.schedule;
   impl->sums = code.module.sums;
   impl->wholeQueries = code.module.queryTile;
-  std::vector<KernelEntry> kernels(1 + code.ofKeys.size());
-  kernels[0].signature = code.ofQueries.signature;
-  kernels[0].queryTile = code.module.queryTile;
-  kernels[0].keyTile = code.module.keyTile;
-  for (size_t i = 0; i < code.ofKeys.size(); ++i) {
-    const KernelModule::OfKeys &ofKeys = code.module.ofKeys[i];
-    KernelEntry &kernel = kernels[i + 1];
-    kernel.signature = code.ofKeys[i].signature;
-    kernel.queryTile = ofKeys.queryTile, kernel.keyTile = ofKeys.keyTile;
-    impl->wholeQueries = std::lcm(impl->wholeQueries, ofKeys.queryTile);
+  std::vector<KernelEntry> kernels{code.ofQueries.entry()};
+  for (const cpu::LoadedKernel &kernel : code.ofKeys) {
+    kernels.push_back(kernel.entry());
+    impl->wholeQueries = std::lcm(impl->wholeQueries, kernel.entry().queryTile);
   }
   std::vector<bool> ownKeys(kernels.size(), true);
   ownKeys[0] = false;

@@ -19,25 +19,20 @@
 using namespace attn;
 
 namespace {
-struct Code {
-  std::shared_ptr<const Jit> jit; ///< that owns the kernel
-  TaskFunction kernel;
-};
-
 struct CPUKernel : public AttentionKernel::Impl {
   explicit CPUKernel(const Mod &mod) : mod(mod) {}
 
   Result<void> run(const KernelArguments &arguments) const override;
   Result<void> prepare(const ProblemSizes *) const override {
-    ATTN_TRY(codeFor(spec.stridedCaptures));
+    ATTN_TRY(kernelFor(spec.stridedCaptures));
     return {};
   }
   Result<void> writeEmptyRows(const KernelArguments &arguments) const override;
-  Result<const Code *> codeFor(bool stridedCaptures) const;
+  Result<const cpu::LoadedKernel *> kernelFor(bool stridedCaptures) const;
 
   Mod mod;
   mutable std::mutex mutex;
-  mutable std::optional<Code> codes[2];
+  mutable std::optional<cpu::LoadedKernel> kernels[2];
 };
 } // namespace
 
@@ -49,36 +44,37 @@ static Result<KernelModule> lower(const Mod &mod, const KernelSpec &spec,
   return kernel;
 }
 
-static Result<Code> compileCode(const KernelModule &kernel) {
-  std::string name = KernelModule::function;
-  ATTN_TRY_ASSIGN(auto jit,
-                  Jit::compile(*kernel.module, {name, name + "_tasks"}));
-  return Code{
-      jit,
-      {signatureIn(*kernel.module, name), jit->function(0), jit->function(1)}};
+/// The one kernel of the module. The caller holds the mod's mutex.
+static Result<cpu::LoadedKernel> compileKernel(const Mod &mod,
+                                               const KernelModule &kernel) {
+  ATTN_TRY_ASSIGN(std::vector<cpu::LoadedKernel> kernels,
+                  compileKernels(mod, *kernel.module));
+  return std::move(kernels.front());
 }
 
-Result<const Code *> CPUKernel::codeFor(bool stridedCaptures) const {
+Result<const cpu::LoadedKernel *>
+CPUKernel::kernelFor(bool stridedCaptures) const {
   std::lock_guard<std::mutex> lock(mutex);
-  std::optional<Code> &code = codes[stridedCaptures];
-  if (!code) {
+  std::optional<cpu::LoadedKernel> &kernel = kernels[stridedCaptures];
+  if (!kernel) {
     std::lock_guard<std::mutex> modLock(mod.impl().mutex);
-    ATTN_TRY_ASSIGN(KernelModule kernel, lower(mod, spec, stridedCaptures));
-    ATTN_TRY_ASSIGN(code, compileCode(kernel));
+    ATTN_TRY_ASSIGN(KernelModule module, lower(mod, spec, stridedCaptures));
+    ATTN_TRY_ASSIGN(kernel, compileKernel(mod, module));
   }
-  return &*code;
+  return &*kernel;
 }
 
 Result<void> CPUKernel::run(const KernelArguments &a) const {
-  ATTN_TRY_ASSIGN(const Code *code, codeFor(spec.stridedCaptures ||
-                                            !haveUnitStrides(a.captures)));
+  ATTN_TRY_ASSIGN(
+      const cpu::LoadedKernel *kernel,
+      kernelFor(spec.stridedCaptures || !haveUnitStrides(a.captures)));
   Bindings bindings = bindingsOf(*this, a);
   TileLists own;
   if (finder) {
     ATTN_TRY_ASSIGN(const TileLists *found, listsFor(*finder, a, own));
     found->impl().arguments.bind(bindings);
   }
-  return runTasks(code->kernel, bindings);
+  return kernel->run(bindings);
 }
 
 Result<void> CPUKernel::writeEmptyRows(const KernelArguments &a) const {
@@ -97,15 +93,16 @@ Result<void> attn::checkCPUKernel(const Mod &mod, const KernelSpec &spec) {
 
 AttentionImpl attn::createCPUKernel(const Mod &mod, const KernelSpec &spec) {
   std::unique_lock<std::mutex> lock(mod.impl().mutex);
-  ATTN_TRY_ASSIGN(KernelModule kernel, lower(mod, spec, spec.stridedCaptures));
-  ATTN_TRY_ASSIGN(Code code, compileCode(kernel));
+  ATTN_TRY_ASSIGN(KernelModule module, lower(mod, spec, spec.stridedCaptures));
+  ATTN_TRY_ASSIGN(cpu::LoadedKernel kernel, compileKernel(mod, module));
   auto impl = std::make_shared<CPUKernel>(mod);
   impl->spec = spec;
-  impl->codes[spec.stridedCaptures] = std::move(code);
-  impl->schedule = kernel.schedule;
-  impl->queryTile = kernel.queryTile, impl->keyTile = kernel.keyTile;
-  if (takes(impl->codes[spec.stridedCaptures]->kernel.signature,
-            Role::ListOrder)) {
+  const KernelEntry &entry = kernel.entry();
+  impl->schedule = entry.schedule;
+  impl->queryTile = entry.queryTile, impl->keyTile = entry.keyTile;
+  bool takesLists = takes(entry.signature, Role::ListOrder);
+  impl->kernels[spec.stridedCaptures] = std::move(kernel);
+  if (takesLists) {
     lock.unlock();
     ATTN_TRY_ASSIGN(
         impl->finder,

@@ -68,7 +68,7 @@ public:
   }
   RowArguments(const RowArguments &) = delete;
 
-  void call(Jit::Function function, const char *scores, char *probabilities,
+  void call(PackedFunction function, const char *scores, char *probabilities,
             char *lse, int64_t row, int64_t first, int64_t heads,
             int64_t queries) {
     auto place = [&](int i, void *data) {

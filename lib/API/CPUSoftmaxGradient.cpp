@@ -11,6 +11,7 @@
 #include "attn/Dialect/Attn/IR/Captures.h"
 #include "attn/Dialect/Attn/IR/KernelSignature.h"
 #include "attn/Pipelines/CPU.h"
+#include "attn/Runtime/TaskCall.h"
 #include "attn/Support/Try.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"

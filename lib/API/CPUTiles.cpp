@@ -1,7 +1,5 @@
 // Finding tiles on the CPU.
-#include "HostMemory.h"
-#include "Jit.h"
-#include "KernelModule.h"
+#include "CPUCode.h"
 #include "ModImpl.h"
 #include "TilesImpl.h"
 
@@ -24,22 +22,10 @@ struct HostTileMemory final : TileMemory {
 struct CPUTileCode final : TileCode {
   Result<void> run(size_t number, int64_t tasks, Bindings &bindings,
                    void *) const override {
-    ATTN_TRY_ASSIGN(TaskCall call,
-                    TaskCall::bind(signatures[number], bindings));
-    Jit::Function function = jit->function(number);
-    // Most tasks take less time than a turn of the pool.
-    int64_t batch = std::max<int64_t>(1, tasks / 4096);
-    hostThreads().run((tasks + batch - 1) / batch, [&](int64_t turn, unsigned) {
-      int64_t task = turn * batch;
-      std::vector<void *> own = call.argumentsOf(task);
-      for (int64_t end = std::min(tasks, task + batch); task < end; ++task)
-        function(own.data());
-    });
-    return {};
+    return kernels[number].runShort(tasks, bindings);
   }
 
-  std::vector<Signature> signatures;
-  std::shared_ptr<const Jit> jit;
+  std::vector<cpu::LoadedKernel> kernels;
 };
 
 struct CPUTileFinder final : TileFinder::Impl {
@@ -73,11 +59,13 @@ struct CPUTileFinder final : TileFinder::Impl {
       return pm.run(module);
     });
     ATTN_TRY(lowered);
-    ATTN_TRY_ASSIGN(auto jit, Jit::compile(module, names));
+    ATTN_TRY_ASSIGN(std::vector<cpu::LoadedKernel> compiled,
+                    compileKernels(mod, module));
     auto code = std::make_shared<CPUTileCode>();
-    code->jit = jit;
     for (const std::string &name : names)
-      code->signatures.push_back(signatureIn(module, name));
+      for (const cpu::LoadedKernel &kernel : compiled)
+        if (kernel.entry().name == name)
+          code->kernels.push_back(kernel);
     return std::shared_ptr<TileCode>(code);
   }
 };

@@ -1,15 +1,11 @@
 // See HostMemory.h.
 #include "HostMemory.h"
 
-#include <cstring>
-
 #include "CaptureViews.h"
 
-#include "attn/Support/Try.h"
+#include "attn/Runtime/Signature.h"
 
-#include <algorithm>
-#include <cstdlib>
-#include <thread>
+#include <cstring>
 
 using namespace attn;
 
@@ -29,42 +25,6 @@ Descriptor::Descriptor(void *data, const std::vector<int64_t> &sizes)
 Descriptor::Descriptor(const CaptureView &tensor)
     : Descriptor(const_cast<void *>(tensor.data), tensor.sizes.data(),
                  stridesOf(tensor).data(), tensor.sizes.size()) {}
-
-Result<TaskCall> TaskCall::bind(const Signature &signature,
-                                Bindings &bindings) {
-  TaskCall call;
-  while (call.taskPosition < signature.size() &&
-         signature[call.taskPosition].name.role != Role::Task)
-    ++call.taskPosition;
-  if (call.taskPosition == signature.size())
-    return Error{"expects a function that does one task, by its number"};
-  bindings.word({Role::Task}, 0);
-  ATTN_TRY_ASSIGN(call.parameters, BoundParameters::bind(signature, bindings));
-  return call;
-}
-
-std::vector<void *> TaskCall::argumentsOf(int64_t &task) const {
-  std::vector<void *> arguments = parameters.packed();
-  arguments[taskPosition] = &task;
-  return arguments;
-}
-
-std::vector<void *> TaskCall::argumentsOfCount(int64_t &tasks) const {
-  std::vector<void *> arguments = parameters.packed();
-  arguments.erase(arguments.begin() + taskPosition);
-  arguments.push_back(&tasks);
-  return arguments;
-}
-
-ThreadPool &attn::hostThreads() {
-  static ThreadPool *pool = [] {
-    unsigned threads = std::max(1u, std::thread::hardware_concurrency());
-    if (const char *text = std::getenv("ATTN_NUM_THREADS"))
-      threads = std::max(1, std::atoi(text));
-    return new ThreadPool(threads);
-  }();
-  return *pool;
-}
 
 void attn::writeZeros(const TensorView &view) {
   int64_t width = byteWidth(view.type);

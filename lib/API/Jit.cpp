@@ -1,6 +1,8 @@
 // Loads what Target/Object generates for this processor.
 #include "Jit.h"
 
+#include "attn/Runtime/CPUFeatures.h"
+#include "attn/Runtime/KernelImage.h"
 #include "attn/Support/Try.h"
 #include "attn/Target/Object/EmitObject.h"
 
@@ -23,17 +25,17 @@ static std::string text(llvm::Error error) {
 
 /// What all code of this process is made for.
 static Result<CPUTarget> createTarget() {
-  const char *cpu = std::getenv("ATTN_CPU");
-  llvm::Expected<CPUTarget> target = CPUTarget::create(cpu ? cpu : "");
+  const char *name = std::getenv("ATTN_CPU");
+  llvm::Expected<CPUTarget> target = CPUTarget::create(name ? name : "");
   if (!target)
-    return Error{(cpu ? "ATTN_CPU: " : "") + text(target.takeError())};
+    return Error{(name ? "ATTN_CPU: " : "") + text(target.takeError())};
   std::vector<std::string> missing;
-  if (cpu)
-    missing = target->missingHere();
+  if (name)
+    missing = cpu::missingFeatures(target->features());
   if (!missing.empty())
     return Error{std::string("ATTN_CPU: expects a CPU whose code runs here, "
                              "got '") +
-                 cpu + "', which has " + missing.front()};
+                 name + "', which has " + missing.front()};
   return std::move(*target);
 }
 
@@ -63,10 +65,10 @@ Jit::compile(mlir::ModuleOp module, const std::vector<std::string> &names) {
   if (llvm::Error error = jit->engine->addObjectFile(std::move(*object)))
     return Error{text(std::move(error))};
   for (const std::string &name : names) {
-    auto address = jit->engine->lookup("packed_" + name);
+    auto address = jit->engine->lookup(packedName(name));
     if (!address)
       return Error{text(address.takeError())};
-    jit->functions.push_back(address->toPtr<Function>());
+    jit->functions.push_back(address->toPtr<PackedFunction>());
   }
   return std::shared_ptr<const Jit>(std::move(jit));
 }

@@ -3,6 +3,7 @@
 #define ATTN_LIB_API_JIT_H
 
 #include "attn/API/Result.h"
+#include "attn/Runtime/TaskCall.h"
 
 #include "mlir/IR/BuiltinOps.h"
 
@@ -30,10 +31,6 @@ Result<HostVectors> hostVectors();
 /// Loaded code; functions stay valid as long as it lives.
 class Jit {
 public:
-  /// A function whose arguments are passed by address, and the address of the
-  /// result, if there is one, as the last.
-  using Function = void (*)(void **arguments);
-
   /// Compiles `module`, whose functions `names` have C interfaces
   /// (llvm.emit_c_interface). Errors: a symbol that is nowhere; those of
   /// hostVectors.
@@ -42,12 +39,12 @@ public:
   ~Jit();
 
   /// The function `names[i]`.
-  Function function(size_t i) const { return functions[i]; }
+  PackedFunction function(size_t i) const { return functions[i]; }
 
 private:
   Jit();
   std::unique_ptr<llvm::orc::LLJIT> engine;
-  std::vector<Function> functions;
+  std::vector<PackedFunction> functions;
 };
 
 } // namespace attn

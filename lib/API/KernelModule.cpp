@@ -161,14 +161,12 @@ static AttentionBackwardOp appendGradients(mlir::ModuleOp module,
 
 /// What memory the kernel may expect is the caller's to say. `schedule` may be
 /// null.
-static ScheduleAttr forMemory(ScheduleAttr s, bool aligned) {
-  if (!s || !s.getAligned() || aligned || s.getProducers())
-    return s;
-  return ScheduleAttr::get(s.getContext(), s.getQ(), s.getKv(), s.getWarps(),
-                           s.getStages(), aligned, s.getProducers(),
-                           s.getPingpong(), s.getPersistent(), s.getQueries(),
-                           s.getDrain(), s.getBlocks(), s.getEager(),
-                           s.getCache(), s.getKeys(), s.getOnce());
+static ScheduleAttr forMemory(ScheduleAttr given, bool aligned) {
+  if (!given || aligned || given.getRoles().hasProducers())
+    return given;
+  mlir::attn::Schedule schedule = given.getParts();
+  schedule.pipeline.unaligned = true;
+  return ScheduleAttr::get(given.getContext(), schedule);
 }
 
 static Result<GivenSchedule>
@@ -183,16 +181,16 @@ parseSchedule(const Mod &mod, const std::string &text, bool aligned) {
     return mlir::success(given.schedule || given.variants);
   });
   if (!parsed)
-    return Error{"expects a schedule such as #attn.schedule<q = 64, kv = 64>, "
-                 "got '" +
+    return Error{"expects a schedule such as "
+                 "#attn.schedule<tiling = <q = 64, kv = 64>>, got '" +
                  text + "'" +
                  (parsed.error().empty() ? "" : "\n" + parsed.error())};
   given.schedule = forMemory(given.schedule, aligned);
   return given;
 }
 
-/// `text`: a schedule, or a list of them. Those with `keys` are for the kernel
-/// of keys and values, or for one after the other.
+/// `text`: a schedule, or a list of them. Those that own keys are for the
+/// kernel of keys and values, or for one after the other.
 static Result<GradientSchedules>
 parseGradientSchedules(const Mod &mod, const std::string &text, bool aligned) {
   GradientSchedules given;
@@ -200,10 +198,10 @@ parseGradientSchedules(const Mod &mod, const std::string &text, bool aligned) {
     return given;
   auto take = [&](mlir::Attribute attribute) {
     auto schedule = mlir::dyn_cast_or_null<ScheduleAttr>(attribute);
-    ScheduleAttr *place = !schedule             ? nullptr
-                          : !schedule.getKeys() ? &given.query
-                          : !given.key          ? &given.key
-                                                : &given.value;
+    ScheduleAttr *place = !schedule                        ? nullptr
+                          : !schedule.getTiling().ownsKeys ? &given.query
+                          : !given.key                     ? &given.key
+                                                           : &given.value;
     if (!place || *place)
       return mlir::failure();
     *place = forMemory(schedule, aligned);
@@ -222,8 +220,9 @@ parseGradientSchedules(const Mod &mod, const std::string &text, bool aligned) {
   if (!parsed)
     return Error{"expects a schedule for gradients, or a list of one that owns "
                  "queries and at most two that own keys, such as "
-                 "[#attn.schedule<q = 64, kv = 64>, #attn.schedule<q = 64, kv "
-                 "= 64, keys = true>], got '" +
+                 "[#attn.schedule<tiling = <q = 64, kv = 64>>, "
+                 "#attn.schedule<tiling = <q = 64, kv = 64, owns_keys>>], "
+                 "got '" +
                  text + "'" +
                  (parsed.error().empty() ? "" : "\n" + parsed.error())};
   return given;
@@ -235,7 +234,7 @@ Result<bool> attn::scheduleHasProducers(const Mod &mod,
   ATTN_TRY_ASSIGN(GivenSchedule given,
                   parseSchedule(mod, text, /*aligned=*/true));
   auto hasProducers = [](ScheduleAttr schedule) {
-    return schedule.getProducers() != 0;
+    return schedule.getRoles().hasProducers();
   };
   if (given.schedule)
     return hasProducers(given.schedule);
@@ -255,14 +254,14 @@ Result<bool> attn::gradientSchedulesHaveProducers(const Mod &mod,
   ATTN_TRY_ASSIGN(GradientSchedules given,
                   parseGradientSchedules(mod, text, /*aligned=*/true));
   // The kernels around one pass have none.
-  if (given.key && given.key.getOnce())
+  if (given.key && given.key.getTiling().once)
     return true;
   bool some = false, all = true;
   for (ScheduleAttr schedule : {given.query, given.key, given.value}) {
     if (!schedule)
       continue;
-    some |= schedule.getProducers() != 0;
-    all &= schedule.getProducers() != 0;
+    some |= schedule.getRoles().hasProducers();
+    all &= schedule.getRoles().hasProducers();
   }
   if (some != all)
     return Error{"expects schedules that all have producers, or none"};
@@ -341,8 +340,8 @@ Result<KernelModule> attn::buildKernelModule(const Mod &mod,
   result.module->walk([&](AttentionOp found) { op = found; });
   llvm::raw_string_ostream(result.schedule) << *op.getSchedule();
   result.plan = planOf(op);
-  result.queryTile = op.getSchedule()->getQ();
-  result.keyTile = op.getSchedule()->getKv();
+  result.queryTile = op.getSchedule()->getTiling().q;
+  result.keyTile = op.getSchedule()->getTiling().kv;
   return result;
 }
 
@@ -365,10 +364,10 @@ static CaptureSumPlan planOf(AttentionBackwardOp op,
   plan.ownsKeys = own == Axis::Key;
   if (hasCaptureKernels) {
     ScheduleAttr schedule = mlir::attn::captureScheduleOf(op, sum);
-    plan.ownTile = schedule.getRows();
-    plan.copies = sum.hasRowsApart() ? 1 : schedule.getWarps();
+    plan.ownTile = schedule.getTiling().getRows();
+    plan.copies = sum.hasRowsApart() ? 1 : schedule.getRoles().warps;
   } else if (!sum.rows) {
-    plan.ownTile = op.getSchedule()->getRows();
+    plan.ownTile = op.getSchedule()->getTiling().getRows();
   }
   plan.ownsBatch = sum.owned & mlir::attn::BatchPosition;
   plan.ownsHead = sum.owned & mlir::attn::HeadPosition;
@@ -413,14 +412,15 @@ Result<KernelModule> attn::buildGradientModule(const Mod &mod,
   text << "[" << *op.getSchedule();
   auto addOfKeys = [&](const char *function, ScheduleAttr schedule) {
     text << ", " << schedule;
-    result.ofKeys.push_back({function, schedule.getQ(), schedule.getKv()});
+    result.ofKeys.push_back(
+        {function, schedule.getTiling().q, schedule.getTiling().kv});
   };
   addOfKeys(KernelModule::gradKeyFunction, *op.getKeySchedule());
   if (std::optional<ScheduleAttr> ofValues = op.getValueSchedule())
     addOfKeys(KernelModule::gradValueFunction, *ofValues);
   text << "]";
-  result.queryTile = op.getSchedule()->getQ();
-  result.keyTile = op.getSchedule()->getKv();
+  result.queryTile = op.getSchedule()->getTiling().q;
+  result.keyTile = op.getSchedule()->getTiling().kv;
   if (!wrt.empty()) {
     ATTN_TRY_ASSIGN(result.sums, sumsOf(mod, *result.module));
   }

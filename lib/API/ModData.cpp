@@ -162,7 +162,7 @@ static Result<CaptureData> emptyTable(const CaptureInfo &info,
 static Result<CaptureData> tableData(const CaptureInfo &info,
                                      mlir::ArrayAttr shape,
                                      const ProblemSizes &sizes,
-                                     Jit::Function fill) {
+                                     PackedFunction fill) {
   ATTN_TRY_ASSIGN(CaptureData data, emptyTable(info, shape, sizes));
   Descriptor table(data.bytes.data(), data.sizes);
   std::array<int64_t, 6> numbers = numbersOf(sizes);

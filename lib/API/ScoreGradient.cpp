@@ -13,6 +13,7 @@
 #include "attn/Dialect/Attn/IR/ModProgram.h"
 #include "attn/Dialect/Attn/Transforms/Differentiate.h"
 #include "attn/Pipelines/CPU.h"
+#include "attn/Runtime/TaskCall.h"
 #include "attn/Support/Try.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"

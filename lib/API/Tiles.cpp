@@ -107,8 +107,8 @@ TileCodeResult TileFinder::Impl::code(TileGroup group) const {
     return code;
   std::lock_guard<std::mutex> modLock(mod.impl().mutex);
   KernelSpec spec;
-  spec.schedule = "#attn.schedule<q = " + std::to_string(queryTile) +
-                  ", kv = " + std::to_string(keyTile) + ">";
+  spec.schedule = "#attn.schedule<tiling = <q = " + std::to_string(queryTile) +
+                  ", kv = " + std::to_string(keyTile) + ">>";
   ATTN_TRY_ASSIGN(KernelModule kernel, buildKernelModule(mod, spec, "cpu"));
   GroupNames names = namesOf(group);
   std::vector<std::string> functions;

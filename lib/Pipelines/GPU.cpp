@@ -85,7 +85,7 @@ public:
   void runOnOperation() override {
     auto schedule =
         getOperation()->getAttrOfType<ScheduleAttr>("attn.schedule");
-    bool roles = schedule && schedule.getProducers() != 0;
+    bool roles = schedule && schedule.getRoles().hasProducers();
     if (failed(runPipeline(passes[roles], getOperation())))
       signalPassFailure();
   }

@@ -162,7 +162,7 @@ static std::string textOf(const std::vector<char> &buffer) {
   return text;
 }
 
-Result<Module> Module::fromPTX(const std::string &ptx) {
+Result<Module> Module::load(const std::string &code, const char *what) {
   ATTN_TRY(currentDevice());
   const Driver &cu = **driver();
   Context context = currentContext();
@@ -176,14 +176,22 @@ Result<Module> Module::fromPTX(const std::string &ptx) {
                     reinterpret_cast<void *>(uintptr_t(1))};
   ModuleHandle handle = nullptr;
   Result<void> ok =
-      cu.check(cu.moduleLoadDataEx(&handle, ptx.c_str(), 5, options, values),
+      cu.check(cu.moduleLoadDataEx(&handle, code.c_str(), 5, options, values),
                "cuModuleLoadDataEx");
   if (!ok) {
     std::string log = textOf(errors);
-    return Error{"the CUDA driver rejects the generated PTX: " + ok.error() +
-                 (log.empty() ? "" : "\n" + log)};
+    return Error{std::string("the CUDA driver rejects the ") + what + ": " +
+                 ok.error() + (log.empty() ? "" : "\n" + log)};
   }
   return Module(context, handle, textOf(info));
+}
+
+Result<Module> Module::fromPTX(const std::string &ptx) {
+  return load(ptx, "generated PTX");
+}
+
+Result<Module> Module::fromCubin(const std::string &cubin) {
+  return load(cubin, "cubin");
 }
 
 Module::Module(Module &&other) noexcept

@@ -6,8 +6,8 @@
 using namespace attn;
 
 static constexpr std::string_view magic = "attn-image ";
-static constexpr int64_t version = 1;
-static constexpr const char *codeNames[] = {"ptx", "cubin", "object"};
+static constexpr int64_t version = 2;
+static constexpr const char *codeNames[] = {"ptx", "cubin", "shared-object"};
 
 const KernelEntry *KernelImage::find(std::string_view name) const {
   for (const KernelEntry &entry : entries)
@@ -45,12 +45,24 @@ static std::string textOf(const Parameter &parameter) {
 
 std::string KernelImage::save() const {
   std::string body = "target " + target + "\n";
+  if (!features.empty()) {
+    body += "features";
+    for (const std::string &feature : features)
+      body += " " + feature;
+    body += "\n";
+  }
   for (const KernelEntry &entry : entries) {
+    auto number = [&](const char *keyword, int64_t value) {
+      if (value)
+        body += std::string(keyword) + " " + std::to_string(value) + "\n";
+    };
     body += "kernel " + entry.name + "\n";
-    if (entry.threads)
-      body += "threads " + std::to_string(entry.threads) + "\n";
-    if (entry.sharedBytes)
-      body += "shared-bytes " + std::to_string(entry.sharedBytes) + "\n";
+    if (!entry.taskCount.empty())
+      body += "task-count " + entry.taskCount + "\n";
+    number("threads", entry.threads);
+    number("shared-bytes", entry.sharedBytes);
+    number("registers", entry.registers);
+    number("spilled-bytes", entry.spilledBytes);
     if (entry.queryTile)
       body += "tiles " + std::to_string(entry.queryTile) + " " +
               std::to_string(entry.keyTile) + "\n";
@@ -145,6 +157,11 @@ private:
       image.target = words.all();
       return true;
     }
+    if (keyword == "features") {
+      while (!words.atEnd())
+        image.features.emplace_back(words.next());
+      return !image.features.empty();
+    }
     if (keyword == "kernel") {
       image.entries.emplace_back();
       image.entries.back().name = words.all();
@@ -159,13 +176,19 @@ private:
       entry.schedule = words.all();
       return true;
     }
+    if (keyword == "task-count") {
+      entry.taskCount = words.all();
+      return !entry.taskCount.empty();
+    }
     if (keyword == "parameter") {
       entry.signature.emplace_back();
       return readParameter(words, entry.signature.back());
     }
-    bool read = keyword == "threads"        ? words.number(entry.threads)
-                : keyword == "shared-bytes" ? words.number(entry.sharedBytes)
-                : keyword == "tiles"        ? words.number(entry.queryTile) &&
+    bool read = keyword == "threads"         ? words.number(entry.threads)
+                : keyword == "shared-bytes"  ? words.number(entry.sharedBytes)
+                : keyword == "registers"     ? words.number(entry.registers)
+                : keyword == "spilled-bytes" ? words.number(entry.spilledBytes)
+                : keyword == "tiles"         ? words.number(entry.queryTile) &&
                                            words.number(entry.keyTile)
                                      : false;
     return read && words.atEnd();

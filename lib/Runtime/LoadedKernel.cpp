@@ -1,6 +1,7 @@
 // See LoadedKernel.h.
 #include "attn/Runtime/LoadedKernel.h"
 
+#include "attn/Runtime/Chip.h"
 #include "attn/Support/Try.h"
 
 #include <algorithm>
@@ -66,11 +67,31 @@ Result<void> LoadedKernel::makePersistent() {
   return {};
 }
 
-Result<std::vector<LoadedKernel>> LoadedKernel::load(const KernelImage &image) {
-  if (image.kind == KernelImage::Code::Object)
+/// Whether the GPU of the current context runs the image's code.
+static Result<void> checkTarget(const KernelImage &image) {
+  if (image.kind == KernelImage::Code::SharedObject)
     return Error{"expects an image for a GPU, got one for a CPU (" +
                  image.target + ")"};
-  ATTN_TRY_ASSIGN(Module loaded, Module::fromPTX(image.code));
+  std::optional<Chip> made = Chip::named(image.target);
+  if (!made)
+    return Error{"expects an image for a chip such as sm_80, got one for '" +
+                 image.target + "'"};
+  ATTN_TRY_ASSIGN(Device device, currentDevice());
+  ATTN_TRY_ASSIGN(DeviceInfo info, deviceInfo(device));
+  Chip here{info.computeMajor, info.computeMinor};
+  bool isPTX = image.kind == KernelImage::Code::PTX;
+  if (isPTX ? made->hasPTXFor(here) : made->hasCodeFor(here))
+    return {};
+  return Error{std::string("expects a GPU that runs ") +
+               (isPTX ? "PTX" : "a cubin") + " for " + image.target + ", got " +
+               info.name + ", which is " + here.name()};
+}
+
+Result<std::vector<LoadedKernel>> LoadedKernel::load(const KernelImage &image) {
+  ATTN_TRY(checkTarget(image));
+  ATTN_TRY_ASSIGN(Module loaded, image.kind == KernelImage::Code::Cubin
+                                     ? Module::fromCubin(image.code)
+                                     : Module::fromPTX(image.code));
   auto shared = std::make_shared<const Module>(std::move(loaded));
   std::vector<LoadedKernel> kernels;
   for (const KernelEntry &entry : image.entries) {

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <atomic>
 #include <condition_variable>
+#include <cstdlib>
 #include <mutex>
 #include <thread>
 #include <vector>
@@ -83,4 +84,14 @@ void ThreadPool::run(
     std::unique_lock<std::mutex> lock(state->mutex);
     state->finished.wait(lock, [&] { return state->busy == 0; });
   }
+}
+
+ThreadPool &attn::hostThreads() {
+  static ThreadPool *pool = [] {
+    unsigned threads = std::max(1u, std::thread::hardware_concurrency());
+    if (const char *text = std::getenv("ATTN_NUM_THREADS"))
+      threads = std::max(1, std::atoi(text));
+    return new ThreadPool(threads);
+  }();
+  return *pool;
 }

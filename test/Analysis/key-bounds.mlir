@@ -35,7 +35,7 @@ attn.mod @causal_mod
   }
 func.func @causal(%q: !t, %k: !t, %v: !t) -> !t {
   %o = attn.attention %q, %k, %v mod @causal_mod
-    {schedule = #attn.schedule<q = 64, kv = 16, warps = 4>} : (!t, !t, !t) -> !t
+    {schedule = #attn.schedule<tiling = <q = 64, kv = 16>, roles = <warps = 4>>} : (!t, !t, !t) -> !t
   return %o : !t
 }
 
@@ -53,7 +53,7 @@ attn.mod @offset_mod
   }
 func.func @offset(%q: !t, %k: !t, %v: !t) -> !t {
   %o = attn.attention %q, %k, %v mod @offset_mod
-    {schedule = #attn.schedule<q = 64, kv = 16, warps = 4>} : (!t, !t, !t) -> !t
+    {schedule = #attn.schedule<tiling = <q = 64, kv = 16>, roles = <warps = 4>>} : (!t, !t, !t) -> !t
   return %o : !t
 }
 
@@ -71,7 +71,7 @@ attn.mod @swapped_mod
   }
 func.func @swapped(%q: !t, %k: !t, %v: !t) -> !t {
   %o = attn.attention %q, %k, %v mod @swapped_mod
-    {schedule = #attn.schedule<q = 64, kv = 16, warps = 4>} : (!t, !t, !t) -> !t
+    {schedule = #attn.schedule<tiling = <q = 64, kv = 16>, roles = <warps = 4>>} : (!t, !t, !t) -> !t
   return %o : !t
 }
 
@@ -93,7 +93,7 @@ attn.mod @window_mod
   }
 func.func @window(%q: !t, %k: !t, %v: !t) -> !t {
   %o = attn.attention %q, %k, %v mod @window_mod
-    {schedule = #attn.schedule<q = 64, kv = 16, warps = 4>} : (!t, !t, !t) -> !t
+    {schedule = #attn.schedule<tiling = <q = 64, kv = 16>, roles = <warps = 4>>} : (!t, !t, !t) -> !t
   return %o : !t
 }
 
@@ -112,7 +112,7 @@ attn.mod @prefix_mod
   }
 func.func @prefix(%q: !t, %k: !t, %v: !t) -> !t {
   %o = attn.attention %q, %k, %v mod @prefix_mod
-    {schedule = #attn.schedule<q = 64, kv = 16, warps = 4>} : (!t, !t, !t) -> !t
+    {schedule = #attn.schedule<tiling = <q = 64, kv = 16>, roles = <warps = 4>>} : (!t, !t, !t) -> !t
   return %o : !t
 }
 
@@ -133,7 +133,7 @@ attn.mod @negated_mod
   }
 func.func @negated(%q: !t, %k: !t, %v: !t) -> !t {
   %o = attn.attention %q, %k, %v mod @negated_mod
-    {schedule = #attn.schedule<q = 64, kv = 16, warps = 4>} : (!t, !t, !t) -> !t
+    {schedule = #attn.schedule<tiling = <q = 64, kv = 16>, roles = <warps = 4>>} : (!t, !t, !t) -> !t
   return %o : !t
 }
 
@@ -149,7 +149,7 @@ attn.mod @diagonal_mod
   }
 func.func @diagonal(%q: !t, %k: !t, %v: !t) -> !t {
   %o = attn.attention %q, %k, %v mod @diagonal_mod
-    {schedule = #attn.schedule<q = 64, kv = 16, warps = 4>} : (!t, !t, !t) -> !t
+    {schedule = #attn.schedule<tiling = <q = 64, kv = 16>, roles = <warps = 4>>} : (!t, !t, !t) -> !t
   return %o : !t
 }
 
@@ -171,7 +171,7 @@ attn.mod @choice_mod
   }
 func.func @choice(%q: !t, %k: !t, %v: !t) -> !t {
   %o = attn.attention %q, %k, %v mod @choice_mod
-    {schedule = #attn.schedule<q = 64, kv = 16, warps = 4>} : (!t, !t, !t) -> !t
+    {schedule = #attn.schedule<tiling = <q = 64, kv = 16>, roles = <warps = 4>>} : (!t, !t, !t) -> !t
   return %o : !t
 }
 
@@ -197,7 +197,7 @@ attn.mod @branch_mod
   }
 func.func @branch(%q: !t, %k: !t, %v: !t) -> !t {
   %o = attn.attention %q, %k, %v mod @branch_mod
-    {schedule = #attn.schedule<q = 64, kv = 16, warps = 4>} : (!t, !t, !t) -> !t
+    {schedule = #attn.schedule<tiling = <q = 64, kv = 16>, roles = <warps = 4>>} : (!t, !t, !t) -> !t
   return %o : !t
 }
 
@@ -214,7 +214,7 @@ attn.mod @unsigned_mod
   }
 func.func @unsigned(%q: !t, %k: !t, %v: !t) -> !t {
   %o = attn.attention %q, %k, %v mod @unsigned_mod
-    {schedule = #attn.schedule<q = 64, kv = 16, warps = 4>} : (!t, !t, !t) -> !t
+    {schedule = #attn.schedule<tiling = <q = 64, kv = 16>, roles = <warps = 4>>} : (!t, !t, !t) -> !t
   return %o : !t
 }
 
@@ -233,7 +233,7 @@ attn.mod @wraps_mod
   }
 func.func @wraps(%q: !t, %k: !t, %v: !t) -> !t {
   %o = attn.attention %q, %k, %v mod @wraps_mod
-    {schedule = #attn.schedule<q = 64, kv = 16, warps = 4>} : (!t, !t, !t) -> !t
+    {schedule = #attn.schedule<tiling = <q = 64, kv = 16>, roles = <warps = 4>>} : (!t, !t, !t) -> !t
   return %o : !t
 }
 
@@ -255,7 +255,7 @@ attn.mod @captured_mod(%n: i32)
   }
 func.func @captured(%q: !t, %k: !t, %v: !t, %n: i32) -> !t {
   %o = attn.attention %q, %k, %v mod @captured_mod(%n)
-    {schedule = #attn.schedule<q = 64, kv = 16, warps = 4>} : (!t, !t, !t, i32) -> !t
+    {schedule = #attn.schedule<tiling = <q = 64, kv = 16>, roles = <warps = 4>>} : (!t, !t, !t, i32) -> !t
   return %o : !t
 }
 
@@ -275,7 +275,7 @@ attn.mod @table_mod(%lengths: tensor<?xi32>)
   }
 func.func @table(%q: !t, %k: !t, %v: !t, %lengths: tensor<?xi32>) -> !t {
   %o = attn.attention %q, %k, %v mod @table_mod(%lengths)
-    {schedule = #attn.schedule<q = 64, kv = 16, warps = 4>}
+    {schedule = #attn.schedule<tiling = <q = 64, kv = 16>, roles = <warps = 4>>}
     : (!t, !t, !t, tensor<?xi32>) -> !t
   return %o : !t
 }
@@ -294,7 +294,7 @@ attn.mod @later_mod
   }
 func.func @later(%q: !t, %k: !t, %v: !t) -> !t {
   %o = attn.attention %q, %k, %v mod @later_mod
-    {schedule = #attn.schedule<q = 64, kv = 16, warps = 4>} : (!t, !t, !t) -> !t
+    {schedule = #attn.schedule<tiling = <q = 64, kv = 16>, roles = <warps = 4>>} : (!t, !t, !t) -> !t
   return %o : !t
 }
 
@@ -318,6 +318,6 @@ attn.mod @far_mod
   }
 func.func @far(%q: !t, %k: !t, %v: !t) -> !t {
   %o = attn.attention %q, %k, %v mod @far_mod
-    {schedule = #attn.schedule<q = 64, kv = 16, warps = 4>} : (!t, !t, !t) -> !t
+    {schedule = #attn.schedule<tiling = <q = 64, kv = 16>, roles = <warps = 4>>} : (!t, !t, !t) -> !t
   return %o : !t
 }

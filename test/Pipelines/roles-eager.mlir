@@ -1,4 +1,4 @@
-// RUN: attn-opt %s --pass-pipeline="builtin.module(gpu.module(gpu.func(tile-task-numbers,tile-make-rings,tile-inspect-apart,tile-drain-output,tile-give-roles,tile-hand-on-tasks,tile-receive-again,tile-roles-to-warps,tile-place-shared,canonicalize)))" | FileCheck %s
+// RUN: attn-opt %s --allow-unregistered-dialect --pass-pipeline="builtin.module(gpu.module(gpu.func(tile-task-numbers,tile-make-rings,tile-inspect-apart,tile-drain-output,tile-give-roles,tile-hand-on-tasks,tile-receive-again,tile-roles-to-warps,tile-place-shared,canonicalize)))" | FileCheck %s
 
 !m = memref<?x64xbf16, strided<[?, 1], offset: ?>>
 !t = tensor<64x64xbf16>
@@ -39,8 +39,7 @@
 // CHECK: gpu.return
 gpu.module @kernels {
   gpu.func @kernel(%q: !m {attn.role = #attn.role<query>}, %k: !m {attn.role = #attn.role<key>}, %v: !m {attn.role = #attn.role<value>}, %o: !m {attn.role = #attn.role<out>}, %count: i32, %counter: !llvm.ptr<1>) kernel
-      attributes {attn.schedule = #attn.schedule<q = 128, kv = 64, warps = 8, stages = 2, producers = 4,
-                                                 persistent = true, queries = 2, drain = true, eager = true>} {
+      attributes {attn.schedule = #attn.schedule<tiling = <q = 128, kv = 64>, roles = <warps = 8, producers = 4>, pipeline = <stages = 2, task_stages = 2, persistent, drain, eager>>} {
     %c0 = arith.constant 0 : index
     %c1 = arith.constant 1 : index
     tile.tasks %count from %counter {
@@ -50,10 +49,12 @@ gpu.module @kernels {
       scf.for %j = %c0 to %high step %c1 {
         %kt = tile.load %k[%j] : !m -> !t
         %vt = tile.load %v[%j] : !m -> !t
-        tile.store %kt, %q[%j] : !t, !m
-        tile.store %vt, %q[%j] : !t, !m
+        "test.use"(%kt) : (!t) -> ()
+        "test.use"(%vt) : (!t) -> ()
       }
-      tile.store %qt, %o[%high] : tensor<128x64xbf16>, !m
+      "test.use"(%qt) : (tensor<128x64xbf16>) -> ()
+      %out = arith.constant dense<0.0> : tensor<128x64xbf16>
+      tile.store %out, %o[%high] : tensor<128x64xbf16>, !m
     } : !llvm.ptr<1>
     gpu.return
   }

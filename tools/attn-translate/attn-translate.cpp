@@ -1,7 +1,7 @@
-// attn-translate: from lowered IR to what a machine takes (PTX, object code).
+// attn-translate: from lowered IR to what a machine takes (PTX, object
+// code, images of both).
 #include "attn/API/Version.h"
-#include "attn/Target/Object/EmitObject.h"
-#include "attn/Target/PTX/EmitPTX.h"
+#include "attn/Target/Translations.h"
 
 #include "mlir/Support/LogicalResult.h"
 #include "mlir/Tools/mlir-translate/MlirTranslateMain.h"
@@ -12,7 +12,6 @@ int main(int argc, char **argv) {
   llvm::cl::SetVersionPrinter([](llvm::raw_ostream &stream) {
     stream << attn::versionText("attn-translate") << "\n";
   });
-  mlir::attn::registerToObjectTranslation();
-  mlir::attn::registerToPTXTranslation();
+  mlir::attn::registerTranslations();
   return failed(mlir::mlirTranslateMain(argc, argv, "attn translation driver"));
 }

@@ -56,7 +56,7 @@ def AttnToFlashPass : Pass<"attn-to-flash", "::mlir::ModuleOp"> {
     strides; what each is for is its `attn.role`. docs/FlashForm.md has a whole kernel, annotated.
 
     Example (test/Conversion/AttnToFlash/attn-to-flash.mlir): with the schedule
-    `<q = 32, kv = 16>`, `attn.attention %q, %k, %v` becomes
+    `<tiling = <q = 32, kv = 16>>`, `attn.attention %q, %k, %v` becomes
 
     ```mlir
     scf.forall (%b, %h, %t) in (%batches, %heads, %tiles) {
@@ -141,7 +141,7 @@ def FlashToGPUPass : Pass<"flash-to-gpu", "::mlir::ModuleOp"> {
 
     ```mlir
     func.func @layer(...) attributes {
-        attn.kernel, attn.schedule = #attn.schedule<q = 32, kv = 16, warps = 2>} {
+        attn.kernel, attn.schedule = #attn.schedule<tiling = <q = 32, kv = 16>, roles = <warps = 2>>} {
       scf.forall (%b, %h, %t) in (2, %c4, %n) {
     ```
 
@@ -170,6 +170,9 @@ def TileToNVVMPass : Pass<"tile-to-nvvm", "::mlir::gpu::GPUFuncOp"> {
     shuffles within a quad, `tile.copy` becomes cp.async. Products on tiles in rings
     become wgmma, with the same layout in registers; rings become barriers with
     transactions and bulk tensor copies.
+
+    What loops and branches carry of a tile are the elements that a thread holds, of
+    16-bit matrices words of two.
 
     Expects loads to be staged (`tile-stage-loads`) or tiles in rings
     (`tile-make-rings`).
@@ -200,7 +203,7 @@ def TileToNVVMPass : Pass<"tile-to-nvvm", "::mlir::gpu::GPUFuncOp"> {
   let dependentDialects = ["::mlir::gpu::GPUDialect", "::mlir::NVVM::NVVMDialect",
     "::mlir::LLVM::LLVMDialect", "::mlir::scf::SCFDialect",
     "::mlir::arith::ArithDialect", "::mlir::memref::MemRefDialect",
-    "::mlir::vector::VectorDialect"];
+    "::mlir::tensor::TensorDialect", "::mlir::vector::VectorDialect"];
 }
 
 def TensorMapsToNVVMPass : Pass<"tensor-maps-to-nvvm", "::mlir::gpu::GPUModuleOp"> {
@@ -253,9 +256,9 @@ def FlashToTasksPass : Pass<"flash-to-tasks", "::mlir::ModuleOp"> {
     Replaces the `scf.forall` of each function marked `attn.kernel` by one task:
     `@layer(args...)` becomes `@layer(args..., %task: index)`, which does the
     iteration with that number (the last dimension varies fastest), and
-    `@layer_tasks(args...) -> index` says how many there are. Tasks write disjoint
-    memory and may run in any order, at once. Both functions get C interfaces.
-    Mods, which no lowering reads any more, are erased.
+    `@layer_tasks(args...) -> index` says how many there are: the attribute
+    `attn.task_count` of the kernel names it. Tasks write disjoint memory and may
+    run in any order, at once. Both functions get C interfaces. Mods, which no lowering reads any more, are erased.
 
     Example (test/Conversion/FlashToTasks/flash-to-tasks.mlir):
 
@@ -271,7 +274,7 @@ def FlashToTasksPass : Pass<"flash-to-tasks", "::mlir::ModuleOp"> {
 
     ```mlir
     func.func @layer(%out: ..., %task: index {attn.role = #attn.role<task>})
-        attributes {attn.kernel, llvm.emit_c_interface} {
+        attributes {attn.kernel, attn.task_count = @layer_tasks, llvm.emit_c_interface} {
       ...
       %k = arith.remui %task, %t : index
       %bh = arith.divui %task, %t : index

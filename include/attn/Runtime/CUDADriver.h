@@ -190,6 +190,8 @@ class Module {
 public:
   /// Compiles PTX with the driver's JIT. Errors: the JIT's own log.
   static Result<Module> fromPTX(const std::string &ptx);
+  /// Loads machine code. Errors: what the driver says.
+  static Result<Module> fromCubin(const std::string &cubin);
 
   Module(Module &&other) noexcept;
   Module &operator=(Module &&other) noexcept;
@@ -208,6 +210,8 @@ public:
 private:
   Module(Context context, ModuleHandle handle, std::string log)
       : context(context), handle(handle), jitLog(std::move(log)) {}
+  /// `what` the code is, in words.
+  static Result<Module> load(const std::string &code, const char *what);
   void unload();
 
   Context context = nullptr;

@@ -21,19 +21,34 @@ struct KernelEntry {
   /// Of the schedule; 0: a kernel without tiles of its own.
   int64_t queryTile = 0, keyTile = 0;
   std::string schedule; ///< as text; may be empty
+  /// Of a CPU: the function that counts the tasks, of which one is done by a
+  /// call of this one.
+  std::string taskCount;
+  /// Of a cubin: what its assembler said of a thread. 0 registers: nothing.
+  int64_t registers = 0, spilledBytes = 0;
 
   /// Whether its blocks stay and draw tasks.
   bool isPersistent() const { return takes(signature, Role::Counter); }
 };
 
+/// What the code of a CPU calls the entry of a function: it takes the addresses
+/// of all arguments, and of the result if there is one, in one array.
+inline std::string packedName(std::string_view function) {
+  return "packed_" + std::string(function);
+}
+
 /// Text up to the code, so that it can be read:
 ///
-///   attn-image 1
+///   attn-image 2
 ///   checksum 1f3b...          FNV-1a of all that follows, 64 bits
 ///   target sm_90a
+///   features avx2 fma         of a CPU
 ///   kernel attention
+///   task-count attention_tasks   of a CPU
 ///   threads 384
 ///   shared-bytes 198656
+///   registers 168
+///   spilled-bytes 16
 ///   tiles 128 128
 ///   schedule #attn.schedule<...>
 ///   parameter query memory 4
@@ -42,10 +57,16 @@ struct KernelEntry {
 ///   code ptx 81234            bytes
 ///   ...
 struct KernelImage {
-  enum class Code { PTX, Cubin, Object };
+  enum class Code {
+    PTX,         ///< for the chip and those after it
+    Cubin,       ///< for the chip
+    SharedObject ///< for a CPU (ELF)
+  };
 
   Code kind = Code::PTX;
   std::string target; ///< a chip or CPU, as LLVM names it
+  /// What code for a CPU may use of it (CPUFeatures.h).
+  std::vector<std::string> features;
   std::vector<KernelEntry> entries;
   std::string code;
 

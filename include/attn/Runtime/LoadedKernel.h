@@ -36,7 +36,8 @@ private:
 class LoadedKernel {
 public:
   /// All entries of the image, in its order. Errors: code for something else
-  /// than a GPU; the driver's JIT; more shared memory than a block can have.
+  /// than the GPU of the current context; the driver's JIT; more shared memory
+  /// than a block can have.
   static Result<std::vector<LoadedKernel>> load(const KernelImage &image);
 
   const KernelEntry &entry() const { return description; }

@@ -29,6 +29,9 @@ private:
   std::unique_ptr<State> state;
 };
 
+/// The threads that all kernels share: one per core, or ATTN_NUM_THREADS.
+ThreadPool &hostThreads();
+
 } // namespace attn
 
 #endif // ATTN_RUNTIME_THREADPOOL_H

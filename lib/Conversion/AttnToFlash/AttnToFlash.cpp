@@ -199,7 +199,7 @@ public:
   void build() {
     Kernel(op, stridedCaptures).remarkOnMask();
     remarkOnCaptures();
-    if (op.getKeySchedule()->getOnce())
+    if (op.getKeySchedule()->getTiling().once)
       buildOnce();
     else
       buildApart();
@@ -300,7 +300,7 @@ private:
   /// if it makes gradients of scores and there are no kernels for sums.
   void buildFor(ArrayRef<Role> outputs, ScheduleAttr schedule,
                 StringRef suffix) {
-    Axis own = schedule.getKeys() ? Axis::Key : Axis::Query;
+    Axis own = schedule.getTiling().ownsKeys ? Axis::Key : Axis::Query;
     bool makesSums =
         outputs.front() != Role::GradValue && !op.getCaptureSchedule();
     auto isOwn = [&](const CaptureSum &sum) {
@@ -314,7 +314,7 @@ private:
       kernel.addStrided(output, output == Role::GradQuery ? op.getQuery()
                                 : output == Role::GradKey ? op.getKey()
                                                           : op.getValue());
-    if (schedule.getOnce())
+    if (schedule.getTiling().once)
       addGradQuerySum(kernel);
     for (auto [number, sum] : llvm::enumerate(sums))
       if (isOwn(sum))
@@ -338,7 +338,7 @@ private:
     kernel.addSumMemory(sum, number);
     ScheduleAttr schedule = op.getCaptureSchedule() ? captureScheduleOf(op, sum)
                                                     : *op.getSchedule();
-    kernel.addLists(schedule.getKeys() ? Axis::Query : Axis::Key);
+    kernel.addLists(schedule.getTiling().ownsKeys ? Axis::Query : Axis::Key);
     ImplicitLocOpBuilder body =
         kernel.create(name + gradPairsSuffix + Twine(number), schedule);
     BackwardOperands operands = operandsOf(kernel);
@@ -405,7 +405,7 @@ static LogicalResult checkGradients(AttentionBackwardOp op) {
     return op.emitOpError() << "expects '@" << mod.getSymName()
                             << "' to have an adjoint program: run "
                                "attn-differentiate";
-  if (op.getKeySchedule()->getOnce() && !op.getWrt().empty() &&
+  if (op.getKeySchedule()->getTiling().once && !op.getWrt().empty() &&
       !op.getCaptureSchedule())
     return op.emitOpError()
            << "expects a 'capture_schedule' for 'wrt' beside 'once'";

@@ -254,13 +254,11 @@ bool CaptureSum::isDistinct() const {
 
 ScheduleAttr mlir::attn::captureScheduleOf(AttentionBackwardOp op,
                                            const CaptureSum &sum) {
-  ScheduleAttr s = *op.getCaptureSchedule();
+  ScheduleAttr ofQueries = *op.getCaptureSchedule();
   if (sum.getOwnAxis() == Axis::Query)
-    return s;
-  return ScheduleAttr::get(s.getContext(), /*q=*/s.getKv(), /*kv=*/s.getQ(),
-                           s.getWarps(), s.getStages(), s.getAligned(),
-                           s.getProducers(), s.getPingpong(), s.getPersistent(),
-                           s.getQueries(), s.getDrain(), s.getBlocks(),
-                           s.getEager(), s.getCache(), /*keys=*/true,
-                           /*once=*/false);
+    return ofQueries;
+  Schedule schedule = ofQueries.getParts();
+  std::swap(schedule.tiling.q, schedule.tiling.kv);
+  schedule.tiling.ownsKeys = true;
+  return ScheduleAttr::get(op.getContext(), schedule);
 }

@@ -7,6 +7,7 @@
 
 #include "attn/Analysis/AdditiveScore.h"
 #include "attn/Analysis/ProgramDependence.h"
+#include "attn/Analysis/ScheduleCost.h"
 #include "attn/Dialect/Attn/IR/Captures.h"
 #include "attn/Dialect/Tile/IR/TileDialect.h"
 
@@ -98,8 +99,10 @@ private:
     keyHeads = dim(operands.key, 1);
     headsPerKeyHead = arith::DivUIOp::create(
         b, heads, arith::MaxUIOp::create(b, keyHeads, index(1)));
-    TiledAxis queries{Axis::Query, schedule.getQ(), dim(operands.query, 2), {}};
-    TiledAxis keys{Axis::Key, schedule.getKv(), dim(operands.key, 2), {}};
+    TiledAxis queries{
+        Axis::Query, schedule.getTiling().q, dim(operands.query, 2), {}};
+    TiledAxis keys{
+        Axis::Key, schedule.getTiling().kv, dim(operands.key, 2), {}};
     for (TiledAxis *axis : {&queries, &keys})
       axis->last = arith::SubIOp::create(b, axis->length, index(1));
     own = ownsQueries() ? queries : keys;
@@ -113,7 +116,7 @@ private:
     return mod && mod.hasMask();
   }
 
-  bool ownsQueries() const { return !schedule.getKeys(); }
+  bool ownsQueries() const { return !schedule.getTiling().ownsKeys; }
 
   /// A visit to a tile, and its first position, an index.
   struct Visit {
@@ -269,7 +272,7 @@ private:
   /// A slot is so many in memory: one, or one for each warp.
   int64_t copiesOfSlot() {
     bool isPerWarp = hasCaptureSchedule() && !operands.sums[0]->hasRowsApart();
-    return isPerWarp ? schedule.getWarps() : 1;
+    return isPerWarp ? schedule.getRoles().warps : 1;
   }
 
   /// Tasks of four dimensions, for blocks.
@@ -374,7 +377,7 @@ private:
     int64_t channels =
         (operands.gradKey ? headDim : 0) + (operands.gradValue ? valueDim : 0);
     return own.tile * (channels + 2 * visited.tile) /
-           (32 * schedule.getWarps());
+           schedule.getRoles().getComputingThreads();
   }
 
   /// Whether products start with the statistics that are subtracted from them.
@@ -383,9 +386,8 @@ private:
   /// added to its scores, then; and s to a multiple of products that is not too
   /// small. Sums of f32 keep their accuracy.
   bool startsWithStatistics() {
-    constexpr int64_t manyRegisters = 184;
     constexpr float leastScale = 0x1p-20f;
-    return !ownsQueries() && rounds && tileRegisters() > manyRegisters &&
+    return !ownsQueries() && rounds && tileRegisters() > fewTileRegisters &&
            hasAdditiveScore(op.lookupMod()) &&
            std::abs(op.getScaleValue()) >= leastScale;
   }

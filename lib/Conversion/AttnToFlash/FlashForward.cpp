@@ -25,8 +25,9 @@ public:
                const FlashOperands &operands, bool roundProbabilities)
       : TileBuilder(builder), op(op), operands(operands),
         roundProbabilities(roundProbabilities),
-        elementType(op.getElementType()), queryTile(op.getSchedule()->getQ()),
-        keyTile(op.getSchedule()->getKv()),
+        elementType(op.getElementType()),
+        queryTile(op.getSchedule()->getTiling().q),
+        keyTile(op.getSchedule()->getTiling().kv),
         // Widths are multiples of 16, which every matrix unit divides.
         headDim(llvm::alignTo(op.getHeadDim(), 16)),
         valueDim(llvm::alignTo(op.getValueDim(), 16)),

@@ -98,7 +98,7 @@ void mlir::attn::buildGradientStart(ImplicitLocOpBuilder &builder,
                                     ScheduleAttr schedule,
                                     const BackwardOperands &operands) {
   TileBuilder tiles(builder);
-  int64_t rows = schedule.getQ();
+  int64_t rows = schedule.getTiling().q;
   forEachTile(builder, operands.gradOut, rows,
               [&](Value batch, Value head, Value tile, Value first) {
                 Value gradOut =
@@ -118,7 +118,7 @@ void mlir::attn::buildGradientEnd(ImplicitLocOpBuilder &builder,
                                   AttentionBackwardOp op, ScheduleAttr schedule,
                                   const BackwardOperands &operands) {
   TileBuilder tiles(builder);
-  int64_t rows = schedule.getQ();
+  int64_t rows = schedule.getTiling().q;
   forEachTile(
       builder, operands.gradQuery, rows,
       [&](Value batch, Value head, Value tile, Value first) {

@@ -33,8 +33,8 @@ static void convert(AttentionOp op, bool warps, Build build) {
                       mask,
                       llvm::to_vector(op.getCaptures().getTypes()),
                       captureRolesOf(op),
-                      op.getSchedule()->getQ(),
-                      op.getSchedule()->getKv()};
+                      op.getSchedule()->getTiling().q,
+                      op.getSchedule()->getTiling().kv};
   std::unique_ptr<Team> team =
       warps ? createWarp(op.getLoc()) : createThread(op.getLoc());
   build(func->getParentOfType<ModuleOp>(), *team, spec);

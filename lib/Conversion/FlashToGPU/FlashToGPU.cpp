@@ -25,8 +25,8 @@ using ::attn::Role;
 
 /// The two tensors whose tiles a task visits.
 static std::pair<Role, Role> visitedRoles(ScheduleAttr schedule) {
-  return schedule.getKeys() ? std::pair(Role::Query, Role::GradOut)
-                            : std::pair(Role::Key, Role::Value);
+  return schedule.getTiling().ownsKeys ? std::pair(Role::Query, Role::GradOut)
+                                       : std::pair(Role::Key, Role::Value);
 }
 
 namespace {
@@ -118,7 +118,7 @@ private:
   /// at least one, at most all `heads`.
   Value headsTogether(Value heads) {
     auto [first, second] = visitedRoles(schedule);
-    bool ownsKeys = schedule.getKeys();
+    bool ownsKeys = schedule.getTiling().ownsKeys;
     Value visited = parameterOf(kernel, first);
     if (!visited) // of rows alone
       return constant(1);
@@ -130,9 +130,10 @@ private:
     Value visitedHeads = i32(memref::DimOp::create(b, visited, 1));
     if (ownsKeys)
       rows = mul(rows, div(visitedHeads, atLeastOne(sizes[1])));
-    Value fit = equalLengths ? constant(1)
-                             : div(constant(schedule.getCache() / rowBytes),
-                                   atLeastOne(rows));
+    Value fit = equalLengths
+                    ? constant(1)
+                    : div(constant(schedule.getTiling().cache / rowBytes),
+                          atLeastOne(rows));
     // Heads of tasks that visit the same rows.
     Value sharing =
         ownsKeys ? constant(1) : div(sizes[1], atLeastOne(visitedHeads));
@@ -221,7 +222,7 @@ static bool canBeDealt(scf::ForallOp loop, func::FuncOp func,
     return memory && memory.getRank() == 4 && !memory.isDynamicDim(3) &&
            memory.getDimSize(3) > 0 && isa<FloatType>(memory.getElementType());
   };
-  return loop.getRank() == 3 && (!schedule.getPersistent() ||
+  return loop.getRank() == 3 && (!schedule.getPipeline().persistent ||
                                  (isTensor(visitedRoles(schedule).first) &&
                                   isTensor(visitedRoles(schedule).second)));
 }
@@ -244,7 +245,7 @@ static LogicalResult convertKernel(func::FuncOp func) {
   kernel->setAttr(gpu::GPUDialect::getKernelFuncAttrName(),
                   builder.getUnitAttr());
   kernel->setAttr("attn.schedule", schedule);
-  int64_t threads = 32 * (schedule.getWarps() + schedule.getProducers());
+  int64_t threads = schedule.getRoles().getThreads();
   kernel.setKnownBlockSizeAttr(
       builder.getDenseI32ArrayAttr({static_cast<int32_t>(threads), 1, 1}));
 
@@ -266,7 +267,7 @@ static LogicalResult convertKernel(func::FuncOp func) {
     return success();
   }
   TaskOrder order(forall, kernel, schedule);
-  if (schedule.getPersistent())
+  if (schedule.getPipeline().persistent)
     order.drawTasks();
   else
     order.mapToBlocks();

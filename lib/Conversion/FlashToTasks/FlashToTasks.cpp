@@ -44,7 +44,7 @@ static scf::ForallOp findTaskLoop(func::FuncOp kernel) {
 }
 
 /// `@layer_tasks(args...) -> index`: the number of iterations of `loop`.
-static void createTaskCount(func::FuncOp kernel, scf::ForallOp loop) {
+static func::FuncOp createTaskCount(func::FuncOp kernel, scf::ForallOp loop) {
   OpBuilder builder(kernel->getContext());
   builder.setInsertionPointAfter(kernel);
   Location loc = loop.getLoc();
@@ -71,6 +71,7 @@ static void createTaskCount(func::FuncOp kernel, scf::ForallOp loop) {
     count =
         arith::MulIOp::create(builder, loc, count, map.lookupOrDefault(bound));
   func::ReturnOp::create(builder, loc, count);
+  return counter;
 }
 
 /// Replaces `loop` by the iteration that a new last argument of `kernel` names.
@@ -109,7 +110,9 @@ struct FlashToTasks
       scf::ForallOp loop = findTaskLoop(kernel);
       if (!loop)
         return signalPassFailure();
-      createTaskCount(kernel, loop);
+      func::FuncOp count = createTaskCount(kernel, loop);
+      kernel->setAttr(mlir::attn::taskCountName,
+                      FlatSymbolRefAttr::get(count.getSymNameAttr()));
       replaceByOneTask(kernel, loop);
       kernel->setAttr("llvm.emit_c_interface", UnitAttr::get(&getContext()));
     }

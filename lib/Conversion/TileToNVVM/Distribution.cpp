@@ -13,10 +13,11 @@ using namespace mlir::attn::tile;
 Distribution::Distribution(gpu::GPUFuncOp func,
                            mlir::attn::ScheduleAttr schedule)
     : b(func.getLoc(), &func.getBody().front(), func.getBody().front().begin()),
-      threads(32 * schedule.getWarps()), hasRoles(schedule.getProducers() != 0),
-      blocks(schedule.getRows() / (16 * schedule.getWarps())),
-      groups(schedule.getWarps() / 4) {
-  thread = arith::IndexCastOp::create(
+      threads(schedule.getRoles().getComputingThreads()),
+      hasRoles(schedule.getRoles().hasProducers()),
+      blocks(schedule.getTiling().getRows() / (16 * schedule.getRoles().warps)),
+      groups(schedule.getRoles().warps / 4) {
+  thread = ownThread = arith::IndexCastOp::create(
       b, b.getI32Type(), gpu::ThreadIdOp::create(b, gpu::Dimension::x));
   lane = arith::AndIOp::create(b, thread, i32(31));
   Value warp = arith::ShRUIOp::create(b, thread, i32(5));
@@ -47,6 +48,20 @@ Distribution::Distribution(gpu::GPUFuncOp func,
       columns[2 * columnBlock + c] = arith::IndexCastOp::create(
           b, b.getIndexType(),
           arith::AddIOp::create(b, firstColumn, i32(8 * columnBlock + c)));
+}
+
+void Distribution::begin(Operation *op, ArrayRef<ValueRange> operands,
+                         const OpBuilder &builder) {
+  b.setListener(builder.getListener());
+  b.setInsertionPoint(op);
+  b.setLoc(op->getLoc());
+  parts.clear();
+  for (auto [operand, own] : llvm::zip_equal(op->getOperands(), operands))
+    parts[operand] = SmallVector<Value>(own);
+  thread = ownThread;
+  for (Operation *again : recomputed)
+    if (again->getBlock()->findAncestorOpInBlock(*op))
+      thread = again->getResult(0);
 }
 
 int64_t Distribution::fragmentSize(RankedTensorType tile) const {
@@ -129,10 +144,10 @@ Value Distribution::pointerTo(Value address) {
 /// Row r of a chunk starts 128 r bytes into it; its 16-byte pieces change
 /// places.
 Value Distribution::tilePointer(Value tile, Value row, Value column) {
-  auto inRing = ringTiles.find(tile);
-  if (inRing == ringTiles.end())
-    return sharedPointer(shared.lookup(tile), row, column);
+  Value place = parts.lookup(tile).front();
   auto type = cast<RankedTensorType>(tile.getType());
+  if (!isInSlot(type))
+    return sharedPointer(place, row, column);
   auto add = [&](Value x, Value y) -> Value {
     return arith::AddIOp::create(b, x, y);
   };
@@ -147,29 +162,28 @@ Value Distribution::tilePointer(Value tile, Value row, Value column) {
   Value inPiece = arith::AndIOp::create(b, inChunk, i32(7));
   Value offset = add(times(chunk, chunkBytes(type)), times(row, chunkRowBytes));
   offset = add(offset, add(times(piece, 16), times(inPiece, 2)));
-  return pointerTo(add(inRing->second, offset));
+  return pointerTo(add(place, offset));
 }
 
-Fragment Distribution::fragmentOf(Value tile) {
-  auto known = fragments.find(tile);
-  if (known != fragments.end())
-    return known->second;
+Fragment Distribution::fragmentOf(Value tile, bool ofColumns) {
   auto type = cast<RankedTensorType>(tile.getType());
-  return type.getRank() == 1 ? readVector(tile) : readMatrix(tile);
+  if (isInRegisters(type))
+    return parts.lookup(tile);
+  return type.getRank() == 1 ? readVector(tile, ofColumns) : readMatrix(tile);
 }
 
-/// Its elements lie in a ring, one after the other.
-Fragment Distribution::readVector(Value tile) {
+/// Its elements lie in a slot, one after the other.
+Fragment Distribution::readVector(Value tile, bool ofColumns) {
   auto type = cast<RankedTensorType>(tile.getType());
-  Value first = ringTiles.find(tile)->second;
+  Value first = parts.lookup(tile).front();
   auto pointerAt = [&](Value element) {
     Value offset = arith::MulIOp::create(
         b, arith::IndexCastOp::create(b, b.getI32Type(), element), i32(4));
     return pointerTo(arith::AddIOp::create(b, first, offset));
   };
   Fragment elements;
-  if (!isOfColumns(type)) {
-    for (int64_t i = 0, e = fragmentSize(type); i < e; ++i)
+  if (!ofColumns) {
+    for (int64_t i = 0; i < 2 * blocks; ++i)
       elements.push_back(
           LLVM::LoadOp::create(b, type.getElementType(), pointerAt(row(i))));
     return elements;
@@ -236,10 +250,7 @@ void Distribution::barrier() {
 }
 
 Value Distribution::wordOf(Value tile, int64_t i) {
-  auto known = words.find(tile);
-  if (known != words.end())
-    return known->second[i];
-  const Fragment &elements = fragments.find(tile)->second;
+  const Fragment &elements = parts.find(tile)->second;
   Value pair = vector::FromElementsOp::create(
       b,
       VectorType::get({2},

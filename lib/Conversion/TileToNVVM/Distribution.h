@@ -29,15 +29,6 @@ namespace mlir::attn::tile {
 /// elementIndex(), rowIndex() or columnIndex().
 using Fragment = SmallVector<Value>;
 
-/// Addresses in shared memory, i32.
-struct Ring {
-  Value tiles, barriers;
-};
-
-/// A left operand in registers: for each depth step and each run of 16 rows,
-/// four 32-bit registers.
-using OperandRegisters = SmallVector<SmallVector<SmallVector<Value>>>;
-
 class Distribution {
 public:
   Distribution(gpu::GPUFuncOp func, mlir::attn::ScheduleAttr schedule);
@@ -47,27 +38,35 @@ public:
   const bool hasRoles;       ///< whether others copy
   const int64_t blocks;      ///< runs of 16 rows that a warp owns
   const int64_t groups;      ///< of four warps that compute, 0 if fewer
-  Value thread, lane;        ///< i32
+  Value thread;              ///< i32: of the operation that is converted
+  Value lane;                ///< i32
   Value quadRow, quadColumn; ///< i32: g and t
   Value warpRow;             ///< i32: the warp's first row
   /// i32: which group of four warps this is, where warps have roles.
   Value warpGroup;
 
-  /// Tiles in registers, and tiles in shared memory (a memref).
-  llvm::DenseMap<Value, Fragment> fragments;
-  llvm::DenseMap<Value, Value> shared;
-  /// Those of the latter that were read where they are viewed.
-  llvm::DenseMap<Value, OperandRegisters> operands;
-  /// Matrices of 16-bit elements in registers, two neighbours in an i32, where
-  /// they were carried so.
-  llvm::DenseMap<Value, Fragment> words;
-  llvm::DenseMap<Value, Ring> rings;
-  /// Tiles in a ring: the address of their first byte, i32.
-  llvm::DenseMap<Value, Value> ringTiles;
+  /// What stands for the operands, and is to stand for the results, of the
+  /// operation that is converted. For a tile, by its type: elements in
+  /// registers; for each 16 columns of a left operand and each run of 16 rows,
+  /// four i32; a memref with padded rows; the address of a slot, i32. For a
+  /// ring: the addresses of its first slot and of its first barrier, i32. For a
+  /// number, a number.
+  llvm::DenseMap<Value, SmallVector<Value>> parts;
+  /// For each attempt, at its start, what has the thread's number anew.
+  SmallVector<Operation *> recomputed;
+
+  /// Goes on with `op`, for whose operands `operands` stand; the listener of
+  /// `builder` is told what is emitted.
+  void begin(Operation *op, ArrayRef<ValueRange> operands,
+             const OpBuilder &builder);
 
   //===--- elements of one thread -----------------------------------------===//
   /// How many elements of the tile a thread holds.
   int64_t fragmentSize(RankedTensorType tile) const;
+  /// How many registers of a left operand a thread has.
+  int64_t leftOperandSize(RankedTensorType tile) const {
+    return tile.getDimSize(1) / 16 * blocks * 4;
+  }
   /// How many columns of a matrix a thread's rows are held of by its quad.
   int64_t columnsHeld(RankedTensorType tile) const;
   int64_t elementIndex(int64_t columns, int64_t block, int64_t columnBlock,
@@ -89,8 +88,9 @@ public:
   Value row(int64_t rowIndex);
   /// The column within the tile, index, of element 0/2 (c = 0) or 1/3 (c = 1).
   Value column(int64_t columnBlock, int64_t c);
-  /// The elements of a tile, which are read here if it lies in shared memory.
-  Fragment fragmentOf(Value tile);
+  /// The elements of a tile, which are read here if it lies in shared memory;
+  /// of a vector there those of rows, or of columns.
+  Fragment fragmentOf(Value tile, bool ofColumns = false);
 
   //===--- small emitters -------------------------------------------------===//
   Value i32(int64_t value);
@@ -101,7 +101,7 @@ public:
   /// A pointer (!llvm.ptr<3>) to element (row, column), both i32, of a tile in
   /// shared memory.
   Value sharedPointer(Value memref, Value row, Value column);
-  /// The same of a tile value, which may lie in a ring.
+  /// The same of a tile in shared memory, wherever it lies there.
   Value tilePointer(Value tile, Value row, Value column);
   /// A pointer (!llvm.ptr<1>) to the element of memory at `position`.
   Value globalPointer(Value memory, ValueRange position);
@@ -116,15 +116,15 @@ public:
   Value advance(Value pointer, Type elementType, int64_t elements);
 
   /// The words of a matrix of 16-bit elements in registers, and one of them:
-  /// that of elements 2 i and 2 i + 1. Made here unless they were carried.
+  /// that of elements 2 i and 2 i + 1.
   Fragment wordsOf(Value tile);
   Value wordOf(Value tile, int64_t i);
 
 private:
-  Fragment readVector(Value tile);
+  Fragment readVector(Value tile, bool ofColumns);
   Fragment readMatrix(Value tile);
 
-  Value sharedMemory;
+  Value ownThread, sharedMemory;
   llvm::DenseMap<int64_t, Value> rows, columns;
 };
 
@@ -133,7 +133,7 @@ private:
 LogicalResult checkKernel(gpu::GPUFuncOp func,
                           mlir::attn::ScheduleAttr schedule);
 
-/// One operation each; the results are recorded in the distribution.
+/// One operation each, for whose results they leave parts.
 void emitCopy(Distribution &d, CopyOp op);
 void emitView(Distribution &d, ViewOp op);
 void emitContract(Distribution &d, linalg::ContractOp op);
@@ -164,9 +164,9 @@ void emitDrawTask(Distribution &d, DrawTaskOp op);
 void emitSend(Distribution &d, SendOp op);
 void emitReceive(Distribution &d, ReceiveOp op);
 void emitDrain(Distribution &d, DrainOp op);
-void emitAwaitDrain(Distribution &d);
+void emitAwaitDrain(Distribution &d, AwaitDrainOp op);
 void emitAwait(Distribution &d, AwaitOp op);
-void emitTakeTurn(Distribution &d);
+void emitTakeTurn(Distribution &d, TakeTurnOp op);
 void emitPassTurn(Distribution &d, PassTurnOp op);
 
 /// What a product needs to know; filled from the operation.

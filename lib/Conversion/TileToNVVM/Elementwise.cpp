@@ -53,9 +53,8 @@ public:
         columns(isVector ? 0 : type.getDimSize(1)), bits(d, body, columns) {}
 
   Fragment emit() {
-    for (Value input : op.getInputs())
-      if (isa<RankedTensorType>(input.getType()))
-        inputs[input] = d.fragmentOf(input);
+    for (OpOperand *input : op.getDpsInputOperands())
+      inputs.push_back(read(*input));
     for (Value operand : body.getTerminator()->getOperands())
       findNeeded(operand);
     Fragment result;
@@ -89,15 +88,37 @@ private:
     return isOfColumns(type) ? Place{i, 0, i / 2, i % 2} : Place{i, i, 0, 0};
   }
 
-  /// The element of an input that belongs to one of the result.
-  Value elementOf(Value input, const Place &place) {
-    auto inputType = cast<RankedTensorType>(input.getType());
-    const Fragment &fragment = inputs.find(input)->second;
-    if (isVector || inputType.getRank() == 2)
-      return fragment[place.element];
-    return fragment[isOfColumns(inputType)
-                        ? Distribution::columnIndex(place.columnBlock, place.c)
-                        : place.row];
+  /// Elements of an input, and which of them belongs to one of the result.
+  struct Input {
+    Fragment elements;
+    enum { OfNone, OfElement, OfRow, OfColumn } index;
+  };
+
+  Input read(OpOperand &input) {
+    Value value = input.get();
+    if (!isa<RankedTensorType>(value.getType()))
+      return {{value}, Input::OfNone};
+    AffineMap map = op.getMatchingIndexingMap(&input);
+    if (map.isIdentity())
+      return {d.fragmentOf(value, isOfColumns(type)), Input::OfElement};
+    bool ofColumns = map.getResult(0) == getAffineDimExpr(1, op.getContext());
+    return {d.fragmentOf(value, ofColumns),
+            ofColumns ? Input::OfColumn : Input::OfRow};
+  }
+
+  static Value elementOf(const Input &input, const Place &place) {
+    switch (input.index) {
+    case Input::OfNone:
+      return input.elements.front();
+    case Input::OfElement:
+      return input.elements[place.element];
+    case Input::OfRow:
+      return input.elements[place.row];
+    case Input::OfColumn:
+      return input
+          .elements[Distribution::columnIndex(place.columnBlock, place.c)];
+    }
+    return Value();
   }
 
   Value positionOf(linalg::IndexOp index, const Place &place) {
@@ -109,11 +130,8 @@ private:
     Place place = placeOf(i);
     auto [element, row, columnBlock, c] = place;
     IRMapping mapping;
-    for (auto [input, argument] :
-         llvm::zip(op.getInputs(), op.getRegionInputArgs()))
-      mapping.map(argument, isa<RankedTensorType>(input.getType())
-                                ? elementOf(input, place)
-                                : input);
+    for (auto [input, argument] : llvm::zip(inputs, op.getRegionInputArgs()))
+      mapping.map(argument, elementOf(input, place));
     for (auto position : body.getOps<linalg::IndexOp>())
       mapping.map(position.getResult(), positionOf(position, place));
     for (auto conversion : body.getOps<arith::SIToFPOp>())
@@ -206,7 +224,7 @@ private:
   PositionBits bits;
   llvm::SmallPtrSet<Operation *, 16> needed;
   llvm::DenseMap<Operation *, Value> conversions;
-  llvm::DenseMap<Value, Fragment> inputs;
+  SmallVector<Input> inputs; ///< in order
 };
 
 } // namespace
@@ -223,15 +241,15 @@ static bool isStartOfProduct(Value tile) {
 void tile::emitElementwise(Distribution &d, linalg::GenericOp op) {
   Value result = op.getResult(0);
   Fragment elements = Elementwise(d, op).emit();
-  d.fragments[result] =
+  d.parts[result] =
       isStartOfProduct(result) ? asAccumulator(d, elements) : elements;
 }
 
 void tile::emitReduce(Distribution &d, linalg::ReduceOp op) {
   Value input = op.getInputs().front();
   int64_t columns = cast<RankedTensorType>(input.getType()).getDimSize(1);
-  Fragment elements = d.fragments.lookup(input);
-  Fragment init = d.fragments.lookup(op.getInits().front());
+  Fragment elements = d.parts.lookup(input);
+  Fragment init = d.parts.lookup(op.getInits().front());
   Block &body = op.getCombiner().front();
   auto combine = [&](Value x, Value y) {
     IRMapping mapping;
@@ -260,7 +278,7 @@ void tile::emitReduce(Distribution &d, linalg::ReduceOp op) {
         total = combine(total, d.shuffleXor(total, mask));
     result.push_back(combine(total, init[row]));
   }
-  d.fragments[op->getResult(0)] = result;
+  d.parts[op->getResult(0)] = result;
 }
 
 /// Floats above zero are in the order of their bits, whatever the sign of
@@ -273,12 +291,12 @@ void tile::emitAnyAbove(Distribution &d, AnyAboveOp op) {
   auto bitsOf = [&](Value x) -> Value {
     return arith::BitcastOp::create(b, b.getI32Type(), x);
   };
-  const Fragment bounds = d.fragments.lookup(op.getBounds());
+  const Fragment bounds = d.parts.lookup(op.getBounds());
   // Several chains, for short ones.
   constexpr size_t chains = 2;
   SmallVector<std::array<Value, chains>> greatest(bounds.size());
   SmallVector<size_t> seen(bounds.size());
-  for (auto [i, element] : llvm::enumerate(d.fragments.lookup(op.getTile()))) {
+  for (auto [i, element] : llvm::enumerate(d.parts.lookup(op.getTile()))) {
     int64_t row = d.rowIndexOf(i, columns);
     Value &sofar = greatest[row][seen[row]++ / 2 % chains];
     Value bits = bitsOf(element);
@@ -299,8 +317,8 @@ void tile::emitAnyAbove(Distribution &d, AnyAboveOp op) {
       any = any ? arith::OrIOp::create(b, any, above) : above;
     }
   }
-  op.getResult().replaceAllUsesWith(NVVM::VoteSyncOp::create(
-      b, b.getI1Type(), d.i32(-1), any, NVVM::VoteSyncKind::any));
+  d.parts[op.getResult()] = {NVVM::VoteSyncOp::create(
+      b, b.getI1Type(), d.i32(-1), any, NVVM::VoteSyncKind::any)};
 }
 
 /// Twice the bits of a number are in the order of its absolute value; one
@@ -312,7 +330,7 @@ void tile::emitAnyBeyond(Distribution &d, AnyBeyondOp op) {
       2 * static_cast<uint32_t>(op.getBound().bitcastToAPInt().getZExtValue()) +
       2;
   Value any;
-  for (Value element : d.fragments.lookup(op.getRows())) {
+  for (Value element : d.parts.lookup(op.getRows())) {
     Value bits = arith::BitcastOp::create(b, b.getI32Type(), element);
     Value twice = arith::ShLIOp::create(b, bits, d.i32(1));
     Value above =
@@ -324,16 +342,15 @@ void tile::emitAnyBeyond(Distribution &d, AnyBeyondOp op) {
   }
   Value now = NVVM::VoteSyncOp::create(b, b.getI1Type(), d.i32(-1), any,
                                        NVVM::VoteSyncKind::any);
-  op.getResult().replaceAllUsesWith(
-      arith::OrIOp::create(b, op.getBefore(), now));
+  d.parts[op.getResult()] = {arith::OrIOp::create(b, op.getBefore(), now)};
 }
 
 void tile::emitCombineThreads(Distribution &d, CombineThreadsOp op) {
   Fragment result;
-  for (Value sum : d.fragments.lookup(op.getPartial())) {
+  for (Value sum : d.parts.lookup(op.getPartial())) {
     for (int64_t mask : {1, 2})
       sum = arith::AddFOp::create(d.b, sum, d.shuffleXor(sum, mask));
     result.push_back(sum);
   }
-  d.fragments[op.getResult()] = result;
+  d.parts[op.getResult()] = result;
 }

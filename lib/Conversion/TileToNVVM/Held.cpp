@@ -65,12 +65,12 @@ static Value ownOf(Distribution &d, Held &held, Value memory,
 
 void tile::emitHeldLoad(Distribution &d, LoadOp op) {
   Held held(d, cast<RankedTensorType>(op.getType()));
-  d.fragments[op.getResult()] =
+  d.parts[op.getResult()] =
       held.load(ownOf(d, held, op.getSource(), op.getOffsets()));
 }
 
 void tile::emitHeldStore(Distribution &d, StoreOp op) {
   Held held(d, cast<RankedTensorType>(op.getTile().getType()));
-  held.store(d.fragments.lookup(op.getTile()),
+  held.store(d.parts.lookup(op.getTile()),
              ownOf(d, held, op.getDest(), op.getOffsets()));
 }

@@ -109,9 +109,10 @@ private:
   }
 
   bool isAligned() {
-    return op->getParentOfType<gpu::GPUFuncOp>()
-        ->getAttrOfType<mlir::attn::ScheduleAttr>("attn.schedule")
-        .getAligned();
+    return !op->getParentOfType<gpu::GPUFuncOp>()
+                ->getAttrOfType<mlir::attn::ScheduleAttr>("attn.schedule")
+                .getPipeline()
+                .unaligned;
   }
 
   Value zero() {
@@ -131,5 +132,5 @@ private:
 } // namespace
 
 void mlir::attn::tile::emitLoad(Distribution &d, LoadOp op) {
-  d.fragments[op.getResult()] = ThreadLoad(d, op).emit();
+  d.parts[op.getResult()] = ThreadLoad(d, op).emit();
 }

@@ -25,19 +25,19 @@ void tile::emitContract(Distribution &d, linalg::ContractOp op) {
   product.columns = d.columnsHeld(resultType);
   product.columnGroups = isOfColumnGroups(resultType);
   product.elementType = rhsType.getElementType();
-  Fragment init = d.fragments.lookup(op.getDpsInits()[0]);
-  if (d.ringTiles.count(product.rhs)) {
-    if (matchPattern(op.getDpsInits()[0], m_AnyZeroFloat()))
+  Fragment init = d.parts.lookup(op.getDpsInits()[0]);
+  if (isInSlot(rhsType)) {
+    if (llvm::all_equal(init) && matchPattern(init.front(), m_AnyZeroFloat()))
       init.clear();
     Fragment result = startProduct(d, product, init);
     if (!op->hasAttr(asyncMark))
       result = awaitProduct(d, result, /*pending=*/0);
-    d.fragments[op->getResult(0)] = result;
+    d.parts[op->getResult(0)] = result;
     return;
   }
-  d.fragments[op->getResult(0)] = product.elementType.isF32()
-                                      ? emitProductF32(d, product, init)
-                                      : emitProduct16(d, product, init);
+  d.parts[op->getResult(0)] = product.elementType.isF32()
+                                  ? emitProductF32(d, product, init)
+                                  : emitProduct16(d, product, init);
 }
 
 namespace {
@@ -92,7 +92,7 @@ class Product16 {
 public:
   Product16(Distribution &d, const Product &p)
       : d(d), b(d.b), p(p), columns(p.columns), isF16(p.elementType.isF16()) {
-    Value rhs = d.shared.lookup(p.rhs);
+    Value rhs = d.parts.lookup(p.rhs).front();
     rhsStride = cast<MemRefType>(rhs.getType()).getDimSize(1);
     // Each lane names a row of one of the four 8 x 8 matrices of an
     // ldmatrix.x4: bits 3 and 4 of the lane say which matrix.
@@ -102,8 +102,10 @@ public:
         b, arith::AndIOp::create(b, d.lane, d.i32(16)), d.i32(1));
     Value row = arith::AddIOp::create(b, low, p.transposed ? fourth : third);
     rhsBase = d.sharedPointer(rhs, row, p.transposed ? third : fourth);
-    if (Value lhs = d.shared.lookup(p.lhs); lhs && !d.operands.count(p.lhs))
-      lhsInMemory.emplace(d, lhs);
+    auto lhsType = cast<RankedTensorType>(p.lhs.getType());
+    lhsInRegisters = isLeftOperand(lhsType);
+    if (isPadded(lhsType))
+      lhsInMemory.emplace(d, d.parts.lookup(p.lhs).front());
   }
 
   Fragment emit(Fragment accumulator) {
@@ -123,15 +125,18 @@ public:
 private:
   //===--- operands -------------------------------------------------------===//
   SmallVector<Registers> loadLhsOfStep(int64_t k) {
-    auto inRegisters = d.operands.find(p.lhs);
-    if (inRegisters != d.operands.end())
-      return inRegisters->second[k / 16];
     if (lhsInMemory)
       return lhsInMemory->read(k);
     SmallVector<Registers> registers;
     for (int64_t block = 0; block < d.blocks; ++block)
-      registers.push_back(packLhs(block, k));
+      registers.push_back(lhsInRegisters ? ownLhs(block, k)
+                                         : packLhs(block, k));
     return registers;
+  }
+
+  Registers ownLhs(int64_t block, int64_t k) {
+    ArrayRef<Value> all = d.parts.find(p.lhs)->second;
+    return Registers(all.slice(4 * (k / 16 * d.blocks + block), 4));
   }
 
   /// The left operand from elements in registers, as i32 pairs.
@@ -190,7 +195,7 @@ private:
   ImplicitLocOpBuilder &b;
   const Product &p;
   int64_t columns;
-  bool isF16;
+  bool isF16, lhsInRegisters;
   std::optional<LhsReader> lhsInMemory;
   Value rhsBase; ///< this lane's pointer
   int64_t rhsStride = 0;
@@ -204,12 +209,14 @@ Fragment tile::emitProduct16(Distribution &d, const Product &product,
 }
 
 void tile::emitView(Distribution &d, ViewOp op) {
-  d.shared[op.getResult()] = op.getSource();
-  if (!op.getRegisters())
+  auto type = cast<RankedTensorType>(op.getType());
+  SmallVector<Value> &parts = d.parts[op.getResult()];
+  if (!isLeftOperand(type)) {
+    parts.push_back(op.getSource());
     return;
+  }
   LhsReader reader(d, op.getSource());
-  OperandRegisters &steps = d.operands[op.getResult()];
-  int64_t depth = cast<RankedTensorType>(op.getType()).getDimSize(1);
-  for (int64_t k = 0; k < depth; k += 16)
-    steps.push_back(reader.read(k));
+  for (int64_t k = 0; k < type.getDimSize(1); k += 16)
+    for (const Registers &ofBlock : reader.read(k))
+      llvm::append_range(parts, ofBlock);
 }

@@ -36,16 +36,16 @@ public:
       : d(d), b(d.b), p(p), columns(p.columns) {
     // This thread's pair of summed indices, and its column of the result.
     Value pair = arith::ShLIOp::create(b, d.quadColumn, d.i32(1));
-    Value rhs = d.shared.lookup(p.rhs);
+    Value rhs = d.parts.lookup(p.rhs).front();
     rhsStride = cast<MemRefType>(rhs.getType()).getDimSize(1);
     rhsBase = p.transposed ? d.sharedPointer(rhs, d.quadRow, pair)
                            : d.sharedPointer(rhs, pair, d.quadRow);
-    auto lhs = d.shared.find(p.lhs);
-    if (lhs == d.shared.end())
+    if (!isPadded(cast<RankedTensorType>(p.lhs.getType())))
       return;
-    lhsStride = cast<MemRefType>(lhs->second.getType()).getDimSize(1);
+    Value lhs = d.parts.lookup(p.lhs).front();
+    lhsStride = cast<MemRefType>(lhs.getType()).getDimSize(1);
     lhsBase = d.sharedPointer(
-        lhs->second, arith::AddIOp::create(b, d.warpRow, d.quadRow), pair);
+        lhs, arith::AddIOp::create(b, d.warpRow, d.quadRow), pair);
   }
 
   /// The matrix unit truncates when it accumulates, which adds up over long
@@ -82,7 +82,7 @@ private:
       for (int64_t half : {0, 1})
         values.push_back(
             lhsBase ? load(lhsBase, (16 * block + 8 * half) * lhsStride + k + i)
-                    : d.fragments.find(p.lhs)->second[d.elementIndex(
+                    : d.parts.find(p.lhs)->second[d.elementIndex(
                           p.depth, block, k / 8, 2 * half + i)]);
     return values;
   }

@@ -96,7 +96,7 @@ static Value findInRing(Distribution &d, Value tile) {
   int64_t bytes =
       llvm::divideCeil(type.getDimSize(1), chunkColumns) * chunkBytes(type);
   Value first = arith::AddIOp::create(
-      b, d.ringTiles.lookup(tile),
+      b, d.parts.lookup(tile).front(),
       arith::MulIOp::create(b, d.lane, d.i32(pieceBytes)));
   std::string sum = std::string("fma.rn.") +
                     (type.getElementType().isF16() ? "f16x2" : "bf16x2") +
@@ -189,11 +189,11 @@ static Value findInTile(Distribution &d, Value tile) {
 
 void tile::emitHasNonfinite(Distribution &d, HasNonfiniteOp op) {
   Value tile = op.getTile();
-  auto inRegisters = d.fragments.find(tile);
-  op.getResult().replaceAllUsesWith(
-      inRegisters != d.fragments.end() ? findInRegisters(d, inRegisters->second)
-      : d.ringTiles.count(tile)        ? findInRing(d, tile)
-                                       : findInTile(d, tile));
+  auto type = cast<RankedTensorType>(tile.getType());
+  d.parts[op.getResult()] = {isInRegisters(type)
+                                 ? findInRegisters(d, d.parts.lookup(tile))
+                             : isInSlot(type) ? findInRing(d, tile)
+                                              : findInTile(d, tile)};
 }
 
 void tile::emitClearNonfinite(Distribution &d, ClearNonfiniteOp op) {
@@ -202,9 +202,8 @@ void tile::emitClearNonfinite(Distribution &d, ClearNonfiniteOp op) {
   Type elementType = type.getElementType();
   // Outside rings the padding of rows is cleared with them: ptxas spills less
   // than where the words of a row are a power of two.
-  Value memory = d.shared.lookup(op.getTile());
-  int64_t columns = memory ? cast<MemRefType>(memory.getType()).getDimSize(1)
-                           : type.getDimSize(1);
+  auto padded = dyn_cast<PaddedAttr>(type.getEncoding());
+  int64_t columns = padded ? padded.getWidth() : type.getDimSize(1);
   WordLoop words(type.getDimSize(0), columns,
                  32 / type.getElementTypeBitWidth());
   d.barrier();
@@ -272,8 +271,8 @@ void tile::emitIsolateNonfinite(Distribution &d, IsolateNonfiniteOp op) {
     // TMA may bring the next tile before threads share anything.
     fenceForTMA(b);
   }
-  d.fragments[op.getRows()] = rows;
-  op.getAny().replaceAllUsesWith(any);
+  d.parts[op.getRows()] = rows;
+  d.parts[op.getAny()] = {any};
 }
 
 namespace {
@@ -334,7 +333,7 @@ private:
   Value wordOf(int64_t i, Value odd) {
     if (!elementType.isF32())
       return d.wordOf(weights, i / 2);
-    const Fragment &elements = d.fragments.find(weights)->second;
+    const Fragment &elements = d.parts.find(weights)->second;
     return arith::SelectOp::create(b, odd, elements[i + 1], elements[i]);
   }
 
@@ -386,6 +385,6 @@ private:
 } // namespace
 
 void tile::emitAddNonfinite(Distribution &d, AddNonfiniteOp op) {
-  d.fragments[op.getResult()] =
-      AddNonfinite(d, op).emit(d.fragments.lookup(op.getInit()));
+  d.parts[op.getResult()] =
+      AddNonfinite(d, op).emit(d.parts.lookup(op.getInit()));
 }

@@ -24,7 +24,7 @@ class Slot {
 public:
   Slot(Distribution &d, Value ring, Value position)
       : d(d), b(d.b), type(cast<RingType>(ring.getType())),
-        ring(d.rings.find(ring)->second) {
+        parts(d.parts.lookup(ring)) {
     int64_t stages = type.getStages();
     Value round = position;
     stage = d.i32(0);
@@ -41,16 +41,15 @@ public:
   int64_t bytes() { return type.getStageBytes(); }
 
   Value tile() {
-    return add(ring.tiles, arith::MulIOp::create(b, stage, d.i32(bytes())));
+    return add(parts[0], arith::MulIOp::create(b, stage, d.i32(bytes())));
   }
   Value arrived() {
     Value offset = arith::MulIOp::create(b, stage, d.i32(8));
-    return d.pointerTo(add(ring.barriers, offset));
+    return d.pointerTo(add(parts[1], offset));
   }
   Value released() {
     Value offset = arith::MulIOp::create(b, stage, d.i32(8));
-    return d.pointerTo(
-        add(ring.barriers, add(offset, d.i32(8 * type.getStages()))));
+    return d.pointerTo(add(parts[1], add(offset, d.i32(8 * type.getStages()))));
   }
 
   void waitForTile() { wait(arrived(), parity); }
@@ -73,7 +72,7 @@ private:
   Distribution &d;
   ImplicitLocOpBuilder &b;
   RingType type;
-  Ring ring;
+  SmallVector<Value> parts; ///< of the ring
   Value stage, parity;
 };
 
@@ -91,13 +90,14 @@ void emitIf(ImplicitLocOpBuilder &b, Value condition,
 void tile::emitRing(Distribution &d, RingOp op) {
   ImplicitLocOpBuilder &b = d.b;
   Value memory = d.alignedSharedMemory();
-  Ring ring{arith::AddIOp::create(b, memory, d.i32(*op.getOffset())), Value()};
-  if (isForSharing(op)) {
-    d.rings[op.getResult()] = ring;
+  SmallVector<Value> &parts = d.parts[op.getResult()];
+  parts.push_back(arith::AddIOp::create(b, memory, d.i32(*op.getOffset())));
+  if (isForSharing(op)) { // and nobody waits at barriers
+    parts.push_back(parts.front());
     return;
   }
-  ring.barriers = arith::AddIOp::create(b, memory, d.i32(*op.getBarriers()));
-  d.rings[op.getResult()] = ring;
+  Value barriers = arith::AddIOp::create(b, memory, d.i32(*op.getBarriers()));
+  parts.push_back(barriers);
   int64_t stages = cast<RingType>(op.getType()).getStages();
   bool isPut = llvm::any_of(op.getResult().getUsers(),
                             [](Operation *user) { return isa<PutOp>(user); });
@@ -107,7 +107,7 @@ void tile::emitRing(Distribution &d, RingOp op) {
   emitIf(b, first, [&] {
     for (int64_t i = 0; i < 2 * stages; ++i) {
       Value barrier =
-          d.pointerTo(arith::AddIOp::create(b, ring.barriers, d.i32(8 * i)));
+          d.pointerTo(arith::AddIOp::create(b, barriers, d.i32(8 * i)));
       NVVM::MBarrierInitOp::create(
           b, barrier, d.i32(i < stages ? writers : *op.getReaders()), Value());
     }
@@ -165,12 +165,12 @@ void tile::emitRead(Distribution &d, ReadOp op) {
            [&] { slot.waitForTile(); });
   else
     slot.waitForTile();
-  d.ringTiles[op.getResult()] = slot.tile();
+  d.parts[op.getResult()] = {slot.tile()};
 }
 
 void tile::emitPeek(Distribution &d, PeekOp op) {
-  op.getArrived().replaceAllUsesWith(
-      Slot(d, op.getRing(), op.getPosition()).isThere());
+  d.parts[op.getArrived()] = {
+      Slot(d, op.getRing(), op.getPosition()).isThere()};
 }
 
 static void arrive(ImplicitLocOpBuilder &b, Value barrier) {
@@ -207,7 +207,7 @@ void tile::emitDrawTask(Distribution &d, DrawTaskOp op) {
       LLVM::AtomicOrdering::monotonic, "device");
   Value blocks = arith::IndexCastOp::create(
       b, b.getI32Type(), gpu::GridDimOp::create(b, gpu::Dimension::x));
-  op.getTask().replaceAllUsesWith(arith::AddIOp::create(b, drawn, blocks));
+  d.parts[op.getTask()] = {arith::AddIOp::create(b, drawn, blocks)};
 }
 
 //===--- numbers ----------------------------------------------------------===//
@@ -276,7 +276,7 @@ void tile::emitReceive(Distribution &d, ReceiveOp op) {
     else if (type.isInteger(32) && !op.getAgain())
       read = NVVM::ReduxOp::create(b, type, read, NVVM::ReduxKind::OR,
                                    d.i32(-1), /*abs=*/false, /*nan=*/false);
-    number.replaceAllUsesWith(read);
+    d.parts[number] = {read};
   }
 }
 
@@ -321,7 +321,7 @@ void tile::emitShare(Distribution &d, ShareOp op) {
   Value tile = slot.tile();
   storeRowsToTile(d, op.getTile(), tile);
   d.barrier();
-  d.ringTiles[op.getResult()] = tile;
+  d.parts[op.getResult()] = {tile};
 }
 
 void tile::emitPut(Distribution &d, PutOp op) {
@@ -331,7 +331,7 @@ void tile::emitPut(Distribution &d, PutOp op) {
   Held held(d, cast<RankedTensorType>(op.getTile().getType()));
   Value to =
       d.pointerTo(arith::AddIOp::create(b, slot.tile(), held.firstOfThread()));
-  held.store(d.fragments.lookup(op.getTile()), to);
+  held.store(d.parts.lookup(op.getTile()), to);
   fenceForTMA(b);
   NVVM::SyncWarpOp::create(b, d.i32(-1));
   Value arrived = slot.arrived();
@@ -387,7 +387,7 @@ void tile::emitDrain(Distribution &d, DrainOp op) {
   });
 }
 
-void tile::emitAwaitDrain(Distribution &d) {
+void tile::emitAwaitDrain(Distribution &d, AwaitDrainOp) {
   // The lane that started the copies.
   inFirstLane(d, [&] {
     NVVM::CpAsyncBulkWaitGroupOp::create(d.b, 0, /*read=*/d.b.getUnitAttr());
@@ -396,7 +396,7 @@ void tile::emitAwaitDrain(Distribution &d) {
   NVVM::SyncWarpOp::create(d.b, d.i32(-1));
 }
 
-void tile::emitTakeTurn(Distribution &d) {
+void tile::emitTakeTurn(Distribution &d, TakeTurnOp) {
   NVVM::BarrierOp::create(
       d.b, TypeRange(), arith::AddIOp::create(d.b, d.warpGroup, d.i32(turns)),
       d.i32(d.threads), NVVM::BarrierReductionAttr(), Value());

@@ -39,7 +39,7 @@ static void storeRows(Distribution &d, StoreOp op) {
       b, op.getDest(), cast<MemRefType>(op.getDest().getType()).getRank() - 1);
   Value first = arith::CmpIOp::create(b, arith::CmpIPredicate::eq, d.quadColumn,
                                       d.i32(0));
-  for (auto [i, value] : llvm::enumerate(d.fragments.lookup(op.getTile()))) {
+  for (auto [i, value] : llvm::enumerate(d.parts.lookup(op.getTile()))) {
     SmallVector<Value> position = rowPosition(d, op.getOffsets(), d.row(i));
     Value inside =
         arith::AndIOp::create(b, first, below(b, position.back(), size));
@@ -61,8 +61,8 @@ static void storeMatrix(Distribution &d, StoreOp op) {
   auto schedule =
       op->getParentOfType<gpu::GPUFuncOp>()
           ->getAttrOfType<mlir::attn::ScheduleAttr>("attn.schedule");
-  bool pairs = schedule.getAligned() && channels % 2 == 0;
-  Fragment elements = d.fragments.lookup(op.getTile());
+  bool pairs = !schedule.getPipeline().unaligned && channels % 2 == 0;
+  Fragment elements = d.parts.lookup(op.getTile());
   Value size = memref::DimOp::create(b, op.getDest(), rowDim);
 
   auto storeElements = [&](SmallVector<Value> position, int64_t columnBlock,

@@ -81,7 +81,7 @@ public:
   Fragment emit(const Fragment &init) {
     for (auto [i, value] : llvm::enumerate(init))
       assembly.tie(value, i);
-    bool lhsInRing = d.ringTiles.count(p.lhs);
+    bool lhsInRing = isInSlot(cast<RankedTensorType>(p.lhs.getType()));
     SmallVector<std::string> lhsWords;
     std::string lhs, rhs;
     if (lhsInRing)
@@ -139,7 +139,7 @@ private:
   /// Of the left tile what makes the group's 64 rows of the result: rows, or a
   /// chunk of columns.
   Value lhsDescriptor() {
-    Value tile = d.ringTiles.lookup(p.lhs);
+    Value tile = d.parts.lookup(p.lhs).front();
     if (p.columnGroups)
       return descriptor(tile, 16);
     auto type = cast<RankedTensorType>(p.lhs.getType());
@@ -150,7 +150,7 @@ private:
 
   Value rhsDescriptor() {
     auto type = cast<RankedTensorType>(p.rhs.getType());
-    Value tile = d.ringTiles.lookup(p.rhs);
+    Value tile = d.parts.lookup(p.rhs).front();
     if (p.columnGroups) {
       int64_t bytes = p.columns < chunkColumns
                           ? p.columns * 2
@@ -237,10 +237,10 @@ static Fragment someOf(const Fragment &elements) {
 void tile::emitAwait(Distribution &d, AwaitOp op) {
   Fragment after;
   if (Value tile = op.getAfter()) {
-    after = d.fragments.lookup(tile);
+    after = d.parts.lookup(tile);
     if (cast<RankedTensorType>(tile.getType()).getRank() == 2)
       after = someOf(after);
   }
-  d.fragments[op.getResult()] = awaitProduct(
-      d, d.fragments.find(op.getProduct())->second, op.getPending(), after);
+  d.parts[op.getResult()] = awaitProduct(
+      d, d.parts.find(op.getProduct())->second, op.getPending(), after);
 }

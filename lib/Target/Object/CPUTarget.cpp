@@ -71,21 +71,33 @@ llvm::Expected<CPUTarget> CPUTarget::create(StringRef cpu) {
   return std::move(result);
 }
 
-std::vector<std::string> CPUTarget::missingHere() const {
-  llvm::StringMap<bool> host = llvm::sys::getHostCPUFeatures();
-  std::vector<std::string> missing;
+std::string CPUTarget::name() const {
+  return targetMachine->getTargetCPU().str();
+}
+
+/// Whether the code that LLVM makes of numbers and vectors may use the feature.
+/// Others are the operating system's, are for instructions of which there are
+/// intrinsics only (as those on matrices), or say how code is tuned.
+static bool computes(StringRef feature) {
+  static constexpr const char *prefixes[] = {"avx",  "bmi",   "f16c",  "fma",
+                                             "gfni", "lzcnt", "movbe", "popcnt",
+                                             "sse",  "ssse",  "tbm",   "xop"};
+  // Those of APX.
+  static constexpr const char *names[] = {"egpr", "ppx", "push2pop2", "ndd",
+                                          "ccmp", "nf",  "cf",        "zu"};
+  return feature != "sse-unaligned-mem" &&
+         (llvm::any_of(prefixes,
+                       [&](const char *prefix) {
+                         return feature.starts_with(prefix);
+                       }) ||
+          llvm::is_contained(names, feature));
+}
+
+std::vector<std::string> CPUTarget::features() const {
+  std::vector<std::string> names;
   for (const auto &feature :
-       targetMachine->getMCSubtargetInfo()->getEnabledProcessorFeatures()) {
-    // Others, such as those of the operating system, are not what vectors and
-    // numbers compile to; how code is tuned is none of a machine's features.
-    StringRef name = feature.Key;
-    static constexpr const char *prefixes[] = {
-        "avx", "amx", "bmi", "f16c", "fma", "lzcnt", "popcnt", "sse", "ssse"};
-    bool computes = llvm::any_of(
-        prefixes, [&](const char *prefix) { return name.starts_with(prefix); });
-    auto known = host.find(name);
-    if (computes && known != host.end() && !known->second)
-      missing.push_back(name.str());
-  }
-  return missing;
+       targetMachine->getMCSubtargetInfo()->getEnabledProcessorFeatures())
+    if (computes(feature.Key))
+      names.push_back(feature.Key);
+  return names;
 }

@@ -28,7 +28,7 @@ static bool addPackedEntry(llvm::Module &module, const std::string &name) {
   auto *pointer = b.getPtrTy();
   auto *entry = llvm::Function::Create(
       llvm::FunctionType::get(b.getVoidTy(), {pointer}, false),
-      llvm::Function::ExternalLinkage, "packed_" + name, module);
+      llvm::Function::ExternalLinkage, ::attn::packedName(name), module);
   b.SetInsertPoint(llvm::BasicBlock::Create(module.getContext(), "", entry));
   auto addressOf = [&](unsigned i) -> llvm::Value * {
     return b.CreateLoad(pointer,

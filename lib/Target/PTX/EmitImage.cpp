@@ -1,5 +1,6 @@
 // From a lowered gpu.module to an image: PTX, and what a launch must know.
 #include "attn/Dialect/Attn/IR/KernelSignature.h"
+#include "attn/Target/KernelEntry.h"
 #include "attn/Target/PTX/EmitPTX.h"
 
 #include "mlir/Dialect/GPU/IR/GPUDialect.h"
@@ -12,25 +13,15 @@ using ::attn::KernelEntry;
 using ::attn::KernelImage;
 
 static FailureOr<KernelEntry> entryOf(LLVM::LLVMFuncOp function) {
+  FailureOr<KernelEntry> entry = describeKernel(function);
+  if (failed(entry))
+    return failure();
   auto block =
       function->getAttrOfType<DenseI32ArrayAttr>("gpu.known_block_size");
-  if (!block || !function->hasAttr(signatureName))
-    return function.emitOpError()
-           << "expects a kernel with a known block size and a signature";
-  KernelEntry entry;
-  entry.name = function.getName().str();
-  entry.signature = signatureOf(function);
-  if (::attn::flatCount(entry.signature) != function.getNumArguments())
-    return function.emitOpError()
-           << "expects " << ::attn::flatCount(entry.signature)
-           << " arguments for its signature, got "
-           << function.getNumArguments();
-  entry.threads = block[0];
-  entry.sharedBytes = sharedBytesOf(function);
-  if (auto schedule = function->getAttrOfType<ScheduleAttr>("attn.schedule")) {
-    entry.queryTile = schedule.getQ(), entry.keyTile = schedule.getKv();
-    llvm::raw_string_ostream(entry.schedule) << schedule;
-  }
+  if (!block)
+    return function.emitOpError() << "expects a kernel with a known block size";
+  entry->threads = block[0];
+  entry->sharedBytes = sharedBytesOf(function);
   return entry;
 }
 

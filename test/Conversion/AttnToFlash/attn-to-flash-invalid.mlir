@@ -16,7 +16,7 @@ func.func @no_schedule(%q: !t) -> !t {
 func.func @operand(%q: !t) -> !t {
   %k = arith.constant dense<1.0> : !t
   // expected-error @+1 {{'attn.attention' op expects every operand to be an argument of the function}}
-  %o = attn.attention %q, %k, %q {schedule = #attn.schedule<q = 64, kv = 64>} : (!t, !t, !t) -> !t
+  %o = attn.attention %q, %k, %q {schedule = #attn.schedule<tiling = <q = 64, kv = 64>>} : (!t, !t, !t) -> !t
   return %o : !t
 }
 
@@ -26,8 +26,8 @@ func.func @operand(%q: !t) -> !t {
 
 func.func @twice(%q: !t) -> (!t, !t) {
   // expected-error @+1 {{'attn.attention' op expects a function that holds nothing else and returns its results}}
-  %o = attn.attention %q, %q, %q {schedule = #attn.schedule<q = 64, kv = 64>} : (!t, !t, !t) -> !t
-  %p = attn.attention %q, %q, %q {schedule = #attn.schedule<q = 64, kv = 64>} : (!t, !t, !t) -> !t
+  %o = attn.attention %q, %q, %q {schedule = #attn.schedule<tiling = <q = 64, kv = 64>>} : (!t, !t, !t) -> !t
+  %p = attn.attention %q, %q, %q {schedule = #attn.schedule<tiling = <q = 64, kv = 64>>} : (!t, !t, !t) -> !t
   return %o, %p : !t, !t
 }
 
@@ -37,7 +37,7 @@ func.func @twice(%q: !t) -> (!t, !t) {
 
 func.func @returns_argument(%q: !t) -> (!t, !t) {
   // expected-error @+1 {{'attn.attention' op expects a function that holds nothing else and returns its results}}
-  %o = attn.attention %q, %q, %q {schedule = #attn.schedule<q = 64, kv = 64>} : (!t, !t, !t) -> !t
+  %o = attn.attention %q, %q, %q {schedule = #attn.schedule<tiling = <q = 64, kv = 64>>} : (!t, !t, !t) -> !t
   return %o, %q : !t, !t
 }
 
@@ -48,7 +48,7 @@ func.func @returns_argument(%q: !t) -> (!t, !t) {
 func.func @nested(%q: !t, %c: i1) -> !t {
   %r = scf.if %c -> !t {
     // expected-error @+1 {{'attn.attention' op expects to be directly inside a function}}
-    %o = attn.attention %q, %q, %q {schedule = #attn.schedule<q = 64, kv = 64>} : (!t, !t, !t) -> !t
+    %o = attn.attention %q, %q, %q {schedule = #attn.schedule<tiling = <q = 64, kv = 64>>} : (!t, !t, !t) -> !t
     scf.yield %o : !t
   } else {
     scf.yield %q : !t
@@ -72,7 +72,7 @@ attn.mod @applies
     attn.yield %keep : i1
   }
 func.func @not_inlined(%q: !t) -> !t {
-  %o = attn.attention %q, %q, %q mod @applies {schedule = #attn.schedule<q = 64, kv = 64>}
+  %o = attn.attention %q, %q, %q mod @applies {schedule = #attn.schedule<tiling = <q = 64, kv = 64>>}
     : (!t, !t, !t) -> !t
   return %o : !t
 }
@@ -88,7 +88,7 @@ attn.mod @causal
   }
 func.func @offset(%q: !t, %n: i32) -> !t {
   // expected-error @+1 {{'attn.attention' op expects its query offset to be a capture: run attn-apply-query-offset first}}
-  %o = attn.attention %q, %q, %q mod @causal query_offset(%n) {schedule = #attn.schedule<q = 64, kv = 64>} : (!t, !t, !t, i32) -> !t
+  %o = attn.attention %q, %q, %q mod @causal query_offset(%n) {schedule = #attn.schedule<tiling = <q = 64, kv = 64>>} : (!t, !t, !t, i32) -> !t
   return %o : !t
 }
 
@@ -104,7 +104,7 @@ attn.mod @temperature(%c: f32)
   }
 func.func @no_adjoint(%q: !q, %l: !l, %c: f32) -> (!q, !q, !q) {
   // expected-error @+1 {{expects '@temperature' to have an adjoint program: run attn-differentiate}}
-  %r:3 = attn.attention_backward %q, %q, %q, %q, %l, %q mod @temperature(%c) {schedule = #attn.schedule<q = 64, kv = 64>, key_schedule = #attn.schedule<q = 64, kv = 64, keys = true>} : (!q, !q, !q, !q, !l, !q, f32) -> (!q, !q, !q)
+  %r:3 = attn.attention_backward %q, %q, %q, %q, %l, %q mod @temperature(%c) {schedule = #attn.schedule<tiling = <q = 64, kv = 64>>, key_schedule = #attn.schedule<tiling = <q = 64, kv = 64, owns_keys>>} : (!q, !q, !q, !q, !l, !q, f32) -> (!q, !q, !q)
   return %r#0, %r#1, %r#2 : !q, !q, !q
 }
 
@@ -115,7 +115,7 @@ func.func @no_adjoint(%q: !q, %l: !l, %c: f32) -> (!q, !q, !q) {
 
 func.func @no_key_schedule(%q: !q, %l: !l) -> (!q, !q, !q) {
   // expected-error @+1 {{'attn.attention_backward' op expects a schedule: run attn-select-schedule first}}
-  %r:3 = attn.attention_backward %q, %q, %q, %q, %l, %q {schedule = #attn.schedule<q = 64, kv = 64>} : (!q, !q, !q, !q, !l, !q) -> (!q, !q, !q)
+  %r:3 = attn.attention_backward %q, %q, %q, %q, %l, %q {schedule = #attn.schedule<tiling = <q = 64, kv = 64>>} : (!q, !q, !q, !q, !l, !q) -> (!q, !q, !q)
   return %r#0, %r#1, %r#2 : !q, !q, !q
 }
 
@@ -137,6 +137,6 @@ attn.mod @temperature(%c: f32)
   }
 func.func @sums_in_one_pass(%q: !q, %l: !l, %c: f32) -> (!q, !q, !q, f32) {
   // expected-error @+1 {{'attn.attention_backward' op expects a 'capture_schedule' for 'wrt' beside 'once'}}
-  %r:4 = attn.attention_backward %q, %q, %q, %q, %l, %q mod @temperature(%c) {wrt = array<i64: 0>, schedule = #attn.schedule<q = 64, kv = 64, warps = 4>, key_schedule = #attn.schedule<q = 64, kv = 128, warps = 8, producers = 4, keys = true, once = true>} : (!q, !q, !q, !q, !l, !q, f32) -> (!q, !q, !q, f32)
+  %r:4 = attn.attention_backward %q, %q, %q, %q, %l, %q mod @temperature(%c) {wrt = array<i64: 0>, schedule = #attn.schedule<tiling = <q = 64, kv = 64>, roles = <warps = 4>>, key_schedule = #attn.schedule<tiling = <q = 64, kv = 128, owns_keys, once>, roles = <warps = 8, producers = 4>>} : (!q, !q, !q, !q, !l, !q, f32) -> (!q, !q, !q, f32)
   return %r#0, %r#1, %r#2, %r#3 : !q, !q, !q, f32
 }

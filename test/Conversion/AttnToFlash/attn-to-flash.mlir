@@ -10,7 +10,7 @@
 // CHECK-SAME: %[[V:[a-z0-9]+]]: memref<?x?x?x80xbf16, strided<[?, ?, ?, 1], offset: ?>> {attn.role = #attn.role<value>},
 // CHECK-SAME: %[[O:[a-z0-9]+]]: memref<?x?x?x80xbf16, strided<[?, ?, ?, 1], offset: ?>> {attn.role = #attn.role<out>},
 // CHECK-SAME: %[[LSE:[a-z0-9]+]]: memref<?x?x?xf32> {attn.role = #attn.role<lse>}
-// CHECK-SAME: attributes {attn.kernel, attn.schedule = #attn.schedule<q = 32, kv = 16>}
+// CHECK-SAME: attributes {attn.kernel, attn.schedule = #attn.schedule<tiling = <q = 32, kv = 16>>}
 // CHECK: scf.forall (%[[B:.*]], %[[H:.*]], %{{.*}}) in
 // CHECK:   %[[QT:.*]] = tile.load %[[Q]][%[[B]], %[[H]], %[[Q0:.*]]] : {{.*}} -> tensor<32x64xbf16>
 // CHECK:   scf.for %[[J:.*]] = %c0 to %{{.*}} step %c1
@@ -33,7 +33,7 @@
 // EXACT: linalg.contract {{.*}} {tile.zero_safe} ins(%[[P:.*]], %[[VT:.*]] : tensor<32x16xf32>, tensor<16x80xbf16>)
 func.func @plain(%q: tensor<?x?x?x64xbf16>, %k: tensor<?x?x?x64xbf16>, %v: tensor<?x?x?x80xbf16>)
     -> (tensor<?x?x?x80xbf16>, tensor<?x?x?xf32>) {
-  %o, %lse = attn.attention %q, %k, %v {schedule = #attn.schedule<q = 32, kv = 16>}
+  %o, %lse = attn.attention %q, %k, %v {schedule = #attn.schedule<tiling = <q = 32, kv = 16>>}
     : (tensor<?x?x?x64xbf16>, tensor<?x?x?x64xbf16>, tensor<?x?x?x80xbf16>)
     -> (tensor<?x?x?x80xbf16>, tensor<?x?x?xf32>)
   return %o, %lse : tensor<?x?x?x80xbf16>, tensor<?x?x?xf32>
@@ -63,7 +63,7 @@ attn.mod @bias(%table: tensor<?xf32>)
     attn.yield %t : f32
   }
 func.func @score(%q: !t, %k: !t, %v: !t, %table: tensor<?xf32>) -> !t {
-  %o = attn.attention %q, %k, %v mod @bias(%table) {schedule = #attn.schedule<q = 32, kv = 16>}
+  %o = attn.attention %q, %k, %v mod @bias(%table) {schedule = #attn.schedule<tiling = <q = 32, kv = 16>>}
     : (!t, !t, !t, tensor<?xf32>) -> !t
   return %o : !t
 }
@@ -73,7 +73,7 @@ func.func @score(%q: !t, %k: !t, %v: !t, %table: tensor<?xf32>) -> !t {
 // CHECK: %[[C:.*]] = arith.constant 0.72134{{[0-9]*}} : f32
 // CHECK: math.fma %{{.*}}, %[[C]], %{{.*}} : f32
 func.func @scale(%q: !t, %k: !t, %v: !t) -> !t {
-  %o = attn.attention %q, %k, %v {scale = 0.5 : f32, schedule = #attn.schedule<q = 32, kv = 16>}
+  %o = attn.attention %q, %k, %v {scale = 0.5 : f32, schedule = #attn.schedule<tiling = <q = 32, kv = 16>>}
     : (!t, !t, !t) -> !t
   return %o : !t
 }
@@ -83,7 +83,7 @@ func.func @scale(%q: !t, %k: !t, %v: !t) -> !t {
 // CHECK: tile.load %{{.*}} : memref<?x?x?x33xf32, {{.*}}> -> tensor<32x48xf32>
 // CHECK: tile.store %{{.*}} : tensor<32x48xf32>, memref<?x?x?x33xf32, {{.*}}>
 func.func @odd(%q: tensor<?x?x?x33xf32>) -> tensor<?x?x?x33xf32> {
-  %o = attn.attention %q, %q, %q {schedule = #attn.schedule<q = 32, kv = 16>}
+  %o = attn.attention %q, %q, %q {schedule = #attn.schedule<tiling = <q = 32, kv = 16>>}
     : (tensor<?x?x?x33xf32>, tensor<?x?x?x33xf32>, tensor<?x?x?x33xf32>) -> tensor<?x?x?x33xf32>
   return %o : tensor<?x?x?x33xf32>
 }

@@ -13,7 +13,7 @@
 // CHECK-DAG: tile.store %{{.*}}, %[[STATISTICS]][%{{.*}}, %{{.*}}, %c0, %{{.*}}]
 // CHECK-LABEL: func.func @layer_grad_key(
 // CHECK-NOT: workspace
-// CHECK-SAME: once = true
+// CHECK-SAME: owns_keys, once>
 // CHECK: tile.reduce_add
 // CHECK-NOT: tile.scatter_add
 // CHECK-LABEL: func.func @layer_grad_query(
@@ -21,7 +21,7 @@
 // CHECK-LABEL: func.func @layer_grad_pairs_0(
 // CHECK-SAME: %[[STATISTICS:[^:]*]]: memref<?x?x2x?xf32> {attn.role = #attn.role<statistics>}
 // CHECK-SAME: {attn.role = #attn.role<workspace>}
-// CHECK-SAME: attn.schedule = #attn.schedule<q = 64, kv = 32, warps = 4, stages = 2>
+// CHECK-SAME: attn.schedule = #attn.schedule<tiling = <q = 64, kv = 32>, roles = <warps = 4>, pipeline = <stages = 2>>
 // CHECK: tile.load %[[STATISTICS]]
 // CHECK: tile.scatter_add
 // CHECK-LABEL: func.func @layer_grad_sum_0(

@@ -16,7 +16,7 @@
 // CHECK-SAME: %[[Q:[^:]*]]: memref<?x?x?x64xbf16, {{[^{]*}} {attn.role = #attn.role<query>}
 // CHECK-SAME: {attn.role = #attn.role<statistics>}
 // CHECK-SAME: %[[SUMS:[^:]*]]: memref<?x?xf32> {attn.role = #attn.role<workspace>}
-// CHECK-SAME: attn.schedule = #attn.schedule<q = 64, kv = 32, warps = 4, stages = 2>
+// CHECK-SAME: attn.schedule = #attn.schedule<tiling = <q = 64, kv = 32>, roles = <warps = 4>, pipeline = <stages = 2>>
 // CHECK: %[[HEADS:.*]] = memref.dim %[[Q]], %c1
 // CHECK: %[[COPIES:.*]] = memref.dim %[[SUMS]], %c0
 // CHECK: %[[SLOTS:.*]] = arith.divui %[[COPIES]], %c4
@@ -65,7 +65,7 @@ func.func @slope(%q: !q, %k: !q, %v: !q, %o: !q, %l: !l, %do: !q, %m: tensor<?xf
 
 // A number for each key: tasks own keys, in tiles of the other size, and visit queries. Rows have an element each.
 // CHECK-LABEL: func.func @keys_grad_pairs_0(
-// CHECK-SAME: attn.schedule = #attn.schedule<q = 32, kv = 64, warps = 4, stages = 2, keys = true>
+// CHECK-SAME: attn.schedule = #attn.schedule<tiling = <q = 32, kv = 64, owns_keys>, roles = <warps = 4>, pipeline = <stages = 2>>
 // CHECK: scf.forall (%[[SLOT:.*]], %{{.*}}, %{{.*}}, %{{.*}}) in (%{{.*}}, 1, 1, %{{.*}}) {
 // CHECK:   scf.for
 // CHECK:     scf.for {{.*}} -> (tensor<64xf32>) : i32 {
@@ -114,7 +114,7 @@ func.func @bias(%q: !q, %l: !l, %t: !t) -> (!q, !q, !q, !t) {
 
 // Where the key alone is an index itself, tasks own keys: rows of the tile go to different elements, columns may not.
 // CHECK-LABEL: func.func @moved_grad_pairs_0(
-// CHECK-SAME: keys = true>
+// CHECK-SAME: owns_keys>
 // CHECK: tile.scatter_add %{{.*}} at %{{.*}}, %{{.*}}[%{{.*}}] : tensor<64x32xf32>, tensor<64x32xi64>
 attn.mod @moved_bias(%t: !t)
   score(%s: f32, %b: i32, %h: i32, %q: i32, %kv: i32) {

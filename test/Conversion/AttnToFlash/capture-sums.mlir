@@ -87,8 +87,8 @@ attn.mod @by_key(%t: tensor<?xf32>)
   }
 func.func @three(%q: !q, %k: !q, %v: !q, %o: !q, %l: !l, %do: !q, %m: tensor<?xf32>) -> (!q, !q, !q, tensor<?xf32>) {
   %r:4 = attn.attention_backward %q, %k, %v, %o, %l, %do mod @by_key(%m)
-    {schedule = #attn.schedule<q = 64, kv = 64>, key_schedule = #attn.schedule<q = 64, kv = 64, keys = true>,
-     value_schedule = #attn.schedule<q = 64, kv = 64, keys = true>, wrt = array<i64: 0>}
+    {schedule = #attn.schedule<tiling = <q = 64, kv = 64>>, key_schedule = #attn.schedule<tiling = <q = 64, kv = 64, owns_keys>>,
+     value_schedule = #attn.schedule<tiling = <q = 64, kv = 64, owns_keys>>, wrt = array<i64: 0>}
     : (!q, !q, !q, !q, !l, !q, tensor<?xf32>) -> (!q, !q, !q, tensor<?xf32>)
   return %r#0, %r#1, %r#2, %r#3 : !q, !q, !q, tensor<?xf32>
 }

@@ -13,7 +13,7 @@
 // CHECK-SAME: %[[LSE:[^:]*]]: memref<?x?x?xf32> {attn.role = #attn.role<lse>}
 // CHECK-SAME: %[[DLSE:[^:]*]]: memref<?x?x?xf32> {attn.role = #attn.role<grad_lse>}
 // CHECK-SAME: %[[DQ:[^:]*]]: {{[^%]*}}{attn.role = #attn.role<grad_query>}
-// CHECK-SAME: attn.kernel, attn.schedule = #attn.schedule<q = 64, kv = 64>
+// CHECK-SAME: attn.kernel, attn.schedule = #attn.schedule<tiling = <q = 64, kv = 64>>
 // CHECK: scf.forall
 // CHECK:   tile.load %[[DO]]
 // CHECK:   tile.load %[[LSE]]
@@ -37,7 +37,7 @@
 // CHECK-NOT: #attn.role<lse>
 // CHECK-SAME: %[[DK:[^:]*]]: {{[^%]*}}{attn.role = #attn.role<grad_key>}
 // CHECK-SAME: %[[DV:[^:]*]]: {{[^%]*}}{attn.role = #attn.role<grad_value>}
-// CHECK-SAME: attn.schedule = #attn.schedule<q = 64, kv = 64, keys = true>
+// CHECK-SAME: attn.schedule = #attn.schedule<tiling = <q = 64, kv = 64, owns_keys>>
 // CHECK: scf.forall
 // CHECK:   scf.for {{.*}} -> (tensor<64x64xf32>, tensor<64x64xf32>) : i32 {
 // CHECK:     scf.for {{.*}} -> (tensor<64x64xf32>, tensor<64x64xf32>) : i32 {
@@ -92,11 +92,11 @@ func.func @lists(%q: !q, %k: !q, %v: !q, %o: !q, %l: !l, %do: !q) -> (!q, !q, !q
 // With a schedule for it, gradients of values are a kernel's of their own, which needs no value and no delta. Each kernel
 // has the tiles of its schedule.
 // CHECK-LABEL: func.func @three_grad_query(
-// CHECK-SAME: attn.schedule = #attn.schedule<q = 64, kv = 16>
+// CHECK-SAME: attn.schedule = #attn.schedule<tiling = <q = 64, kv = 16>>
 // CHECK-LABEL: func.func @three_grad_key(
 // CHECK-SAME: #attn.role<grad_key>
 // CHECK-NOT: #attn.role<grad_value>
-// CHECK-SAME: attn.schedule = #attn.schedule<q = 32, kv = 48, keys = true>
+// CHECK-SAME: attn.schedule = #attn.schedule<tiling = <q = 32, kv = 48, owns_keys>>
 // CHECK: scf.for {{.*}} -> (tensor<48x32xf32>) : i32 {
 // CHECK:   scf.for {{.*}} -> (tensor<48x32xf32>) : i32 {
 // CHECK-COUNT-3: linalg.contract
@@ -105,7 +105,7 @@ func.func @lists(%q: !q, %k: !q, %v: !q, %o: !q, %l: !l, %do: !q) -> (!q, !q, !q
 // CHECK-SAME: %[[STATISTICS:[^:]*]]: memref<?x?x2x?xf32> {attn.role = #attn.role<statistics>}
 // CHECK-NOT: #attn.role<grad_key>
 // CHECK-SAME: %[[DV:[^:]*]]: {{[^%]*}}{attn.role = #attn.role<grad_value>}
-// CHECK-SAME: attn.schedule = #attn.schedule<q = 16, kv = 96, keys = true>
+// CHECK-SAME: attn.schedule = #attn.schedule<tiling = <q = 16, kv = 96, owns_keys>>
 // CHECK-NOT: tile.load %[[V]]
 // CHECK: scf.for {{.*}} -> (tensor<96x32xf32>) : i32 {
 // CHECK:   tile.load %[[STATISTICS]]
@@ -114,9 +114,9 @@ func.func @lists(%q: !q, %k: !q, %v: !q, %o: !q, %l: !l, %do: !q) -> (!q, !q, !q
 // CHECK:   tile.store %{{.*}}, %[[DV]]
 func.func @three(%q: !q, %k: !q, %v: !q, %o: !q, %l: !l, %do: !q) -> (!q, !q, !q) {
   %r:3 = attn.attention_backward %q, %k, %v, %o, %l, %do
-      {schedule = #attn.schedule<q = 64, kv = 16>,
-       key_schedule = #attn.schedule<q = 32, kv = 48, keys = true>,
-       value_schedule = #attn.schedule<q = 16, kv = 96, keys = true>}
+      {schedule = #attn.schedule<tiling = <q = 64, kv = 16>>,
+       key_schedule = #attn.schedule<tiling = <q = 32, kv = 48, owns_keys>>,
+       value_schedule = #attn.schedule<tiling = <q = 16, kv = 96, owns_keys>>}
     : (!q, !q, !q, !q, !l, !q) -> (!q, !q, !q)
   return %r#0, %r#1, %r#2 : !q, !q, !q
 }

@@ -12,7 +12,7 @@ attn.mod @bias(%x: tensor<?xf32>, %y: tensor<?xf32>)
 func.func @same(%q: !t, %x: tensor<?xf32> {attn.role = #attn.role<capture number 1>}, %y: tensor<?xf32>) -> !t {
   // expected-error @+1 {{expects captures whose arguments have no role, or each another one as a capture, got #attn.role<capture number 1>}}
   %o = attn.attention %q, %q, %q mod @bias(%x, %y)
-    {schedule = #attn.schedule<q = 64, kv = 64>} : (!t, !t, !t, tensor<?xf32>, tensor<?xf32>) -> !t
+    {schedule = #attn.schedule<tiling = <q = 64, kv = 64>>} : (!t, !t, !t, tensor<?xf32>, tensor<?xf32>) -> !t
   return %o : !t
 }
 
@@ -27,6 +27,6 @@ attn.mod @bias(%x: f32)
 func.func @other(%q: !t, %x: f32 {attn.role = #attn.role<scale>}) -> !t {
   // expected-error @+1 {{expects captures whose arguments have no role, or each another one as a capture, got #attn.role<scale>}}
   %o = attn.attention %q, %q, %q mod @bias(%x)
-    {schedule = #attn.schedule<q = 64, kv = 64>} : (!t, !t, !t, f32) -> !t
+    {schedule = #attn.schedule<tiling = <q = 64, kv = 64>>} : (!t, !t, !t, f32) -> !t
   return %o : !t
 }

@@ -45,6 +45,6 @@ attn.mod @documents_mod(%ids: tensor<?xi32>)
   }
 func.func @documents(%q: !t, %k: !t, %v: !t, %ids: tensor<?xi32>) -> !t {
   %o = attn.attention %q, %k, %v mod @documents_mod(%ids)
-    {schedule = #attn.schedule<q = 64, kv = 16>} : (!t, !t, !t, tensor<?xi32>) -> !t
+    {schedule = #attn.schedule<tiling = <q = 64, kv = 16>>} : (!t, !t, !t, tensor<?xi32>) -> !t
   return %o : !t
 }

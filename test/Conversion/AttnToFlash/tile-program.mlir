@@ -28,7 +28,7 @@ attn.mod @same(%ids: tensor<?xi32>)
   }
 func.func @documents(%q: !t, %k: !t, %v: !t, %ids: tensor<?xi32>) -> !t {
   %o = attn.attention %q, %k, %v mod @same(%ids)
-    {schedule = #attn.schedule<q = 128, kv = 64, warps = 8, producers = 4>} : (!t, !t, !t, tensor<?xi32>) -> !t
+    {schedule = #attn.schedule<tiling = <q = 128, kv = 64>, roles = <warps = 8, producers = 4>>} : (!t, !t, !t, tensor<?xi32>) -> !t
   return %o : !t
 }
 
@@ -51,6 +51,6 @@ attn.mod @ratio(%n: i32)
   }
 func.func @divides(%q: !t, %k: !t, %v: !t, %n: i32) -> !t {
   %o = attn.attention %q, %k, %v mod @ratio(%n)
-    {schedule = #attn.schedule<q = 128, kv = 64, warps = 8, producers = 4>} : (!t, !t, !t, i32) -> !t
+    {schedule = #attn.schedule<tiling = <q = 128, kv = 64>, roles = <warps = 8, producers = 4>>} : (!t, !t, !t, i32) -> !t
   return %o : !t
 }

@@ -29,7 +29,7 @@ attn.mod @documents(%ids: tensor<?xi32>)
   }
 func.func @layer(%q: !t, %k: !t, %v: !t, %ids: tensor<?xi32>) -> !t {
   %o = attn.attention %q, %k, %v mod @documents(%ids)
-    {schedule = #attn.schedule<q = 64, kv = 32>} : (!t, !t, !t, tensor<?xi32>) -> !t
+    {schedule = #attn.schedule<tiling = <q = 64, kv = 32>>} : (!t, !t, !t, tensor<?xi32>) -> !t
   return %o : !t
 }
 

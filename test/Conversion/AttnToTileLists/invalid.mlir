@@ -25,7 +25,7 @@ attn.mod @applied
   }
 func.func @not_inlined(%q: !t) -> !t {
   %o = attn.attention %q, %q, %q mod @applied
-    {schedule = #attn.schedule<q = 64, kv = 64>} : (!t, !t, !t) -> !t
+    {schedule = #attn.schedule<tiling = <q = 64, kv = 64>>} : (!t, !t, !t) -> !t
   return %o : !t
 }
 
@@ -36,7 +36,7 @@ func.func @nested(%q: !t, %c: i1) -> !t {
   %r = scf.if %c -> !t {
     // expected-error@+1 {{expects to be directly inside a function}}
     %o = attn.attention %q, %q, %q
-      {schedule = #attn.schedule<q = 64, kv = 64>} : (!t, !t, !t) -> !t
+      {schedule = #attn.schedule<tiling = <q = 64, kv = 64>>} : (!t, !t, !t) -> !t
     scf.yield %o : !t
   } else {
     scf.yield %q : !t
@@ -52,8 +52,8 @@ func.func @nested(%q: !t, %c: i1) -> !t {
 func.func @two(%q: !t) -> (!t, !t) {
   // expected-error@+1 {{expects a function that holds nothing else and returns its results}}
   %o = attn.attention %q, %q, %q
-    {schedule = #attn.schedule<q = 64, kv = 64>} : (!t, !t, !t) -> !t
+    {schedule = #attn.schedule<tiling = <q = 64, kv = 64>>} : (!t, !t, !t) -> !t
   %p = attn.attention %q, %q, %q
-    {schedule = #attn.schedule<q = 64, kv = 64>} : (!t, !t, !t) -> !t
+    {schedule = #attn.schedule<tiling = <q = 64, kv = 64>>} : (!t, !t, !t) -> !t
   return %o, %p : !t, !t
 }

@@ -11,7 +11,7 @@ func.func @no_schedule(%n: index) attributes {attn.kernel} {
 
 // expected-error @+1 {{'func.func' op expects a kernel in flash form with a schedule, and what persistent blocks visit by its roles}}
 func.func @two_loops(%n: index)
-    attributes {attn.kernel, attn.schedule = #attn.schedule<q = 64, kv = 64>} {
+    attributes {attn.kernel, attn.schedule = #attn.schedule<tiling = <q = 64, kv = 64>>} {
   scf.forall (%i) in (%n) {
   }
   scf.forall (%i) in (%n) {
@@ -24,7 +24,7 @@ func.func @two_loops(%n: index)
 // Blocks that draw tasks want to know how much these read.
 // expected-error @+1 {{'func.func' op expects a kernel in flash form with a schedule, and what persistent blocks visit by its roles}}
 func.func @no_memory(%n: index)
-    attributes {attn.kernel, attn.schedule = #attn.schedule<q = 128, kv = 64, warps = 8, producers = 4, persistent = true>} {
+    attributes {attn.kernel, attn.schedule = #attn.schedule<tiling = <q = 128, kv = 64>, roles = <warps = 8, producers = 4>, pipeline = <persistent>>} {
   scf.forall (%b, %h, %t) in (%n, %n, %n) {
   }
   return
@@ -35,7 +35,7 @@ func.func @no_memory(%n: index)
 // Tasks of threads have one number.
 // expected-error @+1 {{'func.func' op expects a kernel in flash form with a schedule, and what persistent blocks visit by its roles}}
 func.func @threads_of_two_dimensions(%n: index)
-    attributes {attn.kernel, attn.schedule = #attn.schedule<q = 64, kv = 64>} {
+    attributes {attn.kernel, attn.schedule = #attn.schedule<tiling = <q = 64, kv = 64>>} {
   scf.forall (%i, %j) in (%n, %n) {
   } {mapping = [#gpu.thread<linear_dim_1>, #gpu.thread<linear_dim_0>]}
   return

@@ -12,7 +12,7 @@
 // CHECK-NOT: scf
 // CHECK: gpu.return
 func.func @blocks(%out: memref<?x?x?xf32>, %m: index, %n: index)
-    attributes {attn.kernel, attn.schedule = #attn.schedule<q = 64, kv = 64, warps = 4>} {
+    attributes {attn.kernel, attn.schedule = #attn.schedule<tiling = <q = 64, kv = 64>, roles = <warps = 4>>} {
   %zero = arith.constant 0.0 : f32
   scf.forall (%b, %h, %t) in (%n, %m, %n) {
     memref.store %zero, %out[%b, %h, %t] : memref<?x?x?xf32>
@@ -33,7 +33,7 @@ func.func @blocks(%out: memref<?x?x?xf32>, %m: index, %n: index)
 // CHECK: scf.if %[[EXISTS]] {
 // CHECK:   memref.store %{{.*}}, %[[OUT]][%[[TASK]]]
 func.func @threads(%out: memref<?xf32>, %n: index)
-    attributes {attn.kernel, attn.schedule = #attn.schedule<q = 64, kv = 64, warps = 4>} {
+    attributes {attn.kernel, attn.schedule = #attn.schedule<tiling = <q = 64, kv = 64>, roles = <warps = 4>>} {
   %zero = arith.constant 0.0 : f32
   scf.forall (%i) in (%n) {
     memref.store %zero, %out[%i] : memref<?xf32>

@@ -6,7 +6,7 @@
 // CHECK: module attributes {gpu.container_module}
 // CHECK: gpu.module @layer_module {
 // CHECK: gpu.func @layer({{.*}}<query>}, %[[K:[a-z0-9]*]]: memref<?x?x?x128xbf16> {attn.role = #attn.role<key>}, {{.*}}<value>}, %[[OUT:[^:]*]]: memref<?xf32>, %[[N:[^:]*]]: index) kernel
-// CHECK-SAME: attn.schedule = #attn.schedule<q = 32, kv = 16, warps = 2>
+// CHECK-SAME: attn.schedule = #attn.schedule<tiling = <q = 32, kv = 16>, roles = <warps = 2>>
 // CHECK-SAME: known_block_size = array<i32: 64, 1, 1>
 // CHECK: %[[HEADS:.*]] = arith.index_cast %c4{{.*}} : index to i32
 // CHECK: %[[TILES:.*]] = arith.index_cast %[[N]] : index to i32
@@ -37,7 +37,7 @@
 // CHECK: gpu.return
 !m = memref<?x?x?x128xbf16>
 func.func @layer(%q: !m {attn.role = #attn.role<query>}, %k: !m {attn.role = #attn.role<key>}, %v: !m {attn.role = #attn.role<value>}, %out: memref<?xf32>, %n: index)
-    attributes {attn.kernel, attn.schedule = #attn.schedule<q = 32, kv = 16, warps = 2>} {
+    attributes {attn.kernel, attn.schedule = #attn.schedule<tiling = <q = 32, kv = 16>, roles = <warps = 2>>} {
   %c4 = arith.constant 4 : index
   %c1 = arith.constant 1 : index
   %zero = arith.constant 0.0 : f32
@@ -57,7 +57,7 @@ func.func @layer(%q: !m {attn.role = #attn.role<query>}, %k: !m {attn.role = #at
 // CHECK-NOT: arith.constant 16384
 // CHECK: gpu.return
 func.func @equal(%q: !m {attn.role = #attn.role<query>}, %k: !m {attn.role = #attn.role<key>}, %v: !m {attn.role = #attn.role<value>}, %out: memref<?xf32>, %n: index)
-    attributes {attn.kernel, attn.schedule = #attn.schedule<q = 128, kv = 16, warps = 8, producers = 4, persistent = true>} {
+    attributes {attn.kernel, attn.schedule = #attn.schedule<tiling = <q = 128, kv = 16>, roles = <warps = 8, producers = 4>, pipeline = <persistent>>} {
   %c1 = arith.constant 1 : index
   %c4 = arith.constant 4 : index
   %zero = arith.constant 0.0 : f32
@@ -84,7 +84,7 @@ func.func @other(%out: memref<?xf32>, %n: index) {
 // CHECK: gpu.func @producers
 // CHECK-SAME: known_block_size = array<i32: 384, 1, 1>
 func.func @producers(%q: !m {attn.role = #attn.role<query>}, %k: !m {attn.role = #attn.role<key>}, %v: !m {attn.role = #attn.role<value>})
-    attributes {attn.kernel, attn.schedule = #attn.schedule<q = 128, kv = 16, warps = 8, producers = 4>} {
+    attributes {attn.kernel, attn.schedule = #attn.schedule<tiling = <q = 128, kv = 16>, roles = <warps = 8, producers = 4>>} {
   scf.forall (%b, %h, %t) in (2, 2, 2) {
   }
   return
@@ -102,7 +102,7 @@ func.func @producers(%q: !m {attn.role = #attn.role<query>}, %k: !m {attn.role =
 // CHECK: } : <1>
 // CHECK-NEXT: gpu.return
 func.func @persistent(%q: !m {attn.role = #attn.role<query>}, %k: !m {attn.role = #attn.role<key>}, %v: !m {attn.role = #attn.role<value>})
-    attributes {attn.kernel, attn.schedule = #attn.schedule<q = 128, kv = 16, warps = 8, producers = 4, persistent = true>} {
+    attributes {attn.kernel, attn.schedule = #attn.schedule<tiling = <q = 128, kv = 16>, roles = <warps = 8, producers = 4>, pipeline = <persistent>>} {
   scf.forall (%b, %h, %t) in (2, 2, 2) {
     %x = tile.load %q[%b, %h, %t] : !m -> tensor<128x128xbf16>
   }

@@ -3,7 +3,7 @@
 // One iteration, by its number: the last dimension varies fastest. What the body
 // needs from before the loop stays in the task; the mod goes.
 // CHECK-LABEL: func.func @layer(
-// CHECK-SAME:    %[[OUT:.*]]: memref<?x?x?xf32> {attn.role = #attn.role<out>}, %[[TASK:.*]]: index {attn.role = #attn.role<task>}) attributes {attn.kernel, llvm.emit_c_interface}
+// CHECK-SAME:    %[[OUT:.*]]: memref<?x?x?xf32> {attn.role = #attn.role<out>}, %[[TASK:.*]]: index {attn.role = #attn.role<task>}) attributes {attn.kernel, attn.task_count = @layer_tasks, llvm.emit_c_interface}
 // CHECK-DAG:     %[[C1:.*]] = arith.constant 1 : index
 // CHECK-DAG:     %[[C2:.*]] = arith.constant 2 : index
 // CHECK-DAG:     %[[H:.*]] = memref.dim %[[OUT]], %[[C1]]

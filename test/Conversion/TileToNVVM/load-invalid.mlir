@@ -2,7 +2,7 @@
 // RUN:   --split-input-file --verify-diagnostics
 
 gpu.module @kernels {
-  gpu.func @rows(%m: memref<?xf32>, %i: index) kernel attributes {attn.schedule = #attn.schedule<q = 16, kv = 32>} {
+  gpu.func @rows(%m: memref<?xf32>, %i: index) kernel attributes {attn.schedule = #attn.schedule<tiling = <q = 16, kv = 32>>} {
     // expected-error @+1 {{'tile.load' op expects tiles in registers with 16 rows and a multiple of 8 columns, at most 256, got 'tensor<32xf32>'}}
     %t = tile.load %m[%i] : memref<?xf32> -> tensor<32xf32>
     gpu.return
@@ -14,30 +14,9 @@ gpu.module @kernels {
 gpu.module @kernels {
   // What is owned are keys.
   gpu.func @rows_of_keys(%m: memref<?xf32>, %i: index) kernel
-      attributes {attn.schedule = #attn.schedule<q = 16, kv = 32, keys = true>} {
+      attributes {attn.schedule = #attn.schedule<tiling = <q = 16, kv = 32, owns_keys>>} {
     // expected-error @+1 {{'tile.load' op expects tiles in registers with 32 rows and a multiple of 8 columns, at most 256, got 'tensor<16xf32>'}}
     %t = tile.load %m[%i] : memref<?xf32> -> tensor<16xf32>
-    gpu.return
-  }
-}
-
-// -----
-
-gpu.module @kernels {
-  gpu.func @columns(%m: memref<?xf32>, %i: index) kernel attributes {attn.schedule = #attn.schedule<q = 16, kv = 16>} {
-    // expected-error @+1 {{'tile.load' op expects tiles in registers with 16 rows and a multiple of 8 columns, at most 256, got 'tensor<12xf32, #tile.columns>'}}
-    %t = tile.load %m[%i] : memref<?xf32> -> tensor<12xf32, #tile.columns>
-    gpu.return
-  }
-}
-
-// -----
-
-gpu.module @kernels {
-  // The encoding is one of vectors.
-  gpu.func @matrix_of_columns(%m: memref<?x16xf32, strided<[16, 1]>>, %i: index) kernel attributes {attn.schedule = #attn.schedule<q = 16, kv = 16>} {
-    // expected-error @+1 {{'tile.load' op expects tiles in registers}}
-    %t = tile.load %m[%i] : memref<?x16xf32, strided<[16, 1]>> -> tensor<16x16xf32, #tile.columns>
     gpu.return
   }
 }
@@ -48,7 +27,7 @@ gpu.module @kernels {
 #i = affine_map<(i, j) -> (i)>
 !f = tensor<16x16xf32>
 gpu.module @kernels {
-  gpu.func @read_at_rows(%m: memref<?xf32>, %i: index) kernel attributes {attn.schedule = #attn.schedule<q = 16, kv = 16>} {
+  gpu.func @read_at_rows(%m: memref<?xf32>, %i: index) kernel attributes {attn.schedule = #attn.schedule<tiling = <q = 16, kv = 16>>} {
     %ones = arith.constant dense<1.0> : !f
     %v = tile.load %m[%i] : memref<?xf32> -> tensor<16xf32, #tile.columns>
     // expected-error @+1 {{'linalg.generic' op expects tiles that are read in order}}
@@ -68,7 +47,7 @@ gpu.module @kernels {
 #j = affine_map<(i, j) -> (j)>
 !f = tensor<16x16xf32>
 gpu.module @kernels {
-  gpu.func @read_at_columns(%m: memref<?xf32>, %i: index) kernel attributes {attn.schedule = #attn.schedule<q = 16, kv = 16>} {
+  gpu.func @read_at_columns(%m: memref<?xf32>, %i: index) kernel attributes {attn.schedule = #attn.schedule<tiling = <q = 16, kv = 16>>} {
     %ones = arith.constant dense<1.0> : !f
     %v = tile.load %m[%i] : memref<?xf32> -> tensor<16xf32>
     // expected-error @+1 {{'linalg.generic' op expects tiles that are read in order}}
@@ -86,7 +65,7 @@ gpu.module @kernels {
 
 #i = affine_map<(i) -> (i)>
 gpu.module @kernels {
-  gpu.func @dealt_otherwise(%m: memref<?xf32>, %i: index) kernel attributes {attn.schedule = #attn.schedule<q = 16, kv = 16>} {
+  gpu.func @dealt_otherwise(%m: memref<?xf32>, %i: index) kernel attributes {attn.schedule = #attn.schedule<tiling = <q = 16, kv = 16>>} {
     %e = tensor.empty() : tensor<16xf32>
     %v = tile.load %m[%i] : memref<?xf32> -> tensor<16xf32, #tile.columns>
     // expected-error @+1 {{'linalg.generic' op expects vectors that are dealt alike, got 'tensor<16xf32, #tile.columns>' and 'tensor<16xf32>'}}
@@ -103,49 +82,15 @@ gpu.module @kernels {
 // -----
 
 gpu.module @kernels {
-  gpu.func @stored(%m: memref<?xf32>, %i: index) kernel attributes {attn.schedule = #attn.schedule<q = 16, kv = 16>} {
-    %v = tile.load %m[%i] : memref<?xf32> -> tensor<16xf32, #tile.columns>
-    // expected-error @+1 {{'tile.store' op expects a vector of rows, got 'tensor<16xf32, #tile.columns>'}}
-    tile.store %v, %m[%i] : tensor<16xf32, #tile.columns>, memref<?xf32>
-    gpu.return
-  }
-}
-
-// -----
-
-gpu.module @kernels {
-  gpu.func @reduced(%m: memref<?xf32>, %i: index) kernel attributes {attn.schedule = #attn.schedule<q = 16, kv = 16>} {
+  gpu.func @reduced(%m: memref<?xf32>, %i: index) kernel attributes {attn.schedule = #attn.schedule<tiling = <q = 16, kv = 16>>} {
     %ones = arith.constant dense<1.0> : tensor<16x16xf32>
     %v = tile.load %m[%i] : memref<?xf32> -> tensor<16xf32, #tile.columns>
-    // expected-error @+1 {{'linalg.reduce' op expects a vector of rows, got 'tensor<16xf32, #tile.columns>'}}
+    // expected-error @+1 {{'linalg.reduce' op expects a matrix and a vector of rows, got 'tensor<16x16xf32>' and 'tensor<16xf32, #tile.columns>'}}
     %s = linalg.reduce ins(%ones : tensor<16x16xf32>) outs(%v : tensor<16xf32, #tile.columns>) dimensions = [1]
       (%x: f32, %y: f32) {
         %z = arith.addf %x, %y : f32
         linalg.yield %z : f32
       }
-    gpu.return
-  }
-}
-
-// -----
-
-gpu.module @kernels {
-  gpu.func @bounds(%m: memref<?xf32>, %i: index) kernel attributes {attn.schedule = #attn.schedule<q = 16, kv = 16>} {
-    %ones = arith.constant dense<1.0> : tensor<16x16xf32>
-    %v = tile.load %m[%i] : memref<?xf32> -> tensor<16xf32, #tile.columns>
-    // expected-error @+1 {{'tile.any_above' op expects a vector of rows, got 'tensor<16xf32, #tile.columns>'}}
-    %a = tile.any_above %ones, %v : tensor<16x16xf32>, tensor<16xf32, #tile.columns>
-    gpu.return
-  }
-}
-
-// -----
-
-gpu.module @kernels {
-  gpu.func @combined(%m: memref<?xf32>, %i: index) kernel attributes {attn.schedule = #attn.schedule<q = 16, kv = 16>} {
-    %v = tile.load %m[%i] : memref<?xf32> -> tensor<16xf32, #tile.columns>
-    // expected-error @+1 {{'tile.combine_threads' op expects a vector of rows, got 'tensor<16xf32, #tile.columns>'}}
-    %s = tile.combine_threads %v : tensor<16xf32, #tile.columns>
     gpu.return
   }
 }

@@ -6,7 +6,7 @@
 #row = affine_map<(i, j) -> (i)>
 #column = affine_map<(i, j) -> (j)>
 #i = affine_map<(i) -> (i)>
-#schedule = #attn.schedule<q = 16, kv = 16, warps = 1>
+#schedule = #attn.schedule<tiling = <q = 16, kv = 16>, roles = <warps = 1>>
 !memory = memref<?x?x16xbf16, strided<[?, ?, 1], offset: ?>>
 !out = memref<?x?x16xf32, strided<[?, ?, 1], offset: ?>>
 !tf = tensor<16x16xf32>
@@ -104,7 +104,7 @@ gpu.module @kernels {
   // CHECK-NOT: {{vector.load|memref.load}} %[[M]]
   // CHECK: gpu.return
   gpu.func @unaligned(%m: !memory, %o: !memory, %i: index)
-      kernel attributes {attn.schedule = #attn.schedule<q = 16, kv = 16, aligned = false>} {
+      kernel attributes {attn.schedule = #attn.schedule<tiling = <q = 16, kv = 16>, pipeline = <unaligned>>} {
     %v = tile.load %m[%i, %i] : !memory -> tensor<16x16xbf16>
     tile.store %v, %o[%i, %i] : tensor<16x16xbf16>, !memory
     gpu.return
@@ -116,7 +116,7 @@ gpu.module @kernels {
   // CHECK-COUNT-4: memref.load %[[M]]
   // CHECK-NOT: memref.load %[[M]]
   gpu.func @keys(%m: memref<?xf32>, %o: memref<?xf32>, %i: index)
-      kernel attributes {attn.schedule = #attn.schedule<q = 16, kv = 32, keys = true>} {
+      kernel attributes {attn.schedule = #attn.schedule<tiling = <q = 16, kv = 32, owns_keys>>} {
     %v = tile.load %m[%i] : memref<?xf32> -> tensor<32xf32>
     tile.store %v, %o[%i] : tensor<32xf32>, memref<?xf32>
     gpu.return
@@ -131,10 +131,10 @@ gpu.module @kernels {
   // CHECK: gpu.return
   gpu.func @shared(%a: memref<16x24xbf16, #gpu.address_space<workgroup>>, %o: !out, %i: index)
       kernel attributes {attn.schedule = #schedule} {
-    %at = tile.view %a : memref<16x24xbf16, #gpu.address_space<workgroup>> -> tensor<16x16xbf16>
+    %at = tile.view %a : memref<16x24xbf16, #gpu.address_space<workgroup>> -> tensor<16x16xbf16, #tile.padded<24>>
     %empty = tensor.empty() : !tf
     %t = linalg.generic {indexing_maps = [#ij, #ij], iterator_types = ["parallel", "parallel"]}
-        ins(%at : tensor<16x16xbf16>) outs(%empty : !tf) {
+        ins(%at : tensor<16x16xbf16, #tile.padded<24>>) outs(%empty : !tf) {
     ^bb0(%x: bf16, %unused: f32):
       %y = arith.extf %x : bf16 to f32
       linalg.yield %y : f32

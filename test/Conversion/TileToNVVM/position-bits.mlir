@@ -5,7 +5,7 @@
 // bit by bit: see lib/Conversion/TileToNVVM/PositionBits.h.
 
 #ij = affine_map<(i, j) -> (i, j)>
-#schedule = #attn.schedule<q = 16, kv = 16, warps = 1>
+#schedule = #attn.schedule<tiling = <q = 16, kv = 16>, roles = <warps = 1>>
 !memory = memref<?x?x16xf32, strided<[?, ?, 1], offset: ?>>
 !tile = tensor<16x16xf32>
 

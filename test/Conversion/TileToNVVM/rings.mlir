@@ -5,11 +5,13 @@
 #rows = affine_map<(i, j, d) -> (j, d)>
 #columns = affine_map<(i, j, d) -> (d, j)>
 #c = affine_map<(i, j, d) -> (i, j)>
-#schedule = #attn.schedule<q = 128, kv = 32, warps = 8, producers = 4, pingpong = true>
+#schedule = #attn.schedule<tiling = <q = 128, kv = 32>, roles = <warps = 8, producers = 4, pingpong>>
 !t = tensor<128x96xbf16>
+!ts = tensor<128x96xbf16, #tile.slot>
 !q = !tile.ring<1 x tensor<128x96xbf16>>
 !r = !tile.ring<2 x tensor<32x96xbf16>>
 !k = tensor<32x96xbf16>
+!ks = tensor<32x96xbf16, #tile.slot>
 !s = tensor<128x32xf32>
 !memory = memref<?x?x32xf32, strided<[?, ?, 1], offset: ?>>
 
@@ -36,7 +38,7 @@ gpu.module @kernels {
   gpu.func @rings(%map: !llvm.ptr, %n: i32, %i: index) kernel attributes {attn.schedule = #schedule} {
     %r = tile.ring offset 1024 barriers 0 readers 8 : !r
     tile.fill %r at %n from %map[%i, %i, %i] : !r
-    %t = tile.read %r at %n : !r -> !k
+    %t = tile.read %r at %n : !r -> !ks
     tile.release %r at %n : !r
     gpu.return
   }
@@ -60,9 +62,9 @@ gpu.module @kernels {
     %zero = arith.constant dense<0.0> : !s
     %q = tile.ring offset 1024 barriers 0 readers 8 : !q
     %k = tile.ring offset 25600 barriers 16 readers 8 : !r
-    %qt = tile.read %q at %n : !q -> !t
-    %kt = tile.read %k at %n : !r -> !k
-    %s = linalg.contract indexing_maps = [#a, #rows, #c] {tile.async} ins(%qt, %kt : !t, !k) outs(%zero : !s) -> !s
+    %qt = tile.read %q at %n : !q -> !ts
+    %kt = tile.read %k at %n : !r -> !ks
+    %s = linalg.contract indexing_maps = [#a, #rows, #c] {tile.async} ins(%qt, %kt : !ts, !ks) outs(%zero : !s) -> !s
     %w = tile.await %s pending 1 : !s
     tile.store %w, %o[%i, %i] : !s, !memory
     gpu.return
@@ -80,7 +82,7 @@ gpu.module @kernels {
     %zero = arith.constant dense<0.0> : !s
     %q = tile.ring offset 1024 barriers 0 readers 8 : !q
     %arrived = tile.peek %q at %n : !q
-    %qt = tile.read %q at %n unless %arrived : !q -> !t
+    %qt = tile.read %q at %n unless %arrived : !q -> !ts
     tile.release %q at %n : !q
     gpu.return
   }
@@ -170,8 +172,8 @@ gpu.module @kernels {
     %ones = arith.constant dense<1.0> : tensor<128x96xf32>
     %p = arith.constant dense<1.0> : tensor<128x32xbf16>
     %v = tile.ring offset 1024 barriers 0 readers 8 : !r
-    %vt = tile.read %v at %n : !r -> !k
-    %s = linalg.contract indexing_maps = [#a, #columns, #c] ins(%p, %vt : tensor<128x32xbf16>, !k)
+    %vt = tile.read %v at %n : !r -> !ks
+    %s = linalg.contract indexing_maps = [#a, #columns, #c] ins(%p, %vt : tensor<128x32xbf16>, !ks)
       outs(%ones : tensor<128x96xf32>) -> tensor<128x96xf32>
     tile.store %s, %o[%i, %i] : tensor<128x96xf32>, memref<?x?x96xf32>
     gpu.return
@@ -190,10 +192,10 @@ gpu.module @kernels {
   // CHECK: nvvm.barrier id = %c1_i32 number_of_threads = %c256_i32
   gpu.func @nonfinite(%n: i32) kernel attributes {attn.schedule = #schedule} {
     %v = tile.ring offset 1024 barriers 0 readers 8 : !r
-    %vt = tile.read %v at %n : !r -> !k
-    %dirty = tile.has_nonfinite %vt : !k
+    %vt = tile.read %v at %n : !r -> !ks
+    %dirty = tile.has_nonfinite %vt : !ks
     scf.if %dirty {
-      tile.clear_nonfinite %vt : !k
+      tile.clear_nonfinite %vt : !ks
     }
     gpu.return
   }
@@ -281,16 +283,16 @@ gpu.module @kernels {
   gpu.func @inspect(%n: i32, %asked: i1, %o: memref<i1>) kernel attributes {attn.schedule = #schedule} {
     %r = tile.ring offset 1024 barriers 0 readers 9 : !tile.ring<2 x tensor<128x64xbf16>>
     %a = tile.ring offset 512 barriers 32 readers 8 : !tile.ring<2 x tensor<1xi64>>
-    %t = tile.read %r at %n : !tile.ring<2 x tensor<128x64xbf16>> -> tensor<128x64xbf16>
+    %t = tile.read %r at %n : !tile.ring<2 x tensor<128x64xbf16>> -> tensor<128x64xbf16, #tile.slot>
     %found = scf.if %asked -> i1 {
-      %any = tile.has_nonfinite %t : tensor<128x64xbf16>
+      %any = tile.has_nonfinite %t : tensor<128x64xbf16, #tile.slot>
       scf.yield %any : i1
     } else {
       %false = arith.constant false
       scf.yield %false : i1
     }
-    tile.send %found : i1 about %t : tensor<128x64xbf16> into %a at %n : !tile.ring<2 x tensor<1xi64>>
-    %dirty = tile.receive [0] of %a at %n about %t : tensor<128x64xbf16> : !tile.ring<2 x tensor<1xi64>> -> i1
+    tile.send %found : i1 about %t : tensor<128x64xbf16, #tile.slot> into %a at %n : !tile.ring<2 x tensor<1xi64>>
+    %dirty = tile.receive [0] of %a at %n about %t : tensor<128x64xbf16, #tile.slot> : !tile.ring<2 x tensor<1xi64>> -> i1
     memref.store %dirty, %o[] : memref<i1>
     gpu.return
   }

@@ -2,7 +2,7 @@
 // RUN: attn-opt %s --pass-pipeline="builtin.module(gpu.module(gpu.func(tile-to-nvvm,canonicalize,cse)))" \
 // RUN:   | FileCheck %s
 
-#schedule = #attn.schedule<q = 32, kv = 16, warps = 2>
+#schedule = #attn.schedule<tiling = <q = 32, kv = 16>, roles = <warps = 2>>
 
 gpu.module @kernels {
   // No place twice: a thread reads its four elements, and adds what is not zero. What is zero may be outside.

@@ -7,10 +7,12 @@
 #jk = affine_map<(i, j, k) -> (j, k)>
 #kj = affine_map<(i, j, k) -> (k, j)>
 #ij = affine_map<(i, j, k) -> (i, j)>
-#s = #attn.schedule<q = 64, kv = 128, warps = 8, producers = 4, keys = true, once = true>
-#all = #attn.schedule<q = 64, kv = 64, warps = 4>
+#s = #attn.schedule<tiling = <q = 64, kv = 128, owns_keys, once>, roles = <warps = 8, producers = 4>>
+#all = #attn.schedule<tiling = <q = 64, kv = 64>, roles = <warps = 4>>
 !k = tensor<128x128xbf16>
+!ks = tensor<128x128xbf16, #tile.slot>
 !ds = tensor<128x64xbf16>
+!dss = tensor<128x64xbf16, #tile.slot>
 !dq = tensor<64x128xf32, #tile.column_groups>
 !rk = !tile.ring<1 x tensor<128x128xbf16>>
 !rds = !tile.ring<2 x tensor<128x64xbf16>>
@@ -28,14 +30,14 @@ gpu.module @kernels {
   // CHECK: %[[OWN:.*]] = arith.muli %{{.*}}, %c16384_i32
   // CHECK: llvm.inline_asm has_side_effects "{{.*}}add.s64 b, $33, 128;\0Aadd.s64 a, $32, 128;\0Awgmma.mma_async.sync.aligned.m64n64k16.f32.bf16.bf16 {{{[^}]*}}}, a, b, p, 1, 1, 1, 1;
   // CHECK-NOT: m64n128k16
-  gpu.func @share(%n: i32, %x: tensor<128x64xf32>) kernel attributes {attn.schedule = #s} {
+  gpu.func @share(%n: i32) kernel attributes {attn.schedule = #s} {
     %kr = tile.ring offset 1024 barriers 0 readers 8 : !rk
     %dsr = tile.ring offset 33792 : !rds
-    %k = tile.read %kr at %n : !rk -> !k
+    %k = tile.read %kr at %n : !rk -> !ks
     %ds = arith.constant dense<1.0> : !ds
     %shared = tile.share %ds into %dsr at %n : !ds, !rds
     %zero = arith.constant dense<0.0> : !dq
-    %dq = linalg.contract indexing_maps = [#ki, #kj, #ij] ins(%shared, %k : !ds, !k) outs(%zero : !dq) -> !dq
+    %dq = linalg.contract indexing_maps = [#ki, #kj, #ij] ins(%shared, %k : !dss, !ks) outs(%zero : !dq) -> !dq
     gpu.return
   }
 
@@ -47,18 +49,18 @@ gpu.module @kernels {
   gpu.func @start(%n: i32, %x: index, %o: memref<?x?x64xf32>) kernel attributes {attn.schedule = #s} {
     %kr = tile.ring offset 1024 barriers 0 readers 8 : !rk
     %qr = tile.ring offset 33792 barriers 16 readers 8 : !tile.ring<1 x tensor<64x128xbf16>>
-    %rr = tile.ring offset 50176 barriers 32 readers 8 : !tile.ring<1 x tensor<64xf32, #tile.columns>>
-    %k = tile.read %kr at %n : !rk -> !k
-    %q = tile.read %qr at %n : !tile.ring<1 x tensor<64x128xbf16>> -> tensor<64x128xbf16>
-    %r = tile.read %rr at %n : !tile.ring<1 x tensor<64xf32, #tile.columns>> -> tensor<64xf32, #tile.columns>
+    %rr = tile.ring offset 50176 barriers 32 readers 8 : !tile.ring<1 x tensor<64xf32>>
+    %k = tile.read %kr at %n : !rk -> !ks
+    %q = tile.read %qr at %n : !tile.ring<1 x tensor<64x128xbf16>> -> tensor<64x128xbf16, #tile.slot>
+    %r = tile.read %rr at %n : !tile.ring<1 x tensor<64xf32>> -> tensor<64xf32, #tile.slot>
     %e = tensor.empty() : tensor<128x64xf32>
     %less = linalg.generic {indexing_maps = [affine_map<(i, j) -> (j)>, affine_map<(i, j) -> (i, j)>],
-        iterator_types = ["parallel", "parallel"]} ins(%r : tensor<64xf32, #tile.columns>) outs(%e : tensor<128x64xf32>) {
+        iterator_types = ["parallel", "parallel"]} ins(%r : tensor<64xf32, #tile.slot>) outs(%e : tensor<128x64xf32>) {
     ^bb0(%in: f32, %out: f32):
       %minus = arith.negf %in : f32
       linalg.yield %minus : f32
     } -> tensor<128x64xf32>
-    %s = linalg.contract indexing_maps = [#ik, #jk, #ij] {tile.async} ins(%k, %q : !k, tensor<64x128xbf16>)
+    %s = linalg.contract indexing_maps = [#ik, #jk, #ij] {tile.async} ins(%k, %q : !ks, tensor<64x128xbf16, #tile.slot>)
         outs(%less : tensor<128x64xf32>) -> tensor<128x64xf32>
     %done = tile.await %s pending 0 : tensor<128x64xf32>
     tile.store %done, %o[%x, %x] : tensor<128x64xf32>, memref<?x?x64xf32>
@@ -114,8 +116,8 @@ gpu.module @kernels {
   // CHECK-NEXT: nvvm.fence.proxy {kind = #nvvm.proxy_kind<async.shared>
   gpu.func @isolate(%n: i32, %m: memref<?xf32>, %i: index) kernel attributes {attn.schedule = #s} {
     %kr = tile.ring offset 1024 barriers 0 readers 8 : !rk
-    %k = tile.read %kr at %n : !rk -> !k
-    %rows, %any = tile.isolate_nonfinite %k : !k -> tensor<128xf32>
+    %k = tile.read %kr at %n : !rk -> !ks
+    %rows, %any = tile.isolate_nonfinite %k : !ks -> tensor<128xf32>
     tile.store %rows, %m[%i] : tensor<128xf32>, memref<?xf32>
     gpu.return
   }

@@ -128,8 +128,8 @@ func.func @c5_type(%q: !q, %l: !l, %a: tensor<4xf32>, %n: i32, %c: f16) {
 !l = tensor<2x4x8xf32>
 
 func.func @c6_queries(%q: !q, %l: !l) {
-  // expected-error @+1 {{expects a 'schedule' without 'keys', got #attn.schedule<q = 64, kv = 64, keys = true>}}
-  %dq, %dk, %dv = attn.attention_backward %q, %q, %q, %q, %l, %q {schedule = #attn.schedule<q = 64, kv = 64, keys = true>} : (!q, !q, !q, !q, !l, !q) -> (!q, !q, !q)
+  // expected-error @+1 {{expects a 'schedule' without 'owns_keys', got #attn.schedule<tiling = <q = 64, kv = 64, owns_keys>>}}
+  %dq, %dk, %dv = attn.attention_backward %q, %q, %q, %q, %l, %q {schedule = #attn.schedule<tiling = <q = 64, kv = 64, owns_keys>>} : (!q, !q, !q, !q, !l, !q) -> (!q, !q, !q)
   return
 }
 
@@ -139,8 +139,8 @@ func.func @c6_queries(%q: !q, %l: !l) {
 !l = tensor<2x4x8xf32>
 
 func.func @c6_keys(%q: !q, %l: !l) {
-  // expected-error @+1 {{expects a 'key_schedule' with 'keys', got #attn.schedule<q = 64, kv = 64>}}
-  %dq, %dk, %dv = attn.attention_backward %q, %q, %q, %q, %l, %q {key_schedule = #attn.schedule<q = 64, kv = 64>} : (!q, !q, !q, !q, !l, !q) -> (!q, !q, !q)
+  // expected-error @+1 {{expects a 'key_schedule' with 'owns_keys', got #attn.schedule<tiling = <q = 64, kv = 64>>}}
+  %dq, %dk, %dv = attn.attention_backward %q, %q, %q, %q, %l, %q {key_schedule = #attn.schedule<tiling = <q = 64, kv = 64>>} : (!q, !q, !q, !q, !l, !q) -> (!q, !q, !q)
   return
 }
 
@@ -150,8 +150,8 @@ func.func @c6_keys(%q: !q, %l: !l) {
 !l = tensor<2x4x8xf32>
 
 func.func @c6_values(%q: !q, %l: !l) {
-  // expected-error @+1 {{expects a 'value_schedule' with 'keys', got #attn.schedule<q = 64, kv = 64>}}
-  %dq, %dk, %dv = attn.attention_backward %q, %q, %q, %q, %l, %q {value_schedule = #attn.schedule<q = 64, kv = 64>} : (!q, !q, !q, !q, !l, !q) -> (!q, !q, !q)
+  // expected-error @+1 {{expects a 'value_schedule' with 'owns_keys', got #attn.schedule<tiling = <q = 64, kv = 64>>}}
+  %dq, %dk, %dv = attn.attention_backward %q, %q, %q, %q, %l, %q {value_schedule = #attn.schedule<tiling = <q = 64, kv = 64>>} : (!q, !q, !q, !q, !l, !q) -> (!q, !q, !q)
   return
 }
 
@@ -161,8 +161,8 @@ func.func @c6_values(%q: !q, %l: !l) {
 !l = tensor<2x4x8xf32>
 
 func.func @c6_captures(%q: !q, %l: !l) {
-  // expected-error @+1 {{expects a 'capture_schedule' without 'keys', got #attn.schedule<q = 64, kv = 64, keys = true>}}
-  %dq, %dk, %dv = attn.attention_backward %q, %q, %q, %q, %l, %q {capture_schedule = #attn.schedule<q = 64, kv = 64, keys = true>} : (!q, !q, !q, !q, !l, !q) -> (!q, !q, !q)
+  // expected-error @+1 {{expects a 'capture_schedule' without 'owns_keys', got #attn.schedule<tiling = <q = 64, kv = 64, owns_keys>>}}
+  %dq, %dk, %dv = attn.attention_backward %q, %q, %q, %q, %l, %q {capture_schedule = #attn.schedule<tiling = <q = 64, kv = 64, owns_keys>>} : (!q, !q, !q, !q, !l, !q) -> (!q, !q, !q)
   return
 }
 
@@ -170,11 +170,11 @@ func.func @c6_captures(%q: !q, %l: !l) {
 
 !q = tensor<2x4x8x64xf32>
 !l = tensor<2x4x8xf32>
-#once = #attn.schedule<q = 64, kv = 128, warps = 8, producers = 4, keys = true, once = true>
+#once = #attn.schedule<tiling = <q = 64, kv = 128, owns_keys, once>, roles = <warps = 8, producers = 4>>
 
 func.func @c7_values(%q: !q, %l: !l) {
   // expected-error @+1 {{expects no 'value_schedule' beside 'once'}}
-  %dq, %dk, %dv = attn.attention_backward %q, %q, %q, %q, %l, %q {key_schedule = #once, value_schedule = #attn.schedule<q = 64, kv = 64, keys = true>} : (!q, !q, !q, !q, !l, !q) -> (!q, !q, !q)
+  %dq, %dk, %dv = attn.attention_backward %q, %q, %q, %q, %l, %q {key_schedule = #once, value_schedule = #attn.schedule<tiling = <q = 64, kv = 64, owns_keys>>} : (!q, !q, !q, !q, !l, !q) -> (!q, !q, !q)
   return
 }
 
@@ -182,11 +182,11 @@ func.func @c7_values(%q: !q, %l: !l) {
 
 !q = tensor<2x4x8x64xf32>
 !l = tensor<2x4x8xf32>
-#once = #attn.schedule<q = 64, kv = 128, warps = 8, producers = 4, keys = true, once = true>
+#once = #attn.schedule<tiling = <q = 64, kv = 128, owns_keys, once>, roles = <warps = 8, producers = 4>>
 
 func.func @c7_queries(%q: !q, %l: !l) {
-  // expected-error @+1 {{expects a 'schedule' without producers beside 'once', got #attn.schedule<q = 128, kv = 64, warps = 8, producers = 4>}}
-  %dq, %dk, %dv = attn.attention_backward %q, %q, %q, %q, %l, %q {key_schedule = #once, schedule = #attn.schedule<q = 128, kv = 64, warps = 8, producers = 4>} : (!q, !q, !q, !q, !l, !q) -> (!q, !q, !q)
+  // expected-error @+1 {{expects a 'schedule' without producers beside 'once', got #attn.schedule<tiling = <q = 128, kv = 64>, roles = <warps = 8, producers = 4>>}}
+  %dq, %dk, %dv = attn.attention_backward %q, %q, %q, %q, %l, %q {key_schedule = #once, schedule = #attn.schedule<tiling = <q = 128, kv = 64>, roles = <warps = 8, producers = 4>>} : (!q, !q, !q, !q, !l, !q) -> (!q, !q, !q)
   return
 }
 
@@ -194,7 +194,7 @@ func.func @c7_queries(%q: !q, %l: !l) {
 
 !q = tensor<2x4x8x64xf32>
 !l = tensor<2x4x8xf32>
-#once = #attn.schedule<q = 64, kv = 128, warps = 8, producers = 4, keys = true, once = true>
+#once = #attn.schedule<tiling = <q = 64, kv = 128, owns_keys, once>, roles = <warps = 8, producers = 4>>
 
 // What is added up in any order has not the same bits each time.
 func.func @c7_deterministic(%q: !q, %l: !l) {
@@ -209,8 +209,8 @@ func.func @c7_deterministic(%q: !q, %l: !l) {
 !l = tensor<2x4x8xf32>
 
 func.func @c8(%q: !q, %l: !l) {
-  // expected-error @+1 {{expects a 'capture_schedule' without producers, got #attn.schedule<q = 64, kv = 64, warps = 4, producers = 4>}}
-  %dq, %dk, %dv = attn.attention_backward %q, %q, %q, %q, %l, %q {capture_schedule = #attn.schedule<q = 64, kv = 64, warps = 4, producers = 4>} : (!q, !q, !q, !q, !l, !q) -> (!q, !q, !q)
+  // expected-error @+1 {{expects a 'capture_schedule' without producers, got #attn.schedule<tiling = <q = 64, kv = 64>, roles = <warps = 4, producers = 4>>}}
+  %dq, %dk, %dv = attn.attention_backward %q, %q, %q, %q, %l, %q {capture_schedule = #attn.schedule<tiling = <q = 64, kv = 64>, roles = <warps = 4, producers = 4>>} : (!q, !q, !q, !q, !l, !q) -> (!q, !q, !q)
   return
 }
 

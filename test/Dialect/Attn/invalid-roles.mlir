@@ -56,13 +56,18 @@ func.func private @signature() attributes {attn.signature}
 
 // -----
 
+// expected-error @+1 {{expects 'attn.task_count' to be the name of the function that counts a function's tasks}}
+func.func private @tasks() attributes {attn.task_count = 3 : i64}
+
+// -----
+
 // expected-error @+1 {{expects 'attn.shared_bytes' to be a number of bytes (i64) of a function}}
 func.func private @bytes() attributes {attn.shared_bytes = -1 : i64}
 
 // -----
 
 // expected-error @+1 {{expects 'attn.schedule' to be a function's schedule}}
-module attributes {attn.schedule = #attn.schedule<q = 64, kv = 64>} {}
+module attributes {attn.schedule = #attn.schedule<tiling = <q = 64, kv = 64>>} {}
 
 // -----
 

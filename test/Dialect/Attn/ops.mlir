@@ -129,14 +129,14 @@ func.func @plain(%q: tensor<2x8x5x64xf32>, %k: tensor<2x8x7x64xf32>,
 
 // Grouped heads, dynamic lengths, captures, scale, schedule and lse.
 // CHECK-LABEL: func.func @everything
-// CHECK: %{{.*}}, %{{.*}} = attn.attention %{{.*}}, %{{.*}}, %{{.*}} mod @alibi(%{{.*}}, %{{.*}}) {scale = 1.250000e-01 : f32, schedule = #attn.schedule<q = 128, kv = 64, warps = 4, stages = 2, aligned = false>}
+// CHECK: %{{.*}}, %{{.*}} = attn.attention %{{.*}}, %{{.*}}, %{{.*}} mod @alibi(%{{.*}}, %{{.*}}) {scale = 1.250000e-01 : f32, schedule = #attn.schedule<tiling = <q = 128, kv = 64>, roles = <warps = 4>, pipeline = <stages = 2, unaligned>>}
 // CHECK-SAME: (tensor<2x8x?x64xbf16>, tensor<2x2x?x64xbf16>, tensor<2x2x?x128xbf16>, tensor<8xf32>, i32) -> (tensor<2x8x?x128xbf16>, tensor<2x8x?xf32>)
 func.func @everything(%q: tensor<2x8x?x64xbf16>, %k: tensor<2x2x?x64xbf16>,
                       %v: tensor<2x2x?x128xbf16>, %slopes: tensor<8xf32>,
                       %window: i32) -> (tensor<2x8x?x128xbf16>, tensor<2x8x?xf32>) {
   %o, %lse = attn.attention %q, %k, %v mod @alibi(%slopes, %window)
       {scale = 0.125 : f32,
-       schedule = #attn.schedule<q = 128, kv = 64, warps = 4, stages = 2, aligned = false>}
+       schedule = #attn.schedule<tiling = <q = 128, kv = 64>, roles = <warps = 4>, pipeline = <stages = 2, unaligned>>}
     : (tensor<2x8x?x64xbf16>, tensor<2x2x?x64xbf16>, tensor<2x2x?x128xbf16>,
        tensor<8xf32>, i32) -> (tensor<2x8x?x128xbf16>, tensor<2x8x?xf32>)
   return %o, %lse : tensor<2x8x?x128xbf16>, tensor<2x8x?xf32>
@@ -144,12 +144,12 @@ func.func @everything(%q: tensor<2x8x?x64xbf16>, %k: tensor<2x2x?x64xbf16>,
 
 // Gradients with a schedule for each kernel: two of them own keys.
 // CHECK-LABEL: func.func @gradients
-// CHECK: attn.attention_backward {{.*}}key_schedule = #attn.schedule<q = 32, kv = 128, warps = 8, keys = true>, schedule = #attn.schedule<q = 64, kv = 16>, value_schedule = #attn.schedule<q = 64, kv = 64, keys = true>
+// CHECK: attn.attention_backward {{.*}}key_schedule = #attn.schedule<tiling = <q = 32, kv = 128, owns_keys>, roles = <warps = 8>>, schedule = #attn.schedule<tiling = <q = 64, kv = 16>>, value_schedule = #attn.schedule<tiling = <q = 64, kv = 64, owns_keys>>
 func.func @gradients(%q: tensor<1x1x?x64xf16>, %l: tensor<1x1x?xf32>) {
   %dq, %dk, %dv = attn.attention_backward %q, %q, %q, %q, %l, %q
-      {schedule = #attn.schedule<q = 64, kv = 16>,
-       key_schedule = #attn.schedule<q = 32, kv = 128, warps = 8, keys = true>,
-       value_schedule = #attn.schedule<q = 64, kv = 64, keys = true>}
+      {schedule = #attn.schedule<tiling = <q = 64, kv = 16>>,
+       key_schedule = #attn.schedule<tiling = <q = 32, kv = 128, owns_keys>, roles = <warps = 8>>,
+       value_schedule = #attn.schedule<tiling = <q = 64, kv = 64, owns_keys>>}
     : (tensor<1x1x?x64xf16>, tensor<1x1x?x64xf16>, tensor<1x1x?x64xf16>, tensor<1x1x?x64xf16>, tensor<1x1x?xf32>,
        tensor<1x1x?x64xf16>) -> (tensor<1x1x?x64xf16>, tensor<1x1x?x64xf16>, tensor<1x1x?x64xf16>)
   return
@@ -157,9 +157,9 @@ func.func @gradients(%q: tensor<1x1x?x64xf16>, %l: tensor<1x1x?xf32>) {
 
 // What is summed for captures has kernels of its own with a schedule of its own.
 // CHECK-LABEL: func.func @capture_gradients
-// CHECK: attn.attention_backward {{.*}}capture_schedule = #attn.schedule<q = 64, kv = 32>
+// CHECK: attn.attention_backward {{.*}}capture_schedule = #attn.schedule<tiling = <q = 64, kv = 32>>
 func.func @capture_gradients(%q: tensor<1x1x?x64xf16>, %l: tensor<1x1x?xf32>) {
-  %dq, %dk, %dv = attn.attention_backward %q, %q, %q, %q, %l, %q {capture_schedule = #attn.schedule<q = 64, kv = 32>}
+  %dq, %dk, %dv = attn.attention_backward %q, %q, %q, %q, %l, %q {capture_schedule = #attn.schedule<tiling = <q = 64, kv = 32>>}
     : (tensor<1x1x?x64xf16>, tensor<1x1x?x64xf16>, tensor<1x1x?x64xf16>, tensor<1x1x?x64xf16>, tensor<1x1x?xf32>,
        tensor<1x1x?x64xf16>) -> (tensor<1x1x?x64xf16>, tensor<1x1x?x64xf16>, tensor<1x1x?x64xf16>)
   return
@@ -168,12 +168,12 @@ func.func @capture_gradients(%q: tensor<1x1x?x64xf16>, %l: tensor<1x1x?xf32>) {
 // Everything dynamic but the channels; a mod without captures; no length at all.
 // CHECK-LABEL: func.func @dynamic
 // CHECK: mod @noop :
-// CHECK: schedule = #attn.schedule<q = 64, kv = 64>
+// CHECK: schedule = #attn.schedule<tiling = <q = 64, kv = 64>>
 func.func @dynamic(%q: tensor<?x?x?x1xf16>, %empty: tensor<1x1x0x256xf16>)
     -> (tensor<?x?x?x1xf16>, tensor<1x1x0x256xf16>) {
   %o = attn.attention %q, %q, %q mod @noop
     : (tensor<?x?x?x1xf16>, tensor<?x?x?x1xf16>, tensor<?x?x?x1xf16>) -> tensor<?x?x?x1xf16>
-  %p = attn.attention %empty, %empty, %empty {schedule = #attn.schedule<q = 64, kv = 64>}
+  %p = attn.attention %empty, %empty, %empty {schedule = #attn.schedule<tiling = <q = 64, kv = 64>>}
     : (tensor<1x1x0x256xf16>, tensor<1x1x0x256xf16>, tensor<1x1x0x256xf16>) -> tensor<1x1x0x256xf16>
   return %o, %p : tensor<?x?x?x1xf16>, tensor<1x1x0x256xf16>
 }

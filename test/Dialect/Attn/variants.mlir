@@ -9,11 +9,11 @@
 !wide = tensor<?x?x?x192xbf16>
 
 // CHECK-LABEL: func.func @narrow
-// CHECK: attn.attention {{.*}}schedule = [[ANY:#attn.schedule<q = 192.*drain = true>]], variants = #attn.variants<[
-// CHECK-SAME: <few_tasks(64) -> <q = 64, {{[^>]*}}>>,
-// CHECK-SAME: <few_rounds(128, 192, 125) -> <q = 128, {{[^>]*}}>>,
-// CHECK-SAME: <short_rows(1024) -> <q = 192, {{[^>]*}}eager = true>>,
-// CHECK-SAME: <always -> <q = 192, {{[^>]*}}>>]>
+// CHECK: attn.attention {{.*}}schedule = #attn.schedule<tiling = <q = 192{{.*}}drain>>, variants = #attn.variants<[
+// CHECK-SAME: <few_tasks(64) -> <tiling = <q = 64, {{[^-]*}}>>,
+// CHECK-SAME: <few_rounds(128, 192, 125) -> <tiling = <q = 128, {{[^-]*}}>>,
+// CHECK-SAME: <short_rows(1024) -> <tiling = <q = 192, {{[^-]*}}eager>>>,
+// CHECK-SAME: <always -> <tiling = <q = 192, {{[^-]*}}>>]>
 func.func @narrow(%q: !narrow) -> !narrow {
   %o = attn.attention %q, %q, %q : (!narrow, !narrow, !narrow) -> !narrow
   return %o : !narrow
@@ -37,7 +37,7 @@ attn.mod @documents(%ids: tensor<?xi32>)
     attn.yield %keep : i1
   }
 // CHECK-LABEL: func.func @lists
-// CHECK: variants = #attn.variants<[<always -> <q = {{[^>]*}}>>]>
+// CHECK: variants = #attn.variants<[<always -> <tiling = <q = {{[^#]*}}>>]>
 func.func @lists(%q: !narrow, %ids: tensor<?xi32>) -> !narrow {
   %o = attn.attention %q, %q, %q mod @documents(%ids) : (!narrow, !narrow, !narrow, tensor<?xi32>) -> !narrow
   return %o : !narrow
@@ -45,11 +45,11 @@ func.func @lists(%q: !narrow, %ids: tensor<?xi32>) -> !narrow {
 
 // What is given stays; of variants the last is what a kernel is made of.
 // CHECK-LABEL: func.func @given
-// CHECK: attn.attention {{.*}}{schedule = #attn.schedule<q = 64, kv = 32>}
-// CHECK: attn.attention {{.*}}schedule = #attn.schedule<q = 64, kv = 16>, variants = #attn.variants<[<short_rows(7) -> <q = 16, kv = 16>>, <always -> <q = 64, kv = 16>>]>
+// CHECK: attn.attention {{.*}}{schedule = #attn.schedule<tiling = <q = 64, kv = 32>>}
+// CHECK: attn.attention {{.*}}schedule = #attn.schedule<tiling = <q = 64, kv = 16>>, variants = #attn.variants<[<short_rows(7) -> <tiling = <q = 16, kv = 16>>>, <always -> <tiling = <q = 64, kv = 16>>>]>
 func.func @given(%q: !narrow) -> (!narrow, !narrow) {
-  %o = attn.attention %q, %q, %q {schedule = #attn.schedule<q = 64, kv = 32>} : (!narrow, !narrow, !narrow) -> !narrow
-  %p = attn.attention %q, %q, %q {variants = #attn.variants<[<short_rows(7) -> <q = 16, kv = 16>>, <always -> <q = 64, kv = 16>>]>}
+  %o = attn.attention %q, %q, %q {schedule = #attn.schedule<tiling = <q = 64, kv = 32>>} : (!narrow, !narrow, !narrow) -> !narrow
+  %p = attn.attention %q, %q, %q {variants = #attn.variants<[<short_rows(7) -> <tiling = <q = 16, kv = 16>>>, <always -> <tiling = <q = 64, kv = 16>>>]>}
     : (!narrow, !narrow, !narrow) -> !narrow
   return %o, %p : !narrow, !narrow
 }

@@ -96,7 +96,7 @@ gpu.module @kernels {
 gpu.module @kernels {
   // 96 channels are no whole chunks for two groups.
   gpu.func @turned(%a: tensor<128x64xbf16>, %k: tensor<128x96xbf16>)
-      attributes {attn.schedule = #attn.schedule<q = 64, kv = 128, warps = 8, producers = 4, keys = true>} {
+      attributes {attn.schedule = #attn.schedule<tiling = <q = 64, kv = 128, owns_keys>, roles = <warps = 8, producers = 4>>} {
     %zero = arith.constant dense<0.0> : tensor<64x96xf32>
     // expected-error @+1 {{expects 128 rows, or 64 and 64 or a multiple of 128 columns, got 'tensor<64x96xf32>'}}
     %0 = linalg.contract indexing_maps = [#ki, #kj, #ij] ins(%a, %k : tensor<128x64xbf16>, tensor<128x96xbf16>)
@@ -112,10 +112,29 @@ gpu.module @kernels {
 #ij = affine_map<(i, j, k) -> (i, j)>
 gpu.module @kernels {
   gpu.func @turned(%a: tensor<128x64xbf16>, %k: tensor<128x64xbf16>, %sum: tensor<64x64xf32>)
-      attributes {attn.schedule = #attn.schedule<q = 64, kv = 128, warps = 8, producers = 4, keys = true>} {
+      attributes {attn.schedule = #attn.schedule<tiling = <q = 64, kv = 128, owns_keys>, roles = <warps = 8, producers = 4>>} {
     // expected-error @+1 {{expects to start from a constant}}
     %0 = linalg.contract indexing_maps = [#ki, #kj, #ij] ins(%a, %k : tensor<128x64xbf16>, tensor<128x64xbf16>)
       outs(%sum : tensor<64x64xf32>) -> tensor<64x64xf32>
+    gpu.return
+  }
+}
+
+// -----
+
+#ij = affine_map<(i, j) -> (i, j)>
+#j = affine_map<(i, j) -> (j)>
+gpu.module @kernels {
+  // Threads hold columns in blocks of 8.
+  gpu.func @cut_block(%memory: memref<?xf32>, %i: index, %s: tensor<64x12xf32>, %empty: tensor<64x12xf32>) {
+    // expected-error @+1 {{expects a vector of 8 to 256 elements, a multiple of 8, to deal like columns}}
+    %v = tile.load %memory[%i] : memref<?xf32> -> tensor<12xf32>
+    %t = linalg.generic {indexing_maps = [#ij, #j, #ij], iterator_types = ["parallel", "parallel"]}
+        ins(%s, %v : tensor<64x12xf32>, tensor<12xf32>) outs(%empty : tensor<64x12xf32>) {
+    ^bb0(%x: f32, %y: f32, %unused: f32):
+      %z = arith.subf %x, %y : f32
+      linalg.yield %z : f32
+    } -> tensor<64x12xf32>
     gpu.return
   }
 }

@@ -79,7 +79,7 @@ gpu.module @kernels {
   // CHECK: linalg.contract {{.*}} outs(%[[ZERO]] : tensor<64x128xf32, #tile.column_groups>) -> tensor<64x128xf32, #tile.column_groups>
   // CHECK: linalg.contract {{.*}} -> tensor<128x64xf32>
   gpu.func @turned(%a: tensor<128x64xbf16>, %k: tensor<128x128xbf16>, %b: tensor<128x128xbf16>, %v: tensor<128x64xbf16>)
-      attributes {attn.schedule = #attn.schedule<q = 64, kv = 128, warps = 8, producers = 4, keys = true>} {
+      attributes {attn.schedule = #attn.schedule<tiling = <q = 64, kv = 128, owns_keys>, roles = <warps = 8, producers = 4>>} {
     %zero = arith.constant dense<0.0> : tensor<64x128xf32>
     %0 = linalg.contract indexing_maps = [#ki, #kj, #ij3] ins(%a, %k : tensor<128x64xbf16>, tensor<128x128xbf16>)
       outs(%zero : tensor<64x128xf32>) -> tensor<64x128xf32>

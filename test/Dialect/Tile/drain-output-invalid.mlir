@@ -3,14 +3,14 @@
 
 gpu.module @kernels {
   // expected-error @+1 {{'gpu.func' op expects a schedule with producers}}
-  gpu.func @no_producers() kernel attributes {attn.schedule = #attn.schedule<q = 64, kv = 64>} {
+  gpu.func @no_producers() kernel attributes {attn.schedule = #attn.schedule<tiling = <q = 64, kv = 64>>} {
     gpu.return
   }
 }
 
 // -----
 
-#schedule = #attn.schedule<q = 128, kv = 64, warps = 8, producers = 4, drain = true>
+#schedule = #attn.schedule<tiling = <q = 128, kv = 64>, roles = <warps = 8, producers = 4>, pipeline = <drain>>
 !m = memref<?x64xbf16>
 gpu.module @kernels {
   // expected-error @+1 {{'gpu.func' op expects a query tile and an output that is an argument with a role, to 'drain' the one through the other}}
@@ -26,7 +26,7 @@ gpu.module @kernels {
 
 // -----
 
-#schedule = #attn.schedule<q = 128, kv = 64, warps = 8, producers = 4, drain = true>
+#schedule = #attn.schedule<tiling = <q = 128, kv = 64>, roles = <warps = 8, producers = 4>, pipeline = <drain>>
 !m = memref<?x64xbf16>
 !wide = memref<?x128xbf16>
 gpu.module @kernels {
@@ -38,7 +38,7 @@ gpu.module @kernels {
     scf.for %j = %c0 to %n step %c1 {
       %kt = tile.load %q[%j] : !m -> tensor<64x64xbf16>
     }
-    // expected-error @+1 {{'tile.store' op expects a query tile at least as wide as the output to 'drain' it, got 'tensor<128x64xbf16>'}}
+    // expected-error @+1 {{'tile.store' op expects a query tile at least as wide as the output to 'drain' it, got 'tensor<128x64xbf16, #tile.slot>'}}
     tile.store %t, %o[%c0] : tensor<128x128xbf16>, !wide
     gpu.return
   }
@@ -46,15 +46,16 @@ gpu.module @kernels {
 
 // -----
 
-#schedule = #attn.schedule<q = 128, kv = 64, warps = 8, producers = 4, drain = true>
+#schedule = #attn.schedule<tiling = <q = 128, kv = 64>, roles = <warps = 8, producers = 4>, pipeline = <drain>>
 !m = memref<?x64xbf16>
 gpu.module @kernels {
   gpu.func @early_output(%q: !m {attn.role = #attn.role<query>}, %o: !m {attn.role = #attn.role<out>}, %n: index) kernel attributes {attn.schedule = #schedule} {
     %c0 = arith.constant 0 : index
     %c1 = arith.constant 1 : index
     %qt = tile.load %q[%c0] : !m -> tensor<128x64xbf16>
+    %out = arith.constant dense<0.0> : tensor<128x64xbf16>
     // expected-error @+1 {{'tile.store' op expects an output behind the last use of the query tile, to 'drain' it through its place}}
-    tile.store %qt, %o[%c0] : tensor<128x64xbf16>, !m
+    tile.store %out, %o[%c0] : tensor<128x64xbf16>, !m
     scf.for %j = %c0 to %n step %c1 {
       %kt = tile.load %q[%j] : !m -> tensor<64x64xbf16>
       %x = tile.has_nonfinite %qt : tensor<128x64xbf16>

@@ -4,6 +4,7 @@
 !r = !tile.ring<2 x tensor<64x64xbf16>>
 !a = !tile.ring<2 x tensor<1xi64>>
 !t = tensor<64x64xbf16>
+!ts = tensor<64x64xbf16, #tile.slot>
 
 gpu.module @kernels {
   // Who computes has all but what fills rings and is sent about tiles.
@@ -63,12 +64,12 @@ gpu.module @kernels {
       %entry = memref.load %list[%j] : memref<?xi32>
       %row = arith.index_cast %entry : i32 to index
       tile.fill %k at %n from %map[%row] ahead : !r
-      %kt = tile.read %k at %n : !r -> !t
+      %kt = tile.read %k at %n : !r -> !ts
       tile.fill %v at %n from %map[%row] : !r
-      %vt = tile.read %v at %n : !r -> !t
-      %found = tile.has_nonfinite %vt : !t
-      tile.send %found : i1 about %vt : !t into %a at %n : !a
-      %dirty = tile.receive [0] of %a at %n about %vt : !t : !a -> i1
+      %vt = tile.read %v at %n : !r -> !ts
+      %found = tile.has_nonfinite %vt : !ts
+      tile.send %found : i1 about %vt : !ts into %a at %n : !a
+      %dirty = tile.receive [0] of %a at %n about %vt : !ts : !a -> i1
       memref.store %dirty, %o[] : memref<i1>
       tile.release %k at %n : !r
       tile.release %v at %n : !r
@@ -101,7 +102,7 @@ gpu.module @kernels {
     } do {
     ^bb0(%task: i32, %row: index, %before: i32, %sum: i32):
       tile.fill %q at %before from %map[%row] : !r
-      %qt = tile.read %q at %before : !r -> !t
+      %qt = tile.read %q at %before : !r -> !ts
       tile.release %q at %before : !r
       %counted = arith.index_cast %row : index to i32
       tile.yield %counted : i32
@@ -123,13 +124,13 @@ gpu.module @kernels {
   // CHECK-NEXT: tile.add_to_memory %{{.*}} at %[[J]], %{{.*}}[%[[AT]]]
   // CHECK-NEXT: }
   gpu.func @sums(%map: !llvm.ptr, %m: memref<?x8x128x4xf32>, %s: tensor<64x64xf32>, %low: i32, %high: i32, %one: i32)
-      kernel attributes {attn.schedule = #attn.schedule<q = 64, kv = 128, warps = 8, producers = 4, keys = true>} {
+      kernel attributes {attn.schedule = #attn.schedule<tiling = <q = 64, kv = 128, owns_keys>, roles = <warps = 8, producers = 4>>} {
     %q = tile.ring : !r
     %sums = tile.ring : !tile.ring<1 x tensor<64x64xf32>>
     scf.for %j = %low to %high step %one : i32 {
       %at = arith.index_cast %j : i32 to index
       tile.fill %q at %j from %map[%at] : !r
-      %t = tile.read %q at %j : !r -> !t
+      %t = tile.read %q at %j : !r -> !ts
       tile.put %s into %sums at %j : tensor<64x64xf32>, !tile.ring<1 x tensor<64x64xf32>>
       tile.add_to_memory %sums at %j, %m[%at] : !tile.ring<1 x tensor<64x64xf32>>, memref<?x8x128x4xf32>
       tile.release %q at %j : !r

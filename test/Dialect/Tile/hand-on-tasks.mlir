@@ -4,6 +4,7 @@
 !r = !tile.ring<2 x tensor<64x64xbf16>>
 !a = !tile.ring<2 x tensor<1xi64>>
 !t = tensor<64x64xbf16>
+!ts = tensor<64x64xbf16, #tile.slot>
 
 // The ring of tasks is behind those of tiles. Who computes receives a task, then its numbers, and releases both behind
 // the task; sums are the same in all lanes. Who inspects does so, too, and nobody needs to know of lanes.
@@ -55,7 +56,7 @@ gpu.module @kernels {
         tile.yield %row : index
       } do {
       ^bb0(%task: i32, %row: index, %before: i32, %sum: i32):
-        %qt = tile.read %q at %sum : !r -> !t
+        %qt = tile.read %q at %sum : !r -> !ts
         %counted = arith.index_cast %row : index to i32
         tile.yield %counted : i32
       } : !llvm.ptr<1>

@@ -10,12 +10,12 @@ gpu.module @kernels {
     %no = arith.constant false
     %r = tile.ring : !r
     scf.for %j = %c0 to %count step %c1 {
-      %t = tile.read %r at %n : !r -> tensor<64x64xbf16>
+      %t = tile.read %r at %n : !r -> tensor<64x64xbf16, #tile.slot>
       %dirty = scf.if %whole -> i1 {
         scf.yield %no : i1
       } else {
         // expected-error @+1 {{'tile.has_nonfinite' op expects to be asked beside the tile's read, or in a branch}}
-        %x = tile.has_nonfinite %t : tensor<64x64xbf16>
+        %x = tile.has_nonfinite %t : tensor<64x64xbf16, #tile.slot>
         scf.yield %x : i1
       }
     }

@@ -3,6 +3,7 @@
 
 !r = !tile.ring<2 x tensor<64x64xbf16>>
 !t = tensor<64x64xbf16>
+!ts = tensor<64x64xbf16, #tile.slot>
 
 gpu.module @kernels {
   // A branch asks: the answer is found under its condition, and received in it. The ring of answers is behind those of
@@ -17,9 +18,9 @@ gpu.module @kernels {
   // CHECK-NEXT: } else {
   // CHECK-NEXT: %[[NO:.*]] = arith.constant false
   // CHECK-NEXT: scf.yield %[[NO]]
-  // CHECK: tile.send %[[ANSWER]] : i1 about %[[T]] : tensor<64x64xbf16> into %[[ANSWERS]] at %[[N]]
+  // CHECK: tile.send %[[ANSWER]] : i1 about %[[T]] : tensor<64x64xbf16, #tile.slot> into %[[ANSWERS]] at %[[N]]
   // CHECK-NEXT: scf.if %[[PARTIAL]] -> (i1) {
-  // CHECK-NEXT: tile.receive [0] of %[[ANSWERS]] at %[[N]] about %[[T]] : tensor<64x64xbf16> : <2 x tensor<1xi64>> -> i1
+  // CHECK-NEXT: tile.receive [0] of %[[ANSWERS]] at %[[N]] about %[[T]] : tensor<64x64xbf16, #tile.slot> : <2 x tensor<1xi64>> -> i1
   // CHECK-NOT: tile.has_nonfinite
   gpu.func @branch(%n: i32, %count: index, %partial: i1, %o: memref<i1>) kernel {
     %c0 = arith.constant 0 : index
@@ -27,9 +28,9 @@ gpu.module @kernels {
     %no = arith.constant false
     %r = tile.ring : !r
     scf.for %j = %c0 to %count step %c1 {
-      %t = tile.read %r at %n : !r -> !t
+      %t = tile.read %r at %n : !r -> !ts
       %dirty = scf.if %partial -> i1 {
-        %x = tile.has_nonfinite %t : !t
+        %x = tile.has_nonfinite %t : !ts
         scf.yield %x : i1
       } else {
         scf.yield %no : i1
@@ -52,8 +53,8 @@ gpu.module @kernels {
     %c1 = arith.constant 1 : index
     %r = tile.ring : !r
     scf.for %j = %c0 to %count step %c1 {
-      %t = tile.read %r at %n : !r -> !t
-      %dirty = tile.has_nonfinite %t : !t
+      %t = tile.read %r at %n : !r -> !ts
+      %dirty = tile.has_nonfinite %t : !ts
       memref.store %dirty, %o[] : memref<i1>
       tile.release %r at %n : !r
     }

@@ -74,7 +74,7 @@ func.func @scatter_add_c4(%t: tensor<8xf32>, %p: tensor<8xi64>, %m: memref<?xf32
 
 // A tile has a static shape.
 func.func @static(%m: memref<?x?x?x64xf32>, %i: index) {
-  // expected-error @+1 {{result #0 must be tensor of static shape, but got 'tensor<?x64xf32>'}}
+  // expected-error @+1 {{result #0 must be tile of static shape in registers, but got 'tensor<?x64xf32>'}}
   %t = tile.load %m[%i, %i, %i] : memref<?x?x?x64xf32> -> tensor<?x64xf32>
   return
 }
@@ -144,8 +144,8 @@ func.func @barriers() {
 
 // read_c1
 func.func @read_c1(%r: !tile.ring<1 x tensor<64x64xbf16>>, %n: i32) {
-  // expected-error @+1 {{expects the ring's tile 'tensor<64x64xbf16>', got 'tensor<64x32xbf16>'}}
-  %t = tile.read %r at %n : !tile.ring<1 x tensor<64x64xbf16>> -> tensor<64x32xbf16>
+  // expected-error @+1 {{expects the ring's tile 'tensor<64x64xbf16, #tile.slot>', got 'tensor<64x32xbf16, #tile.slot>'}}
+  %t = tile.read %r at %n : !tile.ring<1 x tensor<64x64xbf16>> -> tensor<64x32xbf16, #tile.slot>
   return
 }
 
@@ -374,27 +374,27 @@ func.func @any_above_c1(%t: tensor<16x16xf16>, %u: tensor<16xf16>) {
 // -----
 
 // add_nonfinite_c1: sizes of no product.
-func.func @add_nonfinite_c1(%w: tensor<16x8xf16>, %v: tensor<16x16xf16>, %i: tensor<16x16xf32>) {
-  // expected-error @+1 {{expects the sizes of a product, got 'tensor<16x8xf16>', 'tensor<16x16xf16>' and 'tensor<16x16xf32>'}}
-  %x = tile.add_nonfinite %w, %v, %i : tensor<16x8xf16>, tensor<16x16xf16>, tensor<16x16xf32>
+func.func @add_nonfinite_c1(%w: tensor<16x8xf16>, %v: tensor<16x16xf16, #tile.slot>, %i: tensor<16x16xf32>) {
+  // expected-error @+1 {{expects the sizes of a product, got 'tensor<16x8xf16>', 'tensor<16x16xf16, #tile.slot>' and 'tensor<16x16xf32>'}}
+  %x = tile.add_nonfinite %w, %v, %i : tensor<16x8xf16>, tensor<16x16xf16, #tile.slot>, tensor<16x16xf32>
   return
 }
 
 // -----
 
 // add_nonfinite_c1: sums are f32.
-func.func @add_nonfinite_c1(%w: tensor<16x16xf16>) {
+func.func @add_nonfinite_c1(%w: tensor<16x16xf16>, %v: tensor<16x16xf16, #tile.slot>) {
   // expected-error @+1 {{expects weights and values of f32, f16 or bf16 and a result of f32, got}}
-  %x = tile.add_nonfinite %w, %w, %w : tensor<16x16xf16>, tensor<16x16xf16>, tensor<16x16xf16>
+  %x = tile.add_nonfinite %w, %v, %w : tensor<16x16xf16>, tensor<16x16xf16, #tile.slot>, tensor<16x16xf16>
   return
 }
 
 // -----
 
-// clear_nonfinite_c1: elements of another width.
-func.func @clear_nonfinite_c1(%t: tensor<16x16xf64>) {
-  // expected-error @+1 {{expects a matrix of f32, f16 or bf16, got 'tensor<16x16xf64>'}}
-  tile.clear_nonfinite %t : tensor<16x16xf64>
+// clear_nonfinite_c1: a vector has no rows.
+func.func @clear_nonfinite_c1(%t: tensor<16xf32, #tile.slot>) {
+  // expected-error @+1 {{expects a matrix of f32, f16 or bf16, got 'tensor<16xf32, #tile.slot>'}}
+  tile.clear_nonfinite %t : tensor<16xf32, #tile.slot>
   return
 }
 
@@ -429,8 +429,8 @@ func.func @ring_c2() {
 
 // read_c1: numbers are no tile.
 func.func @read_c1(%r: !tile.ring<1 x tensor<2xi64>>, %n: i32) {
-  // expected-error @+1 {{expects a ring of tiles, got '!tile.ring<1 x tensor<2xi64>>'}}
-  %t = tile.read %r at %n : !tile.ring<1 x tensor<2xi64>> -> tensor<2xi64>
+  // expected-error @+1 {{expects the ring's tile 'tensor<2xi64, #tile.slot>', got 'tensor<2xf32, #tile.slot>'}}
+  %t = tile.read %r at %n : !tile.ring<1 x tensor<2xi64>> -> tensor<2xf32, #tile.slot>
   return
 }
 
@@ -589,8 +589,8 @@ func.func @beyond_nothing(%rows: tensor<128xf32>, %before: i1) {
 
 // view_c1: memory that is narrower than the tile.
 func.func @view_c1(%m: memref<16x24xbf16>) {
-  // expected-error @+1 {{expects memory that holds 'tensor<16x32xbf16>', got 'memref<16x24xbf16>'}}
-  %t = tile.view %m : memref<16x24xbf16> -> tensor<16x32xbf16>
+  // expected-error @+1 {{expects memory that holds 'tensor<16x32xbf16, #tile.left_operand>', got 'memref<16x24xbf16>'}}
+  %t = tile.view %m : memref<16x24xbf16> -> tensor<16x32xbf16, #tile.left_operand>
   return
 }
 

@@ -3,14 +3,14 @@
 
 gpu.module @kernels {
   // expected-error @+1 {{'gpu.func' op expects a schedule with producers}}
-  gpu.func @no_producers() kernel attributes {attn.schedule = #attn.schedule<q = 64, kv = 64>} {
+  gpu.func @no_producers() kernel attributes {attn.schedule = #attn.schedule<tiling = <q = 64, kv = 64>>} {
     gpu.return
   }
 }
 
 // -----
 
-#schedule = #attn.schedule<q = 128, kv = 64, warps = 8, producers = 4>
+#schedule = #attn.schedule<tiling = <q = 128, kv = 64>, roles = <warps = 8, producers = 4>>
 gpu.module @kernels {
   // expected-error @+1 {{'gpu.func' op expects a loop with tile loads}}
   gpu.func @no_loop() kernel attributes {attn.schedule = #schedule} {
@@ -20,7 +20,7 @@ gpu.module @kernels {
 
 // -----
 
-#schedule = #attn.schedule<q = 128, kv = 64, warps = 8, producers = 4>
+#schedule = #attn.schedule<tiling = <q = 128, kv = 64>, roles = <warps = 8, producers = 4>>
 !m = memref<?x64xbf16, strided<[?, 1], offset: ?>>
 gpu.module @kernels {
   gpu.func @step(%k: !m {attn.role = #attn.role<key>}, %n: index) kernel attributes {attn.schedule = #schedule} {
@@ -35,7 +35,7 @@ gpu.module @kernels {
 
 // -----
 
-#schedule = #attn.schedule<q = 128, kv = 64, warps = 8, producers = 4>
+#schedule = #attn.schedule<tiling = <q = 128, kv = 64>, roles = <warps = 8, producers = 4>>
 !m = memref<?x64xbf16>
 gpu.module @kernels {
   gpu.func @memory(%k: !m {attn.role = #attn.role<key>}, %n: index) kernel attributes {attn.schedule = #schedule} {
@@ -52,7 +52,7 @@ gpu.module @kernels {
 
 // -----
 
-#schedule = #attn.schedule<q = 128, kv = 64, warps = 8, producers = 4>
+#schedule = #attn.schedule<tiling = <q = 128, kv = 64>, roles = <warps = 8, producers = 4>>
 !m = memref<?x64xbf16>
 gpu.module @kernels {
   gpu.func @nested(%k: !m {attn.role = #attn.role<key>}, %n: index) kernel attributes {attn.schedule = #schedule} {
@@ -73,7 +73,7 @@ gpu.module @kernels {
 
 // -----
 
-#schedule = #attn.schedule<q = 128, kv = 64, warps = 8, producers = 4>
+#schedule = #attn.schedule<tiling = <q = 128, kv = 64>, roles = <warps = 8, producers = 4>>
 !m = memref<?x?x?x?x?x64xbf16>
 gpu.module @kernels {
   gpu.func @rank(%k: !m {attn.role = #attn.role<key>}, %n: index) kernel attributes {attn.schedule = #schedule} {
@@ -89,7 +89,7 @@ gpu.module @kernels {
 
 // -----
 
-#schedule = #attn.schedule<q = 128, kv = 64, warps = 8, producers = 4>
+#schedule = #attn.schedule<tiling = <q = 128, kv = 64>, roles = <warps = 8, producers = 4>>
 !m = memref<?x64xf32>
 gpu.module @kernels {
   gpu.func @element(%k: !m {attn.role = #attn.role<key>}, %n: index) kernel attributes {attn.schedule = #schedule} {
@@ -105,7 +105,7 @@ gpu.module @kernels {
 
 // -----
 
-#schedule = #attn.schedule<q = 128, kv = 64, warps = 8, producers = 4, persistent = true>
+#schedule = #attn.schedule<tiling = <q = 128, kv = 64>, roles = <warps = 8, producers = 4>, pipeline = <persistent>>
 gpu.module @kernels {
   gpu.func @two_tasks(%n: i32, %counter: !llvm.ptr<1>) kernel attributes {attn.schedule = #schedule} {
     tile.tasks %n from %counter {
@@ -121,7 +121,7 @@ gpu.module @kernels {
 
 // -----
 
-#schedule = #attn.schedule<q = 128, kv = 64, warps = 8, producers = 4>
+#schedule = #attn.schedule<tiling = <q = 128, kv = 64>, roles = <warps = 8, producers = 4>>
 gpu.module @kernels {
   // expected-error @+1 {{'gpu.func' op expects one block}}
   gpu.func @two_blocks() kernel attributes {attn.schedule = #schedule} {

@@ -52,26 +52,26 @@ func.func @scatter_apart(%v: tensor<64xf32>, %r: tensor<64xi64>, %sums: memref<?
 // CHECK: tile.fill %[[R]] at %[[N:.*]] from %{{.*}}[%{{.*}}, %{{.*}}, %{{.*}}] : <2 x tensor<64x64xbf16>>
 // CHECK: tile.take_turn
 // CHECK: %[[ARRIVED:.*]] = tile.peek %[[R]] at %[[N]] : <2 x tensor<64x64xbf16>>
-// CHECK: tile.read %[[R]] at %[[N]] unless %[[ARRIVED]] : <2 x tensor<64x64xbf16>> -> tensor<64x64xbf16>
-// CHECK: %[[T:.*]] = tile.read %[[R]] at %[[N]] : <2 x tensor<64x64xbf16>> -> tensor<64x64xbf16>
+// CHECK: tile.read %[[R]] at %[[N]] unless %[[ARRIVED]] : <2 x tensor<64x64xbf16>> -> tensor<64x64xbf16, #tile.slot>
+// CHECK: %[[T:.*]] = tile.read %[[R]] at %[[N]] : <2 x tensor<64x64xbf16>> -> tensor<64x64xbf16, #tile.slot>
 // CHECK: tile.pass_turn
 // CHECK: tile.await %{{.*}} pending 1 : tensor<64x64xf32>
 // CHECK: tile.await %{{.*}} pending 0 after %{{.*}} : tensor<64xf32> : tensor<64x64xf32>
 // CHECK: tile.release %[[R]] at %[[N]] : <2 x tensor<64x64xbf16>>
-// CHECK: tile.clear_nonfinite %[[T]] : tensor<64x64xbf16>
+// CHECK: tile.clear_nonfinite %[[T]] : tensor<64x64xbf16, #tile.slot>
 // CHECK: tile.pass_turn first
 func.func @ring(%map: !llvm.ptr, %n: i32, %i: index, %product: tensor<64x64xf32>, %sums: tensor<64xf32>) {
   %r = tile.ring offset 1024 barriers 16 readers 4 : !tile.ring<2 x tensor<64x64xbf16>>
   tile.fill %r at %n from %map[%i, %i, %i] : !tile.ring<2 x tensor<64x64xbf16>>
   tile.take_turn
   %arrived = tile.peek %r at %n : !tile.ring<2 x tensor<64x64xbf16>>
-  %t0 = tile.read %r at %n unless %arrived : !tile.ring<2 x tensor<64x64xbf16>> -> tensor<64x64xbf16>
-  %t = tile.read %r at %n : !tile.ring<2 x tensor<64x64xbf16>> -> tensor<64x64xbf16>
+  %t0 = tile.read %r at %n unless %arrived : !tile.ring<2 x tensor<64x64xbf16>> -> tensor<64x64xbf16, #tile.slot>
+  %t = tile.read %r at %n : !tile.ring<2 x tensor<64x64xbf16>> -> tensor<64x64xbf16, #tile.slot>
   tile.pass_turn
   %s = tile.await %product pending 1 : tensor<64x64xf32>
   %s0 = tile.await %product pending 0 after %sums : tensor<64xf32> : tensor<64x64xf32>
   tile.release %r at %n : !tile.ring<2 x tensor<64x64xbf16>>
-  tile.clear_nonfinite %t : tensor<64x64xbf16>
+  tile.clear_nonfinite %t : tensor<64x64xbf16, #tile.slot>
   tile.pass_turn first
   return
 }
@@ -94,14 +94,14 @@ func.func @beyond(%rows: tensor<128xf32>, %before: i1) -> i1 {
 // CHECK-LABEL: func.func @about
 // CHECK: tile.ring readers 5 : <2 x tensor<64x64xbf16>>
 // CHECK: tile.ring : <2 x tensor<1xi64>>
-// CHECK: tile.send %[[D:.*]] : i1 about %[[T:.*]] : tensor<64x64xbf16> into %[[A:.*]] at %[[N:.*]] : <2 x tensor<1xi64>>
-// CHECK: tile.receive [0] of %[[A]] at %[[N]] about %[[T]] : tensor<64x64xbf16> : <2 x tensor<1xi64>> -> i1
+// CHECK: tile.send %[[D:.*]] : i1 about %[[T:.*]] : tensor<64x64xbf16, #tile.slot> into %[[A:.*]] at %[[N:.*]] : <2 x tensor<1xi64>>
+// CHECK: tile.receive [0] of %[[A]] at %[[N]] about %[[T]] : tensor<64x64xbf16, #tile.slot> : <2 x tensor<1xi64>> -> i1
 func.func @about(%n: i32, %d: i1) -> i1 {
   %r = tile.ring readers 5 : !tile.ring<2 x tensor<64x64xbf16>>
   %a = tile.ring : !tile.ring<2 x tensor<1xi64>>
-  %t = tile.read %r at %n : !tile.ring<2 x tensor<64x64xbf16>> -> tensor<64x64xbf16>
-  tile.send %d : i1 about %t : tensor<64x64xbf16> into %a at %n : !tile.ring<2 x tensor<1xi64>>
-  %dirty = tile.receive [0] of %a at %n about %t : tensor<64x64xbf16> : !tile.ring<2 x tensor<1xi64>> -> i1
+  %t = tile.read %r at %n : !tile.ring<2 x tensor<64x64xbf16>> -> tensor<64x64xbf16, #tile.slot>
+  tile.send %d : i1 about %t : tensor<64x64xbf16, #tile.slot> into %a at %n : !tile.ring<2 x tensor<1xi64>>
+  %dirty = tile.receive [0] of %a at %n about %t : tensor<64x64xbf16, #tile.slot> : !tile.ring<2 x tensor<1xi64>> -> i1
   return %dirty : i1
 }
 
@@ -141,27 +141,27 @@ func.func @tasks(%count: i32, %counter: !llvm.ptr<1>, %map: !llvm.ptr, %i: index
 // CHECK-LABEL: func.func @shared
 // CHECK: tile.copy %[[M:.*]][%[[I:.*]], %[[I]], %[[I]]] to %[[S:.*]] {async} : memref<?x?x?x64xbf16, strided<[?, ?, ?, 1], offset: ?>> to memref<64x72xbf16, #gpu.address_space<workgroup>>
 // CHECK: tile.copy %[[M]][%[[I]], %[[I]], %[[I]]] to %[[S]] : memref<?x?x?x64xbf16, strided<[?, ?, ?, 1], offset: ?>> to memref<64x72xbf16, #gpu.address_space<workgroup>>
-// CHECK: tile.view %[[S]] : memref<64x72xbf16, #gpu.address_space<workgroup>> -> tensor<64x64xbf16>
-// CHECK: tile.view %[[S]] {registers} : memref<64x72xbf16, #gpu.address_space<workgroup>> -> tensor<64x64xbf16>
+// CHECK: tile.view %[[S]] : memref<64x72xbf16, #gpu.address_space<workgroup>> -> tensor<64x64xbf16, #tile.padded<72>>
+// CHECK: tile.view %[[S]] : memref<64x72xbf16, #gpu.address_space<workgroup>> -> tensor<64x64xbf16, #tile.left_operand>
 func.func @shared(%m: memref<?x?x?x64xbf16, strided<[?, ?, ?, 1], offset: ?>>,
                   %s: memref<64x72xbf16, #gpu.address_space<workgroup>>, %i: index) {
   tile.copy %m[%i, %i, %i] to %s {async}
     : memref<?x?x?x64xbf16, strided<[?, ?, ?, 1], offset: ?>> to memref<64x72xbf16, #gpu.address_space<workgroup>>
   tile.copy %m[%i, %i, %i] to %s
     : memref<?x?x?x64xbf16, strided<[?, ?, ?, 1], offset: ?>> to memref<64x72xbf16, #gpu.address_space<workgroup>>
-  %values = tile.view %s : memref<64x72xbf16, #gpu.address_space<workgroup>> -> tensor<64x64xbf16>
-  %queries = tile.view %s {registers} : memref<64x72xbf16, #gpu.address_space<workgroup>> -> tensor<64x64xbf16>
+  %values = tile.view %s : memref<64x72xbf16, #gpu.address_space<workgroup>> -> tensor<64x64xbf16, #tile.padded<72>>
+  %queries = tile.view %s : memref<64x72xbf16, #gpu.address_space<workgroup>> -> tensor<64x64xbf16, #tile.left_operand>
   return
 }
 
 // What threads hold of a row's sum, and what is left of a product where values are not finite.
 // CHECK-LABEL: func.func @rare
 // CHECK: tile.combine_threads %{{.*}} : tensor<128xf32>
-// CHECK: tile.add_nonfinite %{{.*}}, %{{.*}}, %{{.*}} : tensor<128x64xbf16>, tensor<64x96xbf16>, tensor<128x96xf32>
-func.func @rare(%partial: tensor<128xf32>, %p: tensor<128x64xbf16>, %v: tensor<64x96xbf16>,
+// CHECK: tile.add_nonfinite %{{.*}}, %{{.*}}, %{{.*}} : tensor<128x64xbf16>, tensor<64x96xbf16, #tile.slot>, tensor<128x96xf32>
+func.func @rare(%partial: tensor<128xf32>, %p: tensor<128x64xbf16>, %v: tensor<64x96xbf16, #tile.slot>,
                 %acc: tensor<128x96xf32>) -> (tensor<128xf32>, tensor<128x96xf32>) {
   %l = tile.combine_threads %partial : tensor<128xf32>
-  %a = tile.add_nonfinite %p, %v, %acc : tensor<128x64xbf16>, tensor<64x96xbf16>, tensor<128x96xf32>
+  %a = tile.add_nonfinite %p, %v, %acc : tensor<128x64xbf16>, tensor<64x96xbf16, #tile.slot>, tensor<128x96xf32>
   return %l, %a : tensor<128xf32>, tensor<128x96xf32>
 }
 
@@ -183,7 +183,7 @@ func.func @roles(%count: i32, %counter: !llvm.ptr<1>, %map: !llvm.ptr, %n: i32, 
   %r = tile.ring : !tile.ring<2 x tensor<64x64xbf16>>
   %a = tile.ring : !tile.ring<2 x tensor<1xi64>>
   tile.roles compute {
-    %t = tile.read %r at %n : !tile.ring<2 x tensor<64x64xbf16>> -> tensor<64x64xbf16>
+    %t = tile.read %r at %n : !tile.ring<2 x tensor<64x64xbf16>> -> tensor<64x64xbf16, #tile.slot>
   } produce {
     tile.tasks %count from %counter numbers {
     ^bb0(%task: i32):
@@ -195,8 +195,8 @@ func.func @roles(%count: i32, %counter: !llvm.ptr<1>, %map: !llvm.ptr, %n: i32, 
       tile.yield %sum : i32
     } : !llvm.ptr<1>
   } inspect {
-    %t = tile.read %r at %n : !tile.ring<2 x tensor<64x64xbf16>> -> tensor<64x64xbf16>
-    tile.send %d : i1 about %t : tensor<64x64xbf16> into %a at %n : !tile.ring<2 x tensor<1xi64>>
+    %t = tile.read %r at %n : !tile.ring<2 x tensor<64x64xbf16>> -> tensor<64x64xbf16, #tile.slot>
+    tile.send %d : i1 about %t : tensor<64x64xbf16, #tile.slot> into %a at %n : !tile.ring<2 x tensor<1xi64>>
   }
   return
 }

@@ -7,6 +7,7 @@
 #c = affine_map<(i, j, d) -> (i, j)>
 #ij = affine_map<(i, j) -> (i, j)>
 !h = tensor<64x64xbf16>
+!hs = tensor<64x64xbf16, #tile.slot>
 !f = tensor<64x64xf32>
 !r = !tile.ring<2 x tensor<64x64xbf16>>
 
@@ -63,16 +64,16 @@
 // CHECK:   tile.pass_turn
 gpu.module @kernels {
   gpu.func @kernel(%q: !h, %k: !r, %v: !r, %n: index) -> !f
-      attributes {attn.schedule = #attn.schedule<q = 128, kv = 64, warps = 8, producers = 4, pingpong = true>} {
+      attributes {attn.schedule = #attn.schedule<tiling = <q = 128, kv = 64>, roles = <warps = 8, producers = 4, pingpong>>} {
     %c0 = arith.constant 0 : index
     %c1 = arith.constant 1 : index
     %zero = arith.constant dense<0.0> : !f
     %o = scf.for %j = %c0 to %n step %c1 iter_args(%acc = %zero) -> !f {
       %position = arith.index_cast %j : index to i32
-      %kt = tile.read %k at %position : !r -> !h
-      %s = linalg.contract indexing_maps = [#a, #rows, #c] ins(%q, %kt : !h, !h) outs(%zero : !f) -> !f
+      %kt = tile.read %k at %position : !r -> !hs
+      %s = linalg.contract indexing_maps = [#a, #rows, #c] ins(%q, %kt : !h, !hs) outs(%zero : !f) -> !f
       tile.release %k at %position : !r
-      %vt = tile.read %v at %position : !r -> !h
+      %vt = tile.read %v at %position : !r -> !hs
       %decayed = linalg.generic {indexing_maps = [#ij, #ij], iterator_types = ["parallel", "parallel"]}
           ins(%acc : !f) outs(%zero : !f) {
       ^bb0(%x: f32, %y: f32):
@@ -86,15 +87,15 @@ gpu.module @kernels {
         %z = arith.truncf %x : f32 to bf16
         linalg.yield %z : bf16
       } -> !h
-      %dirty = tile.has_nonfinite %vt : !h
+      %dirty = tile.has_nonfinite %vt : !hs
       %init = scf.if %dirty -> !f {
-        %added = tile.add_nonfinite %p, %vt, %decayed : !h, !h, !f
-        tile.clear_nonfinite %vt : !h
+        %added = tile.add_nonfinite %p, %vt, %decayed : !h, !hs, !f
+        tile.clear_nonfinite %vt : !hs
         scf.yield %added : !f
       } else {
         scf.yield %decayed : !f
       }
-      %next = linalg.contract indexing_maps = [#a, #columns, #c] ins(%p, %vt : !h, !h) outs(%init : !f) -> !f
+      %next = linalg.contract indexing_maps = [#a, #columns, #c] ins(%p, %vt : !h, !hs) outs(%init : !f) -> !f
       tile.release %v at %position : !r
       scf.yield %next : !f
     }
@@ -108,7 +109,7 @@ gpu.module @kernels {
   // CHECK: %[[SUMS:.*]] = linalg.reduce ins(%[[S]]
   // CHECK: tile.await %{{.*}} pending 0 after %[[SUMS]] : tensor<64xf32>
   gpu.func @sums(%q: !h, %k: !r, %v: !r, %n: index) -> !f
-      attributes {attn.schedule = #attn.schedule<q = 64, kv = 64, warps = 4, producers = 4>} {
+      attributes {attn.schedule = #attn.schedule<tiling = <q = 64, kv = 64>, roles = <warps = 4, producers = 4>>} {
     %c0 = arith.constant 0 : index
     %c1 = arith.constant 1 : index
     %zero = arith.constant dense<0.0> : !f
@@ -116,21 +117,21 @@ gpu.module @kernels {
     %empty = arith.constant dense<0.0> : !h
     %o, %l = scf.for %j = %c0 to %n step %c1 iter_args(%acc = %zero, %sum = %none) -> (!f, tensor<64xf32>) {
       %position = arith.index_cast %j : index to i32
-      %kt = tile.read %k at %position : !r -> !h
-      %s = linalg.contract indexing_maps = [#a, #rows, #c] ins(%q, %kt : !h, !h) outs(%zero : !f) -> !f
+      %kt = tile.read %k at %position : !r -> !hs
+      %s = linalg.contract indexing_maps = [#a, #rows, #c] ins(%q, %kt : !h, !hs) outs(%zero : !f) -> !f
       tile.release %k at %position : !r
       %sums = linalg.reduce ins(%s : !f) outs(%sum : tensor<64xf32>) dimensions = [1] (%x: f32, %y: f32) {
         %z = arith.addf %x, %y : f32
         linalg.yield %z : f32
       }
-      %vt = tile.read %v at %position : !r -> !h
+      %vt = tile.read %v at %position : !r -> !hs
       %p = linalg.generic {indexing_maps = [#ij, #ij], iterator_types = ["parallel", "parallel"]}
           ins(%s : !f) outs(%empty : !h) {
       ^bb0(%x: f32, %y: bf16):
         %z = arith.truncf %x : f32 to bf16
         linalg.yield %z : bf16
       } -> !h
-      %next = linalg.contract indexing_maps = [#a, #columns, #c] ins(%p, %vt : !h, !h) outs(%acc : !f) -> !f
+      %next = linalg.contract indexing_maps = [#a, #columns, #c] ins(%p, %vt : !h, !hs) outs(%acc : !f) -> !f
       tile.release %v at %position : !r
       scf.yield %next, %sums : !f, tensor<64xf32>
     }

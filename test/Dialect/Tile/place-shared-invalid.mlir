@@ -24,10 +24,10 @@ gpu.module @kernels {
 // -----
 
 gpu.module @kernels {
-  gpu.func @answers(%t: tensor<64x64xbf16>, %n: i32, %answer: i1) kernel {
+  gpu.func @answers(%t: tensor<64x64xbf16, #tile.slot>, %n: i32, %answer: i1) kernel {
     // expected-error @+1 {{'tile.ring' op expects at most 80 bytes of numbers about tiles, got 88}}
     %a = tile.ring readers 8 : !tile.ring<11 x tensor<1xi64>>
-    tile.send %answer : i1 about %t : tensor<64x64xbf16> into %a at %n : !tile.ring<11 x tensor<1xi64>>
+    tile.send %answer : i1 about %t : tensor<64x64xbf16, #tile.slot> into %a at %n : !tile.ring<11 x tensor<1xi64>>
     gpu.return
   }
 }

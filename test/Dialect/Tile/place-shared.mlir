@@ -19,8 +19,8 @@ gpu.module @kernels {
     %tasks = tile.ring readers 9 : !tile.ring<2 x tensor<4xi64>>
     %answers = tile.ring readers 8 : !tile.ring<2 x tensor<1xi64>>
     %others = tile.ring readers 8 : !tile.ring<1 x tensor<2xi64>>
-    %t = tile.read %v at %n : !tile.ring<2 x tensor<64x96xf16>> -> tensor<64x96xf16>
-    tile.send %answer : i1 about %t : tensor<64x96xf16> into %answers at %n : !tile.ring<2 x tensor<1xi64>>
+    %t = tile.read %v at %n : !tile.ring<2 x tensor<64x96xf16>> -> tensor<64x96xf16, #tile.slot>
+    tile.send %answer : i1 about %t : tensor<64x96xf16, #tile.slot> into %answers at %n : !tile.ring<2 x tensor<1xi64>>
     gpu.return
   }
 }

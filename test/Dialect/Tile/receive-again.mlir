@@ -31,7 +31,7 @@ gpu.module @kernels {
       %cast = arith.index_cast %high : i32 to index
       %twice = arith.addi %high, %high : i32
       scf.for %j = %c0 to %cast step %c1 {
-        %tile = tile.read %t at %n : !r -> tensor<64x64xbf16>
+        %tile = tile.read %t at %n : !r -> tensor<64x64xbf16, #tile.slot>
         memref.store %x, %o[%row] : memref<?xf32>
       }
       %steps = arith.addi %high, %n : i32
@@ -60,11 +60,11 @@ gpu.module @kernels {
     %r = tile.ring : !n
     %x, %high = tile.receive [0, 1] of %r at %n again : !n -> f32, index
     scf.for %j = %c0 to %high step %c1 {
-      %tile = tile.read %t at %n : !r -> tensor<64x64xbf16>
+      %tile = tile.read %t at %n : !r -> tensor<64x64xbf16, #tile.slot>
     }
     memref.store %x, %o[] : memref<f32>
     scf.for %j = %c0 to %high step %c1 {
-      %tile = tile.read %t at %n : !r -> tensor<64x64xbf16>
+      %tile = tile.read %t at %n : !r -> tensor<64x64xbf16, #tile.slot>
     }
     memref.store %x, %o[] : memref<f32>
     gpu.return

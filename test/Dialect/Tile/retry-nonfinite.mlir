@@ -4,6 +4,7 @@
 !memory = memref<?x16xbf16, strided<[?, 1], offset: ?>>
 !shared = memref<16x24xbf16, #gpu.address_space<workgroup>>
 !h = tensor<16x16xbf16>
+!hp = tensor<16x16xbf16, #tile.padded<24>>
 !f = tensor<16x16xf32>
 !row = tensor<16xf32>
 
@@ -42,12 +43,13 @@ gpu.module @kernels {
     tile.copy %m[%c0] to %q {async} : !memory to !shared
     tile.copy %m[%c0] to %v {async} : !memory to !shared
     nvvm.cp.async.commit.group
-    %qt = tile.view %q : !shared -> !h
+    %qt = tile.view %q : !shared -> !hp
     %r:2 = scf.for %j = %c0 to %n step %c1 iter_args(%l = %l0, %o = %o0) -> (!row, !f) {
-      %vt = tile.view %v : !shared -> !h
-      %dirty = tile.has_nonfinite %vt : !h
+      %vt = tile.view %v : !shared -> !hp
+      %dirty = tile.has_nonfinite %vt : !hp
+      %weights = "weights"(%qt) : (!hp) -> !h
       %init = scf.if %dirty -> !f {
-        %x = tile.add_nonfinite %qt, %vt, %o : !h, !h, !f
+        %x = tile.add_nonfinite %weights, %vt, %o : !h, !hp, !f
         scf.yield %x : !f
       } else {
         scf.yield %o : !f
@@ -80,10 +82,11 @@ gpu.module @kernels {
     %first = memref.view %ring[%c0][] : memref<1536xi8, #gpu.address_space<workgroup>> to !shared
     tile.copy %m[%c0] to %first {async} : !memory to !shared
     %r = scf.for %j = %c0 to %n step %c1 iter_args(%o = %o0) -> !f {
-      %vt = tile.view %first : !shared -> !h
-      %dirty = tile.has_nonfinite %vt : !h
+      %vt = tile.view %first : !shared -> !hp
+      %dirty = tile.has_nonfinite %vt : !hp
+      %weights = "weights"(%vt) : (!hp) -> !h
       %init = scf.if %dirty -> !f {
-        %x = tile.add_nonfinite %vt, %vt, %o : !h, !h, !f
+        %x = tile.add_nonfinite %weights, %vt, %o : !h, !hp, !f
         scf.yield %x : !f
       } else {
         scf.yield %o : !f
@@ -117,10 +120,11 @@ gpu.module @kernels {
     tile.copy %m[%c0] to %first {async} : !memory to !shared
     %empty = tensor.empty() : !f
     %r:2 = scf.for %j = %c0 to %n step %c1 iter_args(%o = %o0, %p = %o0) -> (!f, !f) {
-      %vt = tile.view %first : !shared -> !h
-      %dirty = tile.has_nonfinite %vt : !h
+      %vt = tile.view %first : !shared -> !hp
+      %dirty = tile.has_nonfinite %vt : !hp
+      %weights = "weights"(%vt) : (!hp) -> !h
       %init = scf.if %dirty -> !f {
-        %x = tile.add_nonfinite %vt, %vt, %o : !h, !h, !f
+        %x = tile.add_nonfinite %weights, %vt, %o : !h, !hp, !f
         scf.yield %x : !f
       } else {
         scf.yield %o : !f

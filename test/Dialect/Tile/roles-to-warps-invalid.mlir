@@ -3,7 +3,7 @@
 
 gpu.module @kernels {
   // expected-error @+1 {{'gpu.func' op expects a schedule with producers}}
-  gpu.func @no_producers() kernel attributes {attn.schedule = #attn.schedule<q = 64, kv = 64>} {
+  gpu.func @no_producers() kernel attributes {attn.schedule = #attn.schedule<tiling = <q = 64, kv = 64>>} {
     gpu.return
   }
 }
@@ -12,7 +12,7 @@ gpu.module @kernels {
 
 gpu.module @kernels {
   // expected-error @+1 {{'gpu.func' op expects roles that part once, got 0}}
-  gpu.func @no_roles() kernel attributes {attn.schedule = #attn.schedule<q = 64, kv = 64, warps = 4, producers = 4>} {
+  gpu.func @no_roles() kernel attributes {attn.schedule = #attn.schedule<tiling = <q = 64, kv = 64>, roles = <warps = 4, producers = 4>>} {
     gpu.return
   }
 }

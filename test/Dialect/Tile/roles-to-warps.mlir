@@ -27,16 +27,16 @@ gpu.module @kernels {
   // CHECK-NEXT: tile.read
   // CHECK-NOT: tile.roles
   gpu.func @kernel(%map: !llvm.ptr, %n: i32, %row: index) kernel
-      attributes {attn.schedule = #attn.schedule<q = 128, kv = 64, warps = 8, producers = 4>} {
+      attributes {attn.schedule = #attn.schedule<tiling = <q = 128, kv = 64>, roles = <warps = 8, producers = 4>>} {
     %k = tile.ring : !r
     %v = tile.ring : !r
     tile.roles compute {
-      %kt = tile.read %k at %n : !r -> tensor<64x64xbf16>
-      %vt = tile.read %v at %n : !r -> tensor<64x64xbf16>
+      %kt = tile.read %k at %n : !r -> tensor<64x64xbf16, #tile.slot>
+      %vt = tile.read %v at %n : !r -> tensor<64x64xbf16, #tile.slot>
     } produce {
       tile.fill %k at %n from %map[%row] : !r
     } inspect {
-      %vt = tile.read %v at %n : !r -> tensor<64x64xbf16>
+      %vt = tile.read %v at %n : !r -> tensor<64x64xbf16, #tile.slot>
     }
     gpu.return
   }
@@ -45,7 +45,7 @@ gpu.module @kernels {
   // CHECK-LABEL: gpu.func @keys(
   // CHECK: nvvm.setmaxregister increase 224
   // CHECK: nvvm.setmaxregister decrease 56
-  gpu.func @keys() kernel attributes {attn.schedule = #attn.schedule<q = 96, kv = 128, warps = 8, producers = 4, keys = true>} {
+  gpu.func @keys() kernel attributes {attn.schedule = #attn.schedule<tiling = <q = 96, kv = 128, owns_keys>, roles = <warps = 8, producers = 4>>} {
     tile.roles compute {
     } produce {
     }
@@ -56,7 +56,7 @@ gpu.module @kernels {
   // CHECK: nvvm.setmaxregister increase 232
   // CHECK: nvvm.setmaxregister decrease 40
   gpu.func @wide_keys(%n: i32, %t: tensor<128x256xf32>) kernel
-      attributes {attn.schedule = #attn.schedule<q = 64, kv = 128, warps = 8, producers = 4, keys = true>} {
+      attributes {attn.schedule = #attn.schedule<tiling = <q = 64, kv = 128, owns_keys>, roles = <warps = 8, producers = 4>>} {
     tile.roles compute {
       %r = scf.for %j = %n to %n step %n iter_args(%s = %t) -> (tensor<128x256xf32>) : i32 {
         scf.yield %s : tensor<128x256xf32>
@@ -70,7 +70,7 @@ gpu.module @kernels {
   // CHECK-LABEL: gpu.func @one(
   // CHECK-NOT: nvvm.setmaxregister
   // CHECK: gpu.return
-  gpu.func @one() kernel attributes {attn.schedule = #attn.schedule<q = 64, kv = 64, warps = 4, producers = 4>} {
+  gpu.func @one() kernel attributes {attn.schedule = #attn.schedule<tiling = <q = 64, kv = 64>, roles = <warps = 4, producers = 4>>} {
     tile.roles compute {
     } produce {
     }
@@ -81,7 +81,7 @@ gpu.module @kernels {
   // CHECK-SAME: nvvm.minctasm = 2 : i32
   // CHECK: nvvm.setmaxregister increase 216
   // CHECK: nvvm.setmaxregister decrease 40
-  gpu.func @two() kernel attributes {attn.schedule = #attn.schedule<q = 64, kv = 64, warps = 4, producers = 4, blocks = 2>} {
+  gpu.func @two() kernel attributes {attn.schedule = #attn.schedule<tiling = <q = 64, kv = 64>, roles = <warps = 4, producers = 4, min_blocks = 2>>} {
     tile.roles compute {
     } produce {
     }
@@ -91,7 +91,7 @@ gpu.module @kernels {
   // CHECK-LABEL: gpu.func @three(
   // CHECK: nvvm.setmaxregister increase 160
   // CHECK: nvvm.setmaxregister decrease 32
-  gpu.func @three() kernel attributes {attn.schedule = #attn.schedule<q = 192, kv = 64, warps = 12, producers = 4>} {
+  gpu.func @three() kernel attributes {attn.schedule = #attn.schedule<tiling = <q = 192, kv = 64>, roles = <warps = 12, producers = 4>>} {
     tile.roles compute {
     } produce {
     }
@@ -110,7 +110,7 @@ gpu.module @kernels {
   // CHECK-NEXT: tile.receive
   // CHECK-NEXT: tile.add_to_memory
   gpu.func @stores(%m: memref<?x8x128x4xf32>, %s: tensor<64x64xf32>, %n: i32, %i: index) kernel
-      attributes {attn.schedule = #attn.schedule<q = 64, kv = 128, warps = 8, producers = 4, keys = true>} {
+      attributes {attn.schedule = #attn.schedule<tiling = <q = 64, kv = 128, owns_keys>, roles = <warps = 8, producers = 4>>} {
     %numbers = tile.ring : !tile.ring<2 x tensor<1xi64>>
     %sums = tile.ring : !tile.ring<1 x tensor<64x64xf32>>
     tile.roles compute {

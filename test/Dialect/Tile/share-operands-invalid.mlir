@@ -22,9 +22,9 @@ gpu.module @kernels {
 gpu.module @kernels {
   gpu.func @wide(%ds: tensor<128x64xf32>, %n: i32, %dq: tensor<64x64xf32>) kernel {
     %ring = tile.ring readers 8 : !r
-    %k = tile.read %ring at %n : !r -> tensor<128x64xbf16>
+    %k = tile.read %ring at %n : !r -> tensor<128x64xbf16, #tile.slot>
     // expected-error @+1 {{expects 16-bit elements to share, got 'tensor<128x64xf32>'}}
-    %0 = linalg.contract indexing_maps = [#ki, #kj, #ij] ins(%ds, %k : tensor<128x64xf32>, tensor<128x64xbf16>)
+    %0 = linalg.contract indexing_maps = [#ki, #kj, #ij] ins(%ds, %k : tensor<128x64xf32>, tensor<128x64xbf16, #tile.slot>)
       outs(%dq : tensor<64x64xf32>) -> tensor<64x64xf32>
     gpu.return
   }

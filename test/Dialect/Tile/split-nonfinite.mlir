@@ -6,6 +6,7 @@
 #c = affine_map<(i, j, d) -> (i, j)>
 !shared = memref<16x24xbf16, #gpu.address_space<workgroup>>
 !h = tensor<16x16xbf16>
+!hp = tensor<16x16xbf16, #tile.padded<24>>
 !f = tensor<16x16xf32>
 
 // One product is left, after the branch; where values are not finite, what they make
@@ -26,14 +27,14 @@
 // CHECK-NOT: linalg.contract
 gpu.module @kernels {
   gpu.func @split(%m: !shared, %p: !h, %acc: !f, %dirty: i1) {
-    %v = tile.view %m : !shared -> !h
+    %v = tile.view %m : !shared -> !hp
     %r = scf.if %dirty -> !f {
       %x = linalg.contract indexing_maps = [#a, #b, #c] {tile.zero_safe}
-        ins(%p, %v : !h, !h) outs(%acc : !f) -> !f
+        ins(%p, %v : !h, !hp) outs(%acc : !f) -> !f
       scf.yield %x : !f
     } else {
       %x = linalg.contract indexing_maps = [#a, #b, #c]
-        ins(%p, %v : !h, !h) outs(%acc : !f) -> !f
+        ins(%p, %v : !h, !hp) outs(%acc : !f) -> !f
       scf.yield %x : !f
     }
     gpu.return

@@ -19,7 +19,7 @@ gpu.module @kernels {
 gpu.module @kernels {
   // expected-error @+1 {{'gpu.func' op expects a loop with tile loads}}
   gpu.func @only_for_threads(%k: !memory, %n: index) kernel
-      attributes {attn.schedule = #attn.schedule<q = 64, kv = 64, warps = 4>} {
+      attributes {attn.schedule = #attn.schedule<tiling = <q = 64, kv = 64>, roles = <warps = 4>>} {
     %c0 = arith.constant 0 : index
     %c1 = arith.constant 1 : index
     %zero = arith.constant dense<0.0> : !f
@@ -41,7 +41,7 @@ gpu.module @kernels {
 !f = tensor<64x64xf32>
 gpu.module @kernels {
   gpu.func @one_load(%k: !memory, %n: index) kernel
-      attributes {attn.schedule = #attn.schedule<q = 64, kv = 64, warps = 4>} {
+      attributes {attn.schedule = #attn.schedule<tiling = <q = 64, kv = 64>, roles = <warps = 4>>} {
     %c0 = arith.constant 0 : index
     %c1 = arith.constant 1 : index
     %zero = arith.constant dense<0.0> : !f
@@ -65,7 +65,7 @@ gpu.module @kernels {
 !f = tensor<64x64xf32>
 gpu.module @kernels {
   gpu.func @two_loops(%k: !memory, %n: index) kernel
-      attributes {attn.schedule = #attn.schedule<q = 64, kv = 64, warps = 4>} {
+      attributes {attn.schedule = #attn.schedule<tiling = <q = 64, kv = 64>, roles = <warps = 4>>} {
     %c0 = arith.constant 0 : index
     %c1 = arith.constant 1 : index
     %zero = arith.constant dense<0.0> : !f
@@ -94,7 +94,7 @@ gpu.module @kernels {
 !f = tensor<64x64xf32>
 gpu.module @kernels {
   gpu.func @in_a_branch(%k: !memory, %n: index) kernel
-      attributes {attn.schedule = #attn.schedule<q = 64, kv = 64, warps = 4>} {
+      attributes {attn.schedule = #attn.schedule<tiling = <q = 64, kv = 64>, roles = <warps = 4>>} {
     %c0 = arith.constant 0 : index
     %c1 = arith.constant 1 : index
     %zero = arith.constant dense<0.0> : !f
@@ -123,7 +123,7 @@ gpu.module @kernels {
   // Tiles that are read one after the other are copied so.
   // expected-error @+1 {{'gpu.func' op expects a schedule of 1 stage, got 2}}
   gpu.func @two_stages(%k: !memory, %n: index) kernel
-      attributes {attn.schedule = #attn.schedule<q = 64, kv = 64, warps = 4, stages = 2>} {
+      attributes {attn.schedule = #attn.schedule<tiling = <q = 64, kv = 64>, roles = <warps = 4>, pipeline = <stages = 2>>} {
     %c0 = arith.constant 0 : index
     %c1 = arith.constant 1 : index
     %zero = arith.constant dense<0.0> : !f

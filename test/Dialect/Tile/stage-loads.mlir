@@ -47,7 +47,7 @@ gpu.module @kernels {
   // CHECK:   linalg.contract {{.*}} ins(%{{.*}}, %[[VT]]
   // CHECK-NOT: tile.load
   gpu.func @ring(%q: !memory, %k: !memory, %v: !memory, %n: index) kernel
-      attributes {attn.schedule = #attn.schedule<q = 64, kv = 64, warps = 4>} {
+      attributes {attn.schedule = #attn.schedule<tiling = <q = 64, kv = 64>, roles = <warps = 4>>} {
     %c0 = arith.constant 0 : index
     %c1 = arith.constant 1 : index
     %c64 = arith.constant 64 : index
@@ -71,7 +71,7 @@ gpu.module @kernels {
   // CHECK: tile.copy
   // CHECK-NOT: {async}
   gpu.func @unaligned(%k: !memory, %v: !memory, %n: index) kernel
-      attributes {attn.schedule = #attn.schedule<q = 64, kv = 64, warps = 4, aligned = false>} {
+      attributes {attn.schedule = #attn.schedule<tiling = <q = 64, kv = 64>, roles = <warps = 4>, pipeline = <unaligned>>} {
     %c0 = arith.constant 0 : index
     %c1 = arith.constant 1 : index
     %zero = arith.constant dense<0.0> : !f
@@ -98,8 +98,9 @@ gpu.module @kernels {
   // CHECK: nvvm.cp.async.commit.group
   // CHECK: nvvm.cp.async.wait.group 0
   // CHECK: gpu.barrier
-  // CHECK: %[[QT:.*]] = tile.view %[[BQ]]
-  // CHECK: linalg.generic {{.*}} ins(%[[QT]]
+  // CHECK: %[[QT:.*]] = tile.view %[[BQ]] : {{.*}} -> tensor<64x64xbf16, #tile.left_operand>
+  // CHECK: %[[QM:.*]] = tile.view %[[BQ]] : {{.*}} -> tensor<64x64xbf16, #tile.padded<72>>
+  // CHECK: linalg.generic {{.*}} ins(%[[QM]]
   // CHECK-NOT: gpu.barrier
   // CHECK: %[[FIRSTK:.*]] = memref.view %[[BK]]
   // CHECK: tile.copy %[[K]][%{{.*}}] to %[[FIRSTK]] {async}
@@ -131,7 +132,7 @@ gpu.module @kernels {
   // CHECK-NOT: gpu.barrier
   // CHECK: gpu.return
   gpu.func @together(%q: !memory, %k: !memory, %v: !memory, %n: index) kernel
-      attributes {attn.schedule = #attn.schedule<q = 64, kv = 64, warps = 4, stages = 2>} {
+      attributes {attn.schedule = #attn.schedule<tiling = <q = 64, kv = 64>, roles = <warps = 4>, pipeline = <stages = 2>>} {
     %c0 = arith.constant 0 : index
     %c1 = arith.constant 1 : index
     %c64 = arith.constant 64 : index
@@ -176,7 +177,7 @@ gpu.module @kernels {
   // CHECK-NOT: {{gpu.barrier|tile.copy|scf.if}}
   // CHECK: gpu.return
   gpu.func @one_stage(%k: !memory, %v: !memory, %n: index) kernel
-      attributes {attn.schedule = #attn.schedule<q = 64, kv = 64, warps = 4>} {
+      attributes {attn.schedule = #attn.schedule<tiling = <q = 64, kv = 64>, roles = <warps = 4>>} {
     %c0 = arith.constant 0 : index
     %c1 = arith.constant 1 : index
     %zero = arith.constant dense<0.0> : !f
@@ -204,7 +205,7 @@ gpu.module @kernels {
   // CHECK-NEXT: scf.for
   // CHECK-NEXT: nvvm.cp.async.wait.group 0
   gpu.func @nested(%k: memref<?x?x64xbf16>, %v: memref<?x?x64xbf16>, %n: index) kernel
-      attributes {attn.schedule = #attn.schedule<q = 64, kv = 64, warps = 4, stages = 2>} {
+      attributes {attn.schedule = #attn.schedule<tiling = <q = 64, kv = 64>, roles = <warps = 4>, pipeline = <stages = 2>>} {
     %c0 = arith.constant 0 : index
     %c1 = arith.constant 1 : index
     %zero = arith.constant dense<0.0> : !f
@@ -238,7 +239,7 @@ gpu.module @kernels {
   // CHECK-NEXT: scf.for
   // CHECK-NEXT: nvvm.cp.async.wait.group 0
   gpu.func @tasks_in_a_loop(%q: memref<?x?x64xbf16>, %k: memref<?x?x64xbf16>, %v: memref<?x?x64xbf16>, %n: index) kernel
-      attributes {attn.schedule = #attn.schedule<q = 64, kv = 64, warps = 4, stages = 2>} {
+      attributes {attn.schedule = #attn.schedule<tiling = <q = 64, kv = 64>, roles = <warps = 4>, pipeline = <stages = 2>>} {
     %c0 = arith.constant 0 : index
     %c1 = arith.constant 1 : index
     %zero = arith.constant dense<0.0> : !f
@@ -260,7 +261,7 @@ gpu.module @kernels {
   // Without tiles there is nothing to do.
   // CHECK-LABEL: gpu.func @numbers(
   // CHECK-NEXT: gpu.return
-  gpu.func @numbers() kernel attributes {attn.schedule = #attn.schedule<q = 64, kv = 64, warps = 4>} {
+  gpu.func @numbers() kernel attributes {attn.schedule = #attn.schedule<tiling = <q = 64, kv = 64>, roles = <warps = 4>>} {
     gpu.return
   }
 
@@ -272,7 +273,7 @@ gpu.module @kernels {
   // CHECK: tile.load %[[L]]
   // CHECK-NOT: tile.load
   gpu.func @for_threads(%k: !memory, %out: !memory, %lse: memref<?xf32>, %n: index) kernel
-      attributes {attn.schedule = #attn.schedule<q = 64, kv = 64, warps = 4>} {
+      attributes {attn.schedule = #attn.schedule<tiling = <q = 64, kv = 64>, roles = <warps = 4>>} {
     %c0 = arith.constant 0 : index
     %c1 = arith.constant 1 : index
     %empty = tensor.empty() : !f

@@ -1,10 +1,10 @@
 // RUN: attn-opt %s --pass-pipeline="builtin.module(gpu.module(gpu.func(tile-start-products)))" \
 // RUN:   --verify-roundtrip | FileCheck %s
-// RUN: sed 's/producers = 4/producers = 4, pingpong = true/' %s \
+// RUN: sed 's/producers = 4/producers = 4, pingpong/' %s \
 // RUN:   | attn-opt --pass-pipeline="builtin.module(gpu.module(gpu.func(tile-start-products)))" \
 // RUN:   | FileCheck %s --check-prefix=TURNS
 
-#s = #attn.schedule<q = 64, kv = 128, warps = 8, stages = 2, producers = 4, keys = true>
+#s = #attn.schedule<tiling = <q = 64, kv = 128, owns_keys>, roles = <warps = 8, producers = 4>, pipeline = <stages = 2>>
 #ik = affine_map<(i, j, k) -> (i, k)>
 #jk = affine_map<(i, j, k) -> (j, k)>
 #kj = affine_map<(i, j, k) -> (k, j)>
@@ -14,8 +14,10 @@
 !rk = !tile.ring<1 x tensor<128x64xbf16>>
 !rq = !tile.ring<2 x tensor<64x64xbf16>>
 !k = tensor<128x64xbf16>
+!ks = tensor<128x64xbf16, #tile.slot>
 !q = tensor<64x64xbf16>
-!r = tensor<64xf32>
+!qs = tensor<64x64xbf16, #tile.slot>
+!rs = tensor<64xf32, #tile.slot>
 !rr = !tile.ring<2 x tensor<64xf32>>
 !f = tensor<128x64xf32>
 
@@ -62,11 +64,11 @@ gpu.module @kernels {
     %vr = tile.ring readers 8 : !rk
     %qr = tile.ring readers 8 : !rq
     %or = tile.ring readers 8 : !rq
-    %k = tile.read %kr at %c0 : !rk -> !k
-    %v = tile.read %vr at %c0 : !rk -> !k
+    %k = tile.read %kr at %c0 : !rk -> !ks
+    %v = tile.read %vr at %c0 : !rk -> !ks
     %r:2 = scf.for %j = %c0 to %n step %c1 iter_args(%dk = %zero, %dv = %zero) -> (!f, !f) : i32 {
-      %q = tile.read %qr at %j : !rq -> !q
-      %s = linalg.contract indexing_maps = [#ik, #jk, #ij] ins(%k, %q : !k, !q) outs(%zero : !f) -> !f
+      %q = tile.read %qr at %j : !rq -> !qs
+      %s = linalg.contract indexing_maps = [#ik, #jk, #ij] ins(%k, %q : !ks, !qs) outs(%zero : !f) -> !f
       %w = linalg.generic {indexing_maps = [#id, #id], iterator_types = ["parallel", "parallel"]}
           ins(%s : !f) outs(%zero : !f) {
       ^bb0(%x: f32, %y: f32):
@@ -79,19 +81,19 @@ gpu.module @kernels {
         %t = arith.truncf %x : f32 to bf16
         linalg.yield %t : bf16
       } -> !k
-      %do = tile.read %or at %j : !rq -> !q
-      %dp = linalg.contract indexing_maps = [#ik, #jk, #ij] ins(%v, %do : !k, !q) outs(%zero : !f) -> !f
+      %do = tile.read %or at %j : !rq -> !qs
+      %dp = linalg.contract indexing_maps = [#ik, #jk, #ij] ins(%v, %do : !ks, !qs) outs(%zero : !f) -> !f
       scf.if %dirty {
-        tile.clear_nonfinite %do : !q
+        tile.clear_nonfinite %do : !qs
       }
-      %dv1 = linalg.contract indexing_maps = [#ik, #kj, #ij] ins(%p, %do : !k, !q) outs(%dv : !f) -> !f
+      %dv1 = linalg.contract indexing_maps = [#ik, #kj, #ij] ins(%p, %do : !k, !qs) outs(%dv : !f) -> !f
       %ds = linalg.generic {indexing_maps = [#id, #id], iterator_types = ["parallel", "parallel"]}
           ins(%dp : !f) outs(%e : !k) {
       ^bb0(%x: f32, %y: bf16):
         %t = arith.truncf %x : f32 to bf16
         linalg.yield %t : bf16
       } -> !k
-      %dk1 = linalg.contract indexing_maps = [#ik, #kj, #ij] ins(%ds, %q : !k, !q) outs(%dk : !f) -> !f
+      %dk1 = linalg.contract indexing_maps = [#ik, #kj, #ij] ins(%ds, %q : !k, !qs) outs(%dk : !f) -> !f
       tile.release %or at %j : !rq
       tile.release %qr at %j : !rq
       scf.yield %dk1, %dv1 : !f, !f
@@ -124,27 +126,27 @@ gpu.module @kernels {
     %or = tile.ring readers 8 : !rq
     %lr = tile.ring readers 8 : !rr
     %dr = tile.ring readers 8 : !rr
-    %k = tile.read %kr at %c0 : !rk -> !k
-    %v = tile.read %vr at %c0 : !rk -> !k
+    %k = tile.read %kr at %c0 : !rk -> !ks
+    %v = tile.read %vr at %c0 : !rk -> !ks
     %r = scf.for %j = %c0 to %n step %c1 iter_args(%dv = %zero) -> (!f) : i32 {
-      %q = tile.read %qr at %j : !rq -> !q
-      %l = tile.read %lr at %j : !rr -> !r
+      %q = tile.read %qr at %j : !rq -> !qs
+      %l = tile.read %lr at %j : !rr -> !rs
       %sl = linalg.generic {indexing_maps = [#cols, #id], iterator_types = ["parallel", "parallel"]}
-          ins(%l : !r) outs(%zero : !f) {
+          ins(%l : !rs) outs(%zero : !f) {
       ^bb0(%x: f32, %y: f32):
         %t = arith.negf %x : f32
         linalg.yield %t : f32
       } -> !f
-      %s = linalg.contract indexing_maps = [#ik, #jk, #ij] ins(%k, %q : !k, !q) outs(%sl : !f) -> !f
-      %do = tile.read %or at %j : !rq -> !q
-      %d = tile.read %dr at %j : !rr -> !r
+      %s = linalg.contract indexing_maps = [#ik, #jk, #ij] ins(%k, %q : !ks, !qs) outs(%sl : !f) -> !f
+      %do = tile.read %or at %j : !rq -> !qs
+      %d = tile.read %dr at %j : !rr -> !rs
       %sd = linalg.generic {indexing_maps = [#cols, #id], iterator_types = ["parallel", "parallel"]}
-          ins(%d : !r) outs(%zero : !f) {
+          ins(%d : !rs) outs(%zero : !f) {
       ^bb0(%x: f32, %y: f32):
         %t = arith.negf %x : f32
         linalg.yield %t : f32
       } -> !f
-      %dp = linalg.contract indexing_maps = [#ik, #jk, #ij] ins(%v, %do : !k, !q) outs(%sd : !f) -> !f
+      %dp = linalg.contract indexing_maps = [#ik, #jk, #ij] ins(%v, %do : !ks, !qs) outs(%sd : !f) -> !f
       %p = linalg.generic {indexing_maps = [#id, #id, #id], iterator_types = ["parallel", "parallel"]}
           ins(%s, %dp : !f, !f) outs(%e : !k) {
       ^bb0(%x: f32, %z: f32, %y: bf16):
@@ -152,7 +154,7 @@ gpu.module @kernels {
         %t = arith.truncf %m : f32 to bf16
         linalg.yield %t : bf16
       } -> !k
-      %dv1 = linalg.contract indexing_maps = [#ik, #kj, #ij] ins(%p, %do : !k, !q) outs(%dv : !f) -> !f
+      %dv1 = linalg.contract indexing_maps = [#ik, #kj, #ij] ins(%p, %do : !k, !qs) outs(%dv : !f) -> !f
       tile.release %or at %j : !rq
       tile.release %qr at %j : !rq
       scf.yield %dv1 : !f

@@ -1,7 +1,7 @@
 // RUN: attn-opt %s --pass-pipeline="builtin.module(gpu.module(gpu.func(tile-store-sums)))" --verify-roundtrip \
 // RUN:   | FileCheck %s
 
-#s = #attn.schedule<q = 64, kv = 128, warps = 8, stages = 2, producers = 4, keys = true, once = true>
+#s = #attn.schedule<tiling = <q = 64, kv = 128, owns_keys, once>, roles = <warps = 8, producers = 4>, pipeline = <stages = 2>>
 !rq = !tile.ring<2 x tensor<64x128xbf16>>
 !sums = memref<?x?x?x16x128x4xf32>
 
@@ -19,14 +19,14 @@ gpu.module @kernels {
   gpu.func @small(%t: tensor<64x64xf32>, %m: memref<?x8x128x4xf32>, %n: i32, %i: index) kernel
       attributes {attn.schedule = #s} {
     %qr = tile.ring : !rq
-    %q = tile.read %qr at %n : !rq -> tensor<64x128xbf16>
+    %q = tile.read %qr at %n : !rq -> tensor<64x128xbf16, #tile.slot>
     tile.reduce_add %t, %m[%i] : tensor<64x64xf32>, memref<?x8x128x4xf32>
     gpu.return
   }
   gpu.func @step(%t: tensor<64x128xf32, #tile.column_groups>, %m: !sums, %n: i32, %i: index) kernel
       attributes {attn.schedule = #s} {
     %qr = tile.ring : !rq
-    %q = tile.read %qr at %n : !rq -> tensor<64x128xbf16>
+    %q = tile.read %qr at %n : !rq -> tensor<64x128xbf16, #tile.slot>
     tile.reduce_add %t, %m[%i, %i, %i] : tensor<64x128xf32, #tile.column_groups>, !sums
     gpu.return
   }

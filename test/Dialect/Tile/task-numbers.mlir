@@ -18,7 +18,7 @@
 // CHECK-NEXT:   memref.store %[[FIRST]], %{{.*}}[%[[CAST]]]
 // CHECK-NEXT:   memref.store %[[FIRST]], %{{.*}}[%[[ALL]]]
 // CHECK-NEXT: } : <1>
-#schedule = #attn.schedule<q = 128, kv = 64, warps = 8, producers = 4, persistent = true>
+#schedule = #attn.schedule<tiling = <q = 128, kv = 64>, roles = <warps = 8, producers = 4>, pipeline = <persistent>>
 gpu.module @kernels {
   gpu.func @kernel(%lengths: memref<?xi32>, %out: memref<?xi32>, %count: i32, %heads: i32, %counter: !llvm.ptr<1>) kernel
       attributes {attn.schedule = #schedule} {
@@ -40,7 +40,7 @@ gpu.module @kernels {
   // CHECK-LABEL: gpu.func @three(
   // CHECK-NOT: numbers
   gpu.func @three(%out: memref<i32>, %count: i32, %heads: i32, %counter: !llvm.ptr<1>) kernel
-      attributes {attn.schedule = #attn.schedule<q = 192, kv = 64, warps = 12, producers = 4, persistent = true>} {
+      attributes {attn.schedule = #attn.schedule<tiling = <q = 192, kv = 64>, roles = <warps = 12, producers = 4>, pipeline = <persistent>>} {
     tile.tasks %count from %counter {
     ^bb0(%task: i32):
       %head = arith.divui %task, %heads : i32

@@ -108,9 +108,11 @@ TEST_F(CUDAKernelTest, ThePortableOneOnRequest) {
 
 TEST_F(CUDAKernelTest, AHandWrittenScheduleDecides) {
   KernelSpec spec = specOf(ElementType::BF16);
-  spec.schedule = "#attn.schedule<q = 64, kv = 64, warps = 4>";
+  spec.schedule =
+      "#attn.schedule<tiling = <q = 64, kv = 64>, roles = <warps = 4>>";
   EXPECT_FALSE(hasRoles(spec));
-  spec.schedule = "#attn.schedule<q = 64, kv = 64, warps = 4, producers = 4>";
+  spec.schedule = "#attn.schedule<tiling = <q = 64, kv = 64>, "
+                  "roles = <warps = 4, producers = 4>>";
   EXPECT_TRUE(hasRoles(spec));
 
   spec.portable = true;
@@ -261,8 +263,9 @@ TEST_F(CUDAKernelTest, WhatIsPreparedIsNotCompiledAgain) {
 TEST_F(CUDAKernelTest, WhatIsPreparedNeitherAllocatesNorWaits) {
   FakeCUDA &fake = *useFakeCUDA();
   KernelSpec spec = specOf(ElementType::BF16);
-  spec.schedule = "#attn.schedule<q = 64, kv = 64, warps = 4, producers = 4, "
-                  "persistent = true>";
+  spec.schedule = "#attn.schedule<tiling = <q = 64, kv = 64>, "
+                  "roles = <warps = 4, producers = 4>, "
+                  "pipeline = <persistent>>";
   Result<AttentionKernel> kernel = AttentionKernel::compile(plainMod(), spec);
   ASSERT_TRUE(kernel) << kernel.error();
   std::vector<uint16_t> memory;
@@ -278,8 +281,9 @@ TEST_F(CUDAKernelTest, AStreamCaptureTakesWhatIsPrepared) {
   FakeCUDA &fake = *useFakeCUDA();
   ManyTasks many(1);
   KernelSpec spec = specOf(ElementType::BF16);
-  spec.schedule = "#attn.variants<[<short_rows(100) -> <q = 64, kv = 32>>, "
-                  "<always -> <q = 64, kv = 16>>]>";
+  spec.schedule =
+      "#attn.variants<[<short_rows(100) -> <tiling = <q = 64, kv = 32>>>, "
+      "<always -> <tiling = <q = 64, kv = 16>>>]>";
   Result<AttentionKernel> kernel = AttentionKernel::compile(plainMod(), spec);
   ASSERT_TRUE(kernel) << kernel.error();
   int stream = 0;
@@ -308,7 +312,7 @@ TEST_F(CUDAKernelTest, AStreamCaptureIsGivenItsLists) {
   Result<Mod> mod = documentMod();
   ASSERT_TRUE(mod) << mod.error();
   KernelSpec spec = specOf(ElementType::BF16);
-  spec.schedule = "#attn.schedule<q = 64, kv = 64>";
+  spec.schedule = "#attn.schedule<tiling = <q = 64, kv = 64>>";
   Result<AttentionKernel> kernel = AttentionKernel::compile(*mod, spec);
   ASSERT_TRUE(kernel) << kernel.error();
   int stream = 0;
@@ -342,8 +346,10 @@ TEST_F(CUDAKernelTest, AStreamCaptureIsGivenItsLists) {
 
 TEST_F(CUDAKernelTest, VariantsAllHaveProducersOrNone) {
   KernelSpec spec = specOf(ElementType::BF16);
-  spec.schedule = "#attn.variants<[<short_rows(100) -> <q = 64, kv = 32, warps "
-                  "= 4, producers = 4>>, <always -> <q = 64, kv = 16>>]>";
+  spec.schedule = "#attn.variants<[<short_rows(100) -> "
+                  "<tiling = <q = 64, kv = 32>, "
+                  "roles = <warps = 4, producers = 4>>>, "
+                  "<always -> <tiling = <q = 64, kv = 16>>>]>";
   Result<AttentionKernel> kernel = AttentionKernel::compile(plainMod(), spec);
   ASSERT_FALSE(kernel);
   EXPECT_EQ(kernel.error(),

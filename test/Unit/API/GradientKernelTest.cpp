@@ -51,8 +51,8 @@ KernelSpec specOf(ElementType type) {
 KernelSpec smallSpec() {
   KernelSpec spec = specOf(ElementType::BF16);
   spec.headDim = spec.valueDim = 16;
-  spec.schedule = "[#attn.schedule<q = 16, kv = 16>, "
-                  "#attn.schedule<q = 16, kv = 16, keys = true>]";
+  spec.schedule = "[#attn.schedule<tiling = <q = 16, kv = 16>>, "
+                  "#attn.schedule<tiling = <q = 16, kv = 16, owns_keys>>]";
   return spec;
 }
 
@@ -285,13 +285,16 @@ TEST_F(GradientKernelTest, HandWrittenSchedulesDecide) {
     return kernel ? "" : kernel.error();
   };
   const std::string roles =
-      "[#attn.schedule<q = 64, kv = 64, warps = 4, producers = 4>, "
-      "#attn.schedule<q = 64, kv = 64, warps = 4, producers = 4, keys = true>]";
+      "[#attn.schedule<tiling = <q = 64, kv = 64>, "
+      "roles = <warps = 4, producers = 4>>, "
+      "#attn.schedule<tiling = <q = 64, kv = 64, owns_keys>, "
+      "roles = <warps = 4, producers = 4>>]";
   KernelSpec spec = specOf(ElementType::BF16);
   EXPECT_EQ(errorOf(roles, spec), "");
-  EXPECT_EQ(errorOf("#attn.schedule<q = 32, kv = 16>", spec), "");
-  EXPECT_EQ(errorOf("[#attn.schedule<q = 64, kv = 64>, #attn.schedule<q = 64, "
-                    "kv = 64, warps = 4, producers = 4, keys = true>]",
+  EXPECT_EQ(errorOf("#attn.schedule<tiling = <q = 32, kv = 16>>", spec), "");
+  EXPECT_EQ(errorOf("[#attn.schedule<tiling = <q = 64, kv = 64>>, "
+                    "#attn.schedule<tiling = <q = 64, kv = 64, owns_keys>, "
+                    "roles = <warps = 4, producers = 4>>]",
                     spec),
             "expects schedules that all have producers, or none");
   spec.portable = true;

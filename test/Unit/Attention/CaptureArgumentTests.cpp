@@ -37,7 +37,7 @@ TEST(CaptureGradient, AsksForMemoryBySizes) {
       return -1;
     KernelSpec spec;
     spec.headDim = spec.valueDim = 16;
-    spec.schedule = "#attn.schedule<q = 64, kv = 64>";
+    spec.schedule = "#attn.schedule<tiling = <q = 64, kv = 64>>";
     Result<GradientKernel> kernel = GradientKernel::compile(*read, spec, {wrt});
     CaptureView view;
     view.sizes = shape;

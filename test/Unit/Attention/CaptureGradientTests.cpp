@@ -302,8 +302,9 @@ std::vector<CaptureCase> indexCases() {
   cases.push_back(cases.back());
   cases.back().name = "listed_in_three";
   cases.back().schedule =
-      "[#attn.schedule<q = 64, kv = 32>, #attn.schedule<q = 48, kv = 64, keys "
-      "= true>, #attn.schedule<q = 48, kv = 64, keys = true>]";
+      "[#attn.schedule<tiling = <q = 64, kv = 32>>, "
+      "#attn.schedule<tiling = <q = 48, kv = 64, owns_keys>>, "
+      "#attn.schedule<tiling = <q = 48, kv = 64, owns_keys>>]";
   // Where gradients of queries and of keys may be made in one pass.
   cases.push_back(cases.back());
   cases.back().name = "listed_bf16_64", cases.back().type = ElementType::BF16;

@@ -52,9 +52,10 @@ TEST(Edge, ValueDimensionMayDiffer) {
 }
 
 TEST(Edge, SchedulesAgree) {
-  for (const char *schedule : {"#attn.schedule<q = 16, kv = 16>",
-                               "#attn.schedule<q = 32, kv = 128, warps = 2>",
-                               "#attn.schedule<q = 128, kv = 48, warps = 8>"}) {
+  for (const char *schedule :
+       {"#attn.schedule<tiling = <q = 16, kv = 16>>",
+        "#attn.schedule<tiling = <q = 32, kv = 128>, roles = <warps = 2>>",
+        "#attn.schedule<tiling = <q = 128, kv = 48>, roles = <warps = 8>>"}) {
     for (ElementType type : {ElementType::F32, ElementType::BF16}) {
       Case c = makeCase("alibi", type, 200, 300, 64, 64);
       c.schedule = schedule;

@@ -269,21 +269,23 @@ void expectGradientsBy(const std::string &schedules, ElementType type,
 TEST(Gradient, ByGivenSchedules) {
   std::string warps = selectedTarget() == Target::CPU ? "1" : "2";
   auto plain = [&](const std::string &tiles) {
-    return "#attn.schedule<" + tiles + ", warps = " + warps;
+    return "#attn.schedule<tiling = <" + tiles + ">, roles = <warps = " +
+           warps + ">>";
   };
-  expectGradientsBy("[" + plain("q = 32, kv = 48") + ">, " +
-                        plain("q = 48, kv = 32") + ", keys = true>, " +
-                        plain("q = 16, kv = 64") + ", keys = true>]",
+  expectGradientsBy("[" + plain("q = 32, kv = 48") + ", " +
+                        plain("q = 48, kv = 32, owns_keys") + ", " +
+                        plain("q = 16, kv = 64, owns_keys") + "]",
                     ElementType::F32);
   if (!runsSM90a())
     return;
   // Groups that take turns.
-  const std::string roles =
-      "warps = 8, stages = 2, producers = 4, pingpong = true, persistent = "
-      "true";
-  expectGradientsBy("[#attn.schedule<q = 128, kv = 64, " + roles +
-                        ">, #attn.schedule<q = 48, kv = 128, " + roles +
-                        ", keys = true>]",
+  auto turns = [](const std::string &tiles) {
+    return "#attn.schedule<tiling = <" + tiles +
+           ">, roles = <warps = 8, producers = 4, pingpong>, "
+           "pipeline = <stages = 2, persistent>>";
+  };
+  expectGradientsBy("[" + turns("q = 128, kv = 64") + ", " +
+                        turns("q = 48, kv = 128, owns_keys") + "]",
                     ElementType::BF16);
 }
 
@@ -291,9 +293,9 @@ TEST(Gradient, InOnePass) {
   if (!runsSM90a())
     GTEST_SKIP() << "only kernels for sm_90a add up in memory";
   auto once = [](const std::string &tiles) {
-    return "[#attn.schedule<" + tiles +
-           ", warps = 8, stages = 2, producers = 4, persistent = true, "
-           "keys = true, once = true>]";
+    return "[#attn.schedule<tiling = <" + tiles +
+           ", owns_keys, once>, roles = <warps = 8, producers = 4>, "
+           "pipeline = <stages = 2, persistent>>]";
   };
   // Groups that share rows, or columns.
   std::string byRows = once("q = 128, kv = 128"),
@@ -412,12 +414,13 @@ TEST(Gradient, SaysWhatItDoesNotTake) {
   Result<Mod> mod = loadPattern("causal");
   ASSERT_TRUE(mod) << mod.error();
   KernelSpec spec = specOf(ElementType::F32, 16, 16);
-  spec.schedule = "#attn.variants<[<always -> <q = 64, kv = 64>>]>";
+  spec.schedule = "#attn.variants<[<always -> <tiling = <q = 64, kv = 64>>>]>";
   EXPECT_EQ(GradientKernel::compile(*mod, spec).error(),
             "expects a schedule for gradients, or a list of one that owns "
-            "queries and at most two that own keys, such as [#attn.schedule<q "
-            "= 64, kv = 64>, #attn.schedule<q = 64, kv = 64, keys = true>], "
-            "got '#attn.variants<[<always -> <q = 64, kv = 64>>]>'");
+            "queries and at most two that own keys, such as "
+            "[#attn.schedule<tiling = <q = 64, kv = 64>>, "
+            "#attn.schedule<tiling = <q = 64, kv = 64, owns_keys>>], "
+            "got '#attn.variants<[<always -> <tiling = <q = 64, kv = 64>>>]>'");
   spec.schedule = "";
   Result<GradientKernel> kernel = GradientKernel::compile(*mod, spec);
   ASSERT_TRUE(kernel) << kernel.error();

@@ -222,9 +222,10 @@ Results runOn(Target target, bench::Device &device, const Mod &mod,
   // Small tiles on a GPU: a thread evaluates the program for each element.
   if (target == Target::CUDA)
     spec.schedule = type != ElementType::F32 && runsSM90a()
-                        ? "#attn.schedule<q = 64, kv = 16, warps = 4, "
-                          "stages = 2, producers = 4>"
-                        : "#attn.schedule<q = 16, kv = 16>";
+                        ? "#attn.schedule<tiling = <q = 64, kv = 16>, "
+                          "roles = <warps = 4, producers = 4>, "
+                          "pipeline = <stages = 2>>"
+                        : "#attn.schedule<tiling = <q = 16, kv = 16>>";
   auto kernel = AttentionKernel::compile(mod, spec);
   EXPECT_TRUE(kernel) << kernel.error();
   if (!kernel)

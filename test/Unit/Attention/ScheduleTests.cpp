@@ -64,23 +64,30 @@ TEST_P(Schedules, StridedMemory) {
 }
 
 constexpr const char *schedules[] = {
-    "#attn.schedule<q = 128, kv = 64, warps = 8, stages = 2, producers = 4, "
-    "pingpong = true, drain = true>",
-    "#attn.schedule<q = 128, kv = 64, warps = 8, stages = 2, producers = 4, "
-    "pingpong = true, persistent = true>",
-    "#attn.schedule<q = 128, kv = 64, warps = 8, stages = 2, producers = 4, "
-    "pingpong = true, persistent = true, queries = 2, drain = true>",
-    "#attn.schedule<q = 128, kv = 64, warps = 8, stages = 2, producers = 4, "
-    "pingpong = true, persistent = true, queries = 2, drain = true, "
-    "eager = true>",
-    "#attn.schedule<q = 64, kv = 64, warps = 4, stages = 2, producers = 4, "
-    "persistent = true, queries = 2, eager = true>",
-    "#attn.schedule<q = 192, kv = 96, warps = 12, stages = 3, producers = 4, "
-    "persistent = true, queries = 2, drain = true>",
-    "#attn.schedule<q = 64, kv = 128, warps = 4, stages = 2, producers = 4, "
-    "persistent = true, drain = true>",
-    "#attn.schedule<q = 64, kv = 64, warps = 4, stages = 2, producers = 4, "
-    "blocks = 2>",
+    "#attn.schedule<tiling = <q = 128, kv = 64>, "
+    "roles = <warps = 8, producers = 4, pingpong>, "
+    "pipeline = <stages = 2, drain>>",
+    "#attn.schedule<tiling = <q = 128, kv = 64>, "
+    "roles = <warps = 8, producers = 4, pingpong>, "
+    "pipeline = <stages = 2, persistent>>",
+    "#attn.schedule<tiling = <q = 128, kv = 64>, "
+    "roles = <warps = 8, producers = 4, pingpong>, "
+    "pipeline = <stages = 2, task_stages = 2, persistent, drain>>",
+    "#attn.schedule<tiling = <q = 128, kv = 64>, "
+    "roles = <warps = 8, producers = 4, pingpong>, "
+    "pipeline = <stages = 2, task_stages = 2, persistent, drain, eager>>",
+    "#attn.schedule<tiling = <q = 64, kv = 64>, "
+    "roles = <warps = 4, producers = 4>, "
+    "pipeline = <stages = 2, task_stages = 2, persistent, eager>>",
+    "#attn.schedule<tiling = <q = 192, kv = 96>, "
+    "roles = <warps = 12, producers = 4>, "
+    "pipeline = <stages = 3, task_stages = 2, persistent, drain>>",
+    "#attn.schedule<tiling = <q = 64, kv = 128>, "
+    "roles = <warps = 4, producers = 4>, "
+    "pipeline = <stages = 2, persistent, drain>>",
+    "#attn.schedule<tiling = <q = 64, kv = 64>, "
+    "roles = <warps = 4, producers = 4, min_blocks = 2>, "
+    "pipeline = <stages = 2>>",
 };
 
 INSTANTIATE_TEST_SUITE_P(SM90a, Schedules, testing::ValuesIn(schedules));
@@ -110,21 +117,22 @@ TEST(ScheduleWidths, OutputOfManyChunks) {
     GTEST_SKIP() << "no kernels for sm_90a";
   struct Widths {
     int64_t head, value;
-    const char *more; ///< what the schedules for long rows have besides
+    const char *roles, *pipeline; ///< what those for long rows have besides
   };
-  for (auto [headDim, valueDim, more] :
-       {Widths{128, 128, ""},
-        {192, 128, ""},
-        {192, 192, ", pingpong = true, queries = 2"},
-        {256, 256, ", pingpong = true"}}) {
+  for (auto [headDim, valueDim, roles, pipeline] :
+       {Widths{128, 128, "", ""},
+        {192, 128, "", ""},
+        {192, 192, ", pingpong", ", task_stages = 2"},
+        {256, 256, ", pingpong", ""}}) {
     Case c;
     c.pattern = "causal";
     c.type = ElementType::BF16;
     c.sizes = {1, 2, 2, 300, 310, headDim, valueDim, 1};
     c.schedule =
-        std::string("#attn.schedule<q = 128, kv = 80, warps = 8, stages = 2, "
-                    "producers = 4, persistent = true, drain = true") +
-        more + ">";
+        std::string("#attn.schedule<tiling = <q = 128, kv = 80>, "
+                    "roles = <warps = 8, producers = 4") +
+        roles + ">, pipeline = <stages = 2, persistent, drain" + pipeline +
+        ">>";
     c.runs = 2;
     SCOPED_TRACE(c.name());
     runPattern(c);

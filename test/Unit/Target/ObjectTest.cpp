@@ -3,6 +3,7 @@
 // abort where they have no answer, and so would this program.
 #include "attn/InitAll.h"
 #include "attn/Pipelines/CPU.h"
+#include "attn/Runtime/CPUFeatures.h"
 #include "attn/Target/Object/EmitObject.h"
 
 #include "mlir/IR/MLIRContext.h"
@@ -42,7 +43,7 @@ attn.mod @m
   }
 func.func @layer(%q: !q, %k: !q, %v: !v) -> (!v, !l) {
   %o, %l = attn.attention %q, %k, %v mod @m
-    {schedule = #attn.schedule<q = 16, kv = 16>} : (!q, !q, !v) -> (!v, !l)
+    {schedule = #attn.schedule<tiling = <q = 16, kv = 16>>} : (!q, !q, !v) -> (!v, !l)
   return %o, %l : !v, !l
 })";
 }
@@ -73,6 +74,8 @@ protected:
     auto object = mlir::attn::emitObject(*module, {"layer"}, *target);
     ASSERT_TRUE(!!object) << llvm::toString(object.takeError());
     checkSymbols(**object);
+    auto linked = mlir::attn::linkObject((*object)->getBuffer());
+    ASSERT_TRUE(!!linked) << llvm::toString(linked.takeError());
   }
 
   /// What the code calls has to be there where it runs: the C library, and the
@@ -127,7 +130,26 @@ TEST_F(Object, VectorsAreThoseOfTheCPU) {
 TEST_F(Object, NothingIsMissingOfThisMachine) {
   llvm::Expected<CPUTarget> target = CPUTarget::create("");
   ASSERT_TRUE(!!target);
-  EXPECT_TRUE(target->missingHere().empty()) << target->missingHere().front();
+  std::vector<std::string> missing =
+      ::attn::cpu::missingFeatures(target->features());
+  EXPECT_TRUE(missing.empty()) << missing.front();
+}
+
+// An image says what its code may use; the runtime must know how to ask for it.
+TEST_F(Object, EveryFeatureIsKnown) {
+  for (const char *cpu :
+       {"x86-64", "x86-64-v4", "bdver4", "btver2", "haswell", "cascadelake",
+        "cooperlake", "tigerlake", "alderlake", "sierraforest", "arrowlake",
+        "pantherlake", "diamondrapids", "znver1", "znver5", "sapphirerapids",
+        "graniterapids"}) {
+    llvm::Expected<CPUTarget> target = CPUTarget::create(cpu);
+    ASSERT_TRUE(!!target) << llvm::toString(target.takeError());
+    EXPECT_EQ(target->name(), cpu);
+    std::vector<std::string> features = target->features();
+    EXPECT_TRUE(llvm::is_contained(features, "sse2")) << cpu;
+    for (const std::string &feature : features)
+      EXPECT_TRUE(::attn::cpu::isKnownFeature(feature)) << cpu << feature;
+  }
 }
 
 TEST_F(Object, UnknownNames) {

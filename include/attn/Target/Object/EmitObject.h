@@ -3,6 +3,8 @@
 #ifndef ATTN_TARGET_OBJECT_EMITOBJECT_H
 #define ATTN_TARGET_OBJECT_EMITOBJECT_H
 
+#include "attn/Runtime/KernelImage.h"
+
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/Support/LLVM.h"
 
@@ -35,9 +37,11 @@ public:
   /// Number of vector registers.
   int64_t registers() const { return vectorRegisters; }
 
-  /// What generated code may use and this machine does not have, such as
-  /// avx512bf16; empty: code for this CPU runs here.
-  std::vector<std::string> missingHere() const;
+  /// As LLVM names it.
+  std::string name() const;
+  /// What generated code may use of it, such as avx512bf16, as LLVM names it
+  /// (attn/Runtime/CPUFeatures.h).
+  std::vector<std::string> features() const;
 
 private:
   CPUTarget();
@@ -46,15 +50,26 @@ private:
 };
 
 /// The code of `module`, in which each of `functions`, which have C interfaces
-/// (llvm.emit_c_interface), has an entry `packed_NAME` that takes the addresses
-/// of all arguments, and of the result if there is one, in one array. Errors: a
+/// (llvm.emit_c_interface), has an entry of its packedName. Errors: a
 /// function without a C interface, a module that does not translate.
 llvm::Expected<std::unique_ptr<llvm::MemoryBuffer>>
 emitObject(ModuleOp module, ArrayRef<std::string> functions,
            const CPUTarget &target);
 
-/// attn-translate --attn-to-object: of all functions with a C interface.
-void registerToObjectTranslation();
+/// A shared object of what emitObject made, which needs libraries of the system
+/// only (those of C and GCC). The same bytes for the same code. Errors: the
+/// code calls something that they do not have; a file cannot be written.
+llvm::Expected<std::string> linkObject(StringRef object);
+
+/// What an image says of the kernels of `module` (attn-cpu-pipeline and its
+/// fellows), in its order. Diagnoses a kernel without a signature or without a
+/// function that counts its tasks.
+FailureOr<std::vector<::attn::KernelEntry>>
+describeTaskKernels(ModuleOp module);
+
+/// Those kernels with their code, linked. Diagnoses what fails.
+FailureOr<::attn::KernelImage> emitImage(ModuleOp module,
+                                         const CPUTarget &target);
 
 } // namespace mlir::attn
 

@@ -6,6 +6,8 @@
 
 #include "mlir/Support/LLVM.h"
 
+#include "llvm/Support/Error.h"
+
 #include <string>
 
 namespace mlir {
@@ -24,9 +26,16 @@ FailureOr<std::string> emitPTX(gpu::GPUModuleOp module);
 /// without a signature.
 FailureOr<::attn::KernelImage> emitImage(gpu::GPUModuleOp module);
 
-/// attn-translate --attn-to-ptx: the PTX of every gpu.module in a module;
-/// --attn-to-image: the image of the one gpu.module.
-void registerToPTXTranslation();
+/// Has `module` made for `chip` with `features`, where one of them is given
+/// (not empty). Diagnoses a chip that does not run what the module was lowered
+/// for.
+LogicalResult retarget(gpu::GPUModuleOp module, StringRef chip,
+                       StringRef features);
+
+/// Makes the PTX of `image` a cubin by ptxas, which is `program`: a path, or a
+/// name on the PATH or of the toolkit (/usr/local/cuda). Errors: there is none;
+/// what it says.
+llvm::Error assembleImage(::attn::KernelImage &image, StringRef program);
 
 } // namespace attn
 } // namespace mlir

@@ -1,4 +1,4 @@
-// The attn dialect: registration, and what a schedule must satisfy.
+// The attn dialect: registration, and roles and guards as text.
 #include "attn/Dialect/Attn/IR/AttnDialect.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -83,67 +83,4 @@ void AttnDialect::initialize() {
 #define GET_OP_LIST
 #include "attn/Dialect/Attn/IR/AttnOps.cpp.inc"
       >();
-}
-
-LogicalResult ScheduleAttr::verify(function_ref<InFlightDiagnostic()> emitError,
-                                   int64_t q, int64_t kv, int64_t warps,
-                                   int64_t stages, bool aligned,
-                                   int64_t producers, bool pingpong,
-                                   bool persistent, int64_t queries, bool drain,
-                                   int64_t blocks, bool eager, int64_t cache,
-                                   bool keys, bool once) {
-  // C1
-  for (auto [name, size] : {std::pair("q", q), std::pair("kv", kv)})
-    if (size < 16 || size > 1024 || size % 16 != 0)
-      return emitError() << "expects '" << name
-                         << "' to be a multiple of 16 from 16 to 1024, got "
-                         << size;
-  // C2
-  if (warps < 1 || warps > 16)
-    return emitError() << "expects 'warps' from 1 to 16, got " << warps;
-  int64_t rows = keys ? kv : q;
-  if (rows % (16 * warps) != 0)
-    return emitError() << "expects '" << (keys ? "kv" : "q")
-                       << "' to be a multiple of " << 16 * warps
-                       << ", 16 for each of " << warps << " warps, got "
-                       << rows;
-  // C3
-  if (stages < 1 || stages > 8)
-    return emitError() << "expects 'stages' from 1 to 8, got " << stages;
-  // C4
-  if (producers != 0 && producers != 4)
-    return emitError() << "expects 'producers' 0 or 4, got " << producers;
-  if (producers && (warps % 4 != 0 || rows != 16 * warps || !aligned))
-    return emitError()
-           << "expects 'producers' to go with aligned memory, 'warps' "
-              "a multiple of 4 and 16 rows for each, got "
-           << warps << " warps and " << rows << " rows";
-  if (!producers && stages > 2)
-    return emitError() << "expects 'stages' 1 or 2 without producers, got "
-                       << stages;
-  // C5
-  if (pingpong && (!producers || warps != 8))
-    return emitError() << "expects 'pingpong' to go with producers and 8 warps";
-  // C6
-  if (!producers && (persistent || drain || queries != 1 || blocks != 1))
-    return emitError()
-           << "expects 'persistent', 'drain', 'queries' and 'blocks' "
-              "to go with producers";
-  if (queries < 1 || queries > (persistent ? 2 : 1))
-    return emitError() << "expects 'queries' 1, or 2 where 'persistent', got "
-                       << queries;
-  if (blocks < 1 || blocks > (warps == 4 ? 2 : 1))
-    return emitError() << "expects 'blocks' 1, or 2 with 4 warps, got "
-                       << blocks;
-  // C7
-  if (eager && queries != 2)
-    return emitError() << "expects 'eager' to go with 2 'queries'";
-  // C8
-  if (cache < 1 || cache > INT32_MAX)
-    return emitError() << "expects 'cache' from 1 to 2147483647 bytes, got "
-                       << cache;
-  // C9
-  if (once && !(keys && producers))
-    return emitError() << "expects 'once' to go with 'keys' and producers";
-  return success();
 }

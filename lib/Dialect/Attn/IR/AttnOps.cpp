@@ -152,25 +152,25 @@ static LogicalResult verifySchedules(AttentionBackwardOp op) {
   for (auto [name, queries] :
        {std::pair("schedule", op.getSchedule()),
         std::pair("capture_schedule", op.getCaptureSchedule())}) {
-    if (queries && queries->getKeys())
-      return op.emitOpError()
-             << "expects a '" << name << "' without 'keys', got " << *queries;
+    if (queries && queries->getTiling().ownsKeys)
+      return op.emitOpError() << "expects a '" << name
+                              << "' without 'owns_keys', got " << *queries;
   }
   for (auto [name, keys] :
        {std::pair("key_schedule", op.getKeySchedule()),
         std::pair("value_schedule", op.getValueSchedule())}) {
-    if (keys && !keys->getKeys())
+    if (keys && !keys->getTiling().ownsKeys)
       return op.emitOpError()
-             << "expects a '" << name << "' with 'keys', got " << *keys;
+             << "expects a '" << name << "' with 'owns_keys', got " << *keys;
   }
   // C7
   std::optional<ScheduleAttr> ofQueries = op.getSchedule(),
                               ofKeys = op.getKeySchedule(),
                               ofValues = op.getValueSchedule();
-  bool once = ofKeys && ofKeys->getOnce();
-  if (ofValues && (once || ofValues->getOnce()))
+  bool once = ofKeys && ofKeys->getTiling().once;
+  if (ofValues && (once || ofValues->getTiling().once))
     return op.emitOpError() << "expects no 'value_schedule' beside 'once'";
-  if (once && ofQueries && ofQueries->getProducers())
+  if (once && ofQueries && ofQueries->getRoles().hasProducers())
     return op.emitOpError() << "expects a 'schedule' without producers beside "
                                "'once', got "
                             << *ofQueries;
@@ -182,7 +182,7 @@ static LogicalResult verifySchedules(AttentionBackwardOp op) {
 /// C8
 static LogicalResult verifyCaptureSchedule(AttentionBackwardOp op) {
   std::optional<ScheduleAttr> schedule = op.getCaptureSchedule();
-  if (schedule && schedule->getProducers())
+  if (schedule && schedule->getRoles().hasProducers())
     return op.emitOpError()
            << "expects a 'capture_schedule' without producers, got "
            << *schedule;

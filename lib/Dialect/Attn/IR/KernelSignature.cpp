@@ -78,6 +78,9 @@ LogicalResult AttnDialect::verifyOperationAttribute(Operation *op,
                   "a function's schedule");
   if (name == "attn.kernel")
     return expect(isFunction && isa<UnitAttr>(value), "a function's mark");
+  if (name == taskCountName)
+    return expect(isFunction && isa<FlatSymbolRefAttr>(value),
+                  "the name of the function that counts a function's tasks");
   // Marks of a mod's operations (ModProgram.h).
   if (name == "attn.exact" || name == "attn.total")
     return expect(isa<UnitAttr>(value), "a mark without a value");

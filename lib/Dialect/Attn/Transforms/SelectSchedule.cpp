@@ -4,6 +4,7 @@
 
 #include "attn/Analysis/AdditiveScore.h"
 #include "attn/Analysis/MaskLogic.h"
+#include "attn/Analysis/ScheduledKernels.h"
 #include "attn/Dialect/Attn/IR/AttnDialect.h"
 
 #include "mlir/IR/BuiltinOps.h"
@@ -17,11 +18,16 @@ namespace mlir::attn {
 using namespace mlir;
 using namespace mlir::attn;
 
+static ScheduleAttr attributeOf(Operation *op, const Schedule &schedule) {
+  return ScheduleAttr::get(op->getContext(), schedule);
+}
+
 /// For a core of a CPU: no warps, no shared memory.
-static ScheduleAttr selectForCPU(Operation *op, bool aligned) {
-  return ScheduleAttr::get(op->getContext(), /*q=*/64, /*kv=*/64, /*warps=*/1,
-                           /*stages=*/1, aligned, /*producers=*/0,
-                           /*pingpong=*/false);
+static Schedule selectForCPU(bool aligned) {
+  Schedule schedule;
+  schedule.tiling.q = schedule.tiling.kv = 64;
+  schedule.pipeline.unaligned = !aligned;
+  return schedule;
 }
 
 /// Whether a program reads a table at the query or the key, so that each row
@@ -54,15 +60,18 @@ static bool readsTablesByPosition(ModOp mod) {
 /// slower, eight warps up to a third; fewer keys have more barriers. At 64
 /// channels 128 keys are fastest, but spill with some mods: 112 leave room
 /// (docs/notebook.md compares the candidates, on an H100).
-static ScheduleAttr selectForSM80(AttentionOp op, bool aligned) {
+static Schedule selectForSM80(AttentionOp op, bool aligned) {
   int64_t widest = std::max(op.getHeadDim(), op.getValueDim());
   int64_t q = widest <= 128 ? 128 : 64, kv = widest <= 64 ? 112 : 64;
   if (readsTablesByPosition(op.lookupMod()))
     kv = widest <= 64 ? 64 : 48;
   if (op.getElementType().isF32())
     q = 64, kv = widest <= 128 ? 32 : 16;
-  return ScheduleAttr::get(op.getContext(), q, kv, /*warps=*/4, /*stages=*/1,
-                           aligned, /*producers=*/0, /*pingpong=*/false);
+  Schedule schedule;
+  schedule.tiling.q = q, schedule.tiling.kv = kv;
+  schedule.roles.warps = 4;
+  schedule.pipeline.unaligned = !aligned;
+  return schedule;
 }
 
 /// For sm_90a: groups of four warps with 64 rows each, and four that copy. The
@@ -75,17 +84,19 @@ static ScheduleAttr selectForSM80(AttentionOp op, bool aligned) {
 /// GPU idle than three. With short rows, what is ahead is the next task more
 /// than the next step, so that smaller key tiles make room for its queries and
 /// values. docs/notebook.md has the measurements behind each entry.
-static ScheduleAttr selectForSM90a(AttentionOp op, ProblemKind problem) {
+static Schedule selectForSM90a(AttentionOp op, ProblemKind problem) {
   int64_t widest = std::max(op.getHeadDim(), op.getValueDim());
   bool narrow = widest <= 64;
-  if (problem == ProblemKind::FewTasks)
-    return ScheduleAttr::get(op.getContext(), /*q=*/64,
-                             widest <= 128   ? 128
-                             : widest <= 192 ? 112
-                                             : 80,
-                             /*warps=*/4, /*stages=*/widest <= 128 ? 3 : 2,
-                             /*aligned=*/true, /*producers=*/4,
-                             /*pingpong=*/false);
+  Schedule schedule;
+  auto &[tiling, roles, pipeline] = schedule;
+  roles.producers = 4;
+  if (problem == ProblemKind::FewTasks) {
+    tiling.q = 64;
+    tiling.kv = widest <= 128 ? 128 : widest <= 192 ? 112 : 80;
+    roles.warps = 4;
+    pipeline.stages = widest <= 128 ? 3 : 2;
+    return schedule;
+  }
   // Tiles of 192 queries leave more of a short row out, and see more that a
   // mask drops, than three groups gain: with a mask two groups are 13 to 18%
   // faster, without one 3 to 9% slower.
@@ -96,38 +107,32 @@ static ScheduleAttr selectForSM90a(AttentionOp op, ProblemKind problem) {
   // In long rows `eager` costs up to 6%: the exponentials of the two groups
   // meet more often.
   bool eager = shortRows && widest <= 192 && (threeGroups || !narrow);
-  int64_t q = threeGroups ? 192 : 128;
+  pipeline.eager = eager;
+  tiling.q = threeGroups ? 192 : 128;
   // 160 and 176 keys do not divide the usual lengths, and the last step is then
   // partial; 64 with four stages are 6 to 20% slower.
-  int64_t kv = widest <= 128   ? 128
-               : widest <= 192 ? 112
-               : shortRows     ? 64 // divides 512
-                               : 80;
+  tiling.kv = widest <= 128   ? 128
+              : widest <= 192 ? 112
+              : shortRows     ? 64 // divides 512
+                              : 80;
   // Up to 192 channels, smaller key tiles leave room for a second query tile:
   // with it short rows, then eager, are 9 to 14% faster, and long ones with
   // wide values 1%.
   bool wideValues = op.getValueDim() > 128;
   bool twoQueries = widest <= 128;
   if (widest > 128 && widest <= 192 && (eager || wideValues))
-    kv = eager && wideValues ? 64 : 80, twoQueries = true;
+    tiling.kv = eager && wideValues ? 64 : 80, twoQueries = true;
   // Three groups have 160 registers a thread: what a mod reads needs some.
   if (threeGroups && readsTablesByPosition(mod))
-    kv = 112;
-  return ScheduleAttr::get(op.getContext(), q, kv, /*warps=*/q / 16,
-                           /*stages=*/
-                           threeGroups ? 3
-                           : narrow    ? 4
-                                       : 2,
-                           /*aligned=*/true, /*producers=*/4,
-                           // Two groups without turns are 0 to 4% slower.
-                           /*pingpong=*/!threeGroups,
-                           /*persistent=*/true,
-                           /*queries=*/twoQueries ? 2 : 1,
-                           /*drain=*/op.getValueDim() <= op.getHeadDim(),
-                           // With 32 MiB short rows read too many heads at once
-                           // from cold memory.
-                           /*blocks=*/1, eager, /*cache=*/8 << 20,
-                           /*keys=*/false, /*once=*/false);
+    tiling.kv = 112;
+  roles.warps = tiling.q / 16;
+  // Two groups without turns are 0 to 4% slower.
+  roles.pingpong = !threeGroups;
+  pipeline.stages = threeGroups ? 3 : narrow ? 4 : 2;
+  pipeline.taskStages = twoQueries ? 2 : 1;
+  pipeline.persistent = true;
+  pipeline.drain = op.getValueDim() <= op.getHeadDim();
+  return schedule;
 }
 
 /// The kernels of sm_90a and their launches. Up to 64 channels, two groups of
@@ -142,9 +147,9 @@ static VariantsAttr variantsForSM90a(AttentionOp op) {
   SmallVector<VariantAttr> variants;
   auto add = [&](Guard::Kind kind, std::vector<int64_t> numbers,
                  ProblemKind problem) {
-    variants.push_back(VariantAttr::get(op.getContext(),
-                                        Guard{kind, std::move(numbers)},
-                                        selectForSM90a(op, problem)));
+    variants.push_back(
+        VariantAttr::get(op.getContext(), Guard{kind, std::move(numbers)},
+                         attributeOf(op, selectForSM90a(op, problem))));
   };
   int64_t widest = std::max(op.getHeadDim(), op.getValueDim());
   ModOp mod = op.lookupMod();
@@ -173,10 +178,10 @@ static void select(AttentionOp op, StringRef target, bool aligned,
   if (std::optional<VariantsAttr> given = op.getVariants())
     return op.setScheduleAttr(given->getVariants().back().getSchedule());
   if (target == "cpu")
-    return op.setScheduleAttr(selectForCPU(op, aligned));
+    return op.setScheduleAttr(attributeOf(op, selectForCPU(aligned)));
   if (target == "sm80")
-    return op.setScheduleAttr(selectForSM80(op, aligned));
-  op.setScheduleAttr(selectForSM90a(op, problem));
+    return op.setScheduleAttr(attributeOf(op, selectForSM80(op, aligned)));
+  op.setScheduleAttr(attributeOf(op, selectForSM90a(op, problem)));
   op.setVariantsAttr(variantsForSM90a(op));
 }
 
@@ -196,16 +201,24 @@ struct GradientTiles {
 };
 } // namespace
 
-static ScheduleAttr scheduleOf(MLIRContext *context, GradientTiles tiles,
-                               bool ownsKeys, bool aligned, int64_t producers,
-                               bool once = false) {
-  int64_t q = ownsKeys ? tiles.columns : tiles.rows;
-  int64_t kv = ownsKeys ? tiles.rows : tiles.columns;
-  return ScheduleAttr::get(
-      context, q, kv, tiles.warps, tiles.stages, aligned, producers,
-      /*pingpong=*/false, /*persistent=*/producers != 0, /*queries=*/int64_t(1),
-      /*drain=*/false, /*blocks=*/int64_t(1), /*eager=*/false,
-      /*cache=*/int64_t(8) << 20, ownsKeys, once);
+/// For warps that all copy and compute.
+static Schedule scheduleOf(GradientTiles tiles, bool ownsKeys, bool aligned) {
+  Schedule schedule;
+  schedule.tiling.q = ownsKeys ? tiles.columns : tiles.rows;
+  schedule.tiling.kv = ownsKeys ? tiles.rows : tiles.columns;
+  schedule.tiling.ownsKeys = ownsKeys;
+  schedule.roles.warps = tiles.warps;
+  schedule.pipeline.stages = tiles.stages;
+  schedule.pipeline.unaligned = !aligned;
+  return schedule;
+}
+
+/// For warps that have roles, in persistent blocks.
+static Schedule scheduleWithRoles(GradientTiles tiles, bool ownsKeys) {
+  Schedule schedule = scheduleOf(tiles, ownsKeys, /*aligned=*/true);
+  schedule.roles.producers = 4;
+  schedule.pipeline.persistent = true;
+  return schedule;
 }
 
 /// Any GPU has 99 KiB of shared memory for a block: two tiles that are owned
@@ -237,9 +250,9 @@ static bool keepsScores(ModOp mod) { return !hasAdditiveScore(mod); }
 
 /// For the kernels around one that makes all gradients in one pass.
 static ScheduleAttr scheduleOfRows(AttentionBackwardOp op, bool aligned) {
-  return scheduleOf(op.getContext(),
-                    {/*rows=*/64, /*columns=*/64, /*warps=*/4, /*stages=*/1},
-                    /*ownsKeys=*/false, aligned, /*producers=*/0);
+  return attributeOf(op, scheduleOf({/*rows=*/64, /*columns=*/64, /*warps=*/4,
+                                     /*stages=*/1},
+                                    /*ownsKeys=*/false, aligned));
 }
 
 /// Of all gradients in one pass over the pairs, where it takes less time than
@@ -262,8 +275,9 @@ static std::optional<ScheduleAttr> gradientsAtOnce(AttentionBackwardOp op) {
     tiles.stages = 3;
   else if (!wide)
     tiles.columns = 128;
-  return scheduleOf(op.getContext(), tiles, /*ownsKeys=*/true,
-                    /*aligned=*/true, /*producers=*/4, /*once=*/true);
+  Schedule schedule = scheduleWithRoles(tiles, /*ownsKeys=*/true);
+  schedule.tiling.once = true;
+  return attributeOf(op, schedule);
 }
 
 /// For sm_90a: groups of four warps with 64 rows each. What a thread holds of a
@@ -271,13 +285,11 @@ static std::optional<ScheduleAttr> gradientsAtOnce(AttentionBackwardOp op) {
 /// registers that setmaxnreg leaves it; the rest of shared memory is for tiles
 /// ahead.
 static GradientSchedules gradientsForSM90a(AttentionBackwardOp op) {
-  MLIRContext *context = op.getContext();
   int64_t widest = std::max(op.getHeadDim(), op.getValueDim());
   if (std::optional<ScheduleAttr> once = gradientsAtOnce(op))
     return {scheduleOfRows(op, /*aligned=*/true), *once, ScheduleAttr()};
   auto schedule = [&](GradientTiles tiles, bool ownsKeys) {
-    return scheduleOf(context, tiles, ownsKeys, /*aligned=*/true,
-                      /*producers=*/4);
+    return attributeOf(op, scheduleWithRoles(tiles, ownsKeys));
   };
   bool scores = keepsScores(op.lookupMod());
   GradientTiles usual{/*rows=*/128, /*columns=*/64, /*warps=*/8, /*stages=*/2};
@@ -308,8 +320,7 @@ static GradientSchedules selectGradients(AttentionBackwardOp op,
   auto schedule = [&](bool ownsKeys) {
     GradientTiles tiles = target == "cpu" ? GradientTiles{64, 64, 1, 1}
                                           : gradientTilesForSM80(op, ownsKeys);
-    return scheduleOf(op.getContext(), tiles, ownsKeys, aligned,
-                      /*producers=*/0);
+    return attributeOf(op, scheduleOf(tiles, ownsKeys, aligned));
   };
   GradientSchedules schedules{schedule(false), schedule(true), ScheduleAttr()};
   // A thread has no registers for two accumulators of 16 rows a warp and so
@@ -325,8 +336,7 @@ static GradientSchedules selectGradients(AttentionBackwardOp op,
 static ScheduleAttr selectForCaptures(AttentionBackwardOp op, bool aligned) {
   GradientTiles tiles = gradientTilesForSM80(op, /*ownsKeys=*/false);
   tiles.columns = std::min<int64_t>(tiles.columns, 32);
-  return scheduleOf(op.getContext(), tiles, /*ownsKeys=*/false, aligned,
-                    /*producers=*/0);
+  return attributeOf(op, scheduleOf(tiles, /*ownsKeys=*/false, aligned));
 }
 
 /// Writes what `op` has not.
@@ -334,7 +344,7 @@ static void select(AttentionBackwardOp op, StringRef target, bool aligned) {
   if (!op.getWrt().empty() && !op.getCaptureSchedule() && target != "cpu")
     op.setCaptureScheduleAttr(selectForCaptures(op, aligned));
   GradientSchedules schedules = selectGradients(op, target, aligned);
-  if (op.getKeySchedule() && op.getKeySchedule()->getOnce())
+  if (op.getKeySchedule() && op.getKeySchedule()->getTiling().once)
     schedules.query = scheduleOfRows(op, aligned);
   if (!op.getKeySchedule()) {
     op.setKeyScheduleAttr(schedules.key);
@@ -343,6 +353,30 @@ static void select(AttentionBackwardOp op, StringRef target, bool aligned) {
   }
   if (!op.getSchedule())
     op.setScheduleAttr(schedules.query);
+}
+
+//===--- what no GPU has room for -----------------------------------------===//
+
+/// What is chosen fits; what is given must.
+static LogicalResult checkSharedMemory(Operation *op,
+                                       ArrayRef<ScheduledKernel> kernels) {
+  for (const ScheduledKernel &kernel : kernels) {
+    ScheduleCost cost = costOf(kernel.schedule, kernel.shape);
+    if (!cost.fitsSharedMemory())
+      return op->emitOpError()
+             << "expects schedules of at most " << ScheduleCost::mostSharedBytes
+             << " bytes of shared memory, got " << cost.sharedBytes << " of "
+             << ScheduleAttr::get(op->getContext(), kernel.schedule);
+  }
+  return success();
+}
+
+static LogicalResult checkSharedMemory(AttentionOp op) {
+  SmallVector<ScheduledKernel> kernels{scheduledKernel(op, *op.getSchedule())};
+  if (std::optional<VariantsAttr> variants = op.getVariants())
+    for (VariantAttr variant : variants->getVariants())
+      kernels.push_back(scheduledKernel(op, variant.getSchedule()));
+  return checkSharedMemory(op, kernels);
 }
 
 namespace {
@@ -357,10 +391,18 @@ struct AttnSelectSchedulePass
           << "expects 'target' cpu, sm80 or sm90a, got '" << target << "'";
       return signalPassFailure();
     }
-    getOperation().walk(
-        [&](AttentionOp op) { select(op, target, aligned, problem); });
-    getOperation().walk(
-        [&](AttentionBackwardOp op) { select(op, target, aligned); });
+    bool fits = true;
+    getOperation().walk([&](AttentionOp op) {
+      select(op, target, aligned, problem);
+      fits &= target == "cpu" || succeeded(checkSharedMemory(op));
+    });
+    getOperation().walk([&](AttentionBackwardOp op) {
+      select(op, target, aligned);
+      fits &= target == "cpu" ||
+              succeeded(checkSharedMemory(op, scheduledKernels(op)));
+    });
+    if (!fits)
+      signalPassFailure();
   }
 };
 } // namespace

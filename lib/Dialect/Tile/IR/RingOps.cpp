@@ -1,8 +1,8 @@
 // Rings and what goes through them: verifiers of TileRingOps.td.
+#include "attn/Dialect/Tile/IR/SharedMemory.h"
 #include "attn/Dialect/Tile/IR/TileDialect.h"
 
 #include "mlir/IR/Builders.h"
-#include "llvm/Support/MathExtras.h"
 
 using namespace mlir;
 using namespace mlir::attn;
@@ -14,6 +14,8 @@ LogicalResult RingType::verify(function_ref<InFlightDiagnostic()> emitError,
   if (stages < 1 || stages > 64)
     return emitError() << "expects 1 to 64 stages, got " << stages;
   // C2
+  if (tile.getEncoding())
+    return emitError() << "expects tiles without an encoding, got " << tile;
   if (tile.getRank() == 1 && tile.hasStaticShape() &&
       tile.getElementType().isInteger(64)) {
     if (tile.getDimSize(0) < 1 || tile.getDimSize(0) > 64)
@@ -55,15 +57,14 @@ int64_t RingType::getStageBytes() const {
   if (!hasTiles()) // a word for each number
     return 8 * tile.getDimSize(0);
   if (hasVectors())
-    return 4 * tile.getDimSize(0);
-  if (tile.getElementType().isF32()) // as threads hold it
-    return 4 * tile.getNumElements();
-  return tile.getDimSize(0) * llvm::alignTo(tile.getDimSize(1), 64) *
-         tile.getElementTypeBitWidth() / 8;
+    return shared::floatBytes(tile.getDimSize(0));
+  if (tile.getElementType().isF32())
+    return shared::floatBytes(tile.getNumElements());
+  return shared::swizzledBytes(tile.getDimSize(0), tile.getDimSize(1));
 }
 
-static bool hasTiles(Value ring) {
-  return cast<RingType>(ring.getType()).hasTiles();
+RankedTensorType RingType::getTileInSlot() const {
+  return getTile().cloneWithEncoding(SlotAttr::get(getContext()));
 }
 
 LogicalResult RingOp::verify() {
@@ -178,10 +179,7 @@ LogicalResult FillVectorOp::verify() {
 
 LogicalResult ReadOp::verify() {
   // C1
-  if (!hasTiles(getRing()))
-    return emitOpError() << "expects a ring of tiles, got "
-                         << getRing().getType();
-  Type tile = cast<RingType>(getRing().getType()).getTile();
+  Type tile = cast<RingType>(getRing().getType()).getTileInSlot();
   if (getType() != tile)
     return emitOpError() << "expects the ring's tile " << tile << ", got "
                          << getType();

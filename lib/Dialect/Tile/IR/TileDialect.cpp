@@ -161,6 +161,7 @@ LogicalResult CopyOp::verify() {
 }
 
 LogicalResult ViewOp::verify() {
+  // C1
   auto source = cast<MemRefType>(getSource().getType());
   auto result = cast<RankedTensorType>(getResult().getType());
   if (source.getElementType() != result.getElementType() ||
@@ -169,7 +170,13 @@ LogicalResult ViewOp::verify() {
       source.getDimSize(1) < result.getDimSize(1))
     return emitOpError() << "expects memory that holds " << result << ", got "
                          << source;
-  return success();
+  // C2
+  if (isLeftOperand(result) ||
+      result.getEncoding() ==
+          PaddedAttr::get(getContext(), source.getDimSize(1)))
+    return success();
+  return emitOpError() << "expects a left operand, or a tile with rows of "
+                       << source.getDimSize(1) << " elements, got " << result;
 }
 
 /// Whether `tile` has elements, which are numbers of a matrix unit.
@@ -185,6 +192,8 @@ LogicalResult HasNonfiniteOp::verify() {
   if (!holdsNumbers(tile) || tile.getRank() < 1 || tile.getRank() > 2)
     return emitOpError()
            << "expects a vector or matrix of f32, f16 or bf16, got " << tile;
+  if (isLeftOperand(tile))
+    return emitOpError() << "expects no left operand, got " << tile;
   return success();
 }
 

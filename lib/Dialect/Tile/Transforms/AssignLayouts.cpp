@@ -34,10 +34,16 @@ static bool isReadAtColumns(OpOperand &operand) {
          map.getResult(0) == getAffineDimExpr(1, op.getContext());
 }
 
-static void encode(Value vector) {
-  RankedTensorType type = vectorType(vector);
-  vector.setType(RankedTensorType::get(type.getShape(), type.getElementType(),
-                                       ColumnsAttr::get(type.getContext())));
+/// Gives `tile` its encoding, or says that it cannot have it.
+static LogicalResult encode(Value tile, Attribute encoding) {
+  auto type = cast<RankedTensorType>(tile.getType());
+  auto dealt = RankedTensorType::getChecked(
+      [&] { return emitError(tile.getLoc()); }, type.getShape(),
+      type.getElementType(), encoding);
+  if (!dealt)
+    return failure();
+  tile.setType(dealt);
+  return success();
 }
 
 /// Gives `vector`, which is read at columns, and what it is made of their
@@ -45,11 +51,10 @@ static void encode(Value vector) {
 static LogicalResult dealLikeColumns(Value vector) {
   if (isOfColumns(vectorType(vector)))
     return success();
+  auto columns = ColumnsAttr::get(vector.getContext());
   Operation *definition = vector.getDefiningOp();
-  if (isa_and_nonnull<LoadOp>(definition)) {
-    encode(vector);
-    return success();
-  }
+  if (isa_and_nonnull<LoadOp>(definition))
+    return encode(vector, columns);
   auto op = dyn_cast_or_null<linalg::GenericOp>(definition);
   auto init = op && op.getNumResults() == 1
                   ? op.getDpsInits()[0].getDefiningOp<tensor::EmptyOp>()
@@ -57,7 +62,8 @@ static LogicalResult dealLikeColumns(Value vector) {
   if (!init)
     return emitError(vector.getLoc())
            << "expects a vector of columns to be loaded, or made of such";
-  encode(vector);
+  if (failed(encode(vector, columns)))
+    return failure();
   OpBuilder b(op);
   op.getDpsInitsMutable()[0].set(tensor::EmptyOp::create(
       b, init.getLoc(), vector.getType(), ValueRange()));
@@ -97,14 +103,15 @@ static LogicalResult dealTurned(linalg::ContractOp product, int64_t groups) {
   Value init = product.getDpsInits()[0];
   if (!matchPattern(init, m_Constant(&zero)))
     return product.emitOpError() << "expects to start from a constant";
-  auto dealt = RankedTensorType::get(type.getShape(), type.getElementType(),
-                                     ColumnGroupsAttr::get(type.getContext()));
+  Value result = product->getResult(0);
+  if (failed(encode(result, ColumnGroupsAttr::get(type.getContext()))))
+    return failure();
+  auto dealt = cast<RankedTensorType>(result.getType());
   OpBuilder b(product);
   product.getDpsInitsMutable()[0].set(
       arith::ConstantOp::create(b, product.getLoc(), zero.resizeSplat(dealt)));
   if (init.use_empty())
     init.getDefiningOp()->erase();
-  product->getResult(0).setType(dealt);
   return success();
 }
 
@@ -127,7 +134,8 @@ struct TileAssignLayouts
         "attn.schedule");
     WalkResult dealt = getOperation().walk([&](linalg::ContractOp product) {
       return !schedule || !turnsRows(product) ||
-                     succeeded(dealTurned(product, schedule.getWarps() / 4))
+                     succeeded(
+                         dealTurned(product, schedule.getRoles().warps / 4))
                  ? WalkResult::advance()
                  : WalkResult::interrupt();
     });

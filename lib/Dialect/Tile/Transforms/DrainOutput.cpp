@@ -116,7 +116,7 @@ struct TileDrainOutput : tile::impl::TileDrainOutputPassBase<TileDrainOutput> {
     auto schedule = scheduleWithProducers(func);
     if (failed(schedule))
       return signalPassFailure();
-    if (!schedule->getDrain())
+    if (!schedule->getPipeline().drain)
       return;
     FailureOr<TasksOp> tasks = tasksOf(func);
     if (failed(tasks))
@@ -126,7 +126,7 @@ struct TileDrainOutput : tile::impl::TileDrainOutputPassBase<TileDrainOutput> {
     StoreOp output = outputOf(body);
     if (failed(check(func, place, output)))
       return signalPassFailure();
-    drain(func, *tasks, place, output, schedule->getEager());
+    drain(func, *tasks, place, output, schedule->getPipeline().eager);
   }
 };
 } // namespace

@@ -40,11 +40,11 @@ public:
       return failure();
     b.setInsertionPointToStart(&func.getBody().front());
     for (LoadOp load : ofTask)
-      makeRing(load, schedule.getQueries());
+      makeRing(load, schedule.getPipeline().taskStages);
     for (Loop loop : loops)
       for (LoadOp load : loop.op.getOps<LoadOp>())
-        makeRing(load, schedule.getStages() + (schedule.getEager() &&
-                                               !neededFirst.contains(load)));
+        makeRing(load, schedule.getPipeline().getStepStages(
+                           /*first=*/neededFirst.contains(load)));
     replaceLoads();
     return success();
   }
@@ -108,7 +108,7 @@ private:
       return load.emitOpError()
              << "expects memory of at most 5 dimensions, got "
              << load.getSource().getType();
-    auto tile = cast<RankedTensorType>(load.getType());
+    RankedTensorType tile = tileOf(load);
     if (tile.getRank() == 2 && tile.getElementType().isF32())
       return load.emitOpError()
              << "expects tiles of f16 or bf16 to load into rings, got " << tile;
@@ -116,8 +116,13 @@ private:
                             tile);
   }
 
+  /// What the ring has, which no threads hold.
+  static RankedTensorType tileOf(LoadOp load) {
+    return cast<RankedTensorType>(load.getType()).dropEncoding();
+  }
+
   void makeRing(LoadOp load, int64_t stages) {
-    auto tile = cast<RankedTensorType>(load.getType());
+    RankedTensorType tile = tileOf(load);
     rings[load] = RingOp::create(b, RingType::get(b.getContext(), stages, tile),
                                  IntegerAttr(), IntegerAttr(), IntegerAttr());
     if (tile.getRank() == 2)
@@ -180,7 +185,7 @@ private:
   }
 
   void replace(LoadOp load, Value position, bool releases) {
-    bool ahead = schedule.getEager() && neededFirst.contains(load);
+    bool ahead = schedule.getPipeline().eager && neededFirst.contains(load);
     Operation *last = lastReader(load.getResult());
     b.setInsertionPoint(load);
     if (maps.count(load))
@@ -189,7 +194,8 @@ private:
     else
       FillVectorOp::create(b, rings[load], position, load.getSource(),
                            load.getOffsets());
-    auto read = ReadOp::create(b, load.getType(), rings[load], position,
+    auto ring = cast<RingType>(rings[load].getType());
+    auto read = ReadOp::create(b, ring.getTileInSlot(), rings[load], position,
                                /*arrived=*/Value());
     b.setInsertionPointAfter(last == load ? read : last);
     if (releases)

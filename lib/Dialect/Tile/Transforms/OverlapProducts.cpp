@@ -411,7 +411,7 @@ struct TileOverlapProducts
         loops.push_back(loop);
     });
     for (scf::ForOp loop : loops)
-      if (failed(ProductOverlap(loop, schedule.getPingpong()).run()))
+      if (failed(ProductOverlap(loop, schedule.getRoles().pingpong).run()))
         return signalPassFailure();
   }
 };

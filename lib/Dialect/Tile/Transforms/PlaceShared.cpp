@@ -65,7 +65,9 @@ public:
   }
 
   /// With what it takes to align the start.
-  int64_t getBytes() const { return tiles + shared::tileAlignment; }
+  int64_t getBytes() const {
+    return tiles - shared::tileAlignment + shared::besideTiles;
+  }
 
 private:
   static bool isAboutTiles(RingOp ring) {

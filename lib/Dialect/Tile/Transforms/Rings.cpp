@@ -13,7 +13,7 @@ FailureOr<mlir::attn::ScheduleAttr>
 tile::scheduleWithProducers(gpu::GPUFuncOp func) {
   auto schedule =
       func->getAttrOfType<mlir::attn::ScheduleAttr>("attn.schedule");
-  if (!schedule || schedule.getProducers() == 0)
+  if (!schedule || !schedule.getRoles().hasProducers())
     return func.emitOpError() << "expects a schedule with producers";
   return schedule;
 }

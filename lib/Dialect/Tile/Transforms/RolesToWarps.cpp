@@ -4,12 +4,12 @@
 // the producer, and the warp behind its own inspects.
 #include "Rings.h"
 
+#include "attn/Analysis/ScheduleCost.h"
 #include "attn/Dialect/Tile/Transforms/Passes.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/LLVMIR/NVVMDialect.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
-#include "llvm/Support/MathExtras.h"
 
 namespace mlir::attn::tile {
 #define GEN_PASS_DEF_TILEROLESTOWARPSPASS
@@ -22,41 +22,10 @@ using namespace mlir::attn::tile;
 
 namespace {
 
-/// Registers of one thread that copies or inspects, and of one that computes.
-struct RegisterShares {
-  int32_t producer, consumer;
-};
-
-/// All threads of a multiprocessor start with equal shares of its registers;
-/// what some give up, the others may take, and no more: they would wait for it
-/// forever. With one group everybody has enough from the start.
-///
-/// Who produces for tasks that own keys follows two loops and fills vectors,
-/// and has more where the others can do with less.
-std::optional<RegisterShares> registerShares(mlir::attn::ScheduleAttr schedule,
-                                             int64_t tileRegisters) {
-  constexpr int64_t all = 65536, granularity = 8, producers = 128;
-  const int64_t computing = 32 * schedule.getWarps();
-  if (schedule.getWarps() == 4 && schedule.getBlocks() == 1)
-    return std::nullopt;
-  int64_t threads = computing + producers;
-  int64_t share =
-      llvm::alignDown(all / (schedule.getBlocks() * threads), granularity);
-  constexpr int64_t fewTileRegisters = 184;
-  int64_t producer = schedule.getWarps() == 12 ? 32
-                     : schedule.getKeys() && tileRegisters <= fewTileRegisters
-                         ? 56
-                         : 40;
-  int64_t left = share * threads - producer * producers;
-  return RegisterShares{
-      static_cast<int32_t>(producer),
-      static_cast<int32_t>(llvm::alignDown(left / computing, granularity))};
-}
-
 /// What a thread holds of tiles in a step: what its loop carries, and two of
 /// the size of scores.
 int64_t tileRegistersOf(RolesOp roles, mlir::attn::ScheduleAttr schedule) {
-  int64_t carried = 0, threads = 32 * schedule.getWarps();
+  int64_t carried = 0, threads = schedule.getRoles().getComputingThreads();
   roles.getCompute().walk([&](scf::ForOp loop) {
     int64_t elements = 0;
     for (Type type : loop.getResultTypes())
@@ -64,7 +33,8 @@ int64_t tileRegistersOf(RolesOp roles, mlir::attn::ScheduleAttr schedule) {
         elements += tile.getNumElements();
     carried = std::max(carried, elements / threads);
   });
-  return carried + 2 * schedule.getRows() * schedule.getColumns() / threads;
+  Tiling tiling = schedule.getTiling();
+  return carried + 2 * tiling.getRows() * tiling.getColumns() / threads;
 }
 
 /// Whether the role takes elements from the ring.
@@ -99,12 +69,12 @@ public:
   void run() {
     thread = arith::IndexCastOp::create(
         b, b.getI32Type(), gpu::ThreadIdOp::create(b, gpu::Dimension::x));
-    Value computing =
-        arith::CmpIOp::create(b, arith::CmpIPredicate::ult, thread,
-                              constant(32 * schedule.getWarps()));
+    Value computing = arith::CmpIOp::create(
+        b, arith::CmpIPredicate::ult, thread,
+        constant(schedule.getRoles().getComputingThreads()));
     auto branch = scf::IfOp::create(b, computing, /*withElseRegion=*/true);
     std::optional<RegisterShares> shares =
-        registerShares(schedule, tileRegistersOf(roles, schedule));
+        registerShares(schedule.getParts(), tileRegistersOf(roles, schedule));
     b.setInsertionPointToStart(branch.elseBlock());
     if (shares)
       NVVM::SetMaxRegisterOp::create(b, shares->producer,
@@ -122,7 +92,8 @@ private:
   /// Behind the warps that compute: one thread produces, the next warp
   /// inspects, the one behind stores.
   void moveOthers() {
-    Value produces = isEqual(thread, constant(32 * schedule.getWarps()));
+    Value produces =
+        isEqual(thread, constant(schedule.getRoles().getComputingThreads()));
     bool inspects = !roles.getInspect().empty(),
          stores = !roles.getStore().empty();
     Block *others = moveInto(roles.getProduce(), produces, inspects || stores);
@@ -131,7 +102,7 @@ private:
     b.setInsertionPointToStart(others);
     Value warp = arith::ShRUIOp::create(b, thread, constant(5));
     auto isBehind = [&](int64_t distance) {
-      return isEqual(warp, constant(schedule.getWarps() + distance));
+      return isEqual(warp, constant(schedule.getRoles().warps + distance));
     };
     if (inspects) {
       others = moveInto(roles.getInspect(), isBehind(1), stores);
@@ -186,9 +157,10 @@ struct TileRolesToWarps
       func.emitOpError() << "expects roles that part once, got " << all.size();
       return signalPassFailure();
     }
-    finishRings(func, all.front(), schedule->getWarps());
-    func->setAttr(NVVM::NVVMDialect::getMinctasmAttrName(),
-                  Builder(func).getI32IntegerAttr(schedule->getBlocks()));
+    finishRings(func, all.front(), schedule->getRoles().warps);
+    func->setAttr(
+        NVVM::NVVMDialect::getMinctasmAttrName(),
+        Builder(func).getI32IntegerAttr(schedule->getRoles().minBlocks));
     WarpBranches(all.front(), *schedule).run();
   }
 };

@@ -2,6 +2,7 @@
 #include "Rings.h"
 #include "Turned.h"
 
+#include "attn/Dialect/Tile/IR/SharedMemory.h"
 #include "attn/Dialect/Tile/IR/TileDialect.h"
 #include "attn/Dialect/Tile/Transforms/Passes.h"
 
@@ -28,10 +29,10 @@ static LogicalResult share(gpu::GPUFuncOp func, linalg::ContractOp product) {
   if (type.getElementTypeBitWidth() != 16)
     return product.emitOpError()
            << "expects 16-bit elements to share, got " << type;
-  // One tile is written while another is still read.
-  Value ring = addRing(func, /*stages=*/2, type);
+  RingOp ring = addRing(func, shared::sharedOperandStages, type);
   OpBuilder b(product);
-  lhs.set(ShareOp::create(b, product.getLoc(), type, lhs.get(), ring, step));
+  lhs.set(ShareOp::create(b, product.getLoc(), ring.getType().getTileInSlot(),
+                          lhs.get(), ring, step));
   return success();
 }
 

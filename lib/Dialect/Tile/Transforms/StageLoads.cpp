@@ -13,6 +13,7 @@
 //
 // What no product reads is left to the threads: each loads its own elements.
 #include "attn/Dialect/Attn/IR/AttnDialect.h"
+#include "attn/Dialect/Tile/IR/SharedMemory.h"
 #include "attn/Dialect/Tile/IR/TileDialect.h"
 #include "attn/Dialect/Tile/Transforms/Passes.h"
 
@@ -35,10 +36,6 @@ using namespace mlir;
 using namespace mlir::attn::tile;
 
 namespace {
-
-/// Rows are padded by 16 bytes: then eight consecutive rows lie in different
-/// banks, for ldmatrix as for the 4-byte reads of f32 fragments.
-constexpr int64_t rowPadding = 16;
 
 /// A left operand of at most this many 32-bit registers a thread is read once.
 constexpr int64_t maxOperandRegisters = 16;
@@ -132,9 +129,9 @@ private:
 
   //===--- one after the other --------------------------------------------===//
   LogicalResult stageInTurn() {
-    if (schedule.getStages() != 1)
-      return func.emitOpError()
-             << "expects a schedule of 1 stage, got " << schedule.getStages();
+    if (schedule.getPipeline().stages != 1)
+      return func.emitOpError() << "expects a schedule of 1 stage, got "
+                                << schedule.getPipeline().stages;
     SmallVector<Value> bufferBefore = allocateAll(before),
                        bufferInLoop = allocateAll(inLoop);
 
@@ -152,7 +149,7 @@ private:
 
   //===--- together -------------------------------------------------------===//
   LogicalResult stageTogether() {
-    bool ahead = schedule.getStages() == 2;
+    bool ahead = schedule.getPipeline().stages == 2;
     SmallVector<Value> bufferBefore = allocateAll(before), rings;
     for (LoadOp load : inLoop)
       rings.push_back(allocateStages(load));
@@ -228,15 +225,15 @@ private:
   Value allocateStages(LoadOp load) {
     MemRefType tile = bufferType(cast<RankedTensorType>(load.getType()));
     return memref::AllocOp::create(
-        b,
-        MemRefType::get({schedule.getStages() * bytesOf(tile)}, b.getI8Type(),
-                        MemRefLayoutAttrInterface(), tile.getMemorySpace()));
+        b, MemRefType::get({schedule.getPipeline().stages * bytesOf(tile)},
+                           b.getI8Type(), MemRefLayoutAttrInterface(),
+                           tile.getMemorySpace()));
   }
 
   Value stageOf(LoadOp load, Value ring, Value j) {
     MemRefType tile = bufferType(cast<RankedTensorType>(load.getType()));
     Value offset = arith::ConstantIndexOp::create(b, 0);
-    if (schedule.getStages() == 2) {
+    if (schedule.getPipeline().stages == 2) {
       Value count = arith::SubIOp::create(b, j, loop.getLowerBound());
       if (!count.getType().isIndex())
         count = arith::IndexCastOp::create(b, b.getIndexType(), count);
@@ -269,13 +266,13 @@ private:
                                             gpu::AddressSpace::Workgroup);
     int64_t width = tile.getElementTypeBitWidth() / 8;
     return MemRefType::get(
-        {tile.getDimSize(0), tile.getDimSize(1) + rowPadding / width},
+        {tile.getDimSize(0), tile.getDimSize(1) + shared::rowPadding / width},
         tile.getElementType(), MemRefLayoutAttrInterface(), space);
   }
 
   bool fitsRegisters(LoadOp load) {
     auto type = cast<RankedTensorType>(load.getType());
-    int64_t threads = 32 * schedule.getWarps();
+    int64_t threads = schedule.getRoles().getComputingThreads();
     return type.getElementTypeBitWidth() == 16 &&
            type.getNumElements() * type.getElementTypeBitWidth() / 32 /
                    threads <=
@@ -284,7 +281,8 @@ private:
 
   //===--- copies ---------------------------------------------------------===//
   void copy(LoadOp load, ValueRange offsets, Value buffer) {
-    CopyOp::create(b, load.getSource(), offsets, buffer, schedule.getAligned());
+    CopyOp::create(b, load.getSource(), offsets, buffer,
+                   !schedule.getPipeline().unaligned);
   }
 
   /// The copy that `load` stands for in the iteration whose variable is `j`.
@@ -314,11 +312,25 @@ private:
     gpu::BarrierOp::create(b);
   }
 
-  Value replaceByView(LoadOp load, Value buffer, bool keepInRegisters) {
-    Value view = ViewOp::create(b, load.getType(), buffer, keepInRegisters);
-    load.replaceAllUsesWith(view);
+  /// Left operands are read once if `keepInRegisters`, all else where it is
+  /// used.
+  void replaceByView(LoadOp load, Value buffer, bool keepInRegisters) {
+    auto view = [&](Attribute place) {
+      auto type = cast<RankedTensorType>(load.getType());
+      return ViewOp::create(b, type.cloneWithEncoding(place), buffer);
+    };
+    auto isLeft = [](OpOperand &use) {
+      return isa<linalg::ContractOp>(use.getOwner()) &&
+             use.getOperandNumber() == 0;
+    };
+    if (keepInRegisters && llvm::any_of(load->getUses(), isLeft))
+      load->replaceUsesWithIf(view(LeftOperandAttr::get(b.getContext())),
+                              isLeft);
+    int64_t width = cast<MemRefType>(buffer.getType()).getDimSize(1);
+    if (!load->use_empty())
+      load.replaceAllUsesWith(
+          view(PaddedAttr::get(b.getContext(), width)).getResult());
     load.erase();
-    return view;
   }
 
   void stageLoop(ArrayRef<Value> buffers) {

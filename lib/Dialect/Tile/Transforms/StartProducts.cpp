@@ -211,7 +211,7 @@ struct TileStartProducts
   void runOnOperation() override {
     auto schedule = getOperation()->getAttrOfType<mlir::attn::ScheduleAttr>(
         "attn.schedule");
-    bool pingpong = schedule && schedule.getPingpong();
+    bool pingpong = schedule && schedule.getRoles().pingpong;
     getOperation().walk([&](scf::ForOp loop) {
       auto products = loop.getOps<linalg::ContractOp>();
       if (llvm::range_size(products) > 2 &&

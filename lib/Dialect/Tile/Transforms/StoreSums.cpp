@@ -1,6 +1,7 @@
 // tile-store-sums: see its description in Passes.td.
 #include "Rings.h"
 
+#include "attn/Dialect/Tile/IR/SharedMemory.h"
 #include "attn/Dialect/Tile/IR/TileDialect.h"
 #include "attn/Dialect/Tile/Transforms/Passes.h"
 
@@ -22,14 +23,11 @@ static LogicalResult store(gpu::GPUFuncOp func, ReduceAddOp sums,
   if (!step)
     return sums.emitOpError()
            << "expects a step that reads tiles from rings before it";
-  // The ring has what each thread holds, whatever its layout says. More than
-  // one tile hides what little the one who stores is late; large ones have no
-  // room.
-  constexpr int64_t roomForMore = 16 * 1024;
+  // The ring has what each thread holds, whatever its layout says.
   auto type = cast<RankedTensorType>(sums.getTile().getType());
-  bool isSmall = type.getNumElements() * 4 <= roomForMore;
+  int64_t bytes = shared::floatBytes(type.getNumElements());
   RingOp ring =
-      addRing(func, isSmall ? stages : 1,
+      addRing(func, shared::sumStages(bytes, stages),
               RankedTensorType::get(type.getShape(), type.getElementType()));
   ImplicitLocOpBuilder b(sums.getLoc(), sums);
   PutOp::create(b, sums.getTile(), ring, step);
@@ -52,7 +50,7 @@ struct TileStoreSums : tile::impl::TileStoreSumsPassBase<TileStoreSums> {
     SmallVector<ReduceAddOp> all;
     func.walk([&](ReduceAddOp sums) { all.push_back(sums); });
     for (ReduceAddOp sums : all)
-      if (failed(store(func, sums, schedule->getStages())))
+      if (failed(store(func, sums, schedule->getPipeline().stages)))
         return signalPassFailure();
   }
 };

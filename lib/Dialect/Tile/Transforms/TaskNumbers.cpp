@@ -114,7 +114,7 @@ struct TileTaskNumbers
       return signalPassFailure();
     // Beside three groups the producer has too few registers to compute for
     // others.
-    if (schedule->getWarps() == 12)
+    if (schedule->getRoles().warps == 12)
       return;
     for (auto tasks : func.getOps<TasksOp>()) {
       Block &body = tasks.getBody().front();

@@ -11,7 +11,7 @@ TEST(Repeat, ShellWords) {
   EXPECT_EQ(shellQuoted("a b"), "'a b'");
   EXPECT_EQ(shellQuoted("it's"), "'it'\\''s'");
   EXPECT_EQ(shellQuoted(""), "''");
-  EXPECT_EQ(shellQuoted("#attn.schedule<q = 128>"),
-            "'#attn.schedule<q = 128>'");
+  EXPECT_EQ(shellQuoted("#attn.schedule<tiling = <q = 128>>"),
+            "'#attn.schedule<tiling = <q = 128>>'");
 }
 } // namespace

@@ -9,87 +9,86 @@ def Attn_ScheduleAttr : AttrDef<Attn_Dialect, "Schedule"> {
   let summary = "every decision that a lowering of attention reads";
   let description = [{
     Written by `attn-select-schedule` (or by hand), read by the lowerings, never
-    changed by them.
+    changed by them. A part, or a field of one, that is not written is as usual; a flag
+    is written by its name. What a schedule costs, in threads, shared memory and
+    registers, attn/Analysis/ScheduleCost.h tells without compiling anything.
 
+    `tiling`: what a task owns, and what it visits.
     - `q`, `kv`: queries and keys of one tile. A task or thread block owns the queries
       of one tile, which are the rows of its scores, and visits tiles of keys, which are
       the columns, one in each step.
-    - `keys`: the other way round: a task owns the keys of one tile, and visits queries.
-    - `warps`: warps of a thread block (1 on the CPU). The rows that a block owns are
-      dealt to warps in runs of as many.
-    - `stages`: how many tiles of each tensor that is visited shared memory holds; 1 or 2
-      where all warps copy.
-    - `aligned`: rows start at multiples of 16 bytes, so that asynchronous
-      16-byte copies may be used.
-    - `producers`: warps beside `warps` which copy tiles and inspect them for values
-      that are not finite. 0: all warps copy and compute.
-    - `pingpong`: groups of four warps take turns at the matrix unit, so that
-      the softmax of one runs during the products of another.
-    - `persistent`: a block does one task after another, drawn from a counter in
-      memory, and copies for the next one while it ends the last; otherwise there
-      is a block for each task.
-    - `queries`: how many query tiles shared memory holds; with 2 a persistent
-      block copies the next one early.
-    - `drain`: the output leaves through the query tile's shared memory by the
-      TMA, rather than from registers.
-    - `blocks`: how many blocks a multiprocessor must have registers for.
-    - `eager`: copies are as far ahead as can be, for tasks of few key tiles: keys of
-      a step come before the values of the step before, one more tile of values
-      has a place, and the output drains while the next task begins.
-
-    - `cache`: bytes of keys and values that heads whose tasks a GPU does together
-      may have: a part of its L2 cache.
+    - `owns_keys`: the other way round: a task owns the keys of one tile, and visits
+      queries.
     - `once`: of gradients; tasks that own keys make those of queries as well, which
       they add up in f32 memory, in no order: every pair is gone through once. Results
       then differ in their last bits from run to run.
+    - `cache` (8388608): bytes of keys and values that heads whose tasks a GPU does
+      together may have: a part of its L2 cache.
 
-    Constraints:
+    `roles`: who does what in a thread block.
+    - `warps` (1): warps that compute; one on the CPU. The rows that a block owns are
+      dealt to them in runs of as many.
+    - `producers` (0): warps beside `warps` which copy tiles and inspect them for values
+      that are not finite. 0: all warps copy and compute.
+    - `pingpong`: groups of four warps take turns at the matrix unit, so that
+      the softmax of one runs during the products of another.
+    - `min_blocks` (1): how many thread blocks a multiprocessor must have registers for.
+
+    `pipeline`: how tiles come in, and how results leave.
+    - `stages` (1): how many tiles of each tensor that is visited shared memory holds;
+      1 or 2 where all warps copy.
+    - `task_stages` (1): how many of each tensor of which a task loads one tile; with 2
+      a persistent block copies the next task's early.
+    - `persistent`: a block does one task after another, drawn from a counter in
+      memory, and copies for the next one while it ends the last; otherwise there
+      is a block for each task.
+    - `drain`: the output leaves through the query tile's shared memory by the
+      TMA, rather than from registers.
+    - `eager`: copies are as far ahead as can be, for tasks of few key tiles: keys of
+      a step come before the values of the step before, one more tile of values
+      has a place, and the output drains while the next task begins.
+    - `unaligned`: rows may start anywhere; otherwise at multiples of 16 bytes, so that
+      asynchronous 16-byte copies are used.
+
+    Constraints, of the tiling:
     - C1: `q` and `kv` are multiples of 16 from 16 to 1024.
-    - C2: `warps` is 1 to 16, and the rows of one warp are a multiple of 16.
-    - C3: `stages` is 1 to 8.
-    - C4: `producers` is 0 or 4; with 4, `warps` is a multiple of 4, each of them
-      has 16 rows, and memory is `aligned`; without, `stages` is 1 or 2.
-    - C5: `pingpong` needs producers and 8 warps.
-    - C6: `persistent`, `drain`, `queries` and `blocks` other than 1 need producers;
-      `queries` is 1 or 2, and 2 only where `persistent`; `blocks` is 1 or 2, and 2
-      only with 4 warps.
-    - C7: `eager` needs `queries` 2.
-    - C8: `cache` is 1 to 2147483647.
-    - C9: `once` needs `keys` and producers.
+    - C2: `cache` is 1 to 2147483647.
+    - C3: `once` needs `owns_keys`.
 
-    Examples: `#attn.schedule<q = 128, kv = 64, warps = 4>`,
-    `#attn.schedule<q = 128, kv = 128, warps = 8, stages = 2, producers = 4, pingpong = true>`
+    Of the roles:
+    - C4: `warps` is 1 to 16.
+    - C5: `producers` is 0 or 4; with 4, `warps` is a multiple of 4.
+    - C6: `pingpong` needs producers and 8 warps.
+    - C7: `min_blocks` is 1, or 2 with producers and 4 warps.
+
+    Of the pipeline:
+    - C8: `stages` is 1 to 8.
+    - C9: `task_stages` is 1, or 2 where `persistent`.
+    - C10: `eager` needs `task_stages` 2.
+
+    Of one part with another:
+    - C11: the rows of one warp are a multiple of 16.
+    - C12: with producers each warp has 16 rows, and memory is not `unaligned`.
+    - C13: without, `stages` is 1 or 2, and nothing is `persistent`, `drain` or `once`.
+
+    Examples:
+    `#attn.schedule<tiling = <q = 128, kv = 64>, roles = <warps = 4>>`,
+    `#attn.schedule<tiling = <q = 128, kv = 128>, roles = <warps = 8, producers = 4, pingpong>,
+    pipeline = <stages = 2, task_stages = 2, persistent, drain>>`
   }];
-  let parameters = (ins "int64_t":$q, "int64_t":$kv,
-    DefaultValuedParameter<"int64_t", "1">:$warps,
-    DefaultValuedParameter<"int64_t", "1">:$stages,
-    DefaultValuedParameter<"bool", "true">:$aligned,
-    DefaultValuedParameter<"int64_t", "0">:$producers,
-    DefaultValuedParameter<"bool", "false">:$pingpong,
-    DefaultValuedParameter<"bool", "false">:$persistent,
-    DefaultValuedParameter<"int64_t", "1">:$queries,
-    DefaultValuedParameter<"bool", "false">:$drain,
-    DefaultValuedParameter<"int64_t", "1">:$blocks,
-    DefaultValuedParameter<"bool", "false">:$eager,
-    DefaultValuedParameter<"int64_t", "8388608">:$cache,
-    DefaultValuedParameter<"bool", "false">:$keys,
-    DefaultValuedParameter<"bool", "false">:$once);
-  // A block for each task, output from registers.
-  let builders = [AttrBuilder<(ins "int64_t":$q, "int64_t":$kv, "int64_t":$warps,
-      "int64_t":$stages, "bool":$aligned, "int64_t":$producers, "bool":$pingpong), [{
-    return $_get($_ctxt, q, kv, warps, stages, aligned, producers, pingpong,
-                 /*persistent=*/false, /*queries=*/int64_t(1), /*drain=*/false,
-                 /*blocks=*/int64_t(1), /*eager=*/false,
-                 /*cache=*/int64_t(8) << 20, /*keys=*/false,
-                 /*once=*/false);
+  let parameters = (ins "::mlir::attn::Tiling":$tiling,
+    DefaultValuedParameter<"::mlir::attn::WarpRoles", "::mlir::attn::WarpRoles()">:$roles,
+    DefaultValuedParameter<"::mlir::attn::CopyPipeline", "::mlir::attn::CopyPipeline()">:$pipeline);
+  let builders = [AttrBuilder<(ins "const ::mlir::attn::Schedule &":$schedule), [{
+    return $_get($_ctxt, schedule.tiling, schedule.roles, schedule.pipeline);
   }]>];
   let assemblyFormat = "`<` struct(params) `>`";
   let genVerifyDecl = 1;
   let extraClassDeclaration = [{
-    /// Positions of a tile that a task owns: rows of its scores.
-    int64_t getRows() const { return getKeys() ? getKv() : getQ(); }
-    /// Those of a tile that it visits: columns.
-    int64_t getColumns() const { return getKeys() ? getQ() : getKv(); }
+    /// All of it, to be varied.
+    ::mlir::attn::Schedule getParts() const {
+      return {getTiling(), getRoles(), getPipeline()};
+    }
   }];
 }
 
@@ -108,7 +107,7 @@ def Attn_VariantAttr : AttrDef<Attn_Dialect, "Variant"> {
     - `short_rows(keys)`: at most `keys` keys.
     - `always`.
 
-    Example: `#attn.variant<short_rows(1024) -> #attn.schedule<q = 64, kv = 64>>`
+    Example: `#attn.variant<short_rows(1024) -> <tiling = <q = 64, kv = 64>>>`
   }];
   let parameters = (ins "::attn::Guard":$guard, "ScheduleAttr":$schedule);
   let assemblyFormat = "`<` $guard `->` $schedule `>`";
@@ -124,8 +123,8 @@ def Attn_VariantsAttr : AttrDef<Attn_Dialect, "Variants"> {
     Constraints:
     - C1: the last guard, and no other, is `always`.
 
-    Example: `#attn.variants<[<few_tasks(64) -> <q = 64, kv = 64>>,
-    <always -> <q = 128, kv = 64>>]>`
+    Example: `#attn.variants<[<few_tasks(64) -> <tiling = <q = 64, kv = 64>>>,
+    <always -> <tiling = <q = 128, kv = 64>>>]>`
   }];
   let parameters = (ins ArrayRefParameter<"VariantAttr">:$variants);
   let assemblyFormat = "`<` `[` $variants `]` `>`";

@@ -2,6 +2,7 @@
 #ifndef ATTN_DIALECT_ATTN_IR_ATTNDIALECT_H
 #define ATTN_DIALECT_ATTN_IR_ATTNDIALECT_H
 
+#include "attn/Dialect/Attn/IR/Schedule.h"
 #include "attn/Runtime/Guard.h"
 #include "attn/Runtime/Signature.h"
 
@@ -28,6 +29,31 @@ template <> struct FieldParser<::attn::Guard> {
   static FailureOr<::attn::Guard> parse(AsmParser &parser);
 };
 AsmPrinter &operator<<(AsmPrinter &printer, const ::attn::Guard &guard);
+/// A part of a schedule: `<q = 64, kv = 64, owns_keys>`, the fields that are
+/// not as usual, in any order.
+template <> struct FieldParser<attn::Tiling> {
+  static FailureOr<attn::Tiling> parse(AsmParser &parser);
+};
+template <> struct FieldParser<attn::WarpRoles> {
+  static FailureOr<attn::WarpRoles> parse(AsmParser &parser);
+};
+template <> struct FieldParser<attn::CopyPipeline> {
+  static FailureOr<attn::CopyPipeline> parse(AsmParser &parser);
+};
+namespace attn {
+AsmPrinter &operator<<(AsmPrinter &printer, const Tiling &part);
+AsmPrinter &operator<<(AsmPrinter &printer, const WarpRoles &part);
+AsmPrinter &operator<<(AsmPrinter &printer, const CopyPipeline &part);
+inline llvm::hash_code hash_value(const Tiling &part) {
+  return llvm::hash_combine_range(valuesOf(part));
+}
+inline llvm::hash_code hash_value(const WarpRoles &part) {
+  return llvm::hash_combine_range(valuesOf(part));
+}
+inline llvm::hash_code hash_value(const CopyPipeline &part) {
+  return llvm::hash_combine_range(valuesOf(part));
+}
+} // namespace attn
 } // namespace mlir
 
 namespace attn {

@@ -10,11 +10,13 @@
 namespace mlir::attn {
 
 /// The argument attribute of a kernel's function, the attribute that takes its
-/// place when the arguments are taken apart, and the bytes of shared memory
-/// that a launch must give a block.
+/// place when the arguments are taken apart, the bytes of shared memory that a
+/// launch must give a block, and the function that counts the tasks of a kernel
+/// for a CPU.
 inline constexpr llvm::StringLiteral roleName = "attn.role";
 inline constexpr llvm::StringLiteral signatureName = "attn.signature";
 inline constexpr llvm::StringLiteral sharedBytesName = "attn.shared_bytes";
+inline constexpr llvm::StringLiteral taskCountName = "attn.task_count";
 
 /// Null if the argument has none.
 RoleAttr roleOf(BlockArgument argument);

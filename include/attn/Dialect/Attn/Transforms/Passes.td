@@ -216,7 +216,8 @@ def AttnSelectSchedulePass : Pass<"attn-select-schedule", "::mlir::ModuleOp"> {
   let summary = "Write the schedule of every attention that has none";
   let description = [{
     The only heuristic: tile sizes, warps and stages from the target, the element
-    type and the head dimensions. An attention with a schedule keeps it.
+    type and the head dimensions. An attention with a schedule keeps it, but one that no
+    GPU has the shared memory for is an error (attn/Analysis/ScheduleCost.h).
 
     On sm_90a, launches of other sizes take other kernels: `variants` lists the
     schedules of all of them with the guards by which a launch chooses. `problem`
@@ -232,10 +233,9 @@ def AttnSelectSchedulePass : Pass<"attn-select-schedule", "::mlir::ModuleOp"> {
     becomes
 
     ```mlir
-    %o = attn.attention %q, %q, %q {schedule = #attn.schedule<q = 128, ...>,
-      variants = #attn.variants<[<few_tasks(64) -> <q = 64, ...>>,
-        <short_rows(1024) -> <q = 128, ...>>, <always -> <q = 128, ...>>]>}
-      : (!t, !t, !t) -> !t
+    %o = attn.attention %q, %q, %q {schedule = #attn.schedule<tiling = <q = 128, ...>, ...>,
+      variants = #attn.variants<[<few_tasks(64) -> <tiling = <q = 64, ...>, ...>>,
+        <short_rows(1024) -> <...>>, <always -> <...>>]>} : (!t, !t, !t) -> !t
     ```
   }];
   let options = [
@@ -316,6 +316,30 @@ def AttnPrintMaskAnalysisPass : Pass<"attn-print-mask-analysis", "::mlir::Module
     Option<"keyTile", "kv", "int64_t", "64", "keys of a tile">
   ];
   let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::func::FuncDialect"];
+}
+
+def AttnPrintScheduleCostsPass : Pass<"attn-print-schedule-costs", "::mlir::ModuleOp"> {
+  let summary = "Print what the kernels of each schedule take of a GPU";
+  let description = [{
+    To standard output, a line for each kernel that an attention or its gradients have a
+    schedule for, and for each variant: threads and shared memory of a block, and about how
+    many registers of those that it has a thread that computes needs. Nothing is compiled for
+    it (attn/Analysis/ScheduleCost.h): the bytes are exact, the registers an estimate.
+
+    Example (test/Dialect/Attn/print-schedule-costs.mlir):
+
+    ```mlir
+    func.func @layer(%q: !t) -> !t {
+      %o = attn.attention %q, %q, %q {schedule = #attn.schedule<
+          tiling = <q = 128, kv = 64>, roles = <warps = 4>>} : (!t, !t, !t) -> !t
+    ```
+
+    prints, where `!t` has 128 channels of bf16,
+
+    ```
+    @layer: 128 threads, 69632 shared bytes, about 252 of 255 registers
+    ```
+  }];
 }
 
 #endif // ATTN_TRANSFORMS_PASSES_TD

@@ -1,6 +1,8 @@
 // Where a block whose warps have roles keeps what in shared memory: bytes from
 // its aligned start. tile-place-shared gives everything its place; nobody else
-// computes an offset.
+// computes an offset. And how much a tile takes: passes that make places for
+// tiles, and who tells the bytes of a kernel that is not compiled
+// (attn/Analysis/ScheduleCost.h), ask here.
 #ifndef ATTN_DIALECT_TILE_IR_SHAREDMEMORY_H
 #define ATTN_DIALECT_TILE_IR_SHAREDMEMORY_H
 
@@ -22,6 +24,35 @@ inline constexpr Area barriers{0, 512}, numbersAbout{512, 592},
     numbers{592, 1016};
 inline constexpr int64_t unusedOffset = 1020;
 static_assert(numbers.end <= unusedOffset && unusedOffset + 4 <= tileAlignment);
+
+/// What there is beside tiles, with what it takes to align the start.
+inline constexpr int64_t besideTiles = 2 * tileAlignment;
+
+/// Bytes of a matrix of 16-bit elements in a ring: chunks of 64 columns, with
+/// the 128-byte swizzle.
+inline constexpr int64_t swizzledBytes(int64_t rows, int64_t columns) {
+  return rows * ((columns + 63) / 64) * 128;
+}
+/// Of f32 in a ring: as threads hold them.
+inline constexpr int64_t floatBytes(int64_t elements) { return 4 * elements; }
+
+/// Without roles rows are padded: then eight consecutive rows lie in different
+/// banks, for ldmatrix as for the 4-byte reads of f32 fragments.
+inline constexpr int64_t rowPadding = 16;
+inline constexpr int64_t paddedBytes(int64_t rows, int64_t columns,
+                                     int64_t elementBytes) {
+  return rows * (columns * elementBytes + rowPadding);
+}
+
+/// Places for sums of `bytes` on their way to memory, of a pipeline of so many
+/// stages. More than one hides what little the one who stores is late; large
+/// ones have no room.
+inline constexpr int64_t sumStages(int64_t bytes, int64_t stages) {
+  return bytes <= 16 * 1024 ? stages : 1;
+}
+/// Places for operands that groups share: one is written while another is
+/// still read.
+inline constexpr int64_t sharedOperandStages = 2;
 
 /// Bytes of one barrier.
 inline constexpr int64_t barrierBytes = 8;

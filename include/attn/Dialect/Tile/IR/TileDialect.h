@@ -7,6 +7,7 @@
 #include "mlir/IR/Dialect.h"
 #include "mlir/IR/OpDefinition.h"
 #include "mlir/IR/OpImplementation.h"
+#include "mlir/IR/TensorEncoding.h"
 #include "mlir/Interfaces/SideEffectInterfaces.h"
 
 #include "attn/Dialect/Tile/IR/TileDialect.h.inc"
@@ -28,6 +29,26 @@ inline bool isOfColumns(RankedTensorType vector) {
 /// Whether the columns of a matrix are dealt to groups of warps.
 inline bool isOfColumnGroups(RankedTensorType matrix) {
   return isa_and_nonnull<ColumnGroupsAttr>(matrix.getEncoding());
+}
+/// Whether the tile is dealt by rows, as all are that no encoding says more of.
+inline bool isOfRows(RankedTensorType tile) { return !tile.getEncoding(); }
+/// Whether threads have elements of the tile.
+inline bool isInRegisters(RankedTensorType tile) {
+  return isOfRows(tile) || isOfColumns(tile) || isOfColumnGroups(tile);
+}
+/// Whether threads have a matrix as a left operand.
+inline bool isLeftOperand(RankedTensorType matrix) {
+  return isa_and_nonnull<LeftOperandAttr>(matrix.getEncoding());
+}
+/// Whether the tile is in shared memory, in a buffer of its own or in a ring.
+inline bool isPadded(RankedTensorType tile) {
+  return isa_and_nonnull<PaddedAttr>(tile.getEncoding());
+}
+inline bool isInSlot(RankedTensorType tile) {
+  return isa_and_nonnull<SlotAttr>(tile.getEncoding());
+}
+inline bool isInShared(RankedTensorType tile) {
+  return isPadded(tile) || isInSlot(tile);
 }
 /// Whether threads share tiles in a ring, rather than hand them on.
 bool isForSharing(RingOp ring);

@@ -13,6 +13,17 @@ def Tile_StaticTile : Type<And<[RankedTensorOf<[AnyType]>.predicate,
     CPred<"::llvm::cast<::mlir::RankedTensorType>($_self).hasStaticShape()">]>,
     "tensor of static shape", "::mlir::RankedTensorType">;
 
+class Tile_Placed<string predicate, string summary>
+    : Type<And<[Tile_StaticTile.predicate,
+        CPred<"::mlir::attn::tile::" # predicate #
+              "(::llvm::cast<::mlir::RankedTensorType>($_self))">]>,
+        summary, "::mlir::RankedTensorType">;
+
+def Tile_InRegisters : Tile_Placed<"isInRegisters", "tile of static shape in registers">;
+def Tile_OfRows : Tile_Placed<"isOfRows", "tile of static shape in registers, dealt by rows">;
+def Tile_InShared : Tile_Placed<"isInShared", "tile of static shape in shared memory">;
+def Tile_InSlot : Tile_Placed<"isInSlot", "tile of static shape in a slot of a ring">;
+
 def Tile_Number : AnyTypeOf<[AnySignlessInteger, AnyFloat, Index],
     "integer, index or floating-point number of at most 64 bits">;
 
@@ -40,7 +51,7 @@ def Tile_LoadOp : Tile_Op<"load"> {
   }];
   let arguments = (ins Arg<AnyStridedMemRef, "", [MemRead]>:$source, Variadic<Index>:$offsets,
                        UnitAttr:$held);
-  let results = (outs Tile_StaticTile:$result);
+  let results = (outs Tile_InRegisters:$result);
   let assemblyFormat = [{
     $source `[` $offsets `]` (`held` $held^)? attr-dict `:` type($source) `->` type($result)
   }];
@@ -55,7 +66,7 @@ def Tile_StoreOp : Tile_Op<"store"> {
     Example:
     `tile.store %t, %out[%b, %h, %q0] : tensor<64x96xbf16>, memref<?x?x?x80xbf16, strided<[?, ?, ?, 1]>>`
   }];
-  let arguments = (ins Tile_StaticTile:$tile, Arg<AnyStridedMemRef, "", [MemWrite]>:$dest,
+  let arguments = (ins Tile_OfRows:$tile, Arg<AnyStridedMemRef, "", [MemWrite]>:$dest,
                        Variadic<Index>:$offsets, UnitAttr:$held);
   let assemblyFormat = [{
     $tile `,` $dest `[` $offsets `]` (`held` $held^)? attr-dict
@@ -85,7 +96,7 @@ def Tile_ReduceAddOp : Tile_Op<"reduce_add"> {
     - C2: contiguous memory of f32 whose last dimensions are columns / 8, 128 and 4, and an
       offset for each of the others.
   }];
-  let arguments = (ins Tile_StaticTile:$tile,
+  let arguments = (ins Tile_InRegisters:$tile,
                        Arg<AnyStridedMemRef, "", [MemRead, MemWrite]>:$dest,
                        Variadic<Index>:$offsets);
   let assemblyFormat = "$tile `,` $dest `[` $offsets `]` attr-dict `:` type($tile) `,` type($dest)";
@@ -115,7 +126,7 @@ def Tile_ScatterAddOp : Tile_Op<"scatter_add"> {
     - C3: an offset for each dimension of the memory but the last.
     - C4: an offset that counts copies, if each warp has one.
   }];
-  let arguments = (ins Tile_StaticTile:$tile, Tile_StaticTile:$places,
+  let arguments = (ins Tile_OfRows:$tile, Tile_OfRows:$places,
                        Arg<AnyStridedMemRef, "", [MemRead, MemWrite]>:$dest,
                        Variadic<Index>:$offsets, UnitAttr:$distinct,
                        UnitAttr:$per_warp);
@@ -138,7 +149,8 @@ def Tile_HasNonfiniteOp : Tile_Op<"has_nonfinite", [Pure]> {
     Example: `%dirty = tile.has_nonfinite %vt : tensor<64x64xbf16>`
 
     Constraints:
-    - C1: a vector or matrix of f32, f16 or bf16 with at least one element.
+    - C1: a vector or matrix of f32, f16 or bf16 with at least one element, and no
+      `#tile.left_operand`.
   }];
   let arguments = (ins Tile_StaticTile:$tile);
   let results = (outs I1:$result);
@@ -181,17 +193,23 @@ def Tile_CopyOp : Tile_Op<"copy"> {
 def Tile_ViewOp : Tile_Op<"view"> {
   let summary = "a tile that lies in shared memory, as a tensor";
   let description = [{
-    Valid until the memory is written again. With `registers` (16-bit elements
-    only) the tile is read here, as the left operand of a product; otherwise where
-    it is used.
+    Valid until the memory is written again. As the left operand of a product
+    (`#tile.left_operand`) the tile is read here, else where it is used.
 
-    Example:
-    `%k = tile.view %shared : memref<64x72xbf16, #gpu.address_space<workgroup>> -> tensor<64x64xbf16>`
+    Examples:
+
+    ```mlir
+    %k = tile.view %shared
+      : memref<64x72xbf16, #gpu.address_space<workgroup>> -> tensor<64x64xbf16, #tile.padded<72>>
+    %q = tile.view %shared
+      : memref<64x72xbf16, #gpu.address_space<workgroup>> -> tensor<64x64xbf16, #tile.left_operand>
+    ```
 
     Constraints:
     - C1: the same element type and number of rows, and memory at least as wide.
+    - C2: a tile whose padded rows are those of the memory, or a left operand.
   }];
-  let arguments = (ins Arg<AnyStaticShapeMemRef, "", [MemRead]>:$source, UnitAttr:$registers);
+  let arguments = (ins Arg<AnyStaticShapeMemRef, "", [MemRead]>:$source);
   let results = (outs Tile_StaticTile:$result);
   let assemblyFormat = "$source attr-dict `:` type($source) `->` type($result)";
   let hasVerifier = 1;
@@ -209,8 +227,8 @@ def Tile_CombineThreadsOp : Tile_Op<"combine_threads", [Pure,
     Constraints:
     - C1: a vector of f32.
   }];
-  let arguments = (ins Tile_StaticTile:$partial);
-  let results = (outs Tile_StaticTile:$result);
+  let arguments = (ins Tile_OfRows:$partial);
+  let results = (outs Tile_OfRows:$result);
   let assemblyFormat = "$partial attr-dict `:` type($partial)";
   let hasVerifier = 1;
 }
@@ -227,7 +245,7 @@ def Tile_AnyAboveOp : Tile_Op<"any_above", [Pure]> {
     Constraints:
     - C1: a bound for each row, all f32.
   }];
-  let arguments = (ins Tile_StaticTile:$tile, Tile_StaticTile:$bounds);
+  let arguments = (ins Tile_InRegisters:$tile, Tile_OfRows:$bounds);
   let results = (outs I1:$result);
   let assemblyFormat = [{
     $tile `,` $bounds attr-dict `:` type($tile) `,` type($bounds)
@@ -248,7 +266,7 @@ def Tile_AnyBeyondOp : Tile_Op<"any_beyond", [Pure]> {
     - C1: a row vector of f32.
     - C2: the bound is a positive number.
   }];
-  let arguments = (ins Tile_StaticTile:$rows, I1:$before, F32Attr:$bound);
+  let arguments = (ins Tile_OfRows:$rows, I1:$before, F32Attr:$bound);
   let results = (outs I1:$result);
   let assemblyFormat = "$rows `or` $before attr-dict `:` type($rows)";
   let hasVerifier = 1;
@@ -264,16 +282,16 @@ def Tile_AddNonfiniteOp : Tile_Op<"add_nonfinite", [AllTypesMatch<["init", "resu
 
     ```mlir
     %a = tile.add_nonfinite %p, %v, %acc
-      : tensor<128x64xbf16>, tensor<64x128xbf16>, tensor<128x128xf32>
+      : tensor<128x64xbf16>, tensor<64x128xbf16, #tile.slot>, tensor<128x128xf32>
     ```
 
     Constraints:
     - C1: matrices whose sizes are those of a product; weights and values of one type, f32,
       f16 or bf16, and a result of f32.
   }];
-  let arguments = (ins Tile_StaticTile:$weights, Tile_StaticTile:$values,
-                       Tile_StaticTile:$init);
-  let results = (outs Tile_StaticTile:$result);
+  let arguments = (ins Tile_InRegisters:$weights, Tile_InShared:$values,
+                       Tile_InRegisters:$init);
+  let results = (outs Tile_InRegisters:$result);
   let assemblyFormat = [{
     $weights `,` $values `,` $init attr-dict `:` type($weights) `,` type($values)
     `,` type($init)
@@ -287,12 +305,12 @@ def Tile_ClearNonfiniteOp : Tile_Op<"clear_nonfinite", [MemoryEffects<[MemRead, 
     By all threads that compute, with a barrier before and after, so all of them
     must get here.
 
-    Example: `tile.clear_nonfinite %v : tensor<64x64xbf16>`
+    Example: `tile.clear_nonfinite %v : tensor<64x64xbf16, #tile.padded<72>>`
 
     Constraints:
     - C1: a matrix of f32, f16 or bf16 with at least one element.
   }];
-  let arguments = (ins Tile_StaticTile:$tile);
+  let arguments = (ins Tile_InShared:$tile);
   let assemblyFormat = "$tile attr-dict `:` type($tile)";
   let hasVerifier = 1;
 }
@@ -310,13 +328,15 @@ def Tile_IsolateNonfiniteOp : Tile_Op<"isolate_nonfinite",
     multiplied by is made of scores to which `rows` was added: where the mask keeps a
     pair it is NaN then, and zero where it does not.
 
-    Example: `%rows, %any = tile.isolate_nonfinite %k : tensor<128x128xbf16> -> tensor<128xf32>`
+    Example: `%rows, %any = tile.isolate_nonfinite %k : tensor<128x128xbf16, #tile.slot> -> tensor<128xf32>`
 
     Constraints:
     - C1: a matrix of f16 or bf16, and an f32 for each row.
+
+    When it is dealt to threads, the tile must be in a ring (`tile-make-rings`).
   }];
   let arguments = (ins Tile_StaticTile:$tile);
-  let results = (outs Tile_StaticTile:$rows, I1:$any);
+  let results = (outs Tile_OfRows:$rows, I1:$any);
   let assemblyFormat = "$tile attr-dict `:` type($tile) `->` type($rows)";
   let hasVerifier = 1;
 }

@@ -97,14 +97,14 @@ def Tile_ReadOp : Tile_Op<"read", [MemoryEffects<[MemRead]>]> {
     The tile stays in shared memory; it is valid until `tile.release`. Where
     `arrived`, which `tile.peek` gave, is true, there is no wait.
 
-    Examples: `%t = tile.read %k at %n : !tile.ring<2 x tensor<128x128xbf16>> -> tensor<128x128xbf16>`,
-    `%t = tile.read %k at %n unless %arrived : !tile.ring<2 x tensor<128x128xbf16>> -> tensor<128x128xbf16>`
+    Examples: `%t = tile.read %k at %n : !tile.ring<2 x tensor<128x128xbf16>> -> tensor<128x128xbf16, #tile.slot>`,
+    `%t = tile.read %k at %n unless %arrived : !r -> tensor<128x128xbf16, #tile.slot>`
 
     Constraints:
-    - C1: a ring of tiles, and the result is one of them.
+    - C1: a ring of tiles, and the result is one of them, in its slot.
   }];
   let arguments = (ins Tile_Ring:$ring, I32:$position, Optional<I1>:$arrived);
-  let results = (outs Tile_StaticTile:$result);
+  let results = (outs Tile_InSlot:$result);
   let assemblyFormat = [{
     $ring `at` $position (`unless` $arrived^)? attr-dict
     `:` type($ring) `->` type($result)
@@ -137,7 +137,8 @@ def Tile_ReleaseOp : Tile_Op<"release", [MemoryEffects<[MemWrite]>]> {
 }
 
 def Tile_ShareOp : Tile_Op<"share", [MemoryEffects<[MemRead, MemWrite]>,
-    AllTypesMatch<["tile", "result"]>]> {
+    TypesMatchWith<"result is a tile in a slot of the ring", "ring", "result",
+                   "::llvm::cast<::mlir::attn::tile::RingType>($_self).getTileInSlot()">]> {
   let summary = "writes a tile from registers to the position'th place of a ring";
   let description = [{
     By all threads that compute, which meet when it is there, so all of them must get
@@ -151,10 +152,10 @@ def Tile_ShareOp : Tile_Op<"share", [MemoryEffects<[MemRead, MemWrite]>,
     Constraints:
     - C1: a ring of matrices of 16-bit elements, and one of them.
   }];
-  let arguments = (ins Tile_StaticTile:$tile, Tile_Ring:$ring, I32:$position);
-  let results = (outs Tile_StaticTile:$result);
+  let arguments = (ins Tile_OfRows:$tile, Tile_Ring:$ring, I32:$position);
+  let results = (outs Tile_InSlot:$result);
   let assemblyFormat = [{
-    $tile `into` $ring `at` $position attr-dict `:` type($result) `,` type($ring)
+    $tile `into` $ring `at` $position attr-dict `:` type($tile) `,` type($ring)
   }];
   let hasVerifier = 1;
 }
@@ -171,7 +172,7 @@ def Tile_PutOp : Tile_Op<"put", [MemoryEffects<[MemRead, MemWrite]>]> {
     Constraints:
     - C1: a ring of matrices of f32, and one of them, in any layout.
   }];
-  let arguments = (ins Tile_StaticTile:$tile, Tile_Ring:$ring, I32:$position);
+  let arguments = (ins Tile_InRegisters:$tile, Tile_Ring:$ring, I32:$position);
   let assemblyFormat = [{
     $tile `into` $ring `at` $position attr-dict `:` type($tile) `,` type($ring)
   }];
@@ -218,7 +219,7 @@ def Tile_RolesOp : Tile_Op<"roles", [SingleBlock, NoTerminator]> {
 
     ```mlir
     tile.roles compute {
-      %t = tile.read %k at %n : !tile.ring<2 x tensor<64x64xbf16>> -> tensor<64x64xbf16>
+      %t = tile.read %k at %n : !tile.ring<2 x tensor<64x64xbf16>> -> tensor<64x64xbf16, #tile.slot>
       ...
       tile.release %k at %n : !tile.ring<2 x tensor<64x64xbf16>>
     } produce {
@@ -257,9 +258,9 @@ def Tile_AwaitOp : Tile_Op<"await", [AllTypesMatch<["product", "result"]>,
     - C1: a matrix of f32, and `after` a vector or matrix of f32.
     - C2: `pending` is 0 to 7, what the instruction takes.
   }];
-  let arguments = (ins Tile_StaticTile:$product, I64Attr:$pending,
-                       Optional<Tile_StaticTile>:$after);
-  let results = (outs Tile_StaticTile:$result);
+  let arguments = (ins Tile_InRegisters:$product, I64Attr:$pending,
+                       Optional<Tile_InRegisters>:$after);
+  let results = (outs Tile_InRegisters:$result);
   let assemblyFormat = [{
     $product `pending` $pending (`after` $after^ `:` type($after))?
     attr-dict `:` type($product)
@@ -382,12 +383,12 @@ def Tile_SendOp : Tile_Op<"send", [AttrSizedOperandSegments,
     tile is, whose readers have received the numbers first.
 
     Examples: `tile.send %task, %row : i32, index into %ring at %n : !tile.ring<2 x tensor<2xi64>>`,
-    `tile.send %dirty : i1 about %v : tensor<64x64xbf16> into %ring at %n : !tile.ring<2 x tensor<1xi64>>`
+    `tile.send %dirty : i1 about %v : tensor<64x64xbf16, #tile.slot> into %ring at %n : !tile.ring<2 x tensor<1xi64>>`
 
     Constraints:
     - C1: a ring of numbers, with a place for each; numbers of at most 64 bits.
   }];
-  let arguments = (ins Variadic<Tile_Number>:$numbers, Optional<Tile_StaticTile>:$about,
+  let arguments = (ins Variadic<Tile_Number>:$numbers, Optional<Tile_InSlot>:$about,
                        Tile_Ring:$ring, I32:$position);
   let assemblyFormat = [{
     $numbers `:` type($numbers) (`about` $about^ `:` type($about))? `into` $ring
@@ -406,14 +407,14 @@ def Tile_ReceiveOp : Tile_Op<"receive", [MemoryEffects<[MemRead]>]> {
 
     Examples: `%task = tile.receive [0] of %ring at %n : !tile.ring<2 x tensor<3xi64>> -> i32`,
     `%row, %slope = tile.receive [1, 2] of %ring at %n again : !tile.ring<2 x tensor<3xi64>> -> index, f32`,
-    `%dirty = tile.receive [0] of %ring at %n about %v : tensor<64x64xbf16> : !tile.ring<2 x tensor<1xi64>> -> i1`
+    `%dirty = tile.receive [0] of %ring at %n about %v : tensor<64x64xbf16, #tile.slot> : !r -> i1`
 
     Constraints:
     - C1: a ring of numbers, and one of its places for each result; numbers of at most
       64 bits.
   }];
   let arguments = (ins DenseI64ArrayAttr:$places, Tile_Ring:$ring, I32:$position,
-                       UnitAttr:$again, Optional<Tile_StaticTile>:$about);
+                       UnitAttr:$again, Optional<Tile_InSlot>:$about);
   let results = (outs Variadic<Tile_Number>:$numbers);
   let assemblyFormat = [{
     $places `of` $ring `at` $position (`again` $again^)?
@@ -445,7 +446,7 @@ def Tile_DrainOp : Tile_Op<"drain", [MemoryEffects<[MemRead, MemWrite]>]> {
     - C1: a tile of the ring's type with as many rows, and no more chunks of 64 columns.
     - C2: 1 to 4 offsets.
   }];
-  let arguments = (ins Tile_StaticTile:$tile, Tile_Ring:$ring, I32:$position,
+  let arguments = (ins Tile_OfRows:$tile, Tile_Ring:$ring, I32:$position,
                        LLVM_PointerInAddressSpace<0>:$map, Variadic<Index>:$offsets);
   let assemblyFormat = [{
     $tile `through` $ring `at` $position `to` $map `[` $offsets `]` attr-dict

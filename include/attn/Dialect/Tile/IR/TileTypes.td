@@ -3,6 +3,7 @@
 
 include "attn/Dialect/Tile/IR/TileDialect.td"
 include "mlir/IR/AttrTypeBase.td"
+include "mlir/IR/TensorEncoding.td"
 
 def Tile_Ring : TypeDef<Tile_Dialect, "Ring"> {
   let mnemonic = "ring";
@@ -17,7 +18,8 @@ def Tile_Ring : TypeDef<Tile_Dialect, "Ring"> {
     - C1: 1 to 64 stages.
     - C2: a matrix of f16, bf16 or f32 with 8 to 256 rows, a multiple of 8, and 1 to 256
       columns; a vector of f32, 8 to 256 elements, a multiple of 8; or 1 to 64 numbers,
-      a word of 64 bits for each: `tensor<3xi64>`.
+      a word of 64 bits for each: `tensor<3xi64>`. All without an encoding: how tiles lie
+      in a ring, it says itself.
   }];
   let parameters = (ins "int64_t":$stages, "::mlir::RankedTensorType":$tile);
   let assemblyFormat = "`<` $stages `x` $tile `>`";
@@ -29,11 +31,22 @@ def Tile_Ring : TypeDef<Tile_Dialect, "Ring"> {
     bool hasVectors() const;
     /// What one stage takes of shared memory.
     int64_t getStageBytes() const;
+    /// The type of a tile in a slot of the ring.
+    ::mlir::RankedTensorType getTileInSlot() const;
   }];
 }
 
-def Tile_ColumnsAttr : AttrDef<Tile_Dialect, "Columns"> {
-  let mnemonic = "columns";
+//===--- where a tile lies -----------------------------------------------------//
+//
+// Without an encoding threads have a tile in registers, dealt by rows: see
+// lib/Conversion/TileToNVVM/Distribution.h. An encoding says what is different.
+
+class Tile_Encoding<string name, string encodingMnemonic>
+    : AttrDef<Tile_Dialect, name, [DeclareAttrInterfaceMethods<VerifiableTensorEncoding>]> {
+  let mnemonic = encodingMnemonic;
+}
+
+def Tile_ColumnsAttr : Tile_Encoding<"Columns", "columns"> {
   let summary = "the encoding of a vector that is dealt to threads like columns";
   let description = [{
     Each thread holds the elements whose columns it holds of a matrix in registers.
@@ -41,11 +54,13 @@ def Tile_ColumnsAttr : AttrDef<Tile_Dialect, "Columns"> {
     are.
 
     Example: `tensor<64xf32, #tile.columns>`
+
+    Constraints:
+    - C1: a vector of 8 to 256 elements, a multiple of 8.
   }];
 }
 
-def Tile_ColumnGroupsAttr : AttrDef<Tile_Dialect, "ColumnGroups"> {
-  let mnemonic = "column_groups";
+def Tile_ColumnGroupsAttr : Tile_Encoding<"ColumnGroups", "column_groups"> {
   let summary = "the encoding of a matrix whose columns are dealt to groups of warps";
   let description = [{
     A matrix in registers of 64 rows, which each group of four warps has all of, for
@@ -53,6 +68,50 @@ def Tile_ColumnGroupsAttr : AttrDef<Tile_Dialect, "ColumnGroups"> {
     encoding the rows are dealt to groups. `tile-assign-layouts` says which are.
 
     Example: `tensor<64x128xf32, #tile.column_groups>`
+
+    Constraints:
+    - C1: a matrix of 64 rows and a multiple of 16 columns, at most 256.
+  }];
+}
+
+def Tile_LeftOperandAttr : Tile_Encoding<"LeftOperand", "left_operand"> {
+  let summary = "the encoding of a matrix in registers that is a left operand only";
+  let description = [{
+    Each thread holds what mma.sync takes of the left operand: for 16 rows by 16
+    columns four registers of two elements, which ldmatrix reads.
+
+    Example: `tensor<64x64xbf16, #tile.left_operand>`
+
+    Constraints:
+    - C1: a matrix of f16 or bf16 with a multiple of 16 columns.
+  }];
+}
+
+def Tile_PaddedAttr : Tile_Encoding<"Padded", "padded"> {
+  let summary = "the encoding of a matrix in shared memory whose rows are padded";
+  let description = [{
+    In a buffer of its own, each row `width` elements behind the one before.
+
+    Example: `tensor<64x64xbf16, #tile.padded<72>>`
+
+    Constraints:
+    - C1: a matrix of f32, f16 or bf16, at most `width` wide.
+  }];
+  let parameters = (ins "int64_t":$width);
+  let assemblyFormat = "`<` $width `>`";
+}
+
+def Tile_SlotAttr : Tile_Encoding<"Slot", "slot"> {
+  let summary = "the encoding of a tile in a slot of a ring";
+  let description = [{
+    In shared memory, as `tile.ring` says: a matrix in chunks of 64 columns with a
+    128-byte swizzle, a vector element by element. A vector is dealt to nobody: it may be
+    read at rows and at columns.
+
+    Example: `tensor<128x64xbf16, #tile.slot>`
+
+    Constraints:
+    - C1: a matrix of f16 or bf16, or a vector of f32.
   }];
 }
 

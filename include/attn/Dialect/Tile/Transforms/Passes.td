@@ -4,11 +4,16 @@
 include "mlir/Pass/PassBase.td"
 
 def TileAssignLayoutsPass : Pass<"tile-assign-layouts", "::mlir::gpu::GPUFuncOp"> {
-  let summary = "Say which vectors are dealt to threads like columns";
+  let summary = "Say how tiles are dealt to threads, where it is not by rows";
   let description = [{
     A vector that an elementwise operation on matrices reads at its columns, and what it
     is made of, gets the encoding `#tile.columns`. A vector that is read at rows too is
-    refused.
+    refused. The result of a product that turns its left operand gets the encoding
+    `#tile.column_groups`, unless it has the rows that the block owns.
+
+    Behind this pass a type says where its tile lies. All are in registers here; those
+    that later passes bring to shared memory (`tile-stage-loads`, `tile-make-rings`,
+    `tile-share-operands`) get their encodings there.
 
     Example (test/Dialect/Tile/assign-layouts.mlir):
 
@@ -150,7 +155,7 @@ def TileStageLoadsPass : Pass<"tile-stage-loads", "::mlir::gpu::GPUFuncOp"> {
     Example (test/Dialect/Tile/stage-loads.mlir): the values in the loop,
 
     ```mlir
-    %s = linalg.contract ... ins(%qt, %kt : !h, !h) outs(%zero : !f) -> !f
+    %s = linalg.contract ... ins(%qt, %kt : ...) outs(%zero : !f) -> !f
     %vt = tile.load %v[%at] : !memory -> tensor<64x64xbf16>
     ```
 
@@ -159,11 +164,11 @@ def TileStageLoadsPass : Pass<"tile-stage-loads", "::mlir::gpu::GPUFuncOp"> {
     ```mlir
     tile.copy %v[%at] to %buffer {async} : !memory to !shared // memref<64x72xbf16, ...>
     nvvm.cp.async.commit.group
-    %s = linalg.contract ... ins(%qt, %kt : !h, !h) outs(%zero : !f) -> !f
+    %s = linalg.contract ... ins(%qt, %kt : ...) outs(%zero : !f) -> !f
     nvvm.cp.async.wait.group 0
     gpu.barrier
     ...
-    %vt = tile.view %buffer : !shared -> tensor<64x64xbf16>
+    %vt = tile.view %buffer : !shared -> tensor<64x64xbf16, #tile.padded<72>>
     ```
   }];
   let dependentDialects = ["::mlir::gpu::GPUDialect", "::mlir::NVVM::NVVMDialect",
@@ -185,14 +190,14 @@ def TileSplitNonfinitePass : Pass<"tile-split-nonfinite", "::mlir::gpu::GPUFuncO
 
     Expects values in shared memory (`tile-stage-loads`, `tile-make-rings`).
 
-    Example (test/Dialect/Tile/split-nonfinite.mlir):
+    Example (test/Dialect/Tile/split-nonfinite.mlir), with `!v` of values in shared memory:
 
     ```mlir
     %r = scf.if %dirty -> !f {
-      %x = linalg.contract ... {tile.zero_safe} ins(%p, %v : !h, !h) outs(%acc : !f) -> !f
+      %x = linalg.contract ... {tile.zero_safe} ins(%p, %v : !h, !v) outs(%acc : !f) -> !f
       scf.yield %x : !f
     } else {
-      %x = linalg.contract ... ins(%p, %v : !h, !h) outs(%acc : !f) -> !f
+      %x = linalg.contract ... ins(%p, %v : !h, !v) outs(%acc : !f) -> !f
       scf.yield %x : !f
     }
     ```
@@ -201,13 +206,13 @@ def TileSplitNonfinitePass : Pass<"tile-split-nonfinite", "::mlir::gpu::GPUFuncO
 
     ```mlir
     %init = scf.if %dirty -> !f {
-      %x = tile.add_nonfinite %p, %v, %acc : !h, !h, !f
-      tile.clear_nonfinite %v : !h
+      %x = tile.add_nonfinite %p, %v, %acc : !h, !v, !f
+      tile.clear_nonfinite %v : !v
       scf.yield %x : !f
     } else {
       scf.yield %acc : !f
     }
-    %r = linalg.contract ... ins(%p, %v : !h, !h) outs(%init : !f) -> !f
+    %r = linalg.contract ... ins(%p, %v : !h, !v) outs(%init : !f) -> !f
     ```
   }];
   let dependentDialects = ["::mlir::scf::SCFDialect", "::mlir::attn::tile::TileDialect"];
@@ -230,7 +235,7 @@ def TileRetryNonfinitePass : Pass<"tile-retry-nonfinite", "::mlir::gpu::GPUFuncO
 
     ```mlir
     %r:2 = scf.for %j = %c0 to %n step %c1 iter_args(%l = %l0, %o = %o0) -> (!row, !f) {
-      %dirty = tile.has_nonfinite %vt : !h
+      %dirty = tile.has_nonfinite %vt : !v
     ```
 
     becomes
@@ -239,7 +244,7 @@ def TileRetryNonfinitePass : Pass<"tile-retry-nonfinite", "::mlir::gpu::GPUFuncO
     %r:2 = scf.while (%careful = %false) : (i1) -> (!row, !f) {
       %a:2 = scf.for %j = %c0 to %n step %c1 iter_args(%l = %l0, %o = %o0) -> (!row, !f) {
         %dirty = scf.if %careful -> i1 {
-          %asked = tile.has_nonfinite %vt : !h
+          %asked = tile.has_nonfinite %vt : !v
           scf.yield %asked : i1
         } else {
           scf.yield %false : i1
@@ -446,7 +451,7 @@ def TileMakeRingsPass : Pass<"tile-make-rings", "::mlir::gpu::GPUFuncOp"> {
     that is filled where the load was, read there, and released behind the tile's last
     use; but what a task loads for elementwise work alone stays, and each thread loads its
     own elements. Of tiles that a task loads once there are as many places as the schedule has
-    `queries`, of others as it has `stages`; where it is `eager`, one more but for what a
+    `task_stages`, of others as it has `stages`; where it is `eager`, one more but for what a
     step needs first, which is filled `ahead`. Tiles are counted over all tasks of a block:
     `tile.tasks` gets the arguments, and yields how many its loops have visited. A loop may
     be in another one of a task, which then carries the count.
@@ -465,8 +470,8 @@ def TileMakeRingsPass : Pass<"tile-make-rings", "::mlir::gpu::GPUFuncOp"> {
     becomes, at the position `%j - %low` as an i32, after those of earlier tasks,
     ```mlir
     tile.fill %ring at %n from %map[%j] : !tile.ring<2 x tensor<64x64xbf16>>
-    %t = tile.read %ring at %n : !tile.ring<2 x tensor<64x64xbf16>> -> tensor<64x64xbf16>
-    "use"(%t) : (tensor<64x64xbf16>) -> ()
+    %t = tile.read %ring at %n : !tile.ring<2 x tensor<64x64xbf16>> -> tensor<64x64xbf16, #tile.slot>
+    "use"(%t) : (tensor<64x64xbf16, #tile.slot>) -> ()
     tile.release %ring at %n : !tile.ring<2 x tensor<64x64xbf16>>
     ```
   }];
@@ -487,14 +492,14 @@ def TileInspectApartPass : Pass<"tile-inspect-apart", "::mlir::gpu::GPUFuncOp"> 
 
     ```mlir
     %dirty = scf.if %partial -> i1 {
-      %x = tile.has_nonfinite %t : tensor<64x64xbf16>
+      %x = tile.has_nonfinite %t : tensor<64x64xbf16, #tile.slot>
       scf.yield %x : i1
     } else { ... }
     ```
     becomes `tile.receive [0] of %answers at %n about %t`, and before the branch is
     ```mlir
     %answer = scf.if %partial -> i1 {
-      %x = tile.has_nonfinite %t : tensor<64x64xbf16>
+      %x = tile.has_nonfinite %t : tensor<64x64xbf16, #tile.slot>
       scf.yield %x : i1
     } else {
       scf.yield %false : i1
@@ -546,8 +551,8 @@ def TileGiveRolesPass : Pass<"tile-give-roles", "::mlir::gpu::GPUFuncOp"> {
     ```mlir
     tile.roles compute {
       scf.for ... {
-        %t = tile.read %ring at %n : !tile.ring<2 x tensor<64x64xbf16>> -> tensor<64x64xbf16>
-        "use"(%t) : (tensor<64x64xbf16>) -> ()
+        %t = tile.read %ring at %n : !tile.ring<2 x tensor<64x64xbf16>> -> tensor<64x64xbf16, #tile.slot>
+        "use"(%t) : (tensor<64x64xbf16, #tile.slot>) -> ()
         tile.release %ring at %n : !tile.ring<2 x tensor<64x64xbf16>>
       }
     } produce {
@@ -657,21 +662,21 @@ def TileOverlapProductsPass : Pass<"tile-overlap-products", "::mlir::gpu::GPUFun
 
     ```mlir
     %o = scf.for %j = %c0 to %n step %c1 iter_args(%acc = %zero) -> !f {
-      %kt = tile.read %k at %m : !r -> !h
-      %s = linalg.contract ... ins(%q, %kt : !h, !h) outs(%zero : !f) -> !f
+      %kt = tile.read %k at %m : !r -> !s
+      %s = linalg.contract ... ins(%q, %kt : !s, !s) outs(%zero : !f) -> !f
       ... // the softmax: %decayed from %acc, the weights %p from %s
-      %vt = tile.read %v at %m : !r -> !h
-      %r = linalg.contract ... ins(%p, %vt : !h, !h) outs(%decayed : !f) -> !f
+      %vt = tile.read %v at %m : !r -> !s
+      %r = linalg.contract ... ins(%p, %vt : !h, !s) outs(%decayed : !f) -> !f
     ```
 
     becomes, between the scores of the first step and the output of the last,
 
     ```mlir
     scf.for %j = %c1 to %n step %c1 iter_args(%decayed = ..., %p = ..., ...) {
-      %vt = tile.read %v at %before unless %there : !r -> !h
-      %kt = tile.read %k at %m unless %here : !r -> !h
-      %s = linalg.contract ... {tile.async} ins(%q, %kt : !h, !h) outs(%zero : !f) -> !f
-      %r = linalg.contract ... {tile.async} ins(%p, %vt : !h, !h) outs(%decayed : !f) -> !f
+      %vt = tile.read %v at %before unless %there : !r -> !s
+      %kt = tile.read %k at %m unless %here : !r -> !s
+      %s = linalg.contract ... {tile.async} ins(%q, %kt : !s, !s) outs(%zero : !f) -> !f
+      %r = linalg.contract ... {tile.async} ins(%p, %vt : !h, !s) outs(%decayed : !f) -> !f
       %scores = tile.await %s pending 1 : !f
       tile.release %k at %m : !r
       %acc = tile.await %r pending 0 : !f

@@ -1,0 +1,42 @@
+// Machine code from memory into this process, by the system's loader.
+#ifndef ATTN_RUNTIME_LOADEDOBJECT_H
+#define ATTN_RUNTIME_LOADEDOBJECT_H
+
+#include "attn/API/Result.h"
+
+#include <memory>
+#include <string>
+
+namespace attn {
+
+/// A shared object (ELF), which stays as long as this lives.
+class LoadedObject {
+public:
+  /// From a file that has no name (memfd_create); where that is not possible,
+  /// through a temporary one. Errors: what the loader says, such as a library
+  /// that is missing.
+  static Result<std::shared_ptr<const LoadedObject>>
+  load(const std::string &code);
+  /// The latter, in $TMPDIR or /tmp. Errors besides: no file can be written.
+  static Result<std::shared_ptr<const LoadedObject>>
+  loadThroughFile(const std::string &code);
+
+  ~LoadedObject();
+  LoadedObject(const LoadedObject &) = delete;
+  LoadedObject &operator=(const LoadedObject &) = delete;
+
+  /// Null if there is no such symbol.
+  void *find(const std::string &symbol) const;
+
+private:
+  LoadedObject(void *handle, int file) : handle(handle), file(file) {}
+
+  void *handle;
+  /// Kept open: the loader knows objects by their paths, and the next file of
+  /// the same number would be taken for this one. -1: none.
+  int file;
+};
+
+} // namespace attn
+
+#endif // ATTN_RUNTIME_LOADEDOBJECT_H

@@ -1,0 +1,26 @@
+// See KernelEntry.h.
+#include "attn/Target/KernelEntry.h"
+
+#include "attn/Dialect/Attn/IR/KernelSignature.h"
+
+using namespace mlir;
+using namespace mlir::attn;
+
+FailureOr<::attn::KernelEntry>
+mlir::attn::describeKernel(FunctionOpInterface kernel) {
+  if (!kernel->hasAttr(signatureName))
+    return kernel.emitOpError() << "expects a kernel with a signature";
+  ::attn::KernelEntry entry;
+  entry.name = SymbolTable::getSymbolName(kernel).str();
+  entry.signature = signatureOf(kernel);
+  if (::attn::flatCount(entry.signature) != kernel.getNumArguments())
+    return kernel.emitOpError()
+           << "expects " << ::attn::flatCount(entry.signature)
+           << " arguments for its signature, got " << kernel.getNumArguments();
+  if (auto schedule = kernel->getAttrOfType<ScheduleAttr>("attn.schedule")) {
+    entry.queryTile = schedule.getTiling().q;
+    entry.keyTile = schedule.getTiling().kv;
+    llvm::raw_string_ostream(entry.schedule) << schedule;
+  }
+  return entry;
+}

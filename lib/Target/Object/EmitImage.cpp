@@ -1,0 +1,60 @@
+// From lowered kernels to an image for a CPU. See EmitObject.h.
+#include "attn/Dialect/Attn/IR/KernelSignature.h"
+#include "attn/Target/KernelEntry.h"
+#include "attn/Target/Object/EmitObject.h"
+
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+
+using namespace mlir;
+using namespace mlir::attn;
+using ::attn::KernelEntry;
+using ::attn::KernelImage;
+
+FailureOr<std::vector<KernelEntry>>
+mlir::attn::describeTaskKernels(ModuleOp module) {
+  std::vector<KernelEntry> entries;
+  for (auto function : module.getOps<LLVM::LLVMFuncOp>()) {
+    // C interfaces have the attributes of their functions.
+    if (!function->hasAttr("attn.kernel") ||
+        function.getName().starts_with("_mlir_ciface_"))
+      continue;
+    FailureOr<KernelEntry> entry = describeKernel(function);
+    if (failed(entry))
+      return failure();
+    auto count = function->getAttrOfType<FlatSymbolRefAttr>(taskCountName);
+    if (!count)
+      return function.emitOpError()
+             << "expects a kernel that does one task, and the function that "
+                "counts its tasks";
+    entry->taskCount = count.getValue().str();
+    entries.push_back(std::move(*entry));
+  }
+  return entries;
+}
+
+FailureOr<KernelImage> mlir::attn::emitImage(ModuleOp module,
+                                             const CPUTarget &target) {
+  KernelImage image;
+  FailureOr<std::vector<KernelEntry>> entries = describeTaskKernels(module);
+  if (failed(entries))
+    return failure();
+  if (entries->empty())
+    return module.emitError() << "expects a kernel for a CPU, got none";
+  image.entries = std::move(*entries);
+  std::vector<std::string> names;
+  for (const KernelEntry &entry : image.entries) {
+    names.push_back(entry.name);
+    names.push_back(entry.taskCount);
+  }
+  auto object = emitObject(module, names, target);
+  if (!object)
+    return module.emitError() << llvm::toString(object.takeError());
+  auto linked = linkObject((*object)->getBuffer());
+  if (!linked)
+    return module.emitError() << llvm::toString(linked.takeError());
+  image.kind = KernelImage::Code::SharedObject;
+  image.target = target.name();
+  image.features = target.features();
+  image.code = std::move(*linked);
+  return image;
+}

@@ -1,0 +1,51 @@
+// RUN: attn-opt %s --attn-print-schedule-costs -o /dev/null | FileCheck %s
+// RUN: attn-opt %s --attn-select-schedule=target=sm90a --attn-print-schedule-costs -o /dev/null | FileCheck %s --check-prefix=CHOSEN
+
+!t = tensor<1x1x?x128xbf16>
+!l = tensor<1x1x?xf32>
+
+// CHECK: @layer: 128 threads, 69632 shared bytes, about {{[0-9]+}} of 255 registers
+func.func @layer(%q: !t) -> !t {
+  %o = attn.attention %q, %q, %q {schedule = #attn.schedule<tiling = <q = 128, kv = 64>, roles = <warps = 4>>} : (!t, !t, !t) -> !t
+  return %o : !t
+}
+
+// Without a schedule there is nothing to tell; a pass before writes one, and variants.
+// CHECK-NOT: @any
+// CHOSEN: @any: 384 threads, 198656 shared bytes, about {{[0-9]+}} of 232 registers
+// CHOSEN-NEXT: @any where few_tasks(64): 256 threads, 215040 shared bytes
+// CHOSEN-NEXT: @any where short_rows(1024): 384 threads, 231424 shared bytes
+// CHOSEN-NEXT: @any where always: 384 threads, 198656 shared bytes
+func.func @any(%q: !t) -> !t {
+  %o = attn.attention %q, %q, %q : (!t, !t, !t) -> !t
+  return %o : !t
+}
+
+// A kernel for each schedule of gradients.
+// CHECK: @apart_grad_query: 128 threads, 52224 shared bytes
+// CHECK-NEXT: @apart_grad_key: 128 threads, 43520 shared bytes
+// CHECK-NEXT: @apart_grad_value: 128 threads, 34816 shared bytes
+// CHECK-NOT: grad
+func.func @apart(%q: !t, %l: !l) {
+  %x:3 = attn.attention_backward %q, %q, %q, %q, %l, %q {
+      schedule = #attn.schedule<tiling = <q = 64, kv = 32>, roles = <warps = 4>>,
+      key_schedule = #attn.schedule<tiling = <q = 16, kv = 64, owns_keys>, roles = <warps = 4>>,
+      value_schedule = #attn.schedule<tiling = <q = 32, kv = 64, owns_keys>, roles = <warps = 4>>}
+    : (!t, !t, !t, !t, !l, !t) -> (!t, !t, !t)
+  return
+}
+
+// In one pass two of them hold no tiles. What is summed for captures has its own.
+// CHOSEN: @once_grad_start: 128 threads, 0 shared bytes
+// CHOSEN-NEXT: @once_grad_query: 128 threads, 0 shared bytes
+// CHOSEN-NEXT: @once_grad_key: 384 threads, 199680 shared bytes
+// CHOSEN-NEXT: @once_grad_pairs_0: 128 threads, 69632 shared bytes
+func.func @once(%q: !t, %l: !l, %c: f32) {
+  %x:4 = attn.attention_backward %q, %q, %q, %q, %l, %q mod @scaled(%c) {wrt = array<i64: 0>}
+    : (!t, !t, !t, !t, !l, !t, f32) -> (!t, !t, !t, f32)
+  return
+}
+attn.mod @scaled(%c: f32) score(%s: f32, %b: i32, %h: i32, %q: i32, %kv: i32) {
+  %t = arith.addf %s, %c : f32
+  attn.yield %t : f32
+}

@@ -1,0 +1,3 @@
+llvm.func @kernel(%task: i64) attributes {attn.kernel} {
+  llvm.return
+}
