@@ -14,6 +14,9 @@
 //   grad_query += ds k                   grad_value += p grad_out
 //                                        grad_key += ds q
 //
+// Where a thread has few registers left, the sums of the products for t and dp
+// start with what is subtracted: -lse over what scales q k, and -delta.
+//
 // The first kernel also makes delta, the sum of out * grad_out of a row less
 // grad_lse, which the others read with the LSE; or one of its own does
 // (GradientRows.h).
