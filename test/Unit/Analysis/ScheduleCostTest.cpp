@@ -113,8 +113,7 @@ TEST(ScheduleCost, RegistersGrowWithTiles) {
   int64_t before = 0;
   for (int64_t kv : {64, 128, 192, 256}) {
     schedule.tiling.kv = kv;
-    int64_t registers =
-        costOf(schedule, shapeOf(Kind::Forward, 128)).registers;
+    int64_t registers = costOf(schedule, shapeOf(Kind::Forward, 128)).registers;
     EXPECT_GT(registers, before) << kv;
     before = registers;
   }

@@ -269,8 +269,8 @@ void expectGradientsBy(const std::string &schedules, ElementType type,
 TEST(Gradient, ByGivenSchedules) {
   std::string warps = selectedTarget() == Target::CPU ? "1" : "2";
   auto plain = [&](const std::string &tiles) {
-    return "#attn.schedule<tiling = <" + tiles + ">, roles = <warps = " +
-           warps + ">>";
+    return "#attn.schedule<tiling = <" + tiles +
+           ">, roles = <warps = " + warps + ">>";
   };
   expectGradientsBy("[" + plain("q = 32, kv = 48") + ", " +
                         plain("q = 48, kv = 32, owns_keys") + ", " +

@@ -128,11 +128,10 @@ TEST(ScheduleWidths, OutputOfManyChunks) {
     c.pattern = "causal";
     c.type = ElementType::BF16;
     c.sizes = {1, 2, 2, 300, 310, headDim, valueDim, 1};
-    c.schedule =
-        std::string("#attn.schedule<tiling = <q = 128, kv = 80>, "
-                    "roles = <warps = 8, producers = 4") +
-        roles + ">, pipeline = <stages = 2, persistent, drain" + pipeline +
-        ">>";
+    c.schedule = std::string("#attn.schedule<tiling = <q = 128, kv = 80>, "
+                             "roles = <warps = 8, producers = 4") +
+                 roles + ">, pipeline = <stages = 2, persistent, drain" +
+                 pipeline + ">>";
     c.runs = 2;
     SCOPED_TRACE(c.name());
     runPattern(c);
