@@ -13,8 +13,7 @@ namespace attn {
 
 /// Lowers `module`, of kernels of `mod`, to the llvm dialect for this host. The
 /// caller holds the mod's mutex.
-Result<void> lowerForHost(const Mod &mod, mlir::ModuleOp module,
-                          bool stridedCaptures);
+Result<void> lowerForHost(const Mod &mod, mlir::ModuleOp module);
 
 /// A kernel that does one task, and the function that counts its tasks.
 struct TaskFunction {

@@ -1,14 +1,11 @@
 // Attention on the CPU: the CPU pipeline, LLVM's JIT, tasks on all cores.
-//
-// A kernel has two codes, of which the second is compiled when it is first
-// needed: for captured tensors with an innermost stride of 1, whose neighbours
-// are read together, and for any.
 #include "CPUCode.h"
 #include "CaptureViews.h"
 #include "HostMemory.h"
 #include "KernelImpl.h"
 #include "KernelModule.h"
 #include "ModImpl.h"
+#include "PlannedKernels.h"
 #include "TilesImpl.h"
 
 #include "attn/Support/Try.h"
@@ -22,60 +19,82 @@ namespace {
 struct Code {
   std::shared_ptr<const Jit> jit; ///< that owns the kernel
   TaskFunction kernel;
+  std::string schedule;
+  int64_t queryTile, keyTile;
+  std::optional<TileFinder> finder; ///< if it needs lists of tiles
 };
 
 struct CPUKernel : public AttentionKernel::Impl {
   explicit CPUKernel(const Mod &mod) : mod(mod) {}
 
   Result<void> run(const KernelArguments &arguments) const override;
-  Result<void> prepare(const ProblemSizes *) const override {
-    ATTN_TRY(codeFor(spec.stridedCaptures));
+  Result<void> prepare(const SizeRange *range) const override {
+    for (size_t place : kernelsFor(codes.plan(), launchRangeOf(range, {})))
+      ATTN_TRY(codeFor(place));
     return {};
   }
   Result<void> writeEmptyRows(const KernelArguments &arguments) const override;
-  Result<const Code *> codeFor(bool stridedCaptures) const;
+  Result<const Code *> codeFor(size_t place) const;
 
   Mod mod;
-  mutable std::mutex mutex;
-  mutable std::optional<Code> codes[2];
+  PlannedKernels<Code> codes;
 };
 } // namespace
 
-/// The module as LLVM gets it. The caller holds the mod's mutex.
-static Result<KernelModule> lower(const Mod &mod, const KernelSpec &spec,
-                                  bool stridedCaptures) {
+/// The plan of all launches. The caller holds the mod's mutex.
+static Result<LaunchPlan> planOf(const Mod &mod, const KernelSpec &spec) {
   ATTN_TRY_ASSIGN(KernelModule kernel, buildKernelModule(mod, spec, "cpu"));
-  ATTN_TRY(lowerForHost(mod, *kernel.module, stridedCaptures));
+  return std::move(kernel.plan);
+}
+
+/// The module of one of its kernels, as LLVM gets it. The caller holds the
+/// mod's mutex.
+static Result<KernelModule> lower(const Mod &mod, const KernelSpec &spec,
+                                  size_t place) {
+  ATTN_TRY_ASSIGN(KernelModule kernel,
+                  buildKernelModule(mod, spec, "cpu", place));
+  ATTN_TRY(lowerForHost(mod, *kernel.module));
   return kernel;
 }
 
-static Result<Code> compileCode(const KernelModule &kernel) {
+static Result<Code> compileCode(const Mod &mod, const KernelSpec &spec,
+                                size_t place) {
+  std::unique_lock<std::mutex> lock(mod.impl().mutex);
+  ATTN_TRY_ASSIGN(KernelModule kernel, lower(mod, spec, place));
   std::string name = KernelModule::function;
   ATTN_TRY_ASSIGN(auto jit,
                   Jit::compile(*kernel.module, {name, name + "_tasks"}));
-  return Code{
+  Code code{
       jit,
-      {signatureIn(*kernel.module, name), jit->function(0), jit->function(1)}};
+      {signatureIn(*kernel.module, name), jit->function(0), jit->function(1)},
+      kernel.schedule,
+      kernel.queryTile,
+      kernel.keyTile,
+      std::nullopt};
+  kernel.module = {};
+  lock.unlock();
+  if (takes(code.kernel.signature, Role::ListOrder)) {
+    ATTN_TRY_ASSIGN(
+        code.finder,
+        TileFinder::compile(mod, Target::CPU, code.queryTile, code.keyTile));
+  }
+  return code;
 }
 
-Result<const Code *> CPUKernel::codeFor(bool stridedCaptures) const {
-  std::lock_guard<std::mutex> lock(mutex);
-  std::optional<Code> &code = codes[stridedCaptures];
-  if (!code) {
-    std::lock_guard<std::mutex> modLock(mod.impl().mutex);
-    ATTN_TRY_ASSIGN(KernelModule kernel, lower(mod, spec, stridedCaptures));
-    ATTN_TRY_ASSIGN(code, compileCode(kernel));
-  }
-  return &*code;
+Result<const Code *> CPUKernel::codeFor(size_t place) const {
+  return codes.get(place, [&] { return compileCode(mod, spec, place); });
 }
 
 Result<void> CPUKernel::run(const KernelArguments &a) const {
-  ATTN_TRY_ASSIGN(const Code *code, codeFor(spec.stridedCaptures ||
-                                            !haveUnitStrides(a.captures)));
+  Launch launch;
+  launch.sizes = {a.query.sizes[0], a.query.sizes[1], a.query.sizes[2],
+                  a.key.sizes[2]};
+  launch.memory.unitCaptures = haveUnitStrides(a.captures);
+  ATTN_TRY_ASSIGN(const Code *code, codeFor(kernelFor(codes.plan(), launch)));
   Bindings bindings = bindingsOf(*this, a);
   TileLists own;
-  if (finder) {
-    ATTN_TRY_ASSIGN(const TileLists *found, listsFor(*finder, a, own));
+  if (code->finder) {
+    ATTN_TRY_ASSIGN(const TileLists *found, listsFor(*code->finder, a, own));
     found->impl().arguments.bind(bindings);
   }
   return runTasks(code->kernel, bindings);
@@ -91,25 +110,22 @@ Result<void> CPUKernel::writeEmptyRows(const KernelArguments &a) const {
 
 Result<void> attn::checkCPUKernel(const Mod &mod, const KernelSpec &spec) {
   std::lock_guard<std::mutex> lock(mod.impl().mutex);
-  ATTN_TRY(lower(mod, spec, spec.stridedCaptures));
+  ATTN_TRY_ASSIGN(LaunchPlan plan, planOf(mod, spec));
+  ATTN_TRY(lower(mod, spec, kernelForAnySizes(plan, {})));
   return {};
 }
 
 AttentionImpl attn::createCPUKernel(const Mod &mod, const KernelSpec &spec) {
-  std::unique_lock<std::mutex> lock(mod.impl().mutex);
-  ATTN_TRY_ASSIGN(KernelModule kernel, lower(mod, spec, spec.stridedCaptures));
-  ATTN_TRY_ASSIGN(Code code, compileCode(kernel));
   auto impl = std::make_shared<CPUKernel>(mod);
   impl->spec = spec;
-  impl->codes[spec.stridedCaptures] = std::move(code);
-  impl->schedule = kernel.schedule;
-  impl->queryTile = kernel.queryTile, impl->keyTile = kernel.keyTile;
-  if (takes(impl->codes[spec.stridedCaptures]->kernel.signature,
-            Role::ListOrder)) {
-    lock.unlock();
-    ATTN_TRY_ASSIGN(
-        impl->finder,
-        TileFinder::compile(mod, Target::CPU, impl->queryTile, impl->keyTile));
-  }
+  std::unique_lock<std::mutex> lock(mod.impl().mutex);
+  ATTN_TRY_ASSIGN(LaunchPlan plan, planOf(mod, spec));
+  lock.unlock();
+  size_t place = kernelForAnySizes(plan, {});
+  impl->codes.setPlan(std::move(plan));
+  ATTN_TRY_ASSIGN(const Code *code, impl->codeFor(place));
+  impl->schedule = code->schedule;
+  impl->queryTile = code->queryTile, impl->keyTile = code->keyTile;
+  impl->finder = code->finder;
   return std::shared_ptr<AttentionKernel::Impl>(impl);
 }

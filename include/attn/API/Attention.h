@@ -51,6 +51,12 @@ struct ProblemSizes {
   int64_t sequences = 1;
 };
 
+/// All problems between two, each number for itself: a serving program prepares
+/// for what may come. Batch, heads, queries and keys count.
+struct SizeRange {
+  ProblemSizes smallest, largest;
+};
+
 /// A 4-d view (batch, head, position, channel) of host memory (CPU) or device
 /// memory (CUDA). Strides are in elements; the channel's stride is 1.
 struct TensorView {
@@ -209,6 +215,9 @@ public:
   /// lists of tiles is given them then. Otherwise the first launch that takes
   /// another kernel compiles it, and fails in a stream capture.
   Result<void> prepare(const ProblemSizes &sizes) const;
+  /// The same for all launches of a range. Errors besides: one that ends before
+  /// it begins.
+  Result<void> prepare(const SizeRange &range) const;
   /// The same for launches of any sizes.
   Result<void> prepare() const;
 

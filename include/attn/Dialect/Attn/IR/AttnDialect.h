@@ -23,7 +23,7 @@ template <> struct FieldParser<::attn::Role> {
   static FailureOr<::attn::Role> parse(AsmParser &parser);
 };
 AsmPrinter &operator<<(AsmPrinter &printer, ::attn::Role role);
-/// A guard with its numbers in parentheses.
+/// `always`, or conditions joined by `and`, numbers in parentheses.
 template <> struct FieldParser<::attn::Guard> {
   static FailureOr<::attn::Guard> parse(AsmParser &parser);
 };
@@ -31,9 +31,12 @@ AsmPrinter &operator<<(AsmPrinter &printer, const ::attn::Guard &guard);
 } // namespace mlir
 
 namespace attn {
+inline llvm::hash_code hash_value(const Condition &condition) {
+  return llvm::hash_combine(condition.kind,
+                            llvm::hash_combine_range(condition.numbers));
+}
 inline llvm::hash_code hash_value(const Guard &guard) {
-  return llvm::hash_combine(guard.kind,
-                            llvm::hash_combine_range(guard.numbers));
+  return llvm::hash_combine_range(guard.conditions);
 }
 } // namespace attn
 
