@@ -158,7 +158,8 @@ struct KernelSpec {
   int64_t headDim = 64, valueDim = 64;
   bool lse = false;
   std::optional<float> scale; ///< 1/sqrt(headDim) if absent
-  /// `#attn.schedule<...>`, or `#attn.variants<...>`; empty: chosen.
+  /// `#attn.schedule<...>`, or `#attn.variants<...>`; empty: chosen. For memory
+  /// that their kernels do not take there are others (attn-select-schedule).
   std::string schedule;
   /// CUDA: the number of the GPU, whose primary context is used. Without it
   /// compile() needs a current context. The kernel stays in that context, and
