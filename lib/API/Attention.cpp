@@ -1,6 +1,7 @@
 // The kernels of the API: what is common to all targets.
 #include "CaptureViews.h"
 #include "KernelImpl.h"
+#include "PlannedKernels.h"
 
 #include "attn/Support/Try.h"
 
@@ -36,7 +37,6 @@ Result<AttentionKernel> AttentionKernel::compile(const Mod &mod,
   AttentionImpl impl = spec.target == Target::CPU ? createCPUKernel(mod, spec)
                                                   : createCUDAKernel(mod, spec);
   ATTN_TRY(impl);
-  (*impl)->spec = spec;
   (*impl)->captures = mod.captures();
   std::chrono::duration<double> time = std::chrono::steady_clock::now() - start;
   (*impl)->compileSeconds = time.count();
@@ -90,8 +90,12 @@ Result<void> AttentionKernel::run(const TensorView &query,
   return pimpl->run(arguments);
 }
 
+Result<void> AttentionKernel::prepare(const SizeRange &range) const {
+  ATTN_TRY(checkRange(range));
+  return pimpl->prepare(&range);
+}
 Result<void> AttentionKernel::prepare(const ProblemSizes &sizes) const {
-  return pimpl->prepare(&sizes);
+  return prepare(SizeRange{sizes, sizes});
 }
 Result<void> AttentionKernel::prepare() const {
   return pimpl->prepare(nullptr);

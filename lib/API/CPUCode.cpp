@@ -12,15 +12,13 @@
 
 using namespace attn;
 
-Result<void> attn::lowerForHost(const Mod &mod, mlir::ModuleOp module,
-                                bool stridedCaptures) {
+Result<void> attn::lowerForHost(const Mod &mod, mlir::ModuleOp module) {
   ATTN_TRY_ASSIGN(HostVectors vectors, hostVectors());
   return mod.impl().collect("cannot be compiled", [&] {
     mlir::PassManager pm(&mod.impl().context);
     mlir::attn::CPUPipelineOptions options;
     options.lanes = vectors.lanes;
     options.registers = vectors.registers;
-    options.stridedCaptures = stridedCaptures;
     mlir::attn::buildCPUPipeline(pm, options);
     return pm.run(module);
   });

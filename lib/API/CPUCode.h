@@ -14,8 +14,7 @@ namespace attn {
 
 /// Lowers `module`, of kernels of `mod`, to the llvm dialect for this host. The
 /// caller holds the mod's mutex.
-Result<void> lowerForHost(const Mod &mod, mlir::ModuleOp module,
-                          bool stridedCaptures);
+Result<void> lowerForHost(const Mod &mod, mlir::ModuleOp module);
 
 /// Compiles all kernels of a lowered module, in its order, for this host. The
 /// caller holds the mod's mutex. Errors: those of Jit.

@@ -5,6 +5,7 @@
 #include "HostMemory.h"
 #include "KernelModule.h"
 #include "ModImpl.h"
+#include "PlannedKernels.h"
 #include "TilesImpl.h"
 
 #include "attn/Support/Try.h"
@@ -35,9 +36,15 @@ struct CPUGradients : public GradientKernel::Impl {
   Result<void> run(const GradientArguments &arguments,
                    const CaptureWorkspace &workspace,
                    Bindings &bindings) const override;
-  Result<void> prepare(const GradientArguments *arguments) const override {
-    ATTN_TRY(codeFor(spec.stridedCaptures ||
-                     (arguments && !haveUnitStrides(arguments->captures))));
+  Result<void> prepare(const SizeRange *range) const override {
+    return prepare(launchRangeOf(range, {}));
+  }
+  Result<void> prepare(const GradientArguments &arguments) const override {
+    return prepare(launchRangeOf(nullptr, memoryOf(arguments)));
+  }
+  Result<void> prepare(const LaunchRange &range) const {
+    for (size_t place : kernelsFor(codes.plan(), range))
+      ATTN_TRY(codeFor(place));
     return finders.prepare();
   }
   Result<void> checkMemory(const GradientArguments &) const override {
@@ -56,21 +63,24 @@ struct CPUGradients : public GradientKernel::Impl {
     return {};
   }
   Result<bool> isCapturing(void *) const override { return false; }
-  Result<const Code *> codeFor(bool stridedCaptures) const;
+  static LaunchMemory memoryOf(const GradientArguments &arguments) {
+    LaunchMemory memory;
+    memory.unitCaptures = haveUnitStrides(arguments.captures);
+    return memory;
+  }
+  Result<const Code *> codeFor(size_t place) const;
 
   Mod mod;
-  mutable std::mutex mutex;
-  mutable std::optional<Code> codes[2];
+  PlannedKernels<Code> codes;
 };
 } // namespace
 
 /// The caller holds the mod's mutex.
 static Result<Code> compileCode(const Mod &mod, const KernelSpec &spec,
-                                const std::vector<int64_t> &wrt,
-                                bool stridedCaptures) {
+                                const std::vector<int64_t> &wrt, size_t place) {
   ATTN_TRY_ASSIGN(KernelModule kernel,
-                  buildGradientModule(mod, spec, wrt, "cpu"));
-  ATTN_TRY(lowerForHost(mod, *kernel.module, stridedCaptures));
+                  buildGradientModule(mod, spec, wrt, "cpu", place));
+  ATTN_TRY(lowerForHost(mod, *kernel.module));
   ATTN_TRY_ASSIGN(std::vector<cpu::LoadedKernel> kernels,
                   compileKernels(mod, *kernel.module));
   auto named = [&](const std::string &name) {
@@ -92,21 +102,18 @@ static Result<Code> compileCode(const Mod &mod, const KernelSpec &spec,
   return code;
 }
 
-Result<const Code *> CPUGradients::codeFor(bool stridedCaptures) const {
-  std::lock_guard<std::mutex> lock(mutex);
-  std::optional<Code> &code = codes[stridedCaptures];
-  if (!code) {
-    std::lock_guard<std::mutex> modLock(mod.impl().mutex);
-    ATTN_TRY_ASSIGN(code, compileCode(mod, spec, wrt, stridedCaptures));
-  }
-  return &*code;
+Result<const Code *> CPUGradients::codeFor(size_t place) const {
+  return codes.get(place, [&] {
+    std::lock_guard<std::mutex> lock(mod.impl().mutex);
+    return compileCode(mod, spec, wrt, place);
+  });
 }
 
 Result<void> CPUGradients::run(const GradientArguments &a,
                                const CaptureWorkspace &workspace,
                                Bindings &bindings) const {
-  bool strided = spec.stridedCaptures || !haveUnitStrides(a.captures);
-  ATTN_TRY_ASSIGN(const Code *code, codeFor(strided));
+  Launch launch{launchSizesOf(sizesOf(a)), memoryOf(a)};
+  ATTN_TRY_ASSIGN(const Code *code, codeFor(kernelFor(codes.plan(), launch)));
   ATTN_TRY_ASSIGN(GradientTiles tiles, tilesFor(*this, finders, a));
   auto takesLists = [](const cpu::LoadedKernel &kernel) {
     return takes(kernel.entry().signature, Role::ListOrder);
@@ -142,8 +149,13 @@ GradientImpl attn::createCPUGradients(const Mod &mod, const KernelSpec &spec,
   impl->spec = spec;
   impl->wrt = wrt;
   std::unique_lock<std::mutex> lock(mod.impl().mutex);
-  ATTN_TRY_ASSIGN(Code code, compileCode(mod, spec, wrt, spec.stridedCaptures));
+  ATTN_TRY_ASSIGN(KernelModule planned,
+                  buildGradientModule(mod, spec, wrt, "cpu"));
   lock.unlock();
+  impl->codes.setPlan(std::move(planned.plan));
+  ATTN_TRY_ASSIGN(const Code *compiled,
+                  impl->codeFor(kernelForAnySizes(impl->codes.plan(), {})));
+  const Code &code = *compiled;
   impl->schedule = code.module.schedule;
   impl->sums = code.module.sums;
   impl->wholeQueries = code.module.queryTile;
@@ -156,6 +168,5 @@ GradientImpl attn::createCPUGradients(const Mod &mod, const KernelSpec &spec,
   ownKeys[0] = false;
   ATTN_TRY_ASSIGN(impl->finders, GradientTileFinders::compile(
                                      mod, Target::CPU, kernels, ownKeys));
-  impl->codes[spec.stridedCaptures] = std::move(code);
   return std::shared_ptr<GradientKernel::Impl>(impl);
 }

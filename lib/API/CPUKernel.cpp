@@ -1,14 +1,11 @@
 // Attention on the CPU: the CPU pipeline, LLVM's JIT, tasks on all cores.
-//
-// A kernel has two codes, of which the second is compiled when it is first
-// needed: for captured tensors with an innermost stride of 1, whose neighbours
-// are read together, and for any.
 #include "CPUCode.h"
 #include "CaptureViews.h"
 #include "HostMemory.h"
 #include "KernelImpl.h"
 #include "KernelModule.h"
 #include "ModImpl.h"
+#include "PlannedKernels.h"
 #include "TilesImpl.h"
 
 #include "attn/Support/Try.h"
@@ -19,62 +16,79 @@
 using namespace attn;
 
 namespace {
+struct Code {
+  cpu::LoadedKernel kernel;
+  std::optional<TileFinder> finder; ///< if it needs lists of tiles
+};
+
 struct CPUKernel : public AttentionKernel::Impl {
   explicit CPUKernel(const Mod &mod) : mod(mod) {}
 
   Result<void> run(const KernelArguments &arguments) const override;
-  Result<void> prepare(const ProblemSizes *) const override {
-    ATTN_TRY(kernelFor(spec.stridedCaptures));
+  Result<void> prepare(const SizeRange *range) const override {
+    for (size_t place : kernelsFor(codes.plan(), launchRangeOf(range, {})))
+      ATTN_TRY(codeFor(place));
     return {};
   }
   Result<void> writeEmptyRows(const KernelArguments &arguments) const override;
-  Result<const cpu::LoadedKernel *> kernelFor(bool stridedCaptures) const;
+  Result<const Code *> codeFor(size_t place) const;
 
   Mod mod;
-  mutable std::mutex mutex;
-  mutable std::optional<cpu::LoadedKernel> kernels[2];
+  PlannedKernels<Code> codes;
 };
 } // namespace
 
-/// The module as LLVM gets it. The caller holds the mod's mutex.
-static Result<KernelModule> lower(const Mod &mod, const KernelSpec &spec,
-                                  bool stridedCaptures) {
+/// The plan of all launches. The caller holds the mod's mutex.
+static Result<LaunchPlan> planOf(const Mod &mod, const KernelSpec &spec) {
   ATTN_TRY_ASSIGN(KernelModule kernel, buildKernelModule(mod, spec, "cpu"));
-  ATTN_TRY(lowerForHost(mod, *kernel.module, stridedCaptures));
+  return std::move(kernel.plan);
+}
+
+/// The module of one of its kernels, as LLVM gets it. The caller holds the
+/// mod's mutex.
+static Result<KernelModule> lower(const Mod &mod, const KernelSpec &spec,
+                                  size_t place) {
+  ATTN_TRY_ASSIGN(KernelModule kernel,
+                  buildKernelModule(mod, spec, "cpu", place));
+  ATTN_TRY(lowerForHost(mod, *kernel.module));
   return kernel;
 }
 
-/// The one kernel of the module. The caller holds the mod's mutex.
-static Result<cpu::LoadedKernel> compileKernel(const Mod &mod,
-                                               const KernelModule &kernel) {
+static Result<Code> compileCode(const Mod &mod, const KernelSpec &spec,
+                                size_t place) {
+  std::unique_lock<std::mutex> lock(mod.impl().mutex);
+  ATTN_TRY_ASSIGN(KernelModule module, lower(mod, spec, place));
   ATTN_TRY_ASSIGN(std::vector<cpu::LoadedKernel> kernels,
-                  compileKernels(mod, *kernel.module));
-  return std::move(kernels.front());
+                  compileKernels(mod, *module.module));
+  module.module = {};
+  lock.unlock();
+  Code code{std::move(kernels.front()), std::nullopt};
+  const KernelEntry &entry = code.kernel.entry();
+  if (takes(entry.signature, Role::ListOrder)) {
+    ATTN_TRY_ASSIGN(
+        code.finder,
+        TileFinder::compile(mod, Target::CPU, entry.queryTile, entry.keyTile));
+  }
+  return code;
 }
 
-Result<const cpu::LoadedKernel *>
-CPUKernel::kernelFor(bool stridedCaptures) const {
-  std::lock_guard<std::mutex> lock(mutex);
-  std::optional<cpu::LoadedKernel> &kernel = kernels[stridedCaptures];
-  if (!kernel) {
-    std::lock_guard<std::mutex> modLock(mod.impl().mutex);
-    ATTN_TRY_ASSIGN(KernelModule module, lower(mod, spec, stridedCaptures));
-    ATTN_TRY_ASSIGN(kernel, compileKernel(mod, module));
-  }
-  return &*kernel;
+Result<const Code *> CPUKernel::codeFor(size_t place) const {
+  return codes.get(place, [&] { return compileCode(mod, spec, place); });
 }
 
 Result<void> CPUKernel::run(const KernelArguments &a) const {
-  ATTN_TRY_ASSIGN(
-      const cpu::LoadedKernel *kernel,
-      kernelFor(spec.stridedCaptures || !haveUnitStrides(a.captures)));
+  Launch launch;
+  launch.sizes = {a.query.sizes[0], a.query.sizes[1], a.query.sizes[2],
+                  a.key.sizes[2]};
+  launch.memory.unitCaptures = haveUnitStrides(a.captures);
+  ATTN_TRY_ASSIGN(const Code *code, codeFor(kernelFor(codes.plan(), launch)));
   Bindings bindings = bindingsOf(*this, a);
   TileLists own;
-  if (finder) {
-    ATTN_TRY_ASSIGN(const TileLists *found, listsFor(*finder, a, own));
+  if (code->finder) {
+    ATTN_TRY_ASSIGN(const TileLists *found, listsFor(*code->finder, a, own));
     found->impl().arguments.bind(bindings);
   }
-  return kernel->run(bindings);
+  return code->kernel.run(bindings);
 }
 
 Result<void> CPUKernel::writeEmptyRows(const KernelArguments &a) const {
@@ -87,26 +101,23 @@ Result<void> CPUKernel::writeEmptyRows(const KernelArguments &a) const {
 
 Result<void> attn::checkCPUKernel(const Mod &mod, const KernelSpec &spec) {
   std::lock_guard<std::mutex> lock(mod.impl().mutex);
-  ATTN_TRY(lower(mod, spec, spec.stridedCaptures));
+  ATTN_TRY_ASSIGN(LaunchPlan plan, planOf(mod, spec));
+  ATTN_TRY(lower(mod, spec, kernelForAnySizes(plan, {})));
   return {};
 }
 
 AttentionImpl attn::createCPUKernel(const Mod &mod, const KernelSpec &spec) {
-  std::unique_lock<std::mutex> lock(mod.impl().mutex);
-  ATTN_TRY_ASSIGN(KernelModule module, lower(mod, spec, spec.stridedCaptures));
-  ATTN_TRY_ASSIGN(cpu::LoadedKernel kernel, compileKernel(mod, module));
   auto impl = std::make_shared<CPUKernel>(mod);
   impl->spec = spec;
-  const KernelEntry &entry = kernel.entry();
+  std::unique_lock<std::mutex> lock(mod.impl().mutex);
+  ATTN_TRY_ASSIGN(LaunchPlan plan, planOf(mod, spec));
+  lock.unlock();
+  size_t place = kernelForAnySizes(plan, {});
+  impl->codes.setPlan(std::move(plan));
+  ATTN_TRY_ASSIGN(const Code *code, impl->codeFor(place));
+  const KernelEntry &entry = code->kernel.entry();
   impl->schedule = entry.schedule;
   impl->queryTile = entry.queryTile, impl->keyTile = entry.keyTile;
-  bool takesLists = takes(entry.signature, Role::ListOrder);
-  impl->kernels[spec.stridedCaptures] = std::move(kernel);
-  if (takesLists) {
-    lock.unlock();
-    ATTN_TRY_ASSIGN(
-        impl->finder,
-        TileFinder::compile(mod, Target::CPU, impl->queryTile, impl->keyTile));
-  }
+  impl->finder = code->finder;
   return std::shared_ptr<AttentionKernel::Impl>(impl);
 }

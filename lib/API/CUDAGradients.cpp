@@ -8,35 +8,21 @@
 #include "GradientImpl.h"
 #include "KernelModule.h"
 #include "ModImpl.h"
+#include "PlannedKernels.h"
 #include "TilesImpl.h"
 
 #include "attn/Runtime/LoadedKernel.h"
 #include "attn/Support/Try.h"
 
 #include <algorithm>
-#include <map>
 #include <mutex>
 #include <numeric>
-#include <tuple>
 
 using namespace attn;
 
 namespace {
 
-/// Which family of kernels, for which memory; and whether it is the one that
-/// given schedules are for.
-struct Choice {
-  bool sm90a = false, aligned = false, stridedCaptures = false;
-  bool takesGiven = true;
-
-  const char *target() const { return sm90a ? "sm90a" : "sm80"; }
-  friend bool operator<(const Choice &a, const Choice &b) {
-    return std::tie(a.sm90a, a.aligned, a.stridedCaptures, a.takesGiven) <
-           std::tie(b.sm90a, b.aligned, b.stridedCaptures, b.takesGiven);
-  }
-};
-
-/// The kernels of a choice, in the order of their launches; those of captures
+/// A variant of the plan, in the order of its launches; the kernels of captures
 /// come last.
 struct Variant {
   std::vector<cuda::LoadedKernel> kernels;
@@ -51,7 +37,8 @@ struct CUDAGradients : public GradientKernel::Impl {
 
   Result<void> run(const GradientArguments &arguments, const CaptureWorkspace &,
                    Bindings &bindings) const override;
-  Result<void> prepare(const GradientArguments *arguments) const override;
+  Result<void> prepare(const SizeRange *range) const override;
+  Result<void> prepare(const GradientArguments &arguments) const override;
   Result<void> checkMemory(const GradientArguments &arguments) const override;
   Result<std::shared_ptr<void>> allocate(int64_t bytes,
                                          void *stream) const override;
@@ -64,22 +51,21 @@ struct CUDAGradients : public GradientKernel::Impl {
     return attn::isCapturing(stream);
   }
 
-  /// Compiled and loaded if need be, which a stream that is being captured
-  /// does not allow.
-  Result<const Variant *> variantFor(const Choice &choice, void *stream) const;
-  Result<const Variant *> compiled(const Choice &choice) const;
-  /// Of the best family, for a launch's memory.
-  Choice choiceFor(const GradientArguments &arguments) const;
-  /// What is left for memory that the best family does not take.
-  Choice forEveryGPU(Choice choice) const;
-  bool isAligned(const GradientArguments &arguments) const;
+  /// Compiled and loaded if need be.
+  Result<const Variant *> compiled(size_t place) const;
+  /// The same, which a stream that is being captured does not allow.
+  Result<const Variant *> variantFor(const Launch &launch,
+                                     const GradientArguments &arguments) const;
+  Result<void> prepare(const LaunchRange &range) const;
+  LaunchMemory memoryOf(const GradientArguments &arguments) const;
 
   Mod mod;
-  Choice best; ///< the family of kernels, and the memory that is expected
+  const char *target = nullptr; ///< of attn-select-schedule
+  LaunchMemory expected;        ///< as the spec says
   cuda::Context context = nullptr;
   cuda::Device device = 0;
-  mutable std::mutex mutex;
-  mutable std::map<Choice, Variant> variants;
+  int64_t multiprocessors = 0;
+  PlannedKernels<Variant> kernels;
 };
 
 } // namespace
@@ -115,63 +101,65 @@ static Result<Variant> load(const Mod &mod, const KernelModule &kernel,
   return variant;
 }
 
-static Result<Variant> compileVariant(const Mod &mod, const KernelSpec &given,
-                                      const std::vector<int64_t> &wrt,
-                                      const Choice &choice) {
-  KernelSpec spec = given;
-  if (!choice.takesGiven)
-    spec.schedule.clear();
-  spec.aligned = choice.aligned, spec.stridedCaptures = choice.stridedCaptures;
+static Result<Variant> compileVariant(const CUDAGradients &of, size_t place) {
+  const Mod &mod = of.mod;
+  const char *target = targetOf(of.kernels.plan()[place]);
   std::unique_lock<std::mutex> lock(mod.impl().mutex);
   ATTN_TRY_ASSIGN(KernelModule kernel,
-                  buildGradientModule(mod, spec, wrt, choice.target()));
-  ATTN_TRY(
-      lowerTiles(mod, *kernel.module, choice.target(), choice.stridedCaptures));
+                  buildGradientModule(mod, of.spec, of.wrt, of.target, place));
+  ATTN_TRY(lowerTiles(mod, *kernel.module, target));
+  bool exact = of.spec.exact || of.spec.type == ElementType::F32;
   ATTN_TRY_ASSIGN(std::vector<KernelImage> images,
-                  compileCUDAImages(mod, *kernel.module,
-                                    spec.exact || spec.type == ElementType::F32,
-                                    choice.target()));
+                  compileCUDAImages(mod, *kernel.module, exact, target));
   lock.unlock();
   return load(mod, kernel, images);
 }
 
-Result<const Variant *> CUDAGradients::variantFor(const Choice &choice,
-                                                  void *stream) const {
-  std::unique_lock<std::mutex> lock(mutex);
-  auto found = variants.find(choice);
-  if (found != variants.end())
-    return &found->second;
-  lock.unlock();
-  ATTN_TRY_ASSIGN(bool capturing, isCapturing(stream));
+Result<const Variant *> CUDAGradients::compiled(size_t place) const {
+  return kernels.get(place, [&] { return compileVariant(*this, place); });
+}
+
+Result<const Variant *>
+CUDAGradients::variantFor(const Launch &launch,
+                          const GradientArguments &a) const {
+  size_t place = kernelFor(kernels.plan(), launch);
+  if (const Variant *variant = kernels.find(place))
+    return variant;
+  ATTN_TRY_ASSIGN(bool capturing, isCapturing(a.stream));
   if (capturing)
-    return Error{"expects GradientKernel::prepare() for these sizes and this "
-                 "memory before a stream capture: the kernels are not compiled "
-                 "yet"};
-  return compiled(choice);
+    return unpreparedError("GradientKernel::prepare", sizesOf(a));
+  return compiled(place);
 }
 
-Result<const Variant *> CUDAGradients::compiled(const Choice &choice) const {
-  std::lock_guard<std::mutex> lock(mutex);
-  auto found = variants.find(choice);
-  if (found != variants.end())
-    return &found->second;
-  ATTN_TRY_ASSIGN(Variant variant, compileVariant(mod, spec, wrt, choice));
-  return &(variants[choice] = std::move(variant));
-}
-
-Result<void> CUDAGradients::prepare(const GradientArguments *a) const {
+Result<void> CUDAGradients::prepare(const LaunchRange &range) const {
   cuda::ContextScope scope(context);
-  Choice choice = a ? choiceFor(*a) : best;
-  std::vector<Choice> choices;
-  if (choice.aligned || !best.sm90a)
-    choices.push_back(choice);
-  if (a && best.sm90a)
-    choices.push_back(forEveryGPU(choice));
-  for (const Choice &taken : choices) {
-    ATTN_TRY_ASSIGN(const Variant *variant, compiled(taken));
+  for (size_t place : kernelsFor(kernels.plan(), range)) {
+    ATTN_TRY_ASSIGN(const Variant *variant, compiled(place));
     ATTN_TRY(variant->finders.prepare());
   }
   return {};
+}
+
+Result<void> CUDAGradients::prepare(const SizeRange *range) const {
+  return prepare(launchRangeOf(range, expected, multiprocessors));
+}
+
+Result<void> CUDAGradients::prepare(const GradientArguments &a) const {
+  LaunchMemory memory = memoryOf(a);
+  ATTN_TRY(prepare(launchRangeOf(nullptr, memory, multiprocessors)));
+  // TMA may not take a tensor.
+  memory.sm90a = false;
+  return prepare(launchRangeOf(nullptr, memory, multiprocessors));
+}
+
+LaunchMemory CUDAGradients::memoryOf(const GradientArguments &a) const {
+  LaunchMemory memory = expected;
+  for (const TensorView &view : {a.query, a.key, a.value, a.out, a.gradOut,
+                                 a.gradQuery, a.gradKey, a.gradValue})
+    memory.aligned &= isAligned(view);
+  memory.sm90a &= memory.aligned;
+  memory.unitCaptures = haveUnitStrides(a.captures);
+  return memory;
 }
 
 Result<void> CUDAGradients::checkMemory(const GradientArguments &a) const {
@@ -196,26 +184,6 @@ Result<void> CUDAGradients::checkMemory(const GradientArguments &a) const {
     if (data)
       ATTN_TRY(cuda::checkMemory(name, data, device));
   return {};
-}
-
-Choice CUDAGradients::choiceFor(const GradientArguments &a) const {
-  Choice choice = best;
-  choice.aligned = isAligned(a);
-  choice.stridedCaptures = spec.stridedCaptures || !haveUnitStrides(a.captures);
-  return choice;
-}
-
-Choice CUDAGradients::forEveryGPU(Choice choice) const {
-  choice.sm90a = false, choice.takesGiven = !best.sm90a;
-  return choice;
-}
-
-bool CUDAGradients::isAligned(const GradientArguments &a) const {
-  for (const TensorView &view : {a.query, a.key, a.value, a.out, a.gradOut,
-                                 a.gradQuery, a.gradKey, a.gradValue})
-    if (!attn::isAligned(view))
-      return false;
-  return spec.aligned;
 }
 
 Result<std::shared_ptr<void>> CUDAGradients::allocate(int64_t bytes,
@@ -272,42 +240,54 @@ Result<void> CUDAGradients::run(const GradientArguments &a,
                                 const CaptureWorkspace &workspace,
                                 Bindings &bindings) const {
   cuda::ContextScope scope(context);
-  Choice choice = choiceFor(a);
-  if (best.sm90a && choice.aligned) {
-    ATTN_TRY_ASSIGN(const Variant *variant, variantFor(choice, a.stream));
+  Launch launched{launchSizesOf(sizesOf(a), multiprocessors), memoryOf(a)};
+  while (true) {
+    ATTN_TRY_ASSIGN(const Variant *variant, variantFor(launched, a));
     ATTN_TRY_ASSIGN(GradientTiles tiles, tilesFor(*this, variant->finders, a));
-    // TMA may not take a tensor.
-    if (auto bound = bindAll(*variant, tiles, bindings, a.stream))
+    Result<std::vector<BoundParameters>> bound =
+        bindAll(*variant, tiles, bindings, a.stream);
+    if (bound)
       return launch(*variant, a, workspace, *bound);
+    // TMA may not take a tensor.
+    if (!launched.memory.sm90a)
+      return Error{bound.error()};
+    launched.memory.sm90a = false;
   }
-  choice = forEveryGPU(choice);
-  ATTN_TRY_ASSIGN(const Variant *variant, variantFor(choice, a.stream));
-  ATTN_TRY_ASSIGN(GradientTiles tiles, tilesFor(*this, variant->finders, a));
-  ATTN_TRY_ASSIGN(std::vector<BoundParameters> bound,
-                  bindAll(*variant, tiles, bindings, a.stream));
-  return launch(*variant, a, workspace, bound);
+}
+
+/// The plan of all launches, which is `of`'s from here on.
+static Result<void> makePlan(CUDAGradients &of) {
+  const KernelSpec &spec = of.spec;
+  std::optional<bool> producers;
+  if (!spec.schedule.empty()) {
+    ATTN_TRY_ASSIGN(producers,
+                    gradientSchedulesHaveProducers(of.mod, spec.schedule));
+  }
+  ATTN_TRY_ASSIGN(of.target, planTargetOf(spec, producers, of.device));
+  std::lock_guard<std::mutex> lock(of.mod.impl().mutex);
+  ATTN_TRY_ASSIGN(KernelModule kernel,
+                  buildGradientModule(of.mod, spec, of.wrt, of.target));
+  of.kernels.setPlan(std::move(kernel.plan));
+  return {};
 }
 
 GradientImpl attn::createCUDAGradients(const Mod &mod, const KernelSpec &given,
                                        const std::vector<int64_t> &wrt) {
   ATTN_TRY_ASSIGN(cuda::Context context, contextOf(given));
   cuda::ContextScope scope(context);
-  ATTN_TRY_ASSIGN(cuda::Device device, cuda::currentDevice());
   auto impl = std::make_shared<CUDAGradients>(mod);
+  ATTN_TRY_ASSIGN(impl->device, cuda::currentDevice());
   impl->context = cuda::currentContext();
-  impl->device = device;
   impl->spec = withAlignment(given);
   impl->wrt = wrt;
-  const KernelSpec &spec = impl->spec;
-  std::optional<bool> producers;
-  if (!spec.schedule.empty()) {
-    ATTN_TRY_ASSIGN(producers,
-                    gradientSchedulesHaveProducers(mod, spec.schedule));
-  }
-  ATTN_TRY_ASSIGN(bool sm90a, choosesSM90a(spec, producers, device));
-  impl->best = {sm90a, spec.aligned, spec.stridedCaptures};
-  ATTN_TRY_ASSIGN(Variant compiled, compileVariant(mod, spec, wrt, impl->best));
-  const Variant &variant = impl->variants[impl->best] = std::move(compiled);
+  ATTN_TRY_ASSIGN(cuda::DeviceInfo info, cuda::deviceInfo(impl->device));
+  impl->multiprocessors = info.multiprocessors;
+  ATTN_TRY_ASSIGN(impl->expected, expectedMemory(impl->spec, impl->device));
+  ATTN_TRY(makePlan(*impl));
+  ATTN_TRY_ASSIGN(
+      const Variant *compiled,
+      impl->compiled(kernelForAnySizes(impl->kernels.plan(), impl->expected)));
+  const Variant &variant = *compiled;
   impl->schedule = variant.schedule;
   // They are the same for all variants.
   impl->sums = variant.plans;

@@ -12,12 +12,11 @@
 using namespace attn;
 
 Result<void> attn::lowerTiles(const Mod &mod, mlir::ModuleOp module,
-                              const char *target, bool stridedCaptures) {
+                              const char *target) {
   return mod.impl().collect("cannot be compiled", [&] {
     mlir::PassManager pm(&mod.impl().context);
     mlir::attn::GPUPipelineOptions options;
     options.target = target;
-    options.stridedCaptures = stridedCaptures;
     mlir::attn::buildGPUTilePipeline(pm, options);
     return pm.run(module);
   });

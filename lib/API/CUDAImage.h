@@ -14,7 +14,7 @@ namespace attn {
 /// Lowers the kernels of `module` (attn-gpu-pipeline) to tiles in registers.
 /// The caller holds the mod's mutex.
 Result<void> lowerTiles(const Mod &mod, mlir::ModuleOp module,
-                        const char *target, bool stridedCaptures);
+                        const char *target);
 
 /// Lowers each gpu.module of `module` to an image. The caller holds the mod's
 /// mutex; diagnostics go through the mod. `exact`: as in math-to-ptx. `target`:

@@ -1,17 +1,14 @@
 // Attention on NVIDIA GPUs: PTX by the pipeline for this GPU, the driver's JIT.
 //
-// A kernel has variants, each compiled when it is first needed or prepared:
-// those with the tensor copies and matrix instructions of sm_90a, and those for
-// every GPU, for memory whose rows are aligned or not; each for captured
-// tensors with an innermost stride of 1, whose neighbours share an address, or
-// any. The plan that attn-select-schedule wrote (#attn.variants) says which
-// schedule a launch takes; what its memory allows says the rest.
+// The plan that attn-select-schedule wrote (#attn.variants) says which kernel a
+// launch takes; this file says what a launch and its memory are.
 #include "CUDAImage.h"
 #include "CUDALaunch.h"
 #include "CaptureViews.h"
 #include "KernelImpl.h"
 #include "KernelModule.h"
 #include "ModImpl.h"
+#include "PlannedKernels.h"
 #include "TilesImpl.h"
 
 #include "attn/Dialect/Attn/IR/KernelSignature.h"
@@ -20,76 +17,67 @@
 
 #include "llvm/Support/MathExtras.h"
 
-#include <map>
 #include <mutex>
 #include <optional>
-#include <tuple>
 
 using namespace attn;
 
 namespace {
 
-/// Which family of kernels, for which memory, with which schedule (as text;
-/// empty: the one that is selected).
-struct Choice {
-  bool sm90a = false, aligned = false, stridedCaptures = false;
-  std::string schedule;
-
-  const char *target() const { return sm90a ? "sm90a" : "sm80"; }
-  friend bool operator<(const Choice &a, const Choice &b) {
-    return std::tie(a.sm90a, a.aligned, a.stridedCaptures, a.schedule) <
-           std::tie(b.sm90a, b.aligned, b.stridedCaptures, b.schedule);
-  }
-};
-
-/// The kernel of a choice.
+/// A kernel of the plan.
 struct Variant {
   cuda::LoadedKernel code;
-  std::vector<KernelModule::Planned> plan;
+  std::string schedule;
   std::optional<TileFinder> finder; ///< if it needs lists of tiles
 
   const KernelEntry &entry() const { return code.entry(); }
 };
 
-/// `spec` with what a choice says.
-KernelSpec specOf(const KernelSpec &spec, const Choice &choice) {
-  KernelSpec result = spec;
-  result.aligned = choice.aligned;
-  result.stridedCaptures = choice.stridedCaptures;
-  result.schedule = choice.schedule;
-  return result;
+/// What attn-select-schedule is asked for.
+struct PlanRequest {
+  const Mod &mod;
+  const KernelSpec &spec;
+  const char *target;
+};
+
+/// The plan of all launches. The caller holds the mod's mutex.
+Result<LaunchPlan> planOf(const PlanRequest &request) {
+  ATTN_TRY_ASSIGN(KernelModule kernel,
+                  buildKernelModule(request.mod, request.spec, request.target));
+  return std::move(kernel.plan);
 }
 
-/// The module with its tiles lowered. The caller holds the mod's mutex.
-Result<KernelModule> lower(const Mod &mod, const KernelSpec &spec,
-                           const Choice &choice) {
+/// The module of one of its kernels with its tiles lowered. The caller holds
+/// the mod's mutex.
+Result<KernelModule> lower(const PlanRequest &request, const LaunchPlan &plan,
+                           size_t place) {
   ATTN_TRY_ASSIGN(
       KernelModule kernel,
-      buildKernelModule(mod, specOf(spec, choice), choice.target()));
-  ATTN_TRY(
-      lowerTiles(mod, *kernel.module, choice.target(), choice.stridedCaptures));
+      buildKernelModule(request.mod, request.spec, request.target, place));
+  ATTN_TRY(lowerTiles(request.mod, *kernel.module, targetOf(plan[place])));
   return kernel;
 }
 
-Result<Variant> compileVariant(const Mod &mod, const KernelSpec &spec,
-                               const Choice &choice) {
-  std::unique_lock<std::mutex> lock(mod.impl().mutex);
-  ATTN_TRY_ASSIGN(KernelModule kernel, lower(mod, spec, choice));
+Result<Variant> compileVariant(const PlanRequest &request,
+                               const LaunchPlan &plan, size_t place) {
+  const KernelSpec &spec = request.spec;
+  std::unique_lock<std::mutex> lock(request.mod.impl().mutex);
+  ATTN_TRY_ASSIGN(KernelModule kernel, lower(request, plan, place));
   ATTN_TRY_ASSIGN(KernelImage image,
-                  compileCUDAImage(mod, *kernel.module,
+                  compileCUDAImage(request.mod, *kernel.module,
                                    spec.exact || spec.type == ElementType::F32,
-                                   choice.target()));
+                                   targetOf(plan[place])));
   lock.unlock();
   ATTN_TRY_ASSIGN(std::vector<cuda::LoadedKernel> loaded,
                   cuda::LoadedKernel::load(image));
   Variant variant;
   variant.code = std::move(loaded.front());
-  variant.plan = std::move(kernel.plan);
+  variant.schedule = std::move(kernel.schedule);
   const KernelEntry &entry = variant.entry();
   if (takes(entry.signature, Role::ListOrder)) {
-    ATTN_TRY_ASSIGN(
-        variant.finder,
-        TileFinder::compile(mod, Target::CUDA, entry.queryTile, entry.keyTile));
+    ATTN_TRY_ASSIGN(variant.finder,
+                    TileFinder::compile(request.mod, Target::CUDA,
+                                        entry.queryTile, entry.keyTile));
   }
   return variant;
 }
@@ -99,11 +87,16 @@ struct CUDAKernel : public AttentionKernel::Impl {
 
   Result<void> run(const KernelArguments &arguments) const override;
   Result<void> writeEmptyRows(const KernelArguments &arguments) const override;
-  Result<void> prepare(const ProblemSizes *sizes) const override;
+  Result<void> prepare(const SizeRange *range) const override;
+  Result<const Variant *> compiled(size_t place) const {
+    return kernels.get(place, [&] {
+      return compileVariant({mod, spec, target}, kernels.plan(), place);
+    });
+  }
   /// Compiled and loaded if need be, which a stream that is being captured
   /// does not allow.
-  Result<const Variant *> variantFor(const Choice &choice, void *stream) const;
-  const std::string &scheduleFor(const LaunchSizes &sizes) const;
+  Result<const Variant *> variantFor(const Launch &launch,
+                                     const KernelArguments &arguments) const;
   Result<Bindings> bindingsFor(const Variant &variant,
                                const KernelArguments &arguments,
                                TileLists &own) const;
@@ -111,55 +104,40 @@ struct CUDAKernel : public AttentionKernel::Impl {
                       const BoundParameters &parameters) const;
 
   Mod mod;
-  Choice best; ///< the family of kernels, and the memory that is expected
-  std::vector<KernelModule::Planned> plan; ///< of the best family
+  const char *target = nullptr; ///< of attn-select-schedule
+  LaunchMemory expected;        ///< as the spec says
   cuda::Context context = nullptr;
   int64_t multiprocessors = 0;
-  mutable std::mutex mutex;
-  mutable std::map<Choice, Variant> variants;
+  PlannedKernels<Variant> kernels;
 };
 
 } // namespace
 
-Result<const Variant *> CUDAKernel::variantFor(const Choice &choice,
-                                               void *stream) const {
-  std::lock_guard<std::mutex> lock(mutex);
-  auto found = variants.find(choice);
-  if (found != variants.end())
-    return &found->second;
-  if (stream) {
-    ATTN_TRY_ASSIGN(bool capturing, isCapturing(stream));
+static ProblemSizes sizesOf(const KernelArguments &a) {
+  ProblemSizes sizes;
+  sizes.batch = a.query.sizes[0], sizes.heads = a.query.sizes[1];
+  sizes.queries = a.query.sizes[2], sizes.keys = a.key.sizes[2];
+  return sizes;
+}
+
+Result<const Variant *> CUDAKernel::variantFor(const Launch &launch,
+                                               const KernelArguments &a) const {
+  size_t place = kernelFor(kernels.plan(), launch);
+  if (const Variant *variant = kernels.find(place))
+    return variant;
+  if (a.stream) {
+    ATTN_TRY_ASSIGN(bool capturing, isCapturing(a.stream));
     if (capturing)
-      return Error{"expects AttentionKernel::prepare() for these sizes and "
-                   "this memory before a stream capture: the kernel is not "
-                   "compiled yet"};
+      return unpreparedError("AttentionKernel::prepare", sizesOf(a));
   }
-  ATTN_TRY_ASSIGN(Variant compiled, compileVariant(mod, spec, choice));
-  return &(variants[choice] = std::move(compiled));
+  return compiled(place);
 }
 
-/// The first of the plan whose guard holds.
-const std::string &CUDAKernel::scheduleFor(const LaunchSizes &sizes) const {
-  for (const KernelModule::Planned &planned : plan)
-    if (planned.guard.holds(sizes))
-      return planned.schedule;
-  return plan.back().schedule;
-}
-
-Result<void> CUDAKernel::prepare(const ProblemSizes *sizes) const {
+Result<void> CUDAKernel::prepare(const SizeRange *range) const {
   cuda::ContextScope scope(context);
-  std::vector<std::string> schedules;
-  if (sizes)
-    schedules.push_back(scheduleFor({sizes->batch, sizes->heads, sizes->queries,
-                                     sizes->keys, multiprocessors}));
-  else
-    for (const KernelModule::Planned &planned : plan)
-      schedules.push_back(planned.schedule);
-  for (const std::string &schedule : schedules) {
-    Choice choice = best;
-    choice.schedule = schedule;
-    ATTN_TRY(variantFor(choice, nullptr));
-  }
+  LaunchRange launches = launchRangeOf(range, expected, multiprocessors);
+  for (size_t place : kernelsFor(kernels.plan(), launches))
+    ATTN_TRY(compiled(place));
   return {};
 }
 
@@ -194,30 +172,24 @@ Result<void> CUDAKernel::run(const KernelArguments &a) const {
   if (a.query.sizes[0] * a.query.sizes[1] * a.query.sizes[2] == 0)
     return {};
   cuda::ContextScope scope(context);
-  bool aligned = spec.aligned && isAligned(a.query) && isAligned(a.key) &&
-                 isAligned(a.value) && isAligned(a.out);
-  bool strided = spec.stridedCaptures || !haveUnitStrides(a.captures);
-  TileLists own;
-  Choice choice = best;
-  choice.aligned = aligned, choice.stridedCaptures = strided;
-  choice.schedule =
-      scheduleFor({a.query.sizes[0], a.query.sizes[1], a.query.sizes[2],
-                   a.key.sizes[2], multiprocessors});
-  if (best.sm90a && aligned) {
-    ATTN_TRY_ASSIGN(const Variant *variant, variantFor(choice, a.stream));
+  Launch launched{launchSizesOf(sizesOf(a), multiprocessors), expected};
+  LaunchMemory &memory = launched.memory;
+  for (const TensorView &view : {a.query, a.key, a.value, a.out})
+    memory.aligned &= isAligned(view);
+  memory.sm90a &= memory.aligned;
+  memory.unitCaptures = haveUnitStrides(a.captures);
+  while (true) {
+    ATTN_TRY_ASSIGN(const Variant *variant, variantFor(launched, a));
+    TileLists own;
     ATTN_TRY_ASSIGN(Bindings bindings, bindingsFor(*variant, a, own));
-    // TMA may not take a tensor.
-    if (Result<BoundParameters> bound = variant->code.bind(bindings, a.stream))
+    Result<BoundParameters> bound = variant->code.bind(bindings, a.stream);
+    if (bound)
       return launch(*variant, a, *bound);
+    // TMA may not take a tensor.
+    if (!memory.sm90a)
+      return Error{bound.error()};
+    memory.sm90a = false;
   }
-  if (best.sm90a || (aligned != best.aligned && spec.schedule.empty()))
-    choice.schedule.clear();
-  choice.sm90a = false;
-  ATTN_TRY_ASSIGN(const Variant *variant, variantFor(choice, a.stream));
-  ATTN_TRY_ASSIGN(Bindings bindings, bindingsFor(*variant, a, own));
-  ATTN_TRY_ASSIGN(BoundParameters bound,
-                  variant->code.bind(bindings, a.stream));
-  return launch(*variant, a, bound);
 }
 
 Result<void> CUDAKernel::writeEmptyRows(const KernelArguments &a) const {
@@ -237,15 +209,15 @@ Result<void> CUDAKernel::writeEmptyRows(const KernelArguments &a) const {
                   "cuMemsetD32Async");
 }
 
-/// Whether the kernels for sm_90a are the best. Errors: a schedule that this
-/// GPU cannot run.
-static Result<bool> isForSM90a(const Mod &mod, const KernelSpec &spec,
-                               cuda::Device device) {
+/// What attn-select-schedule is asked for. Errors: a schedule that this GPU
+/// cannot run.
+static Result<const char *> planTarget(const Mod &mod, const KernelSpec &spec,
+                                       cuda::Device device) {
   std::optional<bool> producers;
   if (!spec.schedule.empty()) {
     ATTN_TRY_ASSIGN(producers, scheduleHasProducers(mod, spec.schedule));
   }
-  return choosesSM90a(spec, producers, device);
+  return planTargetOf(spec, producers, device);
 }
 
 Result<void> attn::checkCUDAKernel(const Mod &mod, const KernelSpec &given) {
@@ -253,13 +225,14 @@ Result<void> attn::checkCUDAKernel(const Mod &mod, const KernelSpec &given) {
   cuda::ContextScope scope(context);
   ATTN_TRY_ASSIGN(cuda::Device device, cuda::currentDevice());
   KernelSpec spec = withAlignment(given);
-  ATTN_TRY_ASSIGN(bool sm90a, isForSM90a(mod, spec, device));
+  ATTN_TRY_ASSIGN(const char *target, planTarget(mod, spec, device));
+  ATTN_TRY_ASSIGN(LaunchMemory memory, expectedMemory(spec, device));
   ATTN_TRY_ASSIGN(cuda::DeviceInfo info, cuda::deviceInfo(device));
   std::lock_guard<std::mutex> lock(mod.impl().mutex);
-  ATTN_TRY_ASSIGN(
-      KernelModule kernel,
-      lower(mod, spec,
-            {sm90a, spec.aligned, spec.stridedCaptures, spec.schedule}));
+  PlanRequest request{mod, spec, target};
+  ATTN_TRY_ASSIGN(LaunchPlan plan, planOf(request));
+  ATTN_TRY_ASSIGN(KernelModule kernel,
+                  lower(request, plan, kernelForAnySizes(plan, memory)));
   int64_t bytes = 0;
   kernel.module->walk([&](mlir::Operation *op) {
     if (auto func = mlir::dyn_cast<mlir::FunctionOpInterface>(op))
@@ -272,27 +245,27 @@ Result<void> attn::checkCUDAKernel(const Mod &mod, const KernelSpec &given) {
   return {};
 }
 
-AttentionImpl attn::createCUDAKernel(const Mod &mod, const KernelSpec &spec) {
-  ATTN_TRY_ASSIGN(cuda::Context context, contextOf(spec));
+AttentionImpl attn::createCUDAKernel(const Mod &mod, const KernelSpec &given) {
+  ATTN_TRY_ASSIGN(cuda::Context context, contextOf(given));
   cuda::ContextScope scope(context);
   ATTN_TRY_ASSIGN(cuda::Device device, cuda::currentDevice());
   auto impl = std::make_shared<CUDAKernel>(mod);
   impl->context = cuda::currentContext();
-  impl->spec = withAlignment(spec);
-  ATTN_TRY_ASSIGN(bool sm90a, isForSM90a(mod, impl->spec, device));
-  impl->best = {sm90a, impl->spec.aligned, spec.stridedCaptures, {}};
+  impl->spec = withAlignment(given);
+  ATTN_TRY_ASSIGN(impl->target, planTarget(mod, impl->spec, device));
+  ATTN_TRY_ASSIGN(impl->expected, expectedMemory(impl->spec, device));
   ATTN_TRY_ASSIGN(cuda::DeviceInfo info, cuda::deviceInfo(device));
   impl->multiprocessors = info.multiprocessors;
-  // The kernel for any launch, whose schedule is known behind it.
-  Choice choice = impl->best;
-  choice.schedule = spec.schedule;
-  ATTN_TRY_ASSIGN(Variant compiled, compileVariant(mod, impl->spec, choice));
-  impl->plan = compiled.plan;
-  choice.schedule = impl->plan.back().schedule;
-  const Variant &variant = impl->variants[choice] = std::move(compiled);
-  const KernelEntry &entry = variant.entry();
-  impl->schedule = entry.schedule;
-  impl->finder = variant.finder;
+  std::unique_lock<std::mutex> lock(mod.impl().mutex);
+  ATTN_TRY_ASSIGN(LaunchPlan plan, planOf({mod, impl->spec, impl->target}));
+  lock.unlock();
+  impl->kernels.setPlan(std::move(plan));
+  ATTN_TRY_ASSIGN(
+      const Variant *variant,
+      impl->compiled(kernelForAnySizes(impl->kernels.plan(), impl->expected)));
+  const KernelEntry &entry = variant->entry();
+  impl->schedule = variant->schedule;
+  impl->finder = variant->finder;
   impl->queryTile = entry.queryTile, impl->keyTile = entry.keyTile;
   return std::shared_ptr<AttentionKernel::Impl>(impl);
 }

@@ -21,22 +21,34 @@ Result<bool> attn::runsSM90a(cuda::Device device) {
          info.driverVersion >= 12070;
 }
 
-Result<bool> attn::choosesSM90a(const KernelSpec &spec,
-                                std::optional<bool> producers,
-                                cuda::Device device) {
-  ATTN_TRY_ASSIGN(bool sm90a, runsSM90a(device));
-  bool suits = spec.aligned && spec.type != ElementType::F32;
+Result<const char *> attn::planTargetOf(const KernelSpec &spec,
+                                        std::optional<bool> producers,
+                                        cuda::Device device) {
   if (!producers)
-    return sm90a && !spec.portable && suits;
+    return spec.portable ? "sm80" : "sm90a";
   if (!*producers)
-    return false;
+    return "sm80";
+  ATTN_TRY_ASSIGN(bool sm90a, runsSM90a(device));
   if (!sm90a || spec.portable)
     return Error{"expects a schedule without producers: only GPUs of compute "
                  "capability 9.0 run those"};
-  if (!suits)
+  if (!spec.aligned || spec.type == ElementType::F32)
     return Error{"expects a schedule without producers for f32 or rows that "
                  "do not start at multiples of 16 bytes"};
-  return true;
+  return "sm90a";
+}
+
+Result<LaunchMemory> attn::expectedMemory(const KernelSpec &spec,
+                                          cuda::Device device) {
+  LaunchMemory memory;
+  ATTN_TRY_ASSIGN(memory.sm90a, runsSM90a(device));
+  memory.aligned = spec.aligned;
+  memory.sm90a &= spec.aligned;
+  return memory;
+}
+
+const char *attn::targetOf(const Guard &guard) {
+  return guard.has(Condition::Kind::SM90a) ? "sm90a" : "sm80";
 }
 
 Result<bool> attn::isCapturing(void *stream) {

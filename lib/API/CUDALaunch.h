@@ -4,6 +4,7 @@
 
 #include "attn/API/Attention.h"
 #include "attn/Runtime/CUDADriver.h"
+#include "attn/Runtime/Guard.h"
 
 namespace attn {
 
@@ -19,11 +20,19 @@ Result<cuda::Context> contextOf(const KernelSpec &spec);
 /// Whether this GPU and its driver run code for sm_90a (PTX 8.6: CUDA 12.7).
 Result<bool> runsSM90a(cuda::Device device);
 
-/// Whether kernels for sm_90a are the best for `spec`. `producers`: whether a
-/// given schedule has any; null: none is given. Errors: a schedule that this
-/// GPU cannot run.
-Result<bool> choosesSM90a(const KernelSpec &spec, std::optional<bool> producers,
-                          cuda::Device device);
+/// The target of attn-select-schedule for `spec`. `producers`: whether a given
+/// schedule has any; null: none is given. Errors: a schedule that this GPU
+/// cannot run.
+Result<const char *> planTargetOf(const KernelSpec &spec,
+                                  std::optional<bool> producers,
+                                  cuda::Device device);
+
+/// The memory that `spec` says launches have.
+Result<LaunchMemory> expectedMemory(const KernelSpec &spec,
+                                    cuda::Device device);
+
+/// The target of the pipeline that makes the kernel of this guard.
+const char *targetOf(const Guard &guard);
 
 /// Whether what is enqueued now becomes a graph.
 Result<bool> isCapturing(void *stream);

@@ -52,34 +52,76 @@ int64_t CaptureWorkspace::Block::floats() const {
 static constexpr int64_t mostTasks = 512,
                          mostSlotBytes = int64_t(128) << 20; ///< of all slots
 
+static int64_t lengthOf(const CaptureSumPlan &plan, const ProblemSizes &sizes) {
+  return plan.ownsKeys ? sizes.keys : sizes.queries;
+}
+
+namespace {
+/// How many tiles, heads and batches add to the same elements, and how many to
+/// others.
+struct Tasks {
+  int64_t units = 1, owned = 1;
+
+  Tasks(const CaptureSumPlan &plan, const ProblemSizes &sizes) {
+    int64_t length = lengthOf(plan, sizes);
+    const std::pair<bool, int64_t> positions[] = {
+        {plan.ownsBatch, sizes.batch},
+        {plan.ownsHead, sizes.heads},
+        {plan.ownsRows, (length + plan.ownTile - 1) / plan.ownTile}};
+    for (auto [isOwned, size] : positions)
+      (isOwned ? owned : units) *= size;
+    owned = std::max<int64_t>(1, owned);
+  }
+};
+} // namespace
+
+/// That so many units are spread over, as far as memory allows; at least one.
+static int64_t slotsFor(int64_t units, int64_t owned, int64_t mostSlots) {
+  return std::max<int64_t>(
+      1, std::min({units, (mostTasks + owned - 1) / owned, mostSlots}));
+}
+
 /// The bits of a result depend on this, so it knows sizes only.
 CaptureWorkspace::Block CaptureWorkspace::blockOf(const CaptureSumPlan &plan,
                                                   const ProblemSizes &sizes,
                                                   int64_t elements) {
   Block block;
   block.capture = plan.capture, block.elements = elements;
-  int64_t length = plan.ownsKeys ? sizes.keys : sizes.queries;
   if (!plan.hasPairs()) {
-    block.shape = {sizes.batch, sizes.heads, length};
+    block.shape = {sizes.batch, sizes.heads, lengthOf(plan, sizes)};
     return block;
   }
-  int64_t units = 1, owned = 1;
-  const std::pair<bool, int64_t> positions[] = {
-      {plan.ownsBatch, sizes.batch},
-      {plan.ownsHead, sizes.heads},
-      {plan.ownsRows, (length + plan.ownTile - 1) / plan.ownTile}};
-  for (auto [isOwned, size] : positions)
-    (isOwned ? owned : units) *= size;
+  Tasks tasks(plan, sizes);
   int64_t bytes =
       std::max<int64_t>(elements, 1) * plan.copies * int64_t(sizeof(float));
-  int64_t slots =
-      std::min({units, (mostTasks + owned - 1) / owned, mostSlotBytes / bytes});
-  slots = std::max<int64_t>(1, slots);
+  int64_t slots = slotsFor(tasks.units, tasks.owned, mostSlotBytes / bytes);
   block.isSlots = true;
   block.shape = {slots * plan.copies, elements};
   block.isDirect = block.shape[0] == 1;
-  block.tasks = slots * owned;
+  block.tasks = slots * tasks.owned;
   return block;
+}
+
+/// Slots grow with units and shrink with what is owned, and their memory is
+/// that of one, or of many within what they may have.
+int64_t CaptureWorkspace::mostFloats(const std::vector<CaptureSumPlan> &plans,
+                                     const SizeRange &range,
+                                     const std::vector<CaptureView> &captures) {
+  int64_t total = 0;
+  for (const CaptureSumPlan &plan : plans) {
+    if (!plan.hasPairs()) {
+      total += range.largest.batch * range.largest.heads *
+               lengthOf(plan, range.largest);
+      continue;
+    }
+    int64_t one = elementsOf(captures[plan.capture]) * plan.copies;
+    int64_t slots = slotsFor(Tasks(plan, range.largest).units,
+                             Tasks(plan, range.smallest).owned, mostTasks);
+    if (slots * plan.copies != 1)
+      total += std::max(
+          one, std::min(slots * one, mostSlotBytes / int64_t(sizeof(float))));
+  }
+  return total;
 }
 
 CaptureWorkspace::CaptureWorkspace(const std::vector<CaptureSumPlan> &plans,

@@ -42,6 +42,11 @@ public:
                    const std::vector<CaptureView> &captures);
 
   int64_t floats() const { return total; }
+  /// At least as many as all launches of a range have whose captures have at
+  /// most as many elements as `captures`.
+  static int64_t mostFloats(const std::vector<CaptureSumPlan> &plans,
+                            const SizeRange &range,
+                            const std::vector<CaptureView> &captures);
   /// Whether the pairs of a sum go to one slot, which is the gradient itself.
   bool isDirect(size_t sum) const { return blocks[sum].isDirect; }
   /// How many tasks the kernel of pairs of a sum has, and of how many elements

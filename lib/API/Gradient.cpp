@@ -3,6 +3,7 @@
 
 #include "CaptureViews.h"
 #include "KernelImpl.h"
+#include "PlannedKernels.h"
 #include "TilesImpl.h"
 
 #include "attn/Support/Try.h"
@@ -197,6 +198,14 @@ GradientKernel::workspaceBytes(const ProblemSizes &sizes,
          static_cast<int64_t>(sizeof(float));
 }
 
+int64_t
+GradientKernel::workspaceBytes(const SizeRange &range,
+                               const std::vector<CaptureView> &captures) const {
+  return (rowFloats(*pimpl, range.largest) +
+          CaptureWorkspace::mostFloats(pimpl->sums, range, captures)) *
+         static_cast<int64_t>(sizeof(float));
+}
+
 /// A tensor against the one whose shape it has.
 static Result<void> checkLike(const char *name, const TensorView &view,
                               const char *like, const TensorView &wanted) {
@@ -365,13 +374,17 @@ Result<void> GradientKernel::run(const GradientArguments &a) const {
   return pimpl->run(a, sums, bindings);
 }
 
-Result<void> GradientKernel::prepare(const ProblemSizes &) const {
-  return prepare(); // The kernels are the same ones for all sizes.
+Result<void> GradientKernel::prepare(const SizeRange &range) const {
+  ATTN_TRY(checkRange(range));
+  return pimpl->prepare(&range);
+}
+Result<void> GradientKernel::prepare(const ProblemSizes &sizes) const {
+  return prepare(SizeRange{sizes, sizes});
 }
 Result<void> GradientKernel::prepare() const { return pimpl->prepare(nullptr); }
 Result<void> GradientKernel::prepare(const GradientArguments &a) const {
   ATTN_TRY(checkLaunch(*pimpl, a));
-  return pimpl->prepare(&a);
+  return pimpl->prepare(a);
 }
 
 double GradientKernel::compileSeconds() const { return pimpl->compileSeconds; }

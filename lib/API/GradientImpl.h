@@ -52,9 +52,11 @@ struct GradientKernel::Impl {
   virtual Result<void> run(const GradientArguments &arguments,
                            const CaptureWorkspace &workspace,
                            Bindings &bindings) const = 0;
-  /// Compiles and loads all that launches with memory as the spec says (null),
-  /// or like that of `arguments`, take.
-  virtual Result<void> prepare(const GradientArguments *arguments) const = 0;
+  /// Compiles and loads all that launches of these sizes, or of any (null),
+  /// take with memory as the spec says.
+  virtual Result<void> prepare(const SizeRange *range) const = 0;
+  /// The same of any sizes with memory like that of `arguments`.
+  virtual Result<void> prepare(const GradientArguments &arguments) const = 0;
   /// Whether all that a launch reads and writes is memory of the target.
   virtual Result<void> checkMemory(const GradientArguments &) const = 0;
   /// Memory of so many bytes, which is freed when the run that it is for has

@@ -23,7 +23,7 @@ struct AttentionKernel::Impl {
   virtual Result<void> run(const KernelArguments &) const = 0;
   /// Compiles and loads all that launches of these sizes, or of any (null),
   /// take.
-  virtual Result<void> prepare(const ProblemSizes *sizes) const = 0;
+  virtual Result<void> prepare(const SizeRange *range) const = 0;
   /// What rows without keys give: zeros, and an LSE of -inf. No mod is
   /// evaluated, as there is no pair: a table may well have no elements.
   virtual Result<void> writeEmptyRows(const KernelArguments &) const = 0;

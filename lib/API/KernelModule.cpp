@@ -124,7 +124,7 @@ static AttentionOp appendAttention(mlir::ModuleOp module, const Mod &mod,
       f.builder, f.loc, f.value, spec.lse ? results[1] : mlir::Type(),
       arguments[0], arguments[1], arguments[2], arguments.drop_front(3),
       /*queryOffset=*/mlir::Value(), f.name(), f.scale(), given.schedule,
-      given.variants);
+      given.variants, /*stridedCaptures=*/false);
   mlir::func::ReturnOp::create(f.builder, f.loc, op->getResults());
   return op;
 }
@@ -154,23 +154,14 @@ static AttentionBackwardOp appendGradients(mlir::ModuleOp module,
       arguments.drop_front(spec.lse ? 7 : 6),
       /*queryOffset=*/mlir::Value(), f.name(), f.scale(),
       f.builder.getDenseI64ArrayAttr(wrt), given.query, given.key, given.value,
-      /*captureSchedule=*/nullptr, /*deterministic=*/spec.deterministic);
+      /*captureSchedule=*/nullptr, /*variants=*/nullptr,
+      /*stridedCaptures=*/false, /*deterministic=*/spec.deterministic);
   mlir::func::ReturnOp::create(f.builder, f.loc, op->getResults());
   return op;
 }
 
-/// What memory the kernel may expect is the caller's to say. `schedule` may be
-/// null.
-static ScheduleAttr forMemory(ScheduleAttr given, bool aligned) {
-  if (!given || aligned || given.getRoles().hasProducers())
-    return given;
-  mlir::attn::Schedule schedule = given.getParts();
-  schedule.pipeline.unaligned = true;
-  return ScheduleAttr::get(given.getContext(), schedule);
-}
-
-static Result<GivenSchedule>
-parseSchedule(const Mod &mod, const std::string &text, bool aligned) {
+static Result<GivenSchedule> parseSchedule(const Mod &mod,
+                                           const std::string &text) {
   GivenSchedule given;
   if (text.empty())
     return given;
@@ -185,14 +176,13 @@ parseSchedule(const Mod &mod, const std::string &text, bool aligned) {
                  "#attn.schedule<tiling = <q = 64, kv = 64>>, got '" +
                  text + "'" +
                  (parsed.error().empty() ? "" : "\n" + parsed.error())};
-  given.schedule = forMemory(given.schedule, aligned);
   return given;
 }
 
 /// `text`: a schedule, or a list of them. Those that own keys are for the
 /// kernel of keys and values, or for one after the other.
 static Result<GradientSchedules>
-parseGradientSchedules(const Mod &mod, const std::string &text, bool aligned) {
+parseGradientSchedules(const Mod &mod, const std::string &text) {
   GradientSchedules given;
   if (text.empty())
     return given;
@@ -204,7 +194,7 @@ parseGradientSchedules(const Mod &mod, const std::string &text, bool aligned) {
                                                            : &given.value;
     if (!place || *place)
       return mlir::failure();
-    *place = forMemory(schedule, aligned);
+    *place = schedule;
     return mlir::success();
   };
   Result<void> parsed = mod.impl().collect("", [&]() -> mlir::LogicalResult {
@@ -231,28 +221,22 @@ parseGradientSchedules(const Mod &mod, const std::string &text, bool aligned) {
 Result<bool> attn::scheduleHasProducers(const Mod &mod,
                                         const std::string &text) {
   std::lock_guard<std::mutex> lock(mod.impl().mutex);
-  ATTN_TRY_ASSIGN(GivenSchedule given,
-                  parseSchedule(mod, text, /*aligned=*/true));
+  ATTN_TRY_ASSIGN(GivenSchedule given, parseSchedule(mod, text));
   auto hasProducers = [](ScheduleAttr schedule) {
     return schedule.getRoles().hasProducers();
   };
   if (given.schedule)
     return hasProducers(given.schedule);
-  bool some = false, all = true;
-  for (mlir::attn::VariantAttr variant : given.variants.getVariants()) {
-    some |= hasProducers(variant.getSchedule());
-    all &= hasProducers(variant.getSchedule());
-  }
-  if (some != all)
-    return Error{"expects variants that all have producers, or none"};
-  return all;
+  return llvm::any_of(given.variants.getVariants(),
+                      [&](mlir::attn::VariantAttr variant) {
+                        return hasProducers(variant.getSchedule());
+                      });
 }
 
 Result<bool> attn::gradientSchedulesHaveProducers(const Mod &mod,
                                                   const std::string &text) {
   std::lock_guard<std::mutex> lock(mod.impl().mutex);
-  ATTN_TRY_ASSIGN(GradientSchedules given,
-                  parseGradientSchedules(mod, text, /*aligned=*/true));
+  ATTN_TRY_ASSIGN(GradientSchedules given, parseGradientSchedules(mod, text));
   // The kernels around one pass have none.
   if (given.key && given.key.getTiling().once)
     return true;
@@ -283,19 +267,10 @@ static Result<void> checkSpec(const KernelSpec &spec) {
   return inRange("value", spec.valueDim);
 }
 
-/// The plan of a launch of `op`.
-static std::vector<KernelModule::Planned> planOf(AttentionOp op) {
-  auto textOf = [](mlir::Attribute attribute) {
-    std::string text;
-    llvm::raw_string_ostream(text) << attribute;
-    return text;
-  };
-  std::vector<KernelModule::Planned> plan;
-  if (std::optional<VariantsAttr> variants = op.getVariants())
-    for (mlir::attn::VariantAttr variant : variants->getVariants())
-      plan.push_back({variant.getGuard(), textOf(variant.getSchedule())});
-  else
-    plan.push_back({Guard(), textOf(*op.getSchedule())});
+template <typename Op> static LaunchPlan planOf(Op op) {
+  LaunchPlan plan;
+  for (mlir::attn::VariantAttr variant : op.getVariants()->getVariants())
+    plan.push_back(variant.getGuard());
   return plan;
 }
 
@@ -315,13 +290,18 @@ static mlir::OwningOpRef<mlir::ModuleOp> moduleOf(const Mod &mod) {
 }
 
 static Result<void> selectSchedule(const Mod &mod, const KernelSpec &spec,
-                                   const char *target, mlir::ModuleOp module) {
+                                   const char *target,
+                                   std::optional<size_t> variant,
+                                   mlir::ModuleOp module) {
   return mod.impl().collect("cannot be compiled", [&] {
     mlir::PassManager pm(&mod.impl().context);
     pm.addPass(mlir::createCanonicalizerPass());
     mlir::attn::AttnSelectSchedulePassOptions options;
     options.target = target;
     options.aligned = spec.aligned;
+    options.stridedCaptures = spec.stridedCaptures;
+    if (variant)
+      options.variant = static_cast<int64_t>(*variant);
     pm.addPass(mlir::attn::createAttnSelectSchedulePass(options));
     return pm.run(module);
   });
@@ -329,14 +309,14 @@ static Result<void> selectSchedule(const Mod &mod, const KernelSpec &spec,
 
 Result<KernelModule> attn::buildKernelModule(const Mod &mod,
                                              const KernelSpec &spec,
-                                             const char *target) {
+                                             const char *target,
+                                             std::optional<size_t> variant) {
   ATTN_TRY(checkSpec(spec));
-  ATTN_TRY_ASSIGN(GivenSchedule given,
-                  parseSchedule(mod, spec.schedule, spec.aligned));
+  ATTN_TRY_ASSIGN(GivenSchedule given, parseSchedule(mod, spec.schedule));
   KernelModule result;
   result.module = moduleOf(mod);
   AttentionOp op = appendAttention(*result.module, mod, spec, given);
-  ATTN_TRY(selectSchedule(mod, spec, target, *result.module));
+  ATTN_TRY(selectSchedule(mod, spec, target, variant, *result.module));
   result.module->walk([&](AttentionOp found) { op = found; });
   llvm::raw_string_ostream(result.schedule) << *op.getSchedule();
   result.plan = planOf(op);
@@ -397,17 +377,19 @@ static Result<std::vector<CaptureSumPlan>> sumsOf(const Mod &mod,
 Result<KernelModule> attn::buildGradientModule(const Mod &mod,
                                                const KernelSpec &spec,
                                                std::vector<int64_t> wrt,
-                                               const char *target) {
+                                               const char *target,
+                                               std::optional<size_t> variant) {
   std::sort(wrt.begin(), wrt.end());
   ATTN_TRY(checkSpec(spec));
   ATTN_TRY_ASSIGN(GradientSchedules given,
-                  parseGradientSchedules(mod, spec.schedule, spec.aligned));
+                  parseGradientSchedules(mod, spec.schedule));
   KernelModule result;
   result.module = moduleOf(mod);
   AttentionBackwardOp op =
       appendGradients(*result.module, mod, spec, wrt, given);
-  ATTN_TRY(selectSchedule(mod, spec, target, *result.module));
+  ATTN_TRY(selectSchedule(mod, spec, target, variant, *result.module));
   result.module->walk([&](AttentionBackwardOp found) { op = found; });
+  result.plan = planOf(op);
   llvm::raw_string_ostream text(result.schedule);
   text << "[" << *op.getSchedule();
   auto addOfKeys = [&](const char *function, ScheduleAttr schedule) {

@@ -12,6 +12,7 @@
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/IR/OwningOpRef.h"
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -21,12 +22,6 @@ namespace attn {
 /// arguments, of run-time shape, each with its role. Canonicalisation may have
 /// dropped captures of programs that do nothing.
 struct KernelModule {
-  /// A kernel that a launch takes if the guard holds, and none before it.
-  struct Planned {
-    Guard guard;
-    std::string schedule; ///< as text
-  };
-
   /// One of those that own keys, of a module of gradients.
   struct OfKeys {
     const char *function;
@@ -43,32 +38,34 @@ struct KernelModule {
   static std::string gradSumFunction(size_t sum);
 
   mlir::OwningOpRef<mlir::ModuleOp> module;
-  std::string schedule;      ///< of this module, as text
-  std::vector<Planned> plan; ///< of all launches; the last guard always holds
+  std::string schedule; ///< of this module, as text
+  LaunchPlan plan;      ///< of all launches
   int64_t queryTile = 0, keyTile = 0;
   // Of a module of gradients.
   std::vector<OfKeys> ofKeys; ///< in the order of their launches
   std::vector<CaptureSumPlan> sums;
 };
 
-/// Builds the module, inlines mods, and selects a schedule for `target` of
-/// attn-select-schedule if `spec` has none. The caller holds the mod's mutex.
-/// Errors: dimensions that attention does not take; a schedule that does not
-/// parse.
-Result<KernelModule> buildKernelModule(const Mod &mod, const KernelSpec &spec,
-                                       const char *target);
+/// Builds the module, inlines mods, and selects schedules for `target` of
+/// attn-select-schedule: `variant` of the plan, or the one for launches of any
+/// sizes. The caller holds the mod's mutex. Errors: dimensions that attention
+/// does not take; a schedule that does not parse.
+Result<KernelModule>
+buildKernelModule(const Mod &mod, const KernelSpec &spec, const char *target,
+                  std::optional<size_t> variant = std::nullopt);
 
 /// The same with a function that returns the gradients of query, key and value,
-/// and of the captures `wrt`. Its plan is empty.
-Result<KernelModule> buildGradientModule(const Mod &mod, const KernelSpec &spec,
-                                         std::vector<int64_t> wrt,
-                                         const char *target);
+/// and of the captures `wrt`.
+Result<KernelModule>
+buildGradientModule(const Mod &mod, const KernelSpec &spec,
+                    std::vector<int64_t> wrt, const char *target,
+                    std::optional<size_t> variant = std::nullopt);
 
 /// What a launch of the function `name` in `module`, lowered or not, fills.
 Signature signatureIn(mlir::ModuleOp module, const std::string &name);
 
-/// Whether the schedule `text`, or the last of variants, gives copies to warps
-/// of their own. Errors: it does not parse.
+/// Whether the schedule `text`, or one of variants, gives copies to warps of
+/// their own. Errors: it does not parse.
 Result<bool> scheduleHasProducers(const Mod &mod, const std::string &text);
 
 /// The same of schedules for gradients. Errors besides: some have, some not.

@@ -13,30 +13,61 @@ static ScheduledKernel kernelOf(Op op, StringRef suffix, Kind kind,
   return {suffix, shape, schedule.getParts()};
 }
 
-ScheduledKernel mlir::attn::scheduledKernel(AttentionOp op,
-                                            ScheduleAttr schedule) {
-  return kernelOf(op, "", Kind::Forward, schedule);
+static SmallVector<ScheduledKernel> forwardKernels(AttentionOp op,
+                                                   ScheduleAttr schedule) {
+  if (!schedule)
+    return {};
+  return {kernelOf(op, "", Kind::Forward, schedule)};
+}
+
+SmallVector<ScheduledKernel> mlir::attn::scheduledKernels(AttentionOp op) {
+  return forwardKernels(op, op.getScheduleAttr());
+}
+
+SmallVector<ScheduledKernel> mlir::attn::scheduledKernels(AttentionOp op,
+                                                          VariantAttr variant) {
+  return forwardKernels(op, variant.getSchedule());
+}
+
+namespace {
+/// Each may be null.
+struct GradientSchedules {
+  ScheduleAttr queries, keys, values, captures;
+};
+} // namespace
+
+static SmallVector<ScheduledKernel>
+gradientKernels(AttentionBackwardOp op, const GradientSchedules &of) {
+  SmallVector<ScheduledKernel> kernels;
+  auto add = [&](StringRef suffix, Kind kind, ScheduleAttr schedule) {
+    if (schedule)
+      kernels.push_back(kernelOf(op, suffix, kind, schedule));
+  };
+  bool once = of.keys && of.keys.getTiling().once;
+  if (once)
+    add("_grad_start", Kind::GradRows, of.queries);
+  add("_grad_query", once ? Kind::GradRows : Kind::GradQuery, of.queries);
+  add("_grad_key",
+      once        ? Kind::GradAll
+      : of.values ? Kind::GradKey
+                  : Kind::GradKeyAndValue,
+      of.keys);
+  add("_grad_value", Kind::GradValue, of.values);
+  if (!op.getWrt().empty())
+    add("_grad_pairs_0", Kind::CapturePairs, of.captures);
+  return kernels;
 }
 
 SmallVector<ScheduledKernel>
 mlir::attn::scheduledKernels(AttentionBackwardOp op) {
-  SmallVector<ScheduledKernel> kernels;
-  auto add = [&](StringRef suffix, Kind kind,
-                 std::optional<ScheduleAttr> schedule) {
-    if (schedule)
-      kernels.push_back(kernelOf(op, suffix, kind, *schedule));
-  };
-  bool once = op.getKeySchedule() && op.getKeySchedule()->getTiling().once;
-  if (once)
-    add("_grad_start", Kind::GradRows, op.getSchedule());
-  add("_grad_query", once ? Kind::GradRows : Kind::GradQuery, op.getSchedule());
-  add("_grad_key",
-      once                    ? Kind::GradAll
-      : op.getValueSchedule() ? Kind::GradKey
-                              : Kind::GradKeyAndValue,
-      op.getKeySchedule());
-  add("_grad_value", Kind::GradValue, op.getValueSchedule());
-  if (!op.getWrt().empty())
-    add("_grad_pairs_0", Kind::CapturePairs, op.getCaptureSchedule());
-  return kernels;
+  return gradientKernels(op, {op.getScheduleAttr(), op.getKeyScheduleAttr(),
+                              op.getValueScheduleAttr(),
+                              op.getCaptureScheduleAttr()});
+}
+
+SmallVector<ScheduledKernel>
+mlir::attn::scheduledKernels(AttentionBackwardOp op, VariantAttr variant) {
+  return gradientKernels(op, {variant.getSchedule(), variant.getKeySchedule(),
+                              variant.getValueSchedule(),
+                              variant.getCaptureSchedule()});
 }

@@ -65,10 +65,11 @@ void mlir::attn::buildFlashToLLVMPipeline(OpPassManager &pm,
 void mlir::attn::buildCPUPipeline(OpPassManager &pm,
                                   const CPUPipelineOptions &options) {
   buildModsPipeline(pm);
-  pm.addPass(createAttnSelectSchedulePass());
+  AttnSelectSchedulePassOptions schedule;
+  schedule.stridedCaptures = options.stridedCaptures;
+  pm.addPass(createAttnSelectSchedulePass(schedule));
   AttnToFlashPassOptions flash;
   flash.roundProbabilities = false;
-  flash.stridedCaptures = options.stridedCaptures;
   pm.addPass(createAttnToFlashPass(flash));
   buildFlashToLLVMPipeline(pm, options);
 }

@@ -102,10 +102,9 @@ void mlir::attn::buildGPUTilePipeline(OpPassManager &manager,
   AttnSelectSchedulePassOptions schedule;
   schedule.target = options.target;
   schedule.aligned = options.aligned;
+  schedule.stridedCaptures = options.stridedCaptures;
   manager.addPass(createAttnSelectSchedulePass(schedule));
-  AttnToFlashPassOptions flash;
-  flash.stridedCaptures = options.stridedCaptures;
-  manager.addPass(createAttnToFlashPass(flash));
+  manager.addPass(createAttnToFlashPass());
   bool roles = hasRoles(options);
   if (roles) {
     OpPassManager &function = manager.nest<func::FuncOp>();

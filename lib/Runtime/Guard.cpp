@@ -1,52 +1,139 @@
 // See Guard.h.
 #include "attn/Runtime/Guard.h"
 
+#include <algorithm>
 #include <iterator>
+#include <limits>
 
 using namespace attn;
 
 static constexpr struct {
   const char *name;
   size_t numbers;
-} kinds[] = {
-    {"always", 0}, {"few_tasks", 1}, {"few_rounds", 3}, {"short_rows", 1}};
+} kinds[] = {{"few_tasks", 1}, {"few_rounds", 3}, {"short_rows", 1},
+             {"aligned", 0},   {"sm90a", 0},      {"unit_captures", 0}};
 
-const char *attn::toString(Guard::Kind kind) {
+const char *attn::toString(Condition::Kind kind) {
   return kinds[static_cast<size_t>(kind)].name;
 }
 
-size_t attn::numberCount(Guard::Kind kind) {
+size_t attn::numberCount(Condition::Kind kind) {
   return kinds[static_cast<size_t>(kind)].numbers;
 }
 
-std::optional<Guard::Kind> attn::guardNamed(const std::string &name) {
+std::optional<Condition::Kind> attn::conditionNamed(const std::string &name) {
   for (size_t i = 0; i < std::size(kinds); ++i)
     if (name == kinds[i].name)
-      return static_cast<Guard::Kind>(i);
+      return static_cast<Condition::Kind>(i);
   return std::nullopt;
 }
 
-static int64_t ceilDiv(int64_t x, int64_t y) { return (x + y - 1) / y; }
+static constexpr int64_t most = std::numeric_limits<int64_t>::max();
+
+static int64_t ceilDiv(int64_t x, int64_t y) { return x / y + (x % y != 0); }
+
+/// Of numbers that are not negative.
+static int64_t product(int64_t x, int64_t y) {
+  int64_t result = 0;
+  return __builtin_mul_overflow(x, y, &result) ? most : result;
+}
 
 int64_t LaunchSizes::tasks(int64_t rows) const {
-  return batch * heads * ceilDiv(queries, rows);
+  return product(product(batch, heads), ceilDiv(queries, rows));
 }
 
 int64_t LaunchSizes::busiestRows(int64_t rows) const {
-  return ceilDiv(tasks(rows), multiprocessors) * rows;
+  return product(ceilDiv(tasks(rows), multiprocessors), rows);
 }
 
-bool Guard::holds(const LaunchSizes &sizes) const {
-  switch (kind) {
-  case Kind::Always:
-    return true;
-  case Kind::FewTasks:
+LaunchRange LaunchRange::ofAnySizes(int64_t multiprocessors,
+                                    const LaunchMemory &memory) {
+  return {{0, 0, 0, 0, multiprocessors},
+          {most, most, most, most, multiprocessors},
+          memory};
+}
+
+/// Of what is in between two comparisons: `all` implies `some`.
+static Holds holdsFor(bool all, bool some) {
+  return all ? Holds::Always : some ? Holds::Sometimes : Holds::Never;
+}
+
+/// What grows with sizes is between its values at both ends.
+Holds Condition::over(const LaunchRange &range) const {
+  const LaunchSizes &smallest = range.smallest, &largest = range.largest;
+  auto areFew = [&](const LaunchSizes &sizes) {
     return sizes.tasks(numbers[0]) <= sizes.multiprocessors;
+  };
+  auto areSooner = [&](const LaunchSizes &sizes, const LaunchSizes &than) {
+    return product(numbers[2], sizes.busiestRows(numbers[0])) <
+           product(100, than.busiestRows(numbers[1]));
+  };
+  auto isSo = [](bool value) { return holdsFor(value, value); };
+  switch (kind) {
+  case Kind::FewTasks:
+    return holdsFor(areFew(largest), areFew(smallest));
   case Kind::FewRounds:
-    return numbers[2] * sizes.busiestRows(numbers[0]) <
-           100 * sizes.busiestRows(numbers[1]);
+    return holdsFor(areSooner(largest, smallest), areSooner(smallest, largest));
   case Kind::ShortRows:
-    return sizes.keys <= numbers[0];
+    return holdsFor(largest.keys <= numbers[0], smallest.keys <= numbers[0]);
+  case Kind::Aligned:
+    return isSo(range.memory.aligned);
+  case Kind::SM90a:
+    return isSo(range.memory.sm90a);
+  case Kind::UnitCaptures:
+    return isSo(range.memory.unitCaptures);
   }
-  return false;
+  return Holds::Never;
+}
+
+bool Guard::has(Condition::Kind kind) const {
+  return std::any_of(
+      conditions.begin(), conditions.end(),
+      [&](const Condition &condition) { return condition.kind == kind; });
+}
+
+Holds Guard::over(const LaunchRange &range) const {
+  Holds all = Holds::Always;
+  for (const Condition &condition : conditions)
+    all = std::min(all, condition.over(range));
+  return all;
+}
+
+bool Guard::holds(const Launch &launch) const {
+  return over(LaunchRange::of(launch)) == Holds::Always;
+}
+
+size_t attn::kernelFor(const LaunchPlan &plan, const Launch &launch) {
+  size_t place = 0;
+  while (place + 1 < plan.size() && !plan[place].holds(launch))
+    ++place;
+  return place;
+}
+
+std::vector<size_t> attn::kernelsFor(const LaunchPlan &plan,
+                                     const LaunchRange &range) {
+  std::vector<size_t> places;
+  for (size_t i = 0; i < plan.size(); ++i) {
+    Holds holds = plan[i].over(range);
+    if (holds != Holds::Never)
+      places.push_back(i);
+    if (holds == Holds::Always)
+      break;
+  }
+  return places;
+}
+
+std::string attn::toString(const Guard &guard) {
+  std::string text;
+  for (const Condition &condition : guard.conditions) {
+    text +=
+        (text.empty() ? "" : " and ") + std::string(toString(condition.kind));
+    const char *before = "(";
+    for (int64_t number : condition.numbers) {
+      text += before + std::to_string(number);
+      before = ", ";
+    }
+    text += condition.numbers.empty() ? "" : ")";
+  }
+  return text.empty() ? "always" : text;
 }

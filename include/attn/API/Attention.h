@@ -51,6 +51,12 @@ struct ProblemSizes {
   int64_t sequences = 1;
 };
 
+/// All problems between two, each number for itself: a serving program prepares
+/// for what may come. Batch, heads, queries and keys count.
+struct SizeRange {
+  ProblemSizes smallest, largest;
+};
+
 /// A 4-d view (batch, head, position, channel) of host memory (CPU) or device
 /// memory (CUDA). Strides are in elements; the channel's stride is 1.
 struct TensorView {
@@ -152,7 +158,8 @@ struct KernelSpec {
   int64_t headDim = 64, valueDim = 64;
   bool lse = false;
   std::optional<float> scale; ///< 1/sqrt(headDim) if absent
-  /// `#attn.schedule<...>`, or `#attn.variants<...>`; empty: chosen.
+  /// `#attn.schedule<...>`, or `#attn.variants<...>`; empty: chosen. For memory
+  /// that their kernels do not take there are others (attn-select-schedule).
   std::string schedule;
   /// CUDA: the number of the GPU, whose primary context is used. Without it
   /// compile() needs a current context. The kernel stays in that context, and
@@ -209,6 +216,9 @@ public:
   /// lists of tiles is given them then. Otherwise the first launch that takes
   /// another kernel compiles it, and fails in a stream capture.
   Result<void> prepare(const ProblemSizes &sizes) const;
+  /// The same for all launches of a range. Errors besides: one that ends before
+  /// it begins.
+  Result<void> prepare(const SizeRange &range) const;
   /// The same for launches of any sizes.
   Result<void> prepare() const;
 

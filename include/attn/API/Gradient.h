@@ -80,11 +80,14 @@ public:
   /// can be captured into a graph. Otherwise the first launch that takes other
   /// kernels compiles them, and fails in a stream capture.
   Result<void> prepare(const ProblemSizes &sizes) const;
+  /// The same for all launches of a range. Errors besides: one that ends before
+  /// it begins.
+  Result<void> prepare(const SizeRange &range) const;
   /// The same for launches of any sizes.
   Result<void> prepare() const;
-  /// The same for launches with memory like that of `arguments`, whatever
-  /// KernelSpec says of alignment and strides; nothing of it is read. Errors:
-  /// those of run() for what is there.
+  /// The same for launches of any sizes with memory like that of `arguments`,
+  /// whatever KernelSpec says of alignment and strides; nothing of it is read.
+  /// Errors: those of run() for what is there.
   Result<void> prepare(const GradientArguments &arguments) const;
 
   /// Of a mask whose tiles are not one run; empty for others. As
@@ -96,6 +99,10 @@ public:
   /// Of `sizes` batch, heads and queries count; where gradients of captures are
   /// computed keys too, and the sizes of `captures`.
   int64_t workspaceBytes(const ProblemSizes &sizes,
+                         const std::vector<CaptureView> &captures = {}) const;
+  /// What suffices for all launches of a range whose captures have at most as
+  /// many elements as `captures`.
+  int64_t workspaceBytes(const SizeRange &range,
                          const std::vector<CaptureView> &captures = {}) const;
 
   double compileSeconds() const; ///< MLIR to loaded kernels

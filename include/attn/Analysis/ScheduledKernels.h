@@ -14,13 +14,19 @@ struct ScheduledKernel {
   Schedule schedule;
 };
 
-/// What `schedule` makes of `op`.
-ScheduledKernel scheduledKernel(AttentionOp op, ScheduleAttr schedule);
+/// That of the schedule that `op` has, or none.
+llvm::SmallVector<ScheduledKernel> scheduledKernels(AttentionOp op);
 
 /// One for each schedule that `op` has, but for those that make gradients of
 /// captures: one stands for all of them. Small kernels that hold no tiles,
 /// which sum these, are not among them.
 llvm::SmallVector<ScheduledKernel> scheduledKernels(AttentionBackwardOp op);
+
+/// What `op` has with the schedules of `variant`.
+llvm::SmallVector<ScheduledKernel> scheduledKernels(AttentionOp op,
+                                                    VariantAttr variant);
+llvm::SmallVector<ScheduledKernel> scheduledKernels(AttentionBackwardOp op,
+                                                    VariantAttr variant);
 
 } // namespace mlir::attn
 

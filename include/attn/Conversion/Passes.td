@@ -75,9 +75,7 @@ def AttnToFlashPass : Pass<"attn-to-flash", "::mlir::ModuleOp"> {
   let options = [
     Option<"roundProbabilities", "round-probabilities", "bool", "true",
            "round the softmax weights to the element type before the second "
-           "product, as matrix units want them">,
-    Option<"stridedCaptures", "strided-captures", "bool", "false",
-           "captured tensors have any innermost stride, else 1">
+           "product, as matrix units want them">
   ];
   let dependentDialects = ["::mlir::linalg::LinalgDialect",
     "::mlir::tensor::TensorDialect", "::mlir::math::MathDialect",

@@ -1,7 +1,9 @@
-// When a launch takes which kernel: conditions on its sizes and the GPU.
+// When a launch takes which kernel: conditions on its sizes, its memory and the
+// GPU.
 #ifndef ATTN_RUNTIME_GUARD_H
 #define ATTN_RUNTIME_GUARD_H
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -9,7 +11,7 @@
 
 namespace attn {
 
-/// What guards are asked about.
+/// Products that do not fit are the largest number there is.
 struct LaunchSizes {
   int64_t batch = 1, heads = 1, queries = 0, keys = 0;
   int64_t multiprocessors = 1;
@@ -20,9 +22,42 @@ struct LaunchSizes {
   int64_t busiestRows(int64_t rows) const;
 };
 
-struct Guard {
+/// What a kernel may expect of the memory of a launch.
+struct LaunchMemory {
+  /// Every row of the tensors starts at a multiple of 16 bytes.
+  bool aligned = true;
+  /// The GPU and its driver run code for sm_90a, and TMA takes the tensors,
+  /// which are aligned.
+  bool sm90a = false;
+  /// The innermost strides of captured tensors are 1.
+  bool unitCaptures = true;
+};
+
+/// What guards are asked about.
+struct Launch {
+  LaunchSizes sizes;
+  LaunchMemory memory;
+};
+
+/// All launches whose sizes are between two, each number for itself, on memory
+/// alike. Both have the same multiprocessors.
+struct LaunchRange {
+  LaunchSizes smallest, largest;
+  LaunchMemory memory;
+
+  static LaunchRange of(const Launch &launch) {
+    return {launch.sizes, launch.sizes, launch.memory};
+  }
+  static LaunchRange ofAnySizes(int64_t multiprocessors,
+                                const LaunchMemory &memory);
+};
+
+/// For which launches of a range something holds. `Sometimes` does not promise
+/// that there is one for which it does, and one for which it does not.
+enum class Holds { Never, Sometimes, Always };
+
+struct Condition {
   enum class Kind {
-    Always,
     /// few_tasks(rows): tasks of `rows` queries all run at once.
     FewTasks,
     /// few_rounds(rows, than, percent): in tasks of `rows`, the busiest
@@ -30,21 +65,53 @@ struct Guard {
     /// that it takes in tasks of `than`.
     FewRounds,
     /// short_rows(keys): at most so many keys.
-    ShortRows
+    ShortRows,
+    // As LaunchMemory has them.
+    Aligned,
+    SM90a,
+    UnitCaptures
   };
-  Kind kind = Kind::Always;
-  std::vector<int64_t> numbers; ///< as many as the kind has
+  Kind kind;
+  std::vector<int64_t> numbers = {}; ///< as many as the kind has
 
-  bool holds(const LaunchSizes &sizes) const;
-  friend bool operator==(const Guard &a, const Guard &b) {
+  /// Of one launch never `Sometimes`.
+  Holds over(const LaunchRange &range) const;
+  friend bool operator==(const Condition &a, const Condition &b) {
     return a.kind == b.kind && a.numbers == b.numbers;
   }
 };
 
+/// Holds where all of its conditions do: always, without any.
+struct Guard {
+  std::vector<Condition> conditions;
+
+  bool isAlways() const { return conditions.empty(); }
+  bool has(Condition::Kind kind) const;
+  Holds over(const LaunchRange &range) const;
+  bool holds(const Launch &launch) const;
+  friend bool operator==(const Guard &a, const Guard &b) {
+    return a.conditions == b.conditions;
+  }
+};
+
+/// The guards of the kernels that launches may take, of which a launch takes
+/// the first that holds. The last always does.
+using LaunchPlan = std::vector<Guard>;
+
+/// The place of the kernel that a launch takes.
+size_t kernelFor(const LaunchPlan &plan, const Launch &launch);
+/// The places of all that launches of a range may take. Of any sizes the last
+/// is the one that does not ask for them.
+std::vector<size_t> kernelsFor(const LaunchPlan &plan,
+                               const LaunchRange &range);
+
+/// As #attn.variant has it: always, or conditions joined by `and`.
+std::string toString(const Guard &guard);
+
 /// The name, and how many numbers it has.
-const char *toString(Guard::Kind kind);
-size_t numberCount(Guard::Kind kind);
-std::optional<Guard::Kind> guardNamed(const std::string &name);
+const char *toString(Condition::Kind kind);
+size_t numberCount(Condition::Kind kind);
+std::optional<Condition::Kind> conditionNamed(const std::string &name);
 
 } // namespace attn
 

@@ -63,10 +63,9 @@ namespace {
 /// gradients.
 template <typename Op> class KernelBuilder {
 public:
-  KernelBuilder(Op op, bool stridedCaptures)
+  explicit KernelBuilder(Op op)
       : op(op), func(cast<func::FuncOp>(op->getParentOp())),
-        logic(readMask(op)), captures(captureRolesOf(op)),
-        stridedCaptures(stridedCaptures) {}
+        logic(readMask(op)), captures(captureRolesOf(op)) {}
 
   void remarkOnMask() {
     for (const MaskLogic::Remark &remark : logic.remarks)
@@ -82,8 +81,8 @@ public:
   void add(Role role, Type type) { parameters.add(role, type); }
   void addCaptures() {
     for (auto [role, capture] : llvm::zip_equal(captures, op.getCaptures()))
-      parameters.add(role,
-                     captureArgumentType(capture.getType(), stridedCaptures));
+      parameters.add(role, captureArgumentType(capture.getType(),
+                                               op.getStridedCaptures()));
   }
   /// The workspace of sum `number` (CaptureSums.h).
   void addSumMemory(const CaptureSum &sum, int64_t number) {
@@ -146,7 +145,6 @@ public:
 
 private:
   SmallVector<RoleAttr> captures;
-  bool stridedCaptures;
   ParameterList parameters;
   func::FuncOp kernel;
 };
@@ -159,9 +157,8 @@ static Type statisticsType(MLIRContext *context) {
                          Float32Type::get(context));
 }
 
-static void convert(AttentionOp op, bool roundProbabilities,
-                    bool stridedCaptures) {
-  KernelBuilder kernel(op, stridedCaptures);
+static void convert(AttentionOp op, bool roundProbabilities) {
+  KernelBuilder kernel(op);
   kernel.remarkOnMask();
   kernel.addStrided(Role::Query, op.getQuery());
   kernel.addStrided(Role::Key, op.getKey());
@@ -190,14 +187,12 @@ namespace {
 /// The kernels that a function of gradients becomes.
 class GradientKernels {
 public:
-  GradientKernels(AttentionBackwardOp op, bool roundProbabilities,
-                  bool stridedCaptures)
+  GradientKernels(AttentionBackwardOp op, bool roundProbabilities)
       : op(op), name(cast<func::FuncOp>(op->getParentOp()).getName()),
-        roundProbabilities(roundProbabilities),
-        stridedCaptures(stridedCaptures), sums(captureSumsOf(op)) {}
+        roundProbabilities(roundProbabilities), sums(captureSumsOf(op)) {}
 
   void build() {
-    Kernel(op, stridedCaptures).remarkOnMask();
+    Kernel(op).remarkOnMask();
     remarkOnCaptures();
     if (op.getKeySchedule()->getTiling().once)
       buildOnce();
@@ -228,7 +223,7 @@ private:
   /// All three in one pass over the pairs.
   void buildOnce() {
     ScheduleAttr ofRows = *op.getSchedule();
-    Kernel start(op, stridedCaptures);
+    Kernel start(op);
     start.addStrided(Role::GradOut, op.getGradOut());
     start.add(Role::Statistics, statisticsType(op.getContext()));
     addQueryRows(start);
@@ -241,7 +236,7 @@ private:
     buildFor({Role::GradKey, Role::GradValue}, *op.getKeySchedule(),
              "_grad_key");
 
-    Kernel end(op, stridedCaptures);
+    Kernel end(op);
     addGradQuerySum(end);
     end.addStrided(Role::GradQuery, op.getQuery());
     ImplicitLocOpBuilder last =
@@ -306,7 +301,7 @@ private:
     auto isOwn = [&](const CaptureSum &sum) {
       return makesSums && sum.rows == own;
     };
-    Kernel kernel(op, stridedCaptures);
+    Kernel kernel(op);
     addInputs(kernel);
     if (own == Axis::Query)
       addQueryRows(kernel);
@@ -333,7 +328,7 @@ private:
   }
 
   void buildPairs(const CaptureSum &sum, int64_t number) {
-    Kernel kernel(op, stridedCaptures);
+    Kernel kernel(op);
     addInputs(kernel);
     kernel.addSumMemory(sum, number);
     ScheduleAttr schedule = op.getCaptureSchedule() ? captureScheduleOf(op, sum)
@@ -349,7 +344,7 @@ private:
   }
 
   void buildSum(const CaptureSum &sum, int64_t number) {
-    Kernel kernel(op, stridedCaptures);
+    Kernel kernel(op);
     kernel.addCaptures();
     kernel.addSumMemory(sum, number);
     kernel.addGradCapture(sum);
@@ -392,7 +387,7 @@ private:
 
   AttentionBackwardOp op;
   StringRef name;
-  bool roundProbabilities, stridedCaptures;
+  bool roundProbabilities;
   SmallVector<CaptureSum> sums;
 };
 } // namespace
@@ -429,10 +424,10 @@ struct AttnToFlash : mlir::attn::impl::AttnToFlashPassBase<AttnToFlash> {
       if (failed(checkGradients(op)))
         return signalPassFailure();
     for (AttentionOp op : ops)
-      convert(op, roundProbabilities, stridedCaptures);
+      convert(op, roundProbabilities);
     for (AttentionBackwardOp op : gradients) {
       auto func = cast<func::FuncOp>(op->getParentOp());
-      GradientKernels(op, roundProbabilities, stridedCaptures).build();
+      GradientKernels(op, roundProbabilities).build();
       func.erase();
     }
     // Their programs live on in the kernels.

@@ -1,8 +1,8 @@
 // How a kernel takes captured values: tensors as memory with strides of run time, the innermost of
-// which is 1 unless the option says otherwise; an i1 as a byte that is true if it is not zero; floats of
+// which is 1 unless the operation says otherwise; an i1 as a byte that is true if it is not zero; floats of
 // 16 bits as their bits.
 // RUN: attn-opt %s --attn-select-schedule --attn-to-flash | FileCheck %s --check-prefixes=CHECK,UNIT
-// RUN: attn-opt %s --attn-select-schedule --attn-to-flash=strided-captures | FileCheck %s --check-prefixes=CHECK,ANY
+// RUN: attn-opt %s --attn-select-schedule=strided-captures --attn-to-flash | FileCheck %s --check-prefixes=CHECK,ANY
 
 // UNIT: func.func @layer(%{{.*}}, %arg3: memref<?xi8> {attn.role = #attn.role<capture>}, %arg4: memref<?x?xi16, strided<[?, 1]>> {attn.role = #attn.role<capture number 1>}, %arg5: memref<?xi64> {{{.*}}}, %arg6: memref<i16> {{{.*}}}, %arg7: i8 {{{.*}}}, %arg8: i8 {{{.*}}}, %arg9: i64 {{{.*}}}, %arg10: i16 {attn.role = #attn.role<capture number 7>}, %arg11: memref
 // ANY:  func.func @layer(%{{.*}}, %arg3: memref<?xi8, strided<[?]>> {{{.*}}}, %arg4: memref<?x?xi16, strided<[?, ?]>> {{{.*}}}, %arg5: memref<?xi64, strided<[?]>> {{{.*}}}, %arg6: memref<i16> {{{.*}}}, %arg7: i8 {{{.*}}}, %arg8: i8 {{{.*}}}, %arg9: i64 {{{.*}}}, %arg10: i16 {{{.*}}}, %arg11: memref

@@ -13,9 +13,11 @@ func.func @layer(%q: !t) -> !t {
 // Without a schedule there is nothing to tell; a pass before writes one, and variants.
 // CHECK-NOT: @any
 // CHOSEN: @any: 384 threads, 198656 shared bytes, about {{[0-9]+}} of 232 registers
-// CHOSEN-NEXT: @any where few_tasks(64): 256 threads, 215040 shared bytes
-// CHOSEN-NEXT: @any where short_rows(1024): 384 threads, 231424 shared bytes
-// CHOSEN-NEXT: @any where always: 384 threads, 198656 shared bytes
+// CHOSEN-NEXT: @any where sm90a and few_tasks(64): 256 threads, 215040 shared bytes
+// CHOSEN-NEXT: @any where sm90a and short_rows(1024): 384 threads, 231424 shared bytes
+// CHOSEN-NEXT: @any where sm90a: 384 threads, 198656 shared bytes
+// CHOSEN-NEXT: @any where aligned: 128 threads, {{[0-9]+}} shared bytes
+// CHOSEN-NEXT: @any where always: 128 threads, {{[0-9]+}} shared bytes
 func.func @any(%q: !t) -> !t {
   %o = attn.attention %q, %q, %q : (!t, !t, !t) -> !t
   return %o : !t
@@ -40,6 +42,15 @@ func.func @apart(%q: !t, %l: !l) {
 // CHOSEN-NEXT: @once_grad_query: 128 threads, 0 shared bytes
 // CHOSEN-NEXT: @once_grad_key: 384 threads, 199680 shared bytes
 // CHOSEN-NEXT: @once_grad_pairs_0: 128 threads, 69632 shared bytes
+// CHOSEN-NEXT: @once_grad_start where sm90a: 128 threads, 0 shared bytes
+// CHOSEN-NEXT: @once_grad_query where sm90a: 128 threads, 0 shared bytes
+// CHOSEN-NEXT: @once_grad_key where sm90a: 384 threads, 199680 shared bytes
+// CHOSEN-NEXT: @once_grad_pairs_0 where sm90a: 128 threads, 69632 shared bytes
+// Other memory has no kernel of one pass.
+// CHOSEN-NEXT: @once_grad_query where aligned: 128 threads, {{[1-9][0-9]+}} shared bytes
+// CHOSEN-NEXT: @once_grad_key where aligned: 128 threads
+// CHOSEN-NEXT: @once_grad_pairs_0 where aligned: 128 threads
+// CHOSEN-NEXT: @once_grad_query where always: 128 threads
 func.func @once(%q: !t, %l: !l, %c: f32) {
   %x:4 = attn.attention_backward %q, %q, %q, %q, %l, %q mod @scaled(%c) {wrt = array<i64: 0>}
     : (!t, !t, !t, !t, !l, !t, f32) -> (!t, !t, !t, f32)

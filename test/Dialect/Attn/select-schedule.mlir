@@ -17,24 +17,21 @@
 // Every attention gets one that verifies. Which numbers is a matter of tuning,
 // so they are not written down here.
 // CHECK-LABEL: func.func @selects
-// CPU: attn.attention {{.*}}schedule = #attn.schedule<tiling = <q = {{[0-9]+}}, kv = {{[0-9]+}}>>
-// CPU: attn.attention {{.*}}schedule = #attn.schedule<tiling = <q = {{[0-9]+}}, kv = {{[0-9]+}}>>
-// CPU: attn.attention {{.*}}schedule = #attn.schedule<tiling = <q = {{[0-9]+}}, kv = {{[0-9]+}}>>
-// SM80: attn.attention {{.*}}schedule = #attn.schedule<tiling = <q = {{[0-9]+}}, kv = {{[0-9]+}}>, roles = <warps = {{[0-9]+}}>{{.*}}>
-// SM80: attn.attention {{.*}}schedule = #attn.schedule<tiling = <q = {{[0-9]+}}, kv = {{[0-9]+}}>, roles = <warps = {{[0-9]+}}>{{.*}}>
-// SM80: attn.attention {{.*}}schedule = #attn.schedule<tiling = <q = {{[0-9]+}}, kv = {{[0-9]+}}>, roles = <warps = {{[0-9]+}}>{{.*}}>
-// SM90A-COUNT-3: attn.attention {{.*}}schedule = #attn.schedule<{{.*}}producers = 4{{.*}}persistent, {{.*}}drain>>
-// UNALIGNED-COUNT-3: unaligned>>
+// CPU-COUNT-3: attn.attention {{.*}}{schedule = #attn.schedule<tiling = <q = {{[0-9]+}}, kv = {{[0-9]+}}>>, variants
+// SM80-COUNT-3: attn.attention {{.*}}{schedule = #attn.schedule<tiling = <q = {{[0-9]+}}, kv = {{[0-9]+}}>, roles = <warps = {{[0-9]+}}>{{[^#]*}}>, variants
+// SM90A-COUNT-2: attn.attention {{.*}}{schedule = #attn.schedule<{{[^#]*}}producers = 4{{[^#]*}}persistent, drain>>
+// SM90A: attn.attention {{.*}}{schedule = #attn.schedule<tiling = <q = {{[0-9]+}}, kv = {{[0-9]+}}>, roles = <warps = {{[0-9]+}}>>
+// UNALIGNED-COUNT-3: attn.attention {{.*}}{schedule = #attn.schedule<{{[^#]*}}unaligned>>, variants
 // Few tasks are as small as a group of four warps allows.
-// FEW-COUNT-3: attn.attention {{.*}}schedule = #attn.schedule<tiling = <q = 64, {{.*}}>, roles = <warps = 4, producers = 4>, pipeline = <stages = {{[0-9]+}}>>
+// FEW-COUNT-2: attn.attention {{.*}}{schedule = #attn.schedule<tiling = <q = 64, {{[^#]*}}>, roles = <warps = 4, producers = 4>, pipeline = <stages = {{[0-9]+}}>>, variants
 // Where rows are short, copies are ahead, if shared memory has a place for two query tiles.
-// SHORT: attn.attention {{.*}}task_stages = 2, persistent, drain, eager>
-// SHORT-NEXT: attn.attention {{.*}}kv = 64>, {{.*}}<stages = {{[0-9]+}}, persistent, drain>>
+// SHORT: attn.attention {{.*}}{schedule = #attn.schedule<{{[^#]*}}task_stages = 2, persistent, drain, eager>>
+// SHORT-NEXT: attn.attention {{.*}}{schedule = #attn.schedule<{{[^#]*}}kv = 64>, {{[^#]*}}<stages = {{[0-9]+}}, persistent, drain>>
 // With few rounds of tasks, two groups instead of three.
-// ROUNDS: attn.attention {{.*}}q = 128, {{.*}}warps = 8, producers = 4, pingpong>
+// ROUNDS: attn.attention {{.*}}{schedule = #attn.schedule<tiling = <q = 128, {{[^#]*}}warps = 8, producers = 4, pingpong>
 // Tiles of queries are smaller where a mask drops what is outside of them, too.
 // SHORT-LABEL: func.func @masked
-// SHORT: attn.attention {{.*}}q = 128, {{.*}}pingpong>
+// SHORT: attn.attention {{.*}}{schedule = #attn.schedule<tiling = <q = 128, {{[^#]*}}pingpong>
 func.func @selects(%a: !q64, %b: !q256, %c: !f32) -> (!q64, !q256, !f32) {
   %x = attn.attention %a, %a, %a : (!q64, !q64, !q64) -> !q64
   %y = attn.attention %b, %b, %b : (!q256, !q256, !q256) -> !q256
@@ -55,10 +52,10 @@ func.func @masked(%a: !q64) -> !q64 {
 
 // Wide heads make room for a second query tile: always where values are wide, too, else in short rows.
 // SM90A-LABEL: func.func @wide
-// SM90A: attn.attention {{.*}}task_stages = 2, persistent, drain>>
-// SM90A: attn.attention {{.*}}pingpong>, pipeline = <stages = {{[0-9]+}}, persistent, drain>>
+// SM90A: attn.attention {{.*}}{schedule = #attn.schedule<{{[^#]*}}task_stages = 2, persistent, drain>>
+// SM90A: attn.attention {{.*}}{schedule = #attn.schedule<{{[^#]*}}pingpong>, pipeline = <stages = {{[0-9]+}}, persistent, drain>>
 // SHORT-LABEL: func.func @wide
-// SHORT-COUNT-2: attn.attention {{.*}}pingpong>, pipeline = <stages = {{[0-9]+}}, task_stages = 2, persistent, drain, eager>>
+// SHORT-COUNT-2: attn.attention {{.*}}{schedule = #attn.schedule<{{[^#]*}}pingpong>, pipeline = <stages = {{[0-9]+}}, task_stages = 2, persistent, drain, eager>>
 func.func @wide(%a: tensor<1x1x?x192xbf16>, %v: tensor<1x1x?x128xbf16>)
     -> (tensor<1x1x?x192xbf16>, tensor<1x1x?x128xbf16>) {
   %x = attn.attention %a, %a, %a : (tensor<1x1x?x192xbf16>, tensor<1x1x?x192xbf16>, tensor<1x1x?x192xbf16>) -> tensor<1x1x?x192xbf16>
@@ -71,16 +68,16 @@ func.func @wide(%a: tensor<1x1x?x192xbf16>, %v: tensor<1x1x?x128xbf16>)
 // results must be the same on every run.
 // CHECK-LABEL: func.func @gradients
 // CHECK: attn.attention_backward
-// CPU-SAME: {key_schedule = #attn.schedule<tiling = <q = {{[0-9]+}}, kv = {{[0-9]+}}, owns_keys>>, schedule = #attn.schedule<tiling = <q = {{[0-9]+}}, kv = {{[0-9]+}}>>}
-// SM80-SAME: {key_schedule = #attn.schedule<tiling = <q = {{[0-9]+}}, kv = {{[0-9]+}}, owns_keys>, roles = <warps = {{[0-9]+}}>{{[^#]*}}>, schedule = #attn.schedule<tiling = <q = {{[0-9]+}}, kv = {{[0-9]+}}>, roles = <warps = {{[0-9]+}}>{{[^#]*}}>}
+// CPU-SAME: {key_schedule = #attn.schedule<tiling = <q = {{[0-9]+}}, kv = {{[0-9]+}}, owns_keys>>, schedule = #attn.schedule<tiling = <q = {{[0-9]+}}, kv = {{[0-9]+}}>>, variants
+// SM80-SAME: {key_schedule = #attn.schedule<tiling = <q = {{[0-9]+}}, kv = {{[0-9]+}}, owns_keys>, roles = <warps = {{[0-9]+}}>{{[^#]*}}>, schedule = #attn.schedule<tiling = <q = {{[0-9]+}}, kv = {{[0-9]+}}>, roles = <warps = {{[0-9]+}}>{{[^#]*}}>, variants
 // CHECK: attn.attention_backward
-// CPU-NOT: value_schedule
-// SM80-SAME: owns_keys>{{[^#]*}}, schedule = #attn.schedule<{{[^#]*}}>, value_schedule = #attn.schedule<tiling = <{{[^>]*}}owns_keys>{{[^#]*}}>}
+// CPU-NOT: value_schedule = #attn
+// SM80-SAME: owns_keys>{{[^#]*}}, schedule = #attn.schedule<{{[^#]*}}>, value_schedule = #attn.schedule<tiling = <{{[^>]*}}owns_keys>{{[^#]*}}>, variants
 // UNALIGNED-LABEL: func.func @gradients
-// UNALIGNED-COUNT-2: attn.attention_backward {{.*}}unaligned>{{.*}}schedule = #attn.schedule<{{[^#]*}}unaligned>
+// UNALIGNED-COUNT-2: attn.attention_backward {{.*}}{key_schedule = #attn.schedule<{{[^#]*}}unaligned>>, schedule = #attn.schedule<{{[^#]*}}unaligned>>
 // SM90A-LABEL: func.func @gradients
-// SM90A: attn.attention_backward {{.*}}{key_schedule = #attn.schedule<tiling = <{{[^>]*}}owns_keys, once>, {{[^#]*}}producers = 4{{[^#]*}}>, schedule = #attn.schedule<tiling = <q = 64, kv = 64>, roles = <warps = 4>>}
-// SM90A: attn.attention_backward {{.*}}value_schedule = #attn.schedule<tiling = <{{[^>]*}}owns_keys>, {{[^#]*}}producers = 4
+// SM90A: attn.attention_backward {{.*}}{key_schedule = #attn.schedule<tiling = <{{[^>]*}}owns_keys, once>, {{[^#]*}}producers = 4{{[^#]*}}>, schedule = #attn.schedule<tiling = <q = 64, kv = 64>, roles = <warps = 4>>, variants
+// SM90A: attn.attention_backward {{.*}}, value_schedule = #attn.schedule<tiling = <{{[^>]*}}owns_keys>, {{[^#]*}}producers = 4
 func.func @gradients(%a: !q64, %b: !q256, %l: tensor<1x1x?xf32>) -> (!q64, !q64, !q64, !q256, !q256, !q256) {
   %x:3 = attn.attention_backward %a, %a, %a, %a, %l, %a : (!q64, !q64, !q64, !q64, tensor<1x1x?xf32>, !q64) -> (!q64, !q64, !q64)
   %y:3 = attn.attention_backward %b, %b, %b, %b, %l, %b : (!q256, !q256, !q256, !q256, tensor<1x1x?xf32>, !q256) -> (!q256, !q256, !q256)
@@ -89,9 +86,9 @@ func.func @gradients(%a: !q64, %b: !q256, %l: tensor<1x1x?xf32>) -> (!q64, !q64,
 
 // On a GPU what is summed for captures has kernels of its own, those of every GPU; not where nothing is asked for.
 // CHECK-LABEL: func.func @captures
-// CPU-NOT: capture_schedule
+// CPU-NOT: capture_schedule = #attn
 // SM80: attn.attention_backward {{.*}}{capture_schedule = #attn.schedule<tiling = <q = 64, kv = 32>, roles = <warps = 4>, pipeline = <stages = 2>>, key_schedule
-// SM80-NOT: capture_schedule
+// SM80-NOT: capture_schedule = #attn
 // UNALIGNED-LABEL: func.func @captures
 // UNALIGNED: capture_schedule = #attn.schedule<tiling = <q = 64, kv = 32>, roles = <warps = 4>, pipeline = <stages = 2, unaligned>>
 // SM90A-LABEL: func.func @captures
@@ -117,7 +114,7 @@ func.func @deterministic(%a: !q64, %l: tensor<1x1x?xf32>) -> (!q64, !q64, !q64) 
 
 // Of a kernel that goes through all once, the two around it are chosen.
 // SM90A-LABEL: func.func @given_once
-// SM90A: attn.attention_backward {{.*}}owns_keys, once>, {{[^#]*}}, schedule = #attn.schedule<tiling = <q = 64, kv = 64>, roles = <warps = 4>>}
+// SM90A: attn.attention_backward {{.*}}{key_schedule = #attn.schedule<tiling = <{{[^>]*}}owns_keys, once>, {{[^#]*}}, schedule = #attn.schedule<tiling = <q = 64, kv = 64>, roles = <warps = 4>>, variants
 func.func @given_once(%a: !q64, %l: tensor<1x1x?xf32>) -> (!q64, !q64, !q64) {
   %x:3 = attn.attention_backward %a, %a, %a, %a, %l, %a {key_schedule = #attn.schedule<tiling = <q = 128, kv = 128, owns_keys, once>, roles = <warps = 8, producers = 4>>} : (!q64, !q64, !q64, !q64, tensor<1x1x?xf32>, !q64) -> (!q64, !q64, !q64)
   return %x#0, %x#1, %x#2 : !q64, !q64, !q64
@@ -127,7 +124,7 @@ func.func @given_once(%a: !q64, %l: tensor<1x1x?xf32>) -> (!q64, !q64, !q64) {
 // CHECK-LABEL: func.func @keeps_some
 // CHECK: attn.attention_backward {{.*}}{key_schedule = #attn.schedule<tiling = <{{[^>]*}}owns_keys>{{[^#]*}}, schedule = #attn.schedule<tiling = <q = 16, kv = 32>>
 // CHECK: attn.attention_backward {{.*}}{key_schedule = #attn.schedule<tiling = <q = 16, kv = 16, owns_keys>>, schedule = #attn.schedule<
-// CHECK-NOT: value_schedule
+// CHECK-NOT: value_schedule =
 func.func @keeps_some(%a: !q64, %b: !q256, %l: tensor<1x1x?xf32>) -> (!q64, !q64, !q64, !q256, !q256, !q256) {
   %x:3 = attn.attention_backward %a, %a, %a, %a, %l, %a {schedule = #attn.schedule<tiling = <q = 16, kv = 32>>} : (!q64, !q64, !q64, !q64, tensor<1x1x?xf32>, !q64) -> (!q64, !q64, !q64)
   %y:3 = attn.attention_backward %b, %b, %b, %b, %l, %b {key_schedule = #attn.schedule<tiling = <q = 16, kv = 16, owns_keys>>} : (!q256, !q256, !q256, !q256, tensor<1x1x?xf32>, !q256) -> (!q256, !q256, !q256)

@@ -300,8 +300,10 @@ TEST_F(CUDAKernelTest, AStreamCaptureTakesWhatIsPrepared) {
   fake.isCapturing = false;
   ASSERT_FALSE(unprepared);
   EXPECT_EQ(unprepared.error(),
-            "expects AttentionKernel::prepare() for these sizes and this "
-            "memory before a stream capture: the kernel is not compiled yet");
+            "expects AttentionKernel::prepare() for batch size 1, number of "
+            "heads 2, number of queries 100, number of keys 100 and this "
+            "memory before a stream capture: what they take is not compiled "
+            "yet");
   EXPECT_TRUE(compiled) << compiled.error();
   EXPECT_TRUE(prepared) << prepared.error();
   EXPECT_TRUE(done) << done.error();
@@ -344,16 +346,107 @@ TEST_F(CUDAKernelTest, AStreamCaptureIsGivenItsLists) {
   EXPECT_TRUE(without) << without.error();
 }
 
-TEST_F(CUDAKernelTest, VariantsAllHaveProducersOrNone) {
+/// Each variant has the pipeline of its own family; other memory takes what is
+/// left for it.
+TEST_F(CUDAKernelTest, SomeVariantsMayHaveProducers) {
+  FakeCUDA &fake = *useFakeCUDA();
   KernelSpec spec = specOf(ElementType::BF16);
-  spec.schedule = "#attn.variants<[<short_rows(100) -> "
-                  "<tiling = <q = 64, kv = 32>, "
-                  "roles = <warps = 4, producers = 4>>>, "
-                  "<always -> <tiling = <q = 64, kv = 16>>>]>";
+  spec.schedule = "#attn.variants<[<short_rows(100) -> <tiling = <q = 64, kv = "
+                  "32>, roles = <warps = 4, producers = 4>>>, <always -> "
+                  "<tiling = <q = 32, kv = 16>>>]>";
   Result<AttentionKernel> kernel = AttentionKernel::compile(plainMod(), spec);
-  ASSERT_FALSE(kernel);
-  EXPECT_EQ(kernel.error(),
-            "expects variants that all have producers, or none");
+  ASSERT_TRUE(kernel) << kernel.error();
+  std::vector<uint16_t> memory;
+  auto launched = [&](int64_t stride, int64_t length) {
+    fake.sequence.clear();
+    Result<void> done = run(*kernel, memory, stride, length);
+    EXPECT_TRUE(done) << done.error();
+    return fake.sequence;
+  };
+  EXPECT_EQ(launched(64, 64), "launch attention 2 x 256\n");
+  EXPECT_EQ(launched(65, 64), "launch attention 4 x 32\n");
+  EXPECT_EQ(launched(64, 128), "launch attention 8 x 32\n");
+}
+
+/// The whole plan by hand, with guards that ask for memory.
+TEST_F(CUDAKernelTest, GuardsAskForMemory) {
+  FakeCUDA &fake = *useFakeCUDA();
+  KernelSpec spec = specOf(ElementType::BF16);
+  spec.schedule =
+      "#attn.variants<[<short_rows(100) and aligned -> <tiling = <q = 64, kv = "
+      "32>>>, "
+      "<always -> <tiling = <q = 32, kv = 16>, pipeline = <unaligned>>>]>";
+  Result<AttentionKernel> kernel = AttentionKernel::compile(plainMod(), spec);
+  ASSERT_TRUE(kernel) << kernel.error();
+  EXPECT_NE(kernel->schedule().find("unaligned"), std::string::npos);
+  std::vector<uint16_t> memory;
+  auto launched = [&](int64_t stride, int64_t length) {
+    fake.sequence.clear();
+    Result<void> done = run(*kernel, memory, stride, length);
+    EXPECT_TRUE(done) << done.error();
+    return fake.sequence;
+  };
+  EXPECT_EQ(launched(64, 64), "launch attention 2 x 32\n");
+  EXPECT_EQ(launched(65, 64), "launch attention 4 x 32\n");
+  EXPECT_EQ(launched(64, 128), "launch attention 8 x 32\n");
+}
+
+/// Few tasks, few rounds and short rows of up to 1024 positions; what is longer
+/// takes the kernel that compile() made.
+TEST_F(CUDAKernelTest, WhatARangeTakesIsPrepared) {
+  FakeCUDA &fake = *useFakeCUDA();
+  ManyTasks many(3);
+  Result<AttentionKernel> kernel =
+      AttentionKernel::compile(plainMod(), specOf(ElementType::BF16));
+  ASSERT_TRUE(kernel) << kernel.error();
+  int first = fake.loadedModules;
+  SizeRange range;
+  range.smallest.heads = range.largest.heads = 2;
+  range.smallest.queries = range.smallest.keys = 200;
+  range.largest.queries = range.largest.keys = 1024;
+  Result<void> prepared = kernel->prepare(range);
+  ASSERT_TRUE(prepared) << prepared.error();
+  int loaded = fake.loadedModules;
+  EXPECT_EQ(loaded, first + 2); // tasks are never few
+  std::vector<uint16_t> memory;
+  for (int64_t length : {200, 256, 384, 576, 1000, 1024}) {
+    (void)run(*kernel, memory, 64, length); // refused by this GPU
+    EXPECT_EQ(fake.loadedModules, loaded) << length;
+  }
+  int stream = 0;
+  fake.isCapturing = true;
+  Result<void> outside = run(*kernel, memory, 64, 64, &stream);
+  fake.isCapturing = false;
+  ASSERT_FALSE(outside);
+  EXPECT_EQ(outside.error(),
+            "expects AttentionKernel::prepare() for batch size 1, number of "
+            "heads 2, number of queries 64, number of keys 64 and this memory "
+            "before a stream capture: what they take is not compiled yet");
+  range.smallest.queries = range.smallest.keys = 1;
+  prepared = kernel->prepare(range);
+  ASSERT_TRUE(prepared) << prepared.error();
+  EXPECT_EQ(fake.loadedModules, loaded + 1);
+  (void)run(*kernel, memory, 64, 64);
+  EXPECT_EQ(fake.loadedModules, loaded + 1);
+}
+
+TEST_F(CUDAKernelTest, ARangeBeginsBeforeItEnds) {
+  KernelSpec spec = specOf(ElementType::BF16);
+  spec.schedule = "#attn.schedule<tiling = <q = 64, kv = 64>>";
+  Result<AttentionKernel> kernel = AttentionKernel::compile(plainMod(), spec);
+  ASSERT_TRUE(kernel) << kernel.error();
+  SizeRange range;
+  range.smallest.queries = 300, range.largest.queries = 200;
+  Result<void> prepared = kernel->prepare(range);
+  ASSERT_FALSE(prepared);
+  EXPECT_EQ(prepared.error(),
+            "expects a largest number of queries to prepare for of at least "
+            "the smallest, 300, got 200");
+  range.smallest.queries = -1;
+  prepared = kernel->prepare(range);
+  ASSERT_FALSE(prepared);
+  EXPECT_EQ(prepared.error(), "expects a number of queries of at least 0 to "
+                              "prepare for, got -1");
 }
 
 TEST_F(CUDAKernelTest, TheDeviceIsSaid) {

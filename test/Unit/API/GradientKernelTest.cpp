@@ -8,6 +8,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <thread>
 #include <vector>
 
@@ -109,9 +110,15 @@ std::string errorOfCapture(const GradientKernel &kernel,
   return errorOf(ran);
 }
 
-constexpr const char *unprepared =
-    "expects GradientKernel::prepare() for these sizes and this memory before "
-    "a stream capture: the kernels are not compiled yet";
+/// Of a launch of `length` positions.
+std::string unprepared(int64_t length) {
+  std::string count = std::to_string(length);
+  return "expects GradientKernel::prepare() for batch size 1, number of heads "
+         "2, number of queries " +
+         count + ", number of keys " + count +
+         " and this memory before a stream capture: what they take is not "
+         "compiled yet";
+}
 
 } // namespace
 
@@ -164,10 +171,10 @@ TEST_F(GradientKernelTest, AStreamCaptureTakesWhatIsPrepared) {
   Arguments aligned(64), misaligned(64, 65);
   aligned.giveWorkspace(*kernel), misaligned.giveWorkspace(*kernel);
   EXPECT_EQ(errorOfCapture(*kernel, aligned), "");
-  EXPECT_EQ(errorOfCapture(*kernel, misaligned), unprepared);
+  EXPECT_EQ(errorOfCapture(*kernel, misaligned), unprepared(64));
   // For the memory that the spec names, not for this.
   ASSERT_TRUE(kernel->prepare());
-  EXPECT_EQ(errorOfCapture(*kernel, misaligned), unprepared);
+  EXPECT_EQ(errorOfCapture(*kernel, misaligned), unprepared(64));
   Result<void> prepared = kernel->prepare(misaligned);
   ASSERT_TRUE(prepared) << prepared.error();
   EXPECT_EQ(errorOfCapture(*kernel, misaligned), "");
@@ -183,7 +190,7 @@ TEST_F(GradientKernelTest, CapturesWithStridesArePreparedAsWell) {
   Result<GradientTiles> tiles = kernel->findTiles(a.sizes, a.captures);
   ASSERT_TRUE(tiles) << tiles.error();
   a.tiles = &*tiles;
-  EXPECT_EQ(errorOfCapture(*kernel, a), unprepared);
+  EXPECT_EQ(errorOfCapture(*kernel, a), unprepared(128));
   ASSERT_TRUE(kernel->prepare(a));
   EXPECT_EQ(errorOfCapture(*kernel, a), "");
 }
@@ -198,10 +205,89 @@ TEST_F(GradientKernelTest, WhatTMADoesNotTakeIsPreparedWithTheArguments) {
   Arguments a(64);
   a.giveWorkspace(*kernel);
   a.query.strides[1] = int64_t(1) << 44;
-  EXPECT_EQ(errorOfCapture(*kernel, a), unprepared);
+  EXPECT_EQ(errorOfCapture(*kernel, a), unprepared(64));
   ASSERT_TRUE(kernel->prepare(a));
   int modules = fake.loadedModules;
-  EXPECT_NE(errorOfCapture(*kernel, a), unprepared);
+  EXPECT_NE(errorOfCapture(*kernel, a), unprepared(64));
+  EXPECT_EQ(fake.loadedModules, modules);
+}
+
+TEST_F(GradientKernelTest, AWorkspaceOfARangeSufficesForAllOfIt) {
+  // Elements of the first are owned by heads, those of the second by queries;
+  // all pairs add to the third.
+  Result<GradientKernel> kernel =
+      GradientKernel::compile(modOf(R"(
+attn.mod @tables(%slopes: tensor<?xf32>, %rows: tensor<?xf32>, %factor: f32)
+  score(%s: f32, %b: i32, %h: i32, %q: i32, %kv: i32) {
+    %x = attn.load %slopes[%h] : tensor<?xf32>
+    %y = attn.load %rows[%q] : tensor<?xf32>
+    %d = arith.subi %kv, %q : i32
+    %f = arith.sitofp %d : i32 to f32
+    %z = arith.mulf %x, %f : f32
+    %w = arith.mulf %y, %f : f32
+    %v = arith.mulf %s, %factor : f32
+    %t = arith.addf %z, %w : f32
+    %u = arith.addf %t, %v : f32
+    attn.yield %u : f32
+  }
+)"),
+                              smallSpec(), {"slopes", "rows", "factor"});
+  ASSERT_TRUE(kernel) << kernel.error();
+  auto bytesOf = [&](const auto &sizes, const ProblemSizes &captured) {
+    return kernel->workspaceBytes(sizes, {{nullptr, {captured.heads}},
+                                          {nullptr, {captured.queries}},
+                                          {nullptr, {}}});
+  };
+  SizeRange range;
+  range.smallest.heads = 1, range.largest.heads = 40;
+  range.largest.queries = 5000, range.largest.keys = 3000;
+  range.largest.batch = 3;
+  int64_t all = bytesOf(range, range.largest), most = 0;
+  ProblemSizes sizes;
+  for (sizes.batch = 1; sizes.batch <= 3; ++sizes.batch)
+    for (sizes.heads = 1; sizes.heads <= 40; sizes.heads += 13)
+      for (sizes.queries = 0; sizes.queries <= 5000; sizes.queries += 125)
+        for (sizes.keys = 0; sizes.keys <= 3000; sizes.keys += 1500)
+          for (const ProblemSizes &captured : {sizes, range.largest}) {
+            int64_t bytes = bytesOf(sizes, captured);
+            EXPECT_LE(bytes, all) << sizes.batch << " " << sizes.heads << " "
+                                  << sizes.queries << " " << sizes.keys;
+            most = std::max(most, bytes);
+          }
+  // Nor much more.
+  EXPECT_LE(all, 2 * most);
+  // Without captures it is that of the largest.
+  const GradientKernel &without = ofDocuments();
+  EXPECT_EQ(without.workspaceBytes(range),
+            without.workspaceBytes(range.largest));
+}
+
+TEST_F(GradientKernelTest, WhatARangeTakesIsPrepared) {
+  Result<GradientKernel> kernel =
+      GradientKernel::compile(modOf(documents), smallSpec());
+  ASSERT_TRUE(kernel) << kernel.error();
+  SizeRange range;
+  range.smallest.heads = range.largest.heads = 2;
+  range.smallest.queries = range.smallest.keys = 200;
+  range.largest.queries = range.largest.keys = 100;
+  EXPECT_EQ(errorOf(kernel->prepare(range)),
+            "expects a largest number of queries to prepare for of at least "
+            "the smallest, 200, got 100");
+  range.smallest.queries = range.smallest.keys = 16;
+  Result<void> prepared = kernel->prepare(range);
+  ASSERT_TRUE(prepared) << prepared.error();
+  int modules = fake.loadedModules;
+  std::vector<float> space(kernel->workspaceBytes(range) / sizeof(float));
+  for (int64_t length : {16, 33, 100}) {
+    Arguments a(length);
+    a.giveCaptures();
+    a.workspace = space.data();
+    a.workspaceBytes = kernel->workspaceBytes(range);
+    Result<GradientTiles> tiles = kernel->findTiles(a.sizes, a.captures);
+    ASSERT_TRUE(tiles) << tiles.error();
+    a.tiles = &*tiles;
+    EXPECT_EQ(errorOfCapture(*kernel, a), "") << length;
+  }
   EXPECT_EQ(fake.loadedModules, modules);
 }
 

@@ -171,9 +171,9 @@ TEST_F(Graph, SaysWhatWasNotPrepared) {
   a.workspace = workspace.reserve(a.workspaceBytes);
   // Rows that do not start at multiples of 16 bytes.
   a.gradOut.strides[2] = 15;
-  EXPECT_EQ(errorOfCapture(),
-            "expects GradientKernel::prepare() for these sizes and this memory "
-            "before a stream capture: the kernels are not compiled yet");
+  std::string unprepared = errorOfCapture();
+  EXPECT_EQ(unprepared.find("expects GradientKernel::prepare() for "), 0u)
+      << unprepared;
   Result<void> prepared = kernel->prepare(a);
   ASSERT_TRUE(prepared) << prepared.error();
   EXPECT_EQ(errorOfCapture(), "");

@@ -90,6 +90,12 @@ LogicalResult AttentionOp::verify() {
   if (!getModAttr() && !getCaptures().empty())
     return emitOpError() << "expects no captures without a mod, got "
                          << getCaptures().size();
+  if (!getVariants())
+    return success();
+  for (VariantAttr variant : getVariants()->getVariants()) // C8
+    if (variant.getSchedules().size() != 1)
+      return emitOpError() << "expects variants of one schedule each, got "
+                           << variant;
   return success();
 }
 
@@ -147,45 +153,66 @@ static LogicalResult verifyGradients(AttentionBackwardOp op) {
   return success();
 }
 
-/// C6, C7
-static LogicalResult verifySchedules(AttentionBackwardOp op) {
-  for (auto [name, queries] :
-       {std::pair("schedule", op.getSchedule()),
-        std::pair("capture_schedule", op.getCaptureSchedule())}) {
-    if (queries && queries->getTiling().ownsKeys)
+namespace {
+/// Of an operation or of one of its variants; each may be null.
+struct GradientSchedules {
+  ScheduleAttr queries, keys, values, captures;
+};
+} // namespace
+
+static bool isOnce(ScheduleAttr schedule) {
+  return schedule && schedule.getTiling().once;
+}
+static bool hasProducers(ScheduleAttr schedule) {
+  return schedule && schedule.getRoles().hasProducers();
+}
+
+/// C6 to C8
+static LogicalResult verifySchedules(AttentionBackwardOp op,
+                                     const GradientSchedules &of) {
+  for (auto [name, schedule] : {std::pair("schedule", of.queries),
+                                std::pair("capture_schedule", of.captures)}) {
+    if (schedule && schedule.getTiling().ownsKeys)
       return op.emitOpError() << "expects a '" << name
-                              << "' without 'owns_keys', got " << *queries;
+                              << "' without 'owns_keys', got " << schedule;
   }
-  for (auto [name, keys] :
-       {std::pair("key_schedule", op.getKeySchedule()),
-        std::pair("value_schedule", op.getValueSchedule())}) {
-    if (keys && !keys->getTiling().ownsKeys)
+  for (auto [name, schedule] : {std::pair("key_schedule", of.keys),
+                                std::pair("value_schedule", of.values)}) {
+    if (schedule && !schedule.getTiling().ownsKeys)
       return op.emitOpError()
-             << "expects a '" << name << "' with 'owns_keys', got " << *keys;
+             << "expects a '" << name << "' with 'owns_keys', got " << schedule;
   }
   // C7
-  std::optional<ScheduleAttr> ofQueries = op.getSchedule(),
-                              ofKeys = op.getKeySchedule(),
-                              ofValues = op.getValueSchedule();
-  bool once = ofKeys && ofKeys->getTiling().once;
-  if (ofValues && (once || ofValues->getTiling().once))
+  bool once = isOnce(of.keys);
+  if (of.values && (once || isOnce(of.values)))
     return op.emitOpError() << "expects no 'value_schedule' beside 'once'";
-  if (once && ofQueries && ofQueries->getRoles().hasProducers())
+  if (once && hasProducers(of.queries))
     return op.emitOpError() << "expects a 'schedule' without producers beside "
                                "'once', got "
-                            << *ofQueries;
+                            << of.queries;
   if (once && op.getDeterministic())
     return op.emitOpError() << "expects no 'once' where it is 'deterministic'";
+  // C8
+  if (hasProducers(of.captures))
+    return op.emitOpError()
+           << "expects a 'capture_schedule' without producers, got "
+           << of.captures;
   return success();
 }
 
-/// C8
-static LogicalResult verifyCaptureSchedule(AttentionBackwardOp op) {
-  std::optional<ScheduleAttr> schedule = op.getCaptureSchedule();
-  if (schedule && schedule->getRoles().hasProducers())
-    return op.emitOpError()
-           << "expects a 'capture_schedule' without producers, got "
-           << *schedule;
+/// C9
+static LogicalResult verifyVariants(AttentionBackwardOp op) {
+  if (!op.getVariants())
+    return success();
+  for (VariantAttr variant : op.getVariants()->getVariants()) {
+    if (!variant.getKeySchedule())
+      return op.emitOpError()
+             << "expects variants with a 'key_schedule', got " << variant;
+    if (failed(verifySchedules(
+            op, {variant.getSchedule(), variant.getKeySchedule(),
+                 variant.getValueSchedule(), variant.getCaptureSchedule()})))
+      return failure();
+  }
   return success();
 }
 
@@ -216,9 +243,12 @@ LogicalResult AttentionBackwardOp::verify() {
   if (!getModAttr() && !getCaptures().empty())
     return emitOpError() << "expects no captures without a mod, got "
                          << getCaptures().size();
-  if (failed(verifyGradients(*this)) || failed(verifySchedules(*this)))
+  if (failed(verifyGradients(*this)) ||
+      failed(verifySchedules(*this, {getScheduleAttr(), getKeyScheduleAttr(),
+                                     getValueScheduleAttr(),
+                                     getCaptureScheduleAttr()})))
     return failure();
-  return verifyCaptureSchedule(*this);
+  return verifyVariants(*this);
 }
 
 //===----------------------------------------------------------------------===//

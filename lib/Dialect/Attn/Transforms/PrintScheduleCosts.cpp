@@ -14,22 +14,30 @@ namespace mlir::attn {
 using namespace mlir;
 using namespace mlir::attn;
 
-/// A line; `when` it is launched, if that is said.
+/// A line; `where` it is launched, if that is said.
 static void print(Operation *op, const ScheduledKernel &kernel,
-                  const ::attn::Guard *when = nullptr) {
+                  const std::string &where) {
   llvm::raw_ostream &os = llvm::outs();
   ScheduleCost cost = costOf(kernel.schedule, kernel.shape);
   auto func = op->getParentOfType<FunctionOpInterface>();
-  os << "@" << (func ? func.getName() : StringRef()) << kernel.suffix;
-  if (when) {
-    os << " where " << ::attn::toString(when->kind);
-    for (auto [i, number] : llvm::enumerate(when->numbers))
-      os << (i ? ", " : "(") << number;
-    os << (when->numbers.empty() ? "" : ")");
-  }
-  os << ": " << cost.threads << " threads, " << cost.sharedBytes
+  os << "@" << (func ? func.getName() : StringRef()) << kernel.suffix << where
+     << ": " << cost.threads << " threads, " << cost.sharedBytes
      << " shared bytes, about " << cost.registers << " of "
      << cost.registerLimit << " registers\n";
+}
+
+/// Kernels of the schedules of `op`, then of each of its variants.
+template <typename Op> static void printAll(Op op) {
+  for (const ScheduledKernel &kernel : scheduledKernels(op))
+    print(op, kernel, "");
+  std::optional<VariantsAttr> variants = op.getVariants();
+  if (!variants)
+    return;
+  for (VariantAttr variant : variants->getVariants()) {
+    std::string where = " where " + ::attn::toString(variant.getGuard());
+    for (const ScheduledKernel &kernel : scheduledKernels(op, variant))
+      print(op, kernel, where);
+  }
 }
 
 namespace {
@@ -39,24 +47,12 @@ struct PrintScheduleCosts
 
   void runOnOperation() override {
     markAllAnalysesPreserved();
-    getOperation().walk([&](Operation *op) {
+    getOperation().walk([](Operation *op) {
       if (auto attention = dyn_cast<AttentionOp>(op))
-        printForward(attention);
+        printAll(attention);
       if (auto gradients = dyn_cast<AttentionBackwardOp>(op))
-        for (const ScheduledKernel &kernel : scheduledKernels(gradients))
-          print(op, kernel);
+        printAll(gradients);
     });
-  }
-
-private:
-  static void printForward(AttentionOp op) {
-    if (op.getSchedule())
-      print(op, scheduledKernel(op, *op.getSchedule()));
-    if (std::optional<VariantsAttr> variants = op.getVariants())
-      for (VariantAttr variant : variants->getVariants()) {
-        ::attn::Guard guard = variant.getGuard();
-        print(op, scheduledKernel(op, variant.getSchedule()), &guard);
-      }
   }
 };
 } // namespace

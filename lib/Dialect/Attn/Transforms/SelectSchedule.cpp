@@ -2,6 +2,8 @@
 // attention is free to choose is chosen here.
 #include "attn/Dialect/Attn/Transforms/Passes.h"
 
+#include "LaunchPlan.h"
+
 #include "attn/Analysis/AdditiveScore.h"
 #include "attn/Analysis/MaskLogic.h"
 #include "attn/Analysis/ScheduledKernels.h"
@@ -142,47 +144,65 @@ static Schedule selectForSM90a(AttentionOp op, ProblemKind problem) {
 /// costs 1 to 4% from 2048 on; with 192 channels 2048 keys still gain 9%, 4096
 /// lose 4%; with 256, where 64 keys a step divide 512 and 80 do not, 512 gain
 /// 4% and 1024 lose up to 1.5%. Lists are for the tiles of one kernel.
-static VariantsAttr variantsForSM90a(AttentionOp op) {
-  using ::attn::Guard;
+static SmallVector<VariantAttr> variantsForSM90a(AttentionOp op) {
+  using ::attn::Condition;
   SmallVector<VariantAttr> variants;
-  auto add = [&](Guard::Kind kind, std::vector<int64_t> numbers,
-                 ProblemKind problem) {
-    variants.push_back(
-        VariantAttr::get(op.getContext(), Guard{kind, std::move(numbers)},
-                         attributeOf(op, selectForSM90a(op, problem))));
+  auto add = [&](std::vector<Condition> conditions, ProblemKind problem) {
+    variants.push_back(VariantAttr::get(
+        {std::move(conditions)}, attributeOf(op, selectForSM90a(op, problem))));
   };
   int64_t widest = std::max(op.getHeadDim(), op.getValueDim());
   ModOp mod = op.lookupMod();
   bool hasLists = mod && mod.hasMask() && mod.standsAlone() &&
                   !MaskLogic(mod.getMask()).hasOneRun(Axis::Key);
   if (!hasLists) {
-    add(Guard::Kind::FewTasks, {64}, ProblemKind::FewTasks);
+    add({{Condition::Kind::FewTasks, {64}}}, ProblemKind::FewTasks);
     if (widest <= 64)
-      add(Guard::Kind::FewRounds, {128, 192, 125}, ProblemKind::FewRounds);
-    add(Guard::Kind::ShortRows,
-        {widest <= 128   ? 1024
-         : widest <= 192 ? 2048
-                         : 512},
-        ProblemKind::ShortRows);
+      add({{Condition::Kind::FewRounds, {128, 192, 125}}},
+          ProblemKind::FewRounds);
+    int64_t keys = widest <= 128 ? 1024 : widest <= 192 ? 2048 : 512;
+    add({{Condition::Kind::ShortRows, {keys}}}, ProblemKind::ShortRows);
   }
-  add(Guard::Kind::Always, {}, ProblemKind::Any);
-  return VariantsAttr::get(op.getContext(), variants);
+  add({}, ProblemKind::Any);
+  return variants;
 }
 
-/// Writes what `op` has not: the schedule for `problem`, and for sm_90a the
-/// variants. Of variants that are given, the last is the schedule.
-static void select(AttentionOp op, StringRef target, bool aligned,
-                   ProblemKind problem) {
-  if (op.getSchedule())
-    return;
+static VariantAttr variantOf(ScheduleAttr schedule, bool stridedCaptures) {
+  return VariantAttr::get(schedule.getContext(), ::attn::Guard(), schedule,
+                          ScheduleAttr(), ScheduleAttr(), ScheduleAttr(),
+                          stridedCaptures);
+}
+
+/// Those that differ by sizes: such as are given, or else chosen.
+static SmallVector<VariantAttr> variantsOf(AttentionOp op, StringRef target,
+                                           bool aligned) {
   if (std::optional<VariantsAttr> given = op.getVariants())
-    return op.setScheduleAttr(given->getVariants().back().getSchedule());
+    return SmallVector<VariantAttr>(given->getVariants());
+  if (std::optional<ScheduleAttr> given = op.getSchedule())
+    return {variantOf(*given, op.getStridedCaptures())};
   if (target == "cpu")
-    return op.setScheduleAttr(attributeOf(op, selectForCPU(aligned)));
+    return {variantOf(attributeOf(op, selectForCPU(aligned)),
+                      /*stridedCaptures=*/false)};
   if (target == "sm80")
-    return op.setScheduleAttr(attributeOf(op, selectForSM80(op, aligned)));
-  op.setScheduleAttr(attributeOf(op, selectForSM90a(op, problem)));
-  op.setVariantsAttr(variantsForSM90a(op));
+    return {variantOf(attributeOf(op, selectForSM80(op, aligned)),
+                      /*stridedCaptures=*/false)};
+  return variantsForSM90a(op);
+}
+
+/// Writes what `op` has not: the schedule for `problem`, and the variants. Of
+/// variants that are given, the last is the schedule.
+static void select(AttentionOp op, StringRef target, const PlanFacts &facts,
+                   ProblemKind problem) {
+  SmallVector<VariantAttr> variants = variantsOf(op, target, facts.aligned);
+  bool isGiven = op.getSchedule() || op.getVariants();
+  if (!op.getSchedule())
+    takeVariant(op, variants.back());
+  if (!isGiven && target == "sm90a")
+    op.setScheduleAttr(attributeOf(op, selectForSM90a(op, problem)));
+  op.setVariantsAttr(completePlan(variants, facts, [&](bool aligned) {
+    return variantOf(attributeOf(op, selectForSM80(op, aligned)),
+                     /*stridedCaptures=*/false);
+  }));
 }
 
 //===--- gradients --------------------------------------------------------===//
@@ -339,8 +359,19 @@ static ScheduleAttr selectForCaptures(AttentionBackwardOp op, bool aligned) {
   return attributeOf(op, scheduleOf(tiles, /*ownsKeys=*/false, aligned));
 }
 
-/// Writes what `op` has not.
-static void select(AttentionBackwardOp op, StringRef target, bool aligned) {
+static VariantAttr variantOf(const GradientSchedules &schedules,
+                             ScheduleAttr ofCaptures, bool stridedCaptures) {
+  return VariantAttr::get(schedules.query.getContext(), ::attn::Guard(),
+                          schedules.query, schedules.key, schedules.value,
+                          ofCaptures, stridedCaptures);
+}
+
+/// Writes schedules that `op` has not. Of variants that are given, the last has
+/// them.
+static void selectSchedules(AttentionBackwardOp op, StringRef target,
+                            bool aligned) {
+  if (op.getVariants() && !op.getSchedule())
+    return takeVariant(op, op.getVariants()->getVariants().back());
   if (!op.getWrt().empty() && !op.getCaptureSchedule() && target != "cpu")
     op.setCaptureScheduleAttr(selectForCaptures(op, aligned));
   GradientSchedules schedules = selectGradients(op, target, aligned);
@@ -355,9 +386,28 @@ static void select(AttentionBackwardOp op, StringRef target, bool aligned) {
     op.setScheduleAttr(schedules.query);
 }
 
+/// Writes what `op` has not: the schedules, and the variants.
+static void select(AttentionBackwardOp op, StringRef target,
+                   const PlanFacts &facts) {
+  selectSchedules(op, target, facts.aligned);
+  SmallVector<VariantAttr> variants;
+  if (std::optional<VariantsAttr> given = op.getVariants())
+    llvm::append_range(variants, given->getVariants());
+  else
+    variants.push_back(variantOf({op.getScheduleAttr(), op.getKeyScheduleAttr(),
+                                  op.getValueScheduleAttr()},
+                                 op.getCaptureScheduleAttr(),
+                                 op.getStridedCaptures()));
+  op.setVariantsAttr(completePlan(variants, facts, [&](bool aligned) {
+    return variantOf(selectGradients(op, "sm80", aligned),
+                     op.getWrt().empty() ? ScheduleAttr()
+                                         : selectForCaptures(op, aligned),
+                     /*stridedCaptures=*/false);
+  }));
+}
+
 //===--- what no GPU has room for -----------------------------------------===//
 
-/// What is chosen fits; what is given must.
 static LogicalResult checkSharedMemory(Operation *op,
                                        ArrayRef<ScheduledKernel> kernels) {
   for (const ScheduledKernel &kernel : kernels) {
@@ -371,11 +421,11 @@ static LogicalResult checkSharedMemory(Operation *op,
   return success();
 }
 
-static LogicalResult checkSharedMemory(AttentionOp op) {
-  SmallVector<ScheduledKernel> kernels{scheduledKernel(op, *op.getSchedule())};
-  if (std::optional<VariantsAttr> variants = op.getVariants())
-    for (VariantAttr variant : variants->getVariants())
-      kernels.push_back(scheduledKernel(op, variant.getSchedule()));
+/// What is chosen fits; what is given must. `op` has variants.
+template <typename Op> static LogicalResult checkSharedMemory(Op op) {
+  SmallVector<ScheduledKernel> kernels = scheduledKernels(op);
+  for (VariantAttr variant : op.getVariants()->getVariants())
+    llvm::append_range(kernels, scheduledKernels(op, variant));
   return checkSharedMemory(op, kernels);
 }
 
@@ -391,18 +441,61 @@ struct AttnSelectSchedulePass
           << "expects 'target' cpu, sm80 or sm90a, got '" << target << "'";
       return signalPassFailure();
     }
-    bool fits = true;
+    bool done = true;
     getOperation().walk([&](AttentionOp op) {
-      select(op, target, aligned, problem);
-      fits &= target == "cpu" || succeeded(checkSharedMemory(op));
+      PlanFacts facts = factsOf(op);
+      select(op, familyFor(op), facts, problem);
+      done &= succeeded(finish(op, facts));
     });
     getOperation().walk([&](AttentionBackwardOp op) {
-      select(op, target, aligned);
-      fits &= target == "cpu" ||
-              succeeded(checkSharedMemory(op, scheduledKernels(op)));
+      PlanFacts facts = factsOf(op);
+      select(op, familyFor(op), facts);
+      done &= succeeded(finish(op, facts));
     });
-    if (!fits)
+    if (!done)
       signalPassFailure();
+  }
+
+private:
+  /// Products of f32, and rows that TMA does not take, have the kernels of
+  /// every GPU.
+  template <typename Op> StringRef familyFor(Op op) {
+    bool suits = aligned && !op.getElementType().isF32();
+    return target == "sm90a" && !suits ? "sm80" : StringRef(target);
+  }
+
+  template <typename Op> PlanFacts factsOf(Op op) {
+    PlanFacts facts;
+    facts.isCPU = target == "cpu";
+    facts.aligned = aligned;
+    facts.stridedCaptures = stridedCaptures;
+    facts.hasTables = llvm::any_of(op.getCaptures().getTypes(), [](Type type) {
+      auto tensor = dyn_cast<RankedTensorType>(type);
+      return tensor && tensor.getRank() != 0;
+    });
+    return facts;
+  }
+
+  /// Of an attention that has its schedules and variants.
+  template <typename Op> LogicalResult finish(Op op, const PlanFacts &facts) {
+    if (!facts.isCPU && failed(checkSharedMemory(op)))
+      return failure();
+    return choose(op);
+  }
+
+  /// Makes one of the variants the schedule, if one is asked for.
+  template <typename Op> LogicalResult choose(Op op) {
+    ArrayRef<VariantAttr> variants = op.getVariants()->getVariants();
+    if (stridedCaptures)
+      op.setStridedCaptures(true);
+    if (variant < 0)
+      return success();
+    if (variant >= static_cast<int64_t>(variants.size()))
+      return op.emitOpError()
+             << "expects 'variant' to number one of " << variants.size()
+             << ", got " << variant.getValue();
+    takeVariant(op, variants[variant]);
+    return success();
   }
 };
 } // namespace

@@ -94,10 +94,12 @@ def Attn_ScheduleAttr : AttrDef<Attn_Dialect, "Schedule"> {
 
 def Attn_VariantAttr : AttrDef<Attn_Dialect, "Variant"> {
   let mnemonic = "variant";
-  let summary = "a schedule, and for which launches it is";
+  let summary = "a kernel, or those of gradients, and for which launches it is";
   let description = [{
-    The guard is a condition on the sizes of a launch and on the GPU
-    (attn/Runtime/Guard.h):
+    Behind the arrow is what the operation has for it: its schedules, and
+    `strided_captures`. The guard is `always`, or conditions that must all hold,
+    joined by `and` (attn/Runtime/Guard.h). On the sizes of a launch, and the
+    multiprocessors of the GPU:
 
     - `few_tasks(rows)`: query tiles of `rows` are at most as many as
       multiprocessors.
@@ -105,26 +107,52 @@ def Attn_VariantAttr : AttrDef<Attn_Dialect, "Variant"> {
       multiprocessor has done before it would have in tiles of `than`, though a
       row takes `percent` of the time.
     - `short_rows(keys)`: at most `keys` keys.
-    - `always`.
 
-    Example: `#attn.variant<short_rows(1024) -> <tiling = <q = 64, kv = 64>>>`
+    On its memory:
+
+    - `aligned`: rows of all tensors start at multiples of 16 bytes.
+    - `sm90a`: the GPU and its driver run code for sm_90a, and TMA takes the
+      tensors, which are aligned. Kernels behind it are of the pipeline for sm90a,
+      others of that for sm80, or for a CPU.
+    - `unit_captures`: the innermost strides of captured tensors are 1.
+
+    Examples: `#attn.variant<short_rows(1024) and aligned -> <tiling = <q = 64, kv = 64>>>`,
+    `#attn.variant<always -> <tiling = <q = 64, kv = 64>, pipeline = <unaligned>>, strided_captures = true>`
   }];
-  let parameters = (ins "::attn::Guard":$guard, "ScheduleAttr":$schedule);
-  let assemblyFormat = "`<` $guard `->` $schedule `>`";
+  let parameters = (ins "::attn::Guard":$guard, "ScheduleAttr":$schedule,
+    OptionalParameter<"::mlir::attn::ScheduleAttr">:$key_schedule,
+    OptionalParameter<"::mlir::attn::ScheduleAttr">:$value_schedule,
+    OptionalParameter<"::mlir::attn::ScheduleAttr">:$capture_schedule,
+    DefaultValuedParameter<"bool", "false">:$strided_captures);
+  // Of one kernel, for captures with an innermost stride of 1.
+  let builders = [AttrBuilderWithInferredContext<(ins "::attn::Guard":$guard,
+      "::mlir::attn::ScheduleAttr":$schedule), [{
+    return $_get(schedule.getContext(), std::move(guard), schedule, ScheduleAttr(),
+                 ScheduleAttr(), ScheduleAttr(), /*strided_captures=*/false);
+  }]>];
+  let assemblyFormat = [{
+    `<` $guard `->` $schedule (`,` struct($key_schedule, $value_schedule,
+      $capture_schedule, $strided_captures)^)? `>`
+  }];
+  let extraClassDeclaration = [{
+    /// All that it has: one, or those of gradients.
+    SmallVector<ScheduleAttr> getSchedules() const;
+  }];
 }
 
 def Attn_VariantsAttr : AttrDef<Attn_Dialect, "Variants"> {
   let mnemonic = "variants";
-  let summary = "every schedule that a launch may take";
+  let summary = "every kernel that a launch may take";
   let description = [{
     A launch takes the first one whose guard holds. Written by
-    `attn-select-schedule`, or by hand.
+    `attn-select-schedule`, which completes what is written by hand: guards ask for
+    the memory that their kernels need, and for other memory there are others.
 
     Constraints:
     - C1: the last guard, and no other, is `always`.
 
-    Example: `#attn.variants<[<few_tasks(64) -> <tiling = <q = 64, kv = 64>>>,
-    <always -> <tiling = <q = 128, kv = 64>>>]>`
+    Example: `#attn.variants<[<few_tasks(64) and aligned -> <tiling = <q = 64, kv = 64>>>,
+    <always -> <tiling = <q = 128, kv = 64>, pipeline = <unaligned>>>]>`
   }];
   let parameters = (ins ArrayRefParameter<"VariantAttr">:$variants);
   let assemblyFormat = "`<` `[` $variants `]` `>`";

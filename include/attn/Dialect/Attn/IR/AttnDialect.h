@@ -24,7 +24,7 @@ template <> struct FieldParser<::attn::Role> {
   static FailureOr<::attn::Role> parse(AsmParser &parser);
 };
 AsmPrinter &operator<<(AsmPrinter &printer, ::attn::Role role);
-/// A guard with its numbers in parentheses.
+/// `always`, or conditions joined by `and`, numbers in parentheses.
 template <> struct FieldParser<::attn::Guard> {
   static FailureOr<::attn::Guard> parse(AsmParser &parser);
 };
@@ -57,9 +57,12 @@ inline llvm::hash_code hash_value(const CopyPipeline &part) {
 } // namespace mlir
 
 namespace attn {
+inline llvm::hash_code hash_value(const Condition &condition) {
+  return llvm::hash_combine(condition.kind,
+                            llvm::hash_combine_range(condition.numbers));
+}
 inline llvm::hash_code hash_value(const Guard &guard) {
-  return llvm::hash_combine(guard.kind,
-                            llvm::hash_combine_range(guard.numbers));
+  return llvm::hash_combine_range(guard.conditions);
 }
 } // namespace attn
 

@@ -258,8 +258,9 @@ def Attn_AttentionOp : Attn_Op<"attention", [Pure, AttrSizedOperandSegments,
     1 / sqrt(head dimension). With a `query_offset`, a number or one for each batch,
     the mod sees q + query_offset[b] instead of q, as where the keys of earlier
     queries are in a cache; neither that nor its difference to a key's position may
-    leave the i32. A lowering makes a kernel of `schedule`; `variants`
-    are all that a launch may take.
+    leave the i32. A lowering makes a kernel of `schedule`, which reads captured
+    tensors with an innermost stride of 1, or of any with `strided_captures`;
+    `variants` are all that a launch may take.
 
     Example:
 
@@ -280,6 +281,7 @@ def Attn_AttentionOp : Attn_Op<"attention", [Pure, AttrSizedOperandSegments,
     - C5: lse is an f32 tensor of query's batch, heads and length.
     - C6: `mod` names an `attn.mod` whose captures have the operands' types.
     - C7: query_offset is an i32, or a tensor of query's batch of them.
+    - C8: `variants` have one schedule each.
   }];
   let arguments = (ins Attn_FloatTensor:$query, Attn_FloatTensor:$key,
                        Attn_FloatTensor:$value,
@@ -288,7 +290,8 @@ def Attn_AttentionOp : Attn_Op<"attention", [Pure, AttrSizedOperandSegments,
                        OptionalAttr<FlatSymbolRefAttr>:$mod,
                        OptionalAttr<F32Attr>:$scale,
                        OptionalAttr<Attn_ScheduleAttr>:$schedule,
-                       OptionalAttr<Attn_VariantsAttr>:$variants);
+                       OptionalAttr<Attn_VariantsAttr>:$variants,
+                       UnitAttr:$strided_captures);
   let results = (outs Attn_FloatTensor:$out, Optional<RankedTensorOf<[F32]>>:$lse);
   let assemblyFormat = [{
     $query `,` $key `,` $value (`mod` $mod^ (`(` $captures^ `)`)?)?
@@ -338,6 +341,9 @@ def Attn_AttentionBackwardOp : Attn_Op<"attention_backward", [Pure,
     tasks own queries, or keys in tiles of the other size. Without it those kernels sum
     what they can on their way; one that says `once` can not.
 
+    `strided_captures` and `variants` are as those of `attn.attention`; a variant has all
+    of these schedules.
+
     Example:
 
     ```mlir
@@ -358,6 +364,7 @@ def Attn_AttentionBackwardOp : Attn_Op<"attention_backward", [Pure,
     - C7: `once` is for `key_schedule`, without a `value_schedule`, with a `schedule`
       without producers, and not where `deterministic`.
     - C8: `capture_schedule` has no producers.
+    - C9: `variants` have a key_schedule, and what they have satisfies C6 to C8.
   }];
   let arguments = (ins Attn_FloatTensor:$query, Attn_FloatTensor:$key,
                        Attn_FloatTensor:$value, Attn_FloatTensor:$out,
@@ -372,6 +379,8 @@ def Attn_AttentionBackwardOp : Attn_Op<"attention_backward", [Pure,
                        OptionalAttr<Attn_ScheduleAttr>:$key_schedule,
                        OptionalAttr<Attn_ScheduleAttr>:$value_schedule,
                        OptionalAttr<Attn_ScheduleAttr>:$capture_schedule,
+                       OptionalAttr<Attn_VariantsAttr>:$variants,
+                       UnitAttr:$strided_captures,
                        UnitAttr:$deterministic);
   let results = (outs Attn_FloatTensor:$grad_query, Attn_FloatTensor:$grad_key,
                       Attn_FloatTensor:$grad_value,

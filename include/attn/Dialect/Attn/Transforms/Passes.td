@@ -217,12 +217,20 @@ def AttnSelectSchedulePass : Pass<"attn-select-schedule", "::mlir::ModuleOp"> {
   let description = [{
     The only heuristic: tile sizes, warps and stages from the target, the element
     type and the head dimensions. An attention with a schedule keeps it, but one that no
-    GPU has the shared memory for is an error (attn/Analysis/ScheduleCost.h).
+    GPU has the shared memory for is an error (attn/Analysis/ScheduleCost.h), on the
+    operation or in any variant.
 
-    On sm_90a, launches of other sizes take other kernels: `variants` lists the
-    schedules of all of them with the guards by which a launch chooses. `problem`
-    makes one of them the schedule, from which the pipelines make a kernel. Of
-    variants that are given the last, which is for any launch, is the schedule.
+    Launches of other sizes, on other memory and on other GPUs take other kernels:
+    `variants` lists all of them with the guards by which a launch chooses. For
+    sm90a these are the kernels for sm_90a, which differ by sizes, then those for
+    every GPU, for rows that start at multiples of 16 bytes and for others; each for
+    captured tensors with an innermost stride of 1 and for any, if there are some.
+    A schedule or variants that are given stand for what would be chosen, and get
+    what they need of memory in their guards and what other memory takes behind them.
+    `variant` makes one of the list what a kernel is made of. Without it that is what
+    was given, of variants the last, or else what is chosen for launches of any sizes;
+    with `problem`, what sm_90a has for one kind of sizes, even of a mask whose
+    launches do not choose by them.
 
     Example (test/Dialect/Attn/select-schedule.mlir): for sm90a,
 
@@ -234,14 +242,19 @@ def AttnSelectSchedulePass : Pass<"attn-select-schedule", "::mlir::ModuleOp"> {
 
     ```mlir
     %o = attn.attention %q, %q, %q {schedule = #attn.schedule<tiling = <q = 128, ...>, ...>,
-      variants = #attn.variants<[<few_tasks(64) -> <tiling = <q = 64, ...>, ...>>,
-        <short_rows(1024) -> <...>>, <always -> <...>>]>} : (!t, !t, !t) -> !t
+      variants = #attn.variants<[<sm90a and few_tasks(64) -> <tiling = <q = 64, ...>, ...>>,
+        <sm90a and short_rows(1024) -> <...>>, <sm90a -> <...>>, <aligned -> <...>>,
+        <always -> <..., pipeline = <..., unaligned>>>]>} : (!t, !t, !t) -> !t
     ```
   }];
   let options = [
     Option<"target", "target", "std::string", "\"cpu\"", "cpu, sm80 or sm90a">,
     Option<"aligned", "aligned", "bool", "true",
            "whether rows start at multiples of 16 bytes">,
+    Option<"stridedCaptures", "strided-captures", "bool", "false",
+           "captured tensors have any innermost stride, else 1">,
+    Option<"variant", "variant", "int64_t", "-1",
+           "the place of the variant that becomes the schedule, from 0">,
     Option<"problem", "problem", "ProblemKind", "ProblemKind::Any",
            "what the schedule is for", [{::llvm::cl::values(
              clEnumValN(ProblemKind::Any, "any", "any problem"),
