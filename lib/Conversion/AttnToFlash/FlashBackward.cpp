@@ -2,10 +2,9 @@
 #include "FlashBackward.h"
 
 #include "CaptureSumKernels.h"
-#include "GradientRows.h"
+#include "GradientPairs.h"
 #include "ModOnTiles.h"
 
-#include "attn/Analysis/AdditiveScore.h"
 #include "attn/Analysis/ProgramDependence.h"
 #include "attn/Analysis/ScheduleCost.h"
 #include "attn/Dialect/Attn/IR/Captures.h"
@@ -23,8 +22,6 @@ using namespace mlir;
 using namespace mlir::attn;
 
 namespace {
-
-constexpr double log2e = 1.4426950408889634;
 
 class FlashBackward : TileBuilder {
 public:
@@ -108,6 +105,16 @@ private:
     own = ownsQueries() ? queries : keys;
     visited = ownsQueries() ? keys : queries;
     tiles = arith::CeilDivSIOp::create(b, own.length, index(own.tile));
+    arithmetic.emplace(b, op, own, visited, rounds,
+                       tileRegisters() > fewTileRegisters);
+  }
+
+  /// What a thread holds of tiles in a step: sums, and two of scores' size.
+  int64_t tileRegisters() const {
+    int64_t channels =
+        (operands.gradKey ? headDim : 0) + (operands.gradValue ? valueDim : 0);
+    return own.tile * (channels + 2 * visited.tile) /
+           schedule.getRoles().getComputingThreads();
   }
 
   /// Whether pairs of positions that exist may be left out.
@@ -117,16 +124,6 @@ private:
   }
 
   bool ownsQueries() const { return !schedule.getTiling().ownsKeys; }
-
-  /// A visit to a tile, and its first position, an index.
-  struct Visit {
-    Value tile, first;
-    Value partial; ///< i1: some pairs are left out
-  };
-  /// What the pairs of a visit give on the way: own * visited^T, t, p and g.
-  struct Pairs {
-    Value products, scores, weights, gradients;
-  };
 
   //===--- grad_query -----------------------------------------------------===//
   void buildQueryTask(Value head, Value task) {
@@ -147,10 +144,12 @@ private:
               load(operands.key, keyHead, visit.first, visited, headDim);
           Value value =
               load(operands.value, keyHead, visit.first, visited, valueDim);
-          Pairs pairs = weigh(mod, visit, query, key, rows);
-          addGradients(pairs, visit, product(gradOut, value), rows);
-          SmallVector<Value> next{addWeighted(ofScores(mod, visit, pairs), key,
-                                              sums[0], visit.partial)};
+          Pairs pairs = arithmetic->weigh(mod, visit, query, key, rows);
+          arithmetic->addGradients(pairs, visit,
+                                   arithmetic->product(gradOut, value), rows);
+          SmallVector<Value> next{
+              addWeighted(arithmetic->ofScores(mod, visit, pairs), key, sums[0],
+                          visit.partial)};
           addCaptureSums(mod, visit, pairs, sums.drop_front(), next);
           return next;
         });
@@ -167,10 +166,12 @@ private:
     SmallVector<Value> start;
     if (operands.gradQuerySum)
       ownEnd = arith::SubIOp::create(b, own.length, first);
+    tile::IsolateNonfiniteOp isolated;
     if (operands.gradQuerySum && mayDrop())
       isolated = tile::IsolateNonfiniteOp::create(
           b, RankedTensorType::get({own.tile}, b.getF32Type()), b.getI1Type(),
           key);
+    arithmetic->leaveOut(ownEnd, isolated);
     if (operands.gradKey) {
       value = load(operands.value, keyHead, first, own, valueDim);
       start.push_back(splat({own.tile, headDim}, 0));
@@ -206,22 +207,22 @@ private:
               load(operands.gradOut, head, visit.first, visited, valueDim);
           Statistics columns{statistic(head, placeOfLse, visit.first, visited),
                              /*delta=*/{}};
-          Pairs pairs = weigh(mod, visit, key, query, columns);
+          Pairs pairs = arithmetic->weigh(mod, visit, key, query, columns);
           // In an order in which products run beside what does not need them.
           SmallVector<Value> next(sums.take_front(outputs));
           Value ofWeights, start;
           if (value) {
             columns.delta = statistic(head, placeOfDelta, visit.first, visited);
-            if (startsWithStatistics())
+            if (arithmetic->startsWithStatistics())
               std::swap(columns.delta, start);
-            ofWeights = product(value, gradOut, start);
+            ofWeights = arithmetic->product(value, gradOut, start);
           }
           if (operands.gradValue)
-            next.back() = addWeighted(rounded(pairs.weights), gradOut,
-                                      next.back(), visit.partial);
+            next.back() = addWeighted(arithmetic->rounded(pairs.weights),
+                                      gradOut, next.back(), visit.partial);
           if (operands.gradKey) {
-            addGradients(pairs, visit, ofWeights, columns);
-            Value gradScores = ofScores(mod, visit, pairs);
+            arithmetic->addGradients(pairs, visit, ofWeights, columns);
+            Value gradScores = arithmetic->ofScores(mod, visit, pairs);
             if (operands.gradQuerySum)
               addToQueries(gradScores, key, head, visit.tile);
             next.front() =
@@ -318,9 +319,11 @@ private:
           auto visitor = loadBoth(visited, visit.first);
           Statistics queries =
               ownsQueries() ? rows : statistics(visited, visit.first);
-          Pairs pairs = weigh(mod, visit, owned.first, visitor.first, queries);
-          addGradients(pairs, visit, product(owned.second, visitor.second),
-                       queries);
+          Pairs pairs = arithmetic->weigh(mod, visit, owned.first,
+                                          visitor.first, queries);
+          arithmetic->addGradients(
+              pairs, visit, arithmetic->product(owned.second, visitor.second),
+              queries);
           SmallVector<Value> next;
           if (sumsRows)
             addCaptureSums(mod, visit, pairs, sums, next);
@@ -354,152 +357,6 @@ private:
                                /*distinct=*/hasCaptureSchedule() &&
                                    operands.sums[0]->isDistinct(),
                                /*per_warp=*/copies != 1);
-  }
-
-  //===--- pairs ----------------------------------------------------------===//
-  /// own * visited^T, less `statistic / divisor` of each element's query if it
-  /// is what the sums start with.
-  Value product(Value owned, Value visitor, Value statistic = {},
-                float divisor = 1) {
-    Value start = splat({own.tile, visited.tile}, 0);
-    if (statistic)
-      start = elementwise(
-          {statistic}, start.getType(),
-          [&](ValueRange in) -> Value {
-            return arith::MulFOp::create(b, in[0], f32(-1 / divisor));
-          },
-          Along::Columns);
-    return contract(owned, visitor, start, /*transposed=*/true);
-  }
-
-  /// What a thread holds of tiles in a step: sums, and two of scores' size.
-  int64_t tileRegisters() const {
-    int64_t channels =
-        (operands.gradKey ? headDim : 0) + (operands.gradValue ? valueDim : 0);
-    return own.tile * (channels + 2 * visited.tile) /
-           schedule.getRoles().getComputingThreads();
-  }
-
-  /// Whether products start with the statistics that are subtracted from them.
-  /// Where a thread has few registers left it can read them only between two
-  /// products, which wait for it (docs/notebook.md). What is added to s is
-  /// added to its scores, then; and s to a multiple of products that is not too
-  /// small. Sums of f32 keep their accuracy.
-  bool startsWithStatistics() {
-    constexpr float leastScale = 0x1p-20f;
-    return !ownsQueries() && rounds && tileRegisters() > fewTileRegisters &&
-           hasAdditiveScore(op.lookupMod()) &&
-           std::abs(op.getScaleValue()) >= leastScale;
-  }
-
-  Pairs weigh(ModOnTiles &mod, const Visit &visit, Value owned, Value visitor,
-              const Statistics &queries) {
-    double scale = op.getScaleValue();
-    Value lse = queries.lse, start;
-    if (startsWithStatistics())
-      std::swap(lse, start);
-    Value products =
-        product(owned, visitor, start, static_cast<float>(log2e * scale));
-    if (isolated)
-      products = either(
-          isolated.getAny(),
-          [&] {
-            return elementwise({products, isolated.getRows()},
-                               products.getType(), [&](ValueRange in) -> Value {
-                                 return arith::AddFOp::create(b, in[0], in[1]);
-                               });
-          },
-          [&] { return products; });
-    // What scales products alone is part of what scales exponents.
-    double factor = mod.hasScore() ? log2e : log2e * scale;
-    Value scores = mod.hasScore() ? mod.score(products, visit.first) : products;
-    scores = either(
-        visit.partial,
-        [&] {
-          Value masked = mod.mask(scores, visit.first);
-          return ownEnd ? keepOwned(masked) : masked;
-        },
-        [&] { return scores; });
-    auto weight = [&](ValueRange in, Value lse) -> Value {
-      Value x =
-          arith::MulFOp::create(b, in[0], f32(static_cast<float>(factor)));
-      return math::Exp2Op::create(
-          b, lse ? arith::SubFOp::create(b, x, lse).getResult() : x);
-    };
-    // Behind the last query statistics may be anything.
-    Value weights = either(
-        visit.partial,
-        [&] {
-          return withStatistic(
-              {scores}, lse, [&](ValueRange in, Value lse) -> Value {
-                Value out = arith::CmpFOp::create(b, arith::CmpFPredicate::OEQ,
-                                                  in[0], f32(-INFINITY));
-                return arith::SelectOp::create(b, out, f32(0), weight(in, lse));
-              });
-        },
-        [&] { return withStatistic({scores}, lse, weight); });
-    return {products, scores, weights, /*gradients=*/{}};
-  }
-
-  /// Minus infinity behind the last of the owned positions: with a very small
-  /// LSE their weights would be infinite. What they add to is not stored, but
-  /// for gradients of queries.
-  Value keepOwned(Value scores) {
-    return elementwise({scores}, scores.getType(), [&](ValueRange in) -> Value {
-      Value row = linalg::IndexOp::create(b, 0);
-      Value inside =
-          arith::CmpIOp::create(b, arith::CmpIPredicate::slt, row, ownEnd);
-      return arith::SelectOp::create(b, inside, in[0], f32(-INFINITY));
-    });
-  }
-
-  /// g, from dp, or from dp - delta without a statistic. What a weight of zero
-  /// is multiplied by must not count where pairs are left out.
-  void addGradients(Pairs &pairs, const Visit &visit, Value ofWeights,
-                    const Statistics &queries) {
-    auto times = [&](ValueRange in, Value delta) -> Value {
-      Value x =
-          delta ? arith::SubFOp::create(b, in[0], delta).getResult() : in[0];
-      return arith::MulFOp::create(b, in[1], x);
-    };
-    pairs.gradients = either(
-        visit.partial,
-        [&] {
-          return withStatistic(
-              {ofWeights, pairs.weights}, queries.delta,
-              [&](ValueRange in, Value delta) -> Value {
-                Value none = arith::CmpFOp::create(b, arith::CmpFPredicate::OEQ,
-                                                   in[1], f32(0));
-                return arith::SelectOp::create(b, none, f32(0),
-                                               times(in, delta));
-              });
-        },
-        [&] {
-          return withStatistic({ofWeights, pairs.weights}, queries.delta,
-                               times);
-        });
-  }
-
-  /// ds
-  Value ofScores(ModOnTiles &mod, const Visit &visit, const Pairs &pairs) {
-    return rounded(mod.adjoint(pairs.products, pairs.gradients, pairs.scores,
-                               visit.first));
-  }
-
-  /// Elementwise on tiles, with a statistic of each element's query. Null: what
-  /// it is subtracted from has started with it.
-  Value
-  withStatistic(ValueRange tiles, Value statistic,
-                llvm::function_ref<Value(ValueRange elements, Value)> body) {
-    SmallVector<Value> inputs(tiles);
-    if (!statistic)
-      return elementwise(inputs, tiles[0].getType(),
-                         [&](ValueRange in) { return body(in, Value()); });
-    inputs.push_back(statistic);
-    return elementwise(
-        inputs, tiles[0].getType(),
-        [&](ValueRange in) { return body(in.drop_back(), in.back()); },
-        ownsQueries() ? Along::Rows : Along::Columns);
   }
 
   //===--- visits ---------------------------------------------------------===//
@@ -599,11 +456,6 @@ private:
                           ValueRange{batchId, head, first});
   }
 
-  /// As the left operand of a product.
-  Value rounded(Value tile) {
-    return rounds ? truncate(tile, op.getElementType()) : tile;
-  }
-
   AttentionBackwardOp op;
   ScheduleAttr schedule;
   const BackwardOperands &operands;
@@ -615,9 +467,9 @@ private:
   Value batchId;                ///< of the task
   /// Where gradients of queries are added up in memory, else null: how many of
   /// its keys there are (index, at least as many as the tile has but for the
-  /// last), and which rows of them are not finite.
+  /// last).
   Value ownEnd;
-  tile::IsolateNonfiniteOp isolated;
+  std::optional<GradientPairs> arithmetic;
 };
 
 } // namespace

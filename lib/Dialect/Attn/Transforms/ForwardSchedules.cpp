@@ -1,0 +1,150 @@
+// See ForwardSchedules.h.
+#include "ForwardSchedules.h"
+
+#include "attn/Analysis/MaskLogic.h"
+
+using namespace mlir;
+using namespace mlir::attn;
+
+Schedule mlir::attn::selectForCPU(bool aligned) {
+  Schedule schedule;
+  schedule.tiling.q = schedule.tiling.kv = 64;
+  schedule.pipeline.unaligned = !aligned;
+  return schedule;
+}
+
+/// Whether a program reads a table at the query or the key, so that each row
+/// and column of a tile needs registers for what it reads.
+static bool readsTablesByPosition(ModOp mod) {
+  auto reads = [&](Region &program, unsigned leading) {
+    if (program.empty())
+      return false;
+    // Batch and head follow the captures and, in a score program, the score.
+    auto arguments = program.front().getArguments();
+    Value batch = arguments[leading], head = arguments[leading + 1];
+    return program
+        .walk([&](LoadOp load) {
+          return llvm::all_of(load.getIndices(),
+                              [&](Value index) {
+                                return index == batch || index == head;
+                              })
+                     ? WalkResult::advance()
+                     : WalkResult::interrupt();
+        })
+        .wasInterrupted();
+  };
+  return mod && (reads(mod.getScore(), mod.getNumCaptures() + 1) ||
+                 reads(mod.getMask(), mod.getNumCaptures()));
+}
+
+/// For sm_80 and newer: 255 registers a thread hold the output, the scores of
+/// one step and what moves them, without a spill. Two blocks of four warps fill
+/// a multiprocessor. At 128 channels tiles of 64 queries are up to a quarter
+/// slower, eight warps up to a third; fewer keys have more barriers. At 64
+/// channels 128 keys are fastest, but spill with some mods: 112 leave room
+/// (docs/notebook.md compares the candidates, on an H100).
+Schedule mlir::attn::selectForSM80(AttentionOp op, bool aligned) {
+  int64_t widest = std::max(op.getHeadDim(), op.getValueDim());
+  int64_t q = widest <= 128 ? 128 : 64, kv = widest <= 64 ? 112 : 64;
+  if (readsTablesByPosition(op.lookupMod()))
+    kv = widest <= 64 ? 64 : 48;
+  if (op.getElementType().isF32())
+    q = 64, kv = widest <= 128 ? 32 : 16;
+  Schedule schedule;
+  schedule.tiling.q = q, schedule.tiling.kv = kv;
+  schedule.roles.warps = 4;
+  schedule.pipeline.unaligned = !aligned;
+  return schedule;
+}
+
+/// For sm_90a: groups of four warps with 64 rows each, and four that copy. The
+/// output and the scores of one step fill the registers that setmaxnreg leaves
+/// each thread; the stages of keys and values fill shared memory, with a second
+/// query tile where there is room. Three groups hide more of each other's
+/// softmax where the products are short. The output drains through the query
+/// tile where that is as wide. With few tasks, each is as small as can be, and
+/// there is no next one. With few rounds of tasks, two groups leave less of the
+/// GPU idle than three. With short rows, what is ahead is the next task more
+/// than the next step, so that smaller key tiles make room for its queries and
+/// values. docs/notebook.md has the measurements behind each entry.
+Schedule mlir::attn::selectForSM90a(AttentionOp op, ProblemKind problem) {
+  int64_t widest = std::max(op.getHeadDim(), op.getValueDim());
+  bool narrow = widest <= 64;
+  Schedule schedule;
+  auto &[tiling, roles, pipeline] = schedule;
+  roles.producers = 4;
+  if (problem == ProblemKind::FewTasks) {
+    tiling.q = 64;
+    tiling.kv = widest <= 128 ? 128 : widest <= 192 ? 112 : 80;
+    roles.warps = 4;
+    pipeline.stages = widest <= 128 ? 3 : 2;
+    return schedule;
+  }
+  // Tiles of 192 queries leave more of a short row out, and see more that a
+  // mask drops, than three groups gain: with a mask two groups are 13 to 18%
+  // faster, without one 3 to 9% slower.
+  ModOp mod = op.lookupMod();
+  bool shortRows = problem == ProblemKind::ShortRows;
+  bool threeGroups = narrow && problem != ProblemKind::FewRounds &&
+                     !(shortRows && mod && mod.hasMask());
+  // In long rows `eager` costs up to 6%: the exponentials of the two groups
+  // meet more often.
+  bool eager = shortRows && widest <= 192 && (threeGroups || !narrow);
+  pipeline.eager = eager;
+  tiling.q = threeGroups ? 192 : 128;
+  // 160 and 176 keys do not divide the usual lengths, and the last step is then
+  // partial; 64 with four stages are 6 to 20% slower.
+  tiling.kv = widest <= 128   ? 128
+              : widest <= 192 ? 112
+              : shortRows     ? 64 // divides 512
+                              : 80;
+  // Up to 192 channels, smaller key tiles leave room for a second query tile:
+  // with it short rows, then eager, are 9 to 14% faster, and long ones with
+  // wide values 1%.
+  bool wideValues = op.getValueDim() > 128;
+  bool twoQueries = widest <= 128;
+  if (widest > 128 && widest <= 192 && (eager || wideValues))
+    tiling.kv = eager && wideValues ? 64 : 80, twoQueries = true;
+  // Three groups have 160 registers a thread: what a mod reads needs some.
+  if (threeGroups && readsTablesByPosition(mod))
+    tiling.kv = 112;
+  roles.warps = tiling.q / 16;
+  // Two groups without turns are 0 to 4% slower.
+  roles.pingpong = !threeGroups;
+  pipeline.stages = threeGroups ? 3 : narrow ? 4 : 2;
+  pipeline.taskStages = twoQueries ? 2 : 1;
+  pipeline.persistent = true;
+  pipeline.drain = op.getValueDim() <= op.getHeadDim();
+  return schedule;
+}
+
+/// The kernels of sm_90a and their launches. Up to 64 channels, two groups of
+/// 64 rows take 1.25 times as long for a row as three, and yet may have done
+/// first. Rows are short up to where the kernel for them was measured to be
+/// faster: a third tile of values gains 7% at 512 keys, nothing at 1024, and
+/// costs 1 to 4% from 2048 on; with 192 channels 2048 keys still gain 9%, 4096
+/// lose 4%; with 256, where 64 keys a step divide 512 and 80 do not, 512 gain
+/// 4% and 1024 lose up to 1.5%. Lists are for the tiles of one kernel.
+SmallVector<VariantAttr> mlir::attn::variantsForSM90a(AttentionOp op) {
+  using ::attn::Condition;
+  SmallVector<VariantAttr> variants;
+  auto add = [&](std::vector<Condition> conditions, ProblemKind problem) {
+    variants.push_back(VariantAttr::get(
+        {std::move(conditions)},
+        ScheduleAttr::get(op.getContext(), selectForSM90a(op, problem))));
+  };
+  int64_t widest = std::max(op.getHeadDim(), op.getValueDim());
+  ModOp mod = op.lookupMod();
+  bool hasLists = mod && mod.hasMask() && mod.standsAlone() &&
+                  !MaskLogic(mod.getMask()).hasOneRun(Axis::Key);
+  if (!hasLists) {
+    add({{Condition::Kind::FewTasks, {64}}}, ProblemKind::FewTasks);
+    if (widest <= 64)
+      add({{Condition::Kind::FewRounds, {128, 192, 125}}},
+          ProblemKind::FewRounds);
+    int64_t keys = widest <= 128 ? 1024 : widest <= 192 ? 2048 : 512;
+    add({{Condition::Kind::ShortRows, {keys}}}, ProblemKind::ShortRows);
+  }
+  add({}, ProblemKind::Any);
+  return variants;
+}
