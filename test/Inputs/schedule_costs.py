@@ -53,8 +53,8 @@ class Kernel:
     spilled: float = 0
 
 
-def tables():
-    for width in WIDTHS:
+def tables(widths):
+    for width in widths:
         for problem in ("any", "few-tasks", "few-rounds", "short-rows"):
             yield Case("sm90a", "bf16", width, "causal", problem)
         yield Case("sm90a", "f16", width, "document_mask")
@@ -157,11 +157,12 @@ def report_registers(kernels):
 
 parser = argparse.ArgumentParser()
 parser.add_argument("mods")
+parser.add_argument("--widths", nargs="+", default=WIDTHS)
 parser.add_argument("--candidates", action="store_true")
 parser.add_argument("--ptxas", action="store_true")
 parser.add_argument("--verbose", action="store_true")
 arguments = parser.parse_args()
-cases = candidates() if arguments.candidates else tables()
+cases = candidates() if arguments.candidates else tables(arguments.widths)
 with ThreadPoolExecutor(os.cpu_count()) as pool:
     all_kernels = [kernel for some in pool.map(kernels_of, cases) for kernel in some]
 different = [k for k in all_kernels if (k.bytes, k.limit) != (k.told_bytes, k.told_limit)]
