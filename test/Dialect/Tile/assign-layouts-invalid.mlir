@@ -138,3 +138,17 @@ gpu.module @kernels {
     gpu.return
   }
 }
+
+// -----
+
+#ki = affine_map<(i, j, k) -> (k, i)>
+#kj = affine_map<(i, j, k) -> (k, j)>
+#ij = affine_map<(i, j, k) -> (i, j)>
+gpu.module @kernels {
+  gpu.func @one_warp(%a: tensor<16x16xbf16>) kernel attributes {attn.schedule = #attn.schedule<tiling = <q = 16, kv = 16>>} {
+    %zero = arith.constant dense<0.0> : tensor<16x16xf32>
+    // expected-error @+1 {{expects groups of four warps for columns that are rows}}
+    %r = linalg.contract indexing_maps = [#ki, #kj, #ij] ins(%a, %a : tensor<16x16xbf16>, tensor<16x16xbf16>) outs(%zero : tensor<16x16xf32>) -> tensor<16x16xf32>
+    gpu.return
+  }
+}

@@ -88,6 +88,9 @@ static bool fits(OpOperand &operand) {
 static LogicalResult dealTurned(linalg::ContractOp product, int64_t groups) {
   constexpr int64_t rowsOfGroup = 64, columnsOfChunk = 64;
   auto type = cast<RankedTensorType>(product->getResult(0).getType());
+  if (groups == 0)
+    return product.emitOpError()
+           << "expects groups of four warps for columns that are rows";
   if (type.getDimSize(0) == rowsOfGroup * groups)
     return success(); // like all others
   // Of whole chunks, or of one.
