@@ -1,6 +1,6 @@
-// For masks whose visited tiles are one run: which key tiles a mask program lets a kernel skip, and which need no mask. The
-// bounds are IR; here the lengths are put in as numbers (64 queries at once,
-// 256 keys in tiles of 16, so 16 tiles), so that canonicalization folds it:
+// For masks whose visited tiles are one run: which key tiles a mask program lets a kernel skip, and which need no mask.
+// The bounds are IR; here the lengths are put in as numbers (64 queries at once, 256 keys in tiles of 16, so 16 tiles),
+// so that canonicalization folds it:
 //
 //   scf.for j = first visited tile to the one after the last
 //   partial = j < first full tile  or  j >= the one after the last full tile

@@ -171,6 +171,7 @@ for kernel in all_kernels if arguments.verbose else different:
           f"{kernel.used} of {kernel.limit}, {kernel.spilled} bytes spilled, estimated {kernel.told_registers} of "
           f"{kernel.told_limit}")
 print(f"{len(all_kernels)} kernels, shared memory or registers to be had of {len(different)} differ")
+print(f"{sum(k.told_registers > k.told_limit for k in all_kernels)} are told to have too few registers")
 if arguments.ptxas:
     report_registers(all_kernels)
 sys.exit(1 if different else 0)

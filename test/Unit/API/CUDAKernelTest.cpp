@@ -69,6 +69,17 @@ Result<void> run(const AttentionKernel &kernel, std::vector<uint16_t> &memory,
   return kernel.run(view, view, view, {}, view, nullptr, stream);
 }
 
+/// What the fake driver saw of one run.
+std::string launchesOf(const AttentionKernel &kernel, int64_t stride,
+                       int64_t length) {
+  FakeCUDA &fake = *useFakeCUDA();
+  fake.sequence.clear();
+  std::vector<uint16_t> memory;
+  Result<void> done = run(kernel, memory, stride, length);
+  EXPECT_TRUE(done) << done.error();
+  return fake.sequence;
+}
+
 /// Whose tiles come from lists.
 Result<Mod> documentMod() {
   return Mod::fromSource(R"(
@@ -349,28 +360,19 @@ TEST_F(CUDAKernelTest, AStreamCaptureIsGivenItsLists) {
 /// Each variant has the pipeline of its own family; other memory takes what is
 /// left for it.
 TEST_F(CUDAKernelTest, SomeVariantsMayHaveProducers) {
-  FakeCUDA &fake = *useFakeCUDA();
   KernelSpec spec = specOf(ElementType::BF16);
   spec.schedule = "#attn.variants<[<short_rows(100) -> <tiling = <q = 64, kv = "
                   "32>, roles = <warps = 4, producers = 4>>>, <always -> "
                   "<tiling = <q = 32, kv = 16>>>]>";
   Result<AttentionKernel> kernel = AttentionKernel::compile(plainMod(), spec);
   ASSERT_TRUE(kernel) << kernel.error();
-  std::vector<uint16_t> memory;
-  auto launched = [&](int64_t stride, int64_t length) {
-    fake.sequence.clear();
-    Result<void> done = run(*kernel, memory, stride, length);
-    EXPECT_TRUE(done) << done.error();
-    return fake.sequence;
-  };
-  EXPECT_EQ(launched(64, 64), "launch attention 2 x 256\n");
-  EXPECT_EQ(launched(65, 64), "launch attention 4 x 32\n");
-  EXPECT_EQ(launched(64, 128), "launch attention 8 x 32\n");
+  EXPECT_EQ(launchesOf(*kernel, 64, 64), "launch attention 2 x 256\n");
+  EXPECT_EQ(launchesOf(*kernel, 65, 64), "launch attention 4 x 32\n");
+  EXPECT_EQ(launchesOf(*kernel, 64, 128), "launch attention 8 x 32\n");
 }
 
 /// The whole plan by hand, with guards that ask for memory.
 TEST_F(CUDAKernelTest, GuardsAskForMemory) {
-  FakeCUDA &fake = *useFakeCUDA();
   KernelSpec spec = specOf(ElementType::BF16);
   spec.schedule =
       "#attn.variants<[<short_rows(100) and aligned -> <tiling = <q = 64, kv = "
@@ -379,16 +381,9 @@ TEST_F(CUDAKernelTest, GuardsAskForMemory) {
   Result<AttentionKernel> kernel = AttentionKernel::compile(plainMod(), spec);
   ASSERT_TRUE(kernel) << kernel.error();
   EXPECT_NE(kernel->schedule().find("unaligned"), std::string::npos);
-  std::vector<uint16_t> memory;
-  auto launched = [&](int64_t stride, int64_t length) {
-    fake.sequence.clear();
-    Result<void> done = run(*kernel, memory, stride, length);
-    EXPECT_TRUE(done) << done.error();
-    return fake.sequence;
-  };
-  EXPECT_EQ(launched(64, 64), "launch attention 2 x 32\n");
-  EXPECT_EQ(launched(65, 64), "launch attention 4 x 32\n");
-  EXPECT_EQ(launched(64, 128), "launch attention 8 x 32\n");
+  EXPECT_EQ(launchesOf(*kernel, 64, 64), "launch attention 2 x 32\n");
+  EXPECT_EQ(launchesOf(*kernel, 65, 64), "launch attention 4 x 32\n");
+  EXPECT_EQ(launchesOf(*kernel, 64, 128), "launch attention 8 x 32\n");
 }
 
 /// Few tasks, few rounds and short rows of up to 1024 positions; what is longer
