@@ -36,6 +36,44 @@ static Result<void> checkView(const char *name, const TensorView &view,
   return {};
 }
 
+/// Of a tensor whose sequences lie one behind another, or do not.
+static Result<void> checkStarts(const char *tensor, const TensorView &view,
+                                bool ragged, const SequenceStarts &given) {
+  std::string starts = std::string("starts of sequences of '") + tensor + "'";
+  if (!ragged)
+    return given.starts ? Error{"expects no " + starts +
+                                ": the kernel was compiled for a batch of them"}
+                        : Result<void>();
+  if (!given.starts)
+    return Error{"expects " + starts + ", got null"};
+  if (given.sequences < 0)
+    return Error{"expects a number of sequences of at least 0, got " +
+                 std::to_string(given.sequences)};
+  if (view.sizes[0] != 1)
+    return mismatch(tensor, "batch size", 1, view.sizes[0]);
+  return {};
+}
+
+/// How many sequences `view` has.
+static int64_t sequencesOf(const TensorView &view, bool ragged,
+                           const SequenceStarts &starts) {
+  return ragged ? starts.sequences : view.sizes[0];
+}
+
+/// As many sequences in queries as in keys, whatever they lie in.
+static Result<void> checkSequences(const KernelSpec &spec,
+                                   const AttentionOperands &a) {
+  ATTN_TRY(checkStarts("query", a.query, spec.raggedQueries, a.queryStarts));
+  ATTN_TRY(checkStarts("key", a.key, spec.raggedKeys, a.keyStarts));
+  int64_t ofQuery = sequencesOf(a.query, spec.raggedQueries, a.queryStarts);
+  int64_t ofKey = sequencesOf(a.key, spec.raggedKeys, a.keyStarts);
+  bool anyRagged = spec.raggedQueries || spec.raggedKeys;
+  if (ofQuery != ofKey)
+    return mismatch("key", anyRagged ? "number of sequences" : "batch size",
+                    ofQuery, ofKey);
+  return {};
+}
+
 static Result<void> checkShapes(const KernelSpec &spec,
                                 const AttentionOperands &a) {
   auto q = a.query.sizes, k = a.key.sizes, v = a.value.sizes, o = a.out.sizes;
@@ -47,10 +85,9 @@ static Result<void> checkShapes(const KernelSpec &spec,
     return mismatch("value", "head dimension", spec.valueDim, v[3]);
   if (o[3] != spec.valueDim)
     return mismatch("out", "head dimension", spec.valueDim, o[3]);
-  if (k[0] != q[0])
-    return mismatch("key", "batch size", q[0], k[0]);
-  if (v[0] != q[0])
-    return mismatch("value", "batch size", q[0], v[0]);
+  ATTN_TRY(checkSequences(spec, a));
+  if (v[0] != k[0])
+    return mismatch("value", "batch size", k[0], v[0]);
   if (o[0] != q[0])
     return mismatch("out", "batch size", q[0], o[0]);
   if (v[1] != k[1])
@@ -105,10 +142,11 @@ Result<void> attn::checkOperands(const KernelSpec &spec,
     ATTN_TRY(checkView(name, view, spec.type));
   ATTN_TRY(checkShapes(spec, a));
   ATTN_TRY(checkCaptures(captures, a.captures));
+  int64_t sequences = sequencesOf(a.query, spec.raggedQueries, a.queryStarts);
   for (size_t i = 0; i < captures.size(); ++i)
     if (captures[i].isQueryOffset && !captures[i].isScalar &&
-        a.captures[i].sizes[0] != a.query.sizes[0])
-      return mismatch(captures[i].name.c_str(), "batch size", a.query.sizes[0],
+        a.captures[i].sizes[0] != sequences)
+      return mismatch(captures[i].name.c_str(), "batch size", sequences,
                       a.captures[i].sizes[0]);
   return {};
 }
@@ -116,7 +154,8 @@ Result<void> attn::checkOperands(const KernelSpec &spec,
 Result<void> attn::checkArguments(const AttentionKernel::Impl &kernel,
                                   const KernelArguments &a) {
   ATTN_TRY(checkOperands(kernel.spec, kernel.captures,
-                         {a.query, a.key, a.value, a.captures, a.out}));
+                         {a.query, a.key, a.value, a.captures, a.out,
+                          a.queryStarts, a.keyStarts}));
   bool rows = a.query.sizes[0] && a.query.sizes[1] && a.query.sizes[2];
   if (kernel.spec.lse && rows && !a.lse)
     return Error{"expects memory for 'lse', got null"};

@@ -17,6 +17,12 @@ void attn::bindTensor(Bindings &bindings, Role role, const TensorView &view) {
     bindings.markF16({role});
 }
 
+static void bindStarts(Bindings &bindings, Role role,
+                       const SequenceStarts &starts) {
+  if (starts.starts)
+    bindings.memory({role}, starts.starts, {starts.sequences + 1});
+}
+
 Bindings attn::bindingsOf(const AttentionKernel::Impl &kernel,
                           const KernelArguments &a) {
   Bindings bindings;
@@ -28,6 +34,8 @@ Bindings attn::bindingsOf(const AttentionKernel::Impl &kernel,
     bindings.memory({Role::Lse}, a.lse,
                     {a.query.sizes[0], a.query.sizes[1], a.query.sizes[2]});
   bindCaptures(bindings, kernel.captures, a.captures);
+  bindStarts(bindings, Role::QueryStarts, a.queryStarts);
+  bindStarts(bindings, Role::KeyStarts, a.keyStarts);
   return bindings;
 }
 
@@ -80,12 +88,17 @@ Result<void> AttentionKernel::run(const TensorView &query,
                                   const std::vector<CaptureView> &captures,
                                   const TensorView &out, float *lse,
                                   void *stream, const TileLists *tiles) const {
-  KernelArguments arguments{query, key, value,  captures,
-                            out,   lse, stream, nullptr};
-  if (pimpl->finder)
-    arguments.tiles = tiles;
+  return run({query, key, value, captures, out, lse, stream, tiles,
+              /*queryStarts=*/{}, /*keyStarts=*/{}});
+}
+
+Result<void> AttentionKernel::run(const AttentionArguments &a) const {
+  KernelArguments arguments{
+      a.query,       a.key,      a.value,  a.captures,
+      a.out,         a.lse,      a.stream, pimpl->finder ? a.tiles : nullptr,
+      a.queryStarts, a.keyStarts};
   ATTN_TRY(checkArguments(*pimpl, arguments));
-  if (key.sizes[2] == 0)
+  if (a.key.sizes[2] == 0)
     return pimpl->writeEmptyRows(arguments);
   return pimpl->run(arguments);
 }

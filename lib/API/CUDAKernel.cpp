@@ -163,7 +163,12 @@ Result<Bindings> CUDAKernel::bindingsFor(const Variant &variant,
 Result<void> CUDAKernel::launch(const Variant &variant,
                                 const KernelArguments &a,
                                 const BoundParameters &parameters) const {
-  int64_t tiles = llvm::divideCeil(a.query.sizes[2], variant.entry().queryTile);
+  int64_t queries = a.query.sizes[2], tile = variant.entry().queryTile;
+  // Of ragged queries as countSequenceTiles() of the lowering has it.
+  int64_t sequences = a.queryStarts.sequences;
+  int64_t tiles = !spec.raggedQueries ? llvm::divideCeil(queries, tile)
+                  : sequences         ? queries / tile + sequences
+                                      : 0;
   return variant.code.launch(a.query.sizes[0] * a.query.sizes[1] * tiles,
                              parameters, a.stream);
 }

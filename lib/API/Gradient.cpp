@@ -16,6 +16,9 @@ using namespace attn;
 Result<GradientKernel>
 GradientKernel::compile(const Mod &mod, const KernelSpec &spec,
                         const std::vector<std::string> &names) {
+  if (spec.raggedQueries || spec.raggedKeys)
+    return Error{"expects tensors with a batch of sequences: there are no "
+                 "gradients of ragged ones yet"};
   auto start = std::chrono::steady_clock::now();
   ATTN_TRY_ASSIGN(std::vector<int64_t> wrt, findCaptures(mod, names));
   GradientImpl impl = spec.target == Target::CPU

@@ -15,6 +15,7 @@ struct KernelArguments {
   float *lse;
   void *stream;
   const TileLists *tiles; ///< may be null
+  SequenceStarts queryStarts = {}, keyStarts = {};
 };
 
 struct AttentionKernel::Impl {
@@ -41,6 +42,7 @@ struct AttentionOperands {
   const TensorView &query, &key, &value;
   const std::vector<CaptureView> &captures;
   const TensorView &out;
+  SequenceStarts queryStarts = {}, keyStarts = {};
 };
 
 void bindTensor(Bindings &bindings, Role role, const TensorView &view);

@@ -72,6 +72,12 @@ public:
     }
   }
 
+  /// Where sequences begin.
+  void addStarts(Role role) {
+    inputs.add(role, mlir::RankedTensorType::get({mlir::ShapedType::kDynamic},
+                                                 builder.getI32Type()));
+  }
+
   /// Makes the function; what follows is in its body.
   mlir::Block::BlockArgListType create(mlir::TypeRange results) {
     auto function = mlir::func::FuncOp::create(
@@ -116,15 +122,29 @@ static AttentionOp appendAttention(mlir::ModuleOp module, const Mod &mod,
                                    const GivenSchedule &given) {
   FunctionBuilder f(module, mod, spec);
   f.addCaptures();
+  if (spec.raggedQueries)
+    f.addStarts(Role::QueryStarts);
+  if (spec.raggedKeys)
+    f.addStarts(Role::KeyStarts);
   llvm::SmallVector<mlir::Type> results{f.value};
   if (spec.lse)
     results.push_back(rowsOf(f.context));
   auto arguments = f.create(results);
+  // Starts are the last.
+  auto takeStarts = [&](bool ragged) -> mlir::Value {
+    if (!ragged)
+      return {};
+    mlir::Value starts = arguments.back();
+    arguments = arguments.drop_back();
+    return starts;
+  };
+  mlir::Value cuK = takeStarts(spec.raggedKeys);
+  mlir::Value cuQ = takeStarts(spec.raggedQueries);
   auto op = AttentionOp::create(
       f.builder, f.loc, f.value, spec.lse ? results[1] : mlir::Type(),
       arguments[0], arguments[1], arguments[2], arguments.drop_front(3),
-      /*queryOffset=*/mlir::Value(), f.name(), f.scale(), given.schedule,
-      given.variants, /*stridedCaptures=*/false);
+      /*queryOffset=*/mlir::Value(), cuQ, cuK, f.name(), f.scale(),
+      given.schedule, given.variants, /*stridedCaptures=*/false);
   mlir::func::ReturnOp::create(f.builder, f.loc, op->getResults());
   return op;
 }

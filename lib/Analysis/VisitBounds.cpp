@@ -10,7 +10,6 @@ VisitBounds mlir::attn::emitVisitBounds(ImplicitLocOpBuilder &b,
                                         MaskLogic &logic,
                                         const MaskContext &context, Axis axis,
                                         Value first, Value last) {
-  assert(logic.hasOneRun(axis) && "expects a mask that keeps one run");
   Emission e(b);
   IntervalEmitter emitter(b, logic, context);
   Value length = axis == Axis::Key ? context.keys : context.queries;
@@ -20,11 +19,15 @@ VisitBounds mlir::attn::emitVisitBounds(ImplicitLocOpBuilder &b,
                               : Box{zero, end, first, last};
 
   PositionRun may, must{zero, end};
+  auto isUniform = [&](const Literal &literal) {
+    return literal.value && logic.dependence()->isUniform(literal.value) &&
+           logic.dependence()->canHoist(literal.value);
+  };
   auto holds = [&](const Conjunction &all) {
-    // What depends on no position.
+    // What depends on no position; other values than zones may be anything.
     Value value = e.bit(true);
     for (const Literal &literal : all)
-      if (literal.value) {
+      if (isUniform(literal)) {
         Value uniform = emitter.uniform(literal.value);
         value = e.both(value, literal.negated ? e.negation(uniform) : uniform);
       }
@@ -50,7 +53,8 @@ VisitBounds mlir::attn::emitVisitBounds(ImplicitLocOpBuilder &b,
     Zone zone(b, emitter, all, box);
     Value exists = e.both(zone.isFeasible(), holds(all));
     Interval run = zone.along(axis);
-    // A run of what is dropped lies at either end.
+    // A run of what is dropped lies at either end, or splits what is kept:
+    // then the part behind it is the run.
     if (endsAtLast(all, axis))
       must.high = e.min(must.high, e.select(exists, e.sub(run.low, one), end));
     else

@@ -99,6 +99,17 @@ struct CaptureView {
 /// Views of host captures, in order: what a CPU kernel takes.
 std::vector<CaptureView> viewsOf(const std::vector<CaptureData> &captures);
 
+/// Where sequences begin in a tensor in which they lie one behind another, in a
+/// batch of one: sequence i has positions starts[i] to starts[i + 1]. Memory of
+/// the kernel's target, contiguous. Values outside of the tensor count as its
+/// beginning or end, and a sequence that ends before it begins has no
+/// positions; of positions in no sequence, and of all where starts fall,
+/// nothing is promised (they may be left unwritten).
+struct SequenceStarts {
+  const int32_t *starts = nullptr; ///< sequences + 1 of them
+  int64_t sequences = 0;
+};
+
 /// What is added to the positions of queries: one number, or one for each
 /// batch.
 enum class QueryOffset { Scalar, PerBatch };
@@ -177,12 +188,30 @@ struct KernelSpec {
   /// whose sums depend on the order of its blocks is chosen where it is faster:
   /// for 16-bit elements and 64 or 128 channels, on sm_90a.
   bool deterministic = false;
+  /// Sequences lie one behind another in query, out and LSE, or in key and
+  /// value (SequenceStarts); mods see b as the sequence, and positions in it.
+  /// With one of the two the other tensors have a batch for each sequence. A
+  /// mask whose visited tiles are not one run visits all between the first and
+  /// the last. Not for gradients.
+  bool raggedQueries = false, raggedKeys = false;
   /// One kernel for captured tensors of any innermost stride, instead of one
   /// for 1 and another, compiled when it is first needed, for others.
   bool stridedCaptures = false;
 };
 
 class TileLists; // attn/API/Tiles.h
+
+/// What a kernel runs on: memory of its target.
+struct AttentionArguments {
+  TensorView query, key, value;
+  std::vector<CaptureView> captures;
+  TensorView out;
+  float *lse = nullptr;   ///< (batch, heads, queries), contiguous
+  void *stream = nullptr; ///< CUDA: a CUstream
+  const TileLists *tiles = nullptr;
+  /// Of a kernel for ragged tensors (KernelSpec).
+  SequenceStarts queryStarts = {}, keyStarts = {};
+};
 
 /// A compiled fused attention kernel. Thread-safe once compiled.
 class AttentionKernel {
@@ -209,6 +238,9 @@ public:
                    const TensorView &out, float *lse = nullptr,
                    void *stream = nullptr,
                    const TileLists *tiles = nullptr) const;
+
+  /// The same, with what not every kernel has.
+  Result<void> run(const AttentionArguments &arguments) const;
 
   /// Compiles and loads all that launches of these sizes take (batch, heads,
   /// queries and keys count), with memory as KernelSpec says. After it run()

@@ -1,7 +1,6 @@
-// Which positions of one axis a run of positions of the other meets, for masks
-// where these are one run (MaskLogic::hasOneRun): the keys that a tile of
-// queries can see, or the queries that can see a tile of keys. A few scalar
-// operations, executed once per tile.
+// Which positions of one axis a run of positions of the other meets: the keys
+// that a tile of queries can see, or the queries that can see a tile of keys. A
+// few scalar operations, executed once per tile.
 #ifndef ATTN_ANALYSIS_VISITBOUNDS_H
 #define ATTN_ANALYSIS_VISITBOUNDS_H
 
@@ -14,14 +13,15 @@ struct PositionRun {
   Value low, high;
 };
 
-/// `may`: exactly the positions which the mask keeps with some position of the
-/// other axis' run; up to -1 if there is none.
+/// `may`: the positions which the mask keeps with some position of the other
+/// axis' run; up to -1 if there is none.
 ///
-/// `must`: exactly the positions which the mask keeps with every one of them.
+/// `must`: the positions which the mask keeps with every one of them.
 ///
-/// Both lie within the length of their axis. Where the program's arithmetic
-/// would wrap, which is tested at run time, `may` is everything and `must` is
-/// nothing.
+/// Exactly those where they are one run (MaskLogic::hasOneRun); for other masks
+/// `may` has more, and `must` fewer. Both lie within the length of their axis.
+/// Where the program's arithmetic would wrap, which is tested at run time,
+/// `may` is everything and `must` is nothing.
 struct VisitBounds {
   PositionRun may, must;
 };

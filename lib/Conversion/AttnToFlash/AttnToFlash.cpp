@@ -167,7 +167,13 @@ static void convert(AttentionOp op, bool roundProbabilities) {
   kernel.addStrided(Role::Out, op.getOut());
   if (op.getLse())
     kernel.addContiguous(Role::Lse, op.getLse());
-  kernel.addLists(Axis::Key);
+  if (op.getCuQ())
+    kernel.addContiguous(Role::QueryStarts, op.getCuQ());
+  if (op.getCuK())
+    kernel.addContiguous(Role::KeyStarts, op.getCuK());
+  // Lists are of tensors that have a batch for each sequence.
+  if (!op.getCuQ() && !op.getCuK())
+    kernel.addLists(Axis::Key);
   ImplicitLocOpBuilder body =
       kernel.create(kernel.func.getName(), *op.getSchedule());
   FlashOperands operands{kernel.logic,
@@ -177,6 +183,8 @@ static void convert(AttentionOp op, bool roundProbabilities) {
                          kernel.captured,
                          kernel.memory(Role::Out),
                          kernel.memory(Role::Lse),
+                         kernel.memory(Role::QueryStarts),
+                         kernel.memory(Role::KeyStarts),
                          kernel.lists()};
   buildFlashForward(body, op, operands, roundProbabilities);
   func::ReturnOp::create(body);

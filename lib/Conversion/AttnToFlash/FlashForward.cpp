@@ -4,6 +4,7 @@
 
 #include "ModOnTiles.h"
 #include "OnlineSoftmax.h"
+#include "Sequences.h"
 
 #include "attn/Dialect/Attn/IR/Captures.h"
 #include "attn/Dialect/Tile/IR/TileDialect.h"
@@ -42,19 +43,19 @@ public:
     auto dim = [&](Value memory, int64_t i) -> Value {
       return memref::DimOp::create(b, memory, i);
     };
-    Value batch = dim(operands.query, 0), heads = dim(operands.query, 1);
+    Value heads = dim(operands.query, 1), keyHeads = dim(operands.key, 1);
     Value queries = dim(operands.query, 2), keys = dim(operands.key, 2);
-    Value keyHeads = dim(operands.key, 1);
     headsPerKeyHead = arith::DivUIOp::create(
         b, heads, arith::MaxUIOp::create(b, keyHeads, index(1)));
-    own = {Axis::Query, queryTile, queries, {}};
-    visited = {Axis::Key, keyTile, keys, {}};
-    for (TiledAxis *axis : {&own, &visited})
-      axis->last = arith::SubIOp::create(b, axis->length, index(1));
-    tiles = arith::CeilDivSIOp::create(b, queries, index(queryTile));
+    own = axisOf(Axis::Query, queryTile, queries);
+    visited = axisOf(Axis::Key, keyTile, keys);
+    tiles = operands.queryStarts
+                ? countSequenceTiles(*this, operands.queryStarts, queries,
+                                     queryTile)
+                : arith::CeilDivSIOp::create(b, queries, index(queryTile));
     auto forall = scf::ForallOp::create(
-        b, getAsOpFoldResult(ValueRange{batch, heads, tiles}), ValueRange{},
-        std::nullopt);
+        b, getAsOpFoldResult(ValueRange{dim(operands.query, 0), heads, tiles}),
+        ValueRange{}, std::nullopt);
     OpBuilder::InsertionGuard guard(b);
     b.setInsertionPoint(forall.getTerminator());
     buildTask(forall.getInductionVars());
@@ -66,20 +67,34 @@ private:
     return mod && mod.hasScore();
   }
 
+  TiledAxis axisOf(Axis axis, int64_t tile, Value length) {
+    return {axis, tile, length, arith::SubIOp::create(b, length, index(1))};
+  }
+
   /// `ids`: the batch, the head and the number of the task among theirs.
   void buildTask(ValueRange ids) {
     batchId = ids[0], headId = ids[1];
     keyHeadId = arith::DivUIOp::create(b, headId, headsPerKeyHead);
+    queryRows.batch = keyRows.batch = batchId;
+    Value task = ids[2];
+    if (operands.queryStarts || operands.keyStarts)
+      task = goToSequence(task);
     Value batchI32 = toI32(batchId), headI32 = toI32(headId);
-    std::unique_ptr<Visits> visits = this->visits(ids[2]);
+    std::unique_ptr<Visits> visits = this->visits(task);
+    if (operands.queryStarts) // a task may have no rows
+      visits->end = arith::SelectOp::create(
+          b,
+          arith::CmpIOp::create(b, arith::CmpIPredicate::slt, visits->firstRow,
+                                own.length),
+          visits->end, visits->first);
     firstQuery = visits->firstRow;
     // A scale that is in the exponent is in no score.
     ModOnTiles mod(*this, op.lookupMod(),
                    scaleInExponent ? 1 : op.getScaleValue(), operands.captures,
                    {batchI32, headI32, own, visited, firstQuery});
 
-    query =
-        load(operands.query, batchId, headId, firstQuery, queryTile, headDim);
+    query = load(operands.query, queryRows.batch, headId,
+                 queryRows.at(*this, firstQuery), queryTile, headDim);
     SmallVector<Value> start = softmax.initial().values();
     start.push_back(splat({queryTile, valueDim}, 0));
     auto loop = scf::ForOp::create(
@@ -99,6 +114,37 @@ private:
              loop.getResults().back());
   }
 
+  /// Where rows of the task lie. Returns its tile's place in its sequence.
+  Value goToSequence(Value tile) {
+    if (operands.queryStarts) {
+      std::tie(batchId, tile) = sequenceTileAt(
+          *this, operands.queryStarts, own.length, queryTile, lastFirst(tile));
+      keyRows.batch = batchId;
+      enter(own, queryRows, operands.queryStarts);
+    } else {
+      tile = lastFirst(tile);
+    }
+    if (operands.keyStarts)
+      enter(visited, keyRows, operands.keyStarts);
+    return tile;
+  }
+
+  /// The axis as that of the task's sequence.
+  void enter(TiledAxis &axis, SequenceRows &rows, Value starts) {
+    Value length;
+    std::tie(rows, length) =
+        rowsOfSequence(*this, starts, axis.length, batchId);
+    axis = axisOf(axis.axis, axis.tile, length);
+    // Of an empty sequence mods may see the first position.
+    axis.last = arith::MaxSIOp::create(b, axis.last, index(0));
+  }
+
+  /// Masks that grow with the position are common: last rows first.
+  Value lastFirst(Value tile) {
+    return arith::SubIOp::create(b, arith::SubIOp::create(b, tiles, index(1)),
+                                 tile);
+  }
+
   std::unique_ptr<Visits> visits(Value task) {
     MaskContext context{batchId,           headId,
                         own.length,        visited.length,
@@ -107,16 +153,15 @@ private:
       return visitList(
           *this, operands.logic, context, *operands.lists, own, visited,
           listedTile(*this, operands.logic, context, *operands.lists, task));
-    // Masks that grow with the position are common: last rows first.
-    Value tile = arith::SubIOp::create(
-        b, arith::SubIOp::create(b, tiles, index(1)), task);
-    return visitRun(*this, operands.logic, context, own, visited, tile);
+    bool isPlaced = operands.queryStarts || operands.keyStarts;
+    return visitRun(*this, operands.logic, context, own, visited,
+                    isPlaced ? task : lastFirst(task));
   }
 
   /// The queries times the keys from `firstKey` on.
   Value product(Value firstKey) {
-    Value key =
-        load(operands.key, batchId, keyHeadId, firstKey, keyTile, headDim);
+    Value key = load(operands.key, keyRows.batch, keyHeadId,
+                     keyRows.at(*this, firstKey), keyTile, headDim);
     return contract(query, key, splat({queryTile, keyTile}, 0),
                     /*transposed=*/true);
   }
@@ -129,8 +174,8 @@ private:
         softmax.step(score, OnlineSoftmax::State::of(carried));
     Value weights = step.weights;
 
-    Value value =
-        load(operands.value, batchId, keyHeadId, firstKey, keyTile, valueDim);
+    Value value = load(operands.value, keyRows.batch, keyHeadId,
+                       keyRows.at(*this, firstKey), keyTile, valueDim);
     Value decayed = times(carried.back(), step.decay);
     if (roundProbabilities && !elementType.isF32())
       weights = truncate(weights, elementType);
@@ -142,11 +187,12 @@ private:
   void epilogue(const OnlineSoftmax::State &rows, Value output) {
     Value result =
         truncate(times(output, softmax.inverseSum(rows)), elementType);
-    tile::StoreOp::create(b, result, operands.out,
-                          ValueRange{batchId, headId, firstQuery});
+    std::array<Value, 3> at{queryRows.batch, headId, firstQuery};
+    tile::StoreOp::create(b, result,
+                          queryRows.of(*this, operands.out, own.length), at);
     if (operands.lse)
-      tile::StoreOp::create(b, softmax.logSumExp(rows), operands.lse,
-                            ValueRange{batchId, headId, firstQuery});
+      tile::StoreOp::create(b, softmax.logSumExp(rows),
+                            queryRows.of(*this, operands.lse, own.length), at);
   }
 
   AttentionOp op;
@@ -157,7 +203,8 @@ private:
   bool scaleInExponent;
   OnlineSoftmax softmax;
 
-  TiledAxis own, visited;       ///< queries and keys
+  TiledAxis own, visited; ///< queries and keys
+  SequenceRows queryRows, keyRows;
   Value headsPerKeyHead, tiles; ///< index; tiles of queries
   Value batchId, headId, keyHeadId, firstQuery, query; ///< of the task
 };

@@ -17,6 +17,8 @@ struct FlashOperands {
   Value query, key, value;
   ValueRange captures;
   Value out, lse; ///< lse may be null
+  /// Where sequences begin; null where a tensor has a batch for each.
+  Value queryStarts, keyStarts;
   /// For a mask whose visited tiles are not one run.
   std::optional<TileListOperands> lists;
 };

@@ -41,7 +41,8 @@ public:
 };
 
 /// The visits of the task that owns `tile` (index, on the axis `own`), by the
-/// bounds of `mask` (MaskLogic::hasOneRun of the other axis).
+/// bounds of `mask`. Where its visits are not one run, all between are
+/// visited.
 std::unique_ptr<Visits> visitRun(TileBuilder &tiles, MaskLogic &mask,
                                  const MaskContext &context,
                                  const TiledAxis &own, const TiledAxis &visited,

@@ -53,19 +53,23 @@ private:
 
 /// The score program of scale * score, and -inf where the mask program drops.
 Value AttentionLowering::applyMod(Value scores) {
-  return generic(scores, {{0, 1, 2, 3}}, empty(scoreSizes, real), {0, 1, 2, 3},
-                 /*loops=*/4,
-                 [&](OpBuilder &b, Location loc, ValueRange elements) -> Value {
-                   SmallVector<Value> arguments =
-                       modArguments(b, loc, elements[0], loopIndices(b, loc));
-                   Value t = scoreOf(b, loc, elements[0], arguments);
-                   Value keep = keepOf(b, arguments);
-                   if (!keep)
-                     return t;
-                   Value dropped = constant(
-                       b, loc, -std::numeric_limits<double>::infinity());
-                   return arith::SelectOp::create(b, loc, keep, t, dropped);
-                 });
+  return generic(
+      scores, {{0, 1, 2, 3}}, empty(scoreSizes, real), {0, 1, 2, 3},
+      /*loops=*/4,
+      [&](OpBuilder &b, Location loc, ValueRange elements) -> Value {
+        SmallVector<Value> at = loopIndices(b, loc);
+        SmallVector<Value> arguments = modArguments(b, loc, elements[0], at);
+        Value t = scoreOf(b, loc, elements[0], arguments);
+        Value keep = keepOf(b, arguments);
+        if (Value together = areTogether(b, loc, at))
+          keep =
+              keep ? arith::AndIOp::create(b, loc, keep, together) : together;
+        if (!keep)
+          return t;
+        Value dropped =
+            constant(b, loc, -std::numeric_limits<double>::infinity());
+        return arith::SelectOp::create(b, loc, keep, t, dropped);
+      });
 }
 
 Value AttentionLowering::rowMaximum(Value scores) {
@@ -105,8 +109,9 @@ Value AttentionLowering::weightedValues(Value scores, Value weights) {
         auto index = [&](int64_t i) -> Value {
           return linalg::IndexOp::create(b, loc, i);
         };
-        Value element = elementOfHead(b, loc, value, index(0), index(1),
-                                      index(4), index(3));
+        Value batch = keyBatchOf(b, loc, index(0), index(2));
+        Value element =
+            elementOfHead(b, loc, value, batch, index(1), index(4), index(3));
         Value product = arith::MulFOp::create(b, loc, elements[1], element);
         Value added = arith::SelectOp::create(
             b, loc, isMinusInfinity(b, loc, elements[0]), constant(b, loc, 0.0),

@@ -130,7 +130,8 @@ Value TensorScores::dotProducts() {
                      return linalg::IndexOp::create(b, loc, i);
                    };
                    Value x = convert(b, loc, elements[0], real);
-                   Value y = elementOfHead(b, loc, key, index(0), index(1),
+                   Value batch = keyBatchOf(b, loc, index(0), index(2));
+                   Value y = elementOfHead(b, loc, key, batch, index(1),
                                            index(3), index(4));
                    Value product = arith::MulFOp::create(b, loc, x, y);
                    return arith::AddFOp::create(b, loc, elements[1], product);
@@ -160,16 +161,51 @@ SmallVector<Value> TensorScores::modArguments(OpBuilder &b, Location loc,
                                               ValueRange positions) {
   Value s = arith::MulFOp::create(b, loc, score, constant(b, loc, scale));
   SmallVector<Value> arguments{convert(b, loc, s, b.getF32Type())};
-  for (Value position : positions)
+  Value sequence = sequenceOf(b, loc, positions[0], positions[2]);
+  Value query = positions[2], key = positions[3];
+  if (queryRows)
+    query = queryRows.positionIn(b, loc, sequence, query);
+  if (keyRows)
+    key = keyRows.positionIn(b, loc, sequence, key);
+  for (Value position : {sequence, positions[1], query, key})
     arguments.push_back(
         arith::IndexCastOp::create(b, loc, b.getI32Type(), position));
   if (!queryOffset)
     return arguments;
   Value offset = queryOffset;
   if (isa<RankedTensorType>(offset.getType()))
-    offset = tensor::ExtractOp::create(b, loc, offset, positions[0]);
+    offset = tensor::ExtractOp::create(b, loc, offset, sequence);
   arguments[3] = arith::AddIOp::create(b, loc, arguments[3], offset);
   return arguments;
+}
+
+Value TensorScores::sequenceOf(OpBuilder &b, Location loc, Value batch,
+                               Value row) {
+  if (!queryRows)
+    return batch;
+  return arith::MaxSIOp::create(b, loc, queryRows.sequenceOf(b, loc, row),
+                                arith::ConstantIndexOp::create(b, loc, 0));
+}
+
+Value TensorScores::keyBatchOf(OpBuilder &b, Location loc, Value batch,
+                               Value row) {
+  if (keyRows)
+    return arith::ConstantIndexOp::create(b, loc, 0);
+  return sequenceOf(b, loc, batch, row);
+}
+
+Value TensorScores::areTogether(OpBuilder &b, Location loc,
+                                ValueRange positions) {
+  if (!queryRows && !keyRows)
+    return Value();
+  Value ofQuery =
+      queryRows ? queryRows.sequenceOf(b, loc, positions[2]) : positions[0];
+  Value ofKey = keyRows ? keyRows.sequenceOf(b, loc, positions[3]) : ofQuery;
+  Value zero = arith::ConstantIndexOp::create(b, loc, 0);
+  return arith::AndIOp::create(
+      b, loc,
+      arith::CmpIOp::create(b, loc, arith::CmpIPredicate::eq, ofQuery, ofKey),
+      arith::CmpIOp::create(b, loc, arith::CmpIPredicate::sge, ofQuery, zero));
 }
 
 Value TensorScores::scoreOf(OpBuilder &b, Location loc, Value score,

@@ -5,6 +5,8 @@
 #ifndef ATTN_CONVERSION_ATTNTOLINALG_TENSORSCORES_H
 #define ATTN_CONVERSION_ATTNTOLINALG_TENSORSCORES_H
 
+#include "RaggedRows.h"
+
 #include "attn/Dialect/Attn/IR/AttnDialect.h"
 #include "attn/Dialect/Attn/IR/ModProgram.h"
 
@@ -23,7 +25,9 @@ public:
         queryOffset(op.getQueryOffset()), mod(op.lookupMod()),
         scale(op.getScale() ? op.getScale()->convertToDouble()
                             : defaultScale(op.getHeadDim())),
-        headDim(op.getHeadDim()), valueDim(op.getValueDim()) {
+        headDim(op.getHeadDim()), valueDim(op.getValueDim()),
+        queryRows(builder, query, queryStartsOf(op)),
+        keyRows(builder, key, keyStartsOf(op)) {
     findSizes();
   }
 
@@ -33,12 +37,18 @@ protected:
   /// dot(query[b,h,q,:], key[b,hk,kv,:])
   Value dotProducts();
   /// The mod's arguments for a score, not yet scaled, of a linalg body: s as
-  /// mods see it, then b, h, q and kv.
+  /// mods see it, then b, h, q and kv of the sequence that the score at
+  /// `positions` of the loops is of.
   SmallVector<Value> modArguments(OpBuilder &b, Location loc, Value score,
                                   ValueRange positions);
   /// t, as `real`, and whether it is kept (null: always), of these arguments.
   Value scoreOf(OpBuilder &b, Location loc, Value score, ValueRange arguments);
   Value keepOf(OpBuilder &b, ValueRange arguments);
+  /// i1: whether query and key at `positions` are of one sequence; null where
+  /// all are.
+  Value areTogether(OpBuilder &b, Location loc, ValueRange positions);
+  /// The batch of keys and values for the query at `batch` and `row`.
+  Value keyBatchOf(OpBuilder &b, Location loc, Value batch, Value row);
   /// The indices of a linalg body's first four loops.
   static SmallVector<Value> loopIndices(OpBuilder &b, Location loc);
 
@@ -80,8 +90,16 @@ protected:
   Value group; ///< how many query heads share one key head, an index
 
 private:
+  static Value queryStartsOf(AttentionOp op) { return op.getCuQ(); }
+  static Value keyStartsOf(AttentionOp op) { return op.getCuK(); }
+  static Value queryStartsOf(AttentionBackwardOp) { return {}; }
+  static Value keyStartsOf(AttentionBackwardOp) { return {}; }
   static double defaultScale(int64_t headDim);
   void findSizes();
+  /// index: the sequence of the query at `batch` and `row`; 0 if it is in none.
+  Value sequenceOf(OpBuilder &b, Location loc, Value batch, Value row);
+
+  RaggedRows queryRows, keyRows;
 };
 
 /// What the programs of a mod must be for the oracle.

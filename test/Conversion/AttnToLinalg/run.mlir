@@ -227,6 +227,41 @@ func.func @test_offsets() {
 // CHECK-NEXT: {{\[+}}0],
 // CHECK-NEXT:    [1]]]]
 
+// Two sequences, of one and two queries, and of two and three keys, of which
+// causal rows see the first: 1; 4; the mean of 4 and 8. Then the same queries,
+// with a batch of two keys for each sequence: 1; 4; 6. The row behind the last
+// sequence is empty.
+func.func @test_sequences() {
+  %q = arith.constant dense<0.0> : tensor<1x1x4x1xf32>
+  %v = arith.constant dense<[[[[1.0], [2.0], [4.0], [8.0], [16.0]]]]> : tensor<1x1x5x1xf32>
+  %cq = arith.constant dense<[0, 1, 3]> : tensor<3xi32>
+  %ck = arith.constant dense<[0, 2, 5]> : tensor<3xi32>
+  %o, %l = attn.attention %q, %v, %v mod @causal cu_q(%cq) cu_k(%ck)
+    : (tensor<1x1x4x1xf32>, tensor<1x1x5x1xf32>, tensor<1x1x5x1xf32>, tensor<3xi32>, tensor<3xi32>)
+      -> (tensor<?x?x?x1xf32>, tensor<?x?x?xf32>)
+  %p = tensor.cast %o : tensor<?x?x?x1xf32> to tensor<?x?x?x?xf32>
+  call @show(%p) : (tensor<?x?x?x?xf32>) -> ()
+  call @show_lse(%l) : (tensor<?x?x?xf32>) -> ()
+  %b = arith.constant dense<[[[[1.0], [2.0]]], [[[4.0], [8.0]]]]> : tensor<2x1x2x1xf32>
+  %x = attn.attention %q, %b, %b mod @causal cu_q(%cq)
+    : (tensor<1x1x4x1xf32>, tensor<2x1x2x1xf32>, tensor<2x1x2x1xf32>, tensor<3xi32>)
+      -> tensor<?x?x?x1xf32>
+  %y = tensor.cast %x : tensor<?x?x?x1xf32> to tensor<?x?x?x?xf32>
+  call @show(%y) : (tensor<?x?x?x?xf32>) -> ()
+  return
+}
+// CHECK:      sizes = [1, 1, 4, 1]
+// CHECK-NEXT: {{\[+}}1],
+// CHECK-NEXT:    [4],
+// CHECK-NEXT:    [6],
+// CHECK-NEXT:    [0]]]]
+// CHECK:      {{\[+}}0, 0, 0.693147, -inf]]]
+// CHECK:      sizes = [1, 1, 4, 1]
+// CHECK-NEXT: {{\[+}}1],
+// CHECK-NEXT:    [4],
+// CHECK-NEXT:    [6],
+// CHECK-NEXT:    [0]]]]
+
 func.func @main() {
   call @test_causal() : () -> ()
   call @test_empty_rows() : () -> ()
@@ -235,5 +270,6 @@ func.func @main() {
   call @test_grouped() : () -> ()
   call @test_types() : () -> ()
   call @test_offsets() : () -> ()
+  call @test_sequences() : () -> ()
   return
 }

@@ -98,7 +98,7 @@ func.func @attention_c3(%q: tensor<2x1x4x8xf32>, %k: tensor<1x1x4x8xf32>) {
 
 // attention_c3: batch of value.
 func.func @attention_c3(%q: tensor<2x1x4x8xf32>, %v: tensor<3x1x4x8xf32>) {
-  // expected-error @+1 {{expects 'value' batch size 2 like 'query', got 3}}
+  // expected-error @+1 {{expects 'value' batch size 2 like 'key', got 3}}
   %o = attn.attention %q, %q, %v : (tensor<2x1x4x8xf32>, tensor<2x1x4x8xf32>, tensor<3x1x4x8xf32>) -> tensor<2x1x4x8xf32>
   return
 }
@@ -243,7 +243,7 @@ func.func @attention_c6(%q: tensor<1x1x4x8xf16>, %slopes: tensor<4xi32>) {
 // attention_c6: captures of no mod.
 func.func @attention_c6(%q: tensor<1x1x4x8xf16>, %slopes: tensor<4xf32>) {
   // expected-error @+1 {{expects no captures without a mod, got 1}}
-  %o = "attn.attention"(%q, %q, %q, %slopes) <{operandSegmentSizes = array<i32: 1, 1, 1, 1, 0>}> : (tensor<1x1x4x8xf16>, tensor<1x1x4x8xf16>, tensor<1x1x4x8xf16>, tensor<4xf32>) -> tensor<1x1x4x8xf16>
+  %o = "attn.attention"(%q, %q, %q, %slopes) <{operandSegmentSizes = array<i32: 1, 1, 1, 1, 0, 0, 0>}> : (tensor<1x1x4x8xf16>, tensor<1x1x4x8xf16>, tensor<1x1x4x8xf16>, tensor<4xf32>) -> tensor<1x1x4x8xf16>
   return
 }
 
@@ -266,5 +266,74 @@ func.func @offset_size(%q: !t, %n: tensor<3xi32>) -> !t {
 func.func @offset_type(%q: !t, %n: i64) -> !t {
   // expected-error @+1 {{operand #3 must be 32-bit signless integer or 1D tensor of 32-bit signless integer values, but got 'i64'}}
   %o = attn.attention %q, %q, %q query_offset(%n) : (!t, !t, !t, i64) -> !t
+  return %o : !t
+}
+
+// -----
+
+!t = tensor<2x4x8x64xf32>
+
+// c9
+func.func @ragged_batch(%q: !t, %starts: tensor<3xi32>) -> !t {
+  // expected-error @+1 {{expects 'query' batch size 1 with 'cu_q', got 2}}
+  %o = attn.attention %q, %q, %q cu_q(%starts) : (!t, !t, !t, tensor<3xi32>) -> !t
+  return %o : !t
+}
+
+// -----
+
+!t = tensor<2x4x8x64xf32>
+!k = tensor<2x4x9x64xf32>
+
+// c9
+func.func @ragged_keys_batch(%q: !t, %k: !k, %starts: tensor<3xi32>) -> !t {
+  // expected-error @+1 {{expects 'key' batch size 1 with 'cu_k', got 2}}
+  %o = attn.attention %q, %k, %k cu_k(%starts) : (!t, !k, !k, tensor<3xi32>) -> !t
+  return %o : !t
+}
+
+// -----
+
+!t = tensor<1x4x8x64xf32>
+
+// c9
+func.func @no_starts(%q: !t, %starts: tensor<0xi32>) -> !t {
+  // expected-error @+1 {{expects 'cu_q' of at least one start}}
+  %o = attn.attention %q, %q, %q cu_q(%starts) : (!t, !t, !t, tensor<0xi32>) -> !t
+  return %o : !t
+}
+
+// -----
+
+!t = tensor<1x4x8x64xf32>
+
+// c9
+func.func @sequences(%q: !t, %m: tensor<3xi32>, %n: tensor<4xi32>) -> !t {
+  // expected-error @+1 {{expects 'cu_k' number of sequences 2 like 'cu_q', got 3}}
+  %o = attn.attention %q, %q, %q cu_q(%m) cu_k(%n) : (!t, !t, !t, tensor<3xi32>, tensor<4xi32>) -> !t
+  return %o : !t
+}
+
+// -----
+
+!t = tensor<1x4x8x64xf32>
+!k = tensor<4x4x8x64xf32>
+
+// c9
+func.func @sequences_of_a_batch(%q: !t, %k: !k, %starts: tensor<3xi32>) -> !t {
+  // expected-error @+1 {{expects 'key' batch size 2 like 'cu_q', got 4}}
+  %o = attn.attention %q, %k, %k cu_q(%starts) : (!t, !k, !k, tensor<3xi32>) -> !t
+  return %o : !t
+}
+
+// -----
+
+!t = tensor<1x4x8x64xf32>
+
+// c7: one for each sequence, not for each batch.
+func.func @offsets_of_sequences(%q: !t, %starts: tensor<3xi32>, %n: tensor<1xi32>) -> !t {
+  // expected-error @+1 {{expects 'query_offset' size 2 like 'cu_q', got 1}}
+  %o = attn.attention %q, %q, %q query_offset(%n) cu_q(%starts) cu_k(%starts)
+    : (!t, !t, !t, tensor<1xi32>, tensor<3xi32>, tensor<3xi32>) -> !t
   return %o : !t
 }

@@ -131,6 +131,17 @@ func.func @keeps_some(%a: !q64, %b: !q256, %l: tensor<1x1x?xf32>) -> (!q64, !q64
   return %x#0, %x#1, %x#2, %y#0, %y#1, %y#2 : !q64, !q64, !q64, !q256, !q256, !q256
 }
 
+// TMA would write behind the end of a sequence; and there are no lists, so that
+// kernels for few tasks suit every mask.
+// SM90A-LABEL: func.func @sequences
+// SM90A: attn.attention {{.*}}variants = #attn.variants<[<sm90a and few_tasks(64)
+// SM90A-NOT: drain
+// SM90A: return
+func.func @sequences(%a: !q64, %starts: tensor<?xi32>) -> !q64 {
+  %x = attn.attention %a, %a, %a cu_q(%starts) cu_k(%starts) : (!q64, !q64, !q64, tensor<?xi32>, tensor<?xi32>) -> !q64
+  return %x : !q64
+}
+
 // A schedule written by hand is kept.
 // CHECK-LABEL: func.func @keeps
 // CHECK: schedule = #attn.schedule<tiling = <q = 32, kv = 16>, roles = <warps = 2>>

@@ -337,6 +337,38 @@ static double largest(const std::vector<double> &numbers) {
   return result;
 }
 
+namespace {
+/// Where sequences begin, where the kernel reads it.
+class Starts {
+public:
+  Starts(const std::vector<int32_t> &starts, bool asBatch)
+      : sequences(static_cast<int64_t>(starts.size()) - 1), asBatch(asBatch),
+        buffer(starts.size() * sizeof(int32_t)) {
+    if (!starts.empty())
+      buffer.upload(starts.data());
+  }
+  SequenceStarts get() {
+    if (sequences < 0 || asBatch)
+      return {};
+    return {static_cast<const int32_t *>(buffer.data()), sequences};
+  }
+  /// The sequences of `view` as a batch, if they are to be one.
+  TensorView shown(TensorView view) const {
+    if (sequences < 0 || !asBatch)
+      return view;
+    view.sizes[0] = sequences;
+    view.sizes[2] /= sequences;
+    view.strides[0] = view.sizes[2] * view.strides[2];
+    return view;
+  }
+
+private:
+  int64_t sequences;
+  bool asBatch;
+  Buffer buffer;
+};
+} // namespace
+
 static Result<AttentionKernel> compile(const Case &c, const Mod &mod) {
   KernelSpec spec;
   spec.target = chosenTarget;
@@ -347,6 +379,8 @@ static Result<AttentionKernel> compile(const Case &c, const Mod &mod) {
   spec.schedule = c.schedule;
   spec.portable = portable;
   spec.stridedCaptures = c.stridedCaptures;
+  spec.raggedQueries = !c.queryStarts.empty() && !c.queriesAsBatch;
+  spec.raggedKeys = !c.keyStarts.empty() && !c.keysAsBatch;
   return AttentionKernel::compile(mod, spec);
 }
 
@@ -386,15 +420,25 @@ void attn::test::runAndCompare(const Case &c, const Mod &mod,
   int64_t rows = s.batch * s.heads * s.queries;
   Buffer lse(rows * sizeof(float));
   PlacedCaptures placed(c, mod, captures);
+  Starts queries(c.queryStarts, c.queriesAsBatch);
+  Starts keys(c.keyStarts, c.keysAsBatch);
+  AttentionArguments arguments{queries.shown(query.view()),
+                               keys.shown(key.view()),
+                               keys.shown(value.view()),
+                               placed.views(),
+                               queries.shown(out.view()),
+                               c.lse && rows ? static_cast<float *>(lse.data())
+                                             : nullptr,
+                               device().stream(),
+                               nullptr,
+                               queries.get(),
+                               keys.get()};
 
   std::vector<char> firstOut, firstLse;
   for (int i = 0; i < c.runs; ++i) {
     out.poison();
     lse.poison();
-    Result<void> run = kernel->run(
-        query.view(), key.view(), value.view(), placed.views(), out.view(),
-        c.lse && rows ? static_cast<float *>(lse.data()) : nullptr,
-        device().stream());
+    Result<void> run = kernel->run(arguments);
     ASSERT_TRUE(run) << run.error();
     Result<void> done = device().synchronize();
     ASSERT_TRUE(done) << done.error();

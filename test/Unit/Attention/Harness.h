@@ -54,6 +54,12 @@ struct Case {
                : captureLayouts[capture % captureLayouts.size()];
   }
   bool stridedCaptures = false; ///< KernelSpec's
+  /// Where sequences begin that lie one behind another, and the last ends;
+  /// none: there is a batch of them.
+  std::vector<int32_t> queryStarts, keyStarts;
+  /// Sequences of one length that the kernel is shown as a batch all the same;
+  /// of queries without an LSE, which would lie in another order.
+  bool queriesAsBatch = false, keysAsBatch = false;
 
   /// A name of letters, digits and underscores.
   std::string name() const;

@@ -46,7 +46,8 @@ int main(int argc, char **argv) {
           "TileLists.*:MaskAnalysis.*:Masks/*:"
           "*Schedules.*:ScheduleLengths.*:ScheduleWidths.*:Captures.Tiles*:"
           "Captures.OfTheSoftmax*:Gradient.WhatIsMasked*:*/MathSweep.*:"
-          "*QueryOffsets.OfPatterns*:" FOR_A_GPU;
+          "*QueryOffsets.OfPatterns*:*RaggedSequences.OfPatterns*:"
+          "RaggedMistakes*:" FOR_A_GPU;
   }
   return RUN_ALL_TESTS();
 }

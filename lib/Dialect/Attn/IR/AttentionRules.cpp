@@ -65,8 +65,7 @@ static LogicalResult verifySizes(Operation *op, ArrayRef<int64_t> query,
        {"key", "head dimension", key[3]}},
       {{"value", "value dimension", value[3]},
        {"out", "value dimension", out[3]}},
-      {{"query", "batch size", query[0]}, {"key", "batch size", key[0]}},
-      {{"query", "batch size", query[0]}, {"value", "batch size", value[0]}},
+      {{"key", "batch size", key[0]}, {"value", "batch size", value[0]}},
       {{"query", "batch size", query[0]}, {"out", "batch size", out[0]}},
       {{"key", "head count", key[1]}, {"value", "head count", value[1]}},
       {{"key", "length", key[2]}, {"value", "length", value[2]}},
@@ -128,12 +127,50 @@ LogicalResult mlir::attn::verifyRows(Operation *op, Value query, StringRef name,
   return success();
 }
 
-LogicalResult mlir::attn::verifyQueryOffset(Operation *op, Value query,
-                                            Value offset) {
-  auto offsets = dyn_cast<RankedTensorType>(offset.getType());
+/// How many sequences `tensor` has, whose `starts` may be null; as dimension of
+/// a message.
+static Dimension sequencesOf(StringRef name, Value tensor, StringRef startsName,
+                             Value starts) {
+  if (!starts)
+    return {name, "batch size",
+            cast<RankedTensorType>(tensor.getType()).getDimSize(0)};
+  int64_t size = cast<RankedTensorType>(starts.getType()).getDimSize(0);
+  return {startsName, "number of sequences",
+          ShapedType::isDynamic(size) ? size : size - 1};
+}
+
+/// A batch of one, and at least one start.
+static LogicalResult verifyStarts(Operation *op, StringRef name, Value tensor,
+                                  StringRef startsName, Value starts) {
+  if (!starts)
+    return success();
+  if (cast<RankedTensorType>(starts.getType()).getDimSize(0) == 0)
+    return op->emitOpError()
+           << "expects '" << startsName << "' of at least one start";
+  int64_t batch = cast<RankedTensorType>(tensor.getType()).getDimSize(0);
+  if (!ShapedType::isDynamic(batch) && batch != 1)
+    return op->emitOpError() << "expects '" << name << "' batch size 1 with '"
+                             << startsName << "', got " << batch;
+  return success();
+}
+
+LogicalResult mlir::attn::verifySequences(Operation *op,
+                                          const SequenceOperands &operands) {
+  if (failed(verifyStarts(op, "query", operands.query, "cu_q",
+                          operands.queryStarts)) ||
+      failed(verifyStarts(op, "key", operands.key, "cu_k", operands.keyStarts)))
+    return failure();
+  Dimension sequences =
+      sequencesOf("query", operands.query, "cu_q", operands.queryStarts);
+  if (failed(verifySame(
+          op, sequences,
+          sequencesOf("key", operands.key, "cu_k", operands.keyStarts))))
+    return failure();
+  if (!operands.queryOffset)
+    return success();
+  auto offsets = dyn_cast<RankedTensorType>(operands.queryOffset.getType());
   if (!offsets)
     return success();
-  int64_t batch = cast<RankedTensorType>(query.getType()).getDimSize(0);
-  return verifySame(op, {"query", "batch size", batch},
+  return verifySame(op, sequences,
                     {"query_offset", "size", offsets.getDimSize(0)});
 }

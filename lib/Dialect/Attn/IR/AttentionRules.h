@@ -18,7 +18,7 @@ struct Dimension {
 LogicalResult verifySame(Operation *op, const Dimension &wanted,
                          const Dimension &given);
 
-/// C1 to C4 of attn.attention.
+/// C1 to C4 of attn.attention, but for what sequences have to do with batches.
 LogicalResult verifyTensors(Operation *op, Value query, Value key, Value value,
                             Value out);
 /// C5: f32 of query's batch, heads and length.
@@ -29,8 +29,12 @@ LogicalResult verifyRows(Operation *op, Value query, StringRef name,
 FailureOr<ModOp> verifyModUse(Operation *op, FlatSymbolRefAttr name,
                               ValueRange captures,
                               SymbolTableCollection &symbols);
-/// C7, of an offset that is there.
-LogicalResult verifyQueryOffset(Operation *op, Value query, Value offset);
+/// What has an entry for each sequence. Starts and offset may be null.
+struct SequenceOperands {
+  Value query, key, queryStarts, keyStarts, queryOffset;
+};
+/// C3, C7 and C9, of sequences.
+LogicalResult verifySequences(Operation *op, const SequenceOperands &operands);
 
 } // namespace mlir::attn
 

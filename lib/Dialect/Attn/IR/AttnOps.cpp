@@ -84,8 +84,8 @@ LogicalResult AttentionOp::verify() {
     return failure();
   if (getLse() && failed(verifyRows(*this, getQuery(), "lse", getLse())))
     return failure();
-  if (getQueryOffset() &&
-      failed(verifyQueryOffset(*this, getQuery(), getQueryOffset())))
+  if (failed(verifySequences(
+          *this, {getQuery(), getKey(), getCuQ(), getCuK(), getQueryOffset()})))
     return failure();
   if (!getModAttr() && !getCaptures().empty())
     return emitOpError() << "expects no captures without a mod, got "
@@ -237,8 +237,8 @@ LogicalResult AttentionBackwardOp::verify() {
       failed(verifyRows(*this, getQuery(), "grad_lse", getGradLse())))
     return failure();
   // C3
-  if (getQueryOffset() &&
-      failed(verifyQueryOffset(*this, getQuery(), getQueryOffset())))
+  if (failed(verifySequences(*this, {getQuery(), getKey(), /*queryStarts=*/{},
+                                     /*keyStarts=*/{}, getQueryOffset()})))
     return failure();
   if (!getModAttr() && !getCaptures().empty())
     return emitOpError() << "expects no captures without a mod, got "

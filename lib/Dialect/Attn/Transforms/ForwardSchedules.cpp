@@ -114,7 +114,8 @@ Schedule mlir::attn::selectForSM90a(AttentionOp op, ProblemKind problem) {
   pipeline.stages = threeGroups ? 3 : narrow ? 4 : 2;
   pipeline.taskStages = twoQueries ? 2 : 1;
   pipeline.persistent = true;
-  pipeline.drain = op.getValueDim() <= op.getHeadDim();
+  // TMA would write behind a sequence, into the next one.
+  pipeline.drain = op.getValueDim() <= op.getHeadDim() && !op.getCuQ();
   return schedule;
 }
 
@@ -135,7 +136,8 @@ SmallVector<VariantAttr> mlir::attn::variantsForSM90a(AttentionOp op) {
   };
   int64_t widest = std::max(op.getHeadDim(), op.getValueDim());
   ModOp mod = op.lookupMod();
-  bool hasLists = mod && mod.hasMask() && mod.standsAlone() &&
+  bool hasLists = !op.getCuQ() && !op.getCuK() && mod && mod.hasMask() &&
+                  mod.standsAlone() &&
                   !MaskLogic(mod.getMask()).hasOneRun(Axis::Key);
   if (!hasLists) {
     add({{Condition::Kind::FewTasks, {64}}}, ProblemKind::FewTasks);

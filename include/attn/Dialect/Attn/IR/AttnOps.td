@@ -258,7 +258,16 @@ def Attn_AttentionOp : Attn_Op<"attention", [Pure, AttrSizedOperandSegments,
     1 / sqrt(head dimension). With a `query_offset`, a number or one for each batch,
     the mod sees q + query_offset[b] instead of q, as where the keys of earlier
     queries are in a cache; neither that nor its difference to a key's position may
-    leave the i32. A lowering makes a kernel of `schedule`, which reads captured
+    leave the i32.
+
+    With `cu_q` the queries of all sequences lie one behind another in a batch of one:
+    sequence b has rows cu_q[b] to cu_q[b+1], which count from 0 for the mod; so has out,
+    and lse. `cu_k` is the same for key and value. With one of the two the other tensors
+    have a batch for each sequence. Starts are taken to be at least 0 and at most the
+    tensor's length, a sequence that would end before it begins has no rows, and of rows
+    that are in no sequence nothing is promised, nor of any where starts fall.
+
+    A lowering makes a kernel of `schedule`, which reads captured
     tensors with an innermost stride of 1, or of any with `strided_captures`;
     `variants` are all that a launch may take.
 
@@ -275,18 +284,24 @@ def Attn_AttentionOp : Attn_Op<"attention", [Pure, AttrSizedOperandSegments,
       or f32.
     - C2: query and key have the same static head dimension, 1 to 256; value and
       out have the same static value dimension, 1 to 256.
-    - C3: batch sizes agree; key and value agree in heads and length; out agrees
+    - C3: batch sizes agree, but with starts; key and value agree in heads and length; out agrees
       with query in heads and length.
     - C4: the number of query heads is a multiple of the number of key heads.
     - C5: lse is an f32 tensor of query's batch, heads and length.
     - C6: `mod` names an `attn.mod` whose captures have the operands' types.
-    - C7: query_offset is an i32, or a tensor of query's batch of them.
+    - C7: query_offset is an i32, or a tensor of one for each sequence: query's batch, or
+      where there are starts one less than they are.
     - C8: `variants` have one schedule each.
+    - C9: with cu_q, query has a batch of one; with cu_k, key. There is at least one
+      start. With one of them, the other tensor's batch size is the number of sequences;
+      with both they are as many.
   }];
   let arguments = (ins Attn_FloatTensor:$query, Attn_FloatTensor:$key,
                        Attn_FloatTensor:$value,
                        Variadic<Attn_Capture>:$captures,
                        Optional<AnyTypeOf<[I32, 1DTensorOf<[I32]>]>>:$query_offset,
+                       Optional<1DTensorOf<[I32]>>:$cu_q,
+                       Optional<1DTensorOf<[I32]>>:$cu_k,
                        OptionalAttr<FlatSymbolRefAttr>:$mod,
                        OptionalAttr<F32Attr>:$scale,
                        OptionalAttr<Attn_ScheduleAttr>:$schedule,
@@ -296,6 +311,7 @@ def Attn_AttentionOp : Attn_Op<"attention", [Pure, AttrSizedOperandSegments,
   let assemblyFormat = [{
     $query `,` $key `,` $value (`mod` $mod^ (`(` $captures^ `)`)?)?
     (`query_offset` `(` $query_offset^ `)`)?
+    (`cu_q` `(` $cu_q^ `)`)? (`cu_k` `(` $cu_k^ `)`)?
     attr-dict `:` functional-type(operands, results)
   }];
   let hasVerifier = 1;
