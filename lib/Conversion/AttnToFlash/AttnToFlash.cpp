@@ -171,8 +171,8 @@ static void convert(AttentionOp op, bool roundProbabilities) {
     kernel.addContiguous(Role::QueryStarts, op.getCuQ());
   if (op.getCuK())
     kernel.addContiguous(Role::KeyStarts, op.getCuK());
-  // Lists are of tensors that have a batch for each sequence.
-  if (!op.getCuQ() && !op.getCuK())
+  // Lists are of tiles of one head, of tensors with a batch for each sequence.
+  if (!op.getCuQ() && !op.getCuK() && !op.getSchedule()->getTiling().pack)
     kernel.addLists(Axis::Key);
   ImplicitLocOpBuilder body =
       kernel.create(kernel.func.getName(), *op.getSchedule());

@@ -4,6 +4,7 @@
 
 #include "ModOnTiles.h"
 #include "OnlineSoftmax.h"
+#include "PackedRows.h"
 #include "Sequences.h"
 
 #include "attn/Dialect/Attn/IR/Captures.h"
@@ -27,6 +28,7 @@ public:
       : TileBuilder(builder), op(op), operands(operands),
         roundProbabilities(roundProbabilities),
         elementType(op.getElementType()),
+        packed(op.getSchedule()->getTiling().pack),
         queryTile(op.getSchedule()->getTiling().q),
         keyTile(op.getSchedule()->getTiling().kv),
         // Widths are multiples of 16, which every matrix unit divides.
@@ -44,15 +46,20 @@ public:
       return memref::DimOp::create(b, memory, i);
     };
     Value heads = dim(operands.query, 1), keyHeads = dim(operands.key, 1);
-    Value queries = dim(operands.query, 2), keys = dim(operands.key, 2);
+    queries = dim(operands.query, 2);
+    Value keys = dim(operands.key, 2);
     headsPerKeyHead = arith::DivUIOp::create(
         b, heads, arith::MaxUIOp::create(b, keyHeads, index(1)));
     own = axisOf(Axis::Query, queryTile, queries);
     visited = axisOf(Axis::Key, keyTile, keys);
+    if (packed) {
+      packRows();
+      heads = keyHeads;
+    }
     tiles = operands.queryStarts
                 ? countSequenceTiles(*this, operands.queryStarts, queries,
                                      queryTile)
-                : arith::CeilDivSIOp::create(b, queries, index(queryTile));
+                : arith::CeilDivSIOp::create(b, own.length, index(queryTile));
     auto forall = scf::ForallOp::create(
         b, getAsOpFoldResult(ValueRange{dim(operands.query, 0), heads, tiles}),
         ValueRange{}, std::nullopt);
@@ -71,30 +78,56 @@ private:
     return {axis, tile, length, arith::SubIOp::create(b, length, index(1))};
   }
 
-  /// `ids`: the batch, the head and the number of the task among theirs.
+  /// Makes (query, head) pairs of the heads that share keys the rows.
+  void packRows() {
+    Value group = arith::MaxUIOp::create(b, headsPerKeyHead, index(1));
+    own = axisOf(Axis::Query, queryTile,
+                 arith::MulIOp::create(b, queries, group));
+    own.group = group;
+    for (Value *rows : {&operands.query, &operands.out, &operands.lse})
+      if (*rows)
+        *rows = memoryOfPairs(*this, *rows, own.group);
+  }
+
+  /// `ids`: the batch, the head (of keys, with `packed`) and the number of the
+  /// task among theirs.
   void buildTask(ValueRange ids) {
     batchId = ids[0], headId = ids[1];
-    keyHeadId = arith::DivUIOp::create(b, headId, headsPerKeyHead);
+    keyHeadId =
+        packed ? headId
+               : arith::DivUIOp::create(b, headId, headsPerKeyHead).getResult();
     queryRows.batch = keyRows.batch = batchId;
     Value task = ids[2];
     if (operands.queryStarts || operands.keyStarts)
       task = goToSequence(task);
-    Value batchI32 = toI32(batchId), headI32 = toI32(headId);
-    std::unique_ptr<Visits> visits = this->visits(task);
+    ScorePosition at;
+    at.own = own, at.visited = visited;
+    at.batch = toI32(batchId);
+    at.head = packed ? Value() : toI32(headId);
+    // Of which rows, in a kernel of pairs, have some or all.
+    Value firstHead =
+        packed ? arith::MulIOp::create(b, headId, own.group).getResult()
+               : headId;
+    std::unique_ptr<Visits> visits = this->visits(firstHead, task);
     if (operands.queryStarts) // a task may have no rows
       visits->end = arith::SelectOp::create(
           b,
           arith::CmpIOp::create(b, arith::CmpIPredicate::slt, visits->firstRow,
                                 own.length),
           visits->end, visits->first);
-    firstQuery = visits->firstRow;
+    firstRow = at.firstRow = visits->firstRow;
+    if (packed && readsRows(op.lookupMod()))
+      at.pairs = pairsOfRows(*this, own, firstRow, firstHead);
     // A scale that is in the exponent is in no score.
     ModOnTiles mod(*this, op.lookupMod(),
                    scaleInExponent ? 1 : op.getScaleValue(), operands.captures,
-                   {batchI32, headI32, own, visited, firstQuery});
+                   at);
 
-    query = load(operands.query, queryRows.batch, headId,
-                 queryRows.at(*this, firstQuery), queryTile, headDim);
+    query = tile::LoadOp::create(
+        b, RankedTensorType::get({queryTile, headDim}, elementType),
+        operands.query,
+        ValueRange{queryRows.batch, headId, queryRows.at(*this, firstRow)},
+        /*held=*/false, packed);
     SmallVector<Value> start = softmax.initial().values();
     start.push_back(splat({queryTile, valueDim}, 0));
     auto loop = scf::ForOp::create(
@@ -121,6 +154,7 @@ private:
           *this, operands.queryStarts, own.length, queryTile, lastFirst(tile));
       keyRows.batch = batchId;
       enter(own, queryRows, operands.queryStarts);
+      queries = own.length;
     } else {
       tile = lastFirst(tile);
     }
@@ -145,9 +179,9 @@ private:
                                  tile);
   }
 
-  std::unique_ptr<Visits> visits(Value task) {
-    MaskContext context{batchId,           headId,
-                        own.length,        visited.length,
+  std::unique_ptr<Visits> visits(Value head, Value task) {
+    MaskContext context{batchId,           head,
+                        queries,           visited.length,
                         operands.captures, loadFromMemory};
     if (operands.lists)
       return visitList(
@@ -187,26 +221,29 @@ private:
   void epilogue(const OnlineSoftmax::State &rows, Value output) {
     Value result =
         truncate(times(output, softmax.inverseSum(rows)), elementType);
-    std::array<Value, 3> at{queryRows.batch, headId, firstQuery};
-    tile::StoreOp::create(b, result,
-                          queryRows.of(*this, operands.out, own.length), at);
+    auto store = [&](Value tile, Value memory) {
+      tile::StoreOp::create(b, tile, queryRows.of(*this, memory, own.length),
+                            ValueRange{queryRows.batch, headId, firstRow},
+                            /*held=*/false, packed);
+    };
+    store(result, operands.out);
     if (operands.lse)
-      tile::StoreOp::create(b, softmax.logSumExp(rows),
-                            queryRows.of(*this, operands.lse, own.length), at);
+      store(softmax.logSumExp(rows), operands.lse);
   }
 
   AttentionOp op;
-  const FlashOperands &operands;
+  FlashOperands operands; ///< packed: memory of pairs
   bool roundProbabilities;
   Type elementType;
+  bool packed;
   int64_t queryTile, keyTile, headDim, valueDim;
   bool scaleInExponent;
   OnlineSoftmax softmax;
 
   TiledAxis own, visited; ///< queries and keys
   SequenceRows queryRows, keyRows;
-  Value headsPerKeyHead, tiles; ///< index; tiles of queries
-  Value batchId, headId, keyHeadId, firstQuery, query; ///< of the task
+  Value queries, headsPerKeyHead, tiles; ///< index; tiles of queries
+  Value batchId, headId, keyHeadId, firstRow, query; ///< of the task
 };
 
 } // namespace

@@ -337,3 +337,15 @@ func.func @offsets_of_sequences(%q: !t, %starts: tensor<3xi32>, %n: tensor<1xi32
     : (!t, !t, !t, tensor<1xi32>, tensor<3xi32>, tensor<3xi32>) -> !t
   return %o : !t
 }
+
+// -----
+
+!t = tensor<1x4x8x64xf32>
+
+// c10
+func.func @packed_sequences(%q: !t, %starts: tensor<3xi32>) -> !t {
+  // expected-error @+1 {{expects a schedule without 'pack' beside 'cu_q'}}
+  %o = attn.attention %q, %q, %q cu_q(%starts) cu_k(%starts) {schedule = #attn.schedule<tiling = <q = 16, kv = 32, pack>>}
+    : (!t, !t, !t, tensor<3xi32>, tensor<3xi32>) -> !t
+  return %o : !t
+}

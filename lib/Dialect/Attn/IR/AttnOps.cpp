@@ -90,6 +90,8 @@ LogicalResult AttentionOp::verify() {
   if (!getModAttr() && !getCaptures().empty())
     return emitOpError() << "expects no captures without a mod, got "
                          << getCaptures().size();
+  if (getCuQ() && getSchedule() && getSchedule()->getTiling().pack) // C10
+    return emitOpError() << "expects a schedule without 'pack' beside 'cu_q'";
   if (!getVariants())
     return success();
   for (VariantAttr variant : getVariants()->getVariants()) // C8
@@ -175,6 +177,9 @@ static LogicalResult verifySchedules(AttentionBackwardOp op,
     if (schedule && schedule.getTiling().ownsKeys)
       return op.emitOpError() << "expects a '" << name
                               << "' without 'owns_keys', got " << schedule;
+    if (schedule && schedule.getTiling().pack)
+      return op.emitOpError()
+             << "expects a '" << name << "' without 'pack', got " << schedule;
   }
   for (auto [name, schedule] : {std::pair("key_schedule", of.keys),
                                 std::pair("value_schedule", of.values)}) {

@@ -295,6 +295,7 @@ def Attn_AttentionOp : Attn_Op<"attention", [Pure, AttrSizedOperandSegments,
     - C9: with cu_q, query has a batch of one; with cu_k, key. There is at least one
       start. With one of them, the other tensor's batch size is the number of sequences;
       with both they are as many.
+    - C10: with cu_q, `schedule` does not `pack`.
   }];
   let arguments = (ins Attn_FloatTensor:$query, Attn_FloatTensor:$key,
                        Attn_FloatTensor:$value,
@@ -376,7 +377,8 @@ def Attn_AttentionBackwardOp : Attn_Op<"attention_backward", [Pure,
     - C4: grad_query, grad_key and grad_value have the types of query, key and value.
     - C5: `wrt` numbers captures of floats, ascending; for each there is a result,
       an f32 or a tensor of f32 of the capture's shape.
-    - C6: `schedule` and `capture_schedule` own queries, the other two own keys.
+    - C6: `schedule` and `capture_schedule` own queries, which are not `pack`, the other
+      two own keys.
     - C7: `once` is for `key_schedule`, without a `value_schedule`, with a `schedule`
       without producers, and not where `deterministic`.
     - C8: `capture_schedule` has no producers.
