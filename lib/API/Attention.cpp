@@ -28,12 +28,16 @@ Bindings attn::bindingsOf(const AttentionKernel::Impl &kernel,
     bindings.memory({Role::Lse}, a.lse,
                     {a.query.sizes[0], a.query.sizes[1], a.query.sizes[2]});
   bindCaptures(bindings, kernel.captures, a.captures);
+  if (a.pages)
+    bindings.memory({Role::Pages}, a.pages->data, a.pages->sizes,
+                    stridesOf(*a.pages));
   return bindings;
 }
 
 Result<AttentionKernel> AttentionKernel::compile(const Mod &mod,
                                                  const KernelSpec &spec) {
   auto start = std::chrono::steady_clock::now();
+  ATTN_TRY(checkPositions(mod, spec));
   AttentionImpl impl = spec.target == Target::CPU ? createCPUKernel(mod, spec)
                                                   : createCUDAKernel(mod, spec);
   ATTN_TRY(impl);
@@ -46,6 +50,7 @@ Result<AttentionKernel> AttentionKernel::compile(const Mod &mod,
 }
 
 Result<void> AttentionKernel::check(const Mod &mod, const KernelSpec &spec) {
+  ATTN_TRY(checkPositions(mod, spec));
   return spec.target == Target::CPU ? checkCPUKernel(mod, spec)
                                     : checkCUDAKernel(mod, spec);
 }
@@ -74,18 +79,16 @@ AttentionKernel::findTiles(const ProblemSizes &sizes,
   return pimpl->finder->find(sizes, captures, stream, reuse);
 }
 
-Result<void> AttentionKernel::run(const TensorView &query,
-                                  const TensorView &key,
-                                  const TensorView &value,
-                                  const std::vector<CaptureView> &captures,
-                                  const TensorView &out, float *lse,
-                                  void *stream, const TileLists *tiles) const {
-  KernelArguments arguments{query, key, value,  captures,
-                            out,   lse, stream, nullptr};
+Result<void> AttentionKernel::run(
+    const TensorView &query, const TensorView &key, const TensorView &value,
+    const std::vector<CaptureView> &captures, const TensorView &out, float *lse,
+    void *stream, const TileLists *tiles, const CaptureView *pages) const {
+  KernelArguments arguments{query, key,    value,   captures, out,
+                            lse,   stream, nullptr, pages};
   if (pimpl->finder)
     arguments.tiles = tiles;
   ATTN_TRY(checkArguments(*pimpl, arguments));
-  if (key.sizes[2] == 0)
+  if (arguments.keys() == 0)
     return pimpl->writeEmptyRows(arguments);
   return pimpl->run(arguments);
 }

@@ -17,6 +17,8 @@ Result<GradientKernel>
 GradientKernel::compile(const Mod &mod, const KernelSpec &spec,
                         const std::vector<std::string> &names) {
   auto start = std::chrono::steady_clock::now();
+  if (spec.paged)
+    return Error{"expects no KernelSpec::paged for gradients"};
   ATTN_TRY_ASSIGN(std::vector<int64_t> wrt, findCaptures(mod, names));
   GradientImpl impl = spec.target == Target::CPU
                           ? createCPUGradients(mod, spec, wrt)

@@ -14,7 +14,12 @@ struct KernelArguments {
   const TensorView &out;
   float *lse;
   void *stream;
-  const TileLists *tiles; ///< may be null
+  const TileLists *tiles;   ///< may be null
+  const CaptureView *pages; ///< null without
+  /// How many keys a sequence has room for.
+  int64_t keys() const {
+    return pages ? pages->sizes[1] * key.sizes[2] : key.sizes[2];
+  }
 };
 
 struct AttentionKernel::Impl {
@@ -41,6 +46,7 @@ struct AttentionOperands {
   const TensorView &query, &key, &value;
   const std::vector<CaptureView> &captures;
   const TensorView &out;
+  const CaptureView *pages = nullptr; ///< null without
 };
 
 void bindTensor(Bindings &bindings, Role role, const TensorView &view);
@@ -72,6 +78,8 @@ Result<void> checkArguments(const AttentionKernel::Impl &kernel,
 Result<void> checkOperands(const KernelSpec &spec,
                            const std::vector<CaptureInfo> &captures,
                            const AttentionOperands &operands);
+/// What a mod must have for `spec`.
+Result<void> checkPositions(const Mod &mod, const KernelSpec &spec);
 /// Lists against the sizes for which they are used; of these, head dimensions
 /// are not read.
 Result<void> checkTilesFor(const ProblemSizes &problem, const TileLists &tiles);

@@ -110,21 +110,32 @@ public:
 };
 } // namespace
 
+/// Pages of each sequence.
+static mlir::Type tableOf(mlir::MLIRContext *context) {
+  int64_t dynamic = mlir::ShapedType::kDynamic;
+  return mlir::RankedTensorType::get({dynamic, dynamic},
+                                     mlir::IntegerType::get(context, 32));
+}
+
 /// Appends a function that returns an attention to `module`.
 static AttentionOp appendAttention(mlir::ModuleOp module, const Mod &mod,
                                    const KernelSpec &spec,
                                    const GivenSchedule &given) {
   FunctionBuilder f(module, mod, spec);
   f.addCaptures();
+  if (spec.paged)
+    f.inputs.add(Role::Pages, tableOf(f.context));
   llvm::SmallVector<mlir::Type> results{f.value};
   if (spec.lse)
     results.push_back(rowsOf(f.context));
   auto arguments = f.create(results);
   auto op = AttentionOp::create(
       f.builder, f.loc, f.value, spec.lse ? results[1] : mlir::Type(),
-      arguments[0], arguments[1], arguments[2], arguments.drop_front(3),
-      /*queryOffset=*/mlir::Value(), f.name(), f.scale(), given.schedule,
-      given.variants, /*stridedCaptures=*/false);
+      arguments[0], arguments[1], arguments[2],
+      arguments.drop_front(3).drop_back(spec.paged ? 1 : 0),
+      /*queryOffset=*/mlir::Value(), /*lengths=*/mlir::Value(),
+      spec.paged ? arguments.back() : mlir::Value(), f.name(), f.scale(),
+      given.schedule, given.variants, /*stridedCaptures=*/false);
   mlir::func::ReturnOp::create(f.builder, f.loc, op->getResults());
   return op;
 }
@@ -152,8 +163,9 @@ static AttentionBackwardOp appendGradients(mlir::ModuleOp module,
       arguments[3], arguments[4], arguments[5],
       spec.lse ? arguments[6] : mlir::Value(),
       arguments.drop_front(spec.lse ? 7 : 6),
-      /*queryOffset=*/mlir::Value(), f.name(), f.scale(),
-      f.builder.getDenseI64ArrayAttr(wrt), given.query, given.key, given.value,
+      /*queryOffset=*/mlir::Value(), /*lengths=*/mlir::Value(), f.name(),
+      f.scale(), f.builder.getDenseI64ArrayAttr(wrt), given.query, given.key,
+      given.value,
       /*captureSchedule=*/nullptr, /*variants=*/nullptr,
       /*stridedCaptures=*/false, /*deterministic=*/spec.deterministic);
   mlir::func::ReturnOp::create(f.builder, f.loc, op->getResults());

@@ -4,6 +4,7 @@
 
 #include "ModOnTiles.h"
 #include "OnlineSoftmax.h"
+#include "PagedKeys.h"
 
 #include "attn/Dialect/Attn/IR/Captures.h"
 #include "attn/Dialect/Tile/IR/TileDialect.h"
@@ -43,7 +44,8 @@ public:
       return memref::DimOp::create(b, memory, i);
     };
     Value batch = dim(operands.query, 0), heads = dim(operands.query, 1);
-    Value queries = dim(operands.query, 2), keys = dim(operands.key, 2);
+    Value queries = dim(operands.query, 2);
+    Value keys = operands.pages ? pages().room(*this) : dim(operands.key, 2);
     Value keyHeads = dim(operands.key, 1);
     headsPerKeyHead = arith::DivUIOp::create(
         b, heads, arith::MaxUIOp::create(b, keyHeads, index(1)));
@@ -71,6 +73,7 @@ private:
     batchId = ids[0], headId = ids[1];
     keyHeadId = arith::DivUIOp::create(b, headId, headsPerKeyHead);
     Value batchI32 = toI32(batchId), headI32 = toI32(headId);
+    findPages();
     std::unique_ptr<Visits> visits = this->visits(ids[2]);
     firstQuery = visits->firstRow;
     // A scale that is in the exponent is in no score.
@@ -88,15 +91,43 @@ private:
           Value tile = visits->tileOf(visit);
           Value firstKey = arith::MulIOp::create(b, tile, index(keyTile));
           Value scores = mod.score(product(firstKey), firstKey);
-          Value partial = visits->isPartial(visit, tile);
+          Value partial = isPartial(*visits, visit, tile, firstKey);
           scores = either(
-              partial, [&] { return mod.mask(scores, firstKey); },
+              partial, [&] { return mod.mask(scores, firstKey, hasPage()); },
               [&] { return scores; });
           scf::YieldOp::create(b,
                                addValues(scores, partial, firstKey, carried));
         });
     epilogue(OnlineSoftmax::State::of(loop.getResults()),
              loop.getResults().back());
+  }
+
+  Pages pages() { return {operands.pages, operands.key}; }
+
+  /// Those of the task's sequence.
+  void findPages() {
+    if (!operands.pages)
+      return;
+    Value length;
+    if (operands.lengths)
+      length = memref::LoadOp::create(b, operands.lengths, batchId);
+    TileBuilder &self = *this;
+    pagedKeys.emplace(self, pages(), batchId, length);
+  }
+
+  Value isPartial(Visits &visits, Value visit, Value tile, Value firstKey) {
+    Value partial = visits.isPartial(visit, tile);
+    if (!pagedKeys)
+      return partial;
+    return arith::OrIOp::create(b, partial,
+                                pagedKeys->anyIsMissing(firstKey, keyTile));
+  }
+
+  /// What the mask must keep besides, if there is anything.
+  ModOnTiles::KeepColumn hasPage() {
+    if (!pagedKeys)
+      return nullptr;
+    return [&](Value key) { return pagedKeys->hasPage(key); };
   }
 
   std::unique_ptr<Visits> visits(Value task) {
@@ -113,10 +144,16 @@ private:
     return visitRun(*this, operands.logic, context, own, visited, tile);
   }
 
+  /// The rows of a visit, of keys or of values.
+  Value loadKeys(Value memory, Value firstKey, int64_t width) {
+    if (pagedKeys)
+      return pagedKeys->load(memory, keyHeadId, firstKey, keyTile, width);
+    return load(memory, batchId, keyHeadId, firstKey, keyTile, width);
+  }
+
   /// The queries times the keys from `firstKey` on.
   Value product(Value firstKey) {
-    Value key =
-        load(operands.key, batchId, keyHeadId, firstKey, keyTile, headDim);
+    Value key = loadKeys(operands.key, firstKey, headDim);
     return contract(query, key, splat({queryTile, keyTile}, 0),
                     /*transposed=*/true);
   }
@@ -129,8 +166,7 @@ private:
         softmax.step(score, OnlineSoftmax::State::of(carried));
     Value weights = step.weights;
 
-    Value value =
-        load(operands.value, batchId, keyHeadId, firstKey, keyTile, valueDim);
+    Value value = loadKeys(operands.value, firstKey, valueDim);
     Value decayed = times(carried.back(), step.decay);
     if (roundProbabilities && !elementType.isF32())
       weights = truncate(weights, elementType);
@@ -160,6 +196,7 @@ private:
   TiledAxis own, visited;       ///< queries and keys
   Value headsPerKeyHead, tiles; ///< index; tiles of queries
   Value batchId, headId, keyHeadId, firstQuery, query; ///< of the task
+  std::optional<PagedKeys> pagedKeys;                  ///< of the task
 };
 
 } // namespace

@@ -18,9 +18,9 @@ struct Dimension {
 LogicalResult verifySame(Operation *op, const Dimension &wanted,
                          const Dimension &given);
 
-/// C1 to C4 of attn.attention.
+/// C1 to C4 of attn.attention, and C10 where there are `pages` (else null).
 LogicalResult verifyTensors(Operation *op, Value query, Value key, Value value,
-                            Value out);
+                            Value out, Value pages = {});
 /// C5: f32 of query's batch, heads and length.
 LogicalResult verifyRows(Operation *op, Value query, StringRef name,
                          Value rows);
@@ -29,8 +29,10 @@ LogicalResult verifyRows(Operation *op, Value query, StringRef name,
 FailureOr<ModOp> verifyModUse(Operation *op, FlatSymbolRefAttr name,
                               ValueRange captures,
                               SymbolTableCollection &symbols);
-/// C7, of an offset that is there.
-LogicalResult verifyQueryOffset(Operation *op, Value query, Value offset);
+/// C7, C9, C10: if `operand` is a tensor, its first size, called `dimension`,
+/// is query's batch. Null satisfies it, too.
+LogicalResult verifyPerBatch(Operation *op, Value query, StringRef name,
+                             Value operand, StringRef dimension = "size");
 
 } // namespace mlir::attn
 

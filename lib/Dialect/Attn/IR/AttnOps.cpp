@@ -80,12 +80,17 @@ LogicalResult AttentionOp::verifySymbolUses(SymbolTableCollection &symbols) {
 }
 
 LogicalResult AttentionOp::verify() {
-  if (failed(verifyTensors(*this, getQuery(), getKey(), getValue(), getOut())))
+  if (failed(verifyTensors(*this, getQuery(), getKey(), getValue(), getOut(),
+                           getPages())))
     return failure();
   if (getLse() && failed(verifyRows(*this, getQuery(), "lse", getLse())))
     return failure();
-  if (getQueryOffset() &&
-      failed(verifyQueryOffset(*this, getQuery(), getQueryOffset())))
+  // C7, C9, C10
+  if (failed(verifyPerBatch(*this, getQuery(), "query_offset",
+                            getQueryOffset())) ||
+      failed(verifyPerBatch(*this, getQuery(), "lengths", getLengths())) ||
+      failed(
+          verifyPerBatch(*this, getQuery(), "pages", getPages(), "batch size")))
     return failure();
   if (!getModAttr() && !getCaptures().empty())
     return emitOpError() << "expects no captures without a mod, got "
@@ -237,8 +242,9 @@ LogicalResult AttentionBackwardOp::verify() {
       failed(verifyRows(*this, getQuery(), "grad_lse", getGradLse())))
     return failure();
   // C3
-  if (getQueryOffset() &&
-      failed(verifyQueryOffset(*this, getQuery(), getQueryOffset())))
+  if (failed(verifyPerBatch(*this, getQuery(), "query_offset",
+                            getQueryOffset())) ||
+      failed(verifyPerBatch(*this, getQuery(), "lengths", getLengths())))
     return failure();
   if (!getModAttr() && !getCaptures().empty())
     return emitOpError() << "expects no captures without a mod, got "

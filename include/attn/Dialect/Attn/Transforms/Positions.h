@@ -1,6 +1,6 @@
-// What a query offset does to a mod.
-#ifndef ATTN_DIALECT_ATTN_TRANSFORMS_QUERYOFFSET_H
-#define ATTN_DIALECT_ATTN_TRANSFORMS_QUERYOFFSET_H
+// What the positions of an attention do to its mod.
+#ifndef ATTN_DIALECT_ATTN_TRANSFORMS_POSITIONS_H
+#define ATTN_DIALECT_ATTN_TRANSFORMS_POSITIONS_H
 
 #include "attn/Dialect/Attn/IR/AttnDialect.h"
 
@@ -11,6 +11,11 @@ namespace mlir::attn {
 /// batch. Mods that `mod` applies are given the sum.
 void addQueryOffset(ModOp mod, Type type);
 
+/// Lets the mask of `mod` keep only keys before a length, besides what it says
+/// itself. The lengths are a new last capture `lengths` of `type`: a tensor of
+/// an i32 for each batch.
+void addLengths(ModOp mod, Type type);
+
 } // namespace mlir::attn
 
-#endif // ATTN_DIALECT_ATTN_TRANSFORMS_QUERYOFFSET_H
+#endif // ATTN_DIALECT_ATTN_TRANSFORMS_POSITIONS_H
