@@ -65,6 +65,8 @@ static Result<void> checkSequences(const KernelSpec &spec,
                                    const AttentionOperands &a) {
   ATTN_TRY(checkStarts("query", a.query, spec.raggedQueries, a.queryStarts));
   ATTN_TRY(checkStarts("key", a.key, spec.raggedKeys, a.keyStarts));
+  if (spec.paged) // whose table says how many
+    return {};
   int64_t ofQuery = sequencesOf(a.query, spec.raggedQueries, a.queryStarts);
   int64_t ofKey = sequencesOf(a.key, spec.raggedKeys, a.keyStarts);
   bool anyRagged = spec.raggedQueries || spec.raggedKeys;
@@ -72,6 +74,56 @@ static Result<void> checkSequences(const KernelSpec &spec,
     return mismatch("key", anyRagged ? "number of sequences" : "batch size",
                     ofQuery, ofKey);
   return {};
+}
+
+/// A table of pages, as far as the host knows it. `rows`: of a page.
+static Result<void> checkPages(const CaptureView &pages, int64_t batch,
+                               int64_t rows) {
+  if (pages.type && *pages.type != ElementType::I32)
+    return Error{std::string("expects 'pages' of i32, got ") +
+                 toString(*pages.type)};
+  if (pages.sizes.size() != 2)
+    return Error{"expects 'pages' of rank 2, got " +
+                 std::to_string(pages.sizes.size())};
+  if (pages.sizes[0] != batch)
+    return mismatch("pages", "batch size", batch, pages.sizes[0]);
+  int64_t most = pages.sizes[1];
+  if (most < 0)
+    return Error{"expects 'pages' with sizes of at least 0, got " +
+                 std::to_string(most)};
+  if (!pages.strides.empty() && pages.strides.size() != 2)
+    return Error{"expects 2 strides for 'pages', got " +
+                 std::to_string(pages.strides.size())};
+  if (!pages.strides.empty() && pages.strides[0] < 0)
+    return Error{"expects 'pages' with strides of at least 0, got " +
+                 std::to_string(pages.strides[0])};
+  if (!pages.strides.empty() && pages.strides[1] != 1 && most > 1)
+    return mismatch("pages", "innermost stride", 1, pages.strides[1]);
+  if (batch && most && !pages.data)
+    return Error{"expects memory for 'pages', got null"};
+  // Positions are i32.
+  if (rows && most > std::numeric_limits<int32_t>::max() / rows)
+    return Error{"expects room for fewer than 2^31 keys, got " +
+                 std::to_string(most) + " pages of " + std::to_string(rows) +
+                 " for each sequence"};
+  return {};
+}
+
+/// Whether there is a table, and one that suits the rest.
+static Result<void> checkTable(const KernelSpec &spec,
+                               const AttentionOperands &a) {
+  if (!spec.paged)
+    return a.pages ? Error{"expects no 'pages': the kernel was compiled "
+                           "without KernelSpec::paged"}
+                   : Result<void>();
+  if (!a.pages)
+    return Error{"expects 'pages' for a kernel of KernelSpec::paged, got none"};
+  if (a.key.sizes[0] > std::numeric_limits<int32_t>::max())
+    return Error{"expects fewer than 2^31 pages, got " +
+                 std::to_string(a.key.sizes[0])};
+  return checkPages(*a.pages,
+                    sequencesOf(a.query, spec.raggedQueries, a.queryStarts),
+                    a.key.sizes[2]);
 }
 
 static Result<void> checkShapes(const KernelSpec &spec,
@@ -87,7 +139,8 @@ static Result<void> checkShapes(const KernelSpec &spec,
     return mismatch("out", "head dimension", spec.valueDim, o[3]);
   ATTN_TRY(checkSequences(spec, a));
   if (v[0] != k[0])
-    return mismatch("value", "batch size", k[0], v[0]);
+    return mismatch("value", spec.paged ? "number of pages" : "batch size",
+                    k[0], v[0]);
   if (o[0] != q[0])
     return mismatch("out", "batch size", q[0], o[0]);
   if (v[1] != k[1])
@@ -99,7 +152,7 @@ static Result<void> checkShapes(const KernelSpec &spec,
                  std::to_string(k[1]) + " key heads, got " +
                  std::to_string(q[1])};
   if (v[2] != k[2])
-    return mismatch("value", "length", k[2], v[2]);
+    return mismatch("value", spec.paged ? "page rows" : "length", k[2], v[2]);
   if (o[2] != q[2])
     return mismatch("out", "length", q[2], o[2]);
   return {};
@@ -146,21 +199,32 @@ Result<void> attn::checkOperands(const KernelSpec &spec,
   for (auto [name, view] : views)
     ATTN_TRY(checkView(name, view, spec.type));
   ATTN_TRY(checkShapes(spec, a));
+  ATTN_TRY(checkTable(spec, a));
   ATTN_TRY(checkCaptures(captures, a.captures));
   int64_t sequences = sequencesOf(a.query, spec.raggedQueries, a.queryStarts);
   for (size_t i = 0; i < captures.size(); ++i)
-    if (captures[i].isQueryOffset && !captures[i].isScalar &&
-        a.captures[i].sizes[0] != sequences)
+    if ((captures[i].isQueryOffset || captures[i].isLengths) &&
+        !captures[i].isScalar && a.captures[i].sizes[0] != sequences)
       return mismatch(captures[i].name.c_str(), "batch size", sequences,
                       a.captures[i].sizes[0]);
   return {};
+}
+
+Result<void> attn::checkPositions(const Mod &mod, const KernelSpec &spec) {
+  if (!spec.paged)
+    return {};
+  for (const CaptureInfo &info : mod.captures())
+    if (info.isLengths)
+      return {};
+  return Error{"expects a mod with lengths (Mod::withLengths) for "
+               "KernelSpec::paged"};
 }
 
 Result<void> attn::checkArguments(const AttentionKernel::Impl &kernel,
                                   const KernelArguments &a) {
   ATTN_TRY(checkOperands(kernel.spec, kernel.captures,
                          {a.query, a.key, a.value, a.captures, a.out,
-                          a.queryStarts, a.keyStarts}));
+                          a.queryStarts, a.keyStarts, a.pages}));
   bool rows = a.query.sizes[0] && a.query.sizes[1] && a.query.sizes[2];
   if (kernel.spec.lse && rows && !a.lse)
     return Error{"expects memory for 'lse', got null"};

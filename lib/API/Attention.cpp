@@ -36,12 +36,16 @@ Bindings attn::bindingsOf(const AttentionKernel::Impl &kernel,
   bindCaptures(bindings, kernel.captures, a.captures);
   bindStarts(bindings, Role::QueryStarts, a.queryStarts);
   bindStarts(bindings, Role::KeyStarts, a.keyStarts);
+  if (a.pages)
+    bindings.memory({Role::Pages}, a.pages->data, a.pages->sizes,
+                    stridesOf(*a.pages));
   return bindings;
 }
 
 Result<AttentionKernel> AttentionKernel::compile(const Mod &mod,
                                                  const KernelSpec &spec) {
   auto start = std::chrono::steady_clock::now();
+  ATTN_TRY(checkPositions(mod, spec));
   AttentionImpl impl = spec.target == Target::CPU ? createCPUKernel(mod, spec)
                                                   : createCUDAKernel(mod, spec);
   ATTN_TRY(impl);
@@ -54,6 +58,7 @@ Result<AttentionKernel> AttentionKernel::compile(const Mod &mod,
 }
 
 Result<void> AttentionKernel::check(const Mod &mod, const KernelSpec &spec) {
+  ATTN_TRY(checkPositions(mod, spec));
   return spec.target == Target::CPU ? checkCPUKernel(mod, spec)
                                     : checkCUDAKernel(mod, spec);
 }
@@ -88,17 +93,28 @@ Result<void> AttentionKernel::run(const TensorView &query,
                                   const std::vector<CaptureView> &captures,
                                   const TensorView &out, float *lse,
                                   void *stream, const TileLists *tiles) const {
-  return run({query, key, value, captures, out, lse, stream, tiles,
-              /*queryStarts=*/{}, /*keyStarts=*/{}});
+  AttentionArguments arguments;
+  arguments.query = query, arguments.key = key, arguments.value = value;
+  arguments.captures = captures;
+  arguments.out = out, arguments.lse = lse;
+  arguments.stream = stream, arguments.tiles = tiles;
+  return run(arguments);
 }
 
 Result<void> AttentionKernel::run(const AttentionArguments &a) const {
-  KernelArguments arguments{
-      a.query,       a.key,      a.value,  a.captures,
-      a.out,         a.lse,      a.stream, pimpl->finder ? a.tiles : nullptr,
-      a.queryStarts, a.keyStarts};
+  KernelArguments arguments{a.query,
+                            a.key,
+                            a.value,
+                            a.captures,
+                            a.out,
+                            a.lse,
+                            a.stream,
+                            pimpl->finder ? a.tiles : nullptr,
+                            a.queryStarts,
+                            a.keyStarts,
+                            a.pages ? &*a.pages : nullptr};
   ATTN_TRY(checkArguments(*pimpl, arguments));
-  if (a.key.sizes[2] == 0)
+  if (arguments.keys() == 0)
     return pimpl->writeEmptyRows(arguments);
   return pimpl->run(arguments);
 }

@@ -29,8 +29,7 @@ RowKernel::RowKernel(gpu::GPUFuncOp func, mlir::attn::ModOp mod)
   scale = parameter(Role::Scale);
   SmallVector<Type> types(mod.getCaptureTypes().getAsValueRange<TypeAttr>());
   for (mlir::BlockArgument argument : func.getArguments())
-    if (llvm::is_contained({Role::Capture, Role::QueryOffset},
-                           mlir::attn::roleOf(argument).getRole()))
+    if (::attn::isCaptured(mlir::attn::roleOf(argument).getRole()))
       captures.push_back(argument);
   captures = mlir::attn::unpackCaptures(b, b.getLoc(), types, captures);
 }

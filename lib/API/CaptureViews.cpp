@@ -27,6 +27,8 @@ bool attn::haveUnitStrides(const std::vector<CaptureView> &views) {
 RoleName attn::roleOf(const CaptureInfo &info, size_t number) {
   if (info.isQueryOffset)
     return {Role::QueryOffset};
+  if (info.isLengths)
+    return {Role::Lengths};
   return {Role::Capture, static_cast<int64_t>(number)};
 }
 

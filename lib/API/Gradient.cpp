@@ -20,6 +20,8 @@ GradientKernel::compile(const Mod &mod, const KernelSpec &spec,
     return Error{"expects tensors with a batch of sequences: there are no "
                  "gradients of ragged ones yet"};
   auto start = std::chrono::steady_clock::now();
+  if (spec.paged)
+    return Error{"expects no KernelSpec::paged for gradients"};
   ATTN_TRY_ASSIGN(std::vector<int64_t> wrt, findCaptures(mod, names));
   GradientImpl impl = spec.target == Target::CPU
                           ? createCPUGradients(mod, spec, wrt)

@@ -16,6 +16,11 @@ struct KernelArguments {
   void *stream;
   const TileLists *tiles; ///< may be null
   SequenceStarts queryStarts = {}, keyStarts = {};
+  const CaptureView *pages = nullptr; ///< null without
+  /// How many keys a sequence has room for.
+  int64_t keys() const {
+    return pages ? pages->sizes[1] * key.sizes[2] : key.sizes[2];
+  }
 };
 
 struct AttentionKernel::Impl {
@@ -43,6 +48,7 @@ struct AttentionOperands {
   const std::vector<CaptureView> &captures;
   const TensorView &out;
   SequenceStarts queryStarts = {}, keyStarts = {};
+  const CaptureView *pages = nullptr; ///< null without
 };
 
 /// The sizes of a run that kernels are chosen by.
@@ -77,6 +83,8 @@ Result<void> checkArguments(const AttentionKernel::Impl &kernel,
 Result<void> checkOperands(const KernelSpec &spec,
                            const std::vector<CaptureInfo> &captures,
                            const AttentionOperands &operands);
+/// What a mod must have for `spec`.
+Result<void> checkPositions(const Mod &mod, const KernelSpec &spec);
 /// Lists against the sizes for which they are used; of these, head dimensions
 /// are not read.
 Result<void> checkTilesFor(const ProblemSizes &problem, const TileLists &tiles);

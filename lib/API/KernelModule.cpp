@@ -116,6 +116,13 @@ public:
 };
 } // namespace
 
+/// Pages of each sequence.
+static mlir::Type tableOf(mlir::MLIRContext *context) {
+  int64_t dynamic = mlir::ShapedType::kDynamic;
+  return mlir::RankedTensorType::get({dynamic, dynamic},
+                                     mlir::IntegerType::get(context, 32));
+}
+
 /// Appends a function that returns an attention to `module`.
 static AttentionOp appendAttention(mlir::ModuleOp module, const Mod &mod,
                                    const KernelSpec &spec,
@@ -126,25 +133,29 @@ static AttentionOp appendAttention(mlir::ModuleOp module, const Mod &mod,
     f.addStarts(Role::QueryStarts);
   if (spec.raggedKeys)
     f.addStarts(Role::KeyStarts);
+  if (spec.paged)
+    f.inputs.add(Role::Pages, tableOf(f.context));
   llvm::SmallVector<mlir::Type> results{f.value};
   if (spec.lse)
     results.push_back(rowsOf(f.context));
   auto arguments = f.create(results);
-  // Starts are the last.
-  auto takeStarts = [&](bool ragged) -> mlir::Value {
-    if (!ragged)
+  // What follows the captures, from its end.
+  auto take = [&](bool isThere) -> mlir::Value {
+    if (!isThere)
       return {};
-    mlir::Value starts = arguments.back();
+    mlir::Value last = arguments.back();
     arguments = arguments.drop_back();
-    return starts;
+    return last;
   };
-  mlir::Value cuK = takeStarts(spec.raggedKeys);
-  mlir::Value cuQ = takeStarts(spec.raggedQueries);
+  mlir::Value pages = take(spec.paged);
+  mlir::Value cuK = take(spec.raggedKeys);
+  mlir::Value cuQ = take(spec.raggedQueries);
   auto op = AttentionOp::create(
       f.builder, f.loc, f.value, spec.lse ? results[1] : mlir::Type(),
       arguments[0], arguments[1], arguments[2], arguments.drop_front(3),
-      /*queryOffset=*/mlir::Value(), cuQ, cuK, f.name(), f.scale(),
-      given.schedule, given.variants, /*stridedCaptures=*/false);
+      /*queryOffset=*/mlir::Value(), cuQ, cuK, /*lengths=*/mlir::Value(), pages,
+      f.name(), f.scale(), given.schedule, given.variants,
+      /*stridedCaptures=*/false);
   mlir::func::ReturnOp::create(f.builder, f.loc, op->getResults());
   return op;
 }
@@ -172,8 +183,9 @@ static AttentionBackwardOp appendGradients(mlir::ModuleOp module,
       arguments[3], arguments[4], arguments[5],
       spec.lse ? arguments[6] : mlir::Value(),
       arguments.drop_front(spec.lse ? 7 : 6),
-      /*queryOffset=*/mlir::Value(), f.name(), f.scale(),
-      f.builder.getDenseI64ArrayAttr(wrt), given.query, given.key, given.value,
+      /*queryOffset=*/mlir::Value(), /*lengths=*/mlir::Value(), f.name(),
+      f.scale(), f.builder.getDenseI64ArrayAttr(wrt), given.query, given.key,
+      given.value,
       /*captureSchedule=*/nullptr, /*variants=*/nullptr,
       /*stridedCaptures=*/false, /*deterministic=*/spec.deterministic);
   mlir::func::ReturnOp::create(f.builder, f.loc, op->getResults());

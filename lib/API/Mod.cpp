@@ -1,7 +1,7 @@
 // Reading mod files. Diagnostics keep the file's own lines and columns.
 #include "ModImpl.h"
 
-#include "attn/Dialect/Attn/Transforms/QueryOffset.h"
+#include "attn/Dialect/Attn/Transforms/Positions.h"
 #include "attn/InitAll.h"
 #include "attn/Pipelines/Mods.h"
 #include "attn/Support/Try.h"
@@ -120,14 +120,33 @@ static CaptureInfo describeCapture(ModOp mod, unsigned i) {
   return info;
 }
 
-static mlir::Type offsetType(mlir::MLIRContext *context, QueryOffset kind) {
-  mlir::Type i32 = mlir::IntegerType::get(context, 32);
-  return kind == QueryOffset::Scalar
-             ? i32
-             : mlir::RankedTensorType::get({mlir::ShapedType::kDynamic}, i32);
+/// Adds what the mod captures besides what its file says, in the order that
+/// attn-apply-positions has.
+static void addPositions(Mod::Impl &impl) {
+  mlir::Type i32 = mlir::IntegerType::get(&impl.context, 32);
+  mlir::Type perBatch =
+      mlir::RankedTensorType::get({mlir::ShapedType::kDynamic}, i32);
+  if (impl.queryOffset)
+    mlir::attn::addQueryOffset(
+        impl.entry, impl.queryOffset == QueryOffset::Scalar ? i32 : perBatch);
+  if (impl.hasLengths)
+    mlir::attn::addLengths(impl.entry, perBatch);
 }
 
-/// Of an `impl` with a source, and with an offset if it is to have one.
+/// The captures of the entry, with what addPositions added.
+static std::vector<CaptureInfo> describeCaptures(const Mod::Impl &impl) {
+  ModOp entry = impl.entry;
+  std::vector<CaptureInfo> captures;
+  for (unsigned i = 0; i < entry.getNumCaptures(); ++i)
+    captures.push_back(describeCapture(entry, i));
+  if (impl.hasLengths)
+    captures.back().isLengths = true;
+  if (impl.queryOffset)
+    captures[captures.size() - (impl.hasLengths ? 2 : 1)].isQueryOffset = true;
+  return captures;
+}
+
+/// Of an `impl` with a source, which says what is to be added to it.
 static Result<std::shared_ptr<const Mod::Impl>>
 readMod(std::shared_ptr<Mod::Impl> impl, const std::string &file) {
   Result<void> parsed = impl->collect("does not parse", [&] {
@@ -138,14 +157,9 @@ readMod(std::shared_ptr<Mod::Impl> impl, const std::string &file) {
   ATTN_TRY(parsed);
   ATTN_TRY_ASSIGN(ModOp entry, findEntry(*impl->module, file));
   impl->entry = entry;
-  if (impl->queryOffset)
-    mlir::attn::addQueryOffset(impl->entry,
-                               offsetType(&impl->context, *impl->queryOffset));
+  addPositions(*impl);
   impl->name = impl->entry.getSymName().str();
-  for (unsigned i = 0; i < impl->entry.getNumCaptures(); ++i)
-    impl->captures.push_back(describeCapture(impl->entry, i));
-  if (impl->queryOffset)
-    impl->captures.back().isQueryOffset = true;
+  impl->captures = describeCaptures(*impl);
   Result<void> inlined = impl->collect("its mods cannot be inlined", [&] {
     impl->inlined = impl->module->clone();
     mlir::PassManager pm(&impl->context);
@@ -156,10 +170,8 @@ readMod(std::shared_ptr<Mod::Impl> impl, const std::string &file) {
   return std::shared_ptr<const Mod::Impl>(std::move(impl));
 }
 
-Result<Mod> Mod::read(const std::string &source, const std::string &name,
-                      std::optional<QueryOffset> queryOffset) {
-  auto impl = std::make_shared<Impl>();
-  impl->queryOffset = queryOffset;
+Result<Mod> Mod::read(std::shared_ptr<Impl> impl, const std::string &source,
+                      const std::string &name) {
   impl->sources.AddNewSourceBuffer(
       llvm::MemoryBuffer::getMemBufferCopy(source, name), llvm::SMLoc());
   ATTN_TRY_ASSIGN(auto read, readMod(std::move(impl), name));
@@ -170,16 +182,42 @@ Result<Mod> Mod::read(const std::string &source, const std::string &name,
 
 Result<Mod> Mod::fromSource(const std::string &source,
                             const std::string &name) {
-  return read(source, name, std::nullopt);
+  return read(std::make_shared<Impl>(), source, name);
+}
+
+/// An `impl` that is to have what `mod` has, to be read from its source.
+static std::shared_ptr<Mod::Impl> likeOf(const Mod::Impl &mod) {
+  auto impl = std::make_shared<Mod::Impl>();
+  impl->queryOffset = mod.queryOffset;
+  impl->hasLengths = mod.hasLengths;
+  return impl;
+}
+
+/// The text that a mod was read from.
+static const llvm::MemoryBuffer &textOf(const Mod::Impl &mod) {
+  return *mod.sources.getMemoryBuffer(mod.sources.getMainFileID());
 }
 
 Result<Mod> Mod::withQueryOffset(QueryOffset kind) const {
   if (pimpl->queryOffset)
     return Error{"expects mod '@" + pimpl->name +
                  "' without a query offset: it has one"};
-  const llvm::MemoryBuffer *text =
-      pimpl->sources.getMemoryBuffer(pimpl->sources.getMainFileID());
-  return read(text->getBuffer().str(), text->getBufferIdentifier().str(), kind);
+  auto impl = likeOf(*pimpl);
+  impl->queryOffset = kind;
+  const llvm::MemoryBuffer &text = textOf(*pimpl);
+  return read(std::move(impl), text.getBuffer().str(),
+              text.getBufferIdentifier().str());
+}
+
+Result<Mod> Mod::withLengths() const {
+  if (pimpl->hasLengths)
+    return Error{"expects mod '@" + pimpl->name +
+                 "' without lengths: it has them"};
+  auto impl = likeOf(*pimpl);
+  impl->hasLengths = true;
+  const llvm::MemoryBuffer &text = textOf(*pimpl);
+  return read(std::move(impl), text.getBuffer().str(),
+              text.getBufferIdentifier().str());
 }
 
 Result<Mod> Mod::fromFile(const std::string &path) {

@@ -17,6 +17,7 @@
 
 #include <array>
 #include <cstring>
+#include <limits>
 
 using namespace attn;
 
@@ -173,14 +174,21 @@ static Result<CaptureData> tableData(const CaptureInfo &info,
   return data;
 }
 
-/// What stands for an offset that nobody has said.
-static CaptureData zeroOffset(const CaptureInfo &info,
-                              const ProblemSizes &sizes) {
+/// What stands for a query offset or lengths that nobody has said: none, and
+/// all of the keys.
+static Result<CaptureData> wholeSequences(const CaptureInfo &info,
+                                          const ProblemSizes &sizes) {
+  int64_t value = info.isLengths ? sizes.keys : 0;
+  if (value > std::numeric_limits<int32_t>::max())
+    return Error{"expects keys that '" + info.name + "' can count, got " +
+                 std::to_string(value)};
   CaptureData data{info.type, {}, {}};
   if (!info.isScalar)
     data.sizes = {sizes.batch};
-  int64_t count = info.isScalar ? 1 : sizes.batch;
-  data.bytes.resize(static_cast<size_t>(count * byteWidth(info.type)));
+  std::vector<int32_t> values(info.isScalar ? 1 : sizes.batch,
+                              static_cast<int32_t>(value));
+  data.bytes.resize(values.size() * sizeof(int32_t));
+  std::memcpy(data.bytes.data(), values.data(), data.bytes.size());
   return data;
 }
 
@@ -190,7 +198,7 @@ Mod::makeCaptures(const ProblemSizes &sizes) const {
   mlir::attn::ModOp entry = pimpl->standalone();
   std::vector<std::string> names;
   for (size_t i = 0; i < pimpl->captures.size(); ++i) {
-    if (pimpl->captures[i].isQueryOffset)
+    if (pimpl->captures[i].isQueryOffset || pimpl->captures[i].isLengths)
       continue;
     mlir::DictionaryAttr attributes = entry.getCaptureAttrs(i);
     mlir::Attribute data =
@@ -211,8 +219,9 @@ Mod::makeCaptures(const ProblemSizes &sizes) const {
   std::vector<CaptureData> result;
   for (size_t i = 0; i < pimpl->captures.size(); ++i) {
     const CaptureInfo &info = pimpl->captures[i];
-    if (info.isQueryOffset) {
-      result.push_back(zeroOffset(info, sizes));
+    if (info.isQueryOffset || info.isLengths) {
+      ATTN_TRY_ASSIGN(CaptureData whole, wholeSequences(info, sizes));
+      result.push_back(std::move(whole));
       continue;
     }
     mlir::DictionaryAttr attributes = entry.getCaptureAttrs(i);

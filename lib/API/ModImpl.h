@@ -31,6 +31,7 @@ struct Mod::Impl {
   std::string name;
   std::vector<CaptureInfo> captures;
   std::optional<QueryOffset> queryOffset;
+  bool hasLengths = false;
 
   /// The entry mod in `inlined`.
   mlir::attn::ModOp standalone() const;

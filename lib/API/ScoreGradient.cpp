@@ -132,8 +132,7 @@ private:
   SmallVector<Value> captures() {
     SmallVector<Value> arguments;
     for (BlockArgument argument : function.getArguments())
-      if (llvm::is_contained({Role::Capture, Role::QueryOffset},
-                             mlir::attn::roleOf(argument).getRole()))
+      if (::attn::isCaptured(mlir::attn::roleOf(argument).getRole()))
         arguments.push_back(argument);
     SmallVector<Type> types(mod.getCaptureTypes().getAsValueRange<TypeAttr>());
     return mlir::attn::unpackCaptures(b, b.getLoc(), types, arguments);

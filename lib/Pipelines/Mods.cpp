@@ -10,7 +10,7 @@ using namespace mlir;
 using namespace mlir::attn;
 
 void mlir::attn::buildModsPipeline(OpPassManager &pm) {
-  pm.addPass(createAttnApplyQueryOffsetPass());
+  pm.addPass(createAttnApplyPositionsPass());
   pm.addPass(createAttnInlineModsPass());
   pm.addPass(createAttnTotalModsPass());
   pm.addPass(createCanonicalizerPass());

@@ -29,6 +29,11 @@ bool attn::isNumbered(Role role) {
          role == Role::Workspace;
 }
 
+bool attn::isCaptured(Role role) {
+  return role == Role::Capture || role == Role::QueryOffset ||
+         role == Role::Lengths;
+}
+
 std::string attn::toString(const RoleName &name) {
   std::string text = toString(name.role);
   return isNumbered(name.role) ? text + " " + std::to_string(name.number)

@@ -88,6 +88,14 @@ Operand Decoder::constant(int64_t value, unsigned bytes) {
   return operand;
 }
 
+Operand Decoder::sink(unsigned bytes) {
+  Operand operand;
+  operand.kind = Operand::Row;
+  operand.bytes = bytes;
+  operand.row = rowOf("_:" + std::to_string(bytes), bytes);
+  return operand;
+}
+
 Operand Decoder::resolveName(const Argument &argument, unsigned bytes) {
   const std::string &name = argument.name;
   for (int s = statement.scope; s >= 0; s = code.kernel.scopes[s].parent) {
@@ -153,7 +161,8 @@ Operand Decoder::resolve(const Argument &argument, unsigned bytes) {
     Operand operand;
     operand.kind = Operand::Vector;
     for (const Argument &part : argument.parts)
-      operand.parts.push_back(resolve(part, bytes));
+      operand.parts.push_back(part.name == "_" && bytes ? sink(bytes)
+                                                        : resolve(part, bytes));
     return operand;
   }
   case Argument::Address: {

@@ -52,6 +52,8 @@ private:
   Operand resolve(const Argument &argument, unsigned bytes);
   Operand resolveName(const Argument &argument, unsigned bytes);
   Operand constant(int64_t value, unsigned bytes);
+  /// What `_` stands for: a register that nobody reads.
+  Operand sink(unsigned bytes);
   uint32_t rowOf(const std::string &key, unsigned bytes);
 };
 

@@ -73,6 +73,7 @@ struct CaptureInfo {
   int rank;      ///< 0 for a scalar, and for a tensor of one element
   bool isScalar; ///< of host memory, whatever the target is
   bool isQueryOffset = false; ///< that Mod::withQueryOffset() added
+  bool isLengths = false;     ///< that Mod::withLengths() added
 };
 
 /// A captured value held on the host: `bytes` holds the elements of a
@@ -135,14 +136,22 @@ public:
 
   /// The mod whose programs see q + offset instead of q, as where the keys of
   /// earlier queries are in a cache. The offset is a value of run time: one
-  /// more capture, the last, an i32 (of host memory) or a tensor of one for
-  /// each batch. It may be negative. Neither a query's position plus the offset
-  /// nor that less a key's position may leave the i32. Errors: there is an
-  /// offset already.
+  /// more capture behind the mod's own, an i32 (of host memory) or a tensor of
+  /// one for each batch. It may be negative. Neither a query's position plus
+  /// the offset nor that less a key's position may leave the i32. Errors: there
+  /// is an offset already.
   Result<Mod> withQueryOffset(QueryOffset) const;
 
+  /// The mod whose sequences have fewer keys than there is room for: the keys
+  /// of batch b are those before lengths[b], none where it is negative, all
+  /// where it is beyond the room. What lies behind a length, be it NaN, is
+  /// without effect, and its gradients are zero. The lengths are values of run
+  /// time: one more capture, the last (behind the query offset), a tensor of an
+  /// i32 for each batch. Errors: there are lengths already.
+  Result<Mod> withLengths() const;
+
   /// Makes the captured data for one problem as the file says (`attn.data`); a
-  /// query offset is 0.
+  /// query offset is 0, lengths are the number of keys.
   /// Errors: a capture of which it says nothing; sizes and scalars that do not
   /// come out for this problem.
   Result<std::vector<CaptureData>> makeCaptures(const ProblemSizes &) const;
@@ -157,8 +166,8 @@ public:
   const Impl &impl() const { return *pimpl; }
 
 private:
-  static Result<Mod> read(const std::string &source, const std::string &name,
-                          std::optional<QueryOffset> queryOffset);
+  static Result<Mod> read(std::shared_ptr<Impl> impl, const std::string &source,
+                          const std::string &name);
   std::shared_ptr<const Impl> pimpl;
 };
 
@@ -194,6 +203,10 @@ struct KernelSpec {
   /// mask whose visited tiles are not one run visits all between the first and
   /// the last. Not for gradients.
   bool raggedQueries = false, raggedKeys = false;
+  /// K and V are heaps of pages, (page, head, row of the page, channel), of
+  /// which a table says whose they are. Their pages may have any number of
+  /// rows. The mod has lengths (Mod::withLengths). Not for gradients.
+  bool paged = false;
   /// One kernel for captured tensors of any innermost stride, instead of one
   /// for 1 and another, compiled when it is first needed, for others.
   bool stridedCaptures = false;
@@ -211,6 +224,12 @@ struct AttentionArguments {
   const TileLists *tiles = nullptr;
   /// Of a kernel for ragged tensors (KernelSpec).
   SequenceStarts queryStarts = {}, keyStarts = {};
+  /// For KernelSpec::paged the table of i32 (sequence, most pages), rows of
+  /// which may be apart. Row kv of sequence b is row kv % rows of the page
+  /// pages[b, kv / rows], so that there is room for `most pages * rows` keys in
+  /// each, which is what `keys` means where sizes are asked for. Entries at or
+  /// behind lengths[b] are not read; one that numbers no page has no keys.
+  std::optional<CaptureView> pages = std::nullopt;
 };
 
 /// A compiled fused attention kernel. Thread-safe once compiled.

@@ -26,6 +26,8 @@ const char *toString(Role role);
 std::optional<Role> roleNamed(std::string_view name);
 /// Whether several parameters of a kernel have the role, each with a number.
 bool isNumbered(Role role);
+/// Whether a mod captures what has the role.
+bool isCaptured(Role role);
 
 /// A role, and which of those that have it: captures and workspaces are
 /// numbered, other numbers are 0.

@@ -46,6 +46,14 @@ static Type stridedMemoryType(Type type) {
   return MemRefType::get(shape, tensor.getElementType(), layout);
 }
 
+/// A table with rows of any distance.
+static Type pageTableType(MLIRContext *context) {
+  int64_t dynamic = ShapedType::kDynamic;
+  return MemRefType::get(
+      {dynamic, dynamic}, IntegerType::get(context, 32),
+      StridedLayoutAttr::get(context, dynamic, {dynamic, 1}));
+}
+
 /// Contiguous f32 memory.
 static MemRefType floatsOf(MLIRContext *context, int64_t rank) {
   SmallVector<int64_t> shape(rank, ShapedType::kDynamic);
@@ -128,6 +136,13 @@ public:
     return body;
   }
 
+  /// The capture of the kernel with this role; null if there is none.
+  Value capture(Role role) {
+    for (auto [name, value] : llvm::zip_equal(captures, captured))
+      if (name.getRole() == role)
+        return value;
+    return {};
+  }
   Value memory(Role role, int64_t number = 0) {
     return parameterOf(kernel, role, number);
   }
@@ -164,6 +179,8 @@ static void convert(AttentionOp op, bool roundProbabilities) {
   kernel.addStrided(Role::Key, op.getKey());
   kernel.addStrided(Role::Value, op.getValue());
   kernel.addCaptures();
+  if (op.getPages())
+    kernel.add(Role::Pages, pageTableType(op.getContext()));
   kernel.addStrided(Role::Out, op.getOut());
   if (op.getLse())
     kernel.addContiguous(Role::Lse, op.getLse());
@@ -185,7 +202,9 @@ static void convert(AttentionOp op, bool roundProbabilities) {
                          kernel.memory(Role::Lse),
                          kernel.memory(Role::QueryStarts),
                          kernel.memory(Role::KeyStarts),
-                         kernel.lists()};
+                         kernel.lists(),
+                         kernel.memory(Role::Pages),
+                         kernel.capture(Role::Lengths)};
   buildFlashForward(body, op, operands, roundProbabilities);
   func::ReturnOp::create(body);
   kernel.func.erase();

@@ -5,6 +5,7 @@
 #include "ModOnTiles.h"
 #include "OnlineSoftmax.h"
 #include "PackedRows.h"
+#include "PagedKeys.h"
 #include "Sequences.h"
 
 #include "attn/Dialect/Attn/IR/Captures.h"
@@ -47,7 +48,7 @@ public:
     };
     Value heads = dim(operands.query, 1), keyHeads = dim(operands.key, 1);
     queries = dim(operands.query, 2);
-    Value keys = dim(operands.key, 2);
+    Value keys = operands.pages ? pages().room(*this) : dim(operands.key, 2);
     headsPerKeyHead = arith::DivUIOp::create(
         b, heads, arith::MaxUIOp::create(b, keyHeads, index(1)));
     own = axisOf(Axis::Query, queryTile, queries);
@@ -100,6 +101,7 @@ private:
     Value task = ids[2];
     if (operands.queryStarts || operands.keyStarts)
       task = goToSequence(task);
+    findPages();
     ScorePosition at;
     at.own = own, at.visited = visited;
     at.batch = toI32(batchId);
@@ -136,9 +138,9 @@ private:
           Value tile = visits->tileOf(visit);
           Value firstKey = arith::MulIOp::create(b, tile, index(keyTile));
           Value scores = mod.score(product(firstKey), firstKey);
-          Value partial = visits->isPartial(visit, tile);
+          Value partial = isPartial(*visits, visit, tile, firstKey);
           scores = either(
-              partial, [&] { return mod.mask(scores, firstKey); },
+              partial, [&] { return mod.mask(scores, firstKey, hasPage()); },
               [&] { return scores; });
           scf::YieldOp::create(b,
                                addValues(scores, partial, firstKey, carried));
@@ -179,6 +181,34 @@ private:
                                  tile);
   }
 
+  Pages pages() { return {operands.pages, operands.key}; }
+
+  /// Those of the task's sequence.
+  void findPages() {
+    if (!operands.pages)
+      return;
+    Value length;
+    if (operands.lengths)
+      length = memref::LoadOp::create(b, operands.lengths, batchId);
+    TileBuilder &self = *this;
+    pagedKeys.emplace(self, pages(), batchId, length);
+  }
+
+  Value isPartial(Visits &visits, Value visit, Value tile, Value firstKey) {
+    Value partial = visits.isPartial(visit, tile);
+    if (!pagedKeys)
+      return partial;
+    return arith::OrIOp::create(b, partial,
+                                pagedKeys->anyIsMissing(firstKey, keyTile));
+  }
+
+  /// What the mask must keep besides, if there is anything.
+  ModOnTiles::KeepColumn hasPage() {
+    if (!pagedKeys)
+      return nullptr;
+    return [&](Value key) { return pagedKeys->hasPage(key); };
+  }
+
   std::unique_ptr<Visits> visits(Value head, Value task) {
     MaskContext context{batchId,           head,
                         queries,           visited.length,
@@ -192,10 +222,17 @@ private:
                     isPlaced ? task : lastFirst(task));
   }
 
+  /// The rows of a visit, of keys or of values.
+  Value loadKeys(Value memory, Value firstKey, int64_t width) {
+    if (pagedKeys)
+      return pagedKeys->load(memory, keyHeadId, firstKey, keyTile, width);
+    return load(memory, keyRows.batch, keyHeadId, keyRows.at(*this, firstKey),
+                keyTile, width);
+  }
+
   /// The queries times the keys from `firstKey` on.
   Value product(Value firstKey) {
-    Value key = load(operands.key, keyRows.batch, keyHeadId,
-                     keyRows.at(*this, firstKey), keyTile, headDim);
+    Value key = loadKeys(operands.key, firstKey, headDim);
     return contract(query, key, splat({queryTile, keyTile}, 0),
                     /*transposed=*/true);
   }
@@ -208,8 +245,7 @@ private:
         softmax.step(score, OnlineSoftmax::State::of(carried));
     Value weights = step.weights;
 
-    Value value = load(operands.value, keyRows.batch, keyHeadId,
-                       keyRows.at(*this, firstKey), keyTile, valueDim);
+    Value value = loadKeys(operands.value, firstKey, valueDim);
     Value decayed = times(carried.back(), step.decay);
     if (roundProbabilities && !elementType.isF32())
       weights = truncate(weights, elementType);
@@ -244,6 +280,7 @@ private:
   SequenceRows queryRows, keyRows;
   Value queries, headsPerKeyHead, tiles; ///< index; tiles of queries
   Value batchId, headId, keyHeadId, firstRow, query; ///< of the task
+  std::optional<PagedKeys> pagedKeys;                ///< of the task
 };
 
 } // namespace

@@ -21,6 +21,9 @@ struct FlashOperands {
   Value queryStarts, keyStarts;
   /// For a mask whose visited tiles are not one run.
   std::optional<TileListOperands> lists;
+  /// Keys and values in pages: the table, else null, and the lengths (a tensor
+  /// as `captures` has it), null if there are none.
+  Value pages, lengths;
 };
 
 /// Emits everything but the return at the builder's insertion point. `op` has a

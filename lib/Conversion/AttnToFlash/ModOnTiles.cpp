@@ -32,8 +32,11 @@ Value ModOnTiles::score(Value products, Value firstColumn) {
                        [&](ValueRange in) { return scaled(in[0]); });
 }
 
-Value ModOnTiles::mask(Value scores, Value firstColumn) {
+Value ModOnTiles::mask(Value scores, Value firstColumn, KeepColumn keepColumn) {
   auto select = [&](Value keep, Value s) -> Value {
+    if (keepColumn)
+      keep = arith::AndIOp::create(b, keep,
+                                   keepColumn(maskProgram.column(firstColumn)));
     return arith::SelectOp::create(b, keep, s, t.f32(-INFINITY));
   };
   if (maskProgram.isEmpty())

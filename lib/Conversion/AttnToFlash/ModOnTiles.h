@@ -4,6 +4,8 @@
 
 #include "TileProgram.h"
 
+#include <functional>
+
 namespace mlir::attn {
 
 class ModOnTiles {
@@ -16,9 +18,11 @@ public:
   bool hasScore() const { return !scoreProgram.isEmpty(); }
   /// The score program of a tile of dot products.
   Value score(Value products, Value firstColumn);
+  /// Emits, for one element, whether its column (i32) is kept.
+  using KeepColumn = std::function<Value(Value column)>;
   /// A tile of scores in which -inf stands for what the mask or the lengths
-  /// leave out.
-  Value mask(Value scores, Value firstColumn);
+  /// leave out, or `keepColumn`, if it is given.
+  Value mask(Value scores, Value firstColumn, KeepColumn keepColumn = nullptr);
   /// The gradients of scaled dot products from those of scores; 0 where
   /// `masked`, the scores, are -inf.
   Value adjoint(Value products, Value gradients, Value masked,

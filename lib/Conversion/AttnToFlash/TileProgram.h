@@ -64,6 +64,8 @@ public:
   Value onTiles(ValueRange tiles, Value firstColumn, Element element,
                 Type elementType = {});
 
+  /// i32, of one element of such a tile: the position of its column.
+  Value column(Value firstColumn) { return position(1, firstColumn); }
   /// i1, of one element of such a tile: whether its column, or its row, is
   /// inside the tensor.
   Value isInside(Value firstColumn);

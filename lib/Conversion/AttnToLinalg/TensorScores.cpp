@@ -6,6 +6,7 @@
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Arith/Utils/Utils.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 
 #include <cmath>
@@ -22,6 +23,11 @@ void TensorScores::findSizes() {
   auto sizes = tensor::getMixedSizes(builder, builder.getLoc(), query);
   auto keySizes = tensor::getMixedSizes(builder, builder.getLoc(), key);
   scoreSizes = {sizes[0], sizes[1], sizes[2], keySizes[2]};
+  if (pages)
+    scoreSizes[3] =
+        arith::MulIOp::create(builder, tensor::DimOp::create(builder, pages, 1),
+                              tensor::DimOp::create(builder, key, 2))
+            .getResult();
   // No heads at all: the quotient is not used.
   auto index = [&](OpFoldResult size) {
     return getValueOrCreateConstantIndexOp(builder, builder.getLoc(), size);
@@ -116,9 +122,37 @@ Value TensorScores::elementOfHead(OpBuilder &b, Location loc, Value tensor,
                                   Value batch, Value head, Value key,
                                   Value channel) {
   Value keyHead = arith::DivUIOp::create(b, loc, head, group);
-  Value element = tensor::ExtractOp::create(
-      b, loc, tensor, ValueRange{batch, keyHead, key, channel});
-  return convert(b, loc, element, real);
+  auto elementAt = [&](Value first, Value row) -> Value {
+    Value element = tensor::ExtractOp::create(
+        b, loc, tensor, ValueRange{first, keyHead, row, channel});
+    return convert(b, loc, element, real);
+  };
+  if (!pages)
+    return elementAt(batch, key);
+  auto [page, exists] = pageOf(b, loc, batch, key);
+  auto read = scf::IfOp::create(b, loc, real, exists, /*withElseRegion=*/true);
+  OpBuilder::InsertionGuard guard(b);
+  b.setInsertionPointToStart(read.thenBlock());
+  Value rows = tensor::DimOp::create(b, loc, tensor, 2);
+  Value row = arith::RemUIOp::create(b, loc, key, rows);
+  scf::YieldOp::create(b, loc, elementAt(page, row));
+  b.setInsertionPointToStart(read.elseBlock());
+  scf::YieldOp::create(b, loc, constant(b, loc, 0.0));
+  return read.getResult(0);
+}
+
+std::pair<Value, Value> TensorScores::pageOf(OpBuilder &b, Location loc,
+                                             Value batch, Value key) {
+  Value rows = tensor::DimOp::create(b, loc, this->key, 2);
+  Value entry = arith::DivUIOp::create(b, loc, key, rows);
+  Value page =
+      tensor::ExtractOp::create(b, loc, pages, ValueRange{batch, entry});
+  page = arith::IndexCastOp::create(b, loc, b.getIndexType(), page);
+  // Below zero is far beyond.
+  Value exists =
+      arith::CmpIOp::create(b, loc, arith::CmpIPredicate::ult, page,
+                            tensor::DimOp::create(b, loc, this->key, 0));
+  return {page, exists};
 }
 
 /// dot(query[b,h,q,:], key[b,hk,kv,:])
@@ -219,10 +253,25 @@ Value TensorScores::scoreOf(OpBuilder &b, Location loc, Value score,
 }
 
 Value TensorScores::keepOf(OpBuilder &b, ValueRange arguments) {
-  if (!mod || !mod.hasMask())
-    return Value();
-  return inlineProgram(b, mod.getMask(), captures, arguments.drop_front(),
-                       loadFromTensor);
+  Location loc = builder.getLoc();
+  Value keep;
+  auto also = [&](Value condition) {
+    keep = keep ? arith::AndIOp::create(b, loc, keep, condition) : condition;
+  };
+  auto toIndex = [&](Value position) -> Value {
+    return arith::IndexCastOp::create(b, loc, b.getIndexType(), position);
+  };
+  if (mod && mod.hasMask())
+    also(inlineProgram(b, mod.getMask(), captures, arguments.drop_front(),
+                       loadFromTensor));
+  Value batch = arguments[1], key = arguments[4];
+  if (lengths)
+    also(arith::CmpIOp::create(
+        b, loc, arith::CmpIPredicate::slt, key,
+        tensor::ExtractOp::create(b, loc, lengths, toIndex(batch))));
+  if (pages)
+    also(pageOf(b, loc, toIndex(batch), toIndex(key)).second);
+  return keep;
 }
 
 void TensorScores::replace(Operation *op, ValueRange results) {

@@ -22,7 +22,8 @@ public:
   TensorScores(Op op, FloatType real)
       : builder(op.getLoc(), op), real(real), query(op.getQuery()),
         key(op.getKey()), value(op.getValue()), captures(op.getCaptures()),
-        queryOffset(op.getQueryOffset()), mod(op.lookupMod()),
+        queryOffset(op.getQueryOffset()), lengths(op.getLengths()),
+        pages(pagesOf(op)), mod(op.lookupMod()),
         scale(op.getScale() ? op.getScale()->convertToDouble()
                             : defaultScale(op.getHeadDim())),
         headDim(op.getHeadDim()), valueDim(op.getValueDim()),
@@ -65,7 +66,8 @@ protected:
   Value empty(ArrayRef<OpFoldResult> sizes, Type type);
   Value constant(OpBuilder &b, Location loc, double value);
   Value isMinusInfinity(OpBuilder &b, Location loc, Value value);
-  /// tensor[batch, head / group, key, channel] as `real`.
+  /// tensor[batch, head / group, key, channel] as `real`, by way of its page
+  /// if there are pages; 0 where there is none.
   Value elementOfHead(OpBuilder &b, Location loc, Value tensor, Value batch,
                       Value head, Value key, Value channel);
   /// `value` as a float of type `to`.
@@ -82,8 +84,8 @@ protected:
   FloatType real;
   Value query, key, value;
   SmallVector<Value> captures;
-  Value queryOffset; ///< may be null
-  ModOp mod;         ///< may be null
+  Value queryOffset, lengths, pages; ///< each may be null
+  ModOp mod;                         ///< may be null
   double scale;
   int64_t headDim, valueDim;
   SmallVector<OpFoldResult> scoreSizes; ///< batch, query head, query, key
@@ -95,9 +97,15 @@ private:
   static Value queryStartsOf(AttentionBackwardOp) { return {}; }
   static Value keyStartsOf(AttentionBackwardOp) { return {}; }
   static double defaultScale(int64_t headDim);
+  static Value pagesOf(AttentionOp op) { return op.getPages(); }
+  static Value pagesOf(AttentionBackwardOp) { return {}; }
   void findSizes();
   /// index: the sequence of the query at `batch` and `row`; 0 if it is in none.
   Value sequenceOf(OpBuilder &b, Location loc, Value batch, Value row);
+
+  /// The page of a key, an index, and whether there is such a page.
+  std::pair<Value, Value> pageOf(OpBuilder &b, Location loc, Value batch,
+                                 Value key);
 
   RaggedRows queryRows, keyRows;
 };

@@ -235,6 +235,8 @@ private:
 } // namespace
 
 void tile::emitCopy(Distribution &d, CopyOp op) {
+  if (op.getTable())
+    return emitPagedCopy(d, op);
   CopyEmitter emitter(d, op);
   if (op.getAsync())
     emitter.emitAsync();

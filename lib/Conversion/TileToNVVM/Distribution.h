@@ -135,6 +135,7 @@ LogicalResult checkKernel(gpu::GPUFuncOp func,
 
 /// One operation each, for whose results they leave parts.
 void emitCopy(Distribution &d, CopyOp op);
+void emitPagedCopy(Distribution &d, CopyOp op);
 void emitView(Distribution &d, ViewOp op);
 void emitContract(Distribution &d, linalg::ContractOp op);
 void emitElementwise(Distribution &d, linalg::GenericOp op);

@@ -250,6 +250,9 @@ private:
   }
 
   LogicalResult check(LoadOp op) {
+    if (op.getTable())
+      return op.emitOpError() << "expects a tile through a table to be copied: "
+                                 "run tile-stage-loads first";
     return checkTransfer(op, op.getHeld(), op.getResult(), op.getSource());
   }
 

@@ -87,7 +87,7 @@ attn.mod @causal
     attn.yield %keep : i1
   }
 func.func @offset(%q: !t, %n: i32) -> !t {
-  // expected-error @+1 {{'attn.attention' op expects its query offset to be a capture: run attn-apply-query-offset first}}
+  // expected-error @+1 {{'attn.attention' op expects its query offset and lengths to be captures: run attn-apply-positions first}}
   %o = attn.attention %q, %q, %q mod @causal query_offset(%n) {schedule = #attn.schedule<tiling = <q = 64, kv = 64>>} : (!t, !t, !t, i32) -> !t
   return %o : !t
 }

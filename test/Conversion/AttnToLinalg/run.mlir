@@ -262,6 +262,68 @@ func.func @test_sequences() {
 // CHECK-NEXT:    [6],
 // CHECK-NEXT:    [0]]]]
 
+// Keys behind a length are not there, and what they hold is without effect; with a mod and without. Lengths below zero
+// are none, and beyond the keys all of them.
+func.func @test_lengths() {
+  %q = arith.constant dense<0.0> : tensor<3x1x2x1xf32>
+  %k = arith.constant dense<[[[[0.0], [0x7FC00000]]], [[[0x7FC00000], [0x7FC00000]]], [[[0.0], [0.0]]]]> : tensor<3x1x2x1xf32>
+  %v = arith.constant dense<[[[[1.0], [0x7FC00000]]], [[[0x7FC00000], [0x7FC00000]]], [[[1.0], [2.0]]]]> : tensor<3x1x2x1xf32>
+  %n = arith.constant dense<[1, -1, 3]> : tensor<3xi32>
+  %o, %lse = attn.attention %q, %k, %v lengths(%n)
+    : (tensor<3x1x2x1xf32>, tensor<3x1x2x1xf32>, tensor<3x1x2x1xf32>, tensor<3xi32>) -> (tensor<3x1x2x1xf32>, tensor<3x1x2xf32>)
+  %p = tensor.cast %o : tensor<3x1x2x1xf32> to tensor<?x?x?x?xf32>
+  call @show(%p) : (tensor<?x?x?x?xf32>) -> ()
+  %r = tensor.expand_shape %lse [[0], [1], [2, 3]] output_shape [3, 1, 2, 1] : tensor<3x1x2xf32> into tensor<3x1x2x1xf32>
+  %s = tensor.cast %r : tensor<3x1x2x1xf32> to tensor<?x?x?x?xf32>
+  call @show(%s) : (tensor<?x?x?x?xf32>) -> ()
+  %c = attn.attention %q, %k, %v mod @causal lengths(%n)
+    : (tensor<3x1x2x1xf32>, tensor<3x1x2x1xf32>, tensor<3x1x2x1xf32>, tensor<3xi32>) -> tensor<3x1x2x1xf32>
+  %d = tensor.cast %c : tensor<3x1x2x1xf32> to tensor<?x?x?x?xf32>
+  call @show(%d) : (tensor<?x?x?x?xf32>) -> ()
+  return
+}
+// CHECK:      sizes = [3, 1, 2, 1]
+// CHECK-NEXT: {{\[+}}1],
+// CHECK-NEXT:    [1]]],
+// CHECK-NEXT: {{\[+}}0],
+// CHECK-NEXT:    [0]]],
+// CHECK-NEXT: {{\[+}}1.5],
+// CHECK-NEXT:    [1.5]]]]
+// CHECK:      sizes = [3, 1, 2, 1]
+// CHECK-NEXT: {{\[+}}0],
+// CHECK-NEXT:    [0]]],
+// CHECK-NEXT: {{\[+}}-inf],
+// CHECK-NEXT:    [-inf]]],
+// CHECK-NEXT: {{\[+}}0.693147],
+// CHECK-NEXT:    [0.693147]]]]
+// CHECK:      sizes = [3, 1, 2, 1]
+// CHECK-NEXT: {{\[+}}1],
+// CHECK-NEXT:    [1]]],
+// CHECK-NEXT: {{\[+}}0],
+// CHECK-NEXT:    [0]]],
+// CHECK-NEXT: {{\[+}}1],
+// CHECK-NEXT:    [1.5]]]]
+
+// Three pages of two rows, of which two sequences have one in common. An entry that numbers no page has no keys, and
+// those behind a length are not looked at.
+func.func @test_pages() {
+  %q = arith.constant dense<0.0> : tensor<4x1x1x1xf32>
+  %k = arith.constant dense<0.0> : tensor<3x1x2x1xf32>
+  %v = arith.constant dense<[[[[1.0], [2.0]]], [[[3.0], [0x7FC00000]]], [[[5.0], [6.0]]]]> : tensor<3x1x2x1xf32>
+  %n = arith.constant dense<[3, 4, 4, 0]> : tensor<4xi32>
+  %t = arith.constant dense<[[2, 1, 7], [2, 0, 7], [-1, 2, 7], [3, 3, 3]]> : tensor<4x3xi32>
+  %o = attn.attention %q, %k, %v lengths(%n) pages(%t)
+    : (tensor<4x1x1x1xf32>, tensor<3x1x2x1xf32>, tensor<3x1x2x1xf32>, tensor<4xi32>, tensor<4x3xi32>) -> tensor<4x1x1x1xf32>
+  %p = tensor.cast %o : tensor<4x1x1x1xf32> to tensor<?x?x?x?xf32>
+  call @show(%p) : (tensor<?x?x?x?xf32>) -> ()
+  return
+}
+// CHECK:      sizes = [4, 1, 1, 1]
+// CHECK-NEXT: {{\[+}}4.66667]]],
+// CHECK-NEXT: {{\[+}}3.5]]],
+// CHECK-NEXT: {{\[+}}5.5]]],
+// CHECK-NEXT: {{\[+}}0]]]]
+
 func.func @main() {
   call @test_causal() : () -> ()
   call @test_empty_rows() : () -> ()
@@ -271,5 +333,7 @@ func.func @main() {
   call @test_types() : () -> ()
   call @test_offsets() : () -> ()
   call @test_sequences() : () -> ()
+  call @test_lengths() : () -> ()
+  call @test_pages() : () -> ()
   return
 }

@@ -94,3 +94,13 @@ gpu.module @kernels {
     gpu.return
   }
 }
+
+// -----
+
+gpu.module @kernels {
+  gpu.func @pages(%m: memref<?x?x?x32xf32>, %t: memref<?x?xi32>, %i: index) kernel attributes {attn.schedule = #attn.schedule<tiling = <q = 16, kv = 32>>} {
+    // expected-error @+1 {{'tile.load' op expects a tile through a table to be copied: run tile-stage-loads first}}
+    %x = tile.load %m[%i, %i, %i] through %t until %i : memref<?x?x?x32xf32>, memref<?x?xi32> -> tensor<16x32xf32>
+    gpu.return
+  }
+}

@@ -64,6 +64,50 @@ gpu.module @kernels {
     gpu.return
   }
 
+  // Through a table: 16 rows of 2 pieces are a step of 32 threads, and each of the first 16 lanes finds the place of a
+  // row, in 64 bits, which the threads that copy it get from it. Entries at the end and behind it are not read, and of a
+  // page that there is not no row is.
+  // CHECK-LABEL: gpu.func @copy_paged(
+  // CHECK: %[[ROWS:.*]] = arith.minsi %{{.*}}, %c16 : index
+  // CHECK: %[[LEFT:.*]] = arith.index_cast %[[ROWS]] : index to i32
+  // CHECK: %[[IN:.*]] = arith.cmpi slt, %[[R:.*]], %[[LEFT]] : i32
+  // CHECK: %[[PLACE:.*]] = scf.if %[[IN]] -> (i64)
+  // CHECK:   arith.divui %{{.*}}, %{{.*}} : i32
+  // CHECK:   %[[PAGE:.*]] = memref.load %{{.*}} : memref<?x?xi32>
+  // CHECK:   %[[WIDE:.*]] = arith.extui %[[PAGE]] : i32 to i64
+  // CHECK:   arith.muli %[[WIDE]], %{{.*}} : i64
+  // CHECK:   %[[THERE:.*]] = arith.cmpi ult, %[[PAGE]], %{{.*}} : i32
+  // CHECK:   arith.select %[[THERE]], %{{.*}}, %c-1_i64
+  // CHECK: } else {
+  // CHECK:   scf.yield %c-1_i64
+  // CHECK-COUNT-2: nvvm.shfl.sync idx
+  // CHECK: arith.cmpi sge, %{{.*}}, %c0_i64
+  // CHECK: %[[SIZE:.*]] = arith.select %{{.*}}, %c16_i32, %c0_i32 : i32
+  // CHECK: nvvm.cp.async.shared.global %{{.*}}, %{{.*}}, 16, cache = cg, %[[SIZE]]
+  // CHECK-NOT: nvvm.cp.async.shared.global
+  gpu.func @copy_paged(%g: memref<?x?x?x16xbf16, strided<[?, ?, ?, 1], offset: ?>>, %t: memref<?x?xi32>, %s: !h, %i: index, %end: index)
+      kernel attributes {attn.schedule = #schedule} {
+    tile.copy %g[%i, %i, %i] through %t until %end to %s {async}
+      : memref<?x?x?x16xbf16, strided<[?, ?, ?, 1], offset: ?>>, memref<?x?xi32> to !h
+    gpu.return
+  }
+
+  // Rows at any address, element by element.
+  // CHECK-LABEL: gpu.func @copy_paged_elements(
+  // CHECK-NOT: cp.async
+  // CHECK: scf.for %{{.*}} = %{{.*}} to %c256 step %c32
+  // CHECK: memref.load %{{.*}} : memref<?x?xi32>
+  // CHECK: arith.cmpi slt, %{{.*}}, %c12_i32 : i32
+  // CHECK: scf.if %{{.*}} -> (bf16)
+  // CHECK: llvm.load %{{.*}} : !llvm.ptr<1> -> bf16
+  // CHECK: llvm.store %{{.*}}, %{{.*}} : bf16, !llvm.ptr<3>
+  gpu.func @copy_paged_elements(%g: memref<?x?x?x12xbf16, strided<[?, ?, ?, 1], offset: ?>>, %t: memref<?x?xi32>, %s: !h, %i: index, %end: index)
+      kernel attributes {attn.schedule = #schedule} {
+    tile.copy %g[%i, %i, %i] through %t until %end to %s
+      : memref<?x?x?x12xbf16, strided<[?, ?, ?, 1], offset: ?>>, memref<?x?xi32> to !h
+    gpu.return
+  }
+
   // 16 columns are two instructions. Keys lie in memory as the instruction wants its
   // right operand; values are transposed on their way to registers.
   // CHECK-LABEL: gpu.func @contract16(

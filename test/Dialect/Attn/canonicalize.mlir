@@ -241,3 +241,30 @@ func.func @backward_dead(%q: !t, %l: !l, %x: f32) {
     : (!t, !t, !t, !t, !l, !t, f32) -> (!t, !t, !t, f32)
   return
 }
+
+// -----
+
+!t = tensor<2x4x8x64xf32>
+!l = tensor<2x4x8xf32>
+!k = tensor<9x4x8x64xf32>
+
+// Lengths that are known to be those of the tensor, or more, disappear. Others stay: such as are less, and such as are
+// not known. With pages the tensor's length is that of a page.
+// CHECK-LABEL: func.func @lengths
+// CHECK: attn.attention %{{[^ ]*}}, %{{[^ ]*}}, %{{[^ ]*}} : (
+// CHECK: attn.attention %{{.*}} lengths(%{{.*}}) : (
+// CHECK: attn.attention %{{.*}} lengths(%{{.*}}) : (
+// CHECK: attn.attention %{{.*}} lengths(%{{.*}}) pages(%{{.*}}) : (
+// CHECK: attn.attention_backward %{{[^ ]*}}, %{{[^ ]*}}, %{{[^ ]*}}, %{{[^ ]*}}, %{{[^ ]*}}, %{{[^ ]*}} : (
+// CHECK: attn.attention_backward %{{.*}} lengths(%{{.*}}) : (
+func.func @lengths(%q: !t, %h: !k, %n: tensor<2xi32>, %l: !l, %p: tensor<2x5xi32>) -> (!t, !t, !t, !t, !t, !t) {
+  %all = arith.constant dense<[8, 9]> : tensor<2xi32>
+  %some = arith.constant dense<[8, 7]> : tensor<2xi32>
+  %a = attn.attention %q, %q, %q lengths(%all) : (!t, !t, !t, tensor<2xi32>) -> !t
+  %b = attn.attention %q, %q, %q lengths(%some) : (!t, !t, !t, tensor<2xi32>) -> !t
+  %c = attn.attention %q, %q, %q lengths(%n) : (!t, !t, !t, tensor<2xi32>) -> !t
+  %d = attn.attention %q, %h, %h lengths(%all) pages(%p) : (!t, !k, !k, tensor<2xi32>, tensor<2x5xi32>) -> !t
+  %e:3 = attn.attention_backward %q, %q, %q, %q, %l, %q lengths(%all) : (!t, !t, !t, !t, !l, !t, tensor<2xi32>) -> (!t, !t, !t)
+  %f:3 = attn.attention_backward %q, %q, %q, %q, %l, %q lengths(%n) : (!t, !t, !t, !t, !l, !t, tensor<2xi32>) -> (!t, !t, !t)
+  return %a, %b, %c, %d, %e#0, %f#0 : !t, !t, !t, !t, !t, !t
+}

@@ -243,7 +243,7 @@ func.func @attention_c6(%q: tensor<1x1x4x8xf16>, %slopes: tensor<4xi32>) {
 // attention_c6: captures of no mod.
 func.func @attention_c6(%q: tensor<1x1x4x8xf16>, %slopes: tensor<4xf32>) {
   // expected-error @+1 {{expects no captures without a mod, got 1}}
-  %o = "attn.attention"(%q, %q, %q, %slopes) <{operandSegmentSizes = array<i32: 1, 1, 1, 1, 0, 0, 0>}> : (tensor<1x1x4x8xf16>, tensor<1x1x4x8xf16>, tensor<1x1x4x8xf16>, tensor<4xf32>) -> tensor<1x1x4x8xf16>
+  %o = "attn.attention"(%q, %q, %q, %slopes) <{operandSegmentSizes = array<i32: 1, 1, 1, 1, 0, 0, 0, 0, 0>}> : (tensor<1x1x4x8xf16>, tensor<1x1x4x8xf16>, tensor<1x1x4x8xf16>, tensor<4xf32>) -> tensor<1x1x4x8xf16>
   return
 }
 
@@ -347,5 +347,75 @@ func.func @packed_sequences(%q: !t, %starts: tensor<3xi32>) -> !t {
   // expected-error @+1 {{expects a schedule without 'pack' beside 'cu_q'}}
   %o = attn.attention %q, %q, %q cu_q(%starts) cu_k(%starts) {schedule = #attn.schedule<tiling = <q = 16, kv = 32, pack>>}
     : (!t, !t, !t, tensor<3xi32>, tensor<3xi32>) -> !t
+  return %o : !t
+}
+
+// -----
+
+!t = tensor<2x4x8x64xf32>
+
+// c11
+func.func @lengths_size(%q: !t, %n: tensor<3xi32>) -> !t {
+  // expected-error @+1 {{expects 'lengths' size 2 like 'query', got 3}}
+  %o = attn.attention %q, %q, %q lengths(%n) : (!t, !t, !t, tensor<3xi32>) -> !t
+  return %o : !t
+}
+
+// -----
+
+!t = tensor<2x4x8x64xf32>
+
+// c11
+func.func @lengths_type(%q: !t, %n: i32) -> !t {
+  // expected-error @+1 {{operand #3 must be 1D tensor of 32-bit signless integer values, but got 'i32'}}
+  %o = attn.attention %q, %q, %q lengths(%n) : (!t, !t, !t, i32) -> !t
+  return %o : !t
+}
+
+// -----
+
+!t = tensor<2x4x8x64xf32>
+!k = tensor<9x4x16x64xf32>
+
+// c12
+func.func @pages_size(%q: !t, %k: !k, %p: tensor<3x5xi32>) -> !t {
+  // expected-error @+1 {{expects 'pages' batch size 2 like 'query', got 3}}
+  %o = attn.attention %q, %k, %k pages(%p) : (!t, !k, !k, tensor<3x5xi32>) -> !t
+  return %o : !t
+}
+
+// -----
+
+!t = tensor<2x4x8x64xf32>
+!k = tensor<9x4x16x64xf32>
+
+// c12
+func.func @page_count(%q: !t, %k: !k, %v: tensor<8x4x16x64xf32>, %p: tensor<2x5xi32>) -> !t {
+  // expected-error @+1 {{expects 'value' page count 9 like 'key', got 8}}
+  %o = attn.attention %q, %k, %v pages(%p) : (!t, !k, tensor<8x4x16x64xf32>, tensor<2x5xi32>) -> !t
+  return %o : !t
+}
+
+// -----
+
+!t = tensor<2x4x8x64xf32>
+!k = tensor<9x4x16x64xf32>
+
+// c12
+func.func @page_rows(%q: !t, %k: !k, %v: tensor<9x4x8x64xf32>, %p: tensor<2x5xi32>) -> !t {
+  // expected-error @+1 {{expects 'value' page rows 16 like 'key', got 8}}
+  %o = attn.attention %q, %k, %v pages(%p) : (!t, !k, tensor<9x4x8x64xf32>, tensor<2x5xi32>) -> !t
+  return %o : !t
+}
+
+// -----
+
+!t = tensor<2x4x8x64xf32>
+!k = tensor<9x4x16x64xf32>
+
+// c3: without pages the batch sizes are one.
+func.func @no_pages(%q: !t, %k: !k) -> !t {
+  // expected-error @+1 {{expects 'key' batch size 2 like 'query', got 9}}
+  %o = attn.attention %q, %k, %k : (!t, !k, !k) -> !t
   return %o : !t
 }

@@ -68,6 +68,17 @@ func.func @c3_offset(%q: !q, %l: !l, %n: tensor<3xi32>) {
 !q = tensor<2x4x8x64xf32>
 !l = tensor<2x4x8xf32>
 
+func.func @c3_lengths(%q: !q, %l: !l, %n: tensor<3xi32>) {
+  // expected-error @+1 {{expects 'lengths' size 2 like 'query', got 3}}
+  %dq, %dk, %dv = attn.attention_backward %q, %q, %q, %q, %l, %q lengths(%n) : (!q, !q, !q, !q, !l, !q, tensor<3xi32>) -> (!q, !q, !q)
+  return
+}
+
+// -----
+
+!q = tensor<2x4x8x64xf32>
+!l = tensor<2x4x8xf32>
+
 func.func @c4(%q: !q, %l: !l) {
   // expected-error @+1 {{expects 'grad_key' to be 'tensor<2x4x8x64xf32>' like 'key', got 'tensor<2x4x8x64xbf16>'}}
   %dq, %dk, %dv = attn.attention_backward %q, %q, %q, %q, %l, %q : (!q, !q, !q, !q, !l, !q) -> (!q, tensor<2x4x8x64xbf16>, !q)

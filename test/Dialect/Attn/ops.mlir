@@ -177,3 +177,20 @@ func.func @dynamic(%q: tensor<?x?x?x1xf16>, %empty: tensor<1x1x0x256xf16>)
     : (tensor<1x1x0x256xf16>, tensor<1x1x0x256xf16>, tensor<1x1x0x256xf16>) -> tensor<1x1x0x256xf16>
   return %o, %p : tensor<?x?x?x1xf16>, tensor<1x1x0x256xf16>
 }
+
+// What moves the positions, in this order, with a mod and without.
+// CHECK-LABEL: func.func @positions
+// CHECK: attn.attention %{{.*}} mod @noop query_offset(%{{.*}}) lengths(%{{.*}}) pages(%{{.*}}) : (
+// CHECK: attn.attention %{{[^ ]*}}, %{{[^ ]*}}, %{{[^ ]*}} lengths(%{{.*}}) {scale = 5.000000e-01 : f32} : (
+// CHECK: attn.attention_backward %{{.*}} query_offset(%{{.*}}) lengths(%{{.*}}) : (
+func.func @positions(%q: tensor<2x4x8x64xf32>, %k: tensor<9x4x16x64xf32>, %s: tensor<2x4x8xf32>, %n: i32,
+                     %l: tensor<2xi32>, %p: tensor<2x?xi32>) {
+  %a = attn.attention %q, %k, %k mod @noop query_offset(%n) lengths(%l) pages(%p)
+    : (tensor<2x4x8x64xf32>, tensor<9x4x16x64xf32>, tensor<9x4x16x64xf32>, i32, tensor<2xi32>, tensor<2x?xi32>) -> tensor<2x4x8x64xf32>
+  %b = attn.attention %q, %q, %q lengths(%l) {scale = 0.5 : f32}
+    : (tensor<2x4x8x64xf32>, tensor<2x4x8x64xf32>, tensor<2x4x8x64xf32>, tensor<2xi32>) -> tensor<2x4x8x64xf32>
+  %c:3 = attn.attention_backward %q, %q, %q, %q, %s, %q query_offset(%n) lengths(%l)
+    : (tensor<2x4x8x64xf32>, tensor<2x4x8x64xf32>, tensor<2x4x8x64xf32>, tensor<2x4x8x64xf32>, tensor<2x4x8xf32>,
+       tensor<2x4x8x64xf32>, i32, tensor<2xi32>) -> (tensor<2x4x8x64xf32>, tensor<2x4x8x64xf32>, tensor<2x4x8x64xf32>)
+  return
+}

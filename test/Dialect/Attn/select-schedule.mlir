@@ -150,3 +150,14 @@ func.func @keeps(%a: !q64) -> !q64 {
     : (!q64, !q64, !q64) -> !q64
   return %x : !q64
 }
+
+// Rows in pages do not lie as TMA takes them: the kernel is that of every GPU.
+// SM90A-LABEL: func.func @pages
+// SM90A-NOT: producers
+// SM90A: attn.attention {{.*}} pages(%{{.*}}) {schedule = #attn.schedule<tiling = <q = {{[0-9]+}}, kv = {{[0-9]+}}>, roles = <warps = {{[0-9]+}}>>
+// SM90A-NOT: producers
+func.func @pages(%q: !q64, %k: tensor<?x1x16x64xbf16>, %l: tensor<1xi32>, %p: tensor<1x?xi32>) -> !q64 {
+  %x = attn.attention %q, %k, %k lengths(%l) pages(%p)
+    : (!q64, tensor<?x1x16x64xbf16>, tensor<?x1x16x64xbf16>, tensor<1xi32>, tensor<1x?xi32>) -> !q64
+  return %x : !q64
+}

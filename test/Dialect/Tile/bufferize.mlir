@@ -202,3 +202,33 @@ func.func @packed(%m: memref<?x?x?x16xf32>, %i: index, %r0: index) {
   tile.store %t, %m[%i, %r0] packed : tensor<8x16xf32>, memref<?x?x?x16xf32>
   return
 }
+
+// -----
+
+// Each row by itself: its entry of the table, if it is before the end, then its page, if there is one.
+// CHECK-LABEL: func.func @pages(
+// CHECK-SAME:    %[[X:[a-z0-9]+]]: memref<?x?x?x12xf32>, %[[T:[a-z0-9]+]]: memref<?x?xi32>, %[[I:[a-z0-9]+]]: index, %[[END:[a-z0-9]+]]: index
+// CHECK:         %[[B:.*]] = memref.alloca() {alignment = 64 : i64} : memref<8x16xf32>
+// CHECK-DAG:     %[[PAGES:.*]] = memref.dim %[[X]], %c0
+// CHECK-DAG:     %[[ROWS:.*]] = memref.dim %[[X]], %c2
+// CHECK:         scf.for %[[R:.*]] = %c0 to %c8 step %c1
+// CHECK:           %[[P:.*]] = arith.addi %[[I]], %[[R]]
+// CHECK:           %[[IN:.*]] = arith.cmpi slt, %[[P]], %[[END]]
+// CHECK:           %[[PAGE:.*]] = scf.if %[[IN]] -> (index)
+// CHECK:             %[[E:.*]] = arith.divui %[[P]], %[[ROWS]]
+// CHECK:             memref.load %[[T]][%[[I]], %[[E]]]
+// CHECK:           } else {
+// CHECK-NEXT:        scf.yield %c-1
+// CHECK:           %[[THERE:.*]] = arith.cmpi ult, %[[PAGE]], %[[PAGES]]
+// CHECK:           scf.if %[[THERE]]
+// CHECK:             %[[ROW:.*]] = arith.remui %[[P]], %[[ROWS]]
+// CHECK:             vector.load %[[X]][%[[PAGE]], %[[I]], %[[ROW]], %c0] : memref<?x?x?x12xf32>, vector<12xf32>
+// CHECK:             vector.store %{{.*}}, %[[B]]{{.*}}vector<12xf32>
+// CHECK:             vector.store %{{.*}}, %[[B]]{{.*}}vector<4xf32>
+// CHECK:           } else {
+// CHECK:             vector.store %{{.*}}, %[[B]]{{.*}}vector<16xf32>
+func.func @pages(%x: memref<?x?x?x12xf32>, %table: memref<?x?xi32>, %i: index, %end: index, %to: memref<?x16xf32>) {
+  %t = tile.load %x[%i, %i, %i] through %table until %end : memref<?x?x?x12xf32>, memref<?x?xi32> -> tensor<8x16xf32>
+  tile.store %t, %to[%i] : tensor<8x16xf32>, memref<?x16xf32>
+  return
+}

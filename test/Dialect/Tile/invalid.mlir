@@ -758,3 +758,35 @@ func.func @roles_c1(%r: !tile.ring<1 x tensor<64x64xf32>>, %m: memref<?x8x128x4x
   }
   return
 }
+
+// -----
+
+func.func @load_c5(%m: memref<?x?x64xf32>, %t: memref<?x?xi32>, %i: index) {
+  // expected-error @+1 {{expects memory of rank 4 and a tile of rank 2 with a table, got 'memref<?x?x64xf32>' and rank 2}}
+  %x = tile.load %m[%i, %i] through %t until %i : memref<?x?x64xf32>, memref<?x?xi32> -> tensor<64x64xf32>
+  return
+}
+
+// -----
+
+func.func @load_c5_held(%m: memref<?x8x128x4xf32>, %t: memref<?x?xi32>, %i: index) {
+  // expected-error @+1 {{expects no 'held' with a table}}
+  %x = tile.load %m[%i] through %t until %i held : memref<?x8x128x4xf32>, memref<?x?xi32> -> tensor<64x64xf32>
+  return
+}
+
+// -----
+
+func.func @load_c5_end(%m: memref<?x?x?x64xf32>, %t: memref<?x?xi32>, %i: index) {
+  // expected-error @+1 {{expects a table and an end, or neither}}
+  %x = "tile.load"(%m, %i, %i, %i, %t) <{operandSegmentSizes = array<i32: 1, 3, 1, 0>}> : (memref<?x?x?x64xf32>, index, index, index, memref<?x?xi32>) -> tensor<64x64xf32>
+  return
+}
+
+// -----
+
+func.func @copy_c4(%m: memref<?x?x64xbf16>, %t: memref<?x?xi32>, %s: memref<64x72xbf16, #gpu.address_space<workgroup>>, %i: index) {
+  // expected-error @+1 {{expects memory of rank 4 and a tile of rank 2 with a table, got 'memref<?x?x64xbf16>' and rank 2}}
+  tile.copy %m[%i, %i] through %t until %i to %s : memref<?x?x64xbf16>, memref<?x?xi32> to memref<64x72xbf16, #gpu.address_space<workgroup>>
+  return
+}

@@ -146,3 +146,20 @@ gpu.module @kernels {
     gpu.return
   }
 }
+
+// -----
+
+#schedule = #attn.schedule<tiling = <q = 128, kv = 64>, roles = <warps = 8, producers = 4>>
+!m = memref<?x?x?x64xbf16, strided<[?, ?, ?, 1], offset: ?>>
+gpu.module @kernels {
+  gpu.func @pages(%k: !m {attn.role = #attn.role<key>}, %t: memref<?x?xi32> {attn.role = #attn.role<pages>}, %n: index)
+      kernel attributes {attn.schedule = #schedule} {
+    %c0 = arith.constant 0 : index
+    %c1 = arith.constant 1 : index
+    scf.for %j = %c0 to %n step %c1 {
+      // expected-error @+1 {{'tile.load' op expects no table: rows of a ring lie one after the other in memory}}
+      %kt = tile.load %k[%j, %j, %j] through %t until %n : !m, memref<?x?xi32> -> tensor<64x64xbf16>
+    }
+    gpu.return
+  }
+}

@@ -244,3 +244,14 @@ func.func @sums(%m: memref<?x8x128x4xf32>, %i: index, %n: i32, %ds: tensor<128x6
   }
   return
 }
+
+// Rows that a table finds in pages of memory.
+// CHECK-LABEL: func.func @pages
+// CHECK: tile.load %[[M:.*]][%[[I:.*]], %[[I]], %[[I]]] through %[[T:.*]] until %[[I]] : memref<?x?x?x64xbf16>, memref<?x?xi32> -> tensor<64x64xbf16>
+// CHECK: tile.copy %[[M]][%[[I]], %[[I]], %[[I]]] through %[[T]] until %[[I]] to %{{.*}} {async} : memref<?x?x?x64xbf16>, memref<?x?xi32> to memref<64x72xbf16, #gpu.address_space<workgroup>>
+func.func @pages(%m: memref<?x?x?x64xbf16>, %t: memref<?x?xi32>, %s: memref<64x72xbf16, #gpu.address_space<workgroup>>, %i: index) {
+  %x = tile.load %m[%i, %i, %i] through %t until %i : memref<?x?x?x64xbf16>, memref<?x?xi32> -> tensor<64x64xbf16>
+  tile.copy %m[%i, %i, %i] through %t until %i to %s {async}
+    : memref<?x?x?x64xbf16>, memref<?x?xi32> to memref<64x72xbf16, #gpu.address_space<workgroup>>
+  return
+}

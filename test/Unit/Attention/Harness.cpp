@@ -91,6 +91,11 @@ std::string Case::name() const {
   return text;
 }
 
+int64_t Paging::pageOf(const ProblemSizes &s, int64_t b, int64_t kv) const {
+  int64_t page = table[b * most(s) + kv / rows];
+  return page < count ? page : -1;
+}
+
 static std::vector<double> randomNumbers(int64_t count, const Case &c,
                                          unsigned seed) {
   std::mt19937 generator(seed);
@@ -369,6 +374,46 @@ private:
 };
 } // namespace
 
+/// Keys or values, of `channels` each, as they lie in the pages of a case.
+static std::vector<double> inPages(const Case &c, int64_t channels,
+                                   const std::vector<double> &numbers) {
+  const ProblemSizes &s = c.sizes;
+  const Paging &p = *c.paging;
+  std::vector<double> heap(p.count * s.kvHeads * p.rows * channels, NAN);
+  for (int64_t b = 0; b < s.batch; ++b)
+    for (int64_t h = 0; h < s.kvHeads; ++h)
+      for (int64_t kv = 0; kv < s.keys; ++kv) {
+        int64_t page = p.pageOf(s, b, kv);
+        auto from =
+            numbers.begin() + ((b * s.kvHeads + h) * s.keys + kv) * channels;
+        if (page >= 0 && !std::isnan(*from))
+          std::copy_n(from, channels,
+                      heap.begin() +
+                          ((page * s.kvHeads + h) * p.rows + kv % p.rows) *
+                              channels);
+      }
+  return heap;
+}
+
+/// The table of a case's pages.
+static CaptureData tableOf(const Case &c) {
+  const std::vector<int32_t> &table = c.paging->table;
+  CaptureData data{ElementType::I32,
+                   {c.sizes.batch, c.paging->most(c.sizes)},
+                   std::vector<std::byte>(table.size() * sizeof(int32_t))};
+  std::memcpy(data.bytes.data(), table.data(), data.bytes.size());
+  return data;
+}
+
+/// The case whose keys and values have the shape that kernels get.
+static Case asPages(const Case &c) {
+  Case heap = c;
+  heap.sizes.batch = c.paging->count;
+  heap.sizes.keys = c.paging->rows;
+  heap.layout = c.paging->rowsFirst ? Layout::BSHD : Layout::BHSD;
+  return heap;
+}
+
 static Result<AttentionKernel> compile(const Case &c, const Mod &mod) {
   KernelSpec spec;
   spec.target = chosenTarget;
@@ -381,6 +426,7 @@ static Result<AttentionKernel> compile(const Case &c, const Mod &mod) {
   spec.stridedCaptures = c.stridedCaptures;
   spec.raggedQueries = !c.queryStarts.empty() && !c.queriesAsBatch;
   spec.raggedKeys = !c.keyStarts.empty() && !c.keysAsBatch;
+  spec.paged = c.paging.has_value();
   return AttentionKernel::compile(mod, spec);
 }
 
@@ -404,35 +450,43 @@ static double lseBound(const Case &c, const Expected &expected) {
 
 void attn::test::runAndCompare(const Case &c, const Mod &mod,
                                const Oracle &oracle, const Inputs &inputs,
-                               const std::vector<CaptureData> &captures) {
+                               const std::vector<CaptureData> &captures,
+                               std::vector<char> *bits) {
   device(); // Makes the context in which the kernel is loaded.
   const ProblemSizes &s = c.sizes;
   Result<AttentionKernel> kernel = compile(c, mod);
   ASSERT_TRUE(kernel) << kernel.error();
 
   Tensor query(c, s.heads, s.queries, s.headDim);
-  Tensor key(c, s.kvHeads, s.keys, s.headDim);
-  Tensor value(c, s.kvHeads, s.keys, s.valueDim);
+  Case ofKeys = c.paging ? asPages(c) : c;
+  Tensor key(ofKeys, s.kvHeads, ofKeys.sizes.keys, s.headDim);
+  Tensor value(ofKeys, s.kvHeads, ofKeys.sizes.keys, s.valueDim);
   Tensor out(c, s.heads, s.queries, s.valueDim);
   query.upload(inputs.query);
-  key.upload(inputs.key);
-  value.upload(inputs.value);
+  key.upload(c.paging ? inPages(c, s.headDim, inputs.key) : inputs.key);
+  value.upload(c.paging ? inPages(c, s.valueDim, inputs.value) : inputs.value);
   int64_t rows = s.batch * s.heads * s.queries;
   Buffer lse(rows * sizeof(float));
   PlacedCaptures placed(c, mod, captures);
+  std::optional<CapturedTensor> table;
+  CaptureData tableData;
   Starts queries(c.queryStarts, c.queriesAsBatch);
   Starts keys(c.keyStarts, c.keysAsBatch);
-  AttentionArguments arguments{queries.shown(query.view()),
-                               keys.shown(key.view()),
-                               keys.shown(value.view()),
-                               placed.views(),
-                               queries.shown(out.view()),
-                               c.lse && rows ? static_cast<float *>(lse.data())
-                                             : nullptr,
-                               device().stream(),
-                               nullptr,
-                               queries.get(),
-                               keys.get()};
+  AttentionArguments arguments;
+  arguments.query = queries.shown(query.view());
+  arguments.key = keys.shown(key.view());
+  arguments.value = keys.shown(value.view());
+  arguments.captures = placed.views();
+  arguments.out = queries.shown(out.view());
+  arguments.lse = c.lse && rows ? static_cast<float *>(lse.data()) : nullptr;
+  arguments.stream = device().stream();
+  arguments.queryStarts = queries.get();
+  arguments.keyStarts = keys.get();
+  if (c.paging) {
+    tableData = tableOf(c);
+    table.emplace(tableData, CaptureLayout::Padded);
+    arguments.pages = table->view();
+  }
 
   std::vector<char> firstOut, firstLse;
   for (int i = 0; i < c.runs; ++i) {
@@ -451,6 +505,8 @@ void attn::test::runAndCompare(const Case &c, const Mod &mod,
         << "run " << i << " gave other bits than the first";
   }
 
+  if (bits)
+    *bits = out.bytes();
   Expected expected = evaluate(inputs, oracle, c.type);
   compare("out", out.download(), expected.out, outBound(c, expected));
   if (!c.lse)

@@ -9,6 +9,7 @@
 #include "attn/API/Attention.h"
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -27,6 +28,17 @@ enum class CaptureLayout {
   Transposed,
   SharedOuter,
   SharedInner
+};
+
+/// How keys and values lie in pages (KernelSpec::paged). Of the sizes, keys are
+/// those that there is room for.
+struct Paging {
+  int64_t rows = 16, count = 0; ///< of a page; how many pages there are
+  std::vector<int32_t> table;   ///< (batch, most pages)
+  bool rowsFirst = false;       ///< NHD, else HND
+  int64_t most(const ProblemSizes &s) const { return s.keys / rows; }
+  /// The page of key `kv` of sequence `b`; negative if it has none.
+  int64_t pageOf(const ProblemSizes &s, int64_t b, int64_t kv) const;
 };
 
 struct Case {
@@ -60,6 +72,7 @@ struct Case {
   /// Sequences of one length that the kernel is shown as a batch all the same;
   /// of queries without an LSE, which would lie in another order.
   bool queriesAsBatch = false, keysAsBatch = false;
+  std::optional<Paging> paging = std::nullopt;
 
   /// A name of letters, digits and underscores.
   std::string name() const;
@@ -103,10 +116,12 @@ private:
 
 /// Runs and compares every element of out and lse (expectations of GoogleTest);
 /// out is poisoned before each run, and the memory around it and between its
-/// rows must stay as it was.
+/// rows must stay as it was. With pages, rows that are NaN are not written to
+/// them, and what nobody writes is NaN. `bits`: what was written to out.
 void runAndCompare(const Case &c, const Mod &mod, const Oracle &oracle,
                    const Inputs &inputs,
-                   const std::vector<CaptureData> &captures);
+                   const std::vector<CaptureData> &captures,
+                   std::vector<char> *bits = nullptr);
 
 /// All of the above for a named pattern.
 void runPattern(const Case &c);

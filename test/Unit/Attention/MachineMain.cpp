@@ -12,7 +12,7 @@ using namespace attn::test;
 /// What is about size.
 #define FOR_A_GPU                                                              \
   "*GradientInvariants*:GradientDifferences.*:GradientEdges.*32Bits:"          \
-  "GradientEdges.GiveTheSameBits*:*GradientsOf*_104"
+  "GradientEdges.GiveTheSameBits*:*GradientsOf*_104:Pages.*32Bits"
 
 int main(int argc, char **argv) {
   testing::InitGoogleTest(&argc, argv);
@@ -24,13 +24,18 @@ int main(int argc, char **argv) {
   selectInterpreted();
   // What mods do to gradients of f32 they do to those of bf16, and one mod has
   // captures of all kinds. Offsets of zero and of each batch are among others.
+  // Kernels for pages are the portable ones: here some show that they are
+  // taken.
   if (testing::GTEST_FLAG(filter) == "*" && !ATTN_TEST_PORTABLE)
     testing::GTEST_FLAG(filter) =
         "-*GradientsOf*/rel_f32:*GradientsOf*/head_bias_f32:"
         "*GradientsOf*/prefix_lm_f32:*GradientsOf*/sliding_window_f32:"
         "*GradientsOf*/alibi_f32:*GradientsOf*_long:"
         "All/GradientsOfCaptures.*:All/QueryOffsets.OfPatterns/Zero:"
-        "All/QueryOffsets.OfPatterns/PerBatch:" FOR_A_GPU;
+        "All/QueryOffsets.OfPatterns/PerBatch:"
+        "*LengthsOf.PatternsAtTheEnd/"
+        "Around*:Pages.Of*:Pages.W*:Pages.G*:Pages.T*:PageMistakes.*:"
+        "*PageRows.*:" FOR_A_GPU;
   if (ATTN_TEST_PORTABLE) {
     selectPortable();
     // Kernels for f32 and for lists of tiles are the same without it, and
@@ -46,8 +51,8 @@ int main(int argc, char **argv) {
           "TileLists.*:MaskAnalysis.*:Masks/*:"
           "*Schedules.*:ScheduleLengths.*:ScheduleWidths.*:Captures.Tiles*:"
           "Captures.OfTheSoftmax*:Gradient.WhatIsMasked*:*/MathSweep.*:"
-          "*QueryOffsets.OfPatterns*:*RaggedSequences.OfPatterns*:"
-          "RaggedMistakes*:" FOR_A_GPU;
+          "*QueryOffsets.OfPatterns*:*LengthsOf.Patterns/*:"
+          "*RaggedSequences.OfPatterns*:RaggedMistakes*:" FOR_A_GPU;
   }
   return RUN_ALL_TESTS();
 }

@@ -135,6 +135,21 @@ TEST(PTXMachine, ConversionsReadTheLowPart) {
   EXPECT_EQ(out, (std::vector<uint64_t>{0xffffffff80000001, 1, 1, 0, 5}));
 }
 
+// Either half of a word, where nobody wants the other.
+TEST(PTXMachine, HalvesAreTakenOutOfAWord) {
+  std::vector<uint32_t> out(2);
+  Launch run;
+  run.threads = 1;
+  run.a = run.memory(out);
+  ASSERT_EQ(run("ld.param.b64 %d0, [a];\n"
+                "mov.b64 %d1, 0x1234567880000001;\n"
+                "mov.b64 {%r0, _}, %d1;\n"
+                "mov.b64 {_, %r1}, %d1;\n"
+                "st.global.v2.b32 [%d0], {%r0, %r1};"),
+            "");
+  EXPECT_EQ(out, (std::vector<uint32_t>{0x80000001, 0x12345678}));
+}
+
 // 2 * 3 + 0.5 and inf * 0 + 0; then 2 * 3 + 0.5 and 1 * 0 + 0.
 TEST(PTXMachine, PairsOf16BitsAreMultipliedAndAdded) {
   std::vector<uint32_t> out(2, 0);

@@ -56,22 +56,31 @@ static LogicalResult verifyChannels(Operation *op, const Dimension &dim) {
   return success();
 }
 
-/// C2 to C4: the sizes of query, key, value and out.
+/// C2 to C4, C10: the sizes of query, key, value and out.
 static LogicalResult verifySizes(Operation *op, ArrayRef<int64_t> query,
                                  ArrayRef<int64_t> key, ArrayRef<int64_t> value,
-                                 ArrayRef<int64_t> out) {
-  const Dimension pairs[][2] = {
+                                 ArrayRef<int64_t> out, bool hasPages) {
+  SmallVector<std::pair<Dimension, Dimension>> pairs = {
       {{"query", "head dimension", query[3]},
        {"key", "head dimension", key[3]}},
       {{"value", "value dimension", value[3]},
        {"out", "value dimension", out[3]}},
-      {{"key", "batch size", key[0]}, {"value", "batch size", value[0]}},
       {{"query", "batch size", query[0]}, {"out", "batch size", out[0]}},
       {{"key", "head count", key[1]}, {"value", "head count", value[1]}},
-      {{"key", "length", key[2]}, {"value", "length", value[2]}},
       {{"query", "head count", query[1]}, {"out", "head count", out[1]}},
       {{"query", "length", query[2]}, {"out", "length", out[2]}},
   };
+  auto add = [&](Dimension wanted, Dimension given) {
+    pairs.emplace_back(wanted, given);
+  };
+  if (hasPages) {
+    add({"key", "page count", key[0]}, {"value", "page count", value[0]});
+    add({"key", "page rows", key[2]}, {"value", "page rows", value[2]});
+  } else {
+    add({"query", "batch size", query[0]}, {"key", "batch size", key[0]});
+    add({"query", "batch size", query[0]}, {"value", "batch size", value[0]});
+    add({"key", "length", key[2]}, {"value", "length", value[2]});
+  }
   for (const auto &[wanted, given] : ArrayRef(pairs).take_front(2))
     if (failed(verifyChannels(op, wanted)) || failed(verifyChannels(op, given)))
       return failure();
@@ -92,7 +101,7 @@ static LogicalResult verifySizes(Operation *op, ArrayRef<int64_t> query,
 }
 
 LogicalResult mlir::attn::verifyTensors(Operation *op, Value query, Value key,
-                                        Value value, Value out) {
+                                        Value value, Value out, Value pages) {
   // C1
   auto elementType = cast<RankedTensorType>(query.getType()).getElementType();
   const std::pair<StringRef, Value> tensors[] = {
@@ -109,7 +118,8 @@ LogicalResult mlir::attn::verifyTensors(Operation *op, Value query, Value key,
              << " like 'query', got " << tensor.getElementType();
     shapes.push_back(tensor.getShape());
   }
-  return verifySizes(op, shapes[0], shapes[1], shapes[2], shapes[3]);
+  return verifySizes(op, shapes[0], shapes[1], shapes[2], shapes[3],
+                     /*hasPages=*/!!pages);
 }
 
 LogicalResult mlir::attn::verifyRows(Operation *op, Value query, StringRef name,
@@ -162,15 +172,23 @@ LogicalResult mlir::attn::verifySequences(Operation *op,
     return failure();
   Dimension sequences =
       sequencesOf("query", operands.query, "cu_q", operands.queryStarts);
-  if (failed(verifySame(
+  // With pages keys have a batch of those.
+  if (!operands.pages &&
+      failed(verifySame(
           op, sequences,
           sequencesOf("key", operands.key, "cu_k", operands.keyStarts))))
     return failure();
-  if (!operands.queryOffset)
-    return success();
-  auto offsets = dyn_cast<RankedTensorType>(operands.queryOffset.getType());
-  if (!offsets)
-    return success();
-  return verifySame(op, sequences,
-                    {"query_offset", "size", offsets.getDimSize(0)});
+  if (operands.pages && operands.keyStarts)
+    return op->emitOpError() << "expects 'pages' or 'cu_k', got both";
+  auto hasOneEach = [&](StringRef name, Value operand, StringRef dimension) {
+    auto tensor = operand ? dyn_cast<RankedTensorType>(operand.getType())
+                          : RankedTensorType();
+    return tensor ? verifySame(op, sequences,
+                               {name, dimension, tensor.getDimSize(0)})
+                  : success();
+  };
+  return failure(
+      failed(hasOneEach("query_offset", operands.queryOffset, "size")) ||
+      failed(hasOneEach("lengths", operands.lengths, "size")) ||
+      failed(hasOneEach("pages", operands.pages, "batch size")));
 }

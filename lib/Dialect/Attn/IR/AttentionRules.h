@@ -18,9 +18,10 @@ struct Dimension {
 LogicalResult verifySame(Operation *op, const Dimension &wanted,
                          const Dimension &given);
 
-/// C1 to C4 of attn.attention, but for what sequences have to do with batches.
+/// C1 to C4 of attn.attention, but for what sequences have to do with batches,
+/// and C12 where there are `pages` (else null).
 LogicalResult verifyTensors(Operation *op, Value query, Value key, Value value,
-                            Value out);
+                            Value out, Value pages = {});
 /// C5: f32 of query's batch, heads and length.
 LogicalResult verifyRows(Operation *op, Value query, StringRef name,
                          Value rows);
@@ -29,11 +30,11 @@ LogicalResult verifyRows(Operation *op, Value query, StringRef name,
 FailureOr<ModOp> verifyModUse(Operation *op, FlatSymbolRefAttr name,
                               ValueRange captures,
                               SymbolTableCollection &symbols);
-/// What has an entry for each sequence. Starts and offset may be null.
+/// What has an entry for each sequence. But for query and key each may be null.
 struct SequenceOperands {
-  Value query, key, queryStarts, keyStarts, queryOffset;
+  Value query, key, queryStarts, keyStarts, queryOffset, lengths, pages;
 };
-/// C3, C7 and C9, of sequences.
+/// C3, C7, C9, C11 and C12, of sequences.
 LogicalResult verifySequences(Operation *op, const SequenceOperands &operands);
 
 } // namespace mlir::attn

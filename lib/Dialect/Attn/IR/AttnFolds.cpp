@@ -53,6 +53,10 @@ static bool differentiatesCaptures(AttentionBackwardOp op) {
   return !op.getWrt().empty();
 }
 
+/// Whether the length of its keys is that of a page.
+static bool isPaged(AttentionOp op) { return !!op.getPages(); }
+static bool isPaged(AttentionBackwardOp) { return false; }
+
 /// Attention with a mod that has no program is attention without a mod.
 template <typename Op>
 static LogicalResult dropEmptyMod(Op op, PatternRewriter &rewriter) {
@@ -76,6 +80,22 @@ static LogicalResult dropQueryOffset(Op op, PatternRewriter &rewriter) {
     return rewriter.notifyMatchFailure(op,
                                        "no query offset, or one that counts");
   rewriter.modifyOpInPlace(op, [&] { op.getQueryOffsetMutable().clear(); });
+  return success();
+}
+
+/// Lengths that no key is behind.
+template <typename Op>
+static LogicalResult dropLengths(Op op, PatternRewriter &rewriter) {
+  DenseIntElementsAttr lengths;
+  if (!op.getLengths() || !matchPattern(op.getLengths(), m_Constant(&lengths)))
+    return rewriter.notifyMatchFailure(op, "no lengths, or not known");
+  int64_t keys = cast<RankedTensorType>(op.getKey().getType()).getDimSize(2);
+  if (isPaged(op) || ShapedType::isDynamic(keys) ||
+      llvm::any_of(lengths, [&](const APInt &length) {
+        return length.getSExtValue() < keys;
+      }))
+    return rewriter.notifyMatchFailure(op, "a length that counts");
+  rewriter.modifyOpInPlace(op, [&] { op.getLengthsMutable().clear(); });
   return success();
 }
 
@@ -108,11 +128,13 @@ void AttentionOp::getCanonicalizationPatterns(RewritePatternSet &patterns,
                                               MLIRContext *context) {
   patterns.add(dropEmptyMod<AttentionOp>);
   patterns.add(dropQueryOffset<AttentionOp>);
+  patterns.add(dropLengths<AttentionOp>);
 }
 
 void AttentionBackwardOp::getCanonicalizationPatterns(
     RewritePatternSet &patterns, MLIRContext *context) {
   patterns.add(dropEmptyMod<AttentionBackwardOp>);
   patterns.add(dropQueryOffset<AttentionBackwardOp>);
+  patterns.add(dropLengths<AttentionBackwardOp>);
   patterns.add(dropUnusedGradients);
 }

@@ -80,12 +80,14 @@ LogicalResult AttentionOp::verifySymbolUses(SymbolTableCollection &symbols) {
 }
 
 LogicalResult AttentionOp::verify() {
-  if (failed(verifyTensors(*this, getQuery(), getKey(), getValue(), getOut())))
+  if (failed(verifyTensors(*this, getQuery(), getKey(), getValue(), getOut(),
+                           getPages())))
     return failure();
   if (getLse() && failed(verifyRows(*this, getQuery(), "lse", getLse())))
     return failure();
-  if (failed(verifySequences(
-          *this, {getQuery(), getKey(), getCuQ(), getCuK(), getQueryOffset()})))
+  if (failed(
+          verifySequences(*this, {getQuery(), getKey(), getCuQ(), getCuK(),
+                                  getQueryOffset(), getLengths(), getPages()})))
     return failure();
   if (!getModAttr() && !getCaptures().empty())
     return emitOpError() << "expects no captures without a mod, got "
@@ -243,7 +245,8 @@ LogicalResult AttentionBackwardOp::verify() {
     return failure();
   // C3
   if (failed(verifySequences(*this, {getQuery(), getKey(), /*queryStarts=*/{},
-                                     /*keyStarts=*/{}, getQueryOffset()})))
+                                     /*keyStarts=*/{}, getQueryOffset(),
+                                     getLengths(), /*pages=*/{}})))
     return failure();
   if (!getModAttr() && !getCaptures().empty())
     return emitOpError() << "expects no captures without a mod, got "

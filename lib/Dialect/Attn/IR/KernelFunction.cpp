@@ -26,9 +26,7 @@ template <typename Op> static LogicalResult checkMod(Op op) {
 template <typename Op> static LogicalResult checkCaptures(Op op) {
   llvm::SmallPtrSet<Attribute, 8> seen;
   for (RoleAttr role : captureRolesOf(op))
-    if (!llvm::is_contained({Role::Capture, Role::QueryOffset},
-                            role.getRole()) ||
-        !seen.insert(role).second)
+    if (!::attn::isCaptured(role.getRole()) || !seen.insert(role).second)
       return op.emitOpError() << "expects captures whose arguments have no "
                                  "role, or each another one as a capture, got "
                               << role;
@@ -49,9 +47,9 @@ template <typename Op> LogicalResult mlir::attn::checkKernelFunction(Op op) {
   if (!hasSchedules(op))
     return op.emitOpError()
            << "expects a schedule: run attn-select-schedule first";
-  if (op.getQueryOffset())
-    return op.emitOpError() << "expects its query offset to be a capture: run "
-                               "attn-apply-query-offset first";
+  if (op.getQueryOffset() || op.getLengths())
+    return op.emitOpError() << "expects its query offset and lengths to be "
+                               "captures: run attn-apply-positions first";
   for (Value operand : op->getOperands())
     if (!isa<BlockArgument>(operand))
       return op.emitOpError()

@@ -43,10 +43,13 @@ static bool readsTablesByPosition(ModOp mod) {
 /// a multiprocessor. At 128 channels tiles of 64 queries are up to a quarter
 /// slower, eight warps up to a third; fewer keys have more barriers. At 64
 /// channels 128 keys are fastest, but spill with some mods: 112 leave room
-/// (docs/notebook.md compares the candidates, on an H100).
+/// (docs/notebook.md compares the candidates, on an H100). What is read at a
+/// position takes registers, and so does where a row of a page lies.
 Schedule mlir::attn::selectForSM80(AttentionOp op, bool aligned) {
   int64_t widest = std::max(op.getHeadDim(), op.getValueDim());
   int64_t q = widest <= 128 ? 128 : 64, kv = widest <= 64 ? 112 : 64;
+  if (op.getPages())
+    q = 64, kv = 64;
   if (readsTablesByPosition(op.lookupMod()))
     kv = widest <= 64 ? 64 : 48;
   if (op.getElementType().isF32())

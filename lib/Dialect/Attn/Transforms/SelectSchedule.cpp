@@ -164,10 +164,13 @@ struct AttnSelectSchedulePass
   }
 
 private:
-  /// Products of f32, and rows that TMA does not take, have the kernels of
-  /// every GPU.
+  static bool isPaged(AttentionOp op) { return !!op.getPages(); }
+  static bool isPaged(AttentionBackwardOp) { return false; }
+
+  /// Products of f32, rows that TMA does not take, and such as do not lie one
+  /// after the other, have the kernels of every GPU.
   template <typename Op> StringRef familyFor(Op op) {
-    bool suits = aligned && !op.getElementType().isF32();
+    bool suits = aligned && !op.getElementType().isF32() && !isPaged(op);
     return target == "sm90a" && !suits ? "sm80" : StringRef(target);
   }
 

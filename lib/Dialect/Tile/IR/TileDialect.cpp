@@ -66,6 +66,18 @@ static LogicalResult verifyTransfer(Operation *op, MemRefType memory,
   return success();
 }
 
+/// C5 of tile.load.
+static LogicalResult verifyTable(Operation *op, Value table, Value end,
+                                 MemRefType memory, int64_t tileRank) {
+  if (!table != !end)
+    return op->emitOpError() << "expects a table and an end, or neither";
+  if (table && (memory.getRank() != 4 || tileRank != 2))
+    return op->emitOpError() << "expects memory of rank 4 and a tile of rank 2 "
+                                "with a table, got "
+                             << memory << " and rank " << tileRank;
+  return success();
+}
+
 LogicalResult tile::verifyHeld(Operation *op, MemRefType memory,
                                RankedTensorType tile, size_t offsets) {
   constexpr int64_t rows = 64, columns = 8, threads = 128, numbers = 4;
@@ -97,6 +109,12 @@ static LogicalResult verifyNotBoth(Operation *op, bool held, bool packed) {
 LogicalResult LoadOp::verify() {
   if (failed(verifyNotBoth(*this, getHeld(), getPacked())))
     return failure();
+  auto memory = cast<MemRefType>(getSource().getType());
+  int64_t rank = cast<RankedTensorType>(getResult().getType()).getRank();
+  if (failed(verifyTable(*this, getTable(), getEnd(), memory, rank)))
+    return failure();
+  if (getTable() && (getHeld() || getPacked()))
+    return emitOpError() << "expects no 'held' or 'packed' with a table";
   if (getHeld())
     return verifyHeld(*this, cast<MemRefType>(getSource().getType()),
                       cast<RankedTensorType>(getResult().getType()),
@@ -168,6 +186,10 @@ LogicalResult CopyOp::verify() {
   auto dest = cast<MemRefType>(getDest().getType());
   if (dest.getRank() != 2)
     return emitOpError() << "expects shared memory of rank 2, got " << dest;
+  if (failed(verifyTable(*this, getTable(), getEnd(),
+                         cast<MemRefType>(getSource().getType()),
+                         dest.getRank())))
+    return failure();
   return verifyTransfer(
       *this, cast<MemRefType>(getSource().getType()),
       RankedTensorType::get(dest.getShape(), dest.getElementType()),

@@ -101,6 +101,9 @@ private:
                                    "task, or in a loop in such";
     if (!inLoop && !llvm::is_contained(ofTask, load))
       return success();
+    if (load.getTable())
+      return load.emitOpError() << "expects no table: rows of a ring lie one "
+                                   "after the other in memory";
     if (!hasRole(func, load.getSource()))
       return load.emitOpError() << "expects memory that is an argument "
                                    "with a role";

@@ -281,8 +281,8 @@ private:
 
   //===--- copies ---------------------------------------------------------===//
   void copy(LoadOp load, ValueRange offsets, Value buffer) {
-    CopyOp::create(b, load.getSource(), offsets, buffer,
-                   !schedule.getPipeline().unaligned, load.getPacked());
+    CopyOp::create(b, load.getSource(), offsets, load.getTable(), load.getEnd(),
+                   buffer, !schedule.getPipeline().unaligned, load.getPacked());
   }
 
   /// The copy that `load` stands for in the iteration whose variable is `j`.

@@ -4,6 +4,8 @@
 // elements.
 #include "TileBufferization.h"
 
+#include "PagedLoad.h"
+
 #include "attn/Dialect/Tile/IR/MemoryRows.h"
 #include "attn/Dialect/Tile/IR/TileDialect.h"
 
@@ -282,9 +284,11 @@ struct LoadModel
                           BufferizationState &) const {
     auto load = cast<tile::LoadOp>(op);
     auto tile = cast<RankedTensorType>(load.getResult().getType());
-    FailureOr<Placement> place = placeTile(
-        rewriter, op, {load.getSource(), load.getOffsets(), load.getPacked()},
-        tile);
+    FailureOr<Placement> place = Placement();
+    if (!load.getTable())
+      place = placeTile(rewriter, op,
+                        {load.getSource(), load.getOffsets(), load.getPacked()},
+                        tile);
     if (failed(place))
       return failure();
     FailureOr<Value> buffer = options.createAlloc(
@@ -292,7 +296,10 @@ struct LoadModel
         MemRefType::get(tile.getShape(), tile.getElementType()), {});
     if (failed(buffer))
       return failure();
-    emitLoad(rewriter, op->getLoc(), *place, *buffer);
+    if (!load.getTable())
+      emitLoad(rewriter, op->getLoc(), *place, *buffer);
+    else if (failed(tile::emitPagedLoad(rewriter, load, *buffer)))
+      return failure();
     replaceOpWithBufferizedValues(rewriter, op, *buffer);
     return success();
   }

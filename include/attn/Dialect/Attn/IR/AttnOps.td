@@ -258,7 +258,9 @@ def Attn_AttentionOp : Attn_Op<"attention", [Pure, AttrSizedOperandSegments,
     1 / sqrt(head dimension). With a `query_offset`, a number or one for each batch,
     the mod sees q + query_offset[b] instead of q, as where the keys of earlier
     queries are in a cache; neither that nor its difference to a key's position may
-    leave the i32.
+    leave the i32. With `lengths` the keys of batch b are those before lengths[b]: none
+    where it is negative, all where it is beyond the keys that there are. What lies in
+    rows behind a length is without effect, be it NaN.
 
     With `cu_q` the queries of all sequences lie one behind another in a batch of one:
     sequence b has rows cu_q[b] to cu_q[b+1], which count from 0 for the mod; so has out,
@@ -266,6 +268,11 @@ def Attn_AttentionOp : Attn_Op<"attention", [Pure, AttrSizedOperandSegments,
     have a batch for each sequence. Starts are taken to be at least 0 and at most the
     tensor's length, a sequence that would end before it begins has no rows, and of rows
     that are in no sequence nothing is promised, nor of any where starts fall.
+
+    With `pages` key and value are a heap of pages of any number of rows, of which each
+    sequence has some: row kv of batch b is row kv % rows of page pages[b, kv / rows]. A
+    sequence has as many keys as its entries have rows, or `lengths` of them. An entry
+    that numbers no page has no keys. Entries behind a length are not read.
 
     A lowering makes a kernel of `schedule`, which reads captured
     tensors with an innermost stride of 1, or of any with `strided_captures`;
@@ -296,6 +303,9 @@ def Attn_AttentionOp : Attn_Op<"attention", [Pure, AttrSizedOperandSegments,
       start. With one of them, the other tensor's batch size is the number of sequences;
       with both they are as many.
     - C10: with cu_q, `schedule` does not `pack`.
+    - C11: lengths are an i32 for each sequence.
+    - C12: pages are an i32 matrix with a row for each sequence; with them the batch size
+      of key and value is the number of pages, and their length that of one; without cu_k.
   }];
   let arguments = (ins Attn_FloatTensor:$query, Attn_FloatTensor:$key,
                        Attn_FloatTensor:$value,
@@ -303,6 +313,8 @@ def Attn_AttentionOp : Attn_Op<"attention", [Pure, AttrSizedOperandSegments,
                        Optional<AnyTypeOf<[I32, 1DTensorOf<[I32]>]>>:$query_offset,
                        Optional<1DTensorOf<[I32]>>:$cu_q,
                        Optional<1DTensorOf<[I32]>>:$cu_k,
+                       Optional<1DTensorOf<[I32]>>:$lengths,
+                       Optional<2DTensorOf<[I32]>>:$pages,
                        OptionalAttr<FlatSymbolRefAttr>:$mod,
                        OptionalAttr<F32Attr>:$scale,
                        OptionalAttr<Attn_ScheduleAttr>:$schedule,
@@ -313,6 +325,7 @@ def Attn_AttentionOp : Attn_Op<"attention", [Pure, AttrSizedOperandSegments,
     $query `,` $key `,` $value (`mod` $mod^ (`(` $captures^ `)`)?)?
     (`query_offset` `(` $query_offset^ `)`)?
     (`cu_q` `(` $cu_q^ `)`)? (`cu_k` `(` $cu_k^ `)`)?
+    (`lengths` `(` $lengths^ `)`)? (`pages` `(` $pages^ `)`)?
     attr-dict `:` functional-type(operands, results)
   }];
   let hasVerifier = 1;
@@ -373,7 +386,7 @@ def Attn_AttentionBackwardOp : Attn_Op<"attention_backward", [Pure,
     - C1: query, key, value and out are as those of `attn.attention` (C1 to C4
       there), grad_out has the type of out.
     - C2: lse and grad_lse are f32 tensors of query's batch, heads and length.
-    - C3: `mod` and query_offset are as there (C6, C7).
+    - C3: `mod`, query_offset and lengths are as there (C6, C7, C9).
     - C4: grad_query, grad_key and grad_value have the types of query, key and value.
     - C5: `wrt` numbers captures of floats, ascending; for each there is a result,
       an f32 or a tensor of f32 of the capture's shape.
@@ -390,6 +403,7 @@ def Attn_AttentionBackwardOp : Attn_Op<"attention_backward", [Pure,
                        Optional<RankedTensorOf<[F32]>>:$grad_lse,
                        Variadic<Attn_Capture>:$captures,
                        Optional<AnyTypeOf<[I32, 1DTensorOf<[I32]>]>>:$query_offset,
+                       Optional<1DTensorOf<[I32]>>:$lengths,
                        OptionalAttr<FlatSymbolRefAttr>:$mod,
                        OptionalAttr<F32Attr>:$scale,
                        DefaultValuedAttr<DenseI64ArrayAttr, "{}">:$wrt,
@@ -408,6 +422,7 @@ def Attn_AttentionBackwardOp : Attn_Op<"attention_backward", [Pure,
     (`grad_lse` `(` $grad_lse^ `)`)?
     (`mod` $mod^ (`(` $captures^ `)`)?)?
     (`query_offset` `(` $query_offset^ `)`)?
+    (`lengths` `(` $lengths^ `)`)?
     attr-dict `:` functional-type(operands, results)
   }];
   let hasVerifier = 1;

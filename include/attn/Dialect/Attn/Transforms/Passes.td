@@ -22,32 +22,39 @@ def AttnAttachGPUTargetPass : Pass<"attn-attach-gpu-target", "::mlir::ModuleOp">
   let dependentDialects = ["::mlir::NVVM::NVVMDialect"];
 }
 
-def AttnApplyQueryOffsetPass : Pass<"attn-apply-query-offset", "::mlir::ModuleOp"> {
-  let summary = "Make the query offset of an attention a capture of its mod";
+def AttnApplyPositionsPass : Pass<"attn-apply-positions", "::mlir::ModuleOp"> {
+  let summary = "Make the query offset and the lengths of an attention captures of its mod";
   let description = [{
-    What a query offset means is that the mod sees other positions: the attention
-    gets a copy of its mod that captures the offset, last, and adds it to each query's
-    position. From then on it is a number like any other that a mod captures: bounds,
-    lists and every target know what to do with it. The function's argument keeps
-    its meaning as the role `query_offset`.
+    What a query offset means is that the mod sees other positions, and lengths that
+    it keeps fewer: the attention gets a copy of its mod, or a mod where it has none,
+    that captures the offset and the lengths, last. It adds the offset to each query's
+    position, and its mask keeps the keys before a length alone. From then on they are
+    numbers like any others that a mod captures: bounds, lists and every target know
+    what to do with them. The function's arguments keep their meaning as the roles
+    `query_offset` and `lengths`.
 
-    Example (test/Dialect/Attn/apply-query-offset.mlir):
+    Example (test/Dialect/Attn/apply-positions.mlir):
 
     ```mlir
-    %o = attn.attention %q, %k, %v mod @causal query_offset(%n) : (!t, !t, !t, i32) -> !t
+    %o = attn.attention %q, %k, %v mod @causal query_offset(%n) lengths(%l)
+      : (!t, !t, !t, i32, tensor<2xi32>) -> !t
     ```
 
     becomes
 
     ```mlir
-    attn.mod @causal_at_offset(%query_offset: i32)
+    attn.mod @causal_at_offset_within_lengths(%query_offset: i32, %lengths: tensor<2xi32>)
       mask(%b: i32, %h: i32, %q: i32, %kv: i32) {
+        %length = attn.load %lengths[%b] : tensor<2xi32>
         %p = arith.addi %q, %query_offset {attn.position} : i32
         %keep = arith.cmpi sge, %p, %kv : i32
-        attn.yield %keep : i1
+        %exists = arith.cmpi slt, %kv, %length : i32
+        %both = arith.andi %keep, %exists : i1
+        attn.yield %both : i1
       }
     ...
-    %o = attn.attention %q, %k, %v mod @causal_at_offset(%n) : (!t, !t, !t, i32) -> !t
+    %o = attn.attention %q, %k, %v mod @causal_at_offset_within_lengths(%n, %l)
+      : (!t, !t, !t, i32, tensor<2xi32>) -> !t
     ```
   }];
   let dependentDialects = ["::mlir::arith::ArithDialect"];

@@ -24,10 +24,13 @@ def Tile_OfRows : Tile_Placed<"isOfRows", "tile of static shape in registers, de
 def Tile_InShared : Tile_Placed<"isInShared", "tile of static shape in shared memory">;
 def Tile_InSlot : Tile_Placed<"isInSlot", "tile of static shape in a slot of a ring">;
 
+/// Which page of memory has which rows of which sequence.
+def Tile_Table : MemRefRankOf<[I32], [2]>;
+
 def Tile_Number : AnyTypeOf<[AnySignlessInteger, AnyFloat, Index],
     "integer, index or floating-point number of at most 64 bits">;
 
-def Tile_LoadOp : Tile_Op<"load"> {
+def Tile_LoadOp : Tile_Op<"load", [AttrSizedOperandSegments]> {
   let summary = "a tile of memory as a tensor, zero outside the memory";
   let description = [{
     Reads rows `offsets.back()` and following of the innermost matrix (or vector)
@@ -46,6 +49,19 @@ def Tile_LoadOp : Tile_Op<"load"> {
       : memref<?x?x?x?x80xbf16, strided<[?, ?, ?, ?, 1], offset: ?>> -> tensor<16x96xbf16>
     ```
 
+    `through` a table memory is pages (page, head, row, channel), and the offsets are
+    those of a sequence: its number, the head, and the first row. Row r of sequence b is
+    row r % size of the page `table[b, r / size]`, size being that of memory's third
+    dimension. Rows at or after `until` read as zero, and nothing is asked of the table
+    about them; so do those in a page that memory has not.
+
+    Example: rows kv0.. of sequence b, which has as many as %length:
+
+    ```mlir
+    %t = tile.load %key[%b, %hk, %kv0] through %table until %length
+      : memref<?x?x?x64xbf16, strided<[?, ?, ?, 1], offset: ?>>, memref<?x?xi32> -> tensor<64x64xbf16>
+    ```
+
     Constraints:
     - C1: a tile of rank 1 or 2, and one offset for each dimension of the memory but
       the channel's; a rank 1 tile has no channel, and one offset for each dimension.
@@ -53,13 +69,21 @@ def Tile_LoadOp : Tile_Op<"load"> {
     - C2: the same element type.
     - C3: the tile is at least as wide as the channel dimension.
     - C4: with `held`, see `tile.reduce_add`, instead of C1 and C3, and not `packed`.
+    - C5: through a table, memory of rank 4, a tile of rank 2, no `held` and not `packed`.
   }];
   let arguments = (ins Arg<AnyStridedMemRef, "", [MemRead]>:$source, Variadic<Index>:$offsets,
+                       Arg<Optional<Tile_Table>, "", [MemRead]>:$table, Optional<Index>:$end,
                        UnitAttr:$held, UnitAttr:$packed);
   let results = (outs Tile_InRegisters:$result);
+  let builders = [
+    OpBuilder<(ins "Type":$result, "Value":$source, "ValueRange":$offsets,
+                   CArg<"bool", "false">:$held), [{
+      build($_builder, $_state, result, source, offsets, Value(), Value(), held);
+    }]>
+  ];
   let assemblyFormat = [{
-    $source `[` $offsets `]` (`held` $held^)? (`packed` $packed^)? attr-dict
-    `:` type($source) `->` type($result)
+    $source `[` $offsets `]` (`through` $table^ `until` $end)? (`held` $held^)? (`packed` $packed^)?
+    attr-dict `:` type($source) (`,` type($table)^)? `->` type($result)
   }];
   let hasVerifier = 1;
 }
@@ -166,7 +190,7 @@ def Tile_HasNonfiniteOp : Tile_Op<"has_nonfinite", [Pure]> {
 
 //===--- GPU: tiles in shared memory -----------------------------------------//
 
-def Tile_CopyOp : Tile_Op<"copy"> {
+def Tile_CopyOp : Tile_Op<"copy", [AttrSizedOperandSegments]> {
   let summary = "all threads of a block copy a tile into shared memory";
   let description = [{
     What `tile.load` would read, into shared memory whose rows may be padded. With
@@ -187,12 +211,15 @@ def Tile_CopyOp : Tile_Op<"copy"> {
       the channel's; `packed` (`tile.load`): one less.
     - C2: the same element type.
     - C3: a shared row is at least as wide as the channel dimension.
+    - C4: through a table as `tile.load` (C5 there).
   }];
   let arguments = (ins Arg<AnyStridedMemRef, "", [MemRead]>:$source, Variadic<Index>:$offsets,
+                       Arg<Optional<Tile_Table>, "", [MemRead]>:$table, Optional<Index>:$end,
                        Arg<AnyStaticShapeMemRef, "", [MemWrite]>:$dest, UnitAttr:$async,
                        UnitAttr:$packed);
   let assemblyFormat = [{
-    $source `[` $offsets `]` `to` $dest attr-dict `:` type($source) `to` type($dest)
+    $source `[` $offsets `]` (`through` $table^ `until` $end)? `to` $dest attr-dict
+    `:` type($source) (`,` type($table)^)? `to` type($dest)
   }];
   let hasVerifier = 1;
 }
