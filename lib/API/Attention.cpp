@@ -74,20 +74,27 @@ AttentionKernel::findTiles(const ProblemSizes &sizes,
   return pimpl->finder->find(sizes, captures, stream, reuse);
 }
 
-Result<void> AttentionKernel::run(const TensorView &query,
-                                  const TensorView &key,
-                                  const TensorView &value,
-                                  const std::vector<CaptureView> &captures,
-                                  const TensorView &out, float *lse,
-                                  void *stream, const TileLists *tiles) const {
-  KernelArguments arguments{query, key, value,  captures,
-                            out,   lse, stream, nullptr};
+Result<void> AttentionKernel::run(
+    const TensorView &query, const TensorView &key, const TensorView &value,
+    const std::vector<CaptureView> &captures, const TensorView &out, float *lse,
+    void *stream, const TileLists *tiles, const Workspace &workspace) const {
+  KernelArguments arguments{query, key,    value,   captures, out,
+                            lse,   stream, nullptr, workspace};
   if (pimpl->finder)
     arguments.tiles = tiles;
   ATTN_TRY(checkArguments(*pimpl, arguments));
   if (key.sizes[2] == 0)
     return pimpl->writeEmptyRows(arguments);
   return pimpl->run(arguments);
+}
+
+Result<int64_t> AttentionKernel::workspaceBytes(const SizeRange &range) const {
+  ATTN_TRY(checkRange(range));
+  return pimpl->workspaceBytes(range);
+}
+Result<int64_t>
+AttentionKernel::workspaceBytes(const ProblemSizes &sizes) const {
+  return workspaceBytes(SizeRange{sizes, sizes});
 }
 
 Result<void> AttentionKernel::prepare(const SizeRange &range) const {

@@ -15,6 +15,7 @@ struct KernelArguments {
   float *lse;
   void *stream;
   const TileLists *tiles; ///< may be null
+  Workspace workspace;
 };
 
 struct AttentionKernel::Impl {
@@ -24,6 +25,8 @@ struct AttentionKernel::Impl {
   /// Compiles and loads all that launches of these sizes, or of any (null),
   /// take.
   virtual Result<void> prepare(const SizeRange *range) const = 0;
+  /// AttentionKernel::workspaceBytes().
+  virtual Result<int64_t> workspaceBytes(const SizeRange &range) const = 0;
   /// What rows without keys give: zeros, and an LSE of -inf. No mod is
   /// evaluated, as there is no pair: a table may well have no elements.
   virtual Result<void> writeEmptyRows(const KernelArguments &) const = 0;

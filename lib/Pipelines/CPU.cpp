@@ -48,6 +48,7 @@ void mlir::attn::buildFlashToLLVMPipeline(OpPassManager &pm,
                                           const CPUPipelineOptions &options) {
   pm.addPass(createFlashToTasksPass());
   OpPassManager &function = pm.nest<func::FuncOp>();
+  function.addPass(tile::createTileFindTasksPass());
   function.addPass(tile::createTileQueriesInnermostPass());
   function.addPass(tile::createTileBufferizePass());
   function.addPass(createCanonicalizerPass());

@@ -1,14 +1,14 @@
 // See FlashForward.h. The functions follow the order of one task: where it is,
-// which key tiles it visits, one visit, the epilogue.
+// which key tiles it visits, one visit, the results.
 #include "FlashForward.h"
 
 #include "ModOnTiles.h"
 #include "OnlineSoftmax.h"
+#include "Shares.h"
 
-#include "attn/Dialect/Attn/IR/Captures.h"
 #include "attn/Dialect/Tile/IR/TileDialect.h"
 
-#include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Dialect/GPU/IR/GPUDialect.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "llvm/Support/MathExtras.h"
 
@@ -16,8 +16,6 @@ using namespace mlir;
 using namespace mlir::attn;
 
 namespace {
-
-constexpr double log2e = 1.4426950408889634;
 
 class FlashForward : TileBuilder {
 public:
@@ -31,86 +29,148 @@ public:
         // Widths are multiples of 16, which every matrix unit divides.
         headDim(llvm::alignTo(op.getHeadDim(), 16)),
         valueDim(llvm::alignTo(op.getValueDim(), 16)),
-        // Without a score program the scale moves into the exponent, but a
-        // factor below zero there would turn the running maximum into a
-        // minimum.
-        scaleInExponent(!hasScore() && op.getScaleValue() > 0),
-        softmax(*this, queryTile,
-                scaleInExponent ? op.getScaleValue() * log2e : log2e) {}
+        tasks(builder, op, operands),
+        softmax(*this, queryTile, exponentFactor(op)) {}
 
   void build() {
-    auto dim = [&](Value memory, int64_t i) -> Value {
-      return memref::DimOp::create(b, memory, i);
-    };
-    Value batch = dim(operands.query, 0), heads = dim(operands.query, 1);
-    Value queries = dim(operands.query, 2), keys = dim(operands.key, 2);
-    Value keyHeads = dim(operands.key, 1);
-    headsPerKeyHead = arith::DivUIOp::create(
-        b, heads, arith::MaxUIOp::create(b, keyHeads, index(1)));
-    own = {Axis::Query, queryTile, queries, {}};
-    visited = {Axis::Key, keyTile, keys, {}};
-    for (TiledAxis *axis : {&own, &visited})
-      axis->last = arith::SubIOp::create(b, axis->length, index(1));
-    tiles = arith::CeilDivSIOp::create(b, queries, index(queryTile));
+    if (op.getSchedule()->getTiling().shares)
+      return buildShares();
     auto forall = scf::ForallOp::create(
-        b, getAsOpFoldResult(ValueRange{batch, heads, tiles}), ValueRange{},
-        std::nullopt);
+        b,
+        getAsOpFoldResult(ValueRange{tasks.batches, tasks.heads, tasks.tiles}),
+        ValueRange{}, std::nullopt);
     OpBuilder::InsertionGuard guard(b);
     b.setInsertionPoint(forall.getTerminator());
-    buildTask(forall.getInductionVars());
+    auto ids = forall.getInductionVars();
+    beginTask(ids[0], ids[1]);
+    std::unique_ptr<Visits> visits =
+        tasks.visits(batchId, headId, tasks.tileAt(batchId, headId, ids[2]));
+    storeResults(visitTiles(*visits, visits->first, visits->end));
   }
 
 private:
-  bool hasScore() {
-    ModOp mod = op.lookupMod();
-    return mod && mod.hasScore();
+  /// The softmax and the sum of weighted values.
+  struct Sums {
+    OnlineSoftmax::State rows;
+    Value output;
+  };
+
+  //===--- shares ---------------------------------------------------------===//
+  void buildShares() {
+    Value count = countShares(b, operands.partialSums);
+    auto block = gpu::GPUBlockMappingAttr::get(b.getContext(),
+                                               gpu::MappingId::LinearDim0);
+    auto forall = scf::ForallOp::create(b, getAsOpFoldResult(ValueRange(count)),
+                                        ValueRange{}, b.getArrayAttr(block));
+    OpBuilder::InsertionGuard guard(b);
+    b.setInsertionPoint(forall.getTerminator());
+    Value share = forall.getInductionVar(0);
+    Shares shares(b, tasks, count);
+    Value begin = shares.begin(share);
+    Value end = shares.begin(arith::AddIOp::create(b, share, index(1)));
+    Shares::Task first = shares.find(begin);
+    scf::WhileOp::create(
+        b, TypeRange{b.getIndexType(), b.getIndexType()},
+        ValueRange{first.number, first.start},
+        [&](OpBuilder &nested, Location, ValueRange at) {
+          OpBuilder::InsertionGuard guard(b);
+          b.setInsertionPointToEnd(nested.getInsertionBlock());
+          scf::ConditionOp::create(b, less(at[1], end), at);
+        },
+        [&](OpBuilder &nested, Location, ValueRange at) {
+          OpBuilder::InsertionGuard guard(b);
+          b.setInsertionPointToEnd(nested.getInsertionBlock());
+          Value behind = buildPart(shares, {share, begin, end}, {at[0], at[1]});
+          Value next = arith::AddIOp::create(b, at[0], index(1));
+          scf::YieldOp::create(b, ValueRange{next, behind});
+        });
   }
 
-  /// `ids`: the batch, the head and the number of the task among theirs.
-  void buildTask(ValueRange ids) {
-    batchId = ids[0], headId = ids[1];
-    keyHeadId = arith::DivUIOp::create(b, headId, headsPerKeyHead);
-    Value batchI32 = toI32(batchId), headI32 = toI32(headId);
-    std::unique_ptr<Visits> visits = this->visits(ids[2]);
-    firstQuery = visits->firstRow;
+  struct Share {
+    Value number, begin, end; ///< index
+  };
+
+  /// What a share does of a task. Returns where the task ends.
+  Value buildPart(Shares &shares, const Share &share,
+                  const Shares::Task &task) {
+    Shares::Place at = shares.placeOf(task.number);
+    beginTask(at.batch, at.head);
+    std::unique_ptr<Visits> visits = tasks.visits(batchId, headId, at.tile);
+    Value behind =
+        arith::AddIOp::create(b, task.start, shares.lengthOf(*visits));
+    // The visit at a position of the line.
+    Value firstVisit = arith::AddIOp::create(b, task.start, index(1));
+    auto visitAt = [&](Value position) -> Value {
+      return arith::AddIOp::create(
+          b, visits->first, arith::SubIOp::create(b, position, firstVisit));
+    };
+    Value low = arith::MaxSIOp::create(b, share.begin, firstVisit);
+    Value high = arith::MinSIOp::create(b, share.end, behind);
+    Sums sums = visitTiles(*visits, visitAt(low), visitAt(high));
+
+    Value isFirst = arith::CmpIOp::create(b, arith::CmpIPredicate::sle,
+                                          share.begin, task.start);
+    Value isLast =
+        arith::CmpIOp::create(b, arith::CmpIPredicate::sle, behind, share.end);
+    auto whole = scf::IfOp::create(b, arith::AndIOp::create(b, isFirst, isLast),
+                                   /*withElseRegion=*/true);
+    OpBuilder::InsertionGuard guard(b);
+    b.setInsertionPoint(whole.thenYield());
+    storeResults(sums);
+    b.setInsertionPoint(whole.elseYield());
+    storePart(sums, shares.slotOf(share.number, isFirst));
+    return behind;
+  }
+
+  void storePart(const Sums &sums, Value slot) {
+    Value zero = index(0);
+    tile::StoreOp::create(b, times(sums.output, softmax.inverseSum(sums.rows)),
+                          operands.partialOut, ValueRange{slot, zero});
+    tile::StoreOp::create(b, sums.rows.maximum, operands.partialSums,
+                          ValueRange{slot, zero, zero});
+    tile::StoreOp::create(b, softmax.exactSum(sums.rows), operands.partialSums,
+                          ValueRange{slot, index(1), zero});
+  }
+
+  Value less(Value x, Value y) {
+    return arith::CmpIOp::create(b, arith::CmpIPredicate::slt, x, y);
+  }
+
+  //===--- a task ---------------------------------------------------------===//
+  void beginTask(Value batch, Value head) {
+    batchId = batch, headId = head;
+    keyHeadId = arith::DivUIOp::create(b, headId, tasks.headsPerKeyHead);
+    batchI32 = toI32(batchId), headI32 = toI32(headId);
+  }
+
+  /// The visits from `low` to before `high` (index) of the task.
+  Sums visitTiles(Visits &visits, Value low, Value high) {
+    firstQuery = visits.firstRow;
     // A scale that is in the exponent is in no score.
     ModOnTiles mod(*this, op.lookupMod(),
-                   scaleInExponent ? 1 : op.getScaleValue(), operands.captures,
-                   {batchI32, headI32, own, visited, firstQuery});
+                   isScaleInExponent(op) ? 1 : op.getScaleValue(),
+                   operands.captures,
+                   {batchI32, headI32, tasks.own, tasks.visited, firstQuery});
 
     query =
         load(operands.query, batchId, headId, firstQuery, queryTile, headDim);
     SmallVector<Value> start = softmax.initial().values();
     start.push_back(splat({queryTile, valueDim}, 0));
     auto loop = scf::ForOp::create(
-        b, visits->first, visits->end, index(1), start,
+        b, low, high, index(1), start,
         [&](OpBuilder &, Location, Value visit, ValueRange carried) {
-          Value tile = visits->tileOf(visit);
+          Value tile = visits.tileOf(visit);
           Value firstKey = arith::MulIOp::create(b, tile, index(keyTile));
           Value scores = mod.score(product(firstKey), firstKey);
-          Value partial = visits->isPartial(visit, tile);
+          Value partial = visits.isPartial(visit, tile);
           scores = either(
               partial, [&] { return mod.mask(scores, firstKey); },
               [&] { return scores; });
           scf::YieldOp::create(b,
                                addValues(scores, partial, firstKey, carried));
         });
-    epilogue(OnlineSoftmax::State::of(loop.getResults()),
-             loop.getResults().back());
-  }
-
-  std::unique_ptr<Visits> visits(Value task) {
-    MaskContext context{batchId,           headId,
-                        own.length,        visited.length,
-                        operands.captures, loadFromMemory};
-    if (operands.lists)
-      return visitList(
-          *this, operands.logic, context, *operands.lists, own, visited,
-          listedTile(*this, operands.logic, context, *operands.lists, task));
-    // Masks that grow with the position are common: last rows first.
-    Value tile = arith::SubIOp::create(
-        b, arith::SubIOp::create(b, tiles, index(1)), task);
-    return visitRun(*this, operands.logic, context, own, visited, tile);
+    return {OnlineSoftmax::State::of(loop.getResults()),
+            loop.getResults().back()};
   }
 
   /// The queries times the keys from `firstKey` on.
@@ -139,13 +199,13 @@ private:
     return next;
   }
 
-  void epilogue(const OnlineSoftmax::State &rows, Value output) {
-    Value result =
-        truncate(times(output, softmax.inverseSum(rows)), elementType);
+  void storeResults(const Sums &sums) {
+    Value result = truncate(times(sums.output, softmax.inverseSum(sums.rows)),
+                            elementType);
     tile::StoreOp::create(b, result, operands.out,
                           ValueRange{batchId, headId, firstQuery});
     if (operands.lse)
-      tile::StoreOp::create(b, softmax.logSumExp(rows), operands.lse,
+      tile::StoreOp::create(b, softmax.logSumExp(sums.rows), operands.lse,
                             ValueRange{batchId, headId, firstQuery});
   }
 
@@ -154,12 +214,11 @@ private:
   bool roundProbabilities;
   Type elementType;
   int64_t queryTile, keyTile, headDim, valueDim;
-  bool scaleInExponent;
+  ForwardTasks tasks;
   OnlineSoftmax softmax;
 
-  TiledAxis own, visited;       ///< queries and keys
-  Value headsPerKeyHead, tiles; ///< index; tiles of queries
   Value batchId, headId, keyHeadId, firstQuery, query; ///< of the task
+  Value batchI32, headI32;
 };
 
 } // namespace

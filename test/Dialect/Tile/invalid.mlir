@@ -722,3 +722,27 @@ func.func @roles_c1(%r: !tile.ring<1 x tensor<64x64xf32>>, %m: memref<?x8x128x4x
   }
   return
 }
+
+// -----
+
+// find_task_c1
+func.func @length(%n: index) {
+  // expected-error @+1 {{expects a region that takes an index, and yields one}}
+  %task, %start = tile.find_task %n in %n by %n {
+  ^bb0(%run: index):
+    tile.yield
+  }
+  return
+}
+
+// -----
+
+// find_task_c1
+func.func @run(%n: index) {
+  // expected-error @+1 {{expects a region that takes an index, and yields one}}
+  %task, %start = tile.find_task %n in %n by %n {
+  ^bb0(%run: i32):
+    tile.yield %n : index
+  }
+  return
+}

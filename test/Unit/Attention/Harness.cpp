@@ -347,6 +347,7 @@ static Result<AttentionKernel> compile(const Case &c, const Mod &mod) {
   spec.schedule = c.schedule;
   spec.portable = portable;
   spec.stridedCaptures = c.stridedCaptures;
+  spec.shares = c.shares;
   return AttentionKernel::compile(mod, spec);
 }
 
@@ -386,15 +387,23 @@ void attn::test::runAndCompare(const Case &c, const Mod &mod,
   int64_t rows = s.batch * s.heads * s.queries;
   Buffer lse(rows * sizeof(float));
   PlacedCaptures placed(c, mod, captures);
+  // Asking compiles, so it is for those who know.
+  Result<int64_t> workspaceBytes = 0;
+  if (c.shares)
+    workspaceBytes = kernel->workspaceBytes(s);
+  ASSERT_TRUE(workspaceBytes) << workspaceBytes.error();
+  Buffer workspace(*workspaceBytes);
 
   std::vector<char> firstOut, firstLse;
   for (int i = 0; i < c.runs; ++i) {
     out.poison();
     lse.poison();
+    workspace.poison();
     Result<void> run = kernel->run(
         query.view(), key.view(), value.view(), placed.views(), out.view(),
         c.lse && rows ? static_cast<float *>(lse.data()) : nullptr,
-        device().stream());
+        device().stream(), /*tiles=*/nullptr,
+        {*workspaceBytes ? workspace.data() : nullptr, *workspaceBytes});
     ASSERT_TRUE(run) << run.error();
     Result<void> done = device().synchronize();
     ASSERT_TRUE(done) << done.error();
@@ -407,6 +416,7 @@ void attn::test::runAndCompare(const Case &c, const Mod &mod,
         << "run " << i << " gave other bits than the first";
   }
 
+  workspace.download(); // looks at the guard bands
   Expected expected = evaluate(inputs, oracle, c.type);
   compare("out", out.download(), expected.out, outBound(c, expected));
   if (!c.lse)

@@ -54,6 +54,7 @@ struct Case {
                : captureLayouts[capture % captureLayouts.size()];
   }
   bool stridedCaptures = false; ///< KernelSpec's
+  int64_t shares = 0;           ///< KernelSpec's
 
   /// A name of letters, digits and underscores.
   std::string name() const;

@@ -80,6 +80,10 @@ static LogicalResult verifyTogether(const Schedule &schedule,
                           "16 rows for each warp, got "
                        << rows << " rows for " << roles.warps << " warps"
                        << (pipeline.unaligned ? ", 'unaligned'" : "");
+  // C14
+  if (tiling.shares && (tiling.ownsKeys || roles.hasProducers()))
+    return emitError() << "expects 'shares' to go without 'owns_keys' and "
+                          "producers";
   // C13
   if (roles.hasProducers())
     return success();

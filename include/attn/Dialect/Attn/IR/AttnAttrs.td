@@ -22,6 +22,10 @@ def Attn_ScheduleAttr : AttrDef<Attn_Dialect, "Schedule"> {
     - `once`: of gradients; tasks that own keys make those of queries as well, which
       they add up in f32 memory, in no order: every pair is gone through once. Results
       then differ in their last bits from run to run.
+    - `shares`: the visits of all query tiles are one line, of which each task does an even
+      share, wherever that begins and ends: for launches of few query tiles. What is made of
+      a part of a query tile's keys goes to memory, and a second kernel merges it
+      (docs/FlashForm.md).
     - `cache` (8388608): bytes of keys and values that heads whose tasks a GPU does
       together may have: a part of its L2 cache.
 
@@ -70,6 +74,7 @@ def Attn_ScheduleAttr : AttrDef<Attn_Dialect, "Schedule"> {
     - C11: the rows of one warp are a multiple of 16.
     - C12: with producers each warp has 16 rows, and memory is not `unaligned`.
     - C13: without, `stages` is 1 or 2, and nothing is `persistent`, `drain` or `once`.
+    - C14: `shares` goes without `owns_keys` and producers.
 
     Examples:
     `#attn.schedule<tiling = <q = 128, kv = 64>, roles = <warps = 4>>`,
