@@ -271,8 +271,11 @@ public:
     TensorView out = query;
     out.data = at(512);
     CaptureView pages{at(1024), {1, 2}}, lengths{at(1024 + 8), {1}};
-    Result<void> ran = kernel.run(query, view, view, {lengths}, out, nullptr,
-                                  device().stream(), nullptr, &pages);
+    AttentionArguments a;
+    a.query = query, a.key = a.value = view, a.out = out;
+    a.captures = {lengths}, a.pages = pages;
+    a.stream = device().stream();
+    Result<void> ran = kernel.run(a);
     EXPECT_TRUE(ran) << ran.error();
     EXPECT_TRUE(device().synchronize());
     std::vector<char> bits(4 * 16 * 2);
@@ -342,9 +345,18 @@ protected:
     table.type = ElementType::I32;
   }
 
+  AttentionArguments arguments() {
+    AttentionArguments a;
+    a.query = a.out = query, a.key = a.value = heap;
+    a.captures = {{lengths.data(), {3}}};
+    return a;
+  }
   std::string errorOf(const TensorView &value, const CaptureView *pages) {
-    Result<void> ran = kernel->run(query, heap, value, {{lengths.data(), {3}}},
-                                   query, nullptr, nullptr, nullptr, pages);
+    AttentionArguments a = arguments();
+    a.value = value;
+    if (pages)
+      a.pages = *pages;
+    Result<void> ran = kernel->run(a);
     return ran ? "" : ran.error();
   }
   std::string errorOf(const CaptureView &pages) {
@@ -411,8 +423,9 @@ TEST_F(PageMistakes, OfTheKernel) {
   Result<AttentionKernel> unpaged = AttentionKernel::compile(*mod, spec);
   ASSERT_TRUE(unpaged) << unpaged.error();
   heap.sizes[0] = 3;
-  Result<void> ran = unpaged->run(query, heap, heap, {{lengths.data(), {3}}},
-                                  query, nullptr, nullptr, nullptr, &table);
+  AttentionArguments a = arguments();
+  a.pages = table;
+  Result<void> ran = unpaged->run(a);
   ASSERT_FALSE(ran);
   EXPECT_EQ(ran.error(), "expects no 'pages': the kernel was compiled without "
                          "KernelSpec::paged");
