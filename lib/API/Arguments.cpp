@@ -83,6 +83,14 @@ Result<void> attn::checkTilesFor(const ProblemSizes &problem,
   return {};
 }
 
+ProblemSizes attn::sizesOf(const KernelArguments &a) {
+  ProblemSizes sizes;
+  sizes.batch = a.query.sizes[0];
+  sizes.heads = a.query.sizes[1], sizes.kvHeads = a.key.sizes[1];
+  sizes.queries = a.query.sizes[2], sizes.keys = a.key.sizes[2];
+  return sizes;
+}
+
 /// Lists against the problem for which they are used.
 static Result<void> checkTiles(const TileLists &tiles,
                                const KernelArguments &a) {
@@ -90,10 +98,7 @@ static Result<void> checkTiles(const TileLists &tiles,
     return Error{"expects lists of tiles, got none"};
   if (tiles.impl().transposed)
     return Error{"expects lists for query tiles, got transposed ones"};
-  ProblemSizes sizes;
-  sizes.batch = a.query.sizes[0], sizes.heads = a.query.sizes[1];
-  sizes.queries = a.query.sizes[2], sizes.keys = a.key.sizes[2];
-  return checkTilesFor(sizes, tiles);
+  return checkTilesFor(sizesOf(a), tiles);
 }
 
 Result<void> attn::checkOperands(const KernelSpec &spec,

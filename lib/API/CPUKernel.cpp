@@ -78,8 +78,7 @@ Result<const Code *> CPUKernel::codeFor(size_t place) const {
 
 Result<void> CPUKernel::run(const KernelArguments &a) const {
   Launch launch;
-  launch.sizes = {a.query.sizes[0], a.query.sizes[1], a.query.sizes[2],
-                  a.key.sizes[2]};
+  launch.sizes = launchSizesOf(sizesOf(a));
   launch.memory.unitCaptures = haveUnitStrides(a.captures);
   ATTN_TRY_ASSIGN(const Code *code, codeFor(kernelFor(codes.plan(), launch)));
   Bindings bindings = bindingsOf(*this, a);

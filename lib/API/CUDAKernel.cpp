@@ -113,13 +113,6 @@ struct CUDAKernel : public AttentionKernel::Impl {
 
 } // namespace
 
-static ProblemSizes sizesOf(const KernelArguments &a) {
-  ProblemSizes sizes;
-  sizes.batch = a.query.sizes[0], sizes.heads = a.query.sizes[1];
-  sizes.queries = a.query.sizes[2], sizes.keys = a.key.sizes[2];
-  return sizes;
-}
-
 Result<const Variant *> CUDAKernel::variantFor(const Launch &launch,
                                                const KernelArguments &a) const {
   size_t place = kernelFor(kernels.plan(), launch);
@@ -163,9 +156,13 @@ Result<Bindings> CUDAKernel::bindingsFor(const Variant &variant,
 Result<void> CUDAKernel::launch(const Variant &variant,
                                 const KernelArguments &a,
                                 const BoundParameters &parameters) const {
-  int64_t tiles = llvm::divideCeil(a.query.sizes[2], variant.entry().queryTile);
-  return variant.code.launch(a.query.sizes[0] * a.query.sizes[1] * tiles,
-                             parameters, a.stream);
+  const KernelEntry &entry = variant.entry();
+  int64_t heads = a.query.sizes[1], rows = a.query.sizes[2];
+  if (entry.packsHeads)
+    rows *= heads / a.key.sizes[1], heads = a.key.sizes[1];
+  int64_t tiles = llvm::divideCeil(rows, entry.queryTile);
+  return variant.code.launch(a.query.sizes[0] * heads * tiles, parameters,
+                             a.stream);
 }
 
 Result<void> CUDAKernel::run(const KernelArguments &a) const {

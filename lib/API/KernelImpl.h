@@ -43,6 +43,9 @@ struct AttentionOperands {
   const TensorView &out;
 };
 
+/// The sizes of a run that kernels are chosen by.
+ProblemSizes sizesOf(const KernelArguments &arguments);
+
 void bindTensor(Bindings &bindings, Role role, const TensorView &view);
 /// What a run binds by role: tensors and captures.
 Bindings bindingsOf(const AttentionKernel::Impl &kernel,

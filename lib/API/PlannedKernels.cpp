@@ -1,11 +1,14 @@
 // See PlannedKernels.h.
 #include "PlannedKernels.h"
 
+#include <algorithm>
+
 using namespace attn;
 
 LaunchSizes attn::launchSizesOf(const ProblemSizes &sizes,
                                 int64_t multiprocessors) {
-  return {sizes.batch, sizes.heads, sizes.queries, sizes.keys, multiprocessors};
+  return {sizes.batch, sizes.heads,     sizes.queries,
+          sizes.keys,  multiprocessors, std::max<int64_t>(sizes.kvHeads, 1)};
 }
 
 LaunchRange attn::launchRangeOf(const SizeRange *range,
@@ -33,6 +36,7 @@ struct Counted {
 static constexpr Counted counted[] = {
     {"batch size", &ProblemSizes::batch},
     {"number of heads", &ProblemSizes::heads},
+    {"number of key heads", &ProblemSizes::kvHeads},
     {"number of queries", &ProblemSizes::queries},
     {"number of keys", &ProblemSizes::keys}};
 

@@ -334,10 +334,7 @@ Result<const TileLists *> attn::listsFor(const TileFinder &finder,
                                          TileLists &own) {
   if (hasListsFor(finder, a))
     return a.tiles;
-  ProblemSizes sizes;
-  sizes.batch = a.query.sizes[0], sizes.heads = a.query.sizes[1];
-  sizes.queries = a.query.sizes[2], sizes.keys = a.key.sizes[2];
-  ATTN_TRY_ASSIGN(own, finder.find(sizes, a.captures, a.stream));
+  ATTN_TRY_ASSIGN(own, finder.find(sizesOf(a), a.captures, a.stream));
   return &own;
 }
 

@@ -46,6 +46,8 @@ void mlir::attn::buildLowerToLLVMPipeline(OpPassManager &pm) {
 
 void mlir::attn::buildFlashToLLVMPipeline(OpPassManager &pm,
                                           const CPUPipelineOptions &options) {
+  pm.nest<func::FuncOp>().addPass(
+      tile::createTileHoistRowReadsPass({/*packed=*/true}));
   pm.addPass(createFlashToTasksPass());
   OpPassManager &function = pm.nest<func::FuncOp>();
   function.addPass(tile::createTileQueriesInnermostPass());

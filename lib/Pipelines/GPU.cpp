@@ -106,11 +106,10 @@ void mlir::attn::buildGPUTilePipeline(OpPassManager &manager,
   manager.addPass(createAttnSelectSchedulePass(schedule));
   manager.addPass(createAttnToFlashPass());
   bool roles = hasRoles(options);
-  if (roles) {
-    OpPassManager &function = manager.nest<func::FuncOp>();
-    function.addPass(tile::createTileHoistRowReadsPass());
+  OpPassManager &function = manager.nest<func::FuncOp>();
+  function.addPass(tile::createTileHoistRowReadsPass({/*packed=*/!roles}));
+  if (roles)
     function.addPass(tile::createTileLagMaximumPass());
-  }
   manager.addPass(createFlashToGPUPass());
   manager.addPass(createCanonicalizerPass());
   manager.addPass(createCSEPass());

@@ -10,8 +10,9 @@ using namespace attn;
 static constexpr struct {
   const char *name;
   size_t numbers;
-} kinds[] = {{"few_tasks", 1}, {"few_rounds", 3}, {"short_rows", 1},
-             {"aligned", 0},   {"sm90a", 0},      {"unit_captures", 0}};
+} kinds[] = {{"few_tasks", 1},    {"few_rounds", 3}, {"short_rows", 1},
+             {"packed_rows", 1},  {"aligned", 0},    {"sm90a", 0},
+             {"unit_captures", 0}};
 
 const char *attn::toString(Condition::Kind kind) {
   return kinds[static_cast<size_t>(kind)].name;
@@ -46,10 +47,19 @@ int64_t LaunchSizes::busiestRows(int64_t rows) const {
   return product(ceilDiv(tasks(rows), multiprocessors), rows);
 }
 
+/// Of so many queries.
+static int64_t packedRowsOf(int64_t queries, int64_t heads, int64_t keyHeads) {
+  return product(queries, heads / keyHeads);
+}
+
+int64_t LaunchSizes::packedRows() const {
+  return packedRowsOf(queries, heads, keyHeads);
+}
+
 LaunchRange LaunchRange::ofAnySizes(int64_t multiprocessors,
                                     const LaunchMemory &memory) {
-  return {{0, 0, 0, 0, multiprocessors},
-          {most, most, most, most, multiprocessors},
+  return {{0, 0, 0, 0, multiprocessors, 1},
+          {most, most, most, most, multiprocessors, most},
           memory};
 }
 
@@ -76,6 +86,11 @@ Holds Condition::over(const LaunchRange &range) const {
     return holdsFor(areSooner(largest, smallest), areSooner(smallest, largest));
   case Kind::ShortRows:
     return holdsFor(largest.keys <= numbers[0], smallest.keys <= numbers[0]);
+  case Kind::PackedRows:
+    return holdsFor(packedRowsOf(largest.queries, largest.heads,
+                                 smallest.keyHeads) <= numbers[0],
+                    packedRowsOf(smallest.queries, smallest.heads,
+                                 largest.keyHeads) <= numbers[0]);
   case Kind::Aligned:
     return isSo(range.memory.aligned);
   case Kind::SM90a:

@@ -66,6 +66,8 @@ std::string KernelImage::save() const {
     if (entry.queryTile)
       body += "tiles " + std::to_string(entry.queryTile) + " " +
               std::to_string(entry.keyTile) + "\n";
+    if (entry.packsHeads)
+      body += "packs-heads\n";
     if (!entry.schedule.empty())
       body += "schedule " + entry.schedule + "\n";
     for (const Parameter &parameter : entry.signature)
@@ -179,6 +181,10 @@ private:
     if (keyword == "task-count") {
       entry.taskCount = words.all();
       return !entry.taskCount.empty();
+    }
+    if (keyword == "packs-heads") {
+      entry.packsHeads = true;
+      return words.atEnd();
     }
     if (keyword == "parameter") {
       entry.signature.emplace_back();

@@ -20,6 +20,7 @@ mlir::attn::describeKernel(FunctionOpInterface kernel) {
   if (auto schedule = kernel->getAttrOfType<ScheduleAttr>("attn.schedule")) {
     entry.queryTile = schedule.getTiling().q;
     entry.keyTile = schedule.getTiling().kv;
+    entry.packsHeads = schedule.getTiling().pack;
     llvm::raw_string_ostream(entry.schedule) << schedule;
   }
   return entry;

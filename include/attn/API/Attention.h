@@ -52,7 +52,7 @@ struct ProblemSizes {
 };
 
 /// All problems between two, each number for itself: a serving program prepares
-/// for what may come. Batch, heads, queries and keys count.
+/// for what may come. Batch, both numbers of heads, queries and keys count.
 struct SizeRange {
   ProblemSizes smallest, largest;
 };

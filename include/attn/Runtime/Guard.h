@@ -15,11 +15,14 @@ namespace attn {
 struct LaunchSizes {
   int64_t batch = 1, heads = 1, queries = 0, keys = 0;
   int64_t multiprocessors = 1;
+  int64_t keyHeads = 1; ///< at least 1
 
   /// Tasks, if each is so many rows of queries of a head.
   int64_t tasks(int64_t rows) const;
   /// Rows that each multiprocessor computes then, as many as the busiest.
   int64_t busiestRows(int64_t rows) const;
+  /// Queries of all heads that share keys.
+  int64_t packedRows() const;
 };
 
 /// What a kernel may expect of the memory of a launch.
@@ -66,6 +69,8 @@ struct Condition {
     FewRounds,
     /// short_rows(keys): at most so many keys.
     ShortRows,
+    /// packed_rows(rows): at most so many queries of heads that share keys.
+    PackedRows,
     // As LaunchMemory has them.
     Aligned,
     SM90a,

@@ -20,6 +20,8 @@ struct KernelEntry {
   int64_t sharedBytes = 0; ///< dynamic shared memory of a block
   /// Of the schedule; 0: a kernel without tiles of its own.
   int64_t queryTile = 0, keyTile = 0;
+  /// A tile of queries is of all heads that share keys: of (query, head) pairs.
+  bool packsHeads = false;
   std::string schedule; ///< as text; may be empty
   /// Of a CPU: the function that counts the tasks, of which one is done by a
   /// call of this one.
@@ -50,6 +52,7 @@ inline std::string packedName(std::string_view function) {
 ///   registers 168
 ///   spilled-bytes 16
 ///   tiles 128 128
+///   packs-heads              if it does
 ///   schedule #attn.schedule<...>
 ///   parameter query memory 4
 ///   parameter capture 1 scalar

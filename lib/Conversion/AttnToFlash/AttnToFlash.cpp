@@ -167,7 +167,9 @@ static void convert(AttentionOp op, bool roundProbabilities) {
   kernel.addStrided(Role::Out, op.getOut());
   if (op.getLse())
     kernel.addContiguous(Role::Lse, op.getLse());
-  kernel.addLists(Axis::Key);
+  // Lists are of tiles of one head.
+  if (!op.getSchedule()->getTiling().pack)
+    kernel.addLists(Axis::Key);
   ImplicitLocOpBuilder body =
       kernel.create(kernel.func.getName(), *op.getSchedule());
   FlashOperands operands{kernel.logic,

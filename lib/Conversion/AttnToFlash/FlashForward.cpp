@@ -4,6 +4,7 @@
 
 #include "ModOnTiles.h"
 #include "OnlineSoftmax.h"
+#include "PackedRows.h"
 
 #include "attn/Dialect/Attn/IR/Captures.h"
 #include "attn/Dialect/Tile/IR/TileDialect.h"
@@ -26,6 +27,7 @@ public:
       : TileBuilder(builder), op(op), operands(operands),
         roundProbabilities(roundProbabilities),
         elementType(op.getElementType()),
+        packed(op.getSchedule()->getTiling().pack),
         queryTile(op.getSchedule()->getTiling().q),
         keyTile(op.getSchedule()->getTiling().kv),
         // Widths are multiples of 16, which every matrix unit divides.
@@ -43,15 +45,20 @@ public:
       return memref::DimOp::create(b, memory, i);
     };
     Value batch = dim(operands.query, 0), heads = dim(operands.query, 1);
-    Value queries = dim(operands.query, 2), keys = dim(operands.key, 2);
+    queries = dim(operands.query, 2);
+    Value keys = dim(operands.key, 2);
     Value keyHeads = dim(operands.key, 1);
     headsPerKeyHead = arith::DivUIOp::create(
         b, heads, arith::MaxUIOp::create(b, keyHeads, index(1)));
     own = {Axis::Query, queryTile, queries, {}};
     visited = {Axis::Key, keyTile, keys, {}};
+    if (packed) {
+      packRows();
+      heads = keyHeads;
+    }
     for (TiledAxis *axis : {&own, &visited})
       axis->last = arith::SubIOp::create(b, axis->length, index(1));
-    tiles = arith::CeilDivSIOp::create(b, queries, index(queryTile));
+    tiles = arith::CeilDivSIOp::create(b, own.length, index(queryTile));
     auto forall = scf::ForallOp::create(
         b, getAsOpFoldResult(ValueRange{batch, heads, tiles}), ValueRange{},
         std::nullopt);
@@ -66,20 +73,43 @@ private:
     return mod && mod.hasScore();
   }
 
-  /// `ids`: the batch, the head and the number of the task among theirs.
+  /// Makes (query, head) pairs of the heads that share keys the rows.
+  void packRows() {
+    own.group = arith::MaxUIOp::create(b, headsPerKeyHead, index(1));
+    own.length = arith::MulIOp::create(b, queries, own.group);
+    for (Value *rows : {&operands.query, &operands.out, &operands.lse})
+      if (*rows)
+        *rows = memoryOfPairs(*this, *rows, own.group);
+  }
+
+  /// `ids`: the batch, the head (of keys, with `packed`) and the number of the
+  /// task among theirs.
   void buildTask(ValueRange ids) {
     batchId = ids[0], headId = ids[1];
-    keyHeadId = arith::DivUIOp::create(b, headId, headsPerKeyHead);
-    Value batchI32 = toI32(batchId), headI32 = toI32(headId);
-    std::unique_ptr<Visits> visits = this->visits(ids[2]);
-    firstQuery = visits->firstRow;
+    keyHeadId =
+        packed ? headId
+               : arith::DivUIOp::create(b, headId, headsPerKeyHead).getResult();
+    ScorePosition at;
+    at.own = own, at.visited = visited;
+    at.batch = toI32(batchId);
+    at.head = packed ? Value() : toI32(headId);
+    // Of which rows, in a kernel of pairs, have some or all.
+    Value firstHead =
+        packed ? arith::MulIOp::create(b, headId, own.group).getResult()
+               : headId;
+    std::unique_ptr<Visits> visits = this->visits(firstHead, ids[2]);
+    firstRow = at.firstRow = visits->firstRow;
+    if (packed && readsRows(op.lookupMod()))
+      at.pairs = pairsOfRows(*this, own, firstRow, firstHead);
     // A scale that is in the exponent is in no score.
     ModOnTiles mod(*this, op.lookupMod(),
                    scaleInExponent ? 1 : op.getScaleValue(), operands.captures,
-                   {batchI32, headI32, own, visited, firstQuery});
+                   at);
 
-    query =
-        load(operands.query, batchId, headId, firstQuery, queryTile, headDim);
+    query = tile::LoadOp::create(
+        b, RankedTensorType::get({queryTile, headDim}, elementType),
+        operands.query, ValueRange{batchId, headId, firstRow},
+        /*held=*/false, packed);
     SmallVector<Value> start = softmax.initial().values();
     start.push_back(splat({queryTile, valueDim}, 0));
     auto loop = scf::ForOp::create(
@@ -99,9 +129,9 @@ private:
              loop.getResults().back());
   }
 
-  std::unique_ptr<Visits> visits(Value task) {
-    MaskContext context{batchId,           headId,
-                        own.length,        visited.length,
+  std::unique_ptr<Visits> visits(Value head, Value task) {
+    MaskContext context{batchId,           head,
+                        queries,           visited.length,
                         operands.captures, loadFromMemory};
     if (operands.lists)
       return visitList(
@@ -110,6 +140,8 @@ private:
     // Masks that grow with the position are common: last rows first.
     Value tile = arith::SubIOp::create(
         b, arith::SubIOp::create(b, tiles, index(1)), task);
+    if (!operands.logic.hasOneRun(Axis::Key))
+      return visitAll(*this, own, visited, tile);
     return visitRun(*this, operands.logic, context, own, visited, tile);
   }
 
@@ -142,24 +174,28 @@ private:
   void epilogue(const OnlineSoftmax::State &rows, Value output) {
     Value result =
         truncate(times(output, softmax.inverseSum(rows)), elementType);
-    tile::StoreOp::create(b, result, operands.out,
-                          ValueRange{batchId, headId, firstQuery});
+    auto store = [&](Value tile, Value memory) {
+      tile::StoreOp::create(b, tile, memory,
+                            ValueRange{batchId, headId, firstRow},
+                            /*held=*/false, packed);
+    };
+    store(result, operands.out);
     if (operands.lse)
-      tile::StoreOp::create(b, softmax.logSumExp(rows), operands.lse,
-                            ValueRange{batchId, headId, firstQuery});
+      store(softmax.logSumExp(rows), operands.lse);
   }
 
   AttentionOp op;
-  const FlashOperands &operands;
+  FlashOperands operands; ///< packed: memory of pairs
   bool roundProbabilities;
   Type elementType;
+  bool packed;
   int64_t queryTile, keyTile, headDim, valueDim;
   bool scaleInExponent;
   OnlineSoftmax softmax;
 
-  TiledAxis own, visited;       ///< queries and keys
-  Value headsPerKeyHead, tiles; ///< index; tiles of queries
-  Value batchId, headId, keyHeadId, firstQuery, query; ///< of the task
+  TiledAxis own, visited;                ///< queries and keys
+  Value queries, headsPerKeyHead, tiles; ///< index; tiles of queries
+  Value batchId, headId, keyHeadId, firstRow, query; ///< of the task
 };
 
 } // namespace

@@ -21,6 +21,16 @@ Value TileProgram::onTiles(ValueRange tiles, Value firstColumn, Element element,
       whole, [&] { return buildFor(true); }, [&] { return buildFor(false); });
 }
 
+bool mlir::attn::readsRows(ModOp mod) {
+  auto reads = [](Region &program) {
+    if (program.empty())
+      return false;
+    auto positions = program.front().getArguments().take_back(4);
+    return !positions[1].use_empty() || !positions[2].use_empty();
+  };
+  return mod && (reads(mod.getScore()) || reads(mod.getMask()));
+}
+
 bool TileProgram::yieldsArgument(unsigned i) const {
   Block &body = program.front();
   unsigned captured = cast<ModOp>(program.getParentOp()).getNumCaptures();
@@ -43,11 +53,15 @@ Value TileProgram::build(ValueRange tiles, Value firstColumn, bool wholeTile,
   auto type = cast<RankedTensorType>(tiles[0].getType());
   if (elementType)
     type = type.clone(elementType);
-  auto evaluate = [&](ValueRange leading, LowerAccumulateFn accumulate) {
-    return this->evaluate(leading, firstColumn, wholeTile, accumulate);
-  };
-  return t.elementwise(tiles, type, [&](ValueRange in) {
-    return element(in, Evaluate(evaluate), wholeTile);
+  SmallVector<Value> inputs(tiles);
+  if (at.pairs)
+    inputs.append({at.pairs.queries, at.pairs.heads});
+  return t.elementwise(inputs, type, [&](ValueRange in) {
+    ValueRange pair = in.drop_front(tiles.size());
+    auto evaluate = [&](ValueRange leading, LowerAccumulateFn accumulate) {
+      return this->evaluate(leading, pair, firstColumn, wholeTile, accumulate);
+    };
+    return element(in.take_front(tiles.size()), Evaluate(evaluate), wholeTile);
   });
 }
 
@@ -67,11 +81,16 @@ static bool needsPositionsInside(Region &program) {
 }
 
 /// The program for one element of the tile.
-Value TileProgram::evaluate(ValueRange leading, Value firstColumn,
-                            bool wholeTile, LowerAccumulateFn accumulate) {
+Value TileProgram::evaluate(ValueRange leading, ValueRange pair,
+                            Value firstColumn, bool wholeTile,
+                            LowerAccumulateFn accumulate) {
   bool inside = needsPositionsInside(program);
-  Value row = position(0, at.firstRow), column = position(1, firstColumn);
-  auto clampedRow = [&] { return clamp(row, at.own.last); };
+  // The query and the head of a pair are inside.
+  bool isPair = !pair.empty();
+  Value row = isPair ? pair[0] : position(0, at.firstRow);
+  Value head = isPair ? pair[1] : at.head;
+  Value column = position(1, firstColumn);
+  auto clampedRow = [&] { return isPair ? row : clamp(row, at.own.last); };
   auto clampedColumn = [&] {
     return wholeTile ? column : clamp(column, at.visited.last);
   };
@@ -80,7 +99,7 @@ Value TileProgram::evaluate(ValueRange leading, Value firstColumn,
   if (at.own.axis == Axis::Key)
     std::swap(positions[0], positions[1]);
   SmallVector<Value> arguments(leading);
-  arguments.append({at.batch, at.head, positions[0], positions[1]});
+  arguments.append({at.batch, head, positions[0], positions[1]});
   auto lowerLoad = [&](OpBuilder &builder, LoadOp load, ValueRange indices,
                        Value table) -> Value {
     if (isReadOnce(load, indices))
@@ -119,7 +138,7 @@ Value TileProgram::readOnce(OpBuilder &builder, LoadOp load, ValueRange indices,
   Value &value = uniformLoads[load];
   if (!value) {
     OpBuilder::InsertionGuard guard(builder);
-    builder.setInsertionPointAfterValue(at.head);
+    builder.setInsertionPointAfterValue(at.head ? at.head : at.batch);
     value = loadFromMemory(builder, load, indices, table);
   }
   return value;

@@ -2,7 +2,7 @@
 #ifndef ATTN_CONVERSION_ATTNTOFLASH_TILEPROGRAM_H
 #define ATTN_CONVERSION_ATTNTOFLASH_TILEPROGRAM_H
 
-#include "Visits.h"
+#include "PackedRows.h"
 
 #include "attn/Dialect/Attn/IR/AttnDialect.h"
 #include "attn/Dialect/Attn/IR/ModProgram.h"
@@ -14,10 +14,15 @@ namespace mlir::attn {
 /// Where the scores of a task lie: the rows of its tiles are positions of the
 /// axis that it owns, the columns those of the axis that it visits.
 struct ScorePosition {
-  Value batch, head; ///< i32: b and h
+  Value batch, head; ///< i32: b and h; no head where rows have their own
   TiledAxis own, visited;
   Value firstRow; ///< index
+  /// Where rows are of a group of heads, and a program reads which.
+  RowPairs pairs = {};
 };
+
+/// Whether a program of `mod`, which may be null, reads the head or the query.
+bool readsRows(ModOp mod);
 
 /// One program, on the tiles of one task. Tiles that are whole lie inside the
 /// tensor with all of their columns.
@@ -67,8 +72,8 @@ public:
 private:
   Value build(ValueRange tiles, Value firstColumn, bool wholeTile,
               Element element, Type elementType);
-  Value evaluate(ValueRange leading, Value firstColumn, bool wholeTile,
-                 LowerAccumulateFn accumulate);
+  Value evaluate(ValueRange leading, ValueRange pair, Value firstColumn,
+                 bool wholeTile, LowerAccumulateFn accumulate);
   bool readsAtColumns();
   bool isReadOnce(LoadOp load, ValueRange indices);
   Value readOnce(OpBuilder &builder, LoadOp load, ValueRange indices,

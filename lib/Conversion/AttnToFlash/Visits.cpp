@@ -4,6 +4,7 @@
 #include "attn/Analysis/VisitBounds.h"
 
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/IR/Matchers.h"
 
 using namespace mlir;
@@ -22,8 +23,7 @@ public:
     firstRow = arith::MulIOp::create(b, tile, t.index(own.tile));
     Value last = arith::MinSIOp::create(
         b, arith::AddIOp::create(b, firstRow, t.index(own.tile - 1)), own.last);
-    VisitBounds bounds =
-        emitVisitBounds(b, mask, context, visited.axis, firstRow, last);
+    VisitBounds bounds = boundsOf(mask, context, own, visited, last);
     Value step = t.index(visited.tile), one = t.index(1), zero = t.index(0);
     // No tile, but not by a constant, for the mask that keeps no pair: what
     // comes after takes a kernel with a loop.
@@ -56,6 +56,63 @@ public:
   }
 
 private:
+  /// Of the rows from the first to `last`.
+  VisitBounds boundsOf(MaskLogic &mask, const MaskContext &context,
+                       const TiledAxis &own, const TiledAxis &visited,
+                       Value last) {
+    if (!own.group)
+      return emitVisitBounds(b, mask, context, visited.axis, firstRow, last);
+    auto div = [&](Value row) -> Value {
+      return arith::DivUIOp::create(b, row, own.group);
+    };
+    auto rem = [&](Value row) -> Value {
+      return arith::RemUIOp::create(b, row, own.group);
+    };
+    Value firstQuery = div(firstRow), lastQuery = div(last);
+    if (!mask.readsHead())
+      return emitVisitBounds(b, mask, context, visited.axis, firstQuery,
+                             lastQuery);
+    // A tile of more than one query has rows of all heads.
+    Value one = t.index(1);
+    Value isOne =
+        arith::CmpIOp::create(b, Predicate::eq, firstQuery, lastQuery);
+    Value from = arith::SelectOp::create(b, isOne, rem(firstRow), t.index(0));
+    Value end = arith::SelectOp::create(
+        b, isOne, arith::AddIOp::create(b, rem(last), one), own.group);
+    return boundsOfHeads(from, end, visited, [&](Value head) {
+      MaskContext ofHead = context;
+      ofHead.head = arith::AddIOp::create(b, context.head, head);
+      return emitVisitBounds(b, mask, ofHead, visited.axis, firstQuery,
+                             lastQuery);
+    });
+  }
+
+  /// What some head of `from` to `end` (index) may see, and what all must.
+  VisitBounds boundsOfHeads(Value from, Value end, const TiledAxis &visited,
+                            llvm::function_ref<VisitBounds(Value head)> of) {
+    SmallVector<Value> nothing{visited.length, t.index(-1), t.index(0),
+                               visited.last};
+    auto loop = scf::ForOp::create(
+        b, from, end, t.index(1), nothing,
+        [&](OpBuilder &nested, Location, Value head, ValueRange so) {
+          OpBuilder::InsertionGuard guard(b);
+          b.setInsertionPointToEnd(nested.getInsertionBlock());
+          VisitBounds bounds = of(head);
+          auto min = [&](Value x, Value y) -> Value {
+            return arith::MinSIOp::create(b, x, y);
+          };
+          auto max = [&](Value x, Value y) -> Value {
+            return arith::MaxSIOp::create(b, x, y);
+          };
+          scf::YieldOp::create(b, ValueRange{min(so[0], bounds.may.low),
+                                             max(so[1], bounds.may.high),
+                                             max(so[2], bounds.must.low),
+                                             min(so[3], bounds.must.high)});
+        });
+    ValueRange all = loop.getResults();
+    return {{all[0], all[1]}, {all[2], all[3]}};
+  }
+
   TileBuilder &t;
   ImplicitLocOpBuilder &b;
   Value fullLow, fullHigh; ///< i32: tiles; no low: from the first
@@ -67,6 +124,35 @@ mlir::attn::visitRun(TileBuilder &tiles, MaskLogic &mask,
                      const MaskContext &context, const TiledAxis &own,
                      const TiledAxis &visited, Value tile) {
   return std::make_unique<RunVisits>(tiles, mask, context, own, visited, tile);
+}
+
+//===--- all --------------------------------------------------------------===//
+
+namespace {
+class AllVisits : public Visits {
+public:
+  AllVisits(TileBuilder &tiles, const TiledAxis &own, const TiledAxis &visited,
+            Value tile)
+      : partial(arith::ConstantIntOp::create(tiles.b, 1, 1)) {
+    firstRow = arith::MulIOp::create(tiles.b, tile, tiles.index(own.tile));
+    first = tiles.index(0);
+    end = arith::CeilDivSIOp::create(tiles.b, visited.length,
+                                     tiles.index(visited.tile));
+  }
+
+  Value tileOf(Value visit) override { return visit; }
+  Value isPartial(Value, Value) override { return partial; }
+
+private:
+  Value partial; ///< i1
+};
+} // namespace
+
+std::unique_ptr<Visits> mlir::attn::visitAll(TileBuilder &tiles,
+                                             const TiledAxis &own,
+                                             const TiledAxis &visited,
+                                             Value tile) {
+  return std::make_unique<AllVisits>(tiles, own, visited, tile);
 }
 
 //===--- lists ------------------------------------------------------------===//

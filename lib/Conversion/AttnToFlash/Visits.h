@@ -22,6 +22,9 @@ struct TiledAxis {
   int64_t tile; ///< positions of a tile
   Value length; ///< index: positions
   Value last;   ///< index: the last of them
+  /// index: how many heads share keys, where the positions are those of each of
+  /// them, in turn (PackedRows.h); null: those of one head.
+  Value group = {};
 };
 
 /// The visits of one task, which owns a tile of one axis, to tiles of the
@@ -30,7 +33,7 @@ class Visits {
 public:
   virtual ~Visits() = default;
 
-  Value firstRow;   ///< index: the first position of the task's own tile
+  Value firstRow;   ///< index: where the task's own tile begins
   Value first, end; ///< index
 
   /// index: the tile that a visit goes to.
@@ -41,7 +44,8 @@ public:
 };
 
 /// The visits of the task that owns `tile` (index, on the axis `own`), by the
-/// bounds of `mask` (MaskLogic::hasOneRun of the other axis).
+/// bounds of `mask` (MaskLogic::hasOneRun of the other axis). Of heads that
+/// share keys, `context` has the first.
 std::unique_ptr<Visits> visitRun(TileBuilder &tiles, MaskLogic &mask,
                                  const MaskContext &context,
                                  const TiledAxis &own, const TiledAxis &visited,
@@ -54,6 +58,10 @@ std::unique_ptr<Visits> visitList(TileBuilder &tiles, MaskLogic &mask,
                                   const TileListOperands &lists,
                                   const TiledAxis &own,
                                   const TiledAxis &visited, Value tile);
+
+/// Visits to all tiles, each of which has pairs to leave out: of any mask.
+std::unique_ptr<Visits> visitAll(TileBuilder &tiles, const TiledAxis &own,
+                                 const TiledAxis &visited, Value tile);
 
 /// The tile that task number `task` owns: those with long lists come first.
 Value listedTile(TileBuilder &tiles, MaskLogic &mask,

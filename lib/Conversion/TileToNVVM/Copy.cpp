@@ -6,6 +6,8 @@
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 
+#include <numeric>
+
 using namespace mlir;
 using namespace mlir::attn;
 using namespace mlir::attn::tile;
@@ -14,11 +16,15 @@ namespace {
 
 /// Where the copy's rows lie in global memory.
 struct Source {
-  Value base;     ///< !llvm.ptr<1>: row 0, channel 0 of the tile
-  Value stride;   ///< i64: elements from row to row
+  Value base;   ///< !llvm.ptr<1>: row 0, channel 0 of the tile; packed: of all
+  Value stride; ///< i64: elements from row to row; packed: to that inside
   Value rowsLeft; ///< i32: rows of the tile that exist, at most 2^31-1
   int64_t channels;
   Type elementType;
+  // Packed.
+  Value first;       ///< i32: the tile's first row
+  Value inner;       ///< i32: rows inside of one outside
+  Value outerStride; ///< i64: elements from row to row outside
 };
 
 class CopyEmitter {
@@ -32,20 +38,13 @@ public:
   void emitAsync() {
     int64_t chunk = 16 / (dest.getElementTypeBitWidth() / 8);
     int64_t columns = dest.getDimSize(1) - chunk; // but the padding
-    int64_t perRow = columns / chunk, total = dest.getDimSize(0) * perRow;
-    if (d.threads % perRow == 0)
-      emitRowsAtATime(chunk, columns);
-    else
-      for (int64_t first = 0; first < total; first += d.threads) {
-        Value linear = arith::AddIOp::create(b, d.thread, d.i32(first));
-        Value row = arith::DivUIOp::create(b, linear, d.i32(perRow));
-        Value channel = arith::MulIOp::create(
-            b, arith::RemUIOp::create(b, linear, d.i32(perRow)), d.i32(chunk));
-        guarded(linear, total, total - first < d.threads, [&] {
-          copyChunk(row, channel, columns, globalPointer(row, channel),
-                    d.sharedPointer(op.getDest(), row, channel));
-        });
-      }
+    int64_t perRow = columns / chunk, rows = dest.getDimSize(0);
+    int64_t passes = perRow / std::gcd(d.threads, perRow);
+    int64_t rowsAtATime = passes * d.threads / perRow;
+    if (passes > 1 && rows <= 4 * rowsAtATime)
+      return emitOneByOne(chunk, columns);
+    for (int64_t pass = 0; pass < passes; ++pass)
+      emitColumn(chunk, columns, pass * d.threads, rowsAtATime);
   }
 
   /// Element by element, for rows at any address.
@@ -85,22 +84,29 @@ public:
   }
 
 private:
-  /// The block copies whole rows at a time, so that each thread walks down one
-  /// column of chunks. Pointers advance from chunk to chunk: computed one by
-  /// one they would all be hoisted out of the key loop, into registers it
-  /// needs.
-  void emitRowsAtATime(int64_t chunk, int64_t columns) {
+  /// The block copies whole rows at a time, `rowsAtATime`, in as few passes as
+  /// these take, so that in each a thread walks down one column of chunks; its
+  /// first is number `offset` behind its own. Pointers advance from chunk to
+  /// chunk: computed one by one they would all be hoisted out of the key loop,
+  /// into registers it needs.
+  void emitColumn(int64_t chunk, int64_t columns, int64_t offset,
+                  int64_t rowsAtATime) {
     int64_t perRow = columns / chunk, rows = dest.getDimSize(0);
-    int64_t rowsAtATime = d.threads / perRow;
-    Value row = arith::DivUIOp::create(b, d.thread, d.i32(perRow));
+    Value number = d.thread;
+    if (offset)
+      number = arith::AddIOp::create(b, number, d.i32(offset));
+    Value row = arith::DivUIOp::create(b, number, d.i32(perRow));
     Value channel = arith::MulIOp::create(
-        b, arith::RemUIOp::create(b, d.thread, d.i32(perRow)), d.i32(chunk));
+        b, arith::RemUIOp::create(b, number, d.i32(perRow)), d.i32(chunk));
     Value from = globalPointer(row, channel);
     Value to = d.sharedPointer(op.getDest(), row, channel);
     Value step = arith::MulIOp::create(
         b, source.stride, arith::ConstantIntOp::create(b, rowsAtATime, 64));
     for (int64_t first = 0; first < rows; first += rowsAtATime) {
-      if (first > 0)
+      if (first > 0 && op.getPacked())
+        from =
+            globalPointer(arith::AddIOp::create(b, row, d.i32(first)), channel);
+      else if (first > 0)
         from = LLVM::GEPOp::create(b, from.getType(), source.elementType, from,
                                    ValueRange{step});
       Value here = arith::AddIOp::create(b, row, d.i32(first));
@@ -108,6 +114,21 @@ private:
         copyChunk(
             here, channel, columns, from,
             d.advance(to, source.elementType, first * dest.getDimSize(1)));
+      });
+    }
+  }
+
+  /// Few chunks of a thread, each in a column of its own.
+  void emitOneByOne(int64_t chunk, int64_t columns) {
+    int64_t perRow = columns / chunk, total = dest.getDimSize(0) * perRow;
+    for (int64_t first = 0; first < total; first += d.threads) {
+      Value linear = arith::AddIOp::create(b, d.thread, d.i32(first));
+      Value row = arith::DivUIOp::create(b, linear, d.i32(perRow));
+      Value channel = arith::MulIOp::create(
+          b, arith::RemUIOp::create(b, linear, d.i32(perRow)), d.i32(chunk));
+      guarded(linear, total, total - first < d.threads, [&] {
+        copyChunk(row, channel, columns, globalPointer(row, channel),
+                  d.sharedPointer(op.getDest(), row, channel));
       });
     }
   }
@@ -130,13 +151,15 @@ private:
     auto type = cast<MemRefType>(op.getSource().getType());
     auto metadata = memref::ExtractStridedMetadataOp::create(b, op.getSource());
     Value offset = metadata.getOffset();
-    for (auto [position, stride] :
-         llvm::zip(op.getOffsets(), metadata.getStrides()))
+    size_t rowDim = op.getOffsets().size() - 1;
+    for (auto [position, stride] : llvm::zip(
+             op.getOffsets().drop_back(op.getPacked()), metadata.getStrides()))
       offset = arith::AddIOp::create(
           b, offset, arith::MulIOp::create(b, position, stride));
-    size_t rowDim = type.getRank() - 2;
-    Value left = arith::SubIOp::create(b, metadata.getSizes()[rowDim],
-                                       op.getOffsets()[rowDim]);
+    Value rows = metadata.getSizes()[rowDim];
+    if (op.getPacked())
+      rows = arith::MulIOp::create(b, rows, metadata.getSizes()[rowDim + 1]);
+    Value left = arith::SubIOp::create(b, rows, op.getOffsets()[rowDim]);
     left = arith::MinSIOp::create(b, left, d.index(dest.getDimSize(0)));
     Value address = toI64(
         memref::ExtractAlignedPointerAsIndexOp::create(b, op.getSource()));
@@ -145,9 +168,24 @@ private:
         LLVM::GEPOp::create(b, pointer, type.getElementType(),
                             LLVM::IntToPtrOp::create(b, pointer, address),
                             ValueRange{toI64(offset)});
-    return {base, toI64(metadata.getStrides()[rowDim]),
-            arith::IndexCastOp::create(b, b.getI32Type(), left),
-            type.getShape().back(), type.getElementType()};
+    Source described{base,
+                     toI64(metadata.getStrides()[rowDim + op.getPacked()]),
+                     toI32(left),
+                     type.getShape().back(),
+                     type.getElementType(),
+                     {},
+                     {},
+                     {}};
+    if (op.getPacked()) {
+      described.first = toI32(op.getOffsets()[rowDim]);
+      described.inner = toI32(metadata.getSizes()[rowDim + 1]);
+      described.outerStride = toI64(metadata.getStrides()[rowDim]);
+    }
+    return described;
+  }
+
+  Value toI32(Value index) {
+    return arith::IndexCastOp::create(b, b.getI32Type(), index);
   }
 
   Value toI64(Value index) {
@@ -167,10 +205,22 @@ private:
   }
 
   Value globalPointer(Value row, Value channel) {
-    Value row64 = arith::ExtUIOp::create(b, b.getI64Type(), row);
+    auto steps = [&](Value count, Value stride) -> Value {
+      return arith::MulIOp::create(
+          b, arith::ExtUIOp::create(b, b.getI64Type(), count), stride);
+    };
+    Value outer;
+    if (op.getPacked()) {
+      Value number = arith::AddIOp::create(b, source.first, row);
+      outer = steps(arith::DivUIOp::create(b, number, source.inner),
+                    source.outerStride);
+      row = arith::RemUIOp::create(b, number, source.inner);
+    }
     Value offset = arith::AddIOp::create(
-        b, arith::MulIOp::create(b, row64, source.stride),
+        b, steps(row, source.stride),
         arith::ExtUIOp::create(b, b.getI64Type(), channel));
+    if (outer)
+      offset = arith::AddIOp::create(b, outer, offset);
     return LLVM::GEPOp::create(b, source.base.getType(), source.elementType,
                                source.base, ValueRange{offset});
   }

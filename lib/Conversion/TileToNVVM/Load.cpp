@@ -2,6 +2,8 @@
 // outside of the memory is zero; its neighbour inside is read instead.
 #include "Distribution.h"
 
+#include "attn/Dialect/Tile/IR/MemoryRows.h"
+
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
@@ -25,8 +27,7 @@ private:
     Fragment elements;
     for (int64_t i = 0, e = d.fragmentSize(type); i < e; ++i) {
       Place place =
-          placeOf(memory.getRank() - 1,
-                  isOfColumns(type) ? d.column(i / 2, i % 2) : d.row(i));
+          placeOf(isOfColumns(type) ? d.column(i / 2, i % 2) : d.row(i));
       elements.push_back(
           orZero(place.exists,
                  memref::LoadOp::create(b, op.getSource(), place.position)));
@@ -38,7 +39,7 @@ private:
     int64_t columns = type.getDimSize(1);
     Fragment elements(d.fragmentSize(type));
     for (int64_t i = 0; i < 2 * d.blocks; ++i) {
-      Place place = placeOf(memory.getRank() - 2, d.row(i));
+      Place place = placeOf(d.row(i));
       for (int64_t block = 0; block < columns / 8; ++block)
         for (auto [c, element] : llvm::enumerate(loadPair(place, block)))
           elements[d.elementIndex(columns, i / 2, block, i % 2 * 2 + c)] =
@@ -53,15 +54,16 @@ private:
     Value exists; ///< i1
   };
 
-  /// `i` (index) is added to the last offset, which is of dimension `dim`.
-  Place placeOf(int64_t dim, Value i) {
-    Value size = memref::DimOp::create(b, op.getSource(), dim);
+  /// `i` (index) is added to the last offset.
+  Place placeOf(Value i) {
+    MemoryRows rows{op.getSource(), op.getOffsets(), op.getPacked()};
+    Value size = rows.count(b, b.getLoc());
     Value at = arith::AddIOp::create(b, op.getOffsets().back(), i);
     Value last = arith::SubIOp::create(b, size, d.index(1));
-    Place place{SmallVector<Value>(op.getOffsets()),
-                arith::CmpIOp::create(b, arith::CmpIPredicate::slt, at, size)};
-    place.position.back() = arith::MinSIOp::create(b, at, last);
-    return place;
+    Value exists =
+        arith::CmpIOp::create(b, arith::CmpIPredicate::slt, at, size);
+    Value inside = arith::MinSIOp::create(b, at, last);
+    return {rows.indicesOf(b, b.getLoc(), inside), exists};
   }
 
   /// The thread's two elements of 8 columns.

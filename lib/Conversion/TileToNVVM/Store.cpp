@@ -1,6 +1,8 @@
 // tile.store: registers to global memory, each thread its own elements.
 #include "Distribution.h"
 
+#include "attn/Dialect/Tile/IR/MemoryRows.h"
+
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
@@ -24,27 +26,28 @@ static Value below(ImplicitLocOpBuilder &b, Value x, Value limit) {
   return arith::CmpIOp::create(b, arith::CmpIPredicate::slt, x, limit);
 }
 
-/// The position with `row` (within the tile) added to the last offset.
-static SmallVector<Value> rowPosition(Distribution &d, ValueRange offsets,
-                                      Value row) {
-  SmallVector<Value> position(offsets);
-  position.back() = arith::AddIOp::create(d.b, position.back(), row);
-  return position;
+static MemoryRows rowsOf(StoreOp op) {
+  return {op.getDest(), op.getOffsets(), op.getPacked()};
+}
+
+/// The number of `row` (within the tile) in memory.
+static Value rowNumber(Distribution &d, StoreOp op, Value row) {
+  return arith::AddIOp::create(d.b, op.getOffsets().back(), row);
 }
 
 /// Of a row vector, which the four threads of a quad hold alike.
 static void storeRows(Distribution &d, StoreOp op) {
   ImplicitLocOpBuilder &b = d.b;
-  Value size = memref::DimOp::create(
-      b, op.getDest(), cast<MemRefType>(op.getDest().getType()).getRank() - 1);
+  MemoryRows rows = rowsOf(op);
+  Value size = rows.count(b, b.getLoc());
   Value first = arith::CmpIOp::create(b, arith::CmpIPredicate::eq, d.quadColumn,
                                       d.i32(0));
   for (auto [i, value] : llvm::enumerate(d.parts.lookup(op.getTile()))) {
-    SmallVector<Value> position = rowPosition(d, op.getOffsets(), d.row(i));
-    Value inside =
-        arith::AndIOp::create(b, first, below(b, position.back(), size));
+    Value row = rowNumber(d, op, d.row(i));
+    Value inside = arith::AndIOp::create(b, first, below(b, row, size));
     emitIf(b, inside, [&, value = value] {
-      memref::StoreOp::create(b, value, op.getDest(), position);
+      memref::StoreOp::create(b, value, op.getDest(),
+                              rows.indicesOf(b, b.getLoc(), row));
     });
   }
 }
@@ -54,7 +57,6 @@ static void storeRows(Distribution &d, StoreOp op) {
 static void storeMatrix(Distribution &d, StoreOp op) {
   ImplicitLocOpBuilder &b = d.b;
   auto memory = cast<MemRefType>(op.getDest().getType());
-  int64_t rowDim = memory.getRank() - 2;
   int64_t channels = memory.getShape().back();
   int64_t columns =
       cast<RankedTensorType>(op.getTile().getType()).getDimSize(1);
@@ -63,7 +65,8 @@ static void storeMatrix(Distribution &d, StoreOp op) {
           ->getAttrOfType<mlir::attn::ScheduleAttr>("attn.schedule");
   bool pairs = !schedule.getPipeline().unaligned && channels % 2 == 0;
   Fragment elements = d.parts.lookup(op.getTile());
-  Value size = memref::DimOp::create(b, op.getDest(), rowDim);
+  MemoryRows rows = rowsOf(op);
+  Value size = rows.count(b, b.getLoc());
 
   auto storeElements = [&](SmallVector<Value> position, int64_t columnBlock,
                            Value low, Value high) {
@@ -92,8 +95,9 @@ static void storeMatrix(Distribution &d, StoreOp op) {
   };
 
   for (int64_t row = 0; row < 2 * d.blocks; ++row) {
-    SmallVector<Value> position = rowPosition(d, op.getOffsets(), d.row(row));
-    emitIf(b, below(b, position.back(), size), [&] {
+    Value number = rowNumber(d, op, d.row(row));
+    emitIf(b, below(b, number, size), [&] {
+      SmallVector<Value> position = rows.indicesOf(b, b.getLoc(), number);
       for (int64_t block = 0; block < columns / 8 && 8 * block < channels;
            ++block) {
         int64_t i = d.elementIndex(columns, row / 2, block, row % 2 * 2);

@@ -142,4 +142,23 @@ gpu.module @kernels {
     tile.store %t, %o[%i, %i] : !tf, !out
     gpu.return
   }
+
+  // Rows of two dimensions: each has an index in both.
+  // CHECK-LABEL: gpu.func @packed(
+  // CHECK-SAME: %[[M:[^:]*]]: memref<?x?x?xf32>, %[[O:[^:]*]]: memref<?x?x?xf32>, %[[I:[^:]*]]: index)
+  // CHECK: %[[SIZE:.*]] = arith.muli %{{.*}}, %[[INNER:.*]] : index
+  // CHECK: arith.cmpi slt, %{{.*}}, %[[SIZE]]
+  // CHECK: %[[N:.*]] = arith.index_cast %[[INNER]] : index to i32
+  // CHECK: arith.divui %[[R:.*]], %[[N]] : i32
+  // CHECK: arith.remui %[[R]], %[[N]] : i32
+  // CHECK: memref.load %[[M]][%[[I]], %{{.*}}, %{{.*}}]
+  // CHECK: scf.if
+  // CHECK:   arith.divui %[[S:.*]], %{{.*}} : i32
+  // CHECK:   arith.remui %[[S]], %{{.*}} : i32
+  // CHECK:   memref.store %{{.*}}, %[[O]][%[[I]], %{{.*}}, %{{.*}}]
+  gpu.func @packed(%m: memref<?x?x?xf32>, %o: memref<?x?x?xf32>, %i: index) kernel attributes {attn.schedule = #schedule} {
+    %v = tile.load %m[%i, %i] packed : memref<?x?x?xf32> -> tensor<16xf32>
+    tile.store %v, %o[%i, %i] packed : tensor<16xf32>, memref<?x?x?xf32>
+    gpu.return
+  }
 }

@@ -48,6 +48,22 @@ gpu.module @kernels {
     gpu.return
   }
 
+  // 8 rows at a time. Rows of two dimensions are found one by one.
+  // CHECK-LABEL: gpu.func @copy_packed(
+  // CHECK: arith.divui %[[AT:.*]], %[[INNER:[0-9]+]] : i32
+  // CHECK: arith.remui %[[AT]], %[[INNER]] : i32
+  // CHECK: nvvm.cp.async.shared.global
+  // CHECK: arith.divui %[[NEXT:.*]], %[[INNER]] : i32
+  // CHECK: arith.remui %[[NEXT]], %[[INNER]] : i32
+  // CHECK: nvvm.cp.async.shared.global
+  // CHECK-NOT: nvvm.cp.async.shared.global
+  gpu.func @copy_packed(%g: memref<?x?x?x16xf32, strided<[?, ?, ?, 1], offset: ?>>, %s: !s, %i: index)
+      kernel attributes {attn.schedule = #schedule} {
+    tile.copy %g[%i, %i] to %s {async, packed}
+      : memref<?x?x?x16xf32, strided<[?, ?, ?, 1], offset: ?>> to !s
+    gpu.return
+  }
+
   // 16 columns are two instructions. Keys lie in memory as the instruction wants its
   // right operand; values are transposed on their way to registers.
   // CHECK-LABEL: gpu.func @contract16(

@@ -138,6 +138,17 @@ func.func @c6_queries(%q: !q, %l: !l) {
 !q = tensor<2x4x8x64xf32>
 !l = tensor<2x4x8xf32>
 
+func.func @c6_pack(%q: !q, %l: !l) {
+  // expected-error @+1 {{expects a 'schedule' without 'pack', got #attn.schedule<tiling = <q = 64, kv = 64, pack>>}}
+  %dq, %dk, %dv = attn.attention_backward %q, %q, %q, %q, %l, %q {schedule = #attn.schedule<tiling = <q = 64, kv = 64, pack>>} : (!q, !q, !q, !q, !l, !q) -> (!q, !q, !q)
+  return
+}
+
+// -----
+
+!q = tensor<2x4x8x64xf32>
+!l = tensor<2x4x8xf32>
+
 func.func @c6_keys(%q: !q, %l: !l) {
   // expected-error @+1 {{expects a 'key_schedule' with 'owns_keys', got #attn.schedule<tiling = <q = 64, kv = 64>>}}
   %dq, %dk, %dv = attn.attention_backward %q, %q, %q, %q, %l, %q {key_schedule = #attn.schedule<tiling = <q = 64, kv = 64>>} : (!q, !q, !q, !q, !l, !q) -> (!q, !q, !q)

@@ -53,6 +53,18 @@
 
 // -----
 
+// schedule_c3: keys are not dealt to heads.
+// expected-error @+1 {{expects 'pack' to go without 'owns_keys'}}
+#schedule = #attn.schedule<tiling = <q = 64, kv = 64, owns_keys, pack>>
+
+// -----
+
+// schedule_c12: TMA brings rows of one head.
+// expected-error @+1 {{expects 'pack' to go without producers}}
+#schedule = #attn.schedule<tiling = <q = 64, kv = 64, pack>, roles = <warps = 4, producers = 4>>
+
+// -----
+
 // schedule_c2
 // expected-error @+1 {{expects 'cache' from 1 to 2147483647 bytes, got 0}}
 #schedule = #attn.schedule<tiling = <q = 64, kv = 64, cache = 0>>

@@ -9,7 +9,7 @@
 // One of them becomes what a kernel is made of.
 // RUN: attn-opt %s --attn-mods-pipeline --attn-select-schedule="target=sm90a variant=1" | FileCheck %s --check-prefix=SECOND
 // RUN: not attn-opt %s --attn-select-schedule="target=sm90a variant=9" 2>&1 | FileCheck %s --check-prefix=NINTH
-// NINTH: error: 'attn.attention' op expects 'variant' to number one of 6, got 9
+// NINTH: error: 'attn.attention' op expects 'variant' to number one of 9, got 9
 
 !narrow = tensor<?x?x?x64xbf16>
 !wide = tensor<?x?x?x192xbf16>
@@ -17,6 +17,9 @@
 
 // CHECK-LABEL: func.func @narrow
 // CHECK: attn.attention {{.*}}schedule = #attn.schedule<tiling = <q = 192{{[^#]*}}drain>>, {{.*}}variants = #attn.variants<[
+// CHECK-SAME: <aligned and packed_rows(16) -> <tiling = <q = 16, {{[^-]*}}pack>>>,
+// CHECK-SAME: <aligned and packed_rows(32) -> <tiling = <q = 32, {{[^-]*}}pack>, roles = <warps = 2>>>,
+// CHECK-SAME: <aligned and packed_rows(64) -> <tiling = <q = 64, {{[^-]*}}pack>, roles = <warps = 4>>>,
 // CHECK-SAME: <sm90a and few_tasks(64) -> <tiling = <q = 64, {{[^-]*}}>>,
 // CHECK-SAME: <sm90a and few_rounds(128, 192, 125) -> <tiling = <q = 128, {{[^-]*}}>>,
 // CHECK-SAME: <sm90a and short_rows(1024) -> <tiling = <q = 192, {{[^-]*}}eager>>>,
@@ -27,11 +30,16 @@
 // UNALIGNED: {schedule = #attn.schedule<tiling = <q = 128, kv = 112>, roles = <warps = 4>, pipeline = <unaligned>>, variants = #attn.variants<[
 // UNALIGNED-SAME: <always -> <tiling = <q = 128, kv = 112>, roles = <warps = 4>, pipeline = <unaligned>>>]>}
 // PORTABLE-LABEL: func.func @narrow
-// PORTABLE: variants = #attn.variants<[<aligned -> <tiling = <q = 128, {{[^-]*}}>>>, <always -> <tiling = <q = 128, {{[^-]*}}unaligned>>>]>}
+// PORTABLE: variants = #attn.variants<[
+// PORTABLE-SAME: <aligned and packed_rows(16) -> <{{[^-]*}}pack>>>,
+// PORTABLE-SAME: <aligned and packed_rows(64) -> <{{[^-]*}}>>, <aligned -> <tiling = <q = 128, {{[^-]*}}>>>,
+// PORTABLE-SAME: <packed_rows(16) -> <{{[^-]*}}pack>, pipeline = <unaligned>>>,
+// PORTABLE-SAME: <always -> <tiling = <q = 128, {{[^-]*}}unaligned>>>]>}
 // CPU-LABEL: func.func @narrow
-// CPU: variants = #attn.variants<[<always -> <tiling = <q = 64, kv = 64>>>]>}
+// CPU: variants = #attn.variants<[<packed_rows(16) -> <tiling = <q = 16, kv = 64, pack>>>,
+// CPU-SAME: <packed_rows(32) -> <{{[^-]*}}pack>>>, <packed_rows(64) -> <{{[^-]*}}pack>>>, <always -> <tiling = <q = 64, kv = 64>>>]>}
 // SECOND-LABEL: func.func @narrow
-// SECOND: {schedule = #attn.schedule<tiling = <q = 128, {{[^#]*}}pingpong>{{[^#]*}}>, variants = #attn.variants<[
+// SECOND: {schedule = #attn.schedule<tiling = <q = 32, {{[^#]*}}pack>{{[^#]*}}>, variants = #attn.variants<[
 func.func @narrow(%q: !narrow) -> !narrow {
   %o = attn.attention %q, %q, %q : (!narrow, !narrow, !narrow) -> !narrow
   return %o : !narrow
@@ -48,7 +56,10 @@ func.func @wide(%q: !wide) -> !wide {
 
 // Products of f32 have the kernels of every GPU.
 // CHECK-LABEL: func.func @float
-// CHECK: variants = #attn.variants<[<aligned -> <tiling = <q = 64, kv = 32>, roles = <warps = 4>>>, <always -> <tiling = <q = 64, kv = 32>, roles = <warps = 4>, pipeline = <unaligned>>>]>}
+// CHECK: variants = #attn.variants<[<aligned and packed_rows(16) -> <tiling = <q = 16, kv = 32, pack>>>,
+// CHECK-SAME: <aligned -> <tiling = <q = 64, kv = 32>, roles = <warps = 4>>>,
+// CHECK-SAME: <packed_rows(16) -> <tiling = <q = 16, kv = 32, pack>, pipeline = <unaligned>>>,
+// CHECK-SAME: <always -> <tiling = <q = 64, kv = 32>, roles = <warps = 4>, pipeline = <unaligned>>>]>}
 func.func @float(%q: !float) -> !float {
   %o = attn.attention %q, %q, %q : (!float, !float, !float) -> !float
   return %o : !float

@@ -177,3 +177,28 @@ func.func @scatter(%t: memref<8x16xf32>, %p: memref<8x16xi64>, %m: memref<?x?xf3
   tile.scatter_add %tile at %places, %m[%i] : tensor<8x16xf32>, tensor<8x16xi64>, memref<?x?xf32>
   return
 }
+
+// -----
+
+// Rows of two dimensions: the inner one is fastest, and their number is the product.
+// CHECK-LABEL: func.func @packed(
+// CHECK-SAME: %[[M:[^:]*]]: memref<?x?x?x16xf32>, %[[I:[^:]*]]: index, %[[R0:.*]]: index
+// CHECK-DAG: %[[OUTER:.*]] = memref.dim %[[M]], %c1
+// CHECK-DAG: %[[INNER:.*]] = memref.dim %[[M]], %c2
+// CHECK: %[[SIZE:.*]] = arith.muli %[[OUTER]], %[[INNER]]
+// CHECK: %[[LEFT:.*]] = arith.subi %[[SIZE]], %[[R0]]
+// CHECK: scf.for %[[ROW:.*]] = %c0 to
+// CHECK:   %[[AT:.*]] = arith.addi %{{.*}}, %{{.*}} : index
+// CHECK:   %[[N:.*]] = arith.index_cast %[[AT]] : index to i32
+// CHECK:   arith.divui %[[N]], %{{.*}} : i32
+// CHECK:   arith.remui %[[N]], %{{.*}} : i32
+// CHECK:   vector.load %[[M]][%[[I]], %{{.*}}, %{{.*}}, %c0] : memref<?x?x?x16xf32>, vector<16xf32>
+// CHECK: scf.for
+// CHECK:   arith.divui
+// CHECK:   arith.remui
+// CHECK:   vector.store %{{.*}}, %[[M]][%[[I]], %{{.*}}, %{{.*}}, %c0] : memref<?x?x?x16xf32>, vector<16xf32>
+func.func @packed(%m: memref<?x?x?x16xf32>, %i: index, %r0: index) {
+  %t = tile.load %m[%i, %r0] packed : memref<?x?x?x16xf32> -> tensor<8x16xf32>
+  tile.store %t, %m[%i, %r0] packed : tensor<8x16xf32>, memref<?x?x?x16xf32>
+  return
+}

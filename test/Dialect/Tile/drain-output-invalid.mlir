@@ -63,3 +63,23 @@ gpu.module @kernels {
     gpu.return
   }
 }
+
+// -----
+
+#schedule = #attn.schedule<tiling = <q = 128, kv = 64>, roles = <warps = 8, producers = 4>, pipeline = <drain>>
+!m = memref<?x64xbf16>
+!pairs = memref<?x?x64xbf16>
+gpu.module @kernels {
+  gpu.func @packed(%q: !m {attn.role = #attn.role<query>}, %o: !pairs {attn.role = #attn.role<out>}, %n: index) kernel attributes {attn.schedule = #schedule} {
+    %c0 = arith.constant 0 : index
+    %c1 = arith.constant 1 : index
+    %t = arith.constant dense<0.0> : tensor<128x64xbf16>
+    %qt = tile.load %q[%c0] : !m -> tensor<128x64xbf16>
+    scf.for %j = %c0 to %n step %c1 {
+      %kt = tile.load %q[%j] : !m -> tensor<64x64xbf16>
+    }
+    // expected-error @+1 {{'tile.store' op expects rows of one dimension to 'drain', got 'packed'}}
+    tile.store %t, %o[%c0] packed : tensor<128x64xbf16>, !pairs
+    gpu.return
+  }
+}

@@ -1,4 +1,5 @@
 // RUN: attn-opt %s --pass-pipeline='builtin.module(func.func(tile-hoist-row-reads))' | FileCheck %s
+// RUN: attn-opt %s --pass-pipeline='builtin.module(func.func(tile-hoist-row-reads{packed=true}))' | FileCheck %s --check-prefix=PACKED
 
 #ij = affine_map<(i, j) -> (i, j)>
 !s = tensor<64x32xf32>
@@ -22,6 +23,10 @@
 // CHECK:       arith.cmpi eq, %[[A]], %[[B]] : i32
 // CHECK:   linalg.generic {{.*}} ins(%{{.*}}, %[[ROWS]] : tensor<64x32xf32>, tensor<64xi32>)
 // CHECK-NOT: memref.load
+// Where the schedule has one head for a tile, it stays if asked to.
+// PACKED-LABEL: func.func @rows
+// PACKED-NOT: tensor<64xi32>
+// PACKED: return
 func.func @rows(%s: !s, %ids: memref<?xi32>, %first: index, %n: index, %c: i1) -> !s {
   %c0 = arith.constant 0 : index
   %c1 = arith.constant 1 : index
@@ -149,6 +154,34 @@ func.func @writes(%s: !s, %bias: memref<?xf32>, %n: index) -> !s {
       linalg.yield %y : f32
     } -> !s
     memref.store %zero, %bias[%i] : memref<?xf32>
+    scf.yield %v : !s
+  }
+  return %r : !s
+}
+
+// The row's own number of a vector: a table at the head of each row.
+// CHECK-LABEL: func.func @heads
+// CHECK-SAME: %[[HS:[^:]*]]: tensor<64xi32>
+// CHECK: %[[ROWS:.*]] = linalg.generic {{.*}} ins(%[[HS]] : tensor<64xi32>) outs(%{{.*}} : tensor<64xf32>)
+// CHECK: scf.for
+// CHECK:   linalg.generic {{.*}} ins(%{{.*}}, %[[HS]], %[[ROWS]] : tensor<64x32xf32>, tensor<64xi32>, tensor<64xf32>)
+// PACKED-LABEL: func.func @heads
+// PACKED: linalg.generic {{.*}} outs(%{{.*}} : tensor<64xf32>)
+// PACKED: scf.for
+func.func @heads(%s: !s, %hs: tensor<64xi32>, %slopes: memref<?xf32>, %n: index) -> !s
+    attributes {attn.schedule = #attn.schedule<tiling = <q = 64, kv = 32, pack>>} {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %es = tensor.empty() : !s
+  %r = scf.for %i = %c0 to %n step %c1 iter_args(%t = %s) -> !s {
+    %v = linalg.generic {indexing_maps = [#ij, affine_map<(i, j) -> (i)>, #ij], iterator_types = ["parallel", "parallel"]}
+        ins(%t, %hs : !s, tensor<64xi32>) outs(%es : !s) {
+    ^bb0(%x: f32, %h: i32, %e: f32):
+      %at = arith.index_cast %h : i32 to index
+      %a = memref.load %slopes[%at] : memref<?xf32>
+      %y = arith.addf %x, %a : f32
+      linalg.yield %y : f32
+    } -> !s
     scf.yield %v : !s
   }
   return %r : !s

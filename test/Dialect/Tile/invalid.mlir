@@ -36,6 +36,42 @@ func.func @load_c3(%m: memref<?x?x?x80xf32>, %i: index) {
 
 // -----
 
+// load_c1: rows of two dimensions have one offset.
+func.func @load_c1(%m: memref<?x?x?x?x64xf32>, %i: index) {
+  // expected-error @+1 {{expects 3 offsets for memory of rank 5 and a tile of rank 2, got 4}}
+  %t = tile.load %m[%i, %i, %i, %i] packed : memref<?x?x?x?x64xf32> -> tensor<64x64xf32>
+  return
+}
+
+// -----
+
+// load_c1: and there are two.
+func.func @load_c1(%m: memref<?xf32>) {
+  // expected-error @+1 {{expects memory of at least the tile's rank 2, got 'memref<?xf32>'}}
+  %t = tile.load %m[] packed : memref<?xf32> -> tensor<64xf32>
+  return
+}
+
+// -----
+
+// load_c4
+func.func @load_c4(%m: memref<?x8x128x4xf32>, %i: index) {
+  // expected-error @+1 {{expects 'held' or 'packed', got both}}
+  %t = tile.load %m[%i] held packed : memref<?x8x128x4xf32> -> tensor<64x64xf32>
+  return
+}
+
+// -----
+
+// store_c4: as for loads.
+func.func @store_c4(%t: tensor<64x64xf32>, %m: memref<?x8x128x4xf32>, %i: index) {
+  // expected-error @+1 {{expects 'held' or 'packed', got both}}
+  tile.store %t, %m[%i] held packed : tensor<64x64xf32>, memref<?x8x128x4xf32>
+  return
+}
+
+// -----
+
 // scatter_add_c1
 func.func @scatter_add_c1(%t: tensor<8xbf16>, %p: tensor<8xi64>, %m: memref<?xf32>) {
   // expected-error @+1 {{expects a vector or matrix and memory of f32, got 'tensor<8xbf16>' and 'memref<?xf32>'}}

@@ -130,3 +130,19 @@ gpu.module @kernels {
     gpu.return
   }
 }
+
+// -----
+
+#schedule = #attn.schedule<tiling = <q = 128, kv = 64>, roles = <warps = 8, producers = 4>>
+!m = memref<?x?x64xbf16>
+gpu.module @kernels {
+  gpu.func @packed(%k: !m {attn.role = #attn.role<key>}, %n: index) kernel attributes {attn.schedule = #schedule} {
+    %c0 = arith.constant 0 : index
+    %c1 = arith.constant 1 : index
+    scf.for %j = %c0 to %n step %c1 {
+      // expected-error @+1 {{'tile.load' op expects rows of one dimension to load into rings, got 'packed'}}
+      %kt = tile.load %k[%j] packed : !m -> tensor<64x64xbf16>
+    }
+    gpu.return
+  }
+}

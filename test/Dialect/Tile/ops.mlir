@@ -25,6 +25,22 @@ func.func @vector(%m: memref<?x?x?xf32>, %b: index, %h: index, %q0: index) {
   return
 }
 
+// Rows of two dimensions have one offset.
+// CHECK-LABEL: func.func @packed
+// CHECK: tile.load %{{.*}}[%{{.*}}, %{{.*}}, %{{.*}}] packed : memref<?x?x?x?x64xf32> -> tensor<16x64xf32>
+// CHECK: tile.store %{{.*}}, %{{.*}}[%{{.*}}, %{{.*}}, %{{.*}}] packed : tensor<16x64xf32>, memref<?x?x?x?x64xf32>
+// CHECK: tile.load %{{.*}}[%{{.*}}, %{{.*}}, %{{.*}}] packed : memref<?x?x?x?xf32> -> tensor<16xf32>
+// CHECK: tile.copy %{{.*}}[%{{.*}}, %{{.*}}, %{{.*}}] to %{{.*}} {async, packed} : memref<?x?x?x?x64xf32> to memref<16x68xf32, #gpu.address_space<workgroup>>
+func.func @packed(%m: memref<?x?x?x?x64xf32>, %v: memref<?x?x?x?xf32>,
+                  %s: memref<16x68xf32, #gpu.address_space<workgroup>>, %b: index, %k: index, %r0: index) {
+  %t = tile.load %m[%b, %k, %r0] packed : memref<?x?x?x?x64xf32> -> tensor<16x64xf32>
+  tile.store %t, %m[%b, %k, %r0] packed : tensor<16x64xf32>, memref<?x?x?x?x64xf32>
+  %u = tile.load %v[%b, %k, %r0] packed : memref<?x?x?x?xf32> -> tensor<16xf32>
+  tile.copy %m[%b, %k, %r0] to %s {async, packed}
+    : memref<?x?x?x?x64xf32> to memref<16x68xf32, #gpu.address_space<workgroup>>
+  return
+}
+
 // To places of the last dimension, in what the others name; in one dimension nothing is named.
 // CHECK-LABEL: func.func @scatter
 // CHECK: tile.scatter_add %{{.*}} at %{{.*}}, %{{.*}}[%{{.*}}] : tensor<64x32xf32>, tensor<64x32xi64>, memref<?x?xf32>

@@ -166,6 +166,32 @@ TEST_F(CUDAKernelTest, FewTasksGetSmallTiles) {
   EXPECT_EQ(memory[0], 10);
 }
 
+/// Six heads of which three share keys: 12 rows of a task, 18, and 120, for
+/// which heads have tiles of their own.
+TEST_F(CUDAKernelTest, FewQueriesOfHeadsThatShareKeysAreOneTask) {
+  Result<AttentionKernel> kernel =
+      AttentionKernel::compile(plainMod(), specOf(ElementType::BF16));
+  ASSERT_TRUE(kernel) << kernel.error();
+  std::vector<uint16_t> memory(6 * 40 * 64);
+  FakeCUDA &fake = *useFakeCUDA();
+  for (auto [queries, launch] :
+       {std::pair<int64_t, const char *>(4, "launch attention 2 x 32\n"),
+        {6, "launch attention 2 x 64\n"},
+        {40, "launch attention 6 x 256\n"}}) {
+    TensorView query{memory.data(),
+                     ElementType::BF16,
+                     {1, 6, queries, 64},
+                     {6 * queries * 64, queries * 64, 64}};
+    TensorView key = query;
+    key.sizes[1] = 2;
+    fake.sequence.clear();
+    Result<void> done =
+        kernel->run(query, key, key, {}, query, nullptr, nullptr);
+    ASSERT_TRUE(done) << done.error();
+    EXPECT_EQ(fake.sequence, launch);
+  }
+}
+
 /// 18 multiprocessors do 18 tiles of 128 rows at once, by 384 threads, sooner
 /// than 12 of them tiles of 192, by 512; three have six of those to do or four
 /// of these. The fake GPU refuses both, and says which.
@@ -312,9 +338,9 @@ TEST_F(CUDAKernelTest, AStreamCaptureTakesWhatIsPrepared) {
   ASSERT_FALSE(unprepared);
   EXPECT_EQ(unprepared.error(),
             "expects AttentionKernel::prepare() for batch size 1, number of "
-            "heads 2, number of queries 100, number of keys 100 and this "
-            "memory before a stream capture: what they take is not compiled "
-            "yet");
+            "heads 2, number of key heads 2, number of queries 100, number of "
+            "keys 100 and this memory before a stream capture: what they take "
+            "is not compiled yet");
   EXPECT_TRUE(compiled) << compiled.error();
   EXPECT_TRUE(prepared) << prepared.error();
   EXPECT_TRUE(done) << done.error();
@@ -386,8 +412,8 @@ TEST_F(CUDAKernelTest, GuardsAskForMemory) {
   EXPECT_EQ(launchesOf(*kernel, 64, 128), "launch attention 8 x 32\n");
 }
 
-/// Few tasks, few rounds and short rows of up to 1024 positions; what is longer
-/// takes the kernel that compile() made.
+/// Few queries, few tasks, few rounds and short rows of up to 1024 positions;
+/// what is longer takes the kernel that compile() made.
 TEST_F(CUDAKernelTest, WhatARangeTakesIsPrepared) {
   FakeCUDA &fake = *useFakeCUDA();
   ManyTasks many(3);
@@ -415,14 +441,17 @@ TEST_F(CUDAKernelTest, WhatARangeTakesIsPrepared) {
   ASSERT_FALSE(outside);
   EXPECT_EQ(outside.error(),
             "expects AttentionKernel::prepare() for batch size 1, number of "
-            "heads 2, number of queries 64, number of keys 64 and this memory "
-            "before a stream capture: what they take is not compiled yet");
+            "heads 2, number of key heads 2, number of queries 64, number of "
+            "keys 64 and this memory before a stream capture: what they take "
+            "is not compiled yet");
   range.smallest.queries = range.smallest.keys = 1;
   prepared = kernel->prepare(range);
   ASSERT_TRUE(prepared) << prepared.error();
-  EXPECT_EQ(fake.loadedModules, loaded + 1);
-  (void)run(*kernel, memory, 64, 64);
-  EXPECT_EQ(fake.loadedModules, loaded + 1);
+  // Few tasks, and 16, 32 and 64 rows.
+  EXPECT_EQ(fake.loadedModules, loaded + 4);
+  for (int64_t length : {64, 16, 1})
+    (void)run(*kernel, memory, 64, length);
+  EXPECT_EQ(fake.loadedModules, loaded + 4);
 }
 
 TEST_F(CUDAKernelTest, ARangeBeginsBeforeItEnds) {

@@ -114,7 +114,7 @@ std::string errorOfCapture(const GradientKernel &kernel,
 std::string unprepared(int64_t length) {
   std::string count = std::to_string(length);
   return "expects GradientKernel::prepare() for batch size 1, number of heads "
-         "2, number of queries " +
+         "2, number of key heads 2, number of queries " +
          count + ", number of keys " + count +
          " and this memory before a stream capture: what they take is not "
          "compiled yet";

@@ -49,6 +49,17 @@ TEST(Guard, OfShortRows) {
   EXPECT_TRUE(holds(Guard(), sizes(1, 1, 1025)));
 }
 
+TEST(Guard, OfPackedRows) {
+  Guard rows{{{Kind::PackedRows, {16}}}};
+  LaunchSizes at = sizes(8, 4, 5000);
+  EXPECT_EQ(at.packedRows(), 32);
+  EXPECT_FALSE(holds(rows, at));
+  at.keyHeads = 2;
+  EXPECT_TRUE(holds(rows, at));
+  at.queries = 5;
+  EXPECT_FALSE(holds(rows, at));
+}
+
 TEST(Guard, OfMemory) {
   LaunchMemory memory{/*aligned=*/true, /*sm90a=*/false,
                       /*unitCaptures=*/false};
@@ -87,7 +98,7 @@ public:
   }
 
   Condition condition() {
-    switch (number(0, 5)) {
+    switch (number(0, 6)) {
     case 0:
       return {Kind::FewTasks, {number(1, 9)}};
     case 1:
@@ -97,6 +108,8 @@ public:
     case 3:
       return {Kind::Aligned};
     case 4:
+      return {Kind::PackedRows, {number(1, 20)}};
+    case 5:
       return {Kind::SM90a};
     default:
       return {Kind::UnitCaptures};
@@ -120,6 +133,8 @@ public:
     between(&LaunchSizes::heads, 3);
     between(&LaunchSizes::queries, 12);
     between(&LaunchSizes::keys, 9);
+    range.smallest.keyHeads = number(1, 3);
+    range.largest.keyHeads = number(range.smallest.keyHeads, 3);
     range.smallest.multiprocessors = range.largest.multiprocessors =
         number(1, 5);
     for (bool *fact : {&range.memory.aligned, &range.memory.sm90a,
@@ -139,9 +154,11 @@ std::vector<Launch> launchesOf(const LaunchRange &range) {
   const LaunchSizes &from = range.smallest, &to = range.largest;
   for (at.batch = from.batch; at.batch <= to.batch; ++at.batch)
     for (at.heads = from.heads; at.heads <= to.heads; ++at.heads)
-      for (at.queries = from.queries; at.queries <= to.queries; ++at.queries)
-        for (at.keys = from.keys; at.keys <= to.keys; ++at.keys)
-          all.push_back(launch);
+      for (at.keyHeads = from.keyHeads; at.keyHeads <= to.keyHeads;
+           ++at.keyHeads)
+        for (at.queries = from.queries; at.queries <= to.queries; ++at.queries)
+          for (at.keys = from.keys; at.keys <= to.keys; ++at.keys)
+            all.push_back(launch);
   return all;
 }
 

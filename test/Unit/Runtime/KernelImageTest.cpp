@@ -33,6 +33,7 @@ KernelImage example() {
   image.entries.push_back(entry);
   KernelEntry other;
   other.name = "other";
+  other.queryTile = other.keyTile = 16, other.packsHeads = true;
   image.entries.push_back(other);
   return image;
 }
@@ -76,6 +77,8 @@ TEST(KernelImage, IsLoadedAsItWasSaved) {
   EXPECT_TRUE(entry.isPersistent());
   EXPECT_EQ(loaded->find("other"), &loaded->entries[1]);
   EXPECT_FALSE(loaded->entries[1].isPersistent());
+  EXPECT_FALSE(entry.packsHeads);
+  EXPECT_TRUE(loaded->entries[1].packsHeads);
   EXPECT_EQ(loaded->find("nothing"), nullptr);
 }
 

@@ -175,6 +175,9 @@ static LogicalResult verifySchedules(AttentionBackwardOp op,
     if (schedule && schedule.getTiling().ownsKeys)
       return op.emitOpError() << "expects a '" << name
                               << "' without 'owns_keys', got " << schedule;
+    if (schedule && schedule.getTiling().pack)
+      return op.emitOpError()
+             << "expects a '" << name << "' without 'pack', got " << schedule;
   }
   for (auto [name, schedule] : {std::pair("key_schedule", of.keys),
                                 std::pair("value_schedule", of.values)}) {

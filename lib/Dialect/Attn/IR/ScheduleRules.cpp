@@ -21,6 +21,8 @@ static LogicalResult verify(const Tiling &tiling, EmitError emitError) {
   // C3
   if (tiling.once && !tiling.ownsKeys)
     return emitError() << "expects 'once' to go with 'owns_keys'";
+  if (tiling.pack && tiling.ownsKeys)
+    return emitError() << "expects 'pack' to go without 'owns_keys'";
   return success();
 }
 
@@ -80,6 +82,8 @@ static LogicalResult verifyTogether(const Schedule &schedule,
                           "16 rows for each warp, got "
                        << rows << " rows for " << roles.warps << " warps"
                        << (pipeline.unaligned ? ", 'unaligned'" : "");
+  if (roles.hasProducers() && tiling.pack)
+    return emitError() << "expects 'pack' to go without producers";
   // C13
   if (roles.hasProducers())
     return success();

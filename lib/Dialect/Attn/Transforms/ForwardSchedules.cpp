@@ -5,6 +5,7 @@
 
 using namespace mlir;
 using namespace mlir::attn;
+using ::attn::Condition;
 
 Schedule mlir::attn::selectForCPU(bool aligned) {
   Schedule schedule;
@@ -55,6 +56,55 @@ Schedule mlir::attn::selectForSM80(AttentionOp op, bool aligned) {
   schedule.roles.warps = 4;
   schedule.pipeline.unaligned = !aligned;
   return schedule;
+}
+
+/// Whether a kernel gets the tiles that it visits from lists.
+static bool hasLists(AttentionOp op) {
+  ModOp mod = op.lookupMod();
+  return mod && mod.hasMask() && mod.standsAlone() &&
+         !MaskLogic(mod.getMask()).hasOneRun(Axis::Key);
+}
+
+/// Whether threads of a GPU have registers to copy rows of so many channels: in
+/// blocks of one warp a thread copies much of a tile, and in those of two it
+/// walks down columns only where these divide them.
+static bool canCopy(AttentionOp op, int64_t rows, int64_t widest) {
+  int64_t bytes = llvm::alignTo(widest, 16) *
+                  op.getElementType().getIntOrFloatBitWidth() / 8;
+  return rows >= 64 ||
+         (bytes <= 512 && (rows <= 16 || llvm::isPowerOf2_64(bytes)));
+}
+
+/// A warp for each 16 rows. On a GPU several blocks share a multiprocessor, so
+/// that the copies of some run while others compute.
+static Schedule selectPacked(AttentionOp op, int64_t rows, bool isCPU,
+                             bool aligned) {
+  Schedule schedule =
+      isCPU ? selectForCPU(aligned) : selectForSM80(op, aligned);
+  schedule.tiling.q = rows;
+  schedule.tiling.pack = true;
+  if (isCPU)
+    return schedule;
+  int64_t widest = std::max(op.getHeadDim(), op.getValueDim());
+  schedule.tiling.kv =
+      (widest <= 128 ? 64 : 32) / (op.getElementType().isF32() ? 2 : 1);
+  schedule.roles.warps = rows / 16;
+  return schedule;
+}
+
+SmallVector<VariantAttr> mlir::attn::packedVariants(AttentionOp op, bool isCPU,
+                                                    bool aligned) {
+  SmallVector<VariantAttr> variants;
+  if (hasLists(op))
+    return variants;
+  int64_t widest = std::max(op.getHeadDim(), op.getValueDim());
+  for (int64_t rows : {16, 32, 64})
+    if (isCPU || canCopy(op, rows, widest))
+      variants.push_back(VariantAttr::get(
+          {{{Condition::Kind::PackedRows, {rows}}}},
+          ScheduleAttr::get(op.getContext(),
+                            selectPacked(op, rows, isCPU, aligned))));
+  return variants;
 }
 
 /// For sm_90a: groups of four warps with 64 rows each, and four that copy. The
@@ -126,18 +176,15 @@ Schedule mlir::attn::selectForSM90a(AttentionOp op, ProblemKind problem) {
 /// lose 4%; with 256, where 64 keys a step divide 512 and 80 do not, 512 gain
 /// 4% and 1024 lose up to 1.5%. Lists are for the tiles of one kernel.
 SmallVector<VariantAttr> mlir::attn::variantsForSM90a(AttentionOp op) {
-  using ::attn::Condition;
-  SmallVector<VariantAttr> variants;
+  SmallVector<VariantAttr> variants =
+      packedVariants(op, /*isCPU=*/false, /*aligned=*/true);
   auto add = [&](std::vector<Condition> conditions, ProblemKind problem) {
     variants.push_back(VariantAttr::get(
         {std::move(conditions)},
         ScheduleAttr::get(op.getContext(), selectForSM90a(op, problem))));
   };
   int64_t widest = std::max(op.getHeadDim(), op.getValueDim());
-  ModOp mod = op.lookupMod();
-  bool hasLists = mod && mod.hasMask() && mod.standsAlone() &&
-                  !MaskLogic(mod.getMask()).hasOneRun(Axis::Key);
-  if (!hasLists) {
+  if (!hasLists(op)) {
     add({{Condition::Kind::FewTasks, {64}}}, ProblemKind::FewTasks);
     if (widest <= 64)
       add({{Condition::Kind::FewRounds, {128, 192, 125}}},

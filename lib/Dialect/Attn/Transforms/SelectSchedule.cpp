@@ -37,13 +37,15 @@ static SmallVector<VariantAttr> variantsOf(AttentionOp op, StringRef target,
     return SmallVector<VariantAttr>(given->getVariants());
   if (std::optional<ScheduleAttr> given = op.getSchedule())
     return {variantOf(*given, op.getStridedCaptures())};
-  if (target == "cpu")
-    return {variantOf(attributeOf(op, selectForCPU(aligned)),
-                      /*stridedCaptures=*/false)};
-  if (target == "sm80")
-    return {variantOf(attributeOf(op, selectForSM80(op, aligned)),
-                      /*stridedCaptures=*/false)};
-  return variantsForSM90a(op);
+  if (target == "sm90a")
+    return variantsForSM90a(op);
+  bool isCPU = target == "cpu";
+  SmallVector<VariantAttr> variants = packedVariants(op, isCPU, aligned);
+  variants.push_back(
+      variantOf(attributeOf(op, isCPU ? selectForCPU(aligned)
+                                      : selectForSM80(op, aligned)),
+                /*stridedCaptures=*/false));
+  return variants;
 }
 
 /// Writes what `op` has not: the schedule for `problem`, and the variants. Of

@@ -39,13 +39,16 @@ void TileDialect::initialize() {
 
 /// What tile.load and tile.store have in common (their C1 to C3).
 static LogicalResult verifyTransfer(Operation *op, MemRefType memory,
-                                    RankedTensorType tile, size_t offsets) {
+                                    RankedTensorType tile, size_t offsets,
+                                    bool packed) {
   if (tile.getRank() != 1 && tile.getRank() != 2)
     return op->emitOpError() << "expects a tile of rank 1 or 2, got " << tile;
-  if (memory.getRank() < tile.getRank())
+  int64_t least = tile.getRank() + (packed ? 1 : 0);
+  if (memory.getRank() < least)
     return op->emitOpError() << "expects memory of at least the tile's rank "
-                             << tile.getRank() << ", got " << memory;
-  int64_t wanted = memory.getRank() - (tile.getRank() == 1 ? 0 : 1);
+                             << least << ", got " << memory;
+  int64_t wanted =
+      memory.getRank() - (tile.getRank() == 1 ? 0 : 1) - (packed ? 1 : 0);
   if (static_cast<int64_t>(offsets) != wanted)
     return op->emitOpError()
            << "expects " << wanted << " offsets for memory of rank "
@@ -84,24 +87,35 @@ LogicalResult tile::verifyHeld(Operation *op, MemRefType memory,
   return success();
 }
 
+/// C4
+static LogicalResult verifyNotBoth(Operation *op, bool held, bool packed) {
+  if (held && packed)
+    return op->emitOpError() << "expects 'held' or 'packed', got both";
+  return success();
+}
+
 LogicalResult LoadOp::verify() {
+  if (failed(verifyNotBoth(*this, getHeld(), getPacked())))
+    return failure();
   if (getHeld())
     return verifyHeld(*this, cast<MemRefType>(getSource().getType()),
                       cast<RankedTensorType>(getResult().getType()),
                       getOffsets().size());
   return verifyTransfer(*this, cast<MemRefType>(getSource().getType()),
                         cast<RankedTensorType>(getResult().getType()),
-                        getOffsets().size());
+                        getOffsets().size(), getPacked());
 }
 
 LogicalResult StoreOp::verify() {
+  if (failed(verifyNotBoth(*this, getHeld(), getPacked())))
+    return failure();
   if (getHeld())
     return verifyHeld(*this, cast<MemRefType>(getDest().getType()),
                       cast<RankedTensorType>(getTile().getType()),
                       getOffsets().size());
   return verifyTransfer(*this, cast<MemRefType>(getDest().getType()),
                         cast<RankedTensorType>(getTile().getType()),
-                        getOffsets().size());
+                        getOffsets().size(), getPacked());
 }
 
 LogicalResult ReduceAddOp::verify() {
@@ -157,7 +171,7 @@ LogicalResult CopyOp::verify() {
   return verifyTransfer(
       *this, cast<MemRefType>(getSource().getType()),
       RankedTensorType::get(dest.getShape(), dest.getElementType()),
-      getOffsets().size());
+      getOffsets().size(), getPacked());
 }
 
 LogicalResult ViewOp::verify() {

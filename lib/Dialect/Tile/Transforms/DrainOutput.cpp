@@ -50,6 +50,9 @@ static LogicalResult check(gpu::GPUFuncOp func, ReadOp place, StoreOp output) {
     return func.emitOpError()
            << "expects a query tile and an output that is an argument with "
               "a role, to 'drain' the one through the other";
+  if (output.getPacked())
+    return output.emitOpError() << "expects rows of one dimension to 'drain', "
+                                   "got 'packed'";
   auto width = [](Value tile) {
     return llvm::alignTo(typeOf(tile).getDimSize(1), 64);
   };

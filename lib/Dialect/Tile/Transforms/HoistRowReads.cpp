@@ -1,4 +1,5 @@
 // tile-hoist-row-reads: see its description in Passes.td.
+#include "attn/Dialect/Attn/IR/AttnDialect.h"
 #include "attn/Dialect/Tile/Transforms/Passes.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
@@ -171,6 +172,8 @@ struct TileHoistRowReads
   using TileHoistRowReadsPassBase::TileHoistRowReadsPassBase;
 
   void runOnOperation() override {
+    if (packed && !isPacked())
+      return;
     getOperation().walk<WalkOrder::PreOrder>([](scf::ForOp loop) {
       if (writes(loop))
         return;
@@ -183,6 +186,13 @@ struct TileHoistRowReads
       for (linalg::GenericOp tile : tiles)
         reads.hoistFrom(tile);
     });
+  }
+
+private:
+  bool isPacked() {
+    auto schedule =
+        getOperation()->getAttrOfType<ScheduleAttr>("attn.schedule");
+    return schedule && schedule.getTiling().pack;
   }
 };
 

@@ -104,6 +104,9 @@ private:
     if (!hasRole(func, load.getSource()))
       return load.emitOpError() << "expects memory that is an argument "
                                    "with a role";
+    if (load.getPacked())
+      return load.emitOpError() << "expects rows of one dimension to load into "
+                                   "rings, got 'packed'";
     if (load.getOffsets().size() > 4)
       return load.emitOpError()
              << "expects memory of at most 5 dimensions, got "

@@ -282,7 +282,7 @@ private:
   //===--- copies ---------------------------------------------------------===//
   void copy(LoadOp load, ValueRange offsets, Value buffer) {
     CopyOp::create(b, load.getSource(), offsets, buffer,
-                   !schedule.getPipeline().unaligned);
+                   !schedule.getPipeline().unaligned, load.getPacked());
   }
 
   /// The copy that `load` stands for in the iteration whose variable is `j`.

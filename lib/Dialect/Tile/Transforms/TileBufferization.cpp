@@ -4,6 +4,7 @@
 // elements.
 #include "TileBufferization.h"
 
+#include "attn/Dialect/Tile/IR/MemoryRows.h"
 #include "attn/Dialect/Tile/IR/TileDialect.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -19,24 +20,24 @@ using namespace mlir;
 using namespace mlir::attn;
 using namespace mlir::bufferization;
 
-/// A tile's place in memory: the rows from `offsets` on, of which `rows` (an
-/// index, at most the tile's) are inside.
+/// A tile's place in memory: the rows from the last offset on, of which
+/// `validRows` (an index, at most the tile's) are inside.
 namespace {
 struct Placement {
   Value memory;
-  SmallVector<Value> offsets;
+  tile::MemoryRows rows;
   Value validRows, tileRows;
   int64_t width;    ///< elements of a row of the tile
   int64_t channels; ///< of which the memory has this many; 0: no channels
 };
 } // namespace
 
-static FailureOr<Placement> placeTile(OpBuilder &b, Operation *op, Value memory,
-                                      ValueRange offsets,
+static FailureOr<Placement> placeTile(OpBuilder &b, Operation *op,
+                                      const tile::MemoryRows &rows,
                                       RankedTensorType tile) {
   Location loc = op->getLoc();
-  auto type = cast<MemRefType>(memory.getType());
-  Placement place{memory, llvm::to_vector(offsets), {}, {}, 1, 0};
+  auto type = cast<MemRefType>(rows.memory.getType());
+  Placement place{rows.memory, rows, {}, {}, 1, 0};
   if (tile.getRank() == 2) {
     place.width = tile.getDimSize(1);
     place.channels = type.getShape().back();
@@ -45,11 +46,10 @@ static FailureOr<Placement> placeTile(OpBuilder &b, Operation *op, Value memory,
     if (!type.areTrailingDimsContiguous(1))
       return op->emitOpError("expects memory with channels of stride 1");
   }
-  Value size = memref::DimOp::create(b, loc, memory,
-                                     static_cast<int64_t>(offsets.size()) - 1);
+  Value size = rows.count(b, loc);
   Value zero = arith::ConstantIndexOp::create(b, loc, 0);
   place.tileRows = arith::ConstantIndexOp::create(b, loc, tile.getDimSize(0));
-  Value left = arith::SubIOp::create(b, loc, size, offsets.back());
+  Value left = arith::SubIOp::create(b, loc, size, rows.offsets.back());
   left = arith::MaxSIOp::create(b, loc, left, zero);
   place.validRows = arith::MinSIOp::create(b, loc, left, place.tileRows);
   return place;
@@ -76,8 +76,8 @@ static Value zeroVector(OpBuilder &b, Location loc, int64_t size,
 static SmallVector<Value> memoryIndices(OpBuilder &b, Location loc,
                                         const Placement &place, Value row,
                                         Value zero) {
-  SmallVector<Value> indices = place.offsets;
-  indices.back() = arith::AddIOp::create(b, loc, indices.back(), row);
+  Value at = arith::AddIOp::create(b, loc, place.rows.offsets.back(), row);
+  SmallVector<Value> indices = place.rows.indicesOf(b, loc, at);
   if (place.channels)
     indices.push_back(zero);
   return indices;
@@ -282,8 +282,9 @@ struct LoadModel
                           BufferizationState &) const {
     auto load = cast<tile::LoadOp>(op);
     auto tile = cast<RankedTensorType>(load.getResult().getType());
-    FailureOr<Placement> place =
-        placeTile(rewriter, op, load.getSource(), load.getOffsets(), tile);
+    FailureOr<Placement> place = placeTile(
+        rewriter, op, {load.getSource(), load.getOffsets(), load.getPacked()},
+        tile);
     if (failed(place))
       return failure();
     FailureOr<Value> buffer = options.createAlloc(
@@ -321,9 +322,9 @@ struct StoreModel : public ReadModel<StoreModel, tile::StoreOp> {
     auto store = cast<tile::StoreOp>(op);
     FailureOr<Value> buffer =
         getBuffer(rewriter, store.getTile(), options, state);
-    FailureOr<Placement> place =
-        placeTile(rewriter, op, store.getDest(), store.getOffsets(),
-                  cast<RankedTensorType>(store.getTile().getType()));
+    FailureOr<Placement> place = placeTile(
+        rewriter, op, {store.getDest(), store.getOffsets(), store.getPacked()},
+        cast<RankedTensorType>(store.getTile().getType()));
     if (failed(buffer) || failed(place))
       return failure();
     emitStore(rewriter, op->getLoc(), *place, *buffer);

@@ -22,6 +22,10 @@ def Attn_ScheduleAttr : AttrDef<Attn_Dialect, "Schedule"> {
     - `once`: of gradients; tasks that own keys make those of queries as well, which
       they add up in f32 memory, in no order: every pair is gone through once. Results
       then differ in their last bits from run to run.
+    - `pack`: rows are (query, head) pairs of the heads that share keys, the head
+      fastest: row r of n heads is query r / n of head r mod n. A task owns `q` rows, and
+      its tile may begin and end inside of a query. So heads that share keys read them
+      once, and few queries fill a tile.
     - `cache` (8388608): bytes of keys and values that heads whose tasks a GPU does
       together may have: a part of its L2 cache.
 
@@ -53,7 +57,7 @@ def Attn_ScheduleAttr : AttrDef<Attn_Dialect, "Schedule"> {
     Constraints, of the tiling:
     - C1: `q` and `kv` are multiples of 16 from 16 to 1024.
     - C2: `cache` is 1 to 2147483647.
-    - C3: `once` needs `owns_keys`.
+    - C3: `once` needs `owns_keys`, and `pack` goes without.
 
     Of the roles:
     - C4: `warps` is 1 to 16.
@@ -68,7 +72,8 @@ def Attn_ScheduleAttr : AttrDef<Attn_Dialect, "Schedule"> {
 
     Of one part with another:
     - C11: the rows of one warp are a multiple of 16.
-    - C12: with producers each warp has 16 rows, and memory is not `unaligned`.
+    - C12: with producers each warp has 16 rows, memory is not `unaligned`, and nothing
+      is `pack`.
     - C13: without, `stages` is 1 or 2, and nothing is `persistent`, `drain` or `once`.
 
     Examples:
@@ -107,6 +112,7 @@ def Attn_VariantAttr : AttrDef<Attn_Dialect, "Variant"> {
       multiprocessor has done before it would have in tiles of `than`, though a
       row takes `percent` of the time.
     - `short_rows(keys)`: at most `keys` keys.
+    - `packed_rows(rows)`: at most `rows` queries of heads that share keys.
 
     On its memory:
 

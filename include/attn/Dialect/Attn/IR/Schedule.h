@@ -13,6 +13,7 @@ struct Tiling {
   int64_t q = 0, kv = 0;   ///< queries and keys of one tile
   bool ownsKeys = false;   ///< else queries
   bool once = false;       ///< tasks of keys make gradients of queries as well
+  bool pack = false;       ///< rows are queries of all heads that share keys
   int64_t cache = 8 << 20; ///< bytes for what tasks that run together visit
 
   /// Positions of a tile that a task owns: rows of its scores.
@@ -59,6 +60,7 @@ struct Schedule {
 template <typename Visitor> void forEachField(Tiling &part, Visitor visit) {
   visit("q", part.q), visit("kv", part.kv);
   visit("owns_keys", part.ownsKeys), visit("once", part.once);
+  visit("pack", part.pack);
   visit("cache", part.cache);
 }
 template <typename Visitor> void forEachField(WarpRoles &part, Visitor visit) {

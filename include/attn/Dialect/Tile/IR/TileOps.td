@@ -33,27 +33,33 @@ def Tile_LoadOp : Tile_Op<"load"> {
     Reads rows `offsets.back()` and following of the innermost matrix (or vector)
     that the other offsets name: offsets name all dimensions but the channel.
     Rows at or after the size of the memory, and channels at or after its last
-    size, read as zero.
+    size, read as zero. With `packed`, rows are those of two dimensions, the inner
+    one fastest, and their last offset counts them all.
 
-    Example: rows q0.. of query[b, h]:
+    Example: rows q0.. of query[b, h], and (query, head) pairs r0.. of heads that share
+    keys, of which the memory has four dimensions: batch, key head, query, head
 
     ```mlir
     %t = tile.load %query[%b, %h, %q0]
       : memref<?x?x?x80xbf16, strided<[?, ?, ?, 1], offset: ?>> -> tensor<64x96xbf16>
+    %u = tile.load %pairs[%b, %k, %r0] packed
+      : memref<?x?x?x?x80xbf16, strided<[?, ?, ?, ?, 1], offset: ?>> -> tensor<16x96xbf16>
     ```
 
     Constraints:
     - C1: a tile of rank 1 or 2, and one offset for each dimension of the memory but
       the channel's; a rank 1 tile has no channel, and one offset for each dimension.
+      `packed`: one offset less.
     - C2: the same element type.
     - C3: the tile is at least as wide as the channel dimension.
-    - C4: with `held`, see `tile.reduce_add`, instead of C1 and C3.
+    - C4: with `held`, see `tile.reduce_add`, instead of C1 and C3, and not `packed`.
   }];
   let arguments = (ins Arg<AnyStridedMemRef, "", [MemRead]>:$source, Variadic<Index>:$offsets,
-                       UnitAttr:$held);
+                       UnitAttr:$held, UnitAttr:$packed);
   let results = (outs Tile_InRegisters:$result);
   let assemblyFormat = [{
-    $source `[` $offsets `]` (`held` $held^)? attr-dict `:` type($source) `->` type($result)
+    $source `[` $offsets `]` (`held` $held^)? (`packed` $packed^)? attr-dict
+    `:` type($source) `->` type($result)
   }];
   let hasVerifier = 1;
 }
@@ -67,9 +73,9 @@ def Tile_StoreOp : Tile_Op<"store"> {
     `tile.store %t, %out[%b, %h, %q0] : tensor<64x96xbf16>, memref<?x?x?x80xbf16, strided<[?, ?, ?, 1]>>`
   }];
   let arguments = (ins Tile_OfRows:$tile, Arg<AnyStridedMemRef, "", [MemWrite]>:$dest,
-                       Variadic<Index>:$offsets, UnitAttr:$held);
+                       Variadic<Index>:$offsets, UnitAttr:$held, UnitAttr:$packed);
   let assemblyFormat = [{
-    $tile `,` $dest `[` $offsets `]` (`held` $held^)? attr-dict
+    $tile `,` $dest `[` $offsets `]` (`held` $held^)? (`packed` $packed^)? attr-dict
     `:` type($tile) `,` type($dest)
   }];
   let hasVerifier = 1;
@@ -178,12 +184,13 @@ def Tile_CopyOp : Tile_Op<"copy"> {
 
     Constraints:
     - C1: shared memory of rank 2, and one offset for each dimension of the memory but
-      the channel's.
+      the channel's; `packed` (`tile.load`): one less.
     - C2: the same element type.
     - C3: a shared row is at least as wide as the channel dimension.
   }];
   let arguments = (ins Arg<AnyStridedMemRef, "", [MemRead]>:$source, Variadic<Index>:$offsets,
-                       Arg<AnyStaticShapeMemRef, "", [MemWrite]>:$dest, UnitAttr:$async);
+                       Arg<AnyStaticShapeMemRef, "", [MemWrite]>:$dest, UnitAttr:$async,
+                       UnitAttr:$packed);
   let assemblyFormat = [{
     $source `[` $offsets `]` `to` $dest attr-dict `:` type($source) `to` type($dest)
   }];

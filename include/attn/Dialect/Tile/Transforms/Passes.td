@@ -44,7 +44,8 @@ def TileHoistRowReadsPass : Pass<"tile-hoist-row-reads", "::mlir::func::FuncOp">
     its table, which may be empty where the loop visits nothing.
 
     For kernels whose computing warps have registers to keep the rows in, which is
-    so where others do the copying.
+    so where others do the copying, and, with `packed`, for those alone whose rows are
+    of several heads: what they read at the head is no longer the same for all rows.
 
     Example (test/Dialect/Tile/hoist-row-reads.mlir): in a loop,
 
@@ -63,7 +64,11 @@ def TileHoistRowReadsPass : Pass<"tile-hoist-row-reads", "::mlir::func::FuncOp">
     ^bb0(%x: f32, %a: i32, %unused: f32):
     ```
   }];
-  let dependentDialects = ["::mlir::linalg::LinalgDialect",
+  let options = [
+    Option<"packed", "packed", "bool", "false",
+           "only in kernels whose schedule is `pack`">
+  ];
+  let dependentDialects = ["::mlir::attn::AttnDialect", "::mlir::linalg::LinalgDialect",
     "::mlir::tensor::TensorDialect"];
 }
 
