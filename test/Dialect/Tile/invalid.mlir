@@ -770,7 +770,7 @@ func.func @load_c5(%m: memref<?x?x64xf32>, %t: memref<?x?xi32>, %i: index) {
 // -----
 
 func.func @load_c5_held(%m: memref<?x8x128x4xf32>, %t: memref<?x?xi32>, %i: index) {
-  // expected-error @+1 {{expects no 'held' with a table}}
+  // expected-error @+1 {{expects no 'held' or 'packed' with a table}}
   %x = tile.load %m[%i] through %t until %i held : memref<?x8x128x4xf32>, memref<?x?xi32> -> tensor<64x64xf32>
   return
 }

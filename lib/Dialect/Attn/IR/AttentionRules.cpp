@@ -77,8 +77,7 @@ static LogicalResult verifySizes(Operation *op, ArrayRef<int64_t> query,
     add({"key", "page count", key[0]}, {"value", "page count", value[0]});
     add({"key", "page rows", key[2]}, {"value", "page rows", value[2]});
   } else {
-    add({"query", "batch size", query[0]}, {"key", "batch size", key[0]});
-    add({"query", "batch size", query[0]}, {"value", "batch size", value[0]});
+    add({"key", "batch size", key[0]}, {"value", "batch size", value[0]});
     add({"key", "length", key[2]}, {"value", "length", value[2]});
   }
   for (const auto &[wanted, given] : ArrayRef(pairs).take_front(2))
