@@ -11,6 +11,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace attn::bench {
 
@@ -40,6 +41,8 @@ public:
   /// Seconds that getting ready for a pass spent in compiling; 0 if it compiles
   /// nothing.
   virtual double compileSeconds(Pass) const { return 0; }
+  /// What it has compiled since it was made, a kernel each; empty if nothing.
+  virtual std::vector<KernelCount> kernels() const { return {}; }
   /// The tiles that the prepared kernel visits; null if it has none.
   virtual TileListSource *tileLists() { return nullptr; }
   /// What it computes with, once it is known, beyond the libraries which this
@@ -57,9 +60,12 @@ public:
 };
 
 struct CompiledOptions {
-  std::string schedule;       ///< as KernelSpec::schedule, or `auto`
-  bool named = false;         ///< a reader has to be told which schedule it is
-  bool exact = false;         ///< as KernelSpec::exact
+  std::string schedule; ///< as KernelSpec::schedule, or `auto`
+  bool named = false;   ///< a reader has to be told which schedule it is
+  bool exact = false;   ///< as KernelSpec::exact
+  /// One kernel is to do for all sizes: more compiles than it has variants are
+  /// a failure.
+  bool dynamic = false;
   bool deterministic = false; ///< as KernelSpec::deterministic
 };
 std::unique_ptr<Backend> createCompiled(const std::string &name, Device &,

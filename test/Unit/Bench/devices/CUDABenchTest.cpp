@@ -327,6 +327,27 @@ TEST_F(CUDABenchTest, CopiesCountTwice) {
   EXPECT_EQ(fake.calls.find("CEF"), std::string::npos);
 }
 
+TEST_F(CUDABenchTest, AStreamReadsInWholeWavesOfBlocks) {
+  Result<Buffer> from = Buffer::create(*device, 1 << 20);
+  ASSERT_TRUE(from);
+  fake.sequence.clear();
+  ASSERT_TRUE(device->read(from->data(), 1 << 20));
+  EXPECT_EQ(fake.sequence, "launch attn_bench_stream 1584 x 256\n");
+  Ceilings ceilings =
+      measureCeilings(*device, {ElementType::BF16}, {16, int64_t(1) << 20});
+  EXPECT_NEAR(ceilings.read, 0x1p20 / 0.5e-3, 1);
+}
+
+TEST_F(CUDABenchTest, AnEmptyLaunchIsTimedAsABackendIs) {
+  ASSERT_TRUE(device->launchNothing());
+  fake.calls.clear();
+  Ceilings ceilings =
+      measureCeilings(*device, {ElementType::BF16}, {16, int64_t(1) << 20});
+  EXPECT_NEAR(ceilings.emptyLaunch, 0.5e-3, 1e-9);
+  // After the flush: overwrite, read, event, kernel, event.
+  EXPECT_NE(fake.calls.find("FKEKE"), std::string::npos);
+}
+
 /// The clock that cuBLAS's double adds to; null if it is not loaded.
 double **clockOfCublas() {
   void *cublas = dlopen("libcublas.so.13", RTLD_NOW | RTLD_NOLOAD);
@@ -350,6 +371,7 @@ TEST_F(CUDABenchTest, CeilingsThatDoNotFitAreLeftOut) {
   Ceilings ceilings =
       measureCeilings(*device, {ElementType::F32}, {16, int64_t(1) << 40});
   EXPECT_EQ(ceilings.copy, 0);
+  EXPECT_EQ(ceilings.read, 0);
 }
 
 TEST_F(CUDABenchTest, TimingReportsFailures) {
