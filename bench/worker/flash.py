@@ -157,7 +157,7 @@ def _determined(problem, function, options):
 
 
 def _dense_or_packed(problem, package, options):
-    problem.refuse_cache(f"{package.__name__}'s function for whole tensors")
+    problem.refuse_cache("FlashAttention's function for whole tensors")
     if problem.pattern.documents:
         return _packed(problem, package, options)
     first, end = 0, problem.keys
