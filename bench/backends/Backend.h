@@ -63,11 +63,14 @@ struct CompiledOptions {
   std::string schedule; ///< as KernelSpec::schedule, or `auto`
   bool named = false;   ///< a reader has to be told which schedule it is
   bool exact = false;   ///< as KernelSpec::exact
-  /// One kernel is to do for all sizes: more compiles than it has variants are
-  /// a failure.
-  bool dynamic = false;
+  /// How often a kernel may be compiled; more is a failure. Nullopt: any
+  /// number.
+  std::optional<int> mostCompiles = std::nullopt;
   bool deterministic = false; ///< as KernelSpec::deterministic
 };
+/// What one kernel may be compiled for: few tasks, few rounds, short rows, any
+/// sizes; 16, 32 and 64 rows of decoding; pages.
+inline constexpr int kMostVariants = 8;
 std::unique_ptr<Backend> createCompiled(const std::string &name, Device &,
                                         const CompiledOptions &);
 /// OpenBLAS or cuBLAS GEMMs around a softmax with the mods applied.

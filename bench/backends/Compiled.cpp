@@ -219,10 +219,6 @@ private:
   Buffer workspace;
 };
 
-/// What one kernel may be compiled for: few tasks, few rounds, short rows, any
-/// sizes; 16, 32 and 64 rows of decoding; pages.
-constexpr int mostVariants = 8;
-
 std::string kernelName(const Problem &problem) {
   const ProblemSizes &s = problem.sizes;
   std::string dims = std::to_string(s.headDim);
@@ -260,12 +256,13 @@ std::optional<Refusal> Compiled::findKernel() {
   if (Result<void> ready = compileVariant(object); !ready)
     return Refusal{Refusal::Failed, ready.error()};
   kernel = &*object.kernel;
-  if (options.dynamic && object.count.compiles > mostVariants)
-    return Refusal{Refusal::Failed, "the kernel of " + object.count.of +
+  const KernelCount &count = object.count;
+  if (options.mostCompiles && count.compiles > *options.mostCompiles)
+    return Refusal{Refusal::Failed, "the kernel of " + count.of +
                                         " was compiled " +
-                                        std::to_string(object.count.compiles) +
+                                        std::to_string(count.compiles) +
                                         " times, of which 'dynamic' allows " +
-                                        std::to_string(mostVariants)};
+                                        std::to_string(*options.mostCompiles)};
   return std::nullopt;
 }
 

@@ -77,6 +77,22 @@ TEST(Compiled, CountsWhatItCompiles) {
   EXPECT_EQ(with.backend->kernels()[0].seconds, first.seconds);
 }
 
+TEST(Compiled, MoreCompilesThanAllowedAreAFailure) {
+  Prepared with(causal);
+  CompiledOptions options;
+  options.schedule = "auto";
+  options.mostCompiles = 0;
+  std::unique_ptr<Backend> backend =
+      createCompiled("compiled", *with.device, options);
+  std::optional<Refusal> refusal = backend->prepare(with.data->problem());
+  ASSERT_TRUE(refusal);
+  EXPECT_EQ(refusal->kind, Refusal::Failed);
+  int compiles = backend->kernels()[0].compiles;
+  EXPECT_EQ(refusal->reason, "the kernel of m f32 D16 was compiled " +
+                                 std::to_string(compiles) +
+                                 " times, of which 'dynamic' allows 0");
+}
+
 TEST(Compiled, MakesTheListsOfGradientsBeforeTheyAreTimed) {
   Prepared with(stripes);
   EXPECT_FALSE(with.backend->listsSeconds(Pass::Backward));
