@@ -55,9 +55,7 @@ static Result<Config> readConfig(const CommandLine &line) {
     ATTN_TRY(applySettings(config, file));
   }
   ATTN_TRY(applySettings(config, line.settings));
-  if (config.decoding && config.backward)
-    return errorAt("attn-bench", "expects 'decoding' or 'calculate_bwd', got "
-                                 "both: there is no backward pass of decoding");
+  ATTN_TRY(checkConfig(config));
   bool resumes = line.start == Start::Resume || line.start == Start::Retry;
   if (config.savePath.text.empty() && resumes)
     return errorAt("attn-bench", "expects --save-path with '--resume': the "
@@ -80,10 +78,14 @@ static Result<std::unique_ptr<Device>> createDevice(const Config &config) {
   return createCPUDevice();
 }
 
-/// The end of a run: what a reader sees, and the exit code.
-static int report(const Recorder &recorder, const Result<void> &ran) {
+/// The end of a run: what a reader sees, and the exit code. `dynamic`: how
+/// often kernels were compiled is part of it.
+static int report(const Recorder &recorder, const Result<void> &ran,
+                  bool dynamic) {
   std::vector<Row> rows = recorder.rows();
-  print(reportText(recorder.run().backends, rows));
+  print(reportText(recorder.run().backends, rows, recorder.run().ceilings));
+  if (dynamic)
+    print(kernelText(recorder.kernels()));
   if (!ran)
     return complain("attn-bench: error: " + ran.error());
   const OutputPaths *outputs = recorder.outputs();
@@ -112,12 +114,18 @@ openRecorder(const Word &savePath, RunInfo run, Start start) {
   return recorder;
 }
 
+static Positions positionsOf(const Config &config) {
+  if (!config.keyLengths.empty())
+    return Positions::Lengths;
+  return config.decoding ? Positions::Offset : Positions::Own;
+}
+
 /// The tile map of the first case that the configuration gives this mod.
 static int runShowMask(Config config, const CommandLine &line) {
   const MaskView &view = *line.showMask;
   config.mods = {view.mod};
   Result<std::vector<LoadedMod>> mods =
-      loadMods(config.mods, line.configPath, config.decoding);
+      loadMods(config.mods, line.configPath, positionsOf(config));
   if (!mods)
     return complain(mods.error());
   Case item = firstCase(config, *mods);
@@ -166,17 +174,17 @@ static int measure(const Config &config, const std::vector<Case> &cases,
     reporting.lock();
     std::fprintf(stderr, "attn-bench: error: the run did not end within 10 s, "
                          "and is given up\n");
-    report(recorder, {});
+    report(recorder, {}, config.dynamic);
   });
   Result<void> ran = runCases(config, cases, repeats, device, recorder);
   reporting.lock();
-  return report(recorder, ran);
+  return report(recorder, ran, config.dynamic);
 }
 
 static int runConfig(const Config &config, const CommandLine &line, int argc,
                      char **argv) {
   Result<std::vector<LoadedMod>> mods =
-      loadMods(config.mods, line.configPath, config.decoding);
+      loadMods(config.mods, line.configPath, positionsOf(config));
   if (!mods)
     return complain(mods.error());
   std::vector<std::string> notes;
@@ -217,7 +225,7 @@ static int runConfig(const Config &config, const CommandLine &line, int argc,
                  path.text.c_str());
   if ((*recorder)->isFinished()) {
     std::fprintf(stderr, "attn-bench: note: this run was finished before\n");
-    return report(**recorder, {});
+    return report(**recorder, {}, config.dynamic);
   }
   return measure(config, *cases, repeats, **device, **recorder);
 }

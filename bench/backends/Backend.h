@@ -11,6 +11,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace attn::bench {
 
@@ -40,6 +41,8 @@ public:
   /// Seconds that getting ready for a pass spent in compiling; 0 if it compiles
   /// nothing.
   virtual double compileSeconds(Pass) const { return 0; }
+  /// What it has compiled since it was made, a kernel each; empty if nothing.
+  virtual std::vector<KernelCount> kernels() const { return {}; }
   /// The tiles that the prepared kernel visits; null if it has none.
   virtual TileListSource *tileLists() { return nullptr; }
   /// What it computes with, once it is known, beyond the libraries which this
@@ -57,11 +60,17 @@ public:
 };
 
 struct CompiledOptions {
-  std::string schedule;       ///< as KernelSpec::schedule, or `auto`
-  bool named = false;         ///< a reader has to be told which schedule it is
-  bool exact = false;         ///< as KernelSpec::exact
+  std::string schedule; ///< as KernelSpec::schedule, or `auto`
+  bool named = false;   ///< a reader has to be told which schedule it is
+  bool exact = false;   ///< as KernelSpec::exact
+  /// How often a kernel may be compiled; more is a failure. Nullopt: any
+  /// number.
+  std::optional<int> mostCompiles = std::nullopt;
   bool deterministic = false; ///< as KernelSpec::deterministic
 };
+/// What one kernel may be compiled for: few tasks, few rounds, short rows, any
+/// sizes; 16, 32 and 64 rows of decoding; pages.
+inline constexpr int kMostVariants = 8;
 std::unique_ptr<Backend> createCompiled(const std::string &name, Device &,
                                         const CompiledOptions &);
 /// OpenBLAS or cuBLAS GEMMs around a softmax with the mods applied.

@@ -11,6 +11,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <ctime>
 #include <map>
 #include <tuple>
 
@@ -29,21 +30,9 @@ public:
     problem = &newProblem;
     kernel = nullptr;
     gradientTilesSeconds.reset();
-    Key key{&problem->mod->impl(), problem->type, problem->sizes.headDim,
-            problem->sizes.valueDim, isAligned()};
-    auto found = kernels.find(key);
-    if (found == kernels.end() && options.schedule != autoSchedule)
-      // Said before the run already, and no fault.
-      if (Result<void> suits = AttentionKernel::check(*problem->mod, spec());
-          !suits)
-        return Refusal{Refusal::Unsupported, suits.error()};
-    if (found == kernels.end())
-      found =
-          kernels.emplace(key, AttentionKernel::compile(*problem->mod, spec()))
-              .first;
-    if (!found->second)
-      return Refusal{Refusal::Failed, found->second.error()};
-    kernel = &*found->second;
+    compiledSeconds = 0;
+    if (std::optional<Refusal> refusal = findKernel())
+      return refusal;
     lists = {};
     if (kernel->needsTileLists())
       if (Result<void> made = makeLists(); !made)
@@ -81,8 +70,14 @@ public:
   }
   double compileSeconds(Pass pass) const override {
     if (pass == Pass::Forward)
-      return kernel ? kernel->compileSeconds() : 0;
+      return compiledSeconds;
     return gradientKernel ? gradientKernel->compileSeconds() : 0;
+  }
+  std::vector<KernelCount> kernels() const override {
+    std::vector<KernelCount> counts;
+    for (const auto &[key, object] : objects)
+      counts.push_back(object.count);
+    return counts;
   }
   std::optional<double> listsSeconds(Pass pass) const override {
     return pass == Pass::Backward ? gradientTilesSeconds : std::nullopt;
@@ -91,6 +86,15 @@ public:
 private:
   using Key =
       std::tuple<const Mod::Impl *, ElementType, int64_t, int64_t, bool>;
+
+  /// A kernel with all its variants.
+  struct Object {
+    Result<AttentionKernel> kernel;
+    KernelCount count;
+  };
+
+  std::optional<Refusal> findKernel();
+  Result<void> compileVariant(Object &object);
 
   TileSize tileSize() const override {
     return {kernel->queryTile(), kernel->keyTile()};
@@ -202,7 +206,8 @@ private:
   const Problem *problem = nullptr;
   const AttentionKernel *kernel = nullptr;
   TileLists lists;
-  std::map<Key, Result<AttentionKernel>> kernels;
+  double compiledSeconds = 0; ///< for the prepared problem
+  std::map<Key, Object> objects;
   // Of the backward pass.
   std::map<Key, AttentionKernel> trained; ///< that write the LSE
   std::map<Key, GradientKernel> gradientKernels;
@@ -213,6 +218,79 @@ private:
   Buffer out, lse; ///< what the forward pass gave
   Buffer workspace;
 };
+
+std::string kernelName(const Problem &problem) {
+  const ProblemSizes &s = problem.sizes;
+  std::string dims = std::to_string(s.headDim);
+  if (s.valueDim != s.headDim)
+    dims += "/" + std::to_string(s.valueDim);
+  return problem.pattern + " " + toString(problem.type) + " D" + dims;
+}
+
+/// The kernel for the problem, with the variant that its sizes take.
+std::optional<Refusal> Compiled::findKernel() {
+  if (problem->cache)
+    return Refusal{Refusal::Unsupported, problem->cache->pages
+                                             ? "has no pages of keys yet"
+                                             : "has no lengths of keys yet"};
+  Key key{&problem->mod->impl(), problem->type, problem->sizes.headDim,
+          problem->sizes.valueDim, isAligned()};
+  auto found = objects.find(key);
+  if (found == objects.end() && options.schedule != autoSchedule)
+    // Said before the run already, and no fault.
+    if (Result<void> suits = AttentionKernel::check(*problem->mod, spec());
+        !suits)
+      return Refusal{Refusal::Unsupported, suits.error()};
+  if (found == objects.end()) {
+    Object object{AttentionKernel::compile(*problem->mod, spec()),
+                  {label, kernelName(*problem)}};
+    if (object.kernel) {
+      object.count.compiles = 1;
+      object.count.seconds = compiledSeconds = object.kernel->compileSeconds();
+    }
+    found = objects.emplace(key, std::move(object)).first;
+  }
+  Object &object = found->second;
+  if (!object.kernel)
+    return Refusal{Refusal::Failed, object.kernel.error()};
+  if (Result<void> ready = compileVariant(object); !ready)
+    return Refusal{Refusal::Failed, ready.error()};
+  kernel = &*object.kernel;
+  const KernelCount &count = object.count;
+  if (options.mostCompiles && count.compiles > *options.mostCompiles)
+    return Refusal{Refusal::Failed, "the kernel of " + count.of +
+                                        " was compiled " +
+                                        std::to_string(count.compiles) +
+                                        " times, of which 'dynamic' allows " +
+                                        std::to_string(*options.mostCompiles)};
+  return std::nullopt;
+}
+
+/// Seconds that this thread computed: other processes do not add to them.
+double threadSeconds() {
+  timespec now{};
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+  return double(now.tv_sec) + double(now.tv_nsec) * 1e-9;
+}
+
+/// Compiles what launches of the problem's sizes take, if it is not there yet.
+/// A look-up takes microseconds, the shortest compilation a hundred
+/// milliseconds: that tells them apart.
+Result<void> Compiled::compileVariant(Object &object) {
+  using Clock = std::chrono::steady_clock;
+  constexpr double longerThanLookingUp = 0.005;
+  Clock::time_point start = Clock::now();
+  double computed = -threadSeconds();
+  ATTN_TRY(object.kernel->prepare(problem->sizes));
+  computed += threadSeconds();
+  if (computed < longerThanLookingUp)
+    return {};
+  double seconds = std::chrono::duration<double>(Clock::now() - start).count();
+  ++object.count.compiles;
+  object.count.seconds += seconds;
+  compiledSeconds += seconds;
+  return {};
+}
 } // namespace
 
 std::unique_ptr<Backend>

@@ -33,7 +33,11 @@ enum TensorId : int64_t {
   kGradOut,
   kGradQuery,
   kGradKey,
-  kGradValue
+  kGradValue,
+  kQueryLengths,
+  kKeyLengths,
+  kKeyTable,
+  kValueTable
 };
 
 /// The first of `names` that the loader finds.
@@ -85,6 +89,9 @@ std::string variantRefusal(const Problem &problem,
     return "cuDNN's sliding window needs as many keys as queries";
   if (variant.window && variant.softcap)
     return "cuDNN takes no window beside a score modifier";
+  if (variant.softcap && (problem.cache || (variant.atEnd && variant.causal)))
+    return "cuDNN's score modifiers know no lengths of sequences, and a causal "
+           "mask that begins at the first key";
   return "";
 }
 
@@ -95,7 +102,10 @@ void describe(Attributes &attributes, const Problem &problem,
   attributes.set_name("attention").set_attn_scale(problem.scale);
   if (variant.softcap || !variant.causal)
     return;
-  attributes.set_diagonal_alignment(fe::DiagonalAlignment_t::TOP_LEFT)
+  attributes
+      .set_diagonal_alignment(variant.atEnd
+                                  ? fe::DiagonalAlignment_t::BOTTOM_RIGHT
+                                  : fe::DiagonalAlignment_t::TOP_LEFT)
       .set_diagonal_band_right_bound(0);
   // cuDNN keeps kv + bound > q.
   if (variant.window)
@@ -140,6 +150,17 @@ FrontendTensor input(fe::graph::Graph &graph, const char *name, TensorId id,
           .set_stride({view.strides[0], view.strides[1], view.strides[2], 1}));
 }
 
+/// Numbers of i32, one for each of `sizes`, which are contiguous.
+FrontendTensor numbers(fe::graph::Graph &graph, const char *name, TensorId id,
+                       int64_t batch, int64_t columns) {
+  return graph.tensor(fe::graph::Tensor_attributes()
+                          .set_name(name)
+                          .set_uid(id)
+                          .set_dim({batch, 1, columns, 1})
+                          .set_stride({columns, columns, 1, 1})
+                          .set_data_type(fe::DataType_t::INT32));
+}
+
 /// A graph with its execution plan, and the memory that it works on.
 struct Plan {
   FrontendGraph graph;
@@ -179,6 +200,8 @@ public:
 private:
   FrontendGraph newGraph() const;
   std::array<FrontendTensor, 3> inputs(fe::graph::Graph &, Plan &) const;
+  Result<void> addCache(fe::graph::Graph &, Plan &,
+                        fe::graph::SDPA_attributes &);
   std::optional<Refusal> build(Plan &plan, const FrontendGraph &graph);
   std::optional<Refusal> planForward(Plan &plan, const TensorView &out,
                                      void *stats);
@@ -192,6 +215,7 @@ private:
   cudnnHandle_t handle = nullptr;
   Plan forward, backward;
   Buffer trainedOut, stats; ///< what the backward pass reads
+  Buffer queryLengths;      ///< of a cache: the same for all sequences
 };
 
 /// cuDNN says of most things that it cannot do so when it is asked for a plan.
@@ -245,12 +269,50 @@ FrontendGraph Cudnn::newGraph() const {
 
 std::array<FrontendTensor, 3> Cudnn::inputs(fe::graph::Graph &graph,
                                             Plan &plan) const {
-  plan.pack = {{kQuery, problem->query.data},
-               {kKey, variant.key.data},
-               {kValue, variant.value.data}};
+  TensorView keys = variant.key, values = variant.value;
+  if (problem->cache && problem->cache->pages) {
+    keys = problem->cache->pages->key;
+    values = problem->cache->pages->value;
+  }
+  plan.pack = {
+      {kQuery, problem->query.data}, {kKey, keys.data}, {kValue, values.data}};
   return {input(graph, "query", kQuery, problem->query),
-          input(graph, "key", kKey, variant.key),
-          input(graph, "value", kValue, variant.value)};
+          input(graph, "key", kKey, keys),
+          input(graph, "value", kValue, values)};
+}
+
+/// The lengths of sequences, and their pages.
+Result<void> Cudnn::addCache(fe::graph::Graph &graph, Plan &plan,
+                             fe::graph::SDPA_attributes &attributes) {
+  const KeyCache &cache = *problem->cache;
+  int64_t batch = problem->sizes.batch;
+  std::vector<int32_t> queries(batch, int32_t(problem->sizes.queries));
+  auto bytes = int64_t(batch * sizeof(int32_t));
+  Result<Buffer> allocated = Buffer::create(device, bytes);
+  if (!allocated)
+    return Error{allocated.error()};
+  queryLengths = std::move(*allocated);
+  if (Result<void> copied =
+          device.copyIn(queryLengths.data(), queries.data(), bytes);
+      !copied)
+    return copied;
+  attributes.set_padding_mask(true)
+      .set_seq_len_q(numbers(graph, "query_lengths", kQueryLengths, batch, 1))
+      .set_seq_len_kv(numbers(graph, "key_lengths", kKeyLengths, batch, 1));
+  plan.pack[kQueryLengths] = queryLengths.data();
+  plan.pack[kKeyLengths] = const_cast<int32_t *>(cache.deviceLengths);
+  if (!cache.pages)
+    return {};
+  int64_t columns = cache.pages->columns;
+  attributes
+      .set_paged_attention_k_table(
+          numbers(graph, "key_table", kKeyTable, batch, columns))
+      .set_paged_attention_v_table(
+          numbers(graph, "value_table", kValueTable, batch, columns))
+      .set_paged_attention_max_seq_len_kv(int(problem->sizes.keys));
+  for (TensorId id : {kKeyTable, kValueTable})
+    plan.pack[id] = const_cast<int32_t *>(cache.pages->table);
+  return {};
 }
 
 /// Chooses an execution plan for the graph, and adds both to `plan`.
@@ -290,6 +352,9 @@ std::optional<Refusal> Cudnn::planForward(Plan &plan, const TensorView &out,
   fe::graph::SDPA_attributes attributes;
   describe(attributes, *problem, variant);
   attributes.set_generate_stats(rowStats != nullptr);
+  if (problem->cache)
+    if (Result<void> added = addCache(*graph, plan, attributes); !added)
+      return Refusal{Refusal::OutOfMemory, added.error()};
   if (variant.softcap)
     attributes.set_score_mod(
         [mod = std::make_shared<SoftcapMod>(variant)](
@@ -386,6 +451,7 @@ void Cudnn::finish() {
   backward = Plan();
   trainedOut = Buffer();
   stats = Buffer();
+  queryLengths = Buffer();
 }
 
 } // namespace

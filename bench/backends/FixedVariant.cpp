@@ -33,6 +33,21 @@ static TensorView sliced(TensorView view, int64_t begin, int64_t end) {
   return view;
 }
 
+/// Leaves only the keys that any query sees.
+static void seeKeysOf(FixedVariant &variant, const Problem &problem,
+                      bool prefix) {
+  int64_t begin = 0, end = problem.queryOffset + problem.sizes.queries;
+  if (variant.window)
+    begin = std::max<int64_t>(0, problem.queryOffset + 1 - variant.window);
+  if (prefix)
+    end = std::max<int64_t>(end, 512);
+  end = std::min(end, problem.sizes.keys);
+  variant.key = sliced(problem.key, begin, end);
+  variant.value = sliced(problem.value, begin, end);
+  if (!variant.causal)
+    variant.window = 0;
+}
+
 Result<FixedVariant> attn::bench::fixedVariantOf(const Problem &problem) {
   FixedVariant variant;
   variant.key = problem.key;
@@ -45,26 +60,25 @@ Result<FixedVariant> attn::bench::fixedVariantOf(const Problem &problem) {
   variant.window = windowOf(name);
   bool plain = name == "causal" || name == "softcap" || variant.alibi;
   variant.causal = variant.window != 0 || (plain && !combines);
-  bool decodes = problem.queryOffset > 0;
-  bool slices =
-      decodes && (variant.causal || (name == "prefix_lm" && !combines));
-  bool known = variant.causal || slices || (name == "noop" && !combines);
+  bool decodes = problem.queryOffset > 0 || problem.cache;
+  bool prefix = name == "prefix_lm" && !combines;
+  bool known =
+      variant.causal || (prefix && decodes) || (name == "noop" && !combines);
   if (!known)
     return Error{"no such variant, only a bias matrix of queries x keys"};
-  if (!slices)
+  if (!decodes || !(variant.causal || prefix))
     return variant;
   if (variant.alibi)
     return Error{"ALiBi only with the causal mask, which begins at the first "
                  "key"};
-  int64_t end = problem.queryOffset + 1, begin = 0;
-  if (variant.window)
-    begin = std::max<int64_t>(0, end - variant.window);
-  if (name == "prefix_lm")
-    end = std::max<int64_t>(end, 512);
-  end = std::min(end, problem.sizes.keys);
-  variant.key = sliced(problem.key, begin, end);
-  variant.value = sliced(problem.value, begin, end);
-  variant.causal = false;
-  variant.window = 0;
+  bool single = problem.sizes.queries == 1;
+  if (prefix && (problem.cache || !single))
+    return Error{"no such variant for several queries, or keys of several "
+                 "lengths"};
+  variant.atEnd = true;
+  // The last key is that of the last query.
+  variant.causal = !single || (problem.cache && variant.window);
+  if (!problem.cache)
+    seeKeysOf(variant, problem, prefix);
   return variant;
 }

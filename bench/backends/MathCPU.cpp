@@ -25,6 +25,7 @@ public:
     return pass == Pass::Forward ? runForward() : runBackward();
   }
   void finish() override;
+  std::string remark() const override { return remarkOnPages(*problem); }
   std::string backwardRemark() const override;
 
 private:
@@ -42,7 +43,7 @@ private:
   Result<void> addGradients(int64_t batch, int64_t h, MatrixView<const float> k,
                             MatrixView<const float> v);
   Result<void> computeWeights(int64_t batch, int64_t h,
-                              MatrixView<const float> k, float *to,
+                              MatrixView<const float> k, int64_t n, float *to,
                               float *probabilities);
   Result<Weights> weightsOf(int64_t batch, int64_t h,
                             MatrixView<const float> k);
@@ -128,12 +129,13 @@ static void roundScores(ElementType type, float *values, int64_t count) {
   });
 }
 
-/// The scores of a head into `to`, which may be the probabilities' memory.
+/// The scores of a head and `n` keys into `to`, which may be the probabilities'
+/// memory.
 Result<void> MathCPU::computeWeights(int64_t batch, int64_t h,
-                                     MatrixView<const float> k, float *to,
-                                     float *probabilities) {
+                                     MatrixView<const float> k, int64_t n,
+                                     float *to, float *probabilities) {
   const ProblemSizes &sizes = problem->sizes;
-  int64_t m = sizes.queries, n = sizes.keys;
+  int64_t m = sizes.queries;
   MatrixView<const float> q = head(query, problem->query, batch, h);
   blas->gemm(true, m, n, sizes.headDim, q, k, {to, n});
   roundScores(problem->type, to, m * n);
@@ -146,24 +148,24 @@ Result<void> MathCPU::computeWeights(int64_t batch, int64_t h,
 Result<void> MathCPU::runForward() {
   const ProblemSizes &sizes = problem->sizes;
   const TensorView &out = problem->out;
-  int64_t m = sizes.queries, n = sizes.keys;
+  int64_t m = sizes.queries;
   int64_t group = sizes.heads / sizes.kvHeads;
   if (m == 0)
     return {};
-  if (n == 0)
-    std::fill(result.begin(), result.end(), 0.f);
   MatrixView<const float> k{}, v{};
   for (int64_t row = 0; row < pairs(); ++row) {
     int64_t batch = row / sizes.heads, h = row % sizes.heads;
+    int64_t n = problem->keysOf(batch);
     if (n == 0) {
+      std::fill(result.begin(), result.end(), 0.f);
       storeHead(result.data(), out, batch, h);
       continue;
     }
     if (h % group == 0) {
-      k = head(key, problem->key, batch, h / group);
-      v = head(value, problem->value, batch, h / group);
+      k = head(key, firstPositions(problem->key, n), batch, h / group);
+      v = head(value, firstPositions(problem->value, n), batch, h / group);
     }
-    ATTN_TRY(computeWeights(batch, h, k, scores.get(), scores.get()));
+    ATTN_TRY(computeWeights(batch, h, k, n, scores.get(), scores.get()));
     bool direct = out.type == ElementType::F32;
     MatrixView<float> o{result.data(), sizes.valueDim};
     if (direct)
@@ -204,8 +206,8 @@ std::optional<Refusal> MathCPU::prepareBackward(const Gradients &wanted) {
     int64_t batch = row / sizes.heads, h = row % sizes.heads;
     float *to = keptScores ? &keptScores[row * count] : scores.get();
     Result<void> ran =
-        computeWeights(batch, h, head(key, problem->key, batch, h / group), to,
-                       &probabilities[row * count]);
+        computeWeights(batch, h, head(key, problem->key, batch, h / group),
+                       sizes.keys, to, &probabilities[row * count]);
     if (!ran)
       return Refusal{Refusal::Failed, ran.error()};
   }
@@ -219,7 +221,8 @@ Result<MathCPU::Weights> MathCPU::weightsOf(int64_t batch, int64_t h,
   if (keeps)
     return Weights{keptScores ? &keptScores[row * count] : nullptr,
                    &probabilities[row * count]};
-  ATTN_TRY(computeWeights(batch, h, k, scores.get(), probabilities.get()));
+  ATTN_TRY(computeWeights(batch, h, k, sizes.keys, scores.get(),
+                          probabilities.get()));
   return Weights{scores.get(), probabilities.get()};
 }
 

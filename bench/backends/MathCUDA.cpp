@@ -42,7 +42,8 @@ private:
                                   const char *what);
   Result<void> runForward();
   Result<void> runBackward();
-  Result<void> computeWeights(int64_t first, int64_t count);
+  Result<void> computeWeights(int64_t first, int64_t count, int64_t keys);
+  Result<void> writeZeros(int64_t batch);
   Result<void> computeGradients(int64_t first, int64_t count);
   int64_t pairs() const { return problem->sizes.batch * problem->sizes.heads; }
   /// Scores and probabilities share memory.
@@ -168,31 +169,48 @@ std::optional<Refusal> MathCUDA::prepareBackward(const Gradients &wanted) {
     return refusal;
   if (chunk != pairs())
     return std::nullopt;
-  Result<void> ran = computeWeights(0, chunk);
+  Result<void> ran = computeWeights(0, chunk, problem->sizes.keys);
   return ran ? std::nullopt
              : std::optional(Refusal{Refusal::Failed, ran.error()});
 }
 
-/// Scores and probabilities of pairs.
-Result<void> MathCUDA::computeWeights(int64_t first, int64_t count) {
+/// Scores and probabilities of pairs, and their first `keys` keys.
+Result<void> MathCUDA::computeWeights(int64_t first, int64_t count,
+                                      int64_t keys) {
   const ProblemSizes &sizes = problem->sizes;
   auto *s = static_cast<float *>(scores.data());
-  ATTN_TRY(products->scores(problem->query, problem->key, first, count, s));
+  ATTN_TRY(products->scores(problem->query, firstPositions(problem->key, keys),
+                            first, count, s));
   return softmax->run(s, weights(), /*lse=*/nullptr, first, count, sizes.heads,
-                      sizes.queries, sizes.keys, problem->scale,
-                      problem->captures, device.stream());
+                      sizes.queries, keys, problem->scale, problem->captures,
+                      device.stream());
 }
 
 Result<void> MathCUDA::runForward() {
   if (!chunk)
     return {};
-  for (int64_t first = 0; first < pairs(); first += chunk) {
-    int64_t count = std::min(chunk, pairs() - first);
-    ATTN_TRY(computeWeights(first, count));
-    ATTN_TRY(products->output(weights(), problem->value, problem->out, first,
-                              count));
+  const ProblemSizes &sizes = problem->sizes;
+  for (int64_t first = 0, count; first < pairs(); first += count) {
+    // Of one sequence at a time, where each has keys of its own number.
+    int64_t batch = first / sizes.heads, keys = problem->keysOf(batch);
+    int64_t end = problem->cache ? (batch + 1) * sizes.heads : pairs();
+    count = std::min(chunk, end - first);
+    if (keys == 0) {
+      ATTN_TRY(writeZeros(batch));
+      continue;
+    }
+    ATTN_TRY(computeWeights(first, count, keys));
+    ATTN_TRY(products->output(weights(), firstPositions(problem->value, keys),
+                              problem->out, first, count));
   }
   return {};
+}
+
+/// The rows of a sequence, which adjoin.
+Result<void> MathCUDA::writeZeros(int64_t batch) {
+  const TensorView &out = problem->out;
+  int64_t bytes = out.strides[0] * byteWidth(out.type);
+  return device.fill(static_cast<char *>(out.data) + batch * bytes, 0, bytes);
 }
 
 /// Of pairs whose weights are there.
@@ -221,7 +239,7 @@ Result<void> MathCUDA::runBackward() {
   for (int64_t first = 0; chunk && first < pairs(); first += chunk) {
     int64_t count = std::min(chunk, pairs() - first);
     if (chunk != pairs())
-      ATTN_TRY(computeWeights(first, count));
+      ATTN_TRY(computeWeights(first, count, problem->sizes.keys));
     ATTN_TRY(computeGradients(first, count));
   }
   return {};
@@ -237,8 +255,8 @@ void MathCUDA::finish() {
 }
 
 std::string MathCUDA::remark() const {
-  if (!chunk || chunk >= pairs())
-    return "";
+  if (!chunk || chunk >= pairs() || problem->cache)
+    return remarkOnPages(*problem);
   return "scores of " + std::to_string(chunk) + " of " +
          std::to_string(pairs()) + " heads at a time";
 }

@@ -50,7 +50,9 @@ attn::bench::createBackends(const std::vector<std::string> &names,
       backends.push_back(createCompiled(
           name, device,
           {options.schedules[compiled++], options.schedules.size() > 1,
-           options.exact, options.deterministic}));
+           options.exact,
+           options.torch.dynamic ? std::optional(kMostVariants) : std::nullopt,
+           options.deterministic}));
     else if (name == "math")
       backends.push_back(cuda ? createMathCUDA(device) : createMathCPU(device));
     else if (name == "cudnn" && cuda)

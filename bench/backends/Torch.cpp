@@ -39,6 +39,9 @@ private:
   Result<json> memoryOf(const void *data) const;
   Result<json> tensorOf(const TensorView &view) const;
   Result<json> capturesOf(const Problem &problem) const;
+  Result<json> contiguousOf(const void *data, ElementType type,
+                            const std::vector<int64_t> &sizes) const;
+  Result<void> addCache(json &message) const;
   Result<json> preparation() const;
   json request(const char *operation) const;
   std::optional<Refusal> ask(json &request, json &answer);
@@ -73,6 +76,19 @@ Result<json> Torch::tensorOf(const TensorView &view) const {
               {"memory", memory}};
 }
 
+/// A tensor whose elements adjoin.
+Result<json> Torch::contiguousOf(const void *data, ElementType type,
+                                 const std::vector<int64_t> &sizes) const {
+  ATTN_TRY_ASSIGN(json memory, memoryOf(data));
+  std::vector<int64_t> strides(sizes.size(), 1);
+  for (size_t d = sizes.size(); d > 1; --d)
+    strides[d - 2] = strides[d - 1] * sizes[d - 1];
+  return json{{"dtype", toString(type)},
+              {"sizes", sizes},
+              {"strides", strides},
+              {"memory", memory}};
+}
+
 /// The captured tensors; scalars are only in mods that PyTorch does not know.
 Result<json> Torch::capturesOf(const Problem &problem) const {
   json captures = json::array();
@@ -81,17 +97,31 @@ Result<json> Torch::capturesOf(const Problem &problem) const {
     const std::vector<int64_t> &sizes = problem.captures[i].sizes;
     if (infos[i].isScalar)
       continue;
-    ATTN_TRY_ASSIGN(json memory, memoryOf(problem.captures[i].data));
-    std::vector<int64_t> strides(sizes.size(), 1);
-    for (size_t d = sizes.size(); d > 1; --d)
-      strides[d - 2] = strides[d - 1] * sizes[d - 1];
-    captures.push_back({{"name", infos[i].name},
-                        {"dtype", toString(infos[i].type)},
-                        {"sizes", sizes},
-                        {"strides", strides},
-                        {"memory", memory}});
+    ATTN_TRY_ASSIGN(json capture, contiguousOf(problem.captures[i].data,
+                                               infos[i].type, sizes));
+    capture["name"] = infos[i].name;
+    captures.push_back(std::move(capture));
   }
   return captures;
+}
+
+/// Lengths as numbers and as a tensor; pages with their table.
+Result<void> Torch::addCache(json &message) const {
+  const KeyCache &cache = *problem->cache;
+  int64_t batch = problem->sizes.batch;
+  json &lengths = message["lengths"];
+  lengths["values"] = cache.lengths;
+  ATTN_TRY_ASSIGN(lengths["tensor"],
+                  contiguousOf(cache.deviceLengths, ElementType::I32, {batch}));
+  if (!cache.pages)
+    return {};
+  json &pages = message["pages"];
+  ATTN_TRY_ASSIGN(pages["key"], tensorOf(cache.pages->key));
+  ATTN_TRY_ASSIGN(pages["value"], tensorOf(cache.pages->value));
+  ATTN_TRY_ASSIGN(pages["table"],
+                  contiguousOf(cache.pages->table, ElementType::I32,
+                               {batch, cache.pages->columns}));
+  return {};
 }
 
 json Torch::request(const char *operation) const {
@@ -117,6 +147,8 @@ Result<json> Torch::preparation() const {
     ATTN_TRY_ASSIGN(message[name], tensorOf(*view));
   }
   ATTN_TRY_ASSIGN(message["captures"], capturesOf(*problem));
+  if (problem->cache)
+    ATTN_TRY(addCache(message));
   return message;
 }
 

@@ -13,9 +13,18 @@ struct Case {
   ElementType type = ElementType::F32;
   ProblemSizes sizes; ///< as it runs: a folded batch is one sequence
   ProblemSizes asked; ///< as the configuration says it
-  std::string shape;  ///< (B,Hq,M,Hkv,N,D) as the configuration says it
-  /// The position of the first query: the middle of the keys in decoding.
+  /// (B,Hq,M,Hkv,N,D) as the configuration says it, and what else there is to
+  /// say of the keys: " uniform:1,16384", " pages of 16".
+  std::string shape;
+  /// The position of the first query: in decoding the middle of the keys, if
+  /// there are no lengths.
   int64_t queryOffset = 0;
+  /// In decoding with `lengths`: the rule, and the keys of each sequence, at
+  /// whose end its queries stand.
+  std::optional<KeyLengths> lengthRule;
+  std::vector<int32_t> keyLengths;
+  int64_t pageRows = 0;  ///< keys of a page; 0: they adjoin
+  int64_t seed = 0;      ///< of the page table
   bool backward = false; ///< whether gradients are measured too
   std::string refusal;   ///< why it cannot run; empty: it can
 };
@@ -23,10 +32,12 @@ struct Case {
 /// A run of more would take days; a slip in a list makes millions.
 inline constexpr size_t mostCases = 100000;
 
-/// All cases in the seed's order: batch, heads, lengths, dimensions, patterns,
-/// types; the last one varies fastest. Those that `decoding` or `kv_size` make
-/// equal are there once, and a note says so. `mods` must outlive the cases.
-/// Errors: more than mostCases.
+/// All cases in the seed's order: batch, heads, lengths (then those of the
+/// keys, queries and pages of decoding), dimensions, patterns, types; the last
+/// one varies fastest. With `dynamic` the cases of one kernel come together, of
+/// each batch size and head count a short length after a long one. Those that
+/// `decoding` or `kv_size` make equal are there once, and a note says so.
+/// `mods` must outlive the cases. Errors: more than mostCases.
 Result<std::vector<Case>> listCases(const Config &,
                                     const std::vector<LoadedMod> &mods,
                                     std::vector<std::string> &notes);
@@ -34,7 +45,10 @@ Result<std::vector<Case>> listCases(const Config &,
 /// The first of them, whatever their number.
 Case firstCase(const Config &, const std::vector<LoadedMod> &mods);
 
-/// The captured data of the case: the mod's own, and its query offset.
+/// The position of a sequence's first query.
+int64_t queryOffsetOf(const Case &, int64_t batch);
+
+/// The captured data of the case: the mod's own, its query offsets and lengths.
 Result<std::vector<CaptureData>> makeCaptures(const Case &);
 
 /// Memory that the case needs on its device: tensors, with a backward pass as

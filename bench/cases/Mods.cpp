@@ -64,7 +64,7 @@ static Result<std::string> findMod(const Word &word,
 
 Result<std::vector<LoadedMod>>
 attn::bench::loadMods(const std::vector<Word> &words,
-                      const std::string &configPath, bool decoding) {
+                      const std::string &configPath, Positions positions) {
   std::vector<fs::path> directories = modDirectories(configPath);
   std::vector<LoadedMod> mods;
   for (Word word : words) {
@@ -72,8 +72,10 @@ attn::bench::loadMods(const std::vector<Word> &words,
       word.where = "attn-bench";
     ATTN_TRY_ASSIGN(std::string path, findMod(word, directories));
     Result<Mod> mod = Mod::fromFile(path);
-    if (mod && decoding)
-      mod = mod->withQueryOffset(QueryOffset::Scalar);
+    if (mod && positions != Positions::Own)
+      mod = mod->withQueryOffset(positions == Positions::Lengths
+                                     ? QueryOffset::PerBatch
+                                     : QueryOffset::Scalar);
     ATTN_TRY(mod);
     mods.push_back({word.text, path, std::move(*mod)});
   }

@@ -15,13 +15,19 @@ struct LoadedMod {
   Mod mod;
 };
 
+/// Where queries stand, and which keys there are.
+enum class Positions {
+  Own,     ///< all begin with the first key, and all keys are there
+  Offset,  ///< all queries begin at an offset
+  Lengths, ///< each sequence has keys of its own number, and an offset
+};
+
 /// A name N is configs/mods/N.mlir beside the tool or mods/N.mlir beside the
 /// configuration file; a word with a slash or ending in .mlir is a path.
-/// `decoding`: all with a query offset. Errors: an unknown name, with the
-/// nearest one; the file's own diagnostics.
+/// Errors: an unknown name, with the nearest one; the file's own diagnostics.
 Result<std::vector<LoadedMod>> loadMods(const std::vector<Word> &words,
                                         const std::string &configPath,
-                                        bool decoding);
+                                        Positions positions = Positions::Own);
 
 } // namespace attn::bench
 

@@ -34,10 +34,17 @@ static std::string pair(int64_t first, int64_t second, bool always = false) {
 
 static std::string shapeFlags(const Case &item, bool decoding) {
   const ProblemSizes &s = item.asked;
-  return " -b " + std::to_string(s.batch) + " -nh " +
-         pair(s.heads, s.kvHeads, /*always=*/true) + " -s " +
-         pair(decoding ? s.keys : s.queries, s.keys) + " -d " +
-         pair(s.headDim, s.valueDim);
+  std::string flags = " -b " + std::to_string(s.batch) + " -nh " +
+                      pair(s.heads, s.kvHeads, /*always=*/true) + " -s " +
+                      pair(decoding ? s.keys : s.queries, s.keys) + " -d " +
+                      pair(s.headDim, s.valueDim);
+  if (decoding && s.queries != 1)
+    flags += " --decoding-queries " + std::to_string(s.queries);
+  if (item.lengthRule)
+    flags += " --lengths " + item.lengthRule->text();
+  if (item.pageRows)
+    flags += " --page-size " + std::to_string(item.pageRows);
+  return flags;
 }
 
 /// What all cases of a run have in common.
@@ -59,6 +66,8 @@ static std::string commonFlags(const Config &config, Target target) {
   add(config.exact, " --exact");
   add(config.deterministic, " --deterministic");
   add(config.captureGradients, " --capture-gradients");
+  if (config.seed != Config().seed)
+    flags += " --seed " + std::to_string(config.seed);
   if (config.python != Config().python)
     flags += " --python " + shellQuoted(config.python);
   if (config.workerTimeout != Config().workerTimeout)

@@ -3,11 +3,16 @@
 
 #include "attn/Support/Try.h"
 
+#include <algorithm>
+
 using namespace attn;
 using namespace attn::bench;
 
 /// Tiles of which pairs are counted; of any size.
 static constexpr int64_t countingTile = 64;
+/// Up to so many queries it matters which keys they read, and it is counted in
+/// tiles of so many.
+static constexpr int64_t fewQueries = 64, keyGrain = 16;
 /// Evaluating more pairs would take longer than the measurement.
 static constexpr double maxEvaluated = 0x1p33;
 
@@ -68,11 +73,45 @@ Result<int64_t> WorkCounter::count(const Mod &mod, const ProblemSizes &sizes,
   return *pairs;
 }
 
+Result<double>
+WorkCounter::countKeysRead(const Mod &mod, const ProblemSizes &sizes,
+                           const std::vector<CaptureData> &captures,
+                           double there) {
+  if (!mod.hasMask())
+    return sizes.queries ? there : 0;
+  ATTN_TRY_ASSIGN(int64_t pairs, countPairs(mod, sizes, captures));
+  double group = double(sizes.heads) / sizes.kvHeads;
+  if (sizes.queries == 1)
+    return std::min(there, pairs / group);
+  if (sizes.queries > fewQueries)
+    return std::min(there, double(pairs));
+  int64_t rows = (sizes.queries + keyGrain - 1) / keyGrain * keyGrain;
+  ATTN_TRY_ASSIGN(TileCounts tiles,
+                  countTiles(mod, sizes, captures, rows, keyGrain));
+  return std::min(there, tiles.visited() * keyGrain / group);
+}
+
+/// Where queries stand.
+static std::vector<std::byte>
+positionsIn(const Mod &mod, const std::vector<CaptureData> &captures) {
+  std::vector<std::byte> bytes;
+  for (size_t i = 0; i < captures.size(); ++i)
+    if (mod.captures()[i].isQueryOffset)
+      bytes.insert(bytes.end(), captures[i].bytes.begin(),
+                   captures[i].bytes.end());
+  return bytes;
+}
+
 Result<int64_t>
 WorkCounter::countPairs(const Mod &mod, const ProblemSizes &sizes,
                         const std::vector<CaptureData> &captures) {
-  Key key{&mod.impl(),   sizes.batch, sizes.heads,
-          sizes.queries, sizes.keys,  sizes.sequences};
+  Key key{&mod.impl(),
+          sizes.batch,
+          sizes.heads,
+          sizes.queries,
+          sizes.keys,
+          sizes.sequences,
+          positionsIn(mod, captures)};
   auto found = counts.find(key);
   if (found == counts.end())
     found = counts.emplace(key, count(mod, sizes, captures)).first;

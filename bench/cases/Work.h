@@ -31,6 +31,14 @@ public:
   Result<TileCounts> countTiles(const Mod &, const ProblemSizes &,
                                 const std::vector<CaptureData> &captures,
                                 int64_t queryTile, int64_t keyTile);
+  /// The keys that any query reads, each key-value head's own, of `there`. A
+  /// single query reads those that its mask keeps. A few queries read those of
+  /// the tiles of 16 keys that they visit; the heads of a group are taken to
+  /// read the same. Of more queries all keys count, but no more than there are
+  /// pairs.
+  Result<double> countKeysRead(const Mod &, const ProblemSizes &,
+                               const std::vector<CaptureData> &captures,
+                               double there);
 
 private:
   Result<const TileFinder *> finderFor(const Mod &, int64_t queryTile,
@@ -38,8 +46,9 @@ private:
   Result<int64_t> count(const Mod &, const ProblemSizes &,
                         const std::vector<CaptureData> &captures);
 
+  /// The bytes are those of positions, which sizes do not decide.
   using Key = std::tuple<const Mod::Impl *, int64_t, int64_t, int64_t, int64_t,
-                         int64_t>;
+                         int64_t, std::vector<std::byte>>;
   std::map<Key, Result<int64_t>> counts;
   std::map<std::tuple<const Mod::Impl *, int64_t, int64_t>, Result<TileFinder>>
       finders;

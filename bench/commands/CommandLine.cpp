@@ -234,7 +234,7 @@ list is measured once.
   -dtype TYPE          bfloat16, float16 or float32      (default: bfloat16)
   --backend NAME...    what 'compiled', which always runs, is compared with:
                        math, cudnn; through PyTorch: efficient, fav2, fav3,
-                       fav4, fakv, flex, flex_flash, sdpa, sdpa_cudnn
+                       fav4, fakv, fakv3, flex, flex_flash, sdpa, sdpa_cudnn
                                                        (default: math)
   --python PROGRAM     the interpreter that has PyTorch  (default: python3)
   --worker-timeout N   seconds after which PyTorch is taken to hang, compiling
@@ -259,14 +259,25 @@ list is measured once.
   --hot                runs may find their inputs in the GPU's L2 cache, which
                        else is flushed before each
   --dry-run            lists the cases, their memory and time; runs nothing
-  --decoding           one query, in the middle of the keys
+  --decoding           few queries against a cache of N keys: in their middle,
+                       or with --lengths at their end
+  --decoding-queries N...
+                       how many queries                  (default: 1)
+  --lengths RULE...    how many of the keys each sequence has: 'full', a number,
+                       or 'uniform:LOW,HIGH', drawn for each (default: all
+                       have all, and the queries stand in the middle)
+  --page-size N...     the keys lie in pages of so many  (default: they adjoin)
+  --seed N             of the lengths and pages drawn    (default: 1)
   --calculate-bwd      also the backward pass, of those that have one
   --deterministic      gradients with the same bits on every run, of those that
                        know how; the others have none
   --capture-gradients  compiled also makes those of what mods capture
-  --max-autotune, --dynamic
-                       how PyTorch compiles FlexAttention; compiled chooses its
-                       schedules by rule, and has one kernel for all lengths
+  --dynamic            one kernel for all sizes: cases of a kernel come together,
+                       short and long lengths in turn, what was compiled is
+                       counted, and more than a kernel has variants is a failure;
+                       PyTorch compiles FlexAttention with dynamic=True
+  --max-autotune       how PyTorch compiles FlexAttention; compiled chooses its
+                       schedules by rule
   --show-mask NAME|FILE
                        draws the tiles of the first length, batch size and heads
                        and says what is understood of the mask; runs nothing

@@ -2,12 +2,12 @@
 // keys there are and how each is read.
 #include "config/Config.h"
 
+#include "config/Integers.h"
 #include "support/Names.h"
 
 #include "attn/Support/Try.h"
 
 #include <algorithm>
-#include <charconv>
 #include <filesystem>
 #include <set>
 
@@ -17,25 +17,7 @@ using namespace attn::bench;
 /// The largest values that index arithmetic has to stand: positions are i32.
 static constexpr int64_t maxBatch = 65536, maxHeads = 4096,
                          maxLength = 2147483647, maxDim = 256,
-                         maxKVSize = int64_t(1) << 24;
-
-static Result<int64_t> readInteger(const Word &word, const std::string &text,
-                                   const std::string &what, int64_t low,
-                                   int64_t high) {
-  int64_t value = 0;
-  auto [end, code] =
-      std::from_chars(text.data(), text.data() + text.size(), value);
-  bool whole = end == text.data() + text.size() && !text.empty();
-  bool tooLarge = code == std::errc::result_out_of_range;
-  if (!whole || (code != std::errc() && !tooLarge))
-    return errorAt(word.where, "expects a whole number as " + what + ", got '" +
-                                   text + "'");
-  if (tooLarge || value < low || value > high)
-    return errorAt(word.where,
-                   "expects " + what + " between " + std::to_string(low) +
-                       " and " + std::to_string(high) + ", got '" + text + "'");
-  return value;
-}
+                         maxKVSize = int64_t(1) << 24, maxPageSize = 1 << 20;
 
 /// The values of a list as it is read: one that is there twice would be
 /// measured twice.
@@ -137,8 +119,8 @@ static Result<void> readTypes(Config &config, const Setting &setting) {
 
 static Result<void> readBackends(Config &config, const Setting &setting) {
   static const std::vector<std::string> names = {
-      "compiled", "math", "cudnn", "efficient",  "fav2", "fav3",
-      "fav4",     "fakv", "flex",  "flex_flash", "sdpa", "sdpa_cudnn"};
+      "compiled", "math",  "cudnn", "efficient",  "fav2", "fav3",      "fav4",
+      "fakv",     "fakv3", "flex",  "flex_flash", "sdpa", "sdpa_cudnn"};
   config.backends.clear();
   Repeats repeats(config, setting);
   for (const Word &word : setting.values) {
@@ -187,6 +169,26 @@ static Result<void> readSavePath(Config &config, const Setting &setting) {
     return errorAt(setting.values[0].where, "expects a file as 'save_path', "
                                             "got ''");
   config.savePath = setting.values[0];
+  return {};
+}
+
+static Result<void> readKeyLengths(Config &config, const Setting &setting) {
+  config.keyLengths.clear();
+  Repeats repeats(config, setting);
+  for (const Word &word : setting.values) {
+    ATTN_TRY_ASSIGN(KeyLengths lengths, bench::readKeyLengths(word));
+    if (!repeats.has(word, lengths.text()))
+      config.keyLengths.push_back(lengths);
+  }
+  return {};
+}
+
+static Result<void> readOneInteger(int64_t &to, const Setting &setting,
+                                   const std::string &what, int64_t low,
+                                   int64_t high) {
+  ATTN_TRY(expectOne(setting));
+  const Word &word = setting.values[0];
+  ATTN_TRY_ASSIGN(to, readInteger(word, word.text, what, low, high));
   return {};
 }
 
@@ -262,15 +264,26 @@ static const std::vector<Key> &keyTable() {
        [](Config &c, const Setting &s) {
          return readIntegers(c.kvSizes, c, s, "cache size in MiB", maxKVSize);
        }},
+      {"decoding_queries", false,
+       [](Config &c, const Setting &s) {
+         return readIntegers(c.decodingQueries, c, s, "a number of queries",
+                             maxLength);
+       }},
+      {"lengths", false, readKeyLengths},
+      {"page_size", false,
+       [](Config &c, const Setting &s) {
+         return readIntegers(c.pageSizes, c, s, "keys of a page", maxPageSize);
+       }},
+      {"seed", false,
+       [](Config &c, const Setting &s) {
+         return readOneInteger(c.seed, s, "a seed", 0, maxLength);
+       }},
       {"save_path", false, readSavePath},
       {"schedule", false, readSchedules},
       {"worker_timeout", false,
-       [](Config &c, const Setting &s) -> Result<void> {
-         ATTN_TRY(expectOne(s));
-         ATTN_TRY_ASSIGN(c.workerTimeout,
-                         readInteger(s.values[0], s.values[0].text,
-                                     "a time in seconds", 1, 86400));
-         return {};
+       [](Config &c, const Setting &s) {
+         return readOneInteger(c.workerTimeout, s, "a time in seconds", 1,
+                               86400);
        }},
       {"python", false,
        [](Config &c, const Setting &s) { return readText(c.python, s); }},
@@ -341,6 +354,25 @@ Result<void> attn::bench::applySettings(Config &config,
       continue; // `key: null` leaves the default.
     ATTN_TRY(key->read(config, setting));
   }
+  return {};
+}
+
+Result<void> attn::bench::checkConfig(Config &config) {
+  auto needsDecoding = [](const char *key) {
+    return errorAt("attn-bench",
+                   std::string("expects 'decoding' beside '") + key + "'");
+  };
+  if (config.decoding && config.backward)
+    return errorAt("attn-bench", "expects 'decoding' or 'calculate_bwd', got "
+                                 "both: there is no backward pass of decoding");
+  if (!config.decoding && !config.keyLengths.empty())
+    return needsDecoding("lengths");
+  if (!config.decoding && !config.pageSizes.empty())
+    return needsDecoding("page_size");
+  if (!config.decoding && config.decodingQueries != Config().decodingQueries)
+    return needsDecoding("decoding_queries");
+  if (!config.pageSizes.empty() && config.keyLengths.empty())
+    config.keyLengths.push_back({}); // Pages come with lengths.
   return {};
 }
 

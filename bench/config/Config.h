@@ -2,6 +2,7 @@
 #ifndef ATTN_BENCH_CONFIG_CONFIG_H
 #define ATTN_BENCH_CONFIG_CONFIG_H
 
+#include "config/KeyLengths.h"
 #include "config/Setting.h"
 
 #include "attn/API/Attention.h"
@@ -35,6 +36,15 @@ struct Config {
   std::vector<int64_t> kvSizes;
   bool dynamic = false, backward = false, maxAutotune = false;
   bool decoding = false, throughput = false;
+  /// Of decoding: how many queries each sequence has.
+  std::vector<int64_t> decodingQueries{1};
+  /// Of decoding: how many keys each sequence has, and its queries stand at
+  /// their end. Without any all have the same, and the queries stand in the
+  /// middle.
+  std::vector<KeyLengths> keyLengths;
+  /// Of decoding: the keys lie in pages of so many. Without any they adjoin.
+  std::vector<int64_t> pageSizes;
+  int64_t seed = 1; ///< of lengths and page tables
   /// The interpreter of the PyTorch worker.
   std::string python = "python3";
   int64_t workerTimeout = 300; ///< seconds that one answer of it may take
@@ -58,6 +68,10 @@ struct Config {
 /// its place and the nearest valid name; sizes out of range; query heads that
 /// are no multiple of key-value heads.
 Result<void> applySettings(Config &, const std::vector<Setting> &);
+
+/// Settings that go together or do not; pages without lengths get full ones.
+/// Errors: two that contradict each other, one that means nothing by itself.
+Result<void> checkConfig(Config &);
 
 /// `compiled`, `compiled_2`, ... for each schedule, then the peers.
 std::vector<std::string> backendNames(const Config &);

@@ -36,6 +36,8 @@ public:
   Result<void> copyIn(void *to, const void *fromHost, int64_t bytes) override;
   Result<void> copyOut(void *toHost, const void *from, int64_t bytes) override;
   Result<void> copy(void *to, const void *from, int64_t bytes) override;
+  Result<void> read(const void *from, int64_t bytes) override;
+  Result<void> launchNothing() override;
   Result<void> fill(void *memory, unsigned char byte, int64_t bytes) override;
   Result<Turn> time(const std::function<Result<void>()> &work,
                     const TurnOptions &options) override;
@@ -58,6 +60,7 @@ public:
   void *stream() const override { return queue; }
 
 private:
+  Result<void> loadKernels();
   Result<void> prepareTurns();
   Result<void> flush();
 
@@ -68,7 +71,7 @@ private:
   bool shareable = false;
   std::optional<TimingKernels> kernels;
   /// What is written and what is read to flush the L2 cache.
-  cuda::Buffer written, read;
+  cuda::Buffer written, flushed;
 };
 
 cuda::DevicePointer addressOf(const void *memory) {
@@ -169,26 +172,44 @@ Result<void> CUDADevice::fill(void *memory, unsigned char byte, int64_t bytes) {
                   "cuMemsetD8Async");
 }
 
-Result<void> CUDADevice::prepareTurns() {
+Result<void> CUDADevice::loadKernels() {
   if (kernels)
     return {};
   ATTN_TRY_ASSIGN(TimingKernels loaded, TimingKernels::load());
+  kernels.emplace(std::move(loaded));
+  return {};
+}
+
+Result<void> CUDADevice::read(const void *from, int64_t bytes) {
+  ATTN_TRY(loadKernels());
+  return kernels->stream(addressOf(from), bytes,
+                         int(TimingKernels::kStreams * info.multiprocessors),
+                         queue);
+}
+
+Result<void> CUDADevice::launchNothing() {
+  ATTN_TRY(loadKernels());
+  return kernels->nothing(queue);
+}
+
+Result<void> CUDADevice::prepareTurns() {
+  if (flushed.data())
+    return {};
+  ATTN_TRY(loadKernels());
   int64_t bytes = turnMeans().flushBytes;
-  for (cuda::Buffer *buffer : {&written, &read}) {
+  for (cuda::Buffer *buffer : {&written, &flushed}) {
     Result<cuda::Buffer> memory = cuda::Buffer::allocate(bytes);
     if (!memory)
       return Error{"no room for flushing the L2 cache: " + memory.error()};
     *buffer = std::move(*memory);
   }
-  ATTN_TRY(fill(read.data(), 0, bytes));
-  kernels.emplace(std::move(loaded));
-  return {};
+  return fill(flushed.data(), 0, bytes);
 }
 
 Result<void> CUDADevice::flush() {
   TurnMeans means = turnMeans();
   ATTN_TRY(fill(written.data(), 0, means.flushBytes));
-  return kernels->read(read.address(), means.flushBytes, means.readBlocks,
+  return kernels->read(flushed.address(), means.flushBytes, means.readBlocks,
                        queue);
 }
 

@@ -35,6 +35,14 @@ public:
                                int64_t bytes) = 0;
   /// Enqueues a copy within the device's memory.
   virtual Result<void> copy(void *to, const void *from, int64_t bytes) = 0;
+  /// Enqueues reading memory, to nobody's use, as fast as it can be read: the
+  /// whole multiples of 16 KiB of `bytes`.
+  virtual Result<void> read(const void *from, int64_t bytes) = 0;
+  /// Enqueues a kernel that does nothing: what is left is a launch. Errors:
+  /// nothing is launched here.
+  virtual Result<void> launchNothing() {
+    return Error{"nothing is launched on a processor"};
+  }
   /// Sets every byte. 0xff makes a NaN of every floating-point type.
   virtual Result<void> fill(void *memory, unsigned char byte,
                             int64_t bytes) = 0;

@@ -46,6 +46,14 @@ struct Outcome {
   std::string reason; ///< or a remark, if timed
 };
 
+/// One kernel of a backend, which serves many cases: how often something was
+/// compiled for it, and how long that took.
+struct KernelCount {
+  std::string backend, of; ///< "compiled", "causal bf16 D128"
+  int compiles = 0;
+  double seconds = 0;
+};
+
 /// A GPU's clocks and limits at one moment, as NVML tells them.
 struct DeviceState {
   unsigned coreMHz = 0, memoryMHz = 0, celsius = 0;

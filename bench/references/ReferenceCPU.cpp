@@ -26,24 +26,28 @@ static void loadHead(std::vector<double> &to, const TensorView &from,
 Result<std::vector<float>> attn::bench::referenceCPU(Device &,
                                                      const Problem &problem) {
   const ProblemSizes &sizes = problem.sizes;
-  int64_t m = sizes.queries, n = sizes.keys;
+  int64_t m = sizes.queries;
   std::vector<float> result(sizes.batch * sizes.heads * m * sizes.valueDim,
                             0.f);
-  if (m == 0 || n == 0)
+  if (m == 0 || sizes.keys == 0)
     return result;
   ATTN_TRY_ASSIGN(const SoftmaxKernel *softmax,
                   softmaxFor(*problem.mod, ElementType::F64));
   std::vector<double> query, key, value, out(m * sizes.valueDim);
-  std::unique_ptr<double[]> scores(new (std::nothrow) double[m * n]);
+  std::unique_ptr<double[]> scores(new (std::nothrow) double[m * sizes.keys]);
   if (!scores)
     return Error{"out of memory for one head's scores in f64"};
   int64_t group = sizes.heads / sizes.kvHeads;
   for (int64_t row = 0; row < sizes.batch * sizes.heads; ++row) {
     int64_t batch = row / sizes.heads, head = row % sizes.heads;
+    // Keys that a sequence has not are left out, whatever the mod says of them.
+    int64_t n = problem.keysOf(batch);
+    if (n == 0)
+      continue;
     loadHead(query, problem.query, batch, head);
     if (head % group == 0) {
-      loadHead(key, problem.key, batch, head / group);
-      loadHead(value, problem.value, batch, head / group);
+      loadHead(key, firstPositions(problem.key, n), batch, head / group);
+      loadHead(value, firstPositions(problem.value, n), batch, head / group);
     }
     referenceGemm(true, m, n, sizes.headDim, {query.data(), sizes.headDim},
                   {key.data(), sizes.headDim}, {scores.get(), n});

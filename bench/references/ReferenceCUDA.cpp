@@ -82,14 +82,20 @@ Result<std::vector<float>> bench::referenceCUDA(Device &device,
                  {sizes.heads * each, each, sizes.valueDim}};
 
   auto *s = static_cast<float *>(scores.data());
-  for (int64_t first = 0; first < pairs; first += chunk) {
-    int64_t count = std::min(chunk, pairs - first);
+  for (int64_t first = 0, count; first < pairs; first += count) {
+    int64_t batch = first / sizes.heads, keys = problem.keysOf(batch);
+    int64_t end = problem.cache ? (batch + 1) * sizes.heads : pairs;
+    count = std::min(chunk, end - first);
+    if (keys == 0)
+      continue; // The result is zero.
     out.data = static_cast<float *>(rows.data()) - first * each;
-    ATTN_TRY(products.scores(problem.query, problem.key, first, count, s));
+    ATTN_TRY(products.scores(problem.query, firstPositions(problem.key, keys),
+                             first, count, s));
     ATTN_TRY(softmax->run(s, s, /*lse=*/nullptr, first, count, sizes.heads,
-                          sizes.queries, sizes.keys, problem.scale,
-                          problem.captures, device.stream()));
-    ATTN_TRY(products.output(s, value, out, first, count));
+                          sizes.queries, keys, problem.scale, problem.captures,
+                          device.stream()));
+    ATTN_TRY(
+        products.output(s, firstPositions(value, keys), out, first, count));
     ATTN_TRY(device.copyOut(result.data() + first * each, rows.data(),
                             count * each * 4));
   }

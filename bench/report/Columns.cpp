@@ -45,8 +45,8 @@ static std::optional<double> quantityOf(const Row &row,
 }
 
 Columns::Columns(const std::vector<std::string> &backends,
-                 const std::vector<Row> &rows)
-    : backends(backends) {
+                 const std::vector<Row> &rows, double readRate)
+    : backends(backends), readRate(readRate) {
   for (const Row &row : rows) {
     withBackward |= hasBackward(row);
     for (const Quantity &quantity : row.quantities)
@@ -75,6 +75,13 @@ bool Columns::lacks(const Row &row) const {
 
 bool Columns::isShown(size_t backend, Pass pass) const {
   return shown.count({pass, backend});
+}
+
+std::optional<double> Columns::shareOfRead(const Row &row,
+                                           size_t backend) const {
+  std::optional<double> rate = bandwidth(row, backend);
+  return rate && readRate > 0 ? std::optional<double>(*rate / readRate)
+                              : std::nullopt;
 }
 
 std::vector<Pass> Columns::passes() const {
@@ -130,6 +137,7 @@ Cells Columns::tableHeader() const {
         cells.push_back("over " + backends[i]);
   }
   cells.push_back(tera ? "TB/s" : "GB/s");
+  cells.push_back("of read (%)");
   cells.push_back(tera ? "TFLOP/s" : "GFLOP/s");
   cells.insert(cells.end(), quantities.begin(), quantities.end());
   for (Pass pass : passes())
@@ -154,6 +162,7 @@ Cells Columns::tableCells(const Row &row) const {
   }
   double scale = tera ? 1e-12 : 1e-9;
   cells.push_back(format("%.3g", bandwidth(row, 0), scale, ""));
+  cells.push_back(format("%.1f", shareOfRead(row, 0), 100, ""));
   cells.push_back(format("%.4g", flopRate(row, 0, Pass::Forward), scale, ""));
   for (const std::string &name : quantities)
     cells.push_back(format("%.6g", quantityOf(row, name), 1, ""));
@@ -191,6 +200,9 @@ Cells Columns::csvHeader() const {
            {"_status", "_TFLOP/s", "_max_error", "_low (us)", "_high (us)",
             "_with_launch (us)", "_samples", "_stopped_by"})
         cells.push_back(prefixOf(pass) + backend + what);
+  for (const std::string &backend : backends)
+    for (const char *what : {"_GB/s", "_of_read (%)"})
+      cells.push_back(prefixOf(Pass::Forward) + backend + what);
   for (Pass pass : passes())
     for (const std::string &backend : backends)
       cells.push_back((pass == Pass::Forward ? "" : prefixOf(pass)) + backend +
@@ -244,6 +256,10 @@ Cells Columns::csvCells(const Row &row) const {
   for (Pass pass : passes())
     for (size_t i = 0; i < backends.size(); ++i)
       addDetails(cells, row, i, pass);
+  for (size_t i = 0; i < backends.size(); ++i) {
+    cells.push_back(format("%.4g", bandwidth(row, i), 1e-9, "nan"));
+    cells.push_back(format("%.2f", shareOfRead(row, i), 100, "nan"));
+  }
   for (Pass pass : passes())
     for (const Outcome &outcome : row.outcomes)
       cells.push_back(format("%.1f", compileSeconds(outcome, pass) * 1e3));

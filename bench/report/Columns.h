@@ -15,9 +15,11 @@ namespace attn::bench {
 class Columns {
 public:
   /// `rows` decide whether there are columns of the backward pass, which
-  /// quantities have one, and the table's unit of rates.
+  /// quantities have one, and the table's unit of rates. `readRate`: bytes per
+  /// second that the device can read, of which rows have their share; 0: not
+  /// measured.
   Columns(const std::vector<std::string> &backends,
-          const std::vector<Row> &rows);
+          const std::vector<Row> &rows, double readRate = 0);
 
   /// The table has no columns for a backend that took no case.
   Cells tableHeader() const;
@@ -35,11 +37,13 @@ public:
 private:
   std::vector<Pass> passes() const;
   bool isShown(size_t backend, Pass) const;
+  std::optional<double> shareOfRead(const Row &, size_t backend) const;
   std::vector<std::string> remarks(const Row &, bool withStatus) const;
 
   std::vector<std::string> backends;
   std::vector<std::string> quantities;
   std::set<std::pair<Pass, size_t>> shown; ///< which backends in the table
+  double readRate;
   bool withBackward = false;
   bool tera = false; ///< the table's rates in T/s, not in G/s
 };

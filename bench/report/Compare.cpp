@@ -123,18 +123,25 @@ void Comparer::compare(const Row &before, const Row &after,
     return timing ? format("%.1f", timing->median() * 1e6)
                   : std::string(statusOf(outcome, pass));
   };
+  auto rateOf = [&](const Row &row, size_t index) {
+    bool forward = pass == Pass::Forward;
+    return format("%.4g", forward ? bandwidth(row, index) : std::nullopt, 1e-9,
+                  "");
+  };
   bool known = change.ratio > 0;
   lines.push_back(
       {nameOf(before), backend, pass == Pass::Forward ? "forward" : "backward",
        timeOr(old, oldOutcome), timeOr(now, newOutcome),
        known ? percent(change.ratio) : "",
        known ? percent(change.low) + " to " + percent(change.high) : "",
+       rateOf(before, backendBefore), rateOf(after, backendAfter),
        toString(verdict)});
 }
 
 std::string Comparer::table() const {
   return markdownTable({"case", "backend", "pass", "before (us)", "after (us)",
-                        "change", "95% interval", "verdict"},
+                        "change", "95% interval", "GB/s before", "GB/s after",
+                        "verdict"},
                        lines);
 }
 

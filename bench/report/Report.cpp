@@ -65,6 +65,17 @@ static std::string summaryText(const std::vector<std::string> &backends,
                        lines);
 }
 
+/// The measured bounds of what a kernel that only reads can reach.
+static std::string ceilingText(const Ceilings &ceilings) {
+  std::string text;
+  if (ceilings.read > 0)
+    text += "a stream reads " + format("%.4g GB/s", ceilings.read * 1e-9);
+  if (ceilings.emptyLaunch > 0)
+    text += (text.empty() ? "" : "; ") + std::string("an empty launch takes ") +
+            format("%.1f us", ceilings.emptyLaunch * 1e6);
+  return text.empty() ? "" : "\nMeasured on this device: " + text + "\n";
+}
+
 /// How to look into each case that went wrong.
 static std::string faultText(const std::vector<Row> &rows) {
   std::string text;
@@ -88,8 +99,9 @@ static void dropEmptyColumns(Cells &header, std::vector<Cells> &lines) {
 }
 
 std::string attn::bench::reportText(const std::vector<std::string> &backends,
-                                    const std::vector<Row> &rows) {
-  Columns columns(backends, rows);
+                                    const std::vector<Row> &rows,
+                                    const Ceilings &ceilings) {
+  Columns columns(backends, rows, ceilings.read);
   std::vector<std::vector<std::string>> remarks;
   for (const Row &row : rows)
     remarks.push_back(columns.notes(row));
@@ -103,12 +115,32 @@ std::string attn::bench::reportText(const std::vector<std::string> &backends,
   }
   dropEmptyColumns(header, lines);
   return markdownTable(header, lines) + notes.text() +
-         summaryText(backends, rows) + faultText(rows);
+         summaryText(backends, rows) + ceilingText(ceilings) + faultText(rows);
+}
+
+std::string attn::bench::kernelText(const std::vector<KernelCount> &kernels) {
+  if (kernels.empty())
+    return "";
+  std::vector<Cells> lines;
+  int compiles = 0;
+  double seconds = 0;
+  for (const KernelCount &kernel : kernels) {
+    compiles += kernel.compiles;
+    seconds += kernel.seconds;
+    lines.push_back({kernel.backend, kernel.of, std::to_string(kernel.compiles),
+                     format("%.2f", kernel.seconds)});
+  }
+  return "\nKernels, each for all sizes of the run: " +
+         std::to_string(kernels.size()) + ", compiled " +
+         std::to_string(compiles) + " times in " + format("%.2f s", seconds) +
+         ":\n\n" +
+         markdownTable({"backend", "kernel", "compiles", "seconds"}, lines);
 }
 
 std::string attn::bench::reportCSV(const std::vector<std::string> &backends,
-                                   const std::vector<Row> &rows) {
-  Columns columns(backends, rows);
+                                   const std::vector<Row> &rows,
+                                   const Ceilings &ceilings) {
+  Columns columns(backends, rows, ceilings.read);
   std::string text = csvLine(columns.csvHeader());
   for (const Row &row : rows)
     text += csvLine(columns.csvCells(row));

@@ -169,10 +169,15 @@ function legend(shown) {
 const pickUnit = (largest, unit) => largest >= 1e12 ? {scale: 1e12, name: `T${unit}`} : {scale: 1e9, name: `G${unit}`};
 const outcomes = cases.flatMap(c => backends.flatMap(b => passes.map(p => outcome(c, b, p))));
 const flopUnit = pickUnit(Math.max(...outcomes.map(o => o.flops ?? 0), ...Object.values(run.ceilings.gemm_flops)), 'FLOP/s');
-const byteUnit = pickUnit(run.ceilings.copy_bytes_per_second || Math.max(...outcomes.map(o => o.bytes_per_second ?? 0)), 'B/s');
+/** Bytes per second of a stream that only reads; of a copy, where runs did not measure that. */
+const readRate = run.ceilings.read_bytes_per_second || run.ceilings.copy_bytes_per_second;
+const byteUnit = pickUnit(readRate || Math.max(...outcomes.map(o => o.bytes_per_second ?? 0)), 'B/s');
 const flops = o => o.flops && o.flops / flopUnit.scale;
 const bytes = o => o.bytes_per_second && o.bytes_per_second / byteUnit.scale;
+const shareOfRead = o => readRate && o.bytes_per_second && 100 * o.bytes_per_second / readRate;
 const withUnit = (value, unit) => `${number(value / unit.scale)} ${unit.name}`;
+
+const percent = share => share ? `${share.toFixed(1)}%` : '';
 
 /** What a rate would be at the ends of the time's interval, as distances. */
 const rateMeasure = of => ({of, low: o => of(o) * (1 - o.median_us / o.high_us), high: o => of(o) * (o.median_us / o.low_us - 1)});
@@ -180,6 +185,7 @@ const rateMeasure = of => ({of, low: o => of(o) * (1 - o.median_us / o.high_us),
 const measures = {
   [flopUnit.name]: rateMeasure(flops),
   [byteUnit.name]: rateMeasure(bytes),
+  ...(readRate ? {'% of the read rate': rateMeasure(shareOfRead)} : {}),
   'time (µs)': {of: o => o.median_us, low: o => o.median_us - o.low_us, high: o => o.high_us - o.median_us},
 };
 
@@ -271,7 +277,6 @@ function drawRoofline(chosen) {
   // A processor computes in f32, whatever the tensors are.
   const peakType = run.target === 'cpu' ? 'f32' : chosen.dtype;
   const peak = run.ceilings.gemm_flops[peakType];
-  const copy = run.ceilings.copy_bytes_per_second;
   const selected = cases.filter(c => c.dtype === chosen.dtype && c.bytes_moved);
   const intensity = c => c.unmasked_pairs * c.flops_per_pair / c.bytes_moved;
   const timed = b => selected.filter(c => c.backends[b].flops > 0);
@@ -279,13 +284,13 @@ function drawRoofline(chosen) {
   byId('roofline-text').textContent = 'Operations for each byte that must move, against the rate. ' +
     'The roof is what this device did in this run: ' +
     (peak ? `${withUnit(peak, flopUnit)} in a matrix product in ${peakType}` : `no matrix product in ${peakType}`) +
-    (copy ? `, ${withUnit(copy, byteUnit)} in a copy.` : ', no copy.');
+    (readRate ? `, ${withUnit(readRate, byteUnit)} in a stream of reads.` : ', no stream of reads.');
   if (!xs.length) {
     show('roofline', make('p', {class: 'empty'}, 'No case of this type has a time.'));
     return;
   }
   // Wide enough to show where the roof bends.
-  const bend = peak && copy ? peak / copy : xs[0];
+  const bend = peak && readRate ? peak / readRate : xs[0];
   const low = Math.min(...xs, bend) / 2, high = Math.max(...xs, bend) * 2;
   const traces = backends.filter(b => timed(b).length).map(b => {
     const {colour, symbol} = style(b);
@@ -296,10 +301,10 @@ function drawRoofline(chosen) {
               `${withUnit(c.backends[b].flops, flopUnit)}, ${withUnit(c.backends[b].bytes_per_second, byteUnit)}`),
             hovertemplate: '%{text}<extra></extra>'};
   });
-  if (copy) {
+  if (readRate) {
     const roof = [low, bend, high];
     traces.push({type: 'scatter', mode: 'lines', name: 'measured ceilings', x: roof,
-                 y: roof.map(x => Math.min(x * copy, peak || Infinity) / flopUnit.scale),
+                 y: roof.map(x => Math.min(x * readRate, peak || Infinity) / flopUnit.scale),
                  line: {color: '#57606a', width: 2}, hoverinfo: 'skip'});
   }
   const ys = traces.flatMap(trace => trace.y);
@@ -414,6 +419,10 @@ function caseColumns() {
   }
   columns.push({title: flopUnit.name, number: true, key: c => c.backends[first].flops ?? -1,
                 text: c => number(flops(c.backends[first]))});
+  columns.push({title: byteUnit.name, number: true, key: c => c.backends[first].bytes_per_second ?? -1,
+                text: c => number(bytes(c.backends[first]))});
+  columns.push({title: 'of read', number: true, key: c => shareOfRead(c.backends[first]) ?? -1,
+                text: c => percent(shareOfRead(c.backends[first]))});
   for (const name of unique(cases.flatMap(c => Object.keys(c.quantities))))
     columns.push({title: name, number: true, key: c => c.quantities[name] ?? -1, text: c => number(c.quantities[name])});
   return columns.filter(column => cases.some(c => column.text(c)));
@@ -427,12 +436,12 @@ function caseDetails(c) {
     return [b, pass, {text: statusText(o), class: ['wrong', 'failed'].includes(o.status) ? 'fault' : ''},
       right(time(o.median_us)), right(o.low_us ? `${time(o.low_us)} to ${time(o.high_us)}` : ''),
       right(time(o.median_with_launch_us)), right(`${o.sample_count ?? ''}`), o.stopped_by ?? '',
-      right(number(flops(o))), right(number(bytes(o))),
+      right(number(flops(o))), right(number(bytes(o))), right(percent(shareOfRead(o))),
       right(o.max_error === null ? 'NaN' : number(o.max_error)),
       right(o.compile_s ? time(o.compile_s * 1e6) : ''), {text: o.reason ?? '', class: 'wide'}];
   })).filter(row => row);
   const parts = [table(['backend', 'pass', 'status', right('median'), right('95% interval'), right('with launch'),
-    right('samples'), 'ended by', right(flopUnit.name), right(byteUnit.name), right('max error'), right('compile'), 'remark'], rows)];
+    right('samples'), 'ended by', right(flopUnit.name), right(byteUnit.name), right('of read'), right('max error'), right('compile'), 'remark'], rows)];
   if (c.remark) parts.unshift(make('p', {}, c.remark));
   if (c.conditions.throttled) parts.push(make('p', {}, `Clocks held down: ${c.conditions.throttled}.`));
   const {before, after} = c.conditions;
@@ -498,8 +507,13 @@ function drawFacts() {
     ...Object.entries(run.ceilings.gemm_flops).map(([type, rate]) =>
       [`matrix product, ${type}`, withUnit(rate, flopUnit)]),
     ...(run.ceilings.copy_bytes_per_second ?
-      [['copy', `${withUnit(run.ceilings.copy_bytes_per_second, byteUnit)}, read and written`]] : [])];
+      [['copy', `${withUnit(run.ceilings.copy_bytes_per_second, byteUnit)}, read and written`]] : []),
+    ...(run.ceilings.read_bytes_per_second ?
+      [['stream of reads', withUnit(run.ceilings.read_bytes_per_second, byteUnit)]] : []),
+    ...(run.ceilings.empty_launch_us ? [['an empty launch', `${number(run.ceilings.empty_launch_us)} µs`]] : [])];
+  const kernels = (results.kernels ?? []).map(k => [k.backend, k.of, right(`${k.compiles}`), right(time(k.seconds * 1e6))]);
   show('facts', table(['', ''], rows),
+    ...(kernels.length ? [table(['backend', 'kernel', right('compiles'), right('compile')], kernels)] : []),
     make('p', {class: 'dim'}, 'Times are medians of samples that were taken in turns with the other backends. ' +
       'Every result was compared with a high-precision reference first. Operations count the unmasked pairs ' +
       'only, bytes those that must move.'));

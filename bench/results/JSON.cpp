@@ -145,7 +145,7 @@ static JSON toJSON(size_t index, const Row &row,
   json["all_pairs"] = row.allPairs;
   set(json, "unmasked_pairs", row.pairs);
   json["flops_per_pair"] = row.flopsPerPair;
-  set(json, "bytes_moved", bytesMoved(row));
+  set(json, "bytes_moved", row.bytes);
   JSON &quantities = json["quantities"] = JSON::object();
   for (const Quantity &quantity : row.quantities)
     quantities[quantity.name] = quantity.value;
@@ -173,8 +173,11 @@ static JSON toJSON(const RunInfo &run) {
   for (const auto &[name, value] : run.facts)
     facts[name] = value;
   json["backends"] = run.backends;
-  json["ceilings"] = {{"gemm_flops", run.ceilings.gemm},
-                      {"copy_bytes_per_second", run.ceilings.copy}};
+  json["ceilings"] = {
+      {"gemm_flops", run.ceilings.gemm},
+      {"copy_bytes_per_second", run.ceilings.copy},
+      {"read_bytes_per_second", run.ceilings.read},
+      {"empty_launch_us", microseconds(run.ceilings.emptyLaunch)}};
   json["case_count"] = run.caseCount;
   json["fingerprint"] = run.fingerprint;
   return json;
@@ -187,6 +190,12 @@ static JSON toJSON(const Results &results, bool samples) {
   json["complete"] = results.complete;
   json["finished"] = results.finished;
   json["run"] = toJSON(results.run);
+  JSON &kernels = json["kernels"] = JSON::array();
+  for (const KernelCount &kernel : results.kernels)
+    kernels.push_back({{"backend", kernel.backend},
+                       {"of", kernel.of},
+                       {"compiles", kernel.compiles},
+                       {"seconds", kernel.seconds}});
   JSON &cases = json["cases"] = JSON::array();
   for (const auto &[index, row] : results.rows)
     cases.push_back(toJSON(index, row, results.run.backends, samples));
@@ -360,6 +369,7 @@ rowFrom(const JSON &json, const std::vector<std::string> &backends) {
   row.allPairs = json.at("all_pairs");
   row.pairs = get<double>(json, "unmasked_pairs");
   row.flopsPerPair = json.at("flops_per_pair");
+  row.bytes = get<double>(json, "bytes_moved");
   for (const auto &[name, value] : json.at("quantities").items())
     row.quantities.push_back({name, value.get<double>()});
   row.repeat = json.at("repeat");
@@ -391,9 +401,22 @@ static RunInfo runFrom(const JSON &json) {
   for (const auto &[type, flops] : ceilings.at("gemm_flops").items())
     run.ceilings.gemm[type] = flops.get<double>();
   run.ceilings.copy = ceilings.at("copy_bytes_per_second");
+  run.ceilings.read =
+      get<double>(ceilings, "read_bytes_per_second").value_or(0);
+  run.ceilings.emptyLaunch =
+      get<double>(ceilings, "empty_launch_us").value_or(0) * 1e-6;
   run.caseCount = json.at("case_count");
   run.fingerprint = json.at("fingerprint");
   return run;
+}
+
+static KernelCount kernelFrom(const JSON &json) {
+  KernelCount kernel;
+  kernel.backend = json.at("backend");
+  kernel.of = json.at("of");
+  kernel.compiles = json.at("compiles");
+  kernel.seconds = json.at("seconds");
+  return kernel;
 }
 
 /// Parses `text`, checks that it is `format`, and gives it to `read`.
@@ -422,6 +445,8 @@ Result<Results> attn::bench::resultsFromJSON(const std::string &text) {
     results.run = runFrom(json.at("run"));
     for (const JSON &item : json.at("cases"))
       results.rows.push_back(rowFrom(item, results.run.backends));
+    for (const JSON &kernel : json.value("kernels", JSON::array()))
+      results.kernels.push_back(kernelFrom(kernel));
     results.complete = json.at("complete");
     results.finished = json.at("finished");
     return results;

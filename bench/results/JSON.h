@@ -19,7 +19,9 @@ struct Results {
   /// Rows with their place among the run's cases, ascending.
   std::vector<std::pair<size_t, Row>> rows;
   bool complete = false; ///< whether every case has its row
-  std::string finished;  ///< when it was written
+  /// What was compiled, by the process that ended the run.
+  std::vector<KernelCount> kernels;
+  std::string finished; ///< when it was written
   /// Of a journal: cases without a row, by index, and the lines that were read.
   std::map<size_t, Unended> unended;
   size_t lines = 0;

@@ -112,21 +112,9 @@ std::optional<double> attn::bench::flopRate(const Row &row, size_t backend,
   return *row.pairs * row.flopsPerPair * work / *seconds;
 }
 
-std::optional<double> attn::bench::bytesMoved(const Row &row) {
-  const ProblemSizes &s = row.sizes;
-  if (!row.pairs || !s.kvHeads)
-    return std::nullopt;
-  double group = s.queries == 1 ? double(s.heads) / s.kvHeads : 1;
-  double keys =
-      std::min(double(s.batch) * s.kvHeads * s.keys, *row.pairs / group);
-  double queries = double(s.batch) * s.heads * s.queries;
-  return (keys + queries) * double(s.headDim + s.valueDim) * row.elementBytes;
-}
-
 std::optional<double> attn::bench::bandwidth(const Row &row, size_t backend) {
   std::optional<double> seconds = timeOf(row, backend, Pass::Forward);
-  std::optional<double> bytes = bytesMoved(row);
-  if (!seconds || !bytes)
+  if (!seconds || !row.bytes)
     return std::nullopt;
-  return *bytes / *seconds;
+  return *row.bytes / *seconds;
 }

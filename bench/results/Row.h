@@ -26,6 +26,9 @@ struct Row {
   double allPairs = 0;
   std::optional<double> pairs; ///< unmasked ones, if counted
   double flopsPerPair = 0;     ///< of the forward pass
+  /// That the forward pass must move: Q and O, and every key and value that any
+  /// query reads, once; if it is known.
+  std::optional<double> bytes;
   std::vector<Quantity> quantities;
   Conditions conditions;
   std::string repeat; ///< a command line that measures just this case
@@ -58,12 +61,7 @@ std::optional<double> speedup(const Row &, size_t backend, Pass);
 /// forward, 2.5 times that backward (five products instead of two).
 std::optional<double> flopRate(const Row &, size_t backend, Pass);
 
-/// Bytes that the forward pass must move: Q and O once, and every key and value
-/// that is read at all, once. A single query reads those that its mask keeps;
-/// of more queries all keys count, but no more than there are pairs.
-std::optional<double> bytesMoved(const Row &);
-
-/// bytesMoved() per second.
+/// Row::bytes per second.
 std::optional<double> bandwidth(const Row &, size_t backend);
 
 } // namespace attn::bench

@@ -16,6 +16,9 @@ struct Ceilings {
   std::map<std::string, double> gemm;
   /// Bytes per second of a copy, read and written ones both counted.
   double copy = 0;
+  double read = 0; ///< bytes per second of a stream that only reads
+  /// Seconds that a kernel which does nothing takes, timed as backends are.
+  double emptyLaunch = 0;
 };
 
 /// A name and what there is to say, such as a library and its version.

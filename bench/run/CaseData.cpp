@@ -1,6 +1,7 @@
 // Makes the data of a case.
 #include "run/CaseData.h"
 
+#include "cases/Cache.h"
 #include "references/Check.h"
 #include "references/Reference.h"
 
@@ -24,6 +25,7 @@ CaseData::create(Device &device, const Case &item, const InputPools &pools) {
   auto data = std::make_unique<CaseData>();
   ATTN_TRY(data->makeTensors(device, item, pools));
   ATTN_TRY(data->makeCaptures(device, item));
+  ATTN_TRY(data->makeCache(device, item, pools));
   ATTN_TRY(data->makeReference(device));
   return data;
 }
@@ -77,6 +79,68 @@ Result<void> CaseData::makeCaptures(Device &device, const Case &item) {
     captureBuffers.push_back(std::move(buffer));
   }
   return {};
+}
+
+/// Copies numbers to the device.
+static Result<Buffer> bufferOf(Device &device,
+                               const std::vector<int32_t> &numbers) {
+  auto bytes = static_cast<int64_t>(numbers.size() * sizeof(int32_t));
+  ATTN_TRY_ASSIGN(Buffer buffer, Buffer::create(device, bytes));
+  ATTN_TRY(device.copyIn(buffer.data(), numbers.data(), bytes));
+  return buffer;
+}
+
+/// Behind the keys of a sequence lie others, as in a cache that was in use.
+Result<void> CaseData::makeCache(Device &device, const Case &item,
+                                 const InputPools &pools) {
+  if (!item.lengthRule)
+    return {};
+  cache.lengths = item.keyLengths;
+  ATTN_TRY_ASSIGN(lengths, bufferOf(device, cache.lengths));
+  cache.deviceLengths = static_cast<const int32_t *>(lengths.data());
+  description.cache = &cache;
+  return item.pageRows ? makePages(device, item, pools) : Result<void>();
+}
+
+/// Copies the keys of each sequence into the pages that are drawn for it.
+Result<void> CaseData::makePages(Device &device, const Case &item,
+                                 const InputPools &pools) {
+  const ProblemSizes &s = item.sizes;
+  int64_t rows = item.pageRows;
+  PageTable drawn = drawPages(cache.lengths, s.keys, rows, item.seed);
+  KeyPages &pages = cache.pages.emplace();
+  struct {
+    GuardedTensor &tensor;
+    TensorView &view;
+    const TensorView &from;
+    const std::vector<std::byte> &stale;
+  } both[] = {{keyPages, pages.key, description.key, pools[1]},
+              {valuePages, pages.value, description.value, pools[2]}};
+  for (auto &[tensor, view, from, stale] : both) {
+    ATTN_TRY_ASSIGN(tensor, GuardedTensor::create(
+                                device, item.type,
+                                {drawn.pages, s.kvHeads, rows, from.sizes[3]}));
+    view = tensor.view();
+    ATTN_TRY(tensor.fillWithNaN());
+    ATTN_TRY(tensor.fillFrom(stale));
+    int64_t width = byteWidth(item.type);
+    auto at = [&](const TensorView &of, int64_t outer, int64_t position) {
+      return static_cast<char *>(of.data) +
+             (outer * of.strides[0] + position * of.strides[2]) * width;
+    };
+    // The rows of a page adjoin, as those of a sequence do.
+    for (int64_t b = 0; b < s.batch; ++b)
+      for (int64_t first = 0; first < cache.lengths[b]; first += rows) {
+        int64_t count = std::min(rows, cache.lengths[b] - first);
+        int32_t page = drawn.ids[b * drawn.columns + first / rows];
+        ATTN_TRY(device.copy(at(view, page, 0), at(from, b, first),
+                             count * from.strides[2] * width));
+      }
+  }
+  ATTN_TRY_ASSIGN(pageTable, bufferOf(device, drawn.ids));
+  pages.table = static_cast<const int32_t *>(pageTable.data());
+  pages.columns = drawn.columns;
+  return device.synchronize();
 }
 
 Result<std::vector<float>> CaseData::referenceOnHost(Device &device) {

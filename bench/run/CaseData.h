@@ -44,6 +44,8 @@ public:
 private:
   Result<void> makeTensors(Device &, const Case &, const InputPools &);
   Result<void> makeCaptures(Device &, const Case &);
+  Result<void> makeCache(Device &, const Case &, const InputPools &);
+  Result<void> makePages(Device &, const Case &, const InputPools &);
   Result<void> makeReference(Device &);
   /// The reference from copies of the inputs on the host, for a device whose
   /// own cannot be computed.
@@ -52,6 +54,9 @@ private:
   Problem description;
   bool precise = true;
   GuardedTensor query, key, value, output;
+  KeyCache cache;
+  GuardedTensor keyPages, valuePages;
+  Buffer lengths, pageTable;
   std::vector<CaptureData> captureData;
   std::vector<Buffer> captureBuffers;
   std::vector<float> expected;

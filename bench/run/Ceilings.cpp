@@ -88,6 +88,30 @@ static double copyRate(Device &device, const CeilingSizes &sizes) {
   return seconds > 0 ? 2.0 * bytes / seconds : 0;
 }
 
+static double readRate(Device &device, const CeilingSizes &sizes) {
+  int64_t bytes = sizes.copyBytes;
+  Result<Buffer> from = Buffer::create(device, bytes);
+  if (!from || !device.fill(from->data(), 1, bytes))
+    return 0;
+  double seconds = bestSeconds(
+      device, sizes.seconds, [&] { return device.read(from->data(), bytes); });
+  return seconds > 0 ? bytes / seconds : 0;
+}
+
+/// The median, as every backend's time is one.
+static double emptyLaunch(Device &device, const CeilingSizes &sizes) {
+  TurnOptions options;
+  options.seconds = sizes.seconds;
+  options.launches = 0;
+  Result<Turn> turn =
+      device.time([&] { return device.launchNothing(); }, options);
+  if (!turn)
+    return 0;
+  Timing timing;
+  timing.samples = std::move(turn->samples);
+  return timing.median();
+}
+
 CeilingSizes attn::bench::ceilingSizes(Target target) {
   if (target == Target::CUDA)
     return {8192, int64_t(1) << 30};
@@ -110,5 +134,9 @@ Ceilings attn::bench::measureCeilings(Device &device,
   }
   if (!isInterrupted())
     ceilings.copy = copyRate(device, sizes);
+  if (!isInterrupted())
+    ceilings.read = readRate(device, sizes);
+  if (!isInterrupted())
+    ceilings.emptyLaunch = emptyLaunch(device, sizes);
   return ceilings;
 }

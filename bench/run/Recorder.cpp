@@ -141,7 +141,8 @@ std::vector<Row> Recorder::rows() const {
 }
 
 Result<void> Recorder::writeCSV() const {
-  return writeFile(paths->csv, reportCSV(results.run.backends, allRows()));
+  return writeFile(paths->csv, reportCSV(results.run.backends, allRows(),
+                                         results.run.ceilings));
 }
 
 Result<void> Recorder::begin(const Ceilings &ceilings) {
@@ -151,7 +152,7 @@ Result<void> Recorder::begin(const Ceilings &ceilings) {
     return {};
   if (!resumed)
     ATTN_TRY(journal->append(toLine(results.run)));
-  columns.emplace(results.run.backends, allRows());
+  columns.emplace(results.run.backends, allRows(), results.run.ceilings.read);
   return writeCSV();
 }
 
@@ -187,7 +188,7 @@ Result<void> Recorder::add(size_t index, const Row &row, bool interrupted) {
     ATTN_TRY(journal->append(line));
   if (results.rows.back().first == index && !columns->lacks(added))
     return appendToCSV(added);
-  columns.emplace(results.run.backends, allRows());
+  columns.emplace(results.run.backends, allRows(), results.run.ceilings.read);
   return writeCSV();
 }
 
@@ -207,7 +208,8 @@ Result<void> Recorder::finish(bool complete) {
   results.complete = complete;
   results.finished = timeNow();
   if (stream >= 0 &&
-      !writeAll(stream, reportCSV(results.run.backends, allRows())))
+      !writeAll(stream, reportCSV(results.run.backends, allRows(),
+                                  results.run.ceilings)))
     return fileError("write", paths->csv);
   if (!journal)
     return {};

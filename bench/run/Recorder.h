@@ -48,12 +48,17 @@ public:
   Result<void> beginCase(size_t index);
   /// Keeps a row. `interrupted`: not for good; --resume measures it again.
   Result<void> add(size_t index, const Row &row, bool interrupted);
+  /// What this process compiled; a run that was resumed knows no more.
+  void setKernels(std::vector<KernelCount> kernels) {
+    results.kernels = std::move(kernels);
+  }
   /// Adds to the run's description, or replaces what it said.
   void setFact(const std::string &name, const std::string &value);
   /// Writes the JSON file and the report. `complete`: every case was measured.
   Result<void> finish(bool complete);
 
   const RunInfo &run() const { return results.run; }
+  const std::vector<KernelCount> &kernels() const { return results.kernels; }
   /// All rows, in the order of the cases. Another thread may ask.
   std::vector<Row> rows() const;
   /// Null if there are none, or none but a stream.

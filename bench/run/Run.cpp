@@ -130,6 +130,7 @@ Result<void> attn::bench::runCases(const Config &config,
   if (config.backward)
     recorder.setFact("gradients",
                      config.deterministic ? "deterministic" : "in any order");
+  recorder.setKernels(runner.kernels());
   recorder.setFact("worker", versions);
   recorder.setFact("libraries", loadedLibraries());
   return recorder.finish(/*complete=*/!isInterrupted());

@@ -48,6 +48,14 @@ std::vector<std::string> Runner::versions() const {
   return texts;
 }
 
+std::vector<KernelCount> Runner::kernels() const {
+  std::vector<KernelCount> counts;
+  for (const std::unique_ptr<Backend> &backend : backends)
+    for (KernelCount &count : backend->kernels())
+      counts.push_back(std::move(count));
+  return counts;
+}
+
 static Outcome::Kind kindOf(Refusal::Kind kind) {
   switch (kind) {
   case Refusal::Unavailable:
@@ -355,6 +363,31 @@ void Runner::addLists(Row &row, Pass pass) {
            *lists * 1e6});
 }
 
+/// How many pairs and bytes there are to compute with and to move.
+void Runner::countWork(Row &row, const Case &item, const CaseData &data) {
+  const ProblemSizes &s = item.sizes;
+  const Mod &mod = item.mod->mod;
+  double keys = 0;
+  for (int64_t b = 0; b < s.batch; ++b)
+    keys += static_cast<double>(data.problem().keysOf(b));
+  row.allPairs = s.heads * s.queries * keys;
+  row.flopsPerPair = 2.0 * (s.headDim + s.valueDim);
+  if (isInterrupted())
+    return;
+  if (!mod.hasMask())
+    row.pairs = row.allPairs;
+  else if (auto pairs = work.countPairs(mod, s, data.hostCaptures()))
+    row.pairs = static_cast<double>(*pairs);
+  else
+    row.remark = pairs.error();
+  Result<double> read =
+      work.countKeysRead(mod, s, data.hostCaptures(), s.kvHeads * keys);
+  double queries = double(s.batch) * s.heads * s.queries;
+  if (read)
+    row.bytes = (*read + queries) * double(s.headDim + s.valueDim) *
+                byteWidth(item.type);
+}
+
 Row Runner::run(const Case &item) {
   if (!item.refusal.empty())
     return rowWithout(item, Outcome::Skipped, item.refusal);
@@ -375,16 +408,8 @@ Row Runner::run(const Case &item) {
     row.outcomes[i] = check(*backends[i], **data);
   judge(row, **data);
   measure(row, item, **data);
-  const ProblemSizes &s = item.sizes;
-  row.allPairs = double(s.batch) * s.heads * s.queries * s.keys;
-  row.flopsPerPair = 2.0 * (s.headDim + s.valueDim);
+  countWork(row, item, **data);
   if (!isInterrupted()) {
-    Result<int64_t> pairs =
-        work.countPairs(item.mod->mod, s, (*data)->hostCaptures());
-    if (pairs)
-      row.pairs = static_cast<double>(*pairs);
-    else
-      row.remark = pairs.error();
     auto compiled =
         std::find_if(backends.begin(), backends.end(), [](const auto &backend) {
           return backend->tileLists() != nullptr;

@@ -35,6 +35,9 @@ public:
   /// several share.
   std::vector<std::string> versions() const;
 
+  /// What the backends have compiled by now.
+  std::vector<KernelCount> kernels() const;
+
   /// Measures one case. Everything that goes wrong is in the row.
   Row run(const Case &);
   /// The row of a case in which the process crashed before: `how`.
@@ -51,6 +54,7 @@ private:
   void judge(Row &, CaseData &);
   void countTiles(Row &, TileListSource &, CaseData &);
   void addLists(Row &, Pass);
+  void countWork(Row &, const Case &, const CaseData &);
   void measure(Row &, const Case &, CaseData &);
   void measureForward(Row &);
   Backward checkBackward(Backend &, GradientData &);

@@ -13,6 +13,7 @@ BACKENDS = {
     "fav3": flash.fav3,
     "fav4": flash.fav4,
     "fakv": flash.fakv,
+    "fakv3": flash.fakv3,
     "flex": flex.triton,
     "flex_flash": flex.flash,
 }

@@ -1,6 +1,6 @@
 """The FlashAttention packages: flash_attn (2), flash_attn_interface or fa3_fwd_interface
-(3), flash_attn.cute (4), and flash_attn's kernel for a key-value cache. They take
-(batch, position, head, channel).
+(3), flash_attn.cute (4), and the kernels of the first two for a key-value cache. They
+take (batch, position, head, channel).
 
 Their causal mask is aligned to the last key, ours to the first: where the lengths
 differ, only what comes to the same is run.
@@ -157,12 +157,15 @@ def _determined(problem, function, options):
 
 
 def _dense_or_packed(problem, package, options):
+    problem.refuse_cache("FlashAttention's function for whole tensors")
     if problem.pattern.documents:
         return _packed(problem, package, options)
     first, end = 0, problem.keys
     if problem.is_decoding:
         # The query is aligned to the last key: cut off what comes after it.
-        first, end = patterns.visible_keys(problem.pattern, problem.offset, end)
+        first, end = problem.visible_keys()
+        if problem.pattern.prefix and problem.queries > 1:
+            raise unsupported("FlashAttention has no such mask for several queries")
     run = package.flash_attn_func
     _check_options(run, options)
     options, refusal = _determined(problem, run, options)
@@ -201,29 +204,55 @@ def _packed(problem, package, options):
 
 
 def fakv(problem):
-    package = _package("flash_attn", "FlashAttention-2")
-    _refuse_common(problem, "FlashAttention's cache kernel")
-    if problem.queries != 1:
-        raise unsupported("FlashAttention's cache kernel is for decoding (one query)")
-    import torch
+    """FlashAttention-2's kernel for a cache."""
+    title = "FlashAttention-2"
+    package = _package("flash_attn", title)
+    if problem.pages is not None and problem.pages["key"].shape[2] % 256:
+        raise unsupported(f"{title} takes pages of multiples of 256 keys")
+    return _cached(problem, package, "block_table")
 
-    _, end = patterns.visible_keys(problem.pattern, problem.offset, problem.keys)
-    device = problem.query.device
-    lengths = torch.full((problem.batch,), end, dtype=torch.int32, device=device)
+
+def fakv3(problem):
+    """FlashAttention-3's."""
+    package = _fav3_package()
+    if problem.pattern.bias == "alibi":
+        raise unsupported("FlashAttention-3 has no ALiBi")
+    return _cached(problem, package, "page_table")
+
+
+def _cached(problem, package, table):
+    """`table`: what the package calls a table of pages."""
+    title = "FlashAttention's cache kernel"
+    _refuse_common(problem, title)
+    if not problem.is_decoding:
+        raise unsupported(f"{title} is for decoding")
+    run = getattr(package, "flash_attn_with_kvcache", None)
+    if run is None:
+        raise unavailable(f"{package.__name__} has no flash_attn_with_kvcache")
     options = _options(problem)
     if problem.pattern.bias == "alibi":
         options["alibi_slopes"] = problem.captures["slopes"]
-    run = package.flash_attn_with_kvcache
+    options["cache_seqlens"] = _cache_lengths(problem)
+    if problem.pages is not None:
+        options[table] = problem.pages["table"]
     _check_options(run, options)
+    cache = problem.pages
 
     def call(query, key, value):
-        out = run(
-            query.transpose(1, 2),
-            key.transpose(1, 2),
-            value.transpose(1, 2),
-            cache_seqlens=lengths,
-            **options,
-        )
+        if cache is not None:
+            key, value = cache["key"], cache["value"]
+        out = run(*(tensor.transpose(1, 2) for tensor in (query, key, value)), **options)
         return _first(out).transpose(1, 2)
 
     return Attention(call)
+
+
+def _cache_lengths(problem):
+    """Their causal mask and window are aligned to the last of so many keys."""
+    import torch
+
+    if problem.lengths is not None:
+        return problem.lengths
+    _, end = problem.visible_keys()
+    size, device = (problem.batch,), problem.query.device
+    return torch.full(size, end, dtype=torch.int32, device=device)

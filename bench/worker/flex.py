@@ -47,7 +47,8 @@ def _compiled_block_mask():
 def _is_mask_compiled(problem):
     """On a GPU, unless the mask reads a tensor: PyTorch 2.11 then compiled
     create_block_mask for over 100 s without an end."""
-    return problem.device == "cuda" and not problem.pattern.documents
+    reads = problem.pattern.documents or problem.is_ragged
+    return problem.device == "cuda" and not reads
 
 
 def _block_mask(problem, mask_mod):
@@ -57,13 +58,15 @@ def _block_mask(problem, mask_mod):
 
     compiled = _is_mask_compiled(problem)
     make = _compiled_block_mask() if compiled else create_block_mask
+    batch = problem.batch if problem.is_ragged else None
+    sizes = (batch, None, problem.queries, problem.keys)
     seconds = []
     on_gpu = problem.device == "cuda"
     for _ in range(4 if on_gpu else 1):
         if on_gpu:
             torch.cuda.synchronize()
         start = time.perf_counter()
-        mask = make(mask_mod, None, None, problem.queries, problem.keys, problem.device)
+        mask = make(mask_mod, *sizes, problem.device)
         if on_gpu:
             torch.cuda.synchronize()
         seconds.append(time.perf_counter() - start)
@@ -73,9 +76,14 @@ def _block_mask(problem, mask_mod):
 def _attention(problem, kernel_options):
     if problem.queries == 0 or problem.keys == 0:
         raise unsupported("FlexAttention takes no empty sequences")
+    problem.refuse_cache("FlexAttention as it is called here", ragged=False)
     compiled = _compiled(problem.max_autotune, problem.dynamic)
-    score_mod = patterns.score_mod(problem.pattern, problem.offset, problem.captures)
-    mask_mod = patterns.mask_mod(problem.pattern, problem.offset, problem.captures)
+    pattern, captures = problem.pattern, problem.captures
+    offset, lengths = problem.offset, problem.lengths if problem.is_ragged else None
+    if problem.is_ragged:
+        offset = problem.lengths - problem.queries
+    score_mod = patterns.score_mod(pattern, offset, captures)
+    mask_mod = patterns.mask_mod(pattern, offset, captures, lengths)
     mask, seconds = None, 0.0
     if mask_mod is not None:
         mask, seconds = _block_mask(problem, mask_mod)

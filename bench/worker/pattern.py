@@ -54,11 +54,11 @@ def parse(name):
     return Pattern(name, causal=True, window=int(found[2]) - 1, softcap=softcap)
 
 
-def visible_keys(pattern, position, keys):
-    """The range of keys that one query at `position` sees."""
+def visible_keys(pattern, position, queries, keys):
+    """The range of keys that any of some queries sees, the first at `position`."""
     if not pattern.causal:
         return 0, keys
-    end = min(keys, max(position + 1, pattern.prefix))
+    end = min(keys, max(position + queries, pattern.prefix))
     begin = 0 if pattern.window is None else max(0, position - pattern.window)
     return begin, end
 
@@ -73,8 +73,16 @@ def kept(pattern, q, kv):
     return keep
 
 
-def mask_mod(pattern, offset, captures):
-    """FlexAttention's mask_mod, or None."""
+def mask_mod(pattern, offset, captures, lengths=None):
+    """FlexAttention's mask_mod, or None. With `lengths` sequence b has so many keys, and
+    its queries begin at offset[b]."""
+    if lengths is not None:
+
+        def present(b, h, q, kv):
+            keep = kv < lengths[b]
+            return keep & kept(pattern, q + offset[b], kv) if pattern.causal else keep
+
+        return present
     if not pattern.is_masked:
         return None
     if pattern.documents:
@@ -88,20 +96,24 @@ def mask_mod(pattern, offset, captures):
 
 
 def score_mod(pattern, offset, captures):
-    """FlexAttention's score_mod, or None. tanh is the exact one."""
+    """FlexAttention's score_mod, or None. tanh is the exact one. `offset`: a number, or
+    one for each sequence."""
     import torch
+
+    def position(b, q):
+        return q + (offset if isinstance(offset, int) else offset[b])
 
     if pattern.softcap:
         cap = pattern.softcap
         return lambda score, b, h, q, kv: cap * torch.tanh(score / cap)
     if pattern.bias == "rel":
-        return lambda score, b, h, q, kv: score + (q + offset - kv)
+        return lambda score, b, h, q, kv: score + (position(b, q) - kv)
     if pattern.bias == "head_bias":
         table = captures["bias"]
         return lambda score, b, h, q, kv: score + table[h]
     if pattern.bias == "alibi":
         slopes = captures["slopes"]
-        return lambda score, b, h, q, kv: score + (kv - q - offset) * slopes[h]
+        return lambda score, b, h, q, kv: score + (kv - position(b, q)) * slopes[h]
     return None
 
 

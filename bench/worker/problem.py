@@ -27,10 +27,37 @@ class Problem:
         self.query = self.memory.tensor(request["query"])
         self.key = self.memory.tensor(request["key"])
         self.value = self.memory.tensor(request["value"])
+        self._open_cache(request)
         self.captures = {
             capture["name"]: self.memory.tensor(capture)
             for capture in request["captures"]
         }
+
+    def _open_cache(self, request):
+        """How many keys each sequence has, at whose end its queries stand, and the same
+        keys in pages: (page, head, row, channel). Where all have the same number, the
+        others are cut off: a kernel for dense tensors needs to know no more."""
+        self.lengths, self.pages, self.is_ragged = None, None, False
+        lengths = request.get("lengths")
+        if lengths is None:
+            return
+        self.lengths = self.memory.tensor(lengths["tensor"])
+        values = set(lengths["values"])
+        self.is_ragged = len(values) > 1
+        if not self.is_ragged:
+            (count,) = values
+            self.key, self.value = self.key[:, :, :count], self.value[:, :, :count]
+            self.offset = count - self.queries
+        pages = request.get("pages")
+        if pages is not None:
+            self.pages = {name: self.memory.tensor(pages[name]) for name in pages}
+
+    def refuse_cache(self, title, ragged=True, pages=True):
+        """For a backend that does not take keys of several lengths, or pages."""
+        if ragged and self.is_ragged:
+            raise unsupported(f"{title} takes no keys of several lengths")
+        if pages and self.pages is not None:
+            raise unsupported(f"{title} takes no pages")
 
     @property
     def batch(self):
@@ -51,7 +78,11 @@ class Problem:
 
     @property
     def is_decoding(self):
-        return self.offset > 0 or self.queries == 1
+        return self.offset > 0 or self.queries == 1 or self.lengths is not None
+
+    def visible_keys(self):
+        """The range of keys that any query sees."""
+        return patterns.visible_keys(self.pattern, self.offset, self.queries, self.keys)
 
     def dense_bias(self, first_key=0, keys=None):
         keys = self.keys if keys is None else keys

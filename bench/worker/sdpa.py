@@ -59,6 +59,7 @@ def flash(problem):
 def _attention(problem, kernel):
     if kernel and problem.device == "cpu":
         raise unavailable("needs an NVIDIA GPU (on the processor: sdpa)")
+    problem.refuse_cache("SDPA")
     if problem.pattern.softcap:
         raise unsupported("SDPA has no softcap")
     context = _context(kernel)
@@ -67,10 +68,10 @@ def _attention(problem, kernel):
     first, end = 0, problem.keys
     arguments = {"scale": problem.scale}
     if problem.is_decoding:
-        first, end = patterns.visible_keys(problem.pattern, problem.offset, end)
+        first, end = problem.visible_keys()
     if _is_plain_causal(problem):
         arguments["is_causal"] = True
-    elif not (problem.is_decoding and not problem.pattern.bias):
+    elif problem.queries > 1 or problem.pattern.bias or not problem.is_decoding:
         bias = problem.dense_bias(first, end - first)
         if bias is not None:
             arguments["attn_mask"] = bias.expand(problem.batch, -1, -1, -1)

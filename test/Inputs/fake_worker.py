@@ -40,11 +40,50 @@ class Tensor:
         struct.pack_into(f"{len(values)}f", self.bytes, self.place(*index, 0), *values)
 
 
+class Numbers:
+    """i32 (batch) or (batch, columns) in the tool's shared memory."""
+
+    def __init__(self, description):
+        memory = description["memory"]
+        assert memory["kind"] == "file" and description["dtype"] == "i32"
+        with open(memory["handle"], "r+b") as file:
+            self.bytes = mmap.mmap(file.fileno(), memory["bytes"])
+        self.start, self.strides = memory["offset"], description["strides"]
+
+    def at(self, *index):
+        place = self.start + 4 * sum(i * s for i, s in zip(index, self.strides))
+        return struct.unpack_from("i", self.bytes, place)[0]
+
+
+class PagedTensor(Tensor):
+    """Rows of f32 (page, head, row, channel) by (batch, head, position)."""
+
+    def __init__(self, description, table):
+        super().__init__(description)
+        self.table = Numbers(table)
+
+    def row(self, b, h, position):
+        page, row = divmod(position, self.sizes[2])
+        return super().row(self.table.at(b, page), h, row)
+
+
+def keys_and_values(request):
+    """As the backend reads them: from pages where there are some."""
+    pages = request.get("pages")
+    if not pages:
+        return Tensor(request["key"]), Tensor(request["value"])
+    return [PagedTensor(pages[name], pages["table"]) for name in ("key", "value")]
+
+
 def probabilities(request, query, key, b, h, q):
     """The probabilities of one query, by the definition of noop and causal."""
     group = query.sizes[1] // key.sizes[1]
-    last = request["query_offset"] + q
-    keys = key.sizes[2] if request["pattern"] == "noop" else last + 1
+    there, last = key.sizes[2], request["query_offset"] + q
+    if "lengths" in request:
+        there = request["lengths"]["values"][b]
+        assert Numbers(request["lengths"]["tensor"]).at(b) == there
+        last = there - query.sizes[2] + q
+    keys = there if request["pattern"] == "noop" else last + 1
     row = query.row(b, h, q)
     scores = [
         request["scale"] * sum(x * y for x, y in zip(row, key.row(b, h // group, kv)))
@@ -59,7 +98,8 @@ def indices(tensor):
 
 
 def attention(request, out):
-    query, key, value = (Tensor(request[name]) for name in ("query", "key", "value"))
+    query = Tensor(request["query"])
+    key, value = keys_and_values(request)
     group = query.sizes[1] // key.sizes[1]
     for b, h, q in indices(query):
         result = [0.0] * value.sizes[3]

@@ -1,6 +1,6 @@
 # REQUIRES: torch
 # RUN: %python %s %source/bench/worker | FileCheck %s
-# CHECK: 58 calls agree
+# CHECK: 142 calls agree
 """What bench/worker/flash.py asks the FlashAttention packages for, where they are not
 installed: stand-ins compute by the packages' documentation (masks aligned to the last
 key, layout (batch, position, head, channel)), and the results must be those of the
@@ -21,6 +21,7 @@ import torch
 
 import flash
 import pattern as patterns
+import problem as problems
 import refusal
 import sdpa
 
@@ -79,6 +80,20 @@ def packed(q, k, v, offsets_q, offsets_k, longest_q, longest_k, softmax_scale, c
         for a, b in zip(ends, ends[1:])
     ]
     return torch.cat(parts)
+
+
+def cached(q, k_cache, v_cache, lengths, table, options):
+    assert lengths.dtype == torch.int32 and lengths.shape == (len(q),)
+    if table is not None:
+        assert table.dtype == torch.int32 and len(table) == len(q)
+        gather = lambda cache: cache[table.long()].flatten(1, 2)  # noqa: E731
+        k_cache, v_cache = gather(k_cache), gather(v_cache)
+    rows = [
+        dense(q[b : b + 1], k_cache[b : b + 1, :n], v_cache[b : b + 1, :n], *options)
+        for b, n in enumerate(lengths.tolist())
+    ]
+    CALLS.append("cache")
+    return torch.cat(rows)
 
 
 class FlashAttention2:
@@ -147,14 +162,9 @@ class FlashAttention2:
         return_softmax_lse=False,
     ):
         assert k is None and v is None, "would be appended to the cache"
-        assert cache_seqlens.dtype == torch.int32 and cache_seqlens.shape == (len(q),)
+        assert block_table is None or k_cache.shape[1] % 256 == 0
         options = (softmax_scale, causal, window_size, softcap, alibi_slopes)
-        rows = [
-            dense(q[b : b + 1], k_cache[b : b + 1, :n], v_cache[b : b + 1, :n], *options)
-            for b, n in enumerate(cache_seqlens.tolist())
-        ]
-        CALLS.append("cache")
-        return torch.cat(rows)
+        return cached(q, k_cache, v_cache, cache_seqlens, block_table, options)
 
 
 class FlashAttention3:
@@ -209,6 +219,38 @@ class FlashAttention3:
     ):
         offsets = (cu_seqlens_q, cu_seqlens_k, max_seqlen_q, max_seqlen_k)
         return packed(q, k, v, *offsets, softmax_scale, causal)
+
+
+    @staticmethod
+    def flash_attn_with_kvcache(
+        q,
+        k_cache,
+        v_cache,
+        k=None,
+        v=None,
+        qv=None,
+        rotary_cos=None,
+        rotary_sin=None,
+        cache_seqlens=None,
+        cache_batch_idx=None,
+        cache_leftpad=None,
+        page_table=None,
+        cu_seqlens_q=None,
+        cu_seqlens_k_new=None,
+        max_seqlen_q=None,
+        softmax_scale=None,
+        causal=False,
+        window_size=(-1, -1),
+        attention_chunk=0,
+        softcap=0.0,
+        num_splits=0,
+        pack_gqa=None,
+        sm_margin=0,
+        return_softmax_lse=False,
+    ):
+        assert k is None and v is None, "would be appended to the cache"
+        options = (softmax_scale, causal, window_size, softcap, None)
+        return cached(q, k_cache, v_cache, cache_seqlens, page_table, options)
 
 
 def jit(function):
@@ -422,7 +464,7 @@ def problem_of(name, queries, keys, offset, batch=2):
 
     documents = torch.tensor([0] * 1 + [1] * 30 + [2] * (keys - 31), dtype=torch.int32)
     slopes = torch.tensor([2.0 ** (-8 * (h + 1) / heads) for h in range(heads)])
-    problem = types.SimpleNamespace(
+    return Made(
         device="cuda",
         pattern=patterns.parse(name),
         offset=offset,
@@ -431,14 +473,105 @@ def problem_of(name, queries, keys, offset, batch=2):
         key=tensor(kv_heads, keys),
         value=tensor(kv_heads, keys),
         captures={"slopes": slopes, "documents": documents, "bias": 2 * slopes},
-        batch=batch,
-        queries=queries,
-        keys=keys,
-        group=2,
-        is_decoding=queries == 1,
+        lengths=None,
+        pages=None,
+        is_ragged=False,
         deterministic=False,
     )
+
+
+class Made(problems.Problem):
+    """One whose tensors are made here."""
+
+    def __init__(self, **fields):
+        self.__dict__.update(fields)
+
+
+def ragged_problem(name, queries, rows=0):
+    """Sequences of 50 and 97 keys with room for 100; in pages of so many rows."""
+    problem = problem_of(name, queries, 100, 0)
+    problem.lengths = torch.tensor([50, 97], dtype=torch.int32)
+    problem.is_ragged = True
+    if not rows:
+        return problem
+    columns = -(-100 // rows)
+    table = torch.randperm(2 * columns).to(torch.int32).reshape(2, columns)
+    problem.pages = {"table": table}
+    for part in ("key", "value"):
+        whole = getattr(problem, part)
+        pages = torch.randn(2 * columns, rows, 2, 16, dtype=whole.dtype).transpose(1, 2)
+        for b, page in itertools.product(range(2), range(columns)):
+            piece = whole[b, :, page * rows : (page + 1) * rows]
+            pages[table[b, page], :, : piece.shape[1]] = piece
+        problem.pages[part] = pages
+    # What lies beside the pages is not to be read.
+    problem.key, problem.value = problem.key * math.nan, problem.value * math.nan
     return problem
+
+
+def each_sequence(problem, key, value):
+    """Every sequence by itself, with the keys that it has."""
+    for b, count in enumerate(problem.lengths.tolist()):
+        part = problem_of(problem.pattern.name, 1, count, count - problem.queries, 1)
+        part.query = problem.query[b : b + 1]
+        part.key, part.value = key[b : b + 1, :, :count], value[b : b + 1, :, :count]
+        yield part
+
+
+def check_ragged():
+    """The number of calls that agree."""
+    agreed = 0
+    names = ["noop", "causal", "sliding_window_40", "softcap", "alibi"]
+    pages = {flash.fakv: (0, 256), flash.fakv3: (0, 1, 16, 64)}
+    for backend, name, queries in itertools.product(pages, names, (1, 4)):
+        if backend is flash.fakv3 and name == "alibi":
+            continue
+        for rows in pages[backend]:
+            torch.manual_seed(1)
+            whole = ragged_problem(name, queries)
+            parts = each_sequence(whole, whole.key, whole.value)
+            wanted = torch.cat([expected(part) for part in parts])
+            torch.manual_seed(1)
+            problem = ragged_problem(name, queries, rows)
+            out = backend(problem).call(problem.query, problem.key, problem.value)
+            torch.testing.assert_close(out, wanted, msg=f"{backend} {name} {rows}")
+            agreed += 1
+    for backend, rows, kind in (
+        (flash.fakv, 16, "unsupported"),
+        (flash.fav2, 0, "unsupported"),
+        (flash.fav3, 0, "unsupported"),
+        (sdpa.efficient, 0, "unsupported"),
+    ):
+        try:
+            backend(ragged_problem("causal", 1, rows))
+        except refusal.Refusal as reason:
+            assert reason.kind == kind, reason
+        else:
+            raise AssertionError(f"{backend} takes lengths and pages of {rows}")
+    return agreed
+
+
+def check_ragged_mods():
+    """What FlexAttention is asked for: masks and scores that know each sequence's keys."""
+    q, kv = torch.arange(4)[:, None], torch.arange(100)[None, :]
+    for name in ("noop", "causal", "sliding_window_40", "prefix_lm", "alibi", "rel"):
+        problem = ragged_problem(name, 4)
+        offset = problem.lengths - problem.queries
+        arguments = (problem.pattern, offset, problem.captures)
+        mask_mod = patterns.mask_mod(*arguments, problem.lengths)
+        score_mod = patterns.score_mod(*arguments)
+        for b, part in enumerate(each_sequence(problem, problem.key, problem.value)):
+            only = (part.pattern, part.offset, part.captures)
+            alone, keys = patterns.mask_mod(*only), part.key.shape[2]
+            kept = mask_mod(b, 0, q, kv).expand(4, 100)
+            assert not kept[:, keys:].any(), name
+            wanted = alone(0, 0, q, kv[:, :keys]) if alone else torch.ones(4, keys) > 0
+            assert torch.equal(kept[:, :keys], wanted), name
+            if score_mod:
+                zeros = torch.zeros(4, keys)
+                scores = score_mod(zeros, b, 1, q, kv[:, :keys])
+                wanted = patterns.score_mod(*only)(zeros, 0, 1, q, kv[:, :keys])
+                torch.testing.assert_close(scores, wanted, msg=name)
 
 
 def expected(problem):
@@ -471,7 +604,6 @@ def check_nested_documents():
     problem.key, problem.value = (
         tensor.repeat_interleave(2, 1) for tensor in (problem.key, problem.value)
     )
-    problem.group = 1
     functional = torch.nn.functional
     original = functional.scaled_dot_product_attention
     functional.scaled_dot_product_attention = nested_attention
@@ -520,15 +652,15 @@ def main():
     names = ["noop", "causal", "alibi", "sliding_window_40", "sliding_window", "softcap"]
     names += ["softcap_sliding_window_40"]
     agreed = 0
-    for backend in (flash.fav2, flash.fav3, flash.fakv):
-        cases = [(name, 1, 100, 50) for name in names]
-        if backend is not flash.fakv:
+    for backend in (flash.fav2, flash.fav3, flash.fakv, flash.fakv3):
+        cases = [(name, queries, 100, 50) for name in names for queries in (1, 4)]
+        if backend not in (flash.fakv, flash.fakv3):
             cases += [(name, 70, 70, 0) for name in names]
             cases += [("document_mask", 100, 100, 0), ("noop", 30, 50, 0)]
         for name, queries, keys, offset in cases:
             batch = 1 if name == "document_mask" else 2
             problem = problem_of(name, queries, keys, offset, batch)
-            if backend is flash.fav3 and name == "alibi":
+            if backend in (flash.fav3, flash.fakv3) and name == "alibi":
                 continue
             attention = backend(problem)
             out = attention.call(problem.query, problem.key, problem.value)
@@ -541,6 +673,7 @@ def main():
         (flash.fav2, "causal", 30),
         (flash.fav3, "alibi", 70),
         (flash.fakv, "causal", 70),
+        (flash.fakv3, "alibi", 1),
     ):
         try:
             backend(problem_of(name, queries, 70, 0))
@@ -556,6 +689,8 @@ def main():
         assert str(reason) == "the installed flash_attn_func takes no 'softcap'", reason
     else:
         raise AssertionError("takes a softcap that the package does not know")
+    agreed += check_ragged()
+    check_ragged_mods()
     check_fa3_fwd()
     agreed += 1 + check_flash_attention4()
     try:

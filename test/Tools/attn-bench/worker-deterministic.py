@@ -49,6 +49,7 @@ def attention_by(function, is_deterministic):
         keys=8,
         is_decoding=False,
         deterministic=is_deterministic,
+        refuse_cache=lambda title: None,
     )
     package = types.SimpleNamespace(flash_attn_func=function)
     return flash._dense_or_packed(problem, package, flash._options(problem))

@@ -29,7 +29,7 @@ public:
     data = std::move(*CaseData::create(*device, item, inputs));
     gradients =
         std::move(*GradientData::create(*device, data->problem(), inputs[0],
-                                      /*ofCaptures=*/true));
+                                        /*ofCaptures=*/true));
     backend = createCompiled("compiled", *device, {"auto"});
     EXPECT_FALSE(backend->prepare(data->problem()));
   }
@@ -59,6 +59,38 @@ TEST(Compiled, CompilesForEachPass) {
   EXPECT_GT(with.backend->compileSeconds(Pass::Backward), 0);
   EXPECT_FALSE(with.backend->listsSeconds(Pass::Backward));
   EXPECT_FALSE(with.backend->tileLists()->makesLists());
+}
+
+TEST(Compiled, CountsWhatItCompiles) {
+  Prepared with(causal);
+  ASSERT_EQ(with.backend->kernels().size(), 1u);
+  KernelCount first = with.backend->kernels()[0];
+  EXPECT_EQ(first.backend, "compiled");
+  EXPECT_EQ(first.of, "m f32 D16");
+  EXPECT_GE(first.compiles, 1);
+  EXPECT_GE(first.seconds, with.backend->compileSeconds(Pass::Forward));
+  // The same problem again takes what is there.
+  EXPECT_FALSE(with.backend->prepare(with.data->problem()));
+  EXPECT_EQ(with.backend->compileSeconds(Pass::Forward), 0);
+  ASSERT_EQ(with.backend->kernels().size(), 1u);
+  EXPECT_EQ(with.backend->kernels()[0].compiles, first.compiles);
+  EXPECT_EQ(with.backend->kernels()[0].seconds, first.seconds);
+}
+
+TEST(Compiled, MoreCompilesThanAllowedAreAFailure) {
+  Prepared with(causal);
+  CompiledOptions options;
+  options.schedule = "auto";
+  options.mostCompiles = 0;
+  std::unique_ptr<Backend> backend =
+      createCompiled("compiled", *with.device, options);
+  std::optional<Refusal> refusal = backend->prepare(with.data->problem());
+  ASSERT_TRUE(refusal);
+  EXPECT_EQ(refusal->kind, Refusal::Failed);
+  int compiles = backend->kernels()[0].compiles;
+  EXPECT_EQ(refusal->reason, "the kernel of m f32 D16 was compiled " +
+                                 std::to_string(compiles) +
+                                 " times, of which 'dynamic' allows 0");
 }
 
 TEST(Compiled, MakesTheListsOfGradientsBeforeTheyAreTimed) {

@@ -10,8 +10,10 @@ namespace {
 /// Memory of keys and values: 2 heads of 4096 rows, of 64 channels of bf16.
 char memory[2 * 4096 * 64 * 2];
 
-Problem problemOf(const std::string &pattern, int64_t queryOffset = 0) {
+Problem problemOf(const std::string &pattern, int64_t queryOffset = 0,
+                  int64_t queries = 1) {
   Problem problem;
+  problem.sizes.queries = queries;
   problem.pattern = pattern;
   problem.queryOffset = queryOffset;
   problem.sizes.keys = 4096;
@@ -65,5 +67,38 @@ TEST(FixedVariant, ADecodedQueryGetsTheKeysItSees) {
   EXPECT_EQ(keysOf("prefix_lm", 100), Keys(0, 512));
   EXPECT_EQ(keysOf("noop"), Keys(0, 4096));
   EXPECT_FALSE(fixedVariantOf(problemOf("alibi", 3000)));
+}
+
+TEST(FixedVariant, SeveralQueriesCountFromTheLastKey) {
+  FixedVariant variant = variantOf(problemOf("causal", 3000, 4));
+  EXPECT_TRUE(variant.causal && variant.atEnd);
+  EXPECT_EQ(variant.key.sizes[2], 3004);
+  variant = variantOf(problemOf("sliding_window", 3000, 4));
+  EXPECT_TRUE(variant.causal && variant.atEnd);
+  EXPECT_EQ(variant.window, 513);
+  EXPECT_EQ(variant.key.sizes[2], 513 + 3); // what the first and the last see
+  EXPECT_FALSE(variantOf(problemOf("noop", 3000, 4)).causal);
+  EXPECT_FALSE(fixedVariantOf(problemOf("prefix_lm", 3000, 4)));
+}
+
+TEST(FixedVariant, ACacheWithLengthsIsGivenWhole) {
+  KeyCache cache;
+  cache.lengths = {1000};
+  auto cached = [&](const std::string &pattern, int64_t queries) {
+    Problem problem = problemOf(pattern, 0, queries);
+    problem.cache = &cache;
+    return problem;
+  };
+  for (const char *pattern : {"causal", "noop", "sliding_window", "softcap"}) {
+    FixedVariant variant = variantOf(cached(pattern, 1));
+    EXPECT_EQ(variant.key.data, memory) << pattern;
+    EXPECT_EQ(variant.key.sizes[2], 4096) << pattern;
+    EXPECT_EQ(variant.causal, variant.window != 0) << pattern;
+  }
+  EXPECT_TRUE(variantOf(cached("causal", 4)).causal);
+  EXPECT_TRUE(variantOf(cached("causal", 4)).atEnd);
+  EXPECT_EQ(variantOf(cached("sliding_window", 1)).window, 513);
+  for (const char *pattern : {"prefix_lm", "alibi", "rel"})
+    EXPECT_FALSE(fixedVariantOf(cached(pattern, 1))) << pattern;
 }
 } // namespace

@@ -35,6 +35,9 @@ public:
   Result<void> copy(void *to, const void *from, int64_t bytes) override {
     return cpu->copy(to, from, bytes);
   }
+  Result<void> read(const void *from, int64_t bytes) override {
+    return cpu->read(from, bytes);
+  }
   Result<void> fill(void *memory, unsigned char byte, int64_t bytes) override {
     return cpu->fill(memory, byte, bytes);
   }

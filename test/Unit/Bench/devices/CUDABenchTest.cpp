@@ -327,6 +327,27 @@ TEST_F(CUDABenchTest, CopiesCountTwice) {
   EXPECT_EQ(fake.calls.find("CEF"), std::string::npos);
 }
 
+TEST_F(CUDABenchTest, AStreamReadsInWholeWavesOfBlocks) {
+  Result<Buffer> from = Buffer::create(*device, 1 << 20);
+  ASSERT_TRUE(from);
+  fake.sequence.clear();
+  ASSERT_TRUE(device->read(from->data(), 1 << 20));
+  EXPECT_EQ(fake.sequence, "launch attn_bench_stream 1584 x 256\n");
+  Ceilings ceilings =
+      measureCeilings(*device, {ElementType::BF16}, {16, int64_t(1) << 20});
+  EXPECT_NEAR(ceilings.read, 0x1p20 / 0.5e-3, 1);
+}
+
+TEST_F(CUDABenchTest, AnEmptyLaunchIsTimedAsABackendIs) {
+  ASSERT_TRUE(device->launchNothing());
+  fake.calls.clear();
+  Ceilings ceilings =
+      measureCeilings(*device, {ElementType::BF16}, {16, int64_t(1) << 20});
+  EXPECT_NEAR(ceilings.emptyLaunch, 0.5e-3, 1e-9);
+  // After the flush: overwrite, read, event, kernel, event.
+  EXPECT_NE(fake.calls.find("FKEKE"), std::string::npos);
+}
+
 /// The clock that cuBLAS's double adds to; null if it is not loaded.
 double **clockOfCublas() {
   void *cublas = dlopen("libcublas.so.13", RTLD_NOW | RTLD_NOLOAD);
@@ -350,6 +371,7 @@ TEST_F(CUDABenchTest, CeilingsThatDoNotFitAreLeftOut) {
   Ceilings ceilings =
       measureCeilings(*device, {ElementType::F32}, {16, int64_t(1) << 40});
   EXPECT_EQ(ceilings.copy, 0);
+  EXPECT_EQ(ceilings.read, 0);
 }
 
 TEST_F(CUDABenchTest, TimingReportsFailures) {
@@ -430,7 +452,8 @@ struct Case {
           row / n.queries / n.heads * n.kvHeads + head / (n.heads / n.kvHeads);
       std::vector<double> o(n.valueDim, 0);
       double sum = 0;
-      for (int64_t key = 0; key < n.keys; ++key) {
+      int64_t there = problem.keysOf(row / n.queries / n.heads);
+      for (int64_t key = 0; key < there; ++key) {
         if (!kept(query, key))
           continue;
         double s = 0;
@@ -443,7 +466,7 @@ struct Case {
           o[i] += p * v[(kv * n.keys + key) * n.valueDim + i];
       }
       for (double value : o)
-        result.push_back(float(value / sum));
+        result.push_back(there ? float(value / sum) : 0.f);
     }
     return result;
   }
@@ -515,6 +538,43 @@ TEST_F(CUDABenchTest, MathAndReferenceAgreeWithPlainLoops) {
           EXPECT_LT(maxDifference(test.output(), test.expected()),
                     type == ElementType::F32 ? 1e-5 : 0.03);
         }
+}
+
+TEST_F(CUDABenchTest, KeysThatAreNotThereAreLeftOut) {
+  size_t memory = fake.memoryBytes;
+  for (ElementType type : {ElementType::F32, ElementType::BF16})
+    for (bool bshd : {false, true})
+      for (bool scarce : {false, true}) {
+        SCOPED_TRACE(std::string(toString(type)) + (bshd ? " bshd" : "") +
+                     (scarce ? " scarce" : ""));
+        Case test(*device, type, sizesOf(4, 6, 2), bshd);
+        KeyCache cache;
+        cache.lengths = {7, 0, 9, 1};
+        test.problem.cache = &cache;
+        for (int64_t head : {0, 1}) // of the first sequence
+          for (int64_t key : {7, 8})
+            for (const TensorView *view :
+                 {&test.problem.key, &test.problem.value})
+              std::memset(rowOf(*view, 0, head, key), 0xff,
+                          view->sizes[3] * byteWidth(type));
+        std::memset(test.problem.out.data, 0xff,
+                    4 * test.problem.out.strides[0] * byteWidth(type));
+        if (scarce)
+          fake.memoryBytes = fake.usedBytes + 3000;
+        Result<std::vector<float>> reference =
+            referenceCUDA(*device, test.problem);
+        auto math = createMathCUDA(*device);
+        std::optional<Refusal> refusal = math->prepare(test.problem);
+        Result<void> ran = math->run(Pass::Forward);
+        math->finish();
+        fake.memoryBytes = memory;
+        ASSERT_TRUE(reference) << reference.error();
+        ASSERT_FALSE(refusal) << refusal->reason;
+        ASSERT_TRUE(ran) << ran.error();
+        EXPECT_LT(maxDifference(*reference, test.expected()), 1e-5);
+        EXPECT_LT(maxDifference(test.output(), test.expected()),
+                  type == ElementType::F32 ? 1e-5 : 0.03);
+      }
 }
 
 /// The tensors of a case's backward pass, and what they must become.

@@ -95,6 +95,16 @@ TEST(Compare, BackendsAreFoundByName) {
       << comparison.text;
 }
 
+TEST(Compare, RatesOfBothRunsAreThere) {
+  Results before = runOf({"compiled"}, {timed(1e-3)});
+  Results after = runOf({"compiled"}, {timed(2e-3)});
+  std::string text = compareResults(before, after, 0.02).text;
+  EXPECT_TRUE(has(text, "| GB/s before | GB/s after | verdict |")) << text;
+  before.rows[0].second.bytes = after.rows[0].second.bytes = 3e9;
+  text = compareResults(before, after, 0.02).text;
+  EXPECT_TRUE(has(text, "| 3000        | 1500       | SLOWER  |")) << text;
+}
+
 TEST(Compare, WhatBecameWrongIsWorse) {
   Results good = runOf({"compiled"}, {timed(1e-3)});
   Results bad = runOf({"compiled"}, {wrong()});

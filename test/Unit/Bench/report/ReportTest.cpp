@@ -38,6 +38,8 @@ Row row(std::vector<Outcome> outcomes) {
   row.sizes.queries = row.sizes.keys = 1000;
   row.sizes.headDim = row.sizes.valueDim = 64;
   row.elementBytes = 4;
+  // 2 heads of queries and outputs, 1 of keys and values.
+  row.bytes = 1000.0 * (2 + 1) * 128 * 4;
   return row;
 }
 
@@ -187,16 +189,48 @@ TEST(Report, EachPassSaysHowLongItCompiled) {
   EXPECT_NE(text.find(",500.0,1500.0,"), std::string::npos) << text;
 }
 
-TEST(Report, BandwidthCountsWhatMustMove) {
-  Row many = row({timed(1e-3)});
-  // 2 heads of queries and outputs, 1 of keys and values; f32.
-  EXPECT_EQ(bytesMoved(many), 1000.0 * (2 + 1) * 128 * 4);
-  Row one = many;
-  one.sizes.queries = 1;
-  one.pairs = 2 * 501; // each of two heads sees keys 0 to 500
-  EXPECT_EQ(bytesMoved(one), (2 + 501) * 128 * 4.0);
-  one.pairs.reset();
-  EXPECT_FALSE(bytesMoved(one));
+TEST(Report, BytesMakeARateAndAShareOfWhatCanBeRead) {
+  Row both = row({timed(1e-3), timed(2e-3)});
+  Ceilings ceilings;
+  ceilings.read = 4e9;
+  ceilings.emptyLaunch = 2.5e-6;
+  std::string text = reportText({"compiled", "math"}, {both}, ceilings);
+  EXPECT_NE(text.find("| GB/s | of read (%) |"), std::string::npos) << text;
+  // 1.536 MB in 1 ms.
+  EXPECT_NE(text.find("| 1.54 | 38.4        |"), std::string::npos) << text;
+  EXPECT_NE(text.find("\nMeasured on this device: a stream reads 4 GB/s; an "
+                      "empty launch takes 2.5 us\n"),
+            std::string::npos)
+      << text;
+  text = reportCSV({"compiled", "math"}, {both}, ceilings);
+  EXPECT_NE(text.find(",fwd_compiled_GB/s,fwd_compiled_of_read (%),"
+                      "fwd_math_GB/s,fwd_math_of_read (%),"),
+            std::string::npos)
+      << text;
+  EXPECT_NE(text.find(",1.536,38.40,0.768,19.20,"), std::string::npos) << text;
+}
+
+TEST(Report, WithoutCeilingsThereIsNoShare) {
+  std::string text = reportText({"compiled"}, {row({timed(1e-3)})});
+  EXPECT_EQ(text.find("of read"), std::string::npos) << text;
+  EXPECT_EQ(text.find("Measured"), std::string::npos) << text;
+  Row unknown = row({timed(1e-3)});
+  unknown.bytes.reset();
+  EXPECT_EQ(reportText({"compiled"}, {unknown}).find("GB/s"),
+            std::string::npos);
+}
+
+TEST(Report, KernelsAreCounted) {
+  EXPECT_EQ(kernelText({}), "");
+  std::string text = kernelText({{"compiled", "causal bf16 D64", 3, 1.5},
+                                 {"compiled", "noop bf16 D64", 1, 0.25}});
+  EXPECT_NE(text.find("Kernels, each for all sizes of the run: 2, compiled 4 "
+                      "times in 1.75 s:"),
+            std::string::npos)
+      << text;
+  EXPECT_NE(text.find("| compiled | causal bf16 D64 | 3        | 1.50    |"),
+            std::string::npos)
+      << text;
 }
 
 TEST(CSV, StartsWithUpstreamsColumns) {

@@ -22,6 +22,7 @@ inline Row fullRow() {
   row.allPairs = 128;
   row.pairs = 72;
   row.flopsPerPair = 256;
+  row.bytes = 6144;
   row.quantities = {{"tiles visited", 3}, {"lists (us)", 0.125}};
   row.repeat = "attn-bench -b 1";
   row.remark = "a remark with \"quotes\"";
@@ -63,9 +64,12 @@ inline Results fullResults() {
   results.run.facts = {{"b", "2"}, {"a", "1"}};
   results.run.ceilings.gemm["bf16"] = 7e14;
   results.run.ceilings.copy = 4e12;
+  results.run.ceilings.read = 4.5e12;
+  results.run.ceilings.emptyLaunch = 2.5e-6;
   results.run.caseCount = 2;
   results.run.fingerprint = "0123";
   results.rows = {{0, fullRow()}, {1, fullRow()}};
+  results.kernels = {{"compiled", "causal bf16 D64", 3, 1.25}};
   results.complete = true;
   results.finished = "2026-01-31T12:00:00Z";
   return results;

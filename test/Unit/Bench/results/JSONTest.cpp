@@ -38,6 +38,7 @@ TEST(JSON, RowsSurvive) {
   EXPECT_FALSE(row.conditions.after);
   EXPECT_EQ(row.conditions.before->watts, 312.5);
   EXPECT_EQ(row.quantities[1].value, 0.125);
+  EXPECT_EQ(row.bytes, 6144);
 }
 
 TEST(JSON, EveryKindSurvives) {
@@ -57,6 +58,22 @@ TEST(JSON, RunsSurvive) {
   EXPECT_EQ(toJSON(*read), text);
   EXPECT_EQ(read->run.facts[0].first, "b");
   EXPECT_EQ(read->run.ceilings.gemm["bf16"], 7e14);
+  EXPECT_EQ(read->run.ceilings.read, 4.5e12);
+  EXPECT_NEAR(read->run.ceilings.emptyLaunch, 2.5e-6, 1e-15);
+  ASSERT_EQ(read->kernels.size(), 1u);
+  EXPECT_EQ(read->kernels[0].of, "causal bf16 D64");
+  EXPECT_EQ(read->kernels[0].compiles, 3);
+  EXPECT_EQ(read->kernels[0].seconds, 1.25);
+}
+
+TEST(JSON, FilesOfBeforeAreStillRead) {
+  std::string text = toJSON(fullResults());
+  size_t begin = text.find("\"read_bytes_per_second\"");
+  ASSERT_NE(begin, std::string::npos);
+  text.erase(begin, text.find('\n', begin) - begin);
+  Result<Results> read = resultsFromJSON(text);
+  ASSERT_TRUE(read) << read.error();
+  EXPECT_EQ(read->run.ceilings.read, 0);
 }
 
 TEST(JSON, MistakesAreErrors) {
