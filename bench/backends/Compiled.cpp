@@ -53,9 +53,17 @@ public:
   Result<void> run(Pass pass) override {
     if (pass == Pass::Backward)
       return gradientKernel->run(gradients);
-    return kernel->run(problem->query, problem->key, problem->value,
-                       problem->captures, problem->out, nullptr,
-                       device.stream(), lists ? &lists : nullptr);
+    AttentionArguments a;
+    a.query = problem->query, a.key = problem->key, a.value = problem->value;
+    a.captures = problem->captures, a.out = problem->out;
+    a.stream = device.stream();
+    a.tiles = lists ? &lists : nullptr;
+    if (isPaged()) {
+      const KeyPages &pages = *problem->cache->pages;
+      a.key = pages.key, a.value = pages.value;
+      a.pages = {pages.table, {problem->sizes.batch, pages.columns}};
+    }
+    return kernel->run(a);
   }
   void finish() override {
     lists = {};
@@ -85,13 +93,27 @@ public:
 
 private:
   using Key =
-      std::tuple<const Mod::Impl *, ElementType, int64_t, int64_t, bool>;
+      std::tuple<const Mod::Impl *, ElementType, int64_t, int64_t, bool, bool>;
 
   /// A kernel with all its variants.
   struct Object {
     Result<AttentionKernel> kernel;
     KernelCount count;
   };
+
+  Key keyOf() const {
+    return {&problem->mod->impl(),   problem->type, problem->sizes.headDim,
+            problem->sizes.valueDim, isAligned(),   isPaged()};
+  }
+  bool isPaged() const { return problem->cache && problem->cache->pages; }
+  /// With pages there is room for whole ones.
+  ProblemSizes launchSizes() const {
+    ProblemSizes sizes = problem->sizes;
+    if (isPaged())
+      sizes.keys =
+          problem->cache->pages->columns * problem->cache->pages->key.sizes[2];
+    return sizes;
+  }
 
   std::optional<Refusal> findKernel();
   Result<void> compileVariant(Object &object);
@@ -101,7 +123,7 @@ private:
   }
   bool makesLists() const override { return kernel->needsTileLists(); }
   Result<void> makeLists() override {
-    ATTN_TRY_ASSIGN(lists, kernel->findTiles(problem->sizes, problem->captures,
+    ATTN_TRY_ASSIGN(lists, kernel->findTiles(launchSizes(), problem->captures,
                                              device.stream(), lists));
     return {};
   }
@@ -112,8 +134,7 @@ private:
     KernelSpec withLse = spec(), ofGradients = spec();
     withLse.lse = true;
     ofGradients.schedule.clear(); // has several of its own
-    Key key{&problem->mod->impl(), problem->type, s.headDim, s.valueDim,
-            isAligned()};
+    Key key = keyOf();
     auto forward = trained.find(key);
     if (forward == trained.end()) {
       ATTN_TRY_ASSIGN(AttentionKernel made,
@@ -189,6 +210,7 @@ private:
     if (options.schedule != autoSchedule)
       spec.schedule = options.schedule;
     spec.exact = options.exact;
+    spec.paged = isPaged();
     spec.deterministic = options.deterministic;
     return spec;
   }
@@ -224,17 +246,13 @@ std::string kernelName(const Problem &problem) {
   std::string dims = std::to_string(s.headDim);
   if (s.valueDim != s.headDim)
     dims += "/" + std::to_string(s.valueDim);
-  return problem.pattern + " " + toString(problem.type) + " D" + dims;
+  return problem.pattern + " " + toString(problem.type) + " D" + dims +
+         (problem.cache && problem.cache->pages ? " in pages" : "");
 }
 
 /// The kernel for the problem, with the variant that its sizes take.
 std::optional<Refusal> Compiled::findKernel() {
-  if (problem->cache)
-    return Refusal{Refusal::Unsupported, problem->cache->pages
-                                             ? "has no pages of keys yet"
-                                             : "has no lengths of keys yet"};
-  Key key{&problem->mod->impl(), problem->type, problem->sizes.headDim,
-          problem->sizes.valueDim, isAligned()};
+  Key key = keyOf();
   auto found = objects.find(key);
   if (found == objects.end() && options.schedule != autoSchedule)
     // Said before the run already, and no fault.
@@ -281,7 +299,7 @@ Result<void> Compiled::compileVariant(Object &object) {
   constexpr double longerThanLookingUp = 0.005;
   Clock::time_point start = Clock::now();
   double computed = -threadSeconds();
-  ATTN_TRY(object.kernel->prepare(problem->sizes));
+  ATTN_TRY(object.kernel->prepare(launchSizes()));
   computed += threadSeconds();
   if (computed < longerThanLookingUp)
     return {};

@@ -154,12 +154,14 @@ Result<std::vector<CaptureData>> attn::bench::makeCaptures(const Case &item) {
                   item.mod->mod.makeCaptures(item.sizes));
   for (size_t i = 0; i < infos.size(); ++i) {
     std::vector<std::byte> &bytes = made[i].bytes;
-    if (!infos[i].isQueryOffset)
+    if (!infos[i].isQueryOffset && !infos[i].isLengths)
       continue;
     // One, or one for each sequence.
     for (size_t b = 0; b * sizeof(int32_t) < bytes.size(); ++b) {
-      auto offset = static_cast<int32_t>(queryOffsetOf(item, b));
-      std::memcpy(&bytes[b * sizeof offset], &offset, sizeof offset);
+      int32_t number = infos[i].isLengths
+                           ? item.keyLengths[b]
+                           : static_cast<int32_t>(queryOffsetOf(item, b));
+      std::memcpy(&bytes[b * sizeof number], &number, sizeof number);
     }
   }
   return made;

@@ -76,6 +76,8 @@ attn::bench::loadMods(const std::vector<Word> &words,
       mod = mod->withQueryOffset(positions == Positions::Lengths
                                      ? QueryOffset::PerBatch
                                      : QueryOffset::Scalar);
+    if (mod && positions == Positions::Lengths)
+      mod = mod->withLengths();
     ATTN_TRY(mod);
     mods.push_back({word.text, path, std::move(*mod)});
   }

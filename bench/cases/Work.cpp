@@ -91,12 +91,12 @@ WorkCounter::countKeysRead(const Mod &mod, const ProblemSizes &sizes,
   return std::min(there, tiles.visited() * keyGrain / group);
 }
 
-/// Where queries stand.
+/// Where queries stand, and how many keys there are.
 static std::vector<std::byte>
 positionsIn(const Mod &mod, const std::vector<CaptureData> &captures) {
   std::vector<std::byte> bytes;
   for (size_t i = 0; i < captures.size(); ++i)
-    if (mod.captures()[i].isQueryOffset)
+    if (mod.captures()[i].isQueryOffset || mod.captures()[i].isLengths)
       bytes.insert(bytes.end(), captures[i].bytes.begin(),
                    captures[i].bytes.end());
   return bytes;

@@ -30,6 +30,8 @@ protected:
       mod = mod->withQueryOffset(config.keyLengths.empty()
                                      ? QueryOffset::Scalar
                                      : QueryOffset::PerBatch);
+    if (mod && !config.keyLengths.empty())
+      mod = mod->withLengths();
     mods = {{"causal", "causal.mlir", *mod}};
     Result<std::vector<Case>> listed = listCases(config, mods, notes);
     EXPECT_TRUE(listed) << listed.error();
@@ -78,11 +80,14 @@ TEST_F(Cases, LengthsPutTheQueriesAtTheirEnd) {
   ASSERT_EQ(captures->size(), mods[0].mod.captures().size());
   for (int64_t b : {0, 1}) {
     EXPECT_EQ(queryOffsetOf(ragged, b), ragged.keyLengths[b] - 4);
-    for (size_t i = 0; i < captures->size(); ++i)
-      if (mods[0].mod.captures()[i].isQueryOffset)
-        EXPECT_EQ(
-            reinterpret_cast<const int32_t *>((*captures)[i].bytes.data())[b],
-            ragged.keyLengths[b] - 4);
+    auto numberIn = [&](size_t capture) {
+      return reinterpret_cast<const int32_t *>(
+          (*captures)[capture].bytes.data())[b];
+    };
+    const std::vector<CaptureInfo> &infos = mods[0].mod.captures();
+    ASSERT_TRUE(infos[0].isQueryOffset && infos[1].isLengths);
+    EXPECT_EQ(numberIn(0), ragged.keyLengths[b] - 4);
+    EXPECT_EQ(numberIn(1), ragged.keyLengths[b]);
   }
   EXPECT_EQ(cases[2].refusal,
             "unsupported: lengths of up to 65 do not fit into 64 keys");
