@@ -1,7 +1,7 @@
 // Keys and values in pages: of any number of rows, in any order and either
 // layout, with entries that number no page, and pages that sequences share.
 // Rows that are no key's hold NaN.
-#include "Harness.h"
+#include "GradientHarness.h"
 
 #include <gtest/gtest.h>
 
@@ -270,9 +270,10 @@ public:
     TensorView query{small, ElementType::BF16, {1, 1, 4, 16}, {0, 0, 16}};
     TensorView out = query;
     out.data = at(512);
-    CaptureView pages{at(1024), {1, 2}}, lengths{at(1024 + 8), {1}};
-    Result<void> ran = kernel.run(query, view, view, {lengths}, out, nullptr,
-                                  device().stream(), nullptr, &pages);
+    AttentionArguments arguments{query, view, view, {{at(1024 + 8), {1}}}, out};
+    arguments.stream = device().stream();
+    arguments.pages = CaptureView{at(1024), {1, 2}};
+    Result<void> ran = kernel.run(arguments);
     EXPECT_TRUE(ran) << ran.error();
     EXPECT_TRUE(device().synchronize());
     std::vector<char> bits(4 * 16 * 2);
@@ -316,6 +317,69 @@ TEST(Pages, OfOffsetsBeyond32Bits) {
   EXPECT_TRUE(ApartPages(far).run(*kernel) == expected);
 }
 
+/// Two sequences of three queries in two heads, one behind the other in memory,
+/// as a kernel gets them; and what it makes of them.
+std::vector<uint16_t> ofTwoSequences(const Mod &mod, bool ragged) {
+  std::mt19937 random(7);
+  auto numbers = [&](size_t count) {
+    std::vector<uint16_t> result(count);
+    for (uint16_t &x : result)
+      x = 0x3f80 | (random() & 0x7f);
+    return result;
+  };
+  std::vector<uint16_t> queries = numbers(2 * 6 * 16), out(queries.size());
+  std::vector<uint16_t> pages = numbers(5 * 4 * 16);
+  const int32_t table[] = {4, 0, 2, 1, 3, 7}, lengths[] = {9, 5};
+  const int32_t offsets[] = {6, 2}, starts[] = {0, 3, 6};
+  Placed ofQuery, ofOut, ofHeap, ofTable, ofLengths, ofOffsets, ofStarts;
+  KernelSpec spec = specOf(ElementType::BF16, 16, 16);
+  spec.paged = true;
+  spec.raggedQueries = ragged;
+  Result<AttentionKernel> kernel = AttentionKernel::compile(mod, spec);
+  EXPECT_TRUE(kernel) << kernel.error();
+  if (!kernel)
+    return {};
+  AttentionArguments a;
+  a.query = {ofQuery.in(queries.data(), queries.size() * 2),
+             ElementType::BF16,
+             {2, 2, 3, 16},
+             {3 * 16, 6 * 16, 16}};
+  if (ragged) {
+    a.query.sizes = {1, 2, 6, 16};
+    a.queryStarts = {
+        static_cast<const int32_t *>(ofStarts.in(starts, sizeof starts)), 2};
+  }
+  a.out = a.query;
+  a.out.data = ofOut.in(out.data(), out.size() * 2);
+  a.key = {ofHeap.in(pages.data(), pages.size() * 2),
+           ElementType::BF16,
+           {5, 1, 4, 16},
+           {64, 64, 16}};
+  a.value = a.key;
+  a.captures = {{ofOffsets.in(offsets, sizeof offsets), {2}},
+                {ofLengths.in(lengths, sizeof lengths), {2}}};
+  a.pages = CaptureView{ofTable.in(table, sizeof table), {2, 3}};
+  a.stream = device().stream();
+  Result<void> ran = kernel->run(a);
+  EXPECT_TRUE(ran) << ran.error();
+  ofOut.out(out.data(), out.size() * 2);
+  return out;
+}
+
+TEST(Pages, OfQueriesOneBehindAnother) {
+  // A chunk of each prompt, whose keys are in pages: the bits of a batch.
+  device();
+  Result<Mod> mod = loadPattern("causal");
+  ASSERT_TRUE(mod) << mod.error();
+  mod = mod->withQueryOffset(QueryOffset::PerBatch);
+  ASSERT_TRUE(mod) << mod.error();
+  mod = mod->withLengths();
+  ASSERT_TRUE(mod) << mod.error();
+  std::vector<uint16_t> expected = ofTwoSequences(*mod, /*ragged=*/false);
+  EXPECT_NE(expected, std::vector<uint16_t>(expected.size()));
+  EXPECT_EQ(ofTwoSequences(*mod, /*ragged=*/true), expected);
+}
+
 //===--- what the host knows ----------------------------------------------===//
 
 class PageMistakes : public testing::Test {
@@ -342,13 +406,16 @@ protected:
     table.type = ElementType::I32;
   }
 
-  std::string errorOf(const TensorView &value, const CaptureView *pages) {
-    Result<void> ran = kernel->run(query, heap, value, {{lengths.data(), {3}}},
-                                   query, nullptr, nullptr, nullptr, pages);
+  std::string errorOf(const AttentionKernel &of, const TensorView &value,
+                      std::optional<CaptureView> pages) {
+    AttentionArguments arguments{
+        query, heap, value, {{lengths.data(), {3}}}, query};
+    arguments.pages = std::move(pages);
+    Result<void> ran = of.run(arguments);
     return ran ? "" : ran.error();
   }
   std::string errorOf(const CaptureView &pages) {
-    return errorOf(heap, &pages);
+    return errorOf(*kernel, heap, pages);
   }
 
   KernelSpec spec;
@@ -361,7 +428,7 @@ protected:
 };
 
 TEST_F(PageMistakes, OfTheTable) {
-  EXPECT_EQ(errorOf(heap, nullptr),
+  EXPECT_EQ(errorOf(*kernel, heap, std::nullopt),
             "expects 'pages' for a kernel of KernelSpec::paged, got none");
   CaptureView wrong = table;
   wrong.type = ElementType::I64;
@@ -393,10 +460,12 @@ TEST_F(PageMistakes, OfTheTable) {
 TEST_F(PageMistakes, OfKeysAndValues) {
   TensorView value = heap;
   value.sizes[0] = 4;
-  EXPECT_EQ(errorOf(value, &table), "expects 'value' number of pages 5, got 4");
+  EXPECT_EQ(errorOf(*kernel, value, table),
+            "expects 'value' number of pages 5, got 4");
   value = heap;
   value.sizes[2] = 2;
-  EXPECT_EQ(errorOf(value, &table), "expects 'value' page rows 4, got 2");
+  EXPECT_EQ(errorOf(*kernel, value, table),
+            "expects 'value' page rows 4, got 2");
   heap.sizes[0] = int64_t(1) << 31;
   EXPECT_EQ(errorOf(table), "expects fewer than 2^31 pages, got 2147483648");
 }
@@ -407,15 +476,16 @@ TEST_F(PageMistakes, OfTheKernel) {
   EXPECT_EQ(without.error(), "expects a mod with lengths (Mod::withLengths) "
                              "for KernelSpec::paged");
   EXPECT_FALSE(AttentionKernel::check(*plain, spec));
+  Result<GradientKernel> gradients = GradientKernel::compile(*mod, spec);
+  ASSERT_FALSE(gradients);
+  EXPECT_EQ(gradients.error(), "expects no KernelSpec::paged for gradients");
   spec.paged = false;
   Result<AttentionKernel> unpaged = AttentionKernel::compile(*mod, spec);
   ASSERT_TRUE(unpaged) << unpaged.error();
   heap.sizes[0] = 3;
-  Result<void> ran = unpaged->run(query, heap, heap, {{lengths.data(), {3}}},
-                                  query, nullptr, nullptr, nullptr, &table);
-  ASSERT_FALSE(ran);
-  EXPECT_EQ(ran.error(), "expects no 'pages': the kernel was compiled without "
-                         "KernelSpec::paged");
+  EXPECT_EQ(errorOf(*unpaged, heap, table),
+            "expects no 'pages': the kernel was compiled without "
+            "KernelSpec::paged");
 }
 
 } // namespace
