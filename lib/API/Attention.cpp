@@ -112,11 +112,21 @@ Result<void> AttentionKernel::run(const AttentionArguments &a) const {
                             pimpl->finder ? a.tiles : nullptr,
                             a.queryStarts,
                             a.keyStarts,
-                            a.pages ? &*a.pages : nullptr};
+                            a.pages ? &*a.pages : nullptr,
+                            a.workspace};
   ATTN_TRY(checkArguments(*pimpl, arguments));
   if (arguments.keys() == 0)
     return pimpl->writeEmptyRows(arguments);
   return pimpl->run(arguments);
+}
+
+Result<int64_t> AttentionKernel::workspaceBytes(const SizeRange &range) const {
+  ATTN_TRY(checkRange(range));
+  return pimpl->workspaceBytes(range);
+}
+Result<int64_t>
+AttentionKernel::workspaceBytes(const ProblemSizes &sizes) const {
+  return workspaceBytes(SizeRange{sizes, sizes});
 }
 
 Result<void> AttentionKernel::prepare(const SizeRange &range) const {

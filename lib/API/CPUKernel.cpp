@@ -5,12 +5,15 @@
 #include "KernelImpl.h"
 #include "KernelModule.h"
 #include "ModImpl.h"
+#include "PartMemory.h"
 #include "PlannedKernels.h"
 #include "TilesImpl.h"
 
+#include "attn/Runtime/ThreadPool.h"
 #include "attn/Support/Try.h"
 
 #include <algorithm>
+#include <cstdlib>
 #include <limits>
 
 using namespace attn;
@@ -18,8 +21,12 @@ using namespace attn;
 namespace {
 struct Code {
   cpu::LoadedKernel kernel;
-  std::optional<TileFinder> finder; ///< if it needs lists of tiles
+  std::optional<cpu::LoadedKernel> merge; ///< behind one of shares
+  std::optional<TileFinder> finder;       ///< if it needs lists of tiles
 };
+
+/// Shares for each thread: fast ones do more of them.
+constexpr int64_t sharesOfThread = 4;
 
 struct CPUKernel : public AttentionKernel::Impl {
   explicit CPUKernel(const Mod &mod) : mod(mod) {}
@@ -30,8 +37,24 @@ struct CPUKernel : public AttentionKernel::Impl {
       ATTN_TRY(codeFor(place));
     return {};
   }
+  Result<int64_t> workspaceBytes(const SizeRange &range) const override {
+    int64_t bytes = 0;
+    for (size_t place : kernelsFor(codes.plan(), launchRangeOf(&range, {}))) {
+      ATTN_TRY_ASSIGN(const Code *code, codeFor(place));
+      if (code->merge)
+        bytes = std::max(bytes, partsOf(*code).bytes());
+    }
+    return bytes;
+  }
   Result<void> writeEmptyRows(const KernelArguments &arguments) const override;
   Result<const Code *> codeFor(size_t place) const;
+  PartMemory partsOf(const Code &code) const {
+    int64_t shares =
+        spec.shares ? spec.shares : sharesOfThread * hostThreads().size();
+    return PartMemory::of(code.kernel.entry(), spec, shares);
+  }
+  Result<void> runShares(const Code &code, const Workspace &workspace,
+                         Bindings &bindings) const;
 
   Mod mod;
   PlannedKernels<Code> codes;
@@ -62,8 +85,10 @@ static Result<Code> compileCode(const Mod &mod, const KernelSpec &spec,
                   compileKernels(mod, *module.module));
   module.module = {};
   lock.unlock();
-  Code code{std::move(kernels.front()), std::nullopt};
+  Code code{std::move(kernels.front()), std::nullopt, std::nullopt};
   const KernelEntry &entry = code.kernel.entry();
+  if (hasShares(entry))
+    code.merge = std::move(kernels.back());
   if (takes(entry.signature, Role::ListOrder)) {
     ATTN_TRY_ASSIGN(
         code.finder,
@@ -87,7 +112,24 @@ Result<void> CPUKernel::run(const KernelArguments &a) const {
     ATTN_TRY_ASSIGN(const TileLists *found, listsFor(*code->finder, a, own));
     found->impl().arguments.bind(bindings);
   }
-  return code->kernel.run(bindings);
+  return code->merge ? runShares(*code, a.workspace, bindings)
+                     : code->kernel.run(bindings);
+}
+
+Result<void> CPUKernel::runShares(const Code &code, const Workspace &workspace,
+                                  Bindings &bindings) const {
+  PartMemory parts = partsOf(code);
+  ATTN_TRY(checkWorkspace(workspace, parts));
+  std::unique_ptr<void, decltype(&std::free)> own(nullptr, std::free);
+  if (!workspace.data) {
+    own.reset(std::malloc(static_cast<size_t>(parts.bytes())));
+    if (!own)
+      return Error{"out of memory: the workspace needs " +
+                   std::to_string(parts.bytes()) + " bytes"};
+  }
+  parts.bind(bindings, workspace.data ? workspace.data : own.get());
+  ATTN_TRY(code.kernel.run(bindings));
+  return code.merge->runShort(parts.mergeTasks(), bindings);
 }
 
 Result<void> CPUKernel::writeEmptyRows(const KernelArguments &a) const {

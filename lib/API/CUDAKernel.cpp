@@ -8,7 +8,9 @@
 #include "KernelImpl.h"
 #include "KernelModule.h"
 #include "ModImpl.h"
+#include "PartMemory.h"
 #include "PlannedKernels.h"
+#include "StreamMemory.h"
 #include "TilesImpl.h"
 
 #include "attn/Dialect/Attn/IR/KernelSignature.h"
@@ -24,9 +26,17 @@ using namespace attn;
 
 namespace {
 
+/// What is behind a kernel of shares.
+struct Merging {
+  cuda::LoadedKernel code;
+  PartMemory parts;
+  std::shared_ptr<cuda::StreamMemory> own;
+};
+
 /// A kernel of the plan.
 struct Variant {
   cuda::LoadedKernel code;
+  std::optional<Merging> merging;
   std::string schedule;
   std::optional<TileFinder> finder; ///< if it needs lists of tiles
 
@@ -58,20 +68,42 @@ Result<KernelModule> lower(const PlanRequest &request, const LaunchPlan &plan,
   return kernel;
 }
 
+/// The one kernel of an image.
+Result<cuda::LoadedKernel> loadOnly(const KernelImage &image) {
+  ATTN_TRY_ASSIGN(std::vector<cuda::LoadedKernel> loaded,
+                  cuda::LoadedKernel::load(image));
+  return std::move(loaded.front());
+}
+
+/// `image`: of the kernel that merges what `shares` makes.
+Result<Merging> mergingOf(const cuda::LoadedKernel &shares,
+                          const KernelSpec &spec, const KernelImage &image) {
+  ATTN_TRY_ASSIGN(cuda::LoadedKernel code, loadOnly(image));
+  int64_t count = spec.shares;
+  if (!count) {
+    ATTN_TRY_ASSIGN(count, shares.residentBlocks());
+  }
+  PartMemory parts = PartMemory::of(shares.entry(), spec, count);
+  ATTN_TRY_ASSIGN(auto own, cuda::StreamMemory::create(parts.bytes()));
+  return Merging{std::move(code), parts, std::move(own)};
+}
+
 Result<Variant> compileVariant(const PlanRequest &request,
                                const LaunchPlan &plan, size_t place) {
   const KernelSpec &spec = request.spec;
   std::unique_lock<std::mutex> lock(request.mod.impl().mutex);
   ATTN_TRY_ASSIGN(KernelModule kernel, lower(request, plan, place));
-  ATTN_TRY_ASSIGN(KernelImage image,
-                  compileCUDAImage(request.mod, *kernel.module,
-                                   spec.exact || spec.type == ElementType::F32,
-                                   targetOf(plan[place])));
+  ATTN_TRY_ASSIGN(std::vector<KernelImage> images,
+                  compileCUDAImages(request.mod, *kernel.module,
+                                    spec.exact || spec.type == ElementType::F32,
+                                    targetOf(plan[place])));
   lock.unlock();
-  ATTN_TRY_ASSIGN(std::vector<cuda::LoadedKernel> loaded,
-                  cuda::LoadedKernel::load(image));
   Variant variant;
-  variant.code = std::move(loaded.front());
+  ATTN_TRY_ASSIGN(variant.code, loadOnly(images.front()));
+  if (hasShares(variant.entry())) {
+    ATTN_TRY_ASSIGN(variant.merging,
+                    mergingOf(variant.code, spec, images.back()));
+  }
   variant.schedule = std::move(kernel.schedule);
   const KernelEntry &entry = variant.entry();
   if (takes(entry.signature, Role::ListOrder)) {
@@ -88,6 +120,7 @@ struct CUDAKernel : public AttentionKernel::Impl {
   Result<void> run(const KernelArguments &arguments) const override;
   Result<void> writeEmptyRows(const KernelArguments &arguments) const override;
   Result<void> prepare(const SizeRange *range) const override;
+  Result<int64_t> workspaceBytes(const SizeRange &range) const override;
   Result<const Variant *> compiled(size_t place) const {
     return kernels.get(place, [&] {
       return compileVariant({mod, spec, target}, kernels.plan(), place);
@@ -102,6 +135,9 @@ struct CUDAKernel : public AttentionKernel::Impl {
                                TileLists &own) const;
   Result<void> launch(const Variant &variant, const KernelArguments &arguments,
                       const BoundParameters &parameters) const;
+  Result<void> launchShares(const Variant &variant,
+                            const KernelArguments &arguments,
+                            Bindings &bindings) const;
 
   Mod mod;
   const char *target = nullptr; ///< of attn-select-schedule
@@ -132,6 +168,18 @@ Result<void> CUDAKernel::prepare(const SizeRange *range) const {
   for (size_t place : kernelsFor(kernels.plan(), launches))
     ATTN_TRY(compiled(place));
   return {};
+}
+
+Result<int64_t> CUDAKernel::workspaceBytes(const SizeRange &range) const {
+  cuda::ContextScope scope(context);
+  LaunchRange launches = launchRangeOf(&range, expected, multiprocessors);
+  int64_t bytes = 0;
+  for (size_t place : kernelsFor(kernels.plan(), launches)) {
+    ATTN_TRY_ASSIGN(const Variant *variant, compiled(place));
+    if (variant->merging)
+      bytes = std::max(bytes, variant->merging->parts.bytes());
+  }
+  return bytes;
 }
 
 /// `own`: lists that the launch reads and the caller did not give.
@@ -169,6 +217,21 @@ Result<void> CUDAKernel::launch(const Variant &variant,
                              a.stream);
 }
 
+Result<void> CUDAKernel::launchShares(const Variant &variant,
+                                      const KernelArguments &a,
+                                      Bindings &bindings) const {
+  const auto &[merge, parts, own] = *variant.merging;
+  ATTN_TRY(checkWorkspace(a.workspace, parts));
+  void *memory = a.workspace.data;
+  if (!memory) {
+    ATTN_TRY_ASSIGN(memory, own->of(a.stream));
+  }
+  parts.bind(bindings, memory);
+  ATTN_TRY(variant.code.launch(parts.shares, bindings, a.stream));
+  int64_t blocks = llvm::divideCeil(parts.mergeTasks(), merge.entry().threads);
+  return merge.launch(blocks, bindings, a.stream);
+}
+
 Result<void> CUDAKernel::run(const KernelArguments &a) const {
   if (a.query.sizes[0] * a.query.sizes[1] * a.query.sizes[2] == 0)
     return {};
@@ -183,6 +246,8 @@ Result<void> CUDAKernel::run(const KernelArguments &a) const {
     ATTN_TRY_ASSIGN(const Variant *variant, variantFor(launched, a));
     TileLists own;
     ATTN_TRY_ASSIGN(Bindings bindings, bindingsFor(*variant, a, own));
+    if (variant->merging)
+      return launchShares(*variant, a, bindings);
     Result<BoundParameters> bound = variant->code.bind(bindings, a.stream);
     if (bound)
       return launch(*variant, a, *bound);

@@ -17,6 +17,7 @@ struct KernelArguments {
   const TileLists *tiles; ///< may be null
   SequenceStarts queryStarts = {}, keyStarts = {};
   const CaptureView *pages = nullptr; ///< null without
+  Workspace workspace = {};
   /// How many keys a sequence has room for.
   int64_t keys() const {
     return pages ? pages->sizes[1] * key.sizes[2] : key.sizes[2];
@@ -30,6 +31,8 @@ struct AttentionKernel::Impl {
   /// Compiles and loads all that launches of these sizes, or of any (null),
   /// take.
   virtual Result<void> prepare(const SizeRange *range) const = 0;
+  /// AttentionKernel::workspaceBytes().
+  virtual Result<int64_t> workspaceBytes(const SizeRange &range) const = 0;
   /// What rows without keys give: zeros, and an LSE of -inf. No mod is
   /// evaluated, as there is no pair: a table may well have no elements.
   virtual Result<void> writeEmptyRows(const KernelArguments &) const = 0;

@@ -50,6 +50,7 @@ void mlir::attn::buildFlashToLLVMPipeline(OpPassManager &pm,
       tile::createTileHoistRowReadsPass({/*packed=*/true}));
   pm.addPass(createFlashToTasksPass());
   OpPassManager &function = pm.nest<func::FuncOp>();
+  function.addPass(tile::createTileFindTasksPass());
   function.addPass(tile::createTileQueriesInnermostPass());
   function.addPass(tile::createTileBufferizePass());
   function.addPass(createCanonicalizerPass());

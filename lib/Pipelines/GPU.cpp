@@ -111,6 +111,10 @@ void mlir::attn::buildGPUTilePipeline(OpPassManager &manager,
   if (roles)
     function.addPass(tile::createTileLagMaximumPass());
   manager.addPass(createFlashToGPUPass());
+  tile::TileFindTasksPassOptions search;
+  search.warps = true;
+  manager.nest<gpu::GPUModuleOp>().nest<gpu::GPUFuncOp>().addPass(
+      tile::createTileFindTasksPass(search));
   manager.addPass(createCanonicalizerPass());
   manager.addPass(createCSEPass());
   OpPassManager &kernel =

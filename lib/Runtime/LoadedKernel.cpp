@@ -50,8 +50,7 @@ uint64_t TaskCounters::next(bool isCaptured) {
   return memory.address() + place * sizeof(uint32_t);
 }
 
-/// Counters, and as many blocks as fit the GPU at once.
-Result<void> LoadedKernel::makePersistent() {
+Result<int64_t> LoadedKernel::residentBlocks() const {
   ATTN_TRY_ASSIGN(Device device, currentDevice());
   ATTN_TRY_ASSIGN(DeviceInfo info, deviceInfo(device));
   Result<const Driver *> driver = cuda::driver();
@@ -61,8 +60,12 @@ Result<void> LoadedKernel::makePersistent() {
           &blocks, function, static_cast<int>(description.threads),
           description.sharedBytes),
       "cuOccupancyMaxActiveBlocksPerMultiprocessor"));
-  residentBlocks =
-      static_cast<int64_t>(std::max(blocks, 1)) * info.multiprocessors;
+  return static_cast<int64_t>(std::max(blocks, 1)) * info.multiprocessors;
+}
+
+/// Counters, and as many blocks as fit the GPU at once.
+Result<void> LoadedKernel::makePersistent() {
+  ATTN_TRY_ASSIGN(persistentBlocks, residentBlocks());
   ATTN_TRY_ASSIGN(counters, TaskCounters::create());
   return {};
 }
@@ -129,7 +132,7 @@ Result<void> LoadedKernel::launch(int64_t blocks,
                  "heads, got " +
                  std::to_string(blocks)};
   if (counters)
-    blocks = std::min(blocks, residentBlocks);
+    blocks = std::min(blocks, persistentBlocks);
   LaunchShape shape;
   shape.grid[0] = static_cast<unsigned>(blocks);
   shape.block[0] = static_cast<unsigned>(description.threads);

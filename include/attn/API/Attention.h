@@ -210,6 +210,16 @@ struct KernelSpec {
   /// One kernel for captured tensors of any innermost stride, instead of one
   /// for 1 and another, compiled when it is first needed, for others.
   bool stridedCaptures = false;
+  /// Of a kernel of shares (`shares` in its schedule), how many they are; 0: as
+  /// many as the GPU runs at once, or a few for each thread of a CPU.
+  int64_t shares = 0;
+};
+
+/// Memory that a launch needs for itself: of the kernel's target, aligned to 16
+/// bytes, which nothing else uses meanwhile.
+struct Workspace {
+  void *data = nullptr; ///< null: the kernel's own
+  int64_t bytes = 0;
 };
 
 class TileLists; // attn/API/Tiles.h
@@ -230,6 +240,11 @@ struct AttentionArguments {
   /// each, which is what `keys` means where sizes are asked for. Entries at or
   /// behind lengths[b] are not read; one that numbers no page has no keys.
   std::optional<CaptureView> pages = std::nullopt;
+  /// Of workspaceBytes(). Without one a CPU, and on a GPU the
+  /// first launch on another stream than the default one, allocates it if it is
+  /// needed, and launches in graphs have one together: graphs that run at the
+  /// same time need workspaces.
+  Workspace workspace = {};
 };
 
 /// A compiled fused attention kernel. Thread-safe once compiled.
@@ -257,6 +272,13 @@ public:
                    const TensorView &out, float *lse = nullptr,
                    void *stream = nullptr,
                    const TileLists *tiles = nullptr) const;
+
+  /// What suffices for all launches of these sizes with memory as KernelSpec
+  /// says; does not grow with them. 0: none is needed. Compiles what prepare()
+  /// does. Errors: those of prepare().
+  Result<int64_t> workspaceBytes(const ProblemSizes &sizes) const;
+  /// The same for all launches of a range.
+  Result<int64_t> workspaceBytes(const SizeRange &range) const;
 
   /// The same, with what not every kernel has.
   Result<void> run(const AttentionArguments &arguments) const;

@@ -52,6 +52,9 @@ def AttnToFlashPass : Pass<"attn-to-flash", "::mlir::ModuleOp"> {
     to what is in the memory of the gradient. With a `capture_schedule`, which they need beside `once`, the loops over
     their tasks say (`mapping`) whether one is for a block or for a thread.
 
+    With `shares` in the schedule the tasks are even shares of all visits, and a second kernel,
+    `@layer_merge`, merges what these have made of parts of query tiles.
+
     The kernel takes the operands, out and lse as memrefs with run-time sizes and
     strides; what each is for is its `attn.role`. docs/FlashForm.md has a whole kernel, annotated.
 
@@ -81,7 +84,8 @@ def AttnToFlashPass : Pass<"attn-to-flash", "::mlir::ModuleOp"> {
     "::mlir::tensor::TensorDialect", "::mlir::math::MathDialect",
     "::mlir::arith::ArithDialect", "::mlir::scf::SCFDialect",
     "::mlir::memref::MemRefDialect", "::mlir::gpu::GPUDialect",
-    "::mlir::attn::tile::TileDialect"];
+    "::mlir::attn::tile::TileDialect",
+    "::mlir::gpu::GPUDialect", "::mlir::vector::VectorDialect"];
 }
 
 def AttnToTileListsPass : Pass<"attn-to-tile-lists", "::mlir::ModuleOp"> {

@@ -41,6 +41,8 @@ public:
   static Result<std::vector<LoadedKernel>> load(const KernelImage &image);
 
   const KernelEntry &entry() const { return description; }
+  /// How many of its blocks the GPU of the current context runs at once.
+  Result<int64_t> residentBlocks() const;
 
   /// Fills the parameters of a launch on `stream`; binds the counter of a
   /// persistent kernel. Errors: something is not bound, or TMA does not take a
@@ -61,7 +63,7 @@ private:
   Function function = nullptr;
   /// Of a persistent kernel; else null.
   std::shared_ptr<TaskCounters> counters;
-  int64_t residentBlocks = 0; ///< of a persistent kernel, on the whole GPU
+  int64_t persistentBlocks = 0; ///< of a persistent kernel
 };
 
 } // namespace attn::cuda

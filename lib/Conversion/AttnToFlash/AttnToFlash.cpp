@@ -5,9 +5,11 @@
 #include "FlashBackward.h"
 #include "FlashForward.h"
 #include "GradientRows.h"
+#include "MergeParts.h"
 
 #include "attn/Conversion/CaptureSums.h"
 #include "attn/Conversion/Passes.h"
+#include "attn/Conversion/Shares.h"
 #include "attn/Conversion/TileLists.h"
 #include "attn/Dialect/Attn/IR/AttnDialect.h"
 #include "attn/Dialect/Attn/IR/Captures.h"
@@ -18,11 +20,13 @@
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/GPU/IR/GPUDialect.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
 
 namespace mlir::attn {
 #define GEN_PASS_DEF_ATTNTOFLASHPASS
@@ -172,45 +176,88 @@ static Type statisticsType(MLIRContext *context) {
                          Float32Type::get(context));
 }
 
-static void convert(AttentionOp op, bool roundProbabilities) {
-  KernelBuilder kernel(op);
-  kernel.remarkOnMask();
-  kernel.addStrided(Role::Query, op.getQuery());
-  kernel.addStrided(Role::Key, op.getKey());
-  kernel.addStrided(Role::Value, op.getValue());
-  kernel.addCaptures();
-  if (op.getPages())
-    kernel.add(Role::Pages, pageTableType(op.getContext()));
-  kernel.addStrided(Role::Out, op.getOut());
-  if (op.getLse())
-    kernel.addContiguous(Role::Lse, op.getLse());
-  if (op.getCuQ())
-    kernel.addContiguous(Role::QueryStarts, op.getCuQ());
-  if (op.getCuK())
-    kernel.addContiguous(Role::KeyStarts, op.getCuK());
-  // Lists are of tiles of one head, of tensors with a batch for each sequence.
-  if (!op.getCuQ() && !op.getCuK() && !op.getSchedule()->getTiling().pack)
-    kernel.addLists(Axis::Key);
-  ImplicitLocOpBuilder body =
-      kernel.create(kernel.func.getName(), *op.getSchedule());
-  FlashOperands operands{kernel.logic,
-                         kernel.memory(Role::Query),
-                         kernel.memory(Role::Key),
-                         kernel.memory(Role::Value),
-                         kernel.captured,
-                         kernel.memory(Role::Out),
-                         kernel.memory(Role::Lse),
-                         kernel.memory(Role::QueryStarts),
-                         kernel.memory(Role::KeyStarts),
-                         kernel.lists(),
-                         kernel.memory(Role::Pages),
-                         kernel.capture(Role::Lengths)};
-  buildFlashForward(body, op, operands, roundProbabilities);
-  func::ReturnOp::create(body);
-  kernel.func.erase();
-}
-
 namespace {
+/// The kernels that a function of one attention becomes: one, or one of shares
+/// and another that merges what these have made of parts of query tiles.
+class ForwardKernels {
+public:
+  ForwardKernels(AttentionOp op, bool roundProbabilities)
+      : op(op), name(cast<func::FuncOp>(op->getParentOp()).getName()),
+        roundProbabilities(roundProbabilities) {}
+
+  void build() {
+    Kernel(op).remarkOnMask();
+    build(name, [&](ImplicitLocOpBuilder &body, const FlashOperands &operands) {
+      buildFlashForward(body, op, operands, roundProbabilities);
+    });
+    if (op.getSchedule()->getTiling().shares)
+      build((name + mergeSuffix).str(),
+            [&](ImplicitLocOpBuilder &body, const FlashOperands &operands) {
+              buildMergeParts(body, op, operands);
+            });
+  }
+
+private:
+  using Kernel = KernelBuilder<AttentionOp>;
+
+  void
+  build(const Twine &name,
+        llvm::function_ref<void(ImplicitLocOpBuilder &, const FlashOperands &)>
+            emit) {
+    Kernel kernel(op);
+    kernel.addStrided(Role::Query, op.getQuery());
+    kernel.addStrided(Role::Key, op.getKey());
+    kernel.addStrided(Role::Value, op.getValue());
+    kernel.addCaptures();
+    if (op.getPages())
+      kernel.add(Role::Pages, pageTableType(op.getContext()));
+    kernel.addStrided(Role::Out, op.getOut());
+    if (op.getLse())
+      kernel.addContiguous(Role::Lse, op.getLse());
+    if (op.getCuQ())
+      kernel.addContiguous(Role::QueryStarts, op.getCuQ());
+    if (op.getCuK())
+      kernel.addContiguous(Role::KeyStarts, op.getCuK());
+    if (op.getSchedule()->getTiling().shares)
+      addPartMemory(kernel);
+    // Lists are of tiles of one head, of tensors with a batch for each
+    // sequence.
+    if (!op.getCuQ() && !op.getCuK() && !op.getSchedule()->getTiling().pack)
+      kernel.addLists(Axis::Key);
+    ImplicitLocOpBuilder body = kernel.create(name, *op.getSchedule());
+    FlashOperands operands{kernel.logic,
+                           kernel.memory(Role::Query),
+                           kernel.memory(Role::Key),
+                           kernel.memory(Role::Value),
+                           kernel.captured,
+                           kernel.memory(Role::Out),
+                           kernel.memory(Role::Lse),
+                           kernel.memory(Role::QueryStarts),
+                           kernel.memory(Role::KeyStarts),
+                           kernel.lists(),
+                           kernel.memory(Role::Pages),
+                           kernel.capture(Role::Lengths),
+                           kernel.memory(Role::PartialOut),
+                           kernel.memory(Role::PartialSums)};
+    emit(body, operands);
+    func::ReturnOp::create(body);
+  }
+
+  void addPartMemory(Kernel &kernel) {
+    int64_t dynamic = ShapedType::kDynamic;
+    int64_t rows = op.getSchedule()->getTiling().q;
+    int64_t channels = llvm::alignTo(op.getValueDim(), 16);
+    Type f32 = Float32Type::get(op.getContext());
+    kernel.add(Role::PartialOut,
+               MemRefType::get({dynamic, rows, channels}, f32));
+    kernel.add(Role::PartialSums, MemRefType::get({dynamic, 2, rows}, f32));
+  }
+
+  AttentionOp op;
+  StringRef name;
+  bool roundProbabilities;
+};
+
 /// The kernels that a function of gradients becomes.
 class GradientKernels {
 public:
@@ -450,8 +497,11 @@ struct AttnToFlash : mlir::attn::impl::AttnToFlashPassBase<AttnToFlash> {
     for (AttentionBackwardOp op : gradients)
       if (failed(checkGradients(op)))
         return signalPassFailure();
-    for (AttentionOp op : ops)
-      convert(op, roundProbabilities);
+    for (AttentionOp op : ops) {
+      auto func = cast<func::FuncOp>(op->getParentOp());
+      ForwardKernels(op, roundProbabilities).build();
+      func.erase();
+    }
     for (AttentionBackwardOp op : gradients) {
       auto func = cast<func::FuncOp>(op->getParentOp());
       GradientKernels(op, roundProbabilities).build();

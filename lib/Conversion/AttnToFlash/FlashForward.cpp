@@ -1,16 +1,15 @@
 // See FlashForward.h. The functions follow the order of one task: where it is,
-// which key tiles it visits, one visit, the epilogue.
+// which key tiles it visits, one visit, the results.
 #include "FlashForward.h"
 
 #include "ModOnTiles.h"
 #include "OnlineSoftmax.h"
-#include "PackedRows.h"
 #include "PagedKeys.h"
-#include "Sequences.h"
+#include "Shares.h"
 
-#include "attn/Dialect/Attn/IR/Captures.h"
 #include "attn/Dialect/Tile/IR/TileDialect.h"
 
+#include "mlir/Dialect/GPU/IR/GPUDialect.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "llvm/Support/MathExtras.h"
@@ -20,8 +19,6 @@ using namespace mlir::attn;
 
 namespace {
 
-constexpr double log2e = 1.4426950408889634;
-
 class FlashForward : TileBuilder {
 public:
   FlashForward(ImplicitLocOpBuilder &builder, AttentionOp op,
@@ -29,159 +26,133 @@ public:
       : TileBuilder(builder), op(op), operands(operands),
         roundProbabilities(roundProbabilities),
         elementType(op.getElementType()),
-        packed(op.getSchedule()->getTiling().pack),
         queryTile(op.getSchedule()->getTiling().q),
         keyTile(op.getSchedule()->getTiling().kv),
         // Widths are multiples of 16, which every matrix unit divides.
         headDim(llvm::alignTo(op.getHeadDim(), 16)),
         valueDim(llvm::alignTo(op.getValueDim(), 16)),
-        // Without a score program the scale moves into the exponent, but a
-        // factor below zero there would turn the running maximum into a
-        // minimum.
-        scaleInExponent(!hasScore() && op.getScaleValue() > 0),
-        softmax(*this, queryTile,
-                scaleInExponent ? op.getScaleValue() * log2e : log2e) {}
+        tasks(builder, op, operands),
+        softmax(*this, queryTile, exponentFactor(op)) {}
 
   void build() {
-    auto dim = [&](Value memory, int64_t i) -> Value {
-      return memref::DimOp::create(b, memory, i);
-    };
-    Value heads = dim(operands.query, 1), keyHeads = dim(operands.key, 1);
-    queries = dim(operands.query, 2);
-    Value keys = operands.pages ? pages().room(*this) : dim(operands.key, 2);
-    headsPerKeyHead = arith::DivUIOp::create(
-        b, heads, arith::MaxUIOp::create(b, keyHeads, index(1)));
-    own = axisOf(Axis::Query, queryTile, queries);
-    visited = axisOf(Axis::Key, keyTile, keys);
-    if (packed) {
-      packRows();
-      heads = keyHeads;
-    }
-    tiles = operands.queryStarts
-                ? countSequenceTiles(*this, operands.queryStarts, queries,
-                                     queryTile)
-                : arith::CeilDivSIOp::create(b, own.length, index(queryTile));
+    if (op.getSchedule()->getTiling().shares)
+      return buildShares();
     auto forall = scf::ForallOp::create(
-        b, getAsOpFoldResult(ValueRange{dim(operands.query, 0), heads, tiles}),
+        b,
+        getAsOpFoldResult(ValueRange{tasks.batches, tasks.heads, tasks.tiles}),
         ValueRange{}, std::nullopt);
     OpBuilder::InsertionGuard guard(b);
     b.setInsertionPoint(forall.getTerminator());
-    buildTask(forall.getInductionVars());
+    auto ids = forall.getInductionVars();
+    Value batch = ids[0], tile;
+    if (tasks.areRagged())
+      std::tie(batch, tile) = tasks.enterSequence(batch, ids[2]);
+    beginTask(batch, ids[1]);
+    if (!tile)
+      tile = tasks.tileAt(batch, ids[1], ids[2]);
+    std::unique_ptr<Visits> visits = tasks.visits(batch, ids[1], tile);
+    storeResults(visitTiles(*visits, visits->first, visits->end));
   }
 
 private:
-  bool hasScore() {
-    ModOp mod = op.lookupMod();
-    return mod && mod.hasScore();
-  }
+  /// The softmax and the sum of weighted values.
+  struct Sums {
+    OnlineSoftmax::State rows;
+    Value output;
+  };
 
-  TiledAxis axisOf(Axis axis, int64_t tile, Value length) {
-    return {axis, tile, length, arith::SubIOp::create(b, length, index(1))};
-  }
-
-  /// Makes (query, head) pairs of the heads that share keys the rows.
-  void packRows() {
-    Value group = arith::MaxUIOp::create(b, headsPerKeyHead, index(1));
-    own = axisOf(Axis::Query, queryTile,
-                 arith::MulIOp::create(b, queries, group));
-    own.group = group;
-    for (Value *rows : {&operands.query, &operands.out, &operands.lse})
-      if (*rows)
-        *rows = memoryOfPairs(*this, *rows, own.group);
-  }
-
-  /// `ids`: the batch, the head (of keys, with `packed`) and the number of the
-  /// task among theirs.
-  void buildTask(ValueRange ids) {
-    batchId = ids[0], headId = ids[1];
-    keyHeadId =
-        packed ? headId
-               : arith::DivUIOp::create(b, headId, headsPerKeyHead).getResult();
-    queryRows.batch = keyRows.batch = batchId;
-    Value task = ids[2];
-    if (operands.queryStarts || operands.keyStarts)
-      task = goToSequence(task);
-    findPages();
-    ScorePosition at;
-    at.own = own, at.visited = visited;
-    at.batch = toI32(batchId);
-    at.head = packed ? Value() : toI32(headId);
-    // Of which rows, in a kernel of pairs, have some or all.
-    Value firstHead =
-        packed ? arith::MulIOp::create(b, headId, own.group).getResult()
-               : headId;
-    std::unique_ptr<Visits> visits = this->visits(firstHead, task);
-    if (operands.queryStarts) // a task may have no rows
-      visits->end = arith::SelectOp::create(
-          b,
-          arith::CmpIOp::create(b, arith::CmpIPredicate::slt, visits->firstRow,
-                                own.length),
-          visits->end, visits->first);
-    firstRow = at.firstRow = visits->firstRow;
-    if (packed && readsRows(op.lookupMod()))
-      at.pairs = pairsOfRows(*this, own, firstRow, firstHead);
-    // A scale that is in the exponent is in no score.
-    ModOnTiles mod(*this, op.lookupMod(),
-                   scaleInExponent ? 1 : op.getScaleValue(), operands.captures,
-                   at);
-
-    query = tile::LoadOp::create(
-        b, RankedTensorType::get({queryTile, headDim}, elementType),
-        operands.query,
-        ValueRange{queryRows.batch, headId, queryRows.at(*this, firstRow)},
-        /*held=*/false, packed);
-    SmallVector<Value> start = softmax.initial().values();
-    start.push_back(splat({queryTile, valueDim}, 0));
-    auto loop = scf::ForOp::create(
-        b, visits->first, visits->end, index(1), start,
-        [&](OpBuilder &, Location, Value visit, ValueRange carried) {
-          Value tile = visits->tileOf(visit);
-          Value firstKey = arith::MulIOp::create(b, tile, index(keyTile));
-          Value scores = mod.score(product(firstKey), firstKey);
-          Value partial = isPartial(*visits, visit, tile, firstKey);
-          scores = either(
-              partial, [&] { return mod.mask(scores, firstKey, hasPage()); },
-              [&] { return scores; });
-          scf::YieldOp::create(b,
-                               addValues(scores, partial, firstKey, carried));
+  //===--- shares ---------------------------------------------------------===//
+  void buildShares() {
+    Value count = countShares(b, operands.partialSums);
+    auto block = gpu::GPUBlockMappingAttr::get(b.getContext(),
+                                               gpu::MappingId::LinearDim0);
+    auto forall = scf::ForallOp::create(b, getAsOpFoldResult(ValueRange(count)),
+                                        ValueRange{}, b.getArrayAttr(block));
+    OpBuilder::InsertionGuard guard(b);
+    b.setInsertionPoint(forall.getTerminator());
+    Value share = forall.getInductionVar(0);
+    Shares shares(b, tasks, count);
+    Value begin = shares.begin(share);
+    Value end = shares.begin(arith::AddIOp::create(b, share, index(1)));
+    Shares::Task first = shares.find(begin);
+    scf::WhileOp::create(
+        b, TypeRange{b.getIndexType(), b.getIndexType()},
+        ValueRange{first.number, first.start},
+        [&](OpBuilder &nested, Location, ValueRange at) {
+          OpBuilder::InsertionGuard guard(b);
+          b.setInsertionPointToEnd(nested.getInsertionBlock());
+          scf::ConditionOp::create(b, less(at[1], end), at);
+        },
+        [&](OpBuilder &nested, Location, ValueRange at) {
+          OpBuilder::InsertionGuard guard(b);
+          b.setInsertionPointToEnd(nested.getInsertionBlock());
+          Value behind = buildPart(shares, {share, begin, end}, {at[0], at[1]});
+          Value next = arith::AddIOp::create(b, at[0], index(1));
+          scf::YieldOp::create(b, ValueRange{next, behind});
         });
-    epilogue(OnlineSoftmax::State::of(loop.getResults()),
-             loop.getResults().back());
   }
 
-  /// Where rows of the task lie. Returns its tile's place in its sequence.
-  Value goToSequence(Value tile) {
-    if (operands.queryStarts) {
-      std::tie(batchId, tile) = sequenceTileAt(
-          *this, operands.queryStarts, own.length, queryTile, lastFirst(tile));
-      keyRows.batch = batchId;
-      enter(own, queryRows, operands.queryStarts);
-      queries = own.length;
-    } else {
-      tile = lastFirst(tile);
-    }
-    if (operands.keyStarts)
-      enter(visited, keyRows, operands.keyStarts);
-    return tile;
+  struct Share {
+    Value number, begin, end; ///< index
+  };
+
+  /// What a share does of a task. Returns where the task ends.
+  Value buildPart(Shares &shares, const Share &share,
+                  const Shares::Task &task) {
+    Shares::Place at = shares.placeOf(task.number);
+    beginTask(at.batch, at.head);
+    std::unique_ptr<Visits> visits = tasks.visits(batchId, headId, at.tile);
+    Value behind =
+        arith::AddIOp::create(b, task.start, shares.lengthOf(*visits));
+    // The visit at a position of the line.
+    Value firstVisit = arith::AddIOp::create(b, task.start, index(1));
+    auto visitAt = [&](Value position) -> Value {
+      return arith::AddIOp::create(
+          b, visits->first, arith::SubIOp::create(b, position, firstVisit));
+    };
+    Value low = arith::MaxSIOp::create(b, share.begin, firstVisit);
+    Value high = arith::MinSIOp::create(b, share.end, behind);
+    Sums sums = visitTiles(*visits, visitAt(low), visitAt(high));
+
+    Value isFirst = arith::CmpIOp::create(b, arith::CmpIPredicate::sle,
+                                          share.begin, task.start);
+    Value isLast =
+        arith::CmpIOp::create(b, arith::CmpIPredicate::sle, behind, share.end);
+    auto whole = scf::IfOp::create(b, arith::AndIOp::create(b, isFirst, isLast),
+                                   /*withElseRegion=*/true);
+    OpBuilder::InsertionGuard guard(b);
+    b.setInsertionPoint(whole.thenYield());
+    storeResults(sums);
+    b.setInsertionPoint(whole.elseYield());
+    storePart(sums, shares.slotOf(share.number, isFirst));
+    return behind;
   }
 
-  /// The axis as that of the task's sequence.
-  void enter(TiledAxis &axis, SequenceRows &rows, Value starts) {
-    Value length;
-    std::tie(rows, length) =
-        rowsOfSequence(*this, starts, axis.length, batchId);
-    axis = axisOf(axis.axis, axis.tile, length);
-    // Of an empty sequence mods may see the first position.
-    axis.last = arith::MaxSIOp::create(b, axis.last, index(0));
+  void storePart(const Sums &sums, Value slot) {
+    Value zero = index(0);
+    tile::StoreOp::create(b, times(sums.output, softmax.inverseSum(sums.rows)),
+                          operands.partialOut, ValueRange{slot, zero});
+    tile::StoreOp::create(b, sums.rows.maximum, operands.partialSums,
+                          ValueRange{slot, zero, zero});
+    tile::StoreOp::create(b, softmax.exactSum(sums.rows), operands.partialSums,
+                          ValueRange{slot, index(1), zero});
   }
 
-  /// Masks that grow with the position are common: last rows first.
-  Value lastFirst(Value tile) {
-    return arith::SubIOp::create(b, arith::SubIOp::create(b, tiles, index(1)),
-                                 tile);
+  Value less(Value x, Value y) {
+    return arith::CmpIOp::create(b, arith::CmpIPredicate::slt, x, y);
   }
 
-  Pages pages() { return {operands.pages, operands.key}; }
+  //===--- a task ---------------------------------------------------------===//
+  void beginTask(Value batch, Value head) {
+    batchId = batch, headId = head;
+    keyHeadId = tasks.keyHeadOf(head);
+    queryRows = tasks.queryRows, keyRows = tasks.keyRows;
+    if (!tasks.areRagged())
+      queryRows.batch = keyRows.batch = batch;
+    at.batch = toI32(batch);
+    at.head = tasks.packed ? Value() : toI32(head);
+    findPages();
+  }
 
   /// Those of the task's sequence.
   void findPages() {
@@ -191,7 +162,44 @@ private:
     if (operands.lengths)
       length = memref::LoadOp::create(b, operands.lengths, batchId);
     TileBuilder &self = *this;
-    pagedKeys.emplace(self, pages(), batchId, length);
+    pagedKeys.emplace(self, Pages{operands.pages, operands.key}, batchId,
+                      length);
+  }
+
+  /// The visits from `low` to before `high` (index) of the task.
+  Sums visitTiles(Visits &visits, Value low, Value high) {
+    at.own = tasks.own, at.visited = tasks.visited;
+    at.firstRow = visits.firstRow;
+    if (tasks.packed && readsRows(op.lookupMod()))
+      at.pairs =
+          pairsOfRows(*this, at.own, at.firstRow, tasks.firstHeadOf(headId));
+    // A scale that is in the exponent is in no score.
+    ModOnTiles mod(*this, op.lookupMod(),
+                   isScaleInExponent(op) ? 1 : op.getScaleValue(),
+                   operands.captures, at);
+
+    query = tile::LoadOp::create(
+        b, RankedTensorType::get({queryTile, headDim}, elementType),
+        tasks.query,
+        ValueRange{queryRows.batch, headId, queryRows.at(*this, at.firstRow)},
+        /*table=*/Value(), /*end=*/Value(), /*held=*/false, tasks.packed);
+    SmallVector<Value> start = softmax.initial().values();
+    start.push_back(splat({queryTile, valueDim}, 0));
+    auto loop = scf::ForOp::create(
+        b, low, high, index(1), start,
+        [&](OpBuilder &, Location, Value visit, ValueRange carried) {
+          Value tile = visits.tileOf(visit);
+          Value firstKey = arith::MulIOp::create(b, tile, index(keyTile));
+          Value scores = mod.score(product(firstKey), firstKey);
+          Value partial = isPartial(visits, visit, tile, firstKey);
+          scores = either(
+              partial, [&] { return mod.mask(scores, firstKey, hasPage()); },
+              [&] { return scores; });
+          scf::YieldOp::create(b,
+                               addValues(scores, partial, firstKey, carried));
+        });
+    return {OnlineSoftmax::State::of(loop.getResults()),
+            loop.getResults().back()};
   }
 
   Value isPartial(Visits &visits, Value visit, Value tile, Value firstKey) {
@@ -207,19 +215,6 @@ private:
     if (!pagedKeys)
       return nullptr;
     return [&](Value key) { return pagedKeys->hasPage(key); };
-  }
-
-  std::unique_ptr<Visits> visits(Value head, Value task) {
-    MaskContext context{batchId,           head,
-                        queries,           visited.length,
-                        operands.captures, loadFromMemory};
-    if (operands.lists)
-      return visitList(
-          *this, operands.logic, context, *operands.lists, own, visited,
-          listedTile(*this, operands.logic, context, *operands.lists, task));
-    bool isPlaced = operands.queryStarts || operands.keyStarts;
-    return visitRun(*this, operands.logic, context, own, visited,
-                    isPlaced ? task : lastFirst(task));
   }
 
   /// The rows of a visit, of keys or of values.
@@ -254,33 +249,35 @@ private:
     return next;
   }
 
-  void epilogue(const OnlineSoftmax::State &rows, Value output) {
-    Value result =
-        truncate(times(output, softmax.inverseSum(rows)), elementType);
-    auto store = [&](Value tile, Value memory) {
-      tile::StoreOp::create(b, tile, queryRows.of(*this, memory, own.length),
-                            ValueRange{queryRows.batch, headId, firstRow},
-                            /*held=*/false, packed);
-    };
-    store(result, operands.out);
-    if (operands.lse)
-      store(softmax.logSumExp(rows), operands.lse);
+  void storeResults(const Sums &sums) {
+    Value result = truncate(times(sums.output, softmax.inverseSum(sums.rows)),
+                            elementType);
+    store(result, tasks.out);
+    if (tasks.lse)
+      store(softmax.logSumExp(sums.rows), tasks.lse);
+  }
+
+  /// The task's rows, of those of its sequence.
+  void store(Value tile, Value memory) {
+    tile::StoreOp::create(b, tile,
+                          queryRows.of(*this, memory, tasks.own.length),
+                          ValueRange{queryRows.batch, headId, at.firstRow},
+                          /*held=*/false, tasks.packed);
   }
 
   AttentionOp op;
-  FlashOperands operands; ///< packed: memory of pairs
+  const FlashOperands &operands;
   bool roundProbabilities;
   Type elementType;
-  bool packed;
   int64_t queryTile, keyTile, headDim, valueDim;
-  bool scaleInExponent;
+  ForwardTasks tasks;
   OnlineSoftmax softmax;
 
-  TiledAxis own, visited; ///< queries and keys
+  // Of the task.
+  Value batchId, headId, keyHeadId, query;
   SequenceRows queryRows, keyRows;
-  Value queries, headsPerKeyHead, tiles; ///< index; tiles of queries
-  Value batchId, headId, keyHeadId, firstRow, query; ///< of the task
-  std::optional<PagedKeys> pagedKeys;                ///< of the task
+  std::optional<PagedKeys> pagedKeys;
+  ScorePosition at;
 };
 
 } // namespace

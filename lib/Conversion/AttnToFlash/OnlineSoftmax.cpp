@@ -116,6 +116,19 @@ Value OnlineSoftmax::inverseSum(const State &state) {
       });
 }
 
+Value OnlineSoftmax::exactSum(const State &state) {
+  return t.elementwise(
+      {state.maximum, state.sum}, state.sum.getType(),
+      [&](ValueRange in) -> Value {
+        // What rounding the product took away; none in an empty row.
+        Value rest = math::FmaOp::create(b, arith::NegFOp::create(b, in[0]),
+                                         t.f32(factor), rounded(in[0]));
+        Value isExact = arith::OrIOp::create(b, state.far, isEmpty(in[0]));
+        rest = arith::SelectOp::create(b, isExact, t.f32(0), rest);
+        return arith::MulFOp::create(b, in[1], exp2(rest));
+      });
+}
+
 /// An empty row has maximum -inf and sum 0, whose logarithm is -inf.
 Value OnlineSoftmax::logSumExp(const State &state) {
   return t.elementwise(

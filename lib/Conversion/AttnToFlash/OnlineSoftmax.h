@@ -48,6 +48,9 @@ public:
   Step step(Value score, const State &old);
   /// Row vector: 1 / sum, 1 for a row without weights.
   Value inverseSum(const State &state);
+  /// Row vector: the sum of weights relative to the maximum itself, instead of
+  /// its rounded product with the factor; 0 for an empty row.
+  Value exactSum(const State &state);
   /// Row vector: log sum exp of the scores, natural; -inf for an empty row.
   Value logSumExp(const State &state);
 

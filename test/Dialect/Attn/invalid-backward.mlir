@@ -192,6 +192,17 @@ func.func @c6_captures(%q: !q, %l: !l) {
 
 !q = tensor<2x4x8x64xf32>
 !l = tensor<2x4x8xf32>
+
+func.func @c6_shares(%q: !q, %l: !l) {
+  // expected-error @+1 {{expects a 'schedule' without 'shares', got #attn.schedule<tiling = <q = 64, kv = 64, shares>>}}
+  %dq, %dk, %dv = attn.attention_backward %q, %q, %q, %q, %l, %q {schedule = #attn.schedule<tiling = <q = 64, kv = 64, shares>>} : (!q, !q, !q, !q, !l, !q) -> (!q, !q, !q)
+  return
+}
+
+// -----
+
+!q = tensor<2x4x8x64xf32>
+!l = tensor<2x4x8xf32>
 #once = #attn.schedule<tiling = <q = 64, kv = 128, owns_keys, once>, roles = <warps = 8, producers = 4>>
 
 func.func @c7_values(%q: !q, %l: !l) {

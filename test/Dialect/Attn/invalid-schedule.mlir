@@ -188,3 +188,15 @@
 // schedule_c13: only a warp that computes nothing adds to memory.
 // expected-error @+1 {{expects 'persistent', 'drain' and 'once' to go with producers}}
 #schedule = #attn.schedule<tiling = <q = 64, kv = 64, owns_keys, once>, roles = <warps = 4>>
+
+// -----
+
+// schedule_c14: parts of a tile of keys would be of gradients.
+// expected-error @+1 {{expects 'shares' to go without 'owns_keys' and producers}}
+#schedule = #attn.schedule<tiling = <q = 64, kv = 64, owns_keys, shares>>
+
+// -----
+
+// schedule_c14: the tasks of warps with roles are drawn.
+// expected-error @+1 {{expects 'shares' to go without 'owns_keys' and producers}}
+#schedule = #attn.schedule<tiling = <q = 64, kv = 64, shares>, roles = <warps = 4, producers = 4>>

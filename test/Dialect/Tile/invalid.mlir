@@ -790,3 +790,27 @@ func.func @copy_c4(%m: memref<?x?x64xbf16>, %t: memref<?x?xi32>, %s: memref<64x7
   tile.copy %m[%i, %i] through %t until %i to %s : memref<?x?x64xbf16>, memref<?x?xi32> to memref<64x72xbf16, #gpu.address_space<workgroup>>
   return
 }
+
+// -----
+
+// find_task_c1
+func.func @length(%n: index) {
+  // expected-error @+1 {{expects a region that takes an index, and yields one}}
+  %task, %start = tile.find_task %n in %n by %n {
+  ^bb0(%run: index):
+    tile.yield
+  }
+  return
+}
+
+// -----
+
+// find_task_c1
+func.func @run(%n: index) {
+  // expected-error @+1 {{expects a region that takes an index, and yields one}}
+  %task, %start = tile.find_task %n in %n by %n {
+  ^bb0(%run: i32):
+    tile.yield %n : index
+  }
+  return
+}

@@ -62,6 +62,19 @@ func.func @scatter_apart(%v: tensor<64xf32>, %r: tensor<64xi64>, %sums: memref<?
   return
 }
 
+// CHECK-LABEL: func.func @find_task
+// CHECK: %{{.*}}, %{{.*}} = tile.find_task %{{.*}} in %{{.*}} by %{{.*}} {
+// CHECK-NEXT: ^bb0(%[[RUN:.*]]: index):
+// CHECK-NEXT: tile.yield %[[RUN]] : index
+// CHECK-NEXT: }
+func.func @find_task(%position: index, %runs: index, %repeat: index) -> (index, index) {
+  %task, %start = tile.find_task %position in %runs by %repeat {
+  ^bb0(%run: index):
+    tile.yield %run : index
+  }
+  return %task, %start : index, index
+}
+
 // A tile on its way through a ring, and a product that is started and awaited.
 // CHECK-LABEL: func.func @ring
 // CHECK: %[[R:.*]] = tile.ring offset 1024 barriers 16 readers 4 : <2 x tensor<64x64xbf16>>

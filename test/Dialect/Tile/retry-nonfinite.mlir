@@ -99,6 +99,46 @@ gpu.module @kernels {
     gpu.return
   }
 
+  // In a loop over tasks each task has its attempts.
+  // CHECK-LABEL: gpu.func @tasks(
+  // CHECK: scf.while
+  // CHECK:   scf.condition
+  // CHECK: } do {
+  // CHECK:   scf.while (%[[CAREFUL:.*]] = %{{.*}}) : (i1) -> tensor<16x16xf32> {
+  // CHECK:     tile.copy
+  // CHECK:     scf.for
+  // CHECK:       scf.if %[[CAREFUL]]
+  // CHECK:     scf.condition
+  // CHECK:   "use"
+  gpu.func @tasks(%m: !memory, %v: !shared, %n: index, %o0: !f) {
+    %c0 = arith.constant 0 : index
+    %c1 = arith.constant 1 : index
+    %last = scf.while (%task = %c0) : (index) -> index {
+      %more = arith.cmpi slt, %task, %n : index
+      scf.condition(%more) %task : index
+    } do {
+    ^bb0(%task: index):
+      tile.copy %m[%task] to %v {async} : !memory to !shared
+      %r = scf.for %j = %c0 to %n step %c1 iter_args(%o = %o0) -> !f {
+        %vt = tile.view %v : !shared -> !hp
+        %dirty = tile.has_nonfinite %vt : !hp
+        %weights = "weights"(%vt) : (!hp) -> !h
+        %init = scf.if %dirty -> !f {
+          %x = tile.add_nonfinite %weights, %vt, %o : !h, !hp, !f
+          scf.yield %x : !f
+        } else {
+          scf.yield %o : !f
+        }
+        tile.copy %m[%j] to %v {async} : !memory to !shared
+        scf.yield %init : !f
+      }
+      "use"(%r) : (!f) -> ()
+      %next = arith.addi %task, %c1 : index
+      scf.yield %next : index
+    }
+    gpu.return
+  }
+
   // Of several matrices any one decides. Stages are parts of a buffer: the loop copies into the one that the copy
   // before it begins with. Tensors without elements stay where they are, for what is behind the attempts.
   // CHECK-LABEL: gpu.func @several(

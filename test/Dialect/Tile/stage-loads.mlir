@@ -224,6 +224,47 @@ gpu.module @kernels {
     gpu.return
   }
 
+  // The same where a loop over tasks has no count.
+  // CHECK-LABEL: gpu.func @tasks_while(
+  // CHECK-SAME: %[[Q:[^:]*]]: memref
+  // CHECK: } do {
+  // CHECK-NEXT: ^bb0(%[[I:[^:]*]]: index):
+  // CHECK: gpu.barrier
+  // CHECK-NEXT: tile.copy %[[Q]][%[[I]], %{{.*}}]
+  // CHECK-NEXT: nvvm.cp.async.commit.group
+  // CHECK-NEXT: nvvm.cp.async.wait.group 0
+  // CHECK-NEXT: gpu.barrier
+  // CHECK: tile.copy
+  // CHECK: tile.copy
+  // CHECK-NEXT: nvvm.cp.async.commit.group
+  // CHECK-NEXT: scf.for
+  // CHECK-NEXT: nvvm.cp.async.wait.group 0
+  gpu.func @tasks_while(%q: memref<?x?x64xbf16>, %k: !memory, %v: !memory, %n: index) kernel
+      attributes {attn.schedule = #attn.schedule<tiling = <q = 64, kv = 64>, roles = <warps = 4>, pipeline = <stages = 2>>} {
+    %c0 = arith.constant 0 : index
+    %c1 = arith.constant 1 : index
+    %zero = arith.constant dense<0.0> : !f
+    %last = scf.while (%task = %c0) : (index) -> index {
+      %more = arith.cmpi slt, %task, %n : index
+      scf.condition(%more) %task : index
+    } do {
+    ^bb0(%task: index):
+      %qt = tile.load %q[%task, %c0] : memref<?x?x64xbf16> -> !h
+      %r = scf.for %j = %c0 to %n step %c1 iter_args(%acc = %zero) -> !f {
+        %kt = tile.load %k[%j] : !memory -> !h
+        %s = linalg.contract indexing_maps = [#a, #b, #c]
+          ins(%qt, %kt : !h, !h) outs(%zero : !f) -> !f
+        %vt = tile.load %v[%j] : !memory -> !h
+        %o = linalg.contract indexing_maps = [#a, #b, #c]
+          ins(%s, %vt : !f, !h) outs(%acc : !f) -> !f
+        scf.yield %o : !f
+      }
+      %next = arith.addi %task, %c1 : index
+      scf.yield %next : index
+    }
+    gpu.return
+  }
+
   // Tiles that a task goes to one after the other, and what each visits: once all have read those of the one before.
   // CHECK-LABEL: gpu.func @tasks_in_a_loop(
   // CHECK-SAME: %[[Q:[^:]*]]: memref

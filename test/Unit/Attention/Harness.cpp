@@ -427,6 +427,7 @@ static Result<AttentionKernel> compile(const Case &c, const Mod &mod) {
   spec.raggedQueries = !c.queryStarts.empty() && !c.queriesAsBatch;
   spec.raggedKeys = !c.keyStarts.empty() && !c.keysAsBatch;
   spec.paged = c.paging.has_value();
+  spec.shares = c.shares;
   return AttentionKernel::compile(mod, spec);
 }
 
@@ -487,11 +488,20 @@ void attn::test::runAndCompare(const Case &c, const Mod &mod,
     table.emplace(tableData, CaptureLayout::Padded);
     arguments.pages = table->view();
   }
+  // Asking compiles, so it is for those who know.
+  Result<int64_t> workspaceBytes = 0;
+  if (c.shares)
+    workspaceBytes = kernel->workspaceBytes(s);
+  ASSERT_TRUE(workspaceBytes) << workspaceBytes.error();
+  Buffer workspace(*workspaceBytes);
+  if (*workspaceBytes)
+    arguments.workspace = {workspace.data(), *workspaceBytes};
 
   std::vector<char> firstOut, firstLse;
   for (int i = 0; i < c.runs; ++i) {
     out.poison();
     lse.poison();
+    workspace.poison();
     Result<void> run = kernel->run(arguments);
     ASSERT_TRUE(run) << run.error();
     Result<void> done = device().synchronize();
@@ -507,6 +517,7 @@ void attn::test::runAndCompare(const Case &c, const Mod &mod,
 
   if (bits)
     *bits = out.bytes();
+  workspace.download(); // looks at the guard bands
   Expected expected = evaluate(inputs, oracle, c.type);
   compare("out", out.download(), expected.out, outBound(c, expected));
   if (!c.lse)

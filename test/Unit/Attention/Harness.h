@@ -73,6 +73,7 @@ struct Case {
   /// of queries without an LSE, which would lie in another order.
   bool queriesAsBatch = false, keysAsBatch = false;
   std::optional<Paging> paging = std::nullopt;
+  int64_t shares = 0; ///< KernelSpec's
 
   /// A name of letters, digits and underscores.
   std::string name() const;

@@ -92,8 +92,13 @@ LogicalResult AttentionOp::verify() {
   if (!getModAttr() && !getCaptures().empty())
     return emitOpError() << "expects no captures without a mod, got "
                          << getCaptures().size();
-  if (getCuQ() && getSchedule() && getSchedule()->getTiling().pack) // C10
+  // C10
+  if (getCuQ() && getSchedule() && getSchedule()->getTiling().pack)
     return emitOpError() << "expects a schedule without 'pack' beside 'cu_q'";
+  if ((getCuQ() || getCuK()) && getSchedule() &&
+      getSchedule()->getTiling().shares)
+    return emitOpError() << "expects a schedule without 'shares' beside 'cu_q' "
+                            "or 'cu_k'";
   if (!getVariants())
     return success();
   for (VariantAttr variant : getVariants()->getVariants()) // C8
@@ -182,6 +187,9 @@ static LogicalResult verifySchedules(AttentionBackwardOp op,
     if (schedule && schedule.getTiling().pack)
       return op.emitOpError()
              << "expects a '" << name << "' without 'pack', got " << schedule;
+    if (schedule && schedule.getTiling().shares)
+      return op.emitOpError() << "expects a '" << name
+                              << "' without 'shares', got " << schedule;
   }
   for (auto [name, schedule] : {std::pair("key_schedule", of.keys),
                                 std::pair("value_schedule", of.values)}) {

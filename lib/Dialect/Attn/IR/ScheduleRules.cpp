@@ -84,6 +84,10 @@ static LogicalResult verifyTogether(const Schedule &schedule,
                        << (pipeline.unaligned ? ", 'unaligned'" : "");
   if (roles.hasProducers() && tiling.pack)
     return emitError() << "expects 'pack' to go without producers";
+  // C14
+  if (tiling.shares && (tiling.ownsKeys || roles.hasProducers()))
+    return emitError() << "expects 'shares' to go without 'owns_keys' and "
+                          "producers";
   // C13
   if (roles.hasProducers())
     return success();

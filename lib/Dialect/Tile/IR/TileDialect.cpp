@@ -315,3 +315,32 @@ LogicalResult AnyBeyondOp::verify() {
                          << getBoundAttr();
   return success();
 }
+
+//===--- tasks ------------------------------------------------------------===//
+
+void FindTaskOp::build(OpBuilder &builder, OperationState &state,
+                       Value position, Value runs, Value repeat,
+                       function_ref<Value(OpBuilder &, Value)> length) {
+  Type index = builder.getIndexType();
+  state.addOperands({position, runs, repeat});
+  state.addTypes({index, index});
+  OpBuilder::InsertionGuard guard(builder);
+  Block *body =
+      builder.createBlock(state.addRegion(), {}, index, state.location);
+  Value yielded = length(builder, body->getArgument(0));
+  builder.setInsertionPointToEnd(body);
+  YieldOp::create(builder, state.location, yielded);
+}
+
+LogicalResult FindTaskOp::verifyRegions() {
+  // C1
+  Block &body = getLength().front();
+  auto isIndex = [](TypeRange types) {
+    return types.size() == 1 && types[0].isIndex();
+  };
+  if (!isIndex(body.getArgumentTypes()) ||
+      !isIndex(body.getTerminator()->getOperandTypes()))
+    return emitOpError() << "expects a region that takes an index, and yields "
+                            "one";
+  return success();
+}

@@ -62,6 +62,15 @@ static bool isMatrix(Value tile) {
   return type && type.getRank() == 2;
 }
 
+/// The outermost loop over tiles around `op`; loops over tasks are around that.
+static scf::ForOp outermostLoop(Operation *op) {
+  scf::ForOp outermost;
+  for (auto loop = op->getParentOfType<scf::ForOp>(); loop;
+       loop = loop->getParentOfType<scf::ForOp>())
+    outermost = loop;
+  return outermost;
+}
+
 /// Looks at values only where the attempt is careful.
 static void askOnlyIf(Value careful, HasNonfiniteOp question) {
   ImplicitLocOpBuilder b(question.getLoc(), question);
@@ -130,12 +139,10 @@ struct TileRetryNonfinite
   using TileRetryNonfinitePassBase::TileRetryNonfinitePassBase;
 
   void runOnOperation() override {
-    Block &body = getOperation().getBody().front();
     SmallVector<HasNonfiniteOp> questions;
     scf::ForOp loop;
     WalkResult oneLoop = getOperation().walk([&](HasNonfiniteOp op) {
-      auto around =
-          dyn_cast_or_null<scf::ForOp>(body.findAncestorOpInBlock(*op));
+      scf::ForOp around = outermostLoop(op);
       if (!around || (loop && around != loop)) {
         op.emitOpError() << "expects to be in the kernel's one loop over tiles";
         return WalkResult::interrupt();

@@ -199,7 +199,7 @@ private:
   }
 
   static bool isInLoop(Operation *op) {
-    return isa<scf::ForOp>(op->getParentOp());
+    return isa<scf::ForOp, scf::WhileOp>(op->getParentOp());
   }
 
   /// What `copy` emits for the next iteration, if there is one.

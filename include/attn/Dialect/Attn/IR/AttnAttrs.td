@@ -26,6 +26,10 @@ def Attn_ScheduleAttr : AttrDef<Attn_Dialect, "Schedule"> {
       fastest: row r of n heads is query r / n of head r mod n. A task owns `q` rows, and
       its tile may begin and end inside of a query. So heads that share keys read them
       once, and few queries fill a tile.
+    - `shares`: the visits of all query tiles are one line, of which each task does an even
+      share, wherever that begins and ends: for launches of few query tiles. What is made of
+      a part of a query tile's keys goes to memory, and a second kernel merges it
+      (docs/FlashForm.md).
     - `cache` (8388608): bytes of keys and values that heads whose tasks a GPU does
       together may have: a part of its L2 cache.
 
@@ -75,6 +79,7 @@ def Attn_ScheduleAttr : AttrDef<Attn_Dialect, "Schedule"> {
     - C12: with producers each warp has 16 rows, memory is not `unaligned`, and nothing
       is `pack`.
     - C13: without, `stages` is 1 or 2, and nothing is `persistent`, `drain` or `once`.
+    - C14: `shares` goes without `owns_keys` and producers.
 
     Examples:
     `#attn.schedule<tiling = <q = 128, kv = 64>, roles = <warps = 4>>`,

@@ -302,7 +302,7 @@ def Attn_AttentionOp : Attn_Op<"attention", [Pure, AttrSizedOperandSegments,
     - C9: with cu_q, query has a batch of one; with cu_k, key. There is at least one
       start. With one of them, the other tensor's batch size is the number of sequences;
       with both they are as many.
-    - C10: with cu_q, `schedule` does not `pack`.
+    - C10: with cu_q, `schedule` does not `pack`; with starts it has no `shares`.
     - C11: lengths are an i32 for each sequence.
     - C12: pages are an i32 matrix with a row for each sequence; with them the batch size
       of key and value is the number of pages, and their length that of one; without cu_k.
@@ -391,7 +391,7 @@ def Attn_AttentionBackwardOp : Attn_Op<"attention_backward", [Pure,
     - C5: `wrt` numbers captures of floats, ascending; for each there is a result,
       an f32 or a tensor of f32 of the capture's shape.
     - C6: `schedule` and `capture_schedule` own queries, which are not `pack`, the other
-      two own keys.
+      two own keys; no task is one of `shares`.
     - C7: `once` is for `key_schedule`, without a `value_schedule`, with a `schedule`
       without producers, and not where `deterministic`.
     - C8: `capture_schedule` has no producers.

@@ -14,6 +14,7 @@ struct Tiling {
   bool ownsKeys = false;   ///< else queries
   bool once = false;       ///< tasks of keys make gradients of queries as well
   bool pack = false;       ///< rows are queries of all heads that share keys
+  bool shares = false;     ///< tasks are even shares of all visits
   int64_t cache = 8 << 20; ///< bytes for what tasks that run together visit
 
   /// Positions of a tile that a task owns: rows of its scores.
@@ -61,6 +62,7 @@ template <typename Visitor> void forEachField(Tiling &part, Visitor visit) {
   visit("q", part.q), visit("kv", part.kv);
   visit("owns_keys", part.ownsKeys), visit("once", part.once);
   visit("pack", part.pack);
+  visit("shares", part.shares);
   visit("cache", part.cache);
 }
 template <typename Visitor> void forEachField(WarpRoles &part, Visitor visit) {

@@ -167,6 +167,48 @@ def Tile_ScatterAddOp : Tile_Op<"scatter_add"> {
   let hasVerifier = 1;
 }
 
+def Tile_FindTaskOp : Tile_Op<"find_task", [RecursiveMemoryEffects]> {
+  let summary = "the task that has a position of the line of all tasks";
+  let description = [{
+    Tasks lie on a line, one after the other, each as long as it takes. There are `runs`
+    times `repeat` of them: those of a run are equally long, and the region says how long, a
+    positive number, from the number of the run. `start` is where the found task begins.
+    Behind the end of the line the task is the number of tasks, and `start` the line's length.
+
+    On a GPU a warp asks 32 runs at a time, so all of its lanes must get here together
+    (`tile-find-tasks`).
+
+    Example: query tiles of 8 heads, some longer than others
+
+    ```mlir
+    %task, %start = tile.find_task %position in %batches by %c8 {
+    ^bb0(%batch: index):
+      %length = ...
+      tile.yield %length : index
+    }
+    ```
+
+    Constraints:
+    - C1: the region takes an index, and yields one.
+  }];
+  let arguments = (ins Index:$position, Index:$runs, Index:$repeat);
+  let regions = (region SizedRegion<1>:$length);
+  let results = (outs Index:$task, Index:$start);
+  let assemblyFormat = "$position `in` $runs `by` $repeat attr-dict-with-keyword $length";
+  let skipDefaultBuilders = 1;
+  let builders = [
+    // `length` emits the length of a run.
+    OpBuilder<(ins "::mlir::Value":$position, "::mlir::Value":$runs,
+                   "::mlir::Value":$repeat,
+                   "::llvm::function_ref<::mlir::Value(::mlir::OpBuilder &, ::mlir::Value)>":$length)>
+  ];
+  let extraClassDeclaration = [{
+    ::mlir::Value getRun() { return getLength().getArgument(0); }
+    ::mlir::Value getYielded() { return getLength().front().getTerminator()->getOperand(0); }
+  }];
+  let hasRegionVerifier = 1;
+}
+
 def Tile_HasNonfiniteOp : Tile_Op<"has_nonfinite", [Pure]> {
   let summary = "whether any element of a tile is NaN or infinite";
   let description = [{

@@ -2,6 +2,7 @@
 #ifndef ATTN_DIALECT_TILE_TRANSFORMS_PASSES_H
 #define ATTN_DIALECT_TILE_TRANSFORMS_PASSES_H
 
+#include "mlir/Interfaces/FunctionInterfaces.h"
 #include "mlir/Pass/Pass.h"
 
 namespace mlir::attn::tile {

@@ -745,6 +745,39 @@ def TileStoreSumsPass : Pass<"tile-store-sums", "::mlir::gpu::GPUFuncOp"> {
   let dependentDialects = ["::mlir::attn::tile::TileDialect"];
 }
 
+def TileFindTasksPass : InterfacePass<"tile-find-tasks", "::mlir::FunctionOpInterface"> {
+  let summary = "Find tasks on the line of all tasks";
+  let description = [{
+    Lowers `tile.find_task`. Where all runs are equally long, by a division; otherwise by a
+    loop over runs up to the one that is looked for: one after the other, or, for a GPU
+    (`warps`), 32 at a time, of which each lane of a warp asks for one, and whose lengths
+    the warp adds up.
+
+    Example (test/Dialect/Tile/find-tasks.mlir):
+
+    ```mlir
+    %task, %start = tile.find_task %position in %runs by %c1 {
+    ^bb0(%run: index):
+      %n = memref.load %lengths[%run] : memref<?xindex>
+      tile.yield %n : index
+    }
+    ```
+
+    becomes
+
+    ```mlir
+    %found:4 = scf.while (%run = %c0, %start = %c0) ... {
+      %more = arith.cmpi ult, %run, %runs
+      ... scf.if %more { memref.load ... }
+      scf.condition(%go_on) %run, %start, %length, %next
+    } do { ... }
+    ```
+  }];
+  let options = [Option<"warps", "warps", "bool", "false", "For kernels of a GPU">];
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::gpu::GPUDialect",
+    "::mlir::LLVM::LLVMDialect", "::mlir::NVVM::NVVMDialect", "::mlir::scf::SCFDialect"];
+}
+
 def TilePlaceSharedPass : Pass<"tile-place-shared", "::mlir::gpu::GPUFuncOp"> {
   let summary = "Give everything in shared memory its place";
   let description = [{

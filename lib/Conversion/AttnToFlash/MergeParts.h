@@ -1,0 +1,17 @@
+// The kernel behind one of shares (Tiling::shares): results of the query tiles
+// of which several shares did a part each.
+#ifndef ATTN_CONVERSION_ATTNTOFLASH_MERGEPARTS_H
+#define ATTN_CONVERSION_ATTNTOFLASH_MERGEPARTS_H
+
+#include "ForwardTasks.h"
+
+namespace mlir::attn {
+
+/// Emits everything but the return at the builder's insertion point: a task,
+/// for a thread, for each share, row of a tile and 4 channels.
+void buildMergeParts(ImplicitLocOpBuilder &builder, AttentionOp op,
+                     const FlashOperands &operands);
+
+} // namespace mlir::attn
+
+#endif // ATTN_CONVERSION_ATTNTOFLASH_MERGEPARTS_H

@@ -1,0 +1,81 @@
+// See Shares.h.
+#include "Shares.h"
+
+#include "attn/Dialect/Tile/IR/TileDialect.h"
+
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+
+#include <limits>
+
+using namespace mlir;
+using namespace mlir::attn;
+
+/// Positions that a share has at least: what is merged later costs as much as a
+/// visit or two.
+static constexpr int64_t leastShare = 4;
+
+Value mlir::attn::countShares(ImplicitLocOpBuilder &builder,
+                              Value partialSums) {
+  Value slots = memref::DimOp::create(builder, partialSums, 0);
+  Value two = arith::ConstantIndexOp::create(builder, 2);
+  return arith::DivUIOp::create(builder, slots, two);
+}
+
+Shares::Shares(ImplicitLocOpBuilder &builder, ForwardTasks &tasks, Value count)
+    : TileBuilder(builder), tasks(tasks) {
+  total = find(index(std::numeric_limits<int64_t>::max())).start;
+  size = arith::MaxUIOp::create(b, arith::CeilDivUIOp::create(b, total, count),
+                                index(leastShare));
+}
+
+Shares::Task Shares::find(Value position) {
+  // Dimensions from the outermost one on, of which the mask reads the last one.
+  Value runs = tasks.tiles, repeat = index(1);
+  for (auto [size, isRead] :
+       {std::pair(tasks.batches, tasks.readsBatch() || tasks.readsHead()),
+        std::pair(tasks.heads, tasks.readsHead())}) {
+    Value &dimensions = isRead ? runs : repeat;
+    dimensions = arith::MulIOp::create(b, dimensions, size);
+  }
+  auto find = tile::FindTaskOp::create(
+      b, position, runs, repeat, [&](OpBuilder &, Value run) {
+        Place at{index(0), index(0), run};
+        if (tasks.readsHead()) {
+          at.head = arith::RemUIOp::create(b, at.tile, tasks.heads);
+          at.tile = arith::DivUIOp::create(b, at.tile, tasks.heads);
+        }
+        if (tasks.readsHead() || tasks.readsBatch()) {
+          at.batch = arith::RemUIOp::create(b, at.tile, tasks.batches);
+          at.tile = arith::DivUIOp::create(b, at.tile, tasks.batches);
+        }
+        return lengthOf(*tasks.visits(at.batch, at.head, at.tile));
+      });
+  return {find.getTask(), find.getStart()};
+}
+
+Value Shares::begin(Value share) {
+  return arith::MinUIOp::create(b, arith::MulIOp::create(b, share, size),
+                                total);
+}
+
+Value Shares::shareOf(Value position) {
+  return arith::DivUIOp::create(b, position, size);
+}
+
+Shares::Place Shares::placeOf(Value task) {
+  Value head = arith::RemUIOp::create(b, task, tasks.heads);
+  Value rest = arith::DivUIOp::create(b, task, tasks.heads);
+  return {arith::RemUIOp::create(b, rest, tasks.batches), head,
+          arith::DivUIOp::create(b, rest, tasks.batches)};
+}
+
+Value Shares::lengthOf(const Visits &visits) {
+  Value count = arith::SubIOp::create(b, visits.end, visits.first);
+  return arith::AddIOp::create(b, count, index(1));
+}
+
+Value Shares::slotOf(Value share, Value isFirst) {
+  Value first = arith::IndexCastUIOp::create(b, b.getIndexType(), isFirst);
+  return arith::AddIOp::create(b, arith::MulIOp::create(b, share, index(2)),
+                               first);
+}

@@ -1,0 +1,53 @@
+// Even shares of what the tasks of a forward kernel have to do, wherever these
+// begin and end (Tiling::shares): what a launch of few tasks deals out.
+//
+// On a line each task has one position for itself, so that one that visits
+// nothing is done as well, and one for each of its visits. Tasks are in the
+// order of their query tile, batch and head: those that a mask cannot tell
+// apart are equally long, and next to each other.
+#ifndef ATTN_CONVERSION_ATTNTOFLASH_SHARES_H
+#define ATTN_CONVERSION_ATTNTOFLASH_SHARES_H
+
+#include "ForwardTasks.h"
+
+namespace mlir::attn {
+
+/// index: so many shares as `partialSums` has memory for.
+Value countShares(ImplicitLocOpBuilder &builder, Value partialSums);
+
+/// All values are of type index.
+class Shares : TileBuilder {
+public:
+  /// Measures the line, and makes `count` shares of it, or less of a short one.
+  Shares(ImplicitLocOpBuilder &builder, ForwardTasks &tasks, Value count);
+
+  /// A task, and where it begins.
+  struct Task {
+    Value number, start;
+  };
+  /// The one with this position.
+  Task find(Value position);
+  /// Where a share begins; those behind the last begin at the line's end.
+  Value begin(Value share);
+  /// The share with this position.
+  Value shareOf(Value position);
+
+  struct Place {
+    Value batch, head, tile;
+  };
+  Place placeOf(Value task);
+  /// Of a task that has these visits.
+  Value lengthOf(const Visits &visits);
+
+  /// The slot of a share for its part of a task that does not begin in it, and
+  /// for one that does, and goes on behind it.
+  Value slotOf(Value share, Value isFirst);
+
+private:
+  ForwardTasks &tasks;
+  Value total, size; ///< of the line, of a share
+};
+
+} // namespace mlir::attn
+
+#endif // ATTN_CONVERSION_ATTNTOFLASH_SHARES_H

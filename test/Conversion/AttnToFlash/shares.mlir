@@ -1,0 +1,110 @@
+// RUN: attn-opt %s --attn-inline-mods --attn-to-flash | FileCheck %s
+
+!q = tensor<?x?x?x24xbf16>
+!l = tensor<?x?x?xf32>
+
+// Even shares of all visits: as many as the memory has slots for two parts each.
+// CHECK-LABEL: func.func @layer(
+// CHECK-SAME: %[[OUT:[^ ]*]]: memref<?x?x?x24xbf16, {{[^{]*}}> {attn.role = #attn.role<out>}
+// CHECK-SAME: %[[LSE:[^ ]*]]: memref<?x?x?xf32> {attn.role = #attn.role<lse>}
+// CHECK-SAME: %[[PARTS:[^ ]*]]: memref<?x16x32xf32> {attn.role = #attn.role<partial_out>}
+// CHECK-SAME: %[[SUMS:[^ ]*]]: memref<?x2x16xf32> {attn.role = #attn.role<partial_sums>}
+// CHECK: %[[SLOTS:.*]] = memref.dim %[[SUMS]], %c0
+// CHECK: %[[SHARES:.*]] = arith.divui %[[SLOTS]], %c2
+// CHECK: scf.forall (%[[I:.*]]) in (%[[SHARES]]) {
+// The line's end is where the task behind the last begins. A mask that reads neither batch nor head is asked once
+// for each query tile.
+// CHECK: %{{.*}}, %[[TOTAL:.*]] = tile.find_task %c9223372036854775807 in %[[TILES:.*]] by %[[REPEAT:.*]] {
+// CHECK: %[[EVEN:.*]] = arith.ceildivui %[[TOTAL]], %[[SHARES]]
+// CHECK: %[[SIZE:.*]] = arith.maxui %[[EVEN]], %c4
+// CHECK: %[[PLACE:.*]] = arith.muli %[[I]], %[[SIZE]]
+// CHECK: %[[BEGIN:.*]] = arith.minui %[[PLACE]], %[[TOTAL]]
+// CHECK: %[[END:.*]] = arith.minui %{{.*}}, %[[TOTAL]]
+// CHECK: %[[TASK:.*]], %[[START:.*]] = tile.find_task %[[BEGIN]] in %[[TILES]] by %[[REPEAT]]
+// CHECK: scf.while (%{{.*}} = %[[TASK]], %[[AT:.*]] = %[[START]]) : (index, index) -> (index, index) {
+// CHECK:   %[[ON:.*]] = arith.cmpi slt, %[[AT]], %[[END]]
+// CHECK:   scf.condition(%[[ON]])
+// CHECK: } do {
+// CHECK: ^bb0(%[[T:.*]]: index, %[[S:.*]]: index):
+// The head is innermost, then the batch.
+// CHECK:   arith.remui %[[T]], %{{.*}}
+// The visits of the task that are the share's.
+// CHECK:   %[[BEHIND:.*]] = arith.addi %[[S]], %{{.*}}
+// CHECK:   %[[FIRST:.*]] = arith.addi %[[S]], %c1
+// CHECK:   %[[LOW:.*]] = arith.maxsi %[[BEGIN]], %[[FIRST]]
+// CHECK:   %[[HIGH:.*]] = arith.minsi %[[END]], %[[BEHIND]]
+// CHECK:   scf.for
+// Whole, or a part: the second slot of a share is for the task that it begins and does not end.
+// CHECK:   %[[BEGINS:.*]] = arith.cmpi sle, %[[BEGIN]], %[[S]]
+// CHECK:   %[[ENDS:.*]] = arith.cmpi sle, %[[BEHIND]], %[[END]]
+// CHECK:   %[[WHOLE:.*]] = arith.andi %[[BEGINS]], %[[ENDS]]
+// CHECK:   scf.if %[[WHOLE]] {
+// CHECK:     tile.store %{{.*}}, %[[OUT]]
+// CHECK:     tile.store %{{.*}}, %[[LSE]]
+// CHECK:   } else {
+// CHECK:     %[[BIT:.*]] = arith.index_castui %[[BEGINS]]
+// CHECK:     %[[TWICE:.*]] = arith.muli %[[I]], %c2
+// CHECK:     %[[SLOT:.*]] = arith.addi %[[TWICE]], %[[BIT]]
+// CHECK:     tile.store %{{.*}}, %[[PARTS]][%[[SLOT]], %c0{{.*}}] : tensor<16x32xf32>
+// CHECK:     tile.store %{{.*}}, %[[SUMS]][%[[SLOT]], %c0{{.*}}, %c0{{.*}}] : tensor<16xf32>
+// CHECK:     tile.store %{{.*}}, %[[SUMS]][%[[SLOT]], %c1{{.*}}, %c0{{.*}}] : tensor<16xf32>
+// CHECK:   }
+// CHECK:   %[[NEXT:.*]] = arith.addi %[[T]], %c1
+// CHECK:   scf.yield %[[NEXT]], %[[BEHIND]]
+// CHECK: } {mapping = [#gpu.block<linear_dim_0>]}
+
+// A thread for each share, row and 4 channels; it has work if a task begins in the share and goes on behind it.
+// CHECK-LABEL: func.func @layer_merge(
+// CHECK-SAME: %[[OUT:[^ ]*]]: memref<?x?x?x24xbf16, {{[^{]*}}> {attn.role = #attn.role<out>}
+// CHECK-SAME: %[[LSE:[^ ]*]]: memref<?x?x?xf32> {attn.role = #attn.role<lse>}
+// CHECK-SAME: %[[PARTS:[^ ]*]]: memref<?x16x32xf32> {attn.role = #attn.role<partial_out>}
+// CHECK-SAME: %[[SUMS:[^ ]*]]: memref<?x2x16xf32> {attn.role = #attn.role<partial_sums>}
+// CHECK: arith.muli %{{.*}}, %c128
+// CHECK: scf.forall
+// CHECK: %[[TASK:.*]], %[[START:.*]] = tile.find_task %[[END:.*]] in
+// CHECK: %[[HERE:.*]] = arith.cmpi sge, %[[START]], %{{.*}}
+// CHECK: %[[ON:.*]] = arith.cmpi slt, %[[START]], %[[END]]
+// CHECK: %[[CUT:.*]] = arith.andi %[[HERE]], %[[ON]]
+// CHECK: scf.if %[[CUT]] {
+// Many parts at a time, then few.
+// CHECK:   %[[MANY:.*]] = scf.for {{.*}} step %c16{{.*}} iter_args(%{{.*}} = %{{.*}}) -> (f32)
+// CHECK-COUNT-16: memref.load %[[SUMS]]
+// CHECK:   %[[GREATEST:.*]] = scf.for {{.*}} step %c4{{.*}} iter_args(%{{.*}} = %[[MANY]]) -> (f32)
+// CHECK:   scf.for {{.*}} -> (f32, vector<4xf32>)
+// CHECK-COUNT-32: memref.load %[[SUMS]]
+// CHECK-COUNT-16: vector.load %[[PARTS]]
+// CHECK:   math.exp2
+// What has no weight is not read.
+// CHECK:   %[[NONE:.*]] = arith.cmpf oeq, %[[W:.*]], %
+// CHECK:   %[[READ:.*]] = arith.select %[[NONE]], %{{.*}}, %{{.*}} : vector<4xf32>
+// CHECK:   %[[WS:.*]] = vector.broadcast %[[W]]
+// CHECK:   arith.mulf %[[WS]], %[[READ]]
+// CHECK:   memref.store %{{.*}}, %[[OUT]]
+// CHECK:   memref.store %{{.*}}, %[[LSE]]
+// CHECK: } {mapping = [#gpu.thread<linear_dim_0>]}
+attn.mod @causal mask(%b: i32, %h: i32, %q: i32, %kv: i32) {
+  %keep = arith.cmpi sge, %q, %kv : i32
+  attn.yield %keep : i1
+}
+func.func @layer(%q: !q, %k: !q, %v: !q) -> (!q, !l) {
+  %o, %lse = attn.attention %q, %k, %v mod @causal {schedule = #attn.schedule<tiling = <q = 16, kv = 32, shares>>}
+    : (!q, !q, !q) -> (!q, !l)
+  return %o, %lse : !q, !l
+}
+
+// What a mask reads at the batch is asked once for all heads of it, but at the head for each.
+// CHECK-LABEL: func.func @per_batch(
+// CHECK: %[[HEADS:.*]] = memref.dim %{{.*}}, %c1
+// CHECK: tile.find_task %c9223372036854775807 in %{{.*}} by %[[BY:.*]] {
+// CHECK: memref.load
+// CHECK: tile.yield
+attn.mod @lengths(%lengths: tensor<?xi32>) mask(%b: i32, %h: i32, %q: i32, %kv: i32) {
+  %n = attn.load %lengths[%b] : tensor<?xi32>
+  %keep = arith.cmpi slt, %kv, %n : i32
+  attn.yield %keep : i1
+}
+func.func @per_batch(%q: !q, %k: !q, %v: !q, %n: tensor<?xi32>) -> !q {
+  %o = attn.attention %q, %k, %v mod @lengths(%n) {schedule = #attn.schedule<tiling = <q = 16, kv = 32, shares>>}
+    : (!q, !q, !q, tensor<?xi32>) -> !q
+  return %o : !q
+}
