@@ -177,7 +177,7 @@ ProblemSizes attn::sizesOf(const KernelArguments &a) {
   ProblemSizes sizes;
   sizes.batch = a.query.sizes[0];
   sizes.heads = a.query.sizes[1], sizes.kvHeads = a.key.sizes[1];
-  sizes.queries = a.query.sizes[2], sizes.keys = a.key.sizes[2];
+  sizes.queries = a.query.sizes[2], sizes.keys = a.keys();
   return sizes;
 }
 

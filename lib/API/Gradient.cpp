@@ -19,9 +19,9 @@ GradientKernel::compile(const Mod &mod, const KernelSpec &spec,
   if (spec.raggedQueries || spec.raggedKeys)
     return Error{"expects tensors with a batch of sequences: there are no "
                  "gradients of ragged ones yet"};
-  auto start = std::chrono::steady_clock::now();
   if (spec.paged)
     return Error{"expects no KernelSpec::paged for gradients"};
+  auto start = std::chrono::steady_clock::now();
   ATTN_TRY_ASSIGN(std::vector<int64_t> wrt, findCaptures(mod, names));
   GradientImpl impl = spec.target == Target::CPU
                           ? createCPUGradients(mod, spec, wrt)

@@ -316,6 +316,14 @@ func.func @test_pages() {
     : (tensor<4x1x1x1xf32>, tensor<3x1x2x1xf32>, tensor<3x1x2x1xf32>, tensor<4xi32>, tensor<4x3xi32>) -> tensor<4x1x1x1xf32>
   %p = tensor.cast %o : tensor<4x1x1x1xf32> to tensor<?x?x?x?xf32>
   call @show(%p) : (tensor<?x?x?x?xf32>) -> ()
+  // The same queries, one behind another.
+  %r = arith.constant dense<0.0> : tensor<1x1x4x1xf32>
+  %c = arith.constant dense<[0, 1, 2, 3, 4]> : tensor<5xi32>
+  %x = attn.attention %r, %k, %v cu_q(%c) lengths(%n) pages(%t)
+    : (tensor<1x1x4x1xf32>, tensor<3x1x2x1xf32>, tensor<3x1x2x1xf32>, tensor<5xi32>, tensor<4xi32>, tensor<4x3xi32>)
+      -> tensor<?x?x?x1xf32>
+  %y = tensor.cast %x : tensor<?x?x?x1xf32> to tensor<?x?x?x?xf32>
+  call @show(%y) : (tensor<?x?x?x?xf32>) -> ()
   return
 }
 // CHECK:      sizes = [4, 1, 1, 1]
@@ -323,6 +331,11 @@ func.func @test_pages() {
 // CHECK-NEXT: {{\[+}}3.5]]],
 // CHECK-NEXT: {{\[+}}5.5]]],
 // CHECK-NEXT: {{\[+}}0]]]]
+// CHECK:      sizes = [1, 1, 4, 1]
+// CHECK-NEXT: {{\[+}}4.66667],
+// CHECK-NEXT:    [3.5],
+// CHECK-NEXT:    [5.5],
+// CHECK-NEXT:    [0]]]]
 
 func.func @main() {
   call @test_causal() : () -> ()

@@ -1,7 +1,7 @@
 // Keys and values in pages: of any number of rows, in any order and either
 // layout, with entries that number no page, and pages that sequences share.
 // Rows that are no key's hold NaN.
-#include "Harness.h"
+#include "GradientHarness.h"
 
 #include <gtest/gtest.h>
 
@@ -319,6 +319,76 @@ TEST(Pages, OfOffsetsBeyond32Bits) {
   EXPECT_TRUE(ApartPages(far).run(*kernel) == expected);
 }
 
+/// Two sequences of three queries in two heads, one behind the other in memory,
+/// as a kernel gets them; and what it makes of them.
+std::vector<uint16_t> ofTwoSequences(const Mod &mod, bool ragged) {
+  std::mt19937 random(7);
+  auto numbers = [&](size_t count) {
+    std::vector<uint16_t> result(count);
+    for (uint16_t &x : result)
+      x = 0x3f80 | (random() & 0x7f);
+    return result;
+  };
+  std::vector<uint16_t> queries = numbers(2 * 6 * 16), out(queries.size());
+  std::vector<uint16_t> pages = numbers(5 * 4 * 16);
+  const int32_t table[] = {4, 0, 2, 1, 3, 7}, lengths[] = {9, 5};
+  const int32_t offsets[] = {6, 2}, starts[] = {0, 3, 6};
+  Placed ofQuery, ofOut, ofHeap, ofTable, ofLengths, ofOffsets, ofStarts;
+  KernelSpec spec = specOf(ElementType::BF16, 16, 16);
+  spec.paged = true;
+  spec.raggedQueries = ragged;
+  Result<AttentionKernel> kernel = AttentionKernel::compile(mod, spec);
+  EXPECT_TRUE(kernel) << kernel.error();
+  if (!kernel)
+    return {};
+  AttentionArguments a;
+  a.query = {ofQuery.in(queries.data(), queries.size() * 2),
+             ElementType::BF16,
+             {2, 2, 3, 16},
+             {3 * 16, 6 * 16, 16}};
+  if (ragged) {
+    a.query.sizes = {1, 2, 6, 16};
+    a.queryStarts = {
+        static_cast<const int32_t *>(ofStarts.in(starts, sizeof starts)), 2};
+  }
+  a.out = a.query;
+  a.out.data = ofOut.in(out.data(), out.size() * 2);
+  a.key = {ofHeap.in(pages.data(), pages.size() * 2),
+           ElementType::BF16,
+           {5, 1, 4, 16},
+           {64, 64, 16}};
+  a.value = a.key;
+  a.captures = {{ofOffsets.in(offsets, sizeof offsets), {2}},
+                {ofLengths.in(lengths, sizeof lengths), {2}}};
+  a.pages = CaptureView{ofTable.in(table, sizeof table), {2, 3}};
+  a.stream = device().stream();
+  Result<void> ran = kernel->run(a);
+  EXPECT_TRUE(ran) << ran.error();
+  ofOut.out(out.data(), out.size() * 2);
+  return out;
+}
+
+TEST(Pages, OfQueriesOneBehindAnother) {
+  // A chunk of each prompt, whose keys are in pages: what a batch gives, for
+  // which there may be another kernel.
+  device();
+  Result<Mod> mod = loadPattern("causal");
+  ASSERT_TRUE(mod) << mod.error();
+  mod = mod->withQueryOffset(QueryOffset::PerBatch);
+  ASSERT_TRUE(mod) << mod.error();
+  mod = mod->withLengths();
+  ASSERT_TRUE(mod) << mod.error();
+  std::vector<uint16_t> expected = ofTwoSequences(*mod, /*ragged=*/false);
+  std::vector<uint16_t> got = ofTwoSequences(*mod, /*ragged=*/true);
+  ASSERT_EQ(got.size(), expected.size());
+  ASSERT_FALSE(got.empty());
+  // Means of numbers from 1 to 2, as integers of their last places.
+  for (size_t i = 0; i < got.size(); ++i) {
+    EXPECT_NEAR(got[i], expected[i], 2) << i;
+    EXPECT_NEAR(expected[i], 0x3fc0, 0x40) << i;
+  }
+}
+
 //===--- what the host knows ----------------------------------------------===//
 
 class PageMistakes : public testing::Test {
@@ -419,6 +489,9 @@ TEST_F(PageMistakes, OfTheKernel) {
   EXPECT_EQ(without.error(), "expects a mod with lengths (Mod::withLengths) "
                              "for KernelSpec::paged");
   EXPECT_FALSE(AttentionKernel::check(*plain, spec));
+  Result<GradientKernel> gradients = GradientKernel::compile(*mod, spec);
+  ASSERT_FALSE(gradients);
+  EXPECT_EQ(gradients.error(), "expects no KernelSpec::paged for gradients");
   spec.paged = false;
   Result<AttentionKernel> unpaged = AttentionKernel::compile(*mod, spec);
   ASSERT_TRUE(unpaged) << unpaged.error();
