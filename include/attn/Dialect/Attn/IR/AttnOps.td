@@ -360,7 +360,8 @@ def Attn_AttentionBackwardOp : Attn_Op<"attention_backward", [Pure,
     - C4: grad_query, grad_key and grad_value have the types of query, key and value.
     - C5: `wrt` numbers captures of floats, ascending; for each there is a result,
       an f32 or a tensor of f32 of the capture's shape.
-    - C6: `schedule` and `capture_schedule` own queries, the other two own keys.
+    - C6: `schedule` and `capture_schedule` own queries, the other two own keys; no
+      task is one of `shares`.
     - C7: `once` is for `key_schedule`, without a `value_schedule`, with a `schedule`
       without producers, and not where `deterministic`.
     - C8: `capture_schedule` has no producers.
