@@ -29,10 +29,10 @@ func.func @equal(%position: index, %runs: index, %repeat: index, %keys: index) -
 // CHECK-SAME: %[[P:.*]]: index, %[[N:.*]]: index, %[[R:.*]]: index, %[[M:.*]]: memref<?xindex>)
 
 // One run after the other.
-// THREAD: %[[FOUND:.*]]:4 = scf.while (%[[RUN:.*]] = %c0, %[[START:.*]] = %c0)
-// THREAD:   %[[EXISTS:.*]] = arith.cmpi slt, %[[RUN]], %[[N]]
+// THREAD: %[[FOUND:.*]]:4 = scf.while (%[[NUMBER:.*]] = %c0, %[[START:.*]] = %c0)
+// THREAD:   %[[EXISTS:.*]] = arith.cmpi slt, %[[NUMBER]], %[[N]]
 // THREAD:   %[[L:.*]] = scf.if %[[EXISTS]] -> (index) {
-// THREAD:     %[[X:.*]] = memref.load %[[M]][%[[RUN]]]
+// THREAD:     %[[X:.*]] = memref.load %[[M]][%[[NUMBER]]]
 // THREAD:     scf.yield %[[X]]
 // THREAD:   } else {
 // THREAD:     scf.yield %c1
@@ -41,7 +41,7 @@ func.func @equal(%position: index, %runs: index, %repeat: index, %keys: index) -
 // THREAD:   %[[NEXT:.*]] = arith.addi %[[START]], %[[ALL]]
 // THREAD:   %[[BEFORE:.*]] = arith.cmpi sle, %[[NEXT]], %[[P]]
 // THREAD:   %[[ON:.*]] = arith.andi %[[EXISTS]], %[[BEFORE]]
-// THREAD:   scf.condition(%[[ON]]) %[[RUN]], %[[START]], %[[L]], %[[NEXT]]
+// THREAD:   scf.condition(%[[ON]]) %[[NUMBER]], %[[START]], %[[L]], %[[NEXT]]
 // THREAD: } do {
 // THREAD: ^bb0(%[[R0:.*]]: index, %{{.*}}: index, %{{.*}}: index, %[[E0:.*]]: index):
 // THREAD:   %[[R1:.*]] = arith.addi %[[R0]], %c1
@@ -62,10 +62,10 @@ func.func @equal(%position: index, %runs: index, %repeat: index, %keys: index) -
 // not has found it.
 // WARP-DAG: %[[LANE:.*]] = arith.remui %{{.*}}, %c32
 // WARP: scf.while (%[[BASE:.*]] = %c0, %[[START:.*]] = %c0)
-// WARP:   %[[RUN:.*]] = arith.addi %[[BASE]], %[[LANE]]
-// WARP:   %[[EXISTS:.*]] = arith.cmpi slt, %[[RUN]], %[[N]]
+// WARP:   %[[NUMBER:.*]] = arith.addi %[[BASE]], %[[LANE]]
+// WARP:   %[[EXISTS:.*]] = arith.cmpi slt, %[[NUMBER]], %[[N]]
 // WARP:   scf.if %[[EXISTS]] -> (index) {
-// WARP:     memref.load %[[M]][%[[RUN]]]
+// WARP:     memref.load %[[M]][%[[NUMBER]]]
 // WARP:   } else {
 // WARP:     scf.yield %c0
 // WARP:   }
@@ -79,7 +79,7 @@ func.func @equal(%position: index, %runs: index, %repeat: index, %keys: index) -
 // WARP: } do {
 // WARP:   arith.addi %{{.*}}, %c32
 // WARP: }
-// WARP: %[[FINDER:.*]] = llvm.intr.cttz
+// WARP: %[[FINDER:.*]] = "llvm.intr.cttz"
 // WARP-COUNT-2: nvvm.shfl.sync idx
 func.func @lengths(%position: index, %runs: index, %repeat: index, %m: memref<?xindex>) -> (index, index) {
   %task, %start = tile.find_task %position in %runs by %repeat {

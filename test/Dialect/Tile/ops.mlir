@@ -64,8 +64,8 @@ func.func @scatter_apart(%v: tensor<64xf32>, %r: tensor<64xi64>, %sums: memref<?
 
 // CHECK-LABEL: func.func @find_task
 // CHECK: %{{.*}}, %{{.*}} = tile.find_task %{{.*}} in %{{.*}} by %{{.*}} {
-// CHECK-NEXT: ^bb0(%[[RUN:.*]]: index):
-// CHECK-NEXT: tile.yield %[[RUN]] : index
+// CHECK-NEXT: ^bb0(%[[NUMBER:.*]]: index):
+// CHECK-NEXT: tile.yield %[[NUMBER]] : index
 // CHECK-NEXT: }
 func.func @find_task(%position: index, %runs: index, %repeat: index) -> (index, index) {
   %task, %start = tile.find_task %position in %runs by %repeat {
