@@ -65,14 +65,11 @@ static bool hasLists(AttentionOp op) {
          !MaskLogic(mod.getMask()).hasOneRun(Axis::Key);
 }
 
-/// Whether threads of a GPU have registers to copy rows of so many channels: in
-/// blocks of one warp a thread copies much of a tile, and in those of two it
-/// walks down columns only where these divide them.
-static bool canCopy(AttentionOp op, int64_t rows, int64_t widest) {
-  int64_t bytes = llvm::alignTo(widest, 16) *
-                  op.getElementType().getIntOrFloatBitWidth() / 8;
-  return rows >= 64 ||
-         (bytes <= 512 && (rows <= 16 || llvm::isPowerOf2_64(bytes)));
+/// Of the wider of keys and values, as tiles have them.
+static int64_t rowBytesOf(AttentionOp op) {
+  int64_t widest = std::max(op.getHeadDim(), op.getValueDim());
+  return llvm::alignTo(widest, 16) *
+         op.getElementType().getIntOrFloatBitWidth() / 8;
 }
 
 /// A warp for each 16 rows. On a GPU several blocks share a multiprocessor, so
@@ -85,11 +82,20 @@ static Schedule selectPacked(AttentionOp op, int64_t rows, bool isCPU,
   schedule.tiling.pack = true;
   if (isCPU)
     return schedule;
-  int64_t widest = std::max(op.getHeadDim(), op.getValueDim());
   schedule.tiling.kv =
-      (widest <= 128 ? 64 : 32) / (op.getElementType().isF32() ? 2 : 1);
+      (rowBytesOf(op) <= 256 ? 64 : 32) / (op.getElementType().isF32() ? 2 : 1);
   schedule.roles.warps = rows / 16;
   return schedule;
+}
+
+/// Whether the threads of a block for so many rows have registers to copy what
+/// it visits (test/Target/PTX/no-spills-packed.test): one of a single warp
+/// copies much of a tile, one of two walks down columns only where these divide
+/// them.
+static bool canCopy(AttentionOp op, int64_t rows) {
+  int64_t bytes = rowBytesOf(op);
+  return rows >= 64 ||
+         (bytes <= 512 && (rows <= 16 || llvm::isPowerOf2_64(bytes)));
 }
 
 SmallVector<VariantAttr> mlir::attn::packedVariants(AttentionOp op, bool isCPU,
@@ -97,9 +103,8 @@ SmallVector<VariantAttr> mlir::attn::packedVariants(AttentionOp op, bool isCPU,
   SmallVector<VariantAttr> variants;
   if (hasLists(op))
     return variants;
-  int64_t widest = std::max(op.getHeadDim(), op.getValueDim());
   for (int64_t rows : {16, 32, 64})
-    if (isCPU || canCopy(op, rows, widest))
+    if (isCPU || canCopy(op, rows))
       variants.push_back(VariantAttr::get(
           {{{Condition::Kind::PackedRows, {rows}}}},
           ScheduleAttr::get(op.getContext(),
