@@ -98,8 +98,11 @@ static bool canCopy(AttentionOp op, int64_t rows) {
          (bytes <= 512 && (rows <= 16 || llvm::isPowerOf2_64(bytes)));
 }
 
-SmallVector<VariantAttr> mlir::attn::packedVariants(AttentionOp op, bool isCPU,
-                                                    bool aligned) {
+/// For the GPUs of sm_80 and newer, or for a CPU, and launches of few queries:
+/// kernels whose rows are those of all heads that share keys. None for a mask
+/// whose tiles come from lists, which are of one head's.
+static SmallVector<VariantAttr> packedVariants(AttentionOp op, bool isCPU,
+                                               bool aligned) {
   SmallVector<VariantAttr> variants;
   if (hasLists(op))
     return variants;
@@ -109,6 +112,30 @@ SmallVector<VariantAttr> mlir::attn::packedVariants(AttentionOp op, bool isCPU,
           {{{Condition::Kind::PackedRows, {rows}}}},
           ScheduleAttr::get(op.getContext(),
                             selectPacked(op, rows, isCPU, aligned))));
+  return variants;
+}
+
+SmallVector<VariantAttr> mlir::attn::variantsForCPU(AttentionOp op,
+                                                    bool aligned) {
+  SmallVector<VariantAttr> variants =
+      packedVariants(op, /*isCPU=*/true, aligned);
+  variants.push_back(VariantAttr::get(
+      {}, ScheduleAttr::get(op.getContext(), selectForCPU(aligned))));
+  return variants;
+}
+
+/// Packed rows make fewer tasks, by the number of heads that share keys: where
+/// those of single heads do not fill the GPU, they are left as they are.
+SmallVector<VariantAttr> mlir::attn::variantsForSM80(AttentionOp op,
+                                                     bool aligned) {
+  auto any = ScheduleAttr::get(op.getContext(), selectForSM80(op, aligned));
+  SmallVector<VariantAttr> variants =
+      packedVariants(op, /*isCPU=*/false, aligned);
+  if (!variants.empty())
+    variants.insert(
+        variants.begin(),
+        VariantAttr::get({{{Condition::Kind::FewTasks, {64}}}}, any));
+  variants.push_back(VariantAttr::get({}, any));
   return variants;
 }
 
@@ -181,8 +208,7 @@ Schedule mlir::attn::selectForSM90a(AttentionOp op, ProblemKind problem) {
 /// lose 4%; with 256, where 64 keys a step divide 512 and 80 do not, 512 gain
 /// 4% and 1024 lose up to 1.5%. Lists are for the tiles of one kernel.
 SmallVector<VariantAttr> mlir::attn::variantsForSM90a(AttentionOp op) {
-  SmallVector<VariantAttr> variants =
-      packedVariants(op, /*isCPU=*/false, /*aligned=*/true);
+  SmallVector<VariantAttr> variants;
   auto add = [&](std::vector<Condition> conditions, ProblemKind problem) {
     variants.push_back(VariantAttr::get(
         {std::move(conditions)},
@@ -190,7 +216,10 @@ SmallVector<VariantAttr> mlir::attn::variantsForSM90a(AttentionOp op) {
   };
   int64_t widest = std::max(op.getHeadDim(), op.getValueDim());
   if (!hasLists(op)) {
+    // Before those of packed rows, which have fewer still.
     add({{Condition::Kind::FewTasks, {64}}}, ProblemKind::FewTasks);
+    llvm::append_range(variants,
+                       packedVariants(op, /*isCPU=*/false, /*aligned=*/true));
     if (widest <= 64)
       add({{Condition::Kind::FewRounds, {128, 192, 125}}},
           ProblemKind::FewRounds);
