@@ -63,6 +63,7 @@ def tables(widths):
             yield Case("sm80", element, width, "alibi")
             yield Case("sm80", element, width, "causal", direction="--backward")
             yield Case("sm80", element, width, "alibi", direction="--captures")
+            yield Case("sm80", element, width, "alibi", schedule="#attn.schedule<tiling = <q = 16, kv = 32, pack>>")
         for pattern in ("noop", "softcap"):
             yield Case("sm90a", "bf16", width, pattern, direction="--backward")
         yield Case("sm90a", "bf16", width, "alibi", direction="--captures")

@@ -166,18 +166,24 @@ TEST_F(CUDAKernelTest, FewTasksGetSmallTiles) {
   EXPECT_EQ(memory[0], 10);
 }
 
-/// Six heads of which three share keys: 12 rows of a task, 18, and 120, for
-/// which heads have tiles of their own.
+/// Six heads of which three share keys: 12 rows of a task, then 18. Where tasks
+/// are few, heads keep their own.
 TEST_F(CUDAKernelTest, FewQueriesOfHeadsThatShareKeysAreOneTask) {
-  Result<AttentionKernel> kernel =
-      AttentionKernel::compile(plainMod(), specOf(ElementType::BF16));
-  ASSERT_TRUE(kernel) << kernel.error();
   std::vector<uint16_t> memory(6 * 40 * 64);
   FakeCUDA &fake = *useFakeCUDA();
-  for (auto [queries, launch] :
-       {std::pair<int64_t, const char *>(4, "launch attention 2 x 32\n"),
-        {6, "launch attention 2 x 64\n"},
-        {40, "launch attention 6 x 256\n"}}) {
+  struct Expected {
+    int multiprocessors;
+    int64_t queries;
+    const char *launch;
+  };
+  for (auto [multiprocessors, queries, launch] :
+       {Expected{3, 4, "launch attention 2 x 32\n"},
+        {3, 6, "launch attention 2 x 64\n"},
+        {132, 4, "launch attention 6 x 256\n"}}) {
+    ManyTasks many(multiprocessors);
+    Result<AttentionKernel> kernel =
+        AttentionKernel::compile(plainMod(), specOf(ElementType::BF16));
+    ASSERT_TRUE(kernel) << kernel.error();
     TensorView query{memory.data(),
                      ElementType::BF16,
                      {1, 6, queries, 64},

@@ -68,14 +68,11 @@ static bool hasLists(AttentionOp op) {
          mod.standsAlone() && !MaskLogic(mod.getMask()).hasOneRun(Axis::Key);
 }
 
-/// Whether threads of a GPU have registers to copy rows of so many channels: in
-/// blocks of one warp a thread copies much of a tile, and in those of two it
-/// walks down columns only where these divide them.
-static bool canCopy(AttentionOp op, int64_t rows, int64_t widest) {
-  int64_t bytes = llvm::alignTo(widest, 16) *
-                  op.getElementType().getIntOrFloatBitWidth() / 8;
-  return rows >= 64 ||
-         (bytes <= 512 && (rows <= 16 || llvm::isPowerOf2_64(bytes)));
+/// Of the wider of keys and values, as tiles have them.
+static int64_t rowBytesOf(AttentionOp op) {
+  int64_t widest = std::max(op.getHeadDim(), op.getValueDim());
+  return llvm::alignTo(widest, 16) *
+         op.getElementType().getIntOrFloatBitWidth() / 8;
 }
 
 /// A warp for each 16 rows. On a GPU several blocks share a multiprocessor, so
@@ -88,25 +85,60 @@ static Schedule selectPacked(AttentionOp op, int64_t rows, bool isCPU,
   schedule.tiling.pack = true;
   if (isCPU)
     return schedule;
-  int64_t widest = std::max(op.getHeadDim(), op.getValueDim());
   schedule.tiling.kv =
-      (widest <= 128 ? 64 : 32) / (op.getElementType().isF32() ? 2 : 1);
+      (rowBytesOf(op) <= 256 ? 64 : 32) / (op.getElementType().isF32() ? 2 : 1);
   schedule.roles.warps = rows / 16;
   return schedule;
 }
 
-SmallVector<VariantAttr> mlir::attn::packedVariants(AttentionOp op, bool isCPU,
-                                                    bool aligned) {
+/// Whether the threads of a block for so many rows have registers to copy what
+/// it visits (test/Target/PTX/no-spills-packed.test): one of a single warp
+/// copies much of a tile, one of two walks down columns only where these divide
+/// them.
+static bool canCopy(AttentionOp op, int64_t rows) {
+  int64_t bytes = rowBytesOf(op);
+  return rows >= 64 ||
+         (bytes <= 512 && (rows <= 16 || llvm::isPowerOf2_64(bytes)));
+}
+
+/// For the GPUs of sm_80 and newer, or for a CPU, and launches of few queries:
+/// kernels whose rows are those of all heads that share keys. None for a mask
+/// whose tiles come from lists, which are of one head's.
+static SmallVector<VariantAttr> packedVariants(AttentionOp op, bool isCPU,
+                                               bool aligned) {
   SmallVector<VariantAttr> variants;
   if (hasLists(op) || op.getCuQ())
     return variants;
-  int64_t widest = std::max(op.getHeadDim(), op.getValueDim());
   for (int64_t rows : {16, 32, 64})
-    if (isCPU || canCopy(op, rows, widest))
+    if (isCPU || canCopy(op, rows))
       variants.push_back(VariantAttr::get(
           {{{Condition::Kind::PackedRows, {rows}}}},
           ScheduleAttr::get(op.getContext(),
                             selectPacked(op, rows, isCPU, aligned))));
+  return variants;
+}
+
+SmallVector<VariantAttr> mlir::attn::variantsForCPU(AttentionOp op,
+                                                    bool aligned) {
+  SmallVector<VariantAttr> variants =
+      packedVariants(op, /*isCPU=*/true, aligned);
+  variants.push_back(VariantAttr::get(
+      {}, ScheduleAttr::get(op.getContext(), selectForCPU(aligned))));
+  return variants;
+}
+
+/// Packed rows make fewer tasks, by the number of heads that share keys: where
+/// those of single heads do not fill the GPU, they are left as they are.
+SmallVector<VariantAttr> mlir::attn::variantsForSM80(AttentionOp op,
+                                                     bool aligned) {
+  auto any = ScheduleAttr::get(op.getContext(), selectForSM80(op, aligned));
+  SmallVector<VariantAttr> variants =
+      packedVariants(op, /*isCPU=*/false, aligned);
+  if (!variants.empty())
+    variants.insert(
+        variants.begin(),
+        VariantAttr::get({{{Condition::Kind::FewTasks, {64}}}}, any));
+  variants.push_back(VariantAttr::get({}, any));
   return variants;
 }
 
@@ -180,8 +212,7 @@ Schedule mlir::attn::selectForSM90a(AttentionOp op, ProblemKind problem) {
 /// lose 4%; with 256, where 64 keys a step divide 512 and 80 do not, 512 gain
 /// 4% and 1024 lose up to 1.5%. Lists are for the tiles of one kernel.
 SmallVector<VariantAttr> mlir::attn::variantsForSM90a(AttentionOp op) {
-  SmallVector<VariantAttr> variants =
-      packedVariants(op, /*isCPU=*/false, /*aligned=*/true);
+  SmallVector<VariantAttr> variants;
   auto add = [&](std::vector<Condition> conditions, ProblemKind problem) {
     variants.push_back(VariantAttr::get(
         {std::move(conditions)},
@@ -189,7 +220,10 @@ SmallVector<VariantAttr> mlir::attn::variantsForSM90a(AttentionOp op) {
   };
   int64_t widest = std::max(op.getHeadDim(), op.getValueDim());
   if (!hasLists(op)) {
+    // Before those of packed rows, which have fewer still.
     add({{Condition::Kind::FewTasks, {64}}}, ProblemKind::FewTasks);
+    llvm::append_range(variants,
+                       packedVariants(op, /*isCPU=*/false, /*aligned=*/true));
     if (widest <= 64)
       add({{Condition::Kind::FewRounds, {128, 192, 125}}},
           ProblemKind::FewRounds);

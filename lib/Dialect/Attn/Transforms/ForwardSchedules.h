@@ -14,16 +14,12 @@ Schedule selectForCPU(bool aligned);
 /// For sm_80 and newer.
 Schedule selectForSM80(AttentionOp op, bool aligned);
 
-/// For the GPUs of sm_80 and newer, or for a CPU, and launches of few queries:
-/// kernels whose rows are those of all heads that share keys. None for a mask
-/// whose tiles come from lists, which are of one head's.
-SmallVector<VariantAttr> packedVariants(AttentionOp op, bool isCPU,
-                                        bool aligned);
-
 /// For sm_90a, and launches of one kind of sizes.
 Schedule selectForSM90a(AttentionOp op, ProblemKind problem);
 
-/// The kernels of sm_90a and their launches; the last is for any.
+/// The kernels of each and their launches; the last is for any.
+SmallVector<VariantAttr> variantsForCPU(AttentionOp op, bool aligned);
+SmallVector<VariantAttr> variantsForSM80(AttentionOp op, bool aligned);
 SmallVector<VariantAttr> variantsForSM90a(AttentionOp op);
 
 } // namespace mlir::attn

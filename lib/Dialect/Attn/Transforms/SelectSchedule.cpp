@@ -37,15 +37,9 @@ static SmallVector<VariantAttr> variantsOf(AttentionOp op, StringRef target,
     return SmallVector<VariantAttr>(given->getVariants());
   if (std::optional<ScheduleAttr> given = op.getSchedule())
     return {variantOf(*given, op.getStridedCaptures())};
-  if (target == "sm90a")
-    return variantsForSM90a(op);
-  bool isCPU = target == "cpu";
-  SmallVector<VariantAttr> variants = packedVariants(op, isCPU, aligned);
-  variants.push_back(
-      variantOf(attributeOf(op, isCPU ? selectForCPU(aligned)
-                                      : selectForSM80(op, aligned)),
-                /*stridedCaptures=*/false));
-  return variants;
+  if (target == "cpu")
+    return variantsForCPU(op, aligned);
+  return target == "sm80" ? variantsForSM80(op, aligned) : variantsForSM90a(op);
 }
 
 /// Writes what `op` has not: the schedule for `problem`, and the variants. Of
