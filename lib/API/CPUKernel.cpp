@@ -25,8 +25,9 @@ struct Code {
   std::optional<TileFinder> finder;       ///< if it needs lists of tiles
 };
 
-/// Shares for each thread: fast ones do more of them.
-constexpr int64_t sharesOfThread = 4;
+/// Enough for the threads of most processors, of which fast ones do more; the
+/// same for all, so that results do not depend on how many there are.
+constexpr int64_t defaultShares = 128;
 
 struct CPUKernel : public AttentionKernel::Impl {
   explicit CPUKernel(const Mod &mod) : mod(mod) {}
@@ -49,8 +50,7 @@ struct CPUKernel : public AttentionKernel::Impl {
   Result<void> writeEmptyRows(const KernelArguments &arguments) const override;
   Result<const Code *> codeFor(size_t place) const;
   PartMemory partsOf(const Code &code) const {
-    int64_t shares =
-        spec.shares ? spec.shares : sharesOfThread * hostThreads().size();
+    int64_t shares = spec.shares ? spec.shares : defaultShares;
     return PartMemory::of(code.kernel.entry(), spec, shares);
   }
   Result<void> runShares(const Code &code, const Workspace &workspace,

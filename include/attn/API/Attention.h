@@ -211,7 +211,8 @@ struct KernelSpec {
   /// for 1 and another, compiled when it is first needed, for others.
   bool stridedCaptures = false;
   /// Of a kernel of shares (`shares` in its schedule), how many they are; 0: as
-  /// many as the GPU runs at once, or a few for each thread of a CPU.
+  /// many as the GPU runs at once, or 128 on a CPU. Results may differ in their
+  /// last bits with their number.
   int64_t shares = 0;
 };
 

@@ -11,8 +11,8 @@ using namespace mlir;
 using namespace mlir::attn;
 
 /// Positions that a share has at least: what is merged later costs as much as a
-/// visit or two.
-static constexpr int64_t leastShare = 4;
+/// visit.
+static constexpr int64_t leastShare = 2;
 
 Value mlir::attn::countShares(ImplicitLocOpBuilder &builder,
                               Value partialSums) {

@@ -16,7 +16,7 @@
 // for each query tile.
 // CHECK: %{{.*}}, %[[TOTAL:.*]] = tile.find_task %c9223372036854775807 in %[[TILES:.*]] by %{{.*}} {
 // CHECK: %[[EVEN:.*]] = arith.ceildivui %[[TOTAL]], %[[SHARES]]
-// CHECK: %[[SIZE:.*]] = arith.maxui %[[EVEN]], %c4
+// CHECK: %[[SIZE:.*]] = arith.maxui %[[EVEN]], %c2
 // CHECK: %[[PLACE:.*]] = arith.muli %[[I]], %[[SIZE]]
 // CHECK: %[[BEGIN:.*]] = arith.minui %[[PLACE]], %[[TOTAL]]
 // CHECK: %[[END:.*]] = arith.minui %{{.*}}, %[[TOTAL]]

@@ -75,19 +75,22 @@ static int64_t rowBytesOf(AttentionOp op) {
          op.getElementType().getIntOrFloatBitWidth() / 8;
 }
 
-/// A warp for each 16 rows. On a GPU several blocks share a multiprocessor, so
-/// that the copies of some run while others compute.
+/// A warp for each 16 rows, and even shares of the keys, as tasks are few. On a
+/// GPU several blocks share a multiprocessor, so that the copies of some run
+/// while others compute.
 static Schedule selectPacked(AttentionOp op, int64_t rows, bool isCPU,
                              bool aligned) {
   Schedule schedule =
       isCPU ? selectForCPU(aligned) : selectForSM80(op, aligned);
   schedule.tiling.q = rows;
-  schedule.tiling.pack = true;
+  schedule.tiling.pack = schedule.tiling.shares = true;
   if (isCPU)
     return schedule;
   schedule.tiling.kv =
       (rowBytesOf(op) <= 256 ? 64 : 32) / (op.getElementType().isF32() ? 2 : 1);
   schedule.roles.warps = rows / 16;
+  // Copies one tile ahead take registers that wide rows have not.
+  schedule.pipeline.stages = rowBytesOf(op) <= 256 ? 2 : 1;
   return schedule;
 }
 
@@ -103,11 +106,12 @@ static bool canCopy(AttentionOp op, int64_t rows) {
 
 /// For the GPUs of sm_80 and newer, or for a CPU, and launches of few queries:
 /// kernels whose rows are those of all heads that share keys. None for a mask
-/// whose tiles come from lists, which are of one head's.
+/// whose tiles come from lists, which are of one head's, nor where sequences
+/// lie one behind another.
 static SmallVector<VariantAttr> packedVariants(AttentionOp op, bool isCPU,
                                                bool aligned) {
   SmallVector<VariantAttr> variants;
-  if (hasLists(op) || op.getCuQ())
+  if (hasLists(op) || op.getCuQ() || op.getCuK())
     return variants;
   for (int64_t rows : {16, 32, 64})
     if (isCPU || canCopy(op, rows))
@@ -127,17 +131,11 @@ SmallVector<VariantAttr> mlir::attn::variantsForCPU(AttentionOp op,
   return variants;
 }
 
-/// Packed rows make fewer tasks, by the number of heads that share keys: where
-/// those of single heads do not fill the GPU, they are left as they are.
 SmallVector<VariantAttr> mlir::attn::variantsForSM80(AttentionOp op,
                                                      bool aligned) {
   auto any = ScheduleAttr::get(op.getContext(), selectForSM80(op, aligned));
   SmallVector<VariantAttr> variants =
       packedVariants(op, /*isCPU=*/false, aligned);
-  if (!variants.empty())
-    variants.insert(
-        variants.begin(),
-        VariantAttr::get({{{Condition::Kind::FewTasks, {64}}}}, any));
   variants.push_back(VariantAttr::get({}, any));
   return variants;
 }
@@ -220,10 +218,9 @@ SmallVector<VariantAttr> mlir::attn::variantsForSM90a(AttentionOp op) {
   };
   int64_t widest = std::max(op.getHeadDim(), op.getValueDim());
   if (!hasLists(op)) {
-    // Before those of packed rows, which have fewer still.
-    add({{Condition::Kind::FewTasks, {64}}}, ProblemKind::FewTasks);
     llvm::append_range(variants,
                        packedVariants(op, /*isCPU=*/false, /*aligned=*/true));
+    add({{Condition::Kind::FewTasks, {64}}}, ProblemKind::FewTasks);
     if (widest <= 64)
       add({{Condition::Kind::FewRounds, {128, 192, 125}}},
           ProblemKind::FewRounds);
