@@ -17,10 +17,10 @@
 
 // CHECK-LABEL: func.func @narrow
 // CHECK: attn.attention {{.*}}schedule = #attn.schedule<tiling = <q = 192{{[^#]*}}drain>>, {{.*}}variants = #attn.variants<[
+// CHECK-SAME: <aligned and packed_rows(16) -> <tiling = <q = 16, kv = 64, pack, shares>, pipeline = <stages = 2>>>,
+// CHECK-SAME: <aligned and packed_rows(32) -> <tiling = <q = 32, {{[^-]*}}pack, shares>, roles = <warps = 2>, {{[^-]*}}>>,
+// CHECK-SAME: <aligned and packed_rows(64) -> <tiling = <q = 64, {{[^-]*}}pack, shares>, roles = <warps = 4>, {{[^-]*}}>>,
 // CHECK-SAME: <sm90a and few_tasks(64) -> <tiling = <q = 64, {{[^-]*}}>>,
-// CHECK-SAME: <aligned and packed_rows(16) -> <tiling = <q = 16, {{[^-]*}}pack>>>,
-// CHECK-SAME: <aligned and packed_rows(32) -> <tiling = <q = 32, {{[^-]*}}pack>, roles = <warps = 2>>>,
-// CHECK-SAME: <aligned and packed_rows(64) -> <tiling = <q = 64, {{[^-]*}}pack>, roles = <warps = 4>>>,
 // CHECK-SAME: <sm90a and few_rounds(128, 192, 125) -> <tiling = <q = 128, {{[^-]*}}>>,
 // CHECK-SAME: <sm90a and short_rows(1024) -> <tiling = <q = 192, {{[^-]*}}eager>>>,
 // CHECK-SAME: <sm90a -> <tiling = <q = 192, {{[^-]*}}>>,
@@ -31,17 +31,15 @@
 // UNALIGNED-SAME: <always -> <tiling = <q = 128, kv = 112>, roles = <warps = 4>, pipeline = <unaligned>>>]>}
 // PORTABLE-LABEL: func.func @narrow
 // PORTABLE: variants = #attn.variants<[
-// PORTABLE-SAME: <aligned and few_tasks(64) -> <tiling = <q = 128, {{[^-]*}}>>,
-// PORTABLE-SAME: <aligned and packed_rows(16) -> <{{[^-]*}}pack>>>,
+// PORTABLE-SAME: <aligned and packed_rows(16) -> <{{[^-]*}}pack, shares>, pipeline = <stages = 2>>>,
 // PORTABLE-SAME: <aligned and packed_rows(64) -> <{{[^-]*}}>>, <aligned -> <tiling = <q = 128, {{[^-]*}}>>>,
-// PORTABLE-SAME: <few_tasks(64) -> <tiling = <q = 128, {{[^-]*}}>>,
-// PORTABLE-SAME: <packed_rows(16) -> <{{[^-]*}}pack>, pipeline = <unaligned>>>,
+// PORTABLE-SAME: <packed_rows(16) -> <{{[^-]*}}pack, shares>, pipeline = <stages = 2, unaligned>>>,
 // PORTABLE-SAME: <always -> <tiling = <q = 128, {{[^-]*}}unaligned>>>]>}
 // CPU-LABEL: func.func @narrow
-// CPU: variants = #attn.variants<[<packed_rows(16) -> <tiling = <q = 16, kv = 64, pack>>>,
-// CPU-SAME: <packed_rows(32) -> <{{[^-]*}}pack>>>, <packed_rows(64) -> <{{[^-]*}}pack>>>, <always -> <tiling = <q = 64, kv = 64>>>]>}
+// CPU: variants = #attn.variants<[<packed_rows(16) -> <tiling = <q = 16, kv = 64, pack, shares>>>,
+// CPU-SAME: <packed_rows(32) -> <{{[^-]*}}pack, shares>>>, <packed_rows(64) -> <{{[^-]*}}pack, shares>>>, <always -> <tiling = <q = 64, kv = 64>>>]>}
 // SECOND-LABEL: func.func @narrow
-// SECOND: {schedule = #attn.schedule<tiling = <q = 16, {{[^#]*}}pack>{{[^#]*}}>, variants = #attn.variants<[
+// SECOND: {schedule = #attn.schedule<tiling = <q = 32, {{[^#]*}}pack, shares>{{[^#]*}}>, variants = #attn.variants<[
 func.func @narrow(%q: !narrow) -> !narrow {
   %o = attn.attention %q, %q, %q : (!narrow, !narrow, !narrow) -> !narrow
   return %o : !narrow
@@ -58,10 +56,9 @@ func.func @wide(%q: !wide) -> !wide {
 
 // Products of f32 have the kernels of every GPU.
 // CHECK-LABEL: func.func @float
-// CHECK: variants = #attn.variants<[<aligned and few_tasks(64) -> <tiling = <q = 64, kv = 32>, roles = <warps = 4>>>,
-// CHECK-SAME: <aligned and packed_rows(16) -> <tiling = <q = 16, kv = 32, pack>>>,
+// CHECK: variants = #attn.variants<[<aligned and packed_rows(16) -> <tiling = <q = 16, kv = 32, pack, shares>, {{[^-]*}}>>,
 // CHECK-SAME: <aligned -> <tiling = <q = 64, kv = 32>, roles = <warps = 4>>>,
-// CHECK-SAME: <packed_rows(16) -> <tiling = <q = 16, kv = 32, pack>, pipeline = <unaligned>>>,
+// CHECK-SAME: <packed_rows(16) -> <tiling = <q = 16, kv = 32, pack, shares>, pipeline = <stages = 2, unaligned>>>,
 // CHECK-SAME: <always -> <tiling = <q = 64, kv = 32>, roles = <warps = 4>, pipeline = <unaligned>>>]>}
 func.func @float(%q: !float) -> !float {
   %o = attn.attention %q, %q, %q : (!float, !float, !float) -> !float

@@ -166,9 +166,10 @@ TEST_F(CUDAKernelTest, FewTasksGetSmallTiles) {
   EXPECT_EQ(memory[0], 10);
 }
 
-/// Six heads of which three share keys: 12 rows of a task, then 18. Where tasks
-/// are few, heads keep their own.
-TEST_F(CUDAKernelTest, FewQueriesOfHeadsThatShareKeysAreOneTask) {
+/// Six heads of which three share keys: 12 rows in a tile of 16, then 18 in one
+/// of 32. Tasks are shares of the keys, as many as run at once, whose parts
+/// another kernel merges.
+TEST_F(CUDAKernelTest, FewQueriesOfHeadsThatShareKeysAreShares) {
   std::vector<uint16_t> memory(6 * 40 * 64);
   FakeCUDA &fake = *useFakeCUDA();
   struct Expected {
@@ -177,9 +178,11 @@ TEST_F(CUDAKernelTest, FewQueriesOfHeadsThatShareKeysAreOneTask) {
     const char *launch;
   };
   for (auto [multiprocessors, queries, launch] :
-       {Expected{3, 4, "launch attention 2 x 32\n"},
-        {3, 6, "launch attention 2 x 64\n"},
-        {132, 4, "launch attention 6 x 256\n"}}) {
+       {Expected{3, 4,
+                 "launch attention 6 x 32\nlaunch attention_merge 48 x 32\n"},
+        {3, 6, "launch attention 6 x 64\nlaunch attention_merge 48 x 64\n"},
+        {132, 4,
+         "launch attention 264 x 32\nlaunch attention_merge 2112 x 32\n"}}) {
     ManyTasks many(multiprocessors);
     Result<AttentionKernel> kernel =
         AttentionKernel::compile(plainMod(), specOf(ElementType::BF16));
@@ -453,11 +456,11 @@ TEST_F(CUDAKernelTest, WhatARangeTakesIsPrepared) {
   range.smallest.queries = range.smallest.keys = 1;
   prepared = kernel->prepare(range);
   ASSERT_TRUE(prepared) << prepared.error();
-  // Few tasks, and 16, 32 and 64 rows.
-  EXPECT_EQ(fake.loadedModules, loaded + 4);
+  // Few tasks, and 16, 32 and 64 rows, each with a kernel that merges.
+  EXPECT_EQ(fake.loadedModules, loaded + 7);
   for (int64_t length : {64, 16, 1})
     (void)run(*kernel, memory, 64, length);
-  EXPECT_EQ(fake.loadedModules, loaded + 4);
+  EXPECT_EQ(fake.loadedModules, loaded + 7);
 }
 
 TEST_F(CUDAKernelTest, ARangeBeginsBeforeItEnds) {

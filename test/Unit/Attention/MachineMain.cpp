@@ -3,6 +3,7 @@
 // can run.
 #include "../Doubles/FakeCUDADriver.h"
 #include "Harness.h"
+#include "ManyCases.h"
 
 #include <gtest/gtest.h>
 
@@ -24,8 +25,8 @@ int main(int argc, char **argv) {
   selectInterpreted();
   // What mods do to gradients of f32 they do to those of bf16, and one mod has
   // captures of all kinds. Offsets of zero and of each batch are among others.
-  // Kernels for pages are the portable ones: here some show that they are
-  // taken.
+  // Kernels for pages, packed rows and shares are the portable ones: here some
+  // show that they are taken.
   if (testing::GTEST_FLAG(filter) == "*" && !ATTN_TEST_PORTABLE)
     testing::GTEST_FLAG(filter) =
         "-*GradientsOf*/rel_f32:*GradientsOf*/head_bias_f32:"
@@ -33,9 +34,9 @@ int main(int argc, char **argv) {
         "*GradientsOf*/alibi_f32:*GradientsOf*_long:"
         "All/GradientsOfCaptures.*:All/QueryOffsets.OfPatterns/Zero:"
         "All/QueryOffsets.OfPatterns/PerBatch:"
-        "*LengthsOf.PatternsAtTheEnd/"
-        "Around*:Pages.Of*:Pages.W*:Pages.G*:Pages.T*:PageMistakes.*:"
-        "*PageRows.*:" FOR_A_GPU;
+        "Pages.Of*:Pages.W*:Pages.G*:Pages.T*:PageMistakes.*:*PageRows.*:"
+        "Packed.AnyNumber*:Packed.Heads*:Packed.Rows*:Packed.Queries*:"
+        "*Shares.*:RaggedMistakes*:" ATTN_MANY_CASES_OF_A_GPU ":" FOR_A_GPU;
   if (ATTN_TEST_PORTABLE) {
     selectPortable();
     // Kernels for f32 and for lists of tiles are the same without it, and
@@ -51,8 +52,8 @@ int main(int argc, char **argv) {
           "TileLists.*:MaskAnalysis.*:Masks/*:"
           "*Schedules.*:ScheduleLengths.*:ScheduleWidths.*:Captures.Tiles*:"
           "Captures.OfTheSoftmax*:Gradient.WhatIsMasked*:*/MathSweep.*:"
-          "*QueryOffsets.OfPatterns*:*LengthsOf.Patterns/*:"
-          "*RaggedSequences.OfPatterns*:RaggedMistakes*:" FOR_A_GPU;
+          "*QueryOffsets.OfPatterns*:*RaggedSequences.OfPatterns*:"
+          "RaggedMistakes*:" ATTN_MANY_CASES_OF_A_GPU ":" FOR_A_GPU;
   }
   return RUN_ALL_TESTS();
 }

@@ -4,6 +4,7 @@
 // With
 // --portable a GPU runs the kernels that every GPU can run.
 #include "Harness.h"
+#include "ManyCases.h"
 
 #include <gtest/gtest.h>
 
@@ -53,7 +54,8 @@ int main(int argc, char **argv) {
         "-*GradientInvariants*/causal_*:*GradientInvariants*/noop:"
         "*GradientInvariants*/alibi:*GradientInvariants*/window:"
         "*GradientInvariants*/prefix_lm:*GradientInvariants*/rel:"
-        "*GradientInvariants*_1025:GradientEdges.GiveTheSameBits*";
+        "*GradientInvariants*_1025:GradientEdges.GiveTheSameBits*"
+        ":" ATTN_MANY_CASES;
   if (!target && name == "cuda" && !std::getenv("ATTN_TEST_GPU"))
     testing::UnitTest::GetInstance()->listeners().Append(new SkipAll);
   return RUN_ALL_TESTS();

@@ -86,11 +86,13 @@ static Schedule selectPacked(AttentionOp op, int64_t rows, bool isCPU,
   schedule.tiling.pack = schedule.tiling.shares = true;
   if (isCPU)
     return schedule;
+  int64_t bytes = rowBytesOf(op);
+  // At 64 channels 96 keys are 4% faster, but spill with some mods.
   schedule.tiling.kv =
-      (rowBytesOf(op) <= 256 ? 64 : 32) / (op.getElementType().isF32() ? 2 : 1);
+      (bytes <= 256 ? 64 : 32) / (op.getElementType().isF32() ? 2 : 1);
   schedule.roles.warps = rows / 16;
   // Copies one tile ahead take registers that wide rows have not.
-  schedule.pipeline.stages = rowBytesOf(op) <= 256 ? 2 : 1;
+  schedule.pipeline.stages = bytes <= 256 ? 2 : 1;
   return schedule;
 }
 

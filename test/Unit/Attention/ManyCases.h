@@ -1,0 +1,19 @@
+// Cases of which some suffice where a case is slow: all of them are for a GPU,
+// or for a filter of one's own.
+#ifndef ATTN_TEST_ATTENTION_MANYCASES_H
+#define ATTN_TEST_ATTENTION_MANYCASES_H
+
+/// On a CPU: of lengths, pages and numbers of shares each kind is left.
+#define ATTN_MANY_CASES                                                        \
+  "*LengthsOf.Patterns/AroundATile:*LengthsOf.Patterns/AroundTheRoom:"         \
+  "*LengthsOf.Patterns/Extreme:*LengthsOf.Patterns/AroundNothing:"             \
+  "*LengthsOf.PatternsAtTheEnd/Around*:*PageRows.*/1:*PageRows.*/2:"           \
+  "*PageRows.*/5:*PageRows.*/6:*Shares.*/0:*Shares.*/1:*Shares.*/4:"           \
+  "*Shares.*/6"
+
+/// On the PTX machine besides.
+#define ATTN_MANY_CASES_OF_A_GPU                                               \
+  ATTN_MANY_CASES ":*LengthsOf.Patterns/*:*Shares.*/2:*Shares.*/5:"            \
+                  "*PageRows.*/0:*PageRows.*/7"
+
+#endif // ATTN_TEST_ATTENTION_MANYCASES_H
