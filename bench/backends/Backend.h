@@ -68,9 +68,10 @@ struct CompiledOptions {
   std::optional<int> mostCompiles = std::nullopt;
   bool deterministic = false; ///< as KernelSpec::deterministic
 };
-/// What one kernel may be compiled for: few tasks, few rounds, short rows, any
-/// sizes; 16, 32 and 64 rows of decoding; pages.
-inline constexpr int kMostVariants = 8;
+/// What one kernel may be compiled for (attn-select-schedule): few tasks of
+/// short rows, a full round of tasks, few tasks, few rounds, short rows, any
+/// sizes; 16, 32 and 64 packed rows.
+inline constexpr int kMostVariants = 9;
 std::unique_ptr<Backend> createCompiled(const std::string &name, Device &,
                                         const CompiledOptions &);
 /// OpenBLAS or cuBLAS GEMMs around a softmax with the mods applied.

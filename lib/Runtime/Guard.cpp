@@ -10,9 +10,9 @@ using namespace attn;
 static constexpr struct {
   const char *name;
   size_t numbers;
-} kinds[] = {{"few_tasks", 1},    {"few_rounds", 3}, {"short_rows", 1},
-             {"packed_rows", 1},  {"aligned", 0},    {"sm90a", 0},
-             {"unit_captures", 0}};
+} kinds[] = {{"few_tasks", 1},   {"few_rounds", 3},   {"short_rows", 1},
+             {"packed_rows", 1}, {"full_round", 2},   {"aligned", 0},
+             {"sm90a", 0},       {"unit_captures", 0}};
 
 const char *attn::toString(Condition::Kind kind) {
   return kinds[static_cast<size_t>(kind)].name;
@@ -78,6 +78,10 @@ Holds Condition::over(const LaunchRange &range) const {
     return product(numbers[2], sizes.busiestRows(numbers[0])) <
            product(100, than.busiestRows(numbers[1]));
   };
+  auto fill = [&](const LaunchSizes &sizes) {
+    return product(100, sizes.tasks(numbers[0])) >=
+           product(numbers[1], sizes.multiprocessors);
+  };
   auto isSo = [](bool value) { return holdsFor(value, value); };
   switch (kind) {
   case Kind::FewTasks:
@@ -91,6 +95,11 @@ Holds Condition::over(const LaunchRange &range) const {
                                  smallest.keyHeads) <= numbers[0],
                     packedRowsOf(smallest.queries, smallest.heads,
                                  largest.keyHeads) <= numbers[0]);
+  case Kind::FullRound:
+    return holdsFor(largest.heads <= smallest.keyHeads && areFew(largest) &&
+                        fill(smallest),
+                    smallest.heads <= largest.keyHeads && areFew(smallest) &&
+                        fill(largest));
   case Kind::Aligned:
     return isSo(range.memory.aligned);
   case Kind::SM90a:

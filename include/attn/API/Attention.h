@@ -284,9 +284,9 @@ public:
   /// The same, with what not every kernel has.
   Result<void> run(const AttentionArguments &arguments) const;
 
-  /// Compiles and loads all that launches of these sizes take (batch, heads,
-  /// queries and keys count), with memory as KernelSpec says. After it run()
-  /// compiles nothing, and can be captured into a graph; a kernel that needs
+  /// Compiles and loads all that launches of these sizes take (batch, heads of
+  /// both kinds, queries and keys count), with memory as KernelSpec says. After
+  /// it run() compiles nothing, and can be captured into a graph; a kernel that needs
   /// lists of tiles is given them then. Otherwise the first launch that takes
   /// another kernel compiles it, and fails in a stream capture.
   Result<void> prepare(const ProblemSizes &sizes) const;

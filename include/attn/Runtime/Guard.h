@@ -71,6 +71,9 @@ struct Condition {
     ShortRows,
     /// packed_rows(rows): at most so many queries of heads that share keys.
     PackedRows,
+    /// full_round(rows, percent): no head shares its keys, and tasks of `rows`
+    /// queries all run at once, on at least `percent` of the multiprocessors.
+    FullRound,
     // As LaunchMemory has them.
     Aligned,
     SM90a,

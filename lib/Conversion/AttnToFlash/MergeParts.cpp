@@ -138,8 +138,8 @@ private:
     return {greatest};
   }
 
-  /// The sum of weights, and of weighted values. What has no weight is not
-  /// read: nobody may have written it.
+  /// The sum of weights, and of weighted values. What has no weight does
+  /// not count: nobody may have written it.
   SmallVector<Value> addWeighted(ValueRange slots, ValueRange isThere,
                                  ValueRange before) {
     SmallVector<Value> maxima = loadSums(slots, 0),

@@ -53,36 +53,6 @@
 // CHECK:   scf.yield %[[NEXT]], %[[BEHIND]]
 // CHECK: } {mapping = [#gpu.block<linear_dim_0>]}
 
-// A thread for each share, row and 4 channels; it has work if a task begins in the share and goes on behind it.
-// CHECK-LABEL: func.func @layer_merge(
-// CHECK-SAME: %[[OUT:[^ ]*]]: memref<?x?x?x24xbf16, {{[^{]*}}> {attn.role = #attn.role<out>}
-// CHECK-SAME: %[[LSE:[^ ]*]]: memref<?x?x?xf32> {attn.role = #attn.role<lse>}
-// CHECK-SAME: %[[PARTS:[^ ]*]]: memref<?x16x32xf32> {attn.role = #attn.role<partial_out>}
-// CHECK-SAME: %[[SUMS:[^ ]*]]: memref<?x2x16xf32> {attn.role = #attn.role<partial_sums>}
-// CHECK: arith.muli %{{.*}}, %c128
-// CHECK: scf.forall
-// CHECK: tile.find_task %c9223372036854775807 in
-// CHECK: %{{.*}}, %[[START:.*]] = tile.find_task %[[END:.*]] in
-// CHECK: %[[HERE:.*]] = arith.cmpi sge, %[[START]], %{{.*}}
-// CHECK: %[[ON:.*]] = arith.cmpi slt, %[[START]], %[[END]]
-// CHECK: %[[CUT:.*]] = arith.andi %[[HERE]], %[[ON]]
-// CHECK: scf.if %[[CUT]] {
-// Many parts at a time, then few.
-// CHECK:   %[[MANY:.*]] = scf.for {{.*}} step %c16{{.*}} iter_args(%{{.*}} = %{{.*}}) -> (f32)
-// CHECK-COUNT-16: memref.load %[[SUMS]]
-// CHECK:   %[[GREATEST:.*]] = scf.for {{.*}} step %c4{{.*}} iter_args(%{{.*}} = %[[MANY]]) -> (f32)
-// CHECK:   scf.for {{.*}} -> (f32, vector<4xf32>)
-// CHECK-COUNT-32: memref.load %[[SUMS]]
-// CHECK-COUNT-16: vector.load %[[PARTS]]
-// CHECK:   math.exp2
-// What has no weight is not read.
-// CHECK:   %[[NONE:.*]] = arith.cmpf oeq, %[[W:.*]], %
-// CHECK:   %[[READ:.*]] = arith.select %[[NONE]], %{{.*}}, %{{.*}} : vector<4xf32>
-// CHECK:   %[[WS:.*]] = vector.broadcast %[[W]]
-// CHECK:   arith.mulf %[[WS]], %[[READ]]
-// CHECK:   memref.store %{{.*}}, %[[OUT]]
-// CHECK:   memref.store %{{.*}}, %[[LSE]]
-// CHECK: } {mapping = [#gpu.thread<linear_dim_0>]}
 attn.mod @causal mask(%b: i32, %h: i32, %q: i32, %kv: i32) {
   %keep = arith.cmpi sge, %q, %kv : i32
   attn.yield %keep : i1

@@ -431,3 +431,15 @@ func.func @shares_of_sequences(%q: !t, %starts: tensor<3xi32>) -> !t {
     : (!t, !t, !t, tensor<3xi32>, tensor<3xi32>) -> !t
   return %o : !t
 }
+
+// -----
+
+!t = tensor<1x4x8x64xf32>
+
+// c10
+func.func @shares_of_a_variant(%q: !t, %starts: tensor<3xi32>) -> !t {
+  // expected-error @+1 {{expects a schedule without 'shares' beside 'cu_q' or 'cu_k'}}
+  %o = attn.attention %q, %q, %q cu_q(%starts) cu_k(%starts) {variants = #attn.variants<[<always -> <tiling = <q = 16, kv = 32, shares>>>]>}
+    : (!t, !t, !t, tensor<3xi32>, tensor<3xi32>) -> !t
+  return %o : !t
+}

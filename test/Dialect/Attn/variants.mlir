@@ -8,8 +8,8 @@
 // RUN: attn-opt %s --attn-mods-pipeline --attn-select-schedule=target=sm90a --attn-select-schedule="target=sm80 aligned=false strided-captures" | FileCheck %s
 // One of them becomes what a kernel is made of.
 // RUN: attn-opt %s --attn-mods-pipeline --attn-select-schedule="target=sm90a variant=1" | FileCheck %s --check-prefix=SECOND
-// RUN: not attn-opt %s --attn-select-schedule="target=sm90a variant=9" 2>&1 | FileCheck %s --check-prefix=NINTH
-// NINTH: error: 'attn.attention' op expects 'variant' to number one of 9, got 9
+// RUN: not attn-opt %s --attn-select-schedule="target=sm90a variant=11" 2>&1 | FileCheck %s --check-prefix=NINTH
+// NINTH: error: 'attn.attention' op expects 'variant' to number one of 11, got 11
 
 !narrow = tensor<?x?x?x64xbf16>
 !wide = tensor<?x?x?x192xbf16>
@@ -17,6 +17,8 @@
 
 // CHECK-LABEL: func.func @narrow
 // CHECK: attn.attention {{.*}}schedule = #attn.schedule<tiling = <q = 192{{[^#]*}}drain>>, {{.*}}variants = #attn.variants<[
+// CHECK-SAME: <sm90a and few_tasks(64) and short_rows(1024) -> <tiling = <q = 64, {{[^-]*}}>>,
+// CHECK-SAME: <sm90a and full_round(64, 75) -> <tiling = <q = 64, {{[^-]*}}>>,
 // CHECK-SAME: <aligned and packed_rows(16) -> <tiling = <q = 16, kv = 64, pack, shares>, pipeline = <stages = 2>>>,
 // CHECK-SAME: <aligned and packed_rows(32) -> <tiling = <q = 32, {{[^-]*}}pack, shares>, roles = <warps = 2>, {{[^-]*}}>>,
 // CHECK-SAME: <aligned and packed_rows(64) -> <tiling = <q = 64, {{[^-]*}}pack, shares>, roles = <warps = 4>, {{[^-]*}}>>,
@@ -39,7 +41,7 @@
 // CPU: variants = #attn.variants<[<packed_rows(16) -> <tiling = <q = 16, kv = 64, pack, shares>>>,
 // CPU-SAME: <packed_rows(32) -> <{{[^-]*}}pack, shares>>>, <packed_rows(64) -> <{{[^-]*}}pack, shares>>>, <always -> <tiling = <q = 64, kv = 64>>>]>}
 // SECOND-LABEL: func.func @narrow
-// SECOND: {schedule = #attn.schedule<tiling = <q = 32, {{[^#]*}}pack, shares>{{[^#]*}}>, variants = #attn.variants<[
+// SECOND: {schedule = #attn.schedule<tiling = <q = 64, {{[^#]*}}producers = 4{{[^#]*}}>, variants = #attn.variants<[
 func.func @narrow(%q: !narrow) -> !narrow {
   %o = attn.attention %q, %q, %q : (!narrow, !narrow, !narrow) -> !narrow
   return %o : !narrow

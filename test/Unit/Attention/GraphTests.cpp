@@ -5,6 +5,8 @@
 
 #include <gtest/gtest.h>
 
+#include <array>
+
 #include <cmath>
 
 using namespace attn;
@@ -147,6 +149,53 @@ TEST_F(Graph, OfAttentionIsReplayedWithOtherInputs) {
     out.fetch();
     EXPECT_TRUE(replayed == out.bytes);
   }
+}
+
+/// Lengths are read on the device, and the grid and the memory of shares depend
+/// on nothing that changes: as in a serving program.
+TEST_F(Graph, OfSharesIsReplayedWithOtherLengths) {
+  Case c = caseOf("noop");
+  c.sizes = {3, 4, 2, 1, 300, 32, 32, 3};
+  Result<Mod> plain = loadPattern("noop");
+  ASSERT_TRUE(plain) << plain.error();
+  Result<Mod> mod = plain->withLengths();
+  ASSERT_TRUE(mod) << mod.error();
+  Replayed problem(*mod, c);
+  KernelSpec spec = specOf(c.type, c.sizes.headDim, c.sizes.valueDim);
+  spec.schedule = "#attn.schedule<tiling = <q = 16, kv = 32, pack, shares>>";
+  spec.shares = 5;
+  Result<AttentionKernel> kernel = AttentionKernel::compile(*mod, spec);
+  ASSERT_TRUE(kernel) << kernel.error();
+  ASSERT_TRUE(kernel->prepare(c.sizes));
+  GradientArguments a = problem.setInputs(1);
+  auto enqueue = [&] {
+    return kernel->run(a.query, a.key, a.value, a.captures, a.out, nullptr,
+                       a.stream);
+  };
+  Result<void> ran;
+  CapturedGraph graph([&] { ran = enqueue(); });
+  ASSERT_TRUE(ran) << ran.error();
+  Tensor &out = problem.run.out;
+  std::vector<std::vector<std::byte>> results;
+  for (std::array<int32_t, 3> lengths :
+       {std::array{300, 0, 7}, {1, 299, 0}, {64, 65, 300}}) {
+    void *memory = const_cast<void *>(a.captures.back().data);
+    ASSERT_TRUE(device().copyIn(memory, lengths.data(), sizeof lengths));
+    out.poison(), out.onDevice();
+    graph.launch();
+    out.fetch();
+    results.push_back(out.bytes);
+    std::vector<double> values = out.get();
+    for (size_t i = 0; i < values.size(); ++i) {
+      bool isEmpty = lengths[i / (values.size() / 3)] == 0;
+      ASSERT_TRUE(isEmpty ? values[i] == 0 : std::isfinite(values[i])) << i;
+    }
+    out.poison(), out.onDevice();
+    ASSERT_TRUE(enqueue());
+    out.fetch();
+    EXPECT_TRUE(results.back() == out.bytes);
+  }
+  EXPECT_FALSE(results[0] == results[1] || results[1] == results[2]);
 }
 
 TEST_F(Graph, SaysWhatWasNotPrepared) {

@@ -60,6 +60,18 @@ TEST(Guard, OfPackedRows) {
   EXPECT_FALSE(holds(rows, at));
 }
 
+TEST(Guard, OfAFullRound) {
+  Guard full{{{Kind::FullRound, {64, 75}}}};
+  LaunchSizes at{8, 16, 1, 8192, 132, 16};
+  EXPECT_TRUE(holds(full, at)); // 128 tasks
+  at.batch = 6;
+  EXPECT_FALSE(holds(full, at)); // 96
+  at.batch = 9;
+  EXPECT_FALSE(holds(full, at)); // 144
+  at.batch = 8, at.keyHeads = 8;
+  EXPECT_FALSE(holds(full, at));
+}
+
 TEST(Guard, OfMemory) {
   LaunchMemory memory{/*aligned=*/true, /*sm90a=*/false,
                       /*unitCaptures=*/false};
@@ -98,7 +110,7 @@ public:
   }
 
   Condition condition() {
-    switch (number(0, 6)) {
+    switch (number(0, 7)) {
     case 0:
       return {Kind::FewTasks, {number(1, 9)}};
     case 1:
@@ -111,6 +123,8 @@ public:
       return {Kind::PackedRows, {number(1, 20)}};
     case 5:
       return {Kind::SM90a};
+    case 6:
+      return {Kind::FullRound, {number(1, 9), number(10, 100)}};
     default:
       return {Kind::UnitCaptures};
     }
@@ -180,7 +194,8 @@ TEST(Guard, OverARangeIsWhatTryingAllSizesFinds) {
       EXPECT_EQ(held, 0u) << i;
     } else if (over == Holds::Always) {
       EXPECT_EQ(held, launches.size()) << i;
-    } else if (guard.conditions.size() == 1 && !guard.has(Kind::FewRounds)) {
+    } else if (guard.conditions.size() == 1 && !guard.has(Kind::FewRounds) &&
+               !guard.has(Kind::FullRound)) { // each of several conditions
       EXPECT_GT(held, 0u) << i;
       EXPECT_LT(held, launches.size()) << i;
     }

@@ -92,19 +92,26 @@ LogicalResult AttentionOp::verify() {
   if (!getModAttr() && !getCaptures().empty())
     return emitOpError() << "expects no captures without a mod, got "
                          << getCaptures().size();
-  // C10
-  if (getCuQ() && getSchedule() && getSchedule()->getTiling().pack)
-    return emitOpError() << "expects a schedule without 'pack' beside 'cu_q'";
-  if ((getCuQ() || getCuK()) && getSchedule() &&
-      getSchedule()->getTiling().shares)
-    return emitOpError() << "expects a schedule without 'shares' beside 'cu_q' "
-                            "or 'cu_k'";
+  auto suits = [&](ScheduleAttr schedule) -> LogicalResult { // C10
+    Tiling tiling = schedule.getTiling();
+    if (getCuQ() && tiling.pack)
+      return emitOpError() << "expects a schedule without 'pack' beside 'cu_q'";
+    if ((getCuQ() || getCuK()) && tiling.shares)
+      return emitOpError() << "expects a schedule without 'shares' beside "
+                              "'cu_q' or 'cu_k'";
+    return success();
+  };
+  if (getSchedule() && failed(suits(*getSchedule())))
+    return failure();
   if (!getVariants())
     return success();
-  for (VariantAttr variant : getVariants()->getVariants()) // C8
-    if (variant.getSchedules().size() != 1)
+  for (VariantAttr variant : getVariants()->getVariants()) {
+    if (variant.getSchedules().size() != 1) // C8
       return emitOpError() << "expects variants of one schedule each, got "
                            << variant;
+    if (failed(suits(variant.getSchedule())))
+      return failure();
+  }
   return success();
 }
 
@@ -188,8 +195,8 @@ static LogicalResult verifySchedules(AttentionBackwardOp op,
       return op.emitOpError()
              << "expects a '" << name << "' without 'pack', got " << schedule;
     if (schedule && schedule.getTiling().shares)
-      return op.emitOpError() << "expects a '" << name
-                              << "' without 'shares', got " << schedule;
+      return op.emitOpError()
+             << "expects a '" << name << "' without 'shares', got " << schedule;
   }
   for (auto [name, schedule] : {std::pair("key_schedule", of.keys),
                                 std::pair("value_schedule", of.values)}) {

@@ -220,6 +220,13 @@ SmallVector<VariantAttr> mlir::attn::variantsForSM90a(AttentionOp op) {
   };
   int64_t widest = std::max(op.getHeadDim(), op.getValueDim());
   if (!hasLists(op)) {
+    // Shares of packed rows have a second kernel behind, which costs more than
+    // they gain where rows are short (1024 keys: 16 against 15 us), and where
+    // tasks of a head each fill the GPU (B8 H16 of 8192: 145 against 135).
+    add({{Condition::Kind::FewTasks, {64}},
+         {Condition::Kind::ShortRows, {1024}}},
+        ProblemKind::FewTasks);
+    add({{Condition::Kind::FullRound, {64, 75}}}, ProblemKind::FewTasks);
     llvm::append_range(variants,
                        packedVariants(op, /*isCPU=*/false, /*aligned=*/true));
     add({{Condition::Kind::FewTasks, {64}}}, ProblemKind::FewTasks);

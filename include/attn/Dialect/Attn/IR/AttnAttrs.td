@@ -118,6 +118,8 @@ def Attn_VariantAttr : AttrDef<Attn_Dialect, "Variant"> {
       row takes `percent` of the time.
     - `short_rows(keys)`: at most `keys` keys.
     - `packed_rows(rows)`: at most `rows` queries of heads that share keys.
+    - `full_round(rows, percent)`: no head shares its keys, and tiles of `rows` queries
+      all run at once, on at least `percent` of the multiprocessors.
 
     On its memory:
 

@@ -302,7 +302,8 @@ def Attn_AttentionOp : Attn_Op<"attention", [Pure, AttrSizedOperandSegments,
     - C9: with cu_q, query has a batch of one; with cu_k, key. There is at least one
       start. With one of them, the other tensor's batch size is the number of sequences;
       with both they are as many.
-    - C10: with cu_q, `schedule` does not `pack`; with starts it has no `shares`.
+    - C10: with cu_q, `schedule` and `variants` do not `pack`; with starts they have no
+      `shares`.
     - C11: lengths are an i32 for each sequence.
     - C12: pages are an i32 matrix with a row for each sequence; with them the batch size
       of key and value is the number of pages, and their length that of one; without cu_k.
