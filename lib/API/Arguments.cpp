@@ -39,13 +39,15 @@ static Result<void> checkView(const char *name, const TensorView &view,
 /// Of a tensor whose sequences lie one behind another, or do not.
 static Result<void> checkStarts(const char *tensor, const TensorView &view,
                                 bool ragged, const SequenceStarts &given) {
-  std::string starts = std::string("starts of sequences of '") + tensor + "'";
+  auto starts = [&] {
+    return std::string("starts of sequences of '") + tensor + "'";
+  };
   if (!ragged)
-    return given.starts ? Error{"expects no " + starts +
+    return given.starts ? Error{"expects no " + starts() +
                                 ": the kernel was compiled for a batch of them"}
                         : Result<void>();
   if (!given.starts)
-    return Error{"expects " + starts + ", got null"};
+    return Error{"expects " + starts() + ", got null"};
   if (given.sequences < 0)
     return Error{"expects a number of sequences of at least 0, got " +
                  std::to_string(given.sequences)};

@@ -11,7 +11,7 @@ using namespace attn;
 
 void attn::bindTensor(Bindings &bindings, Role role, const TensorView &view) {
   const auto &strides = view.strides;
-  bindings.memory({role}, view.data, {view.sizes.begin(), view.sizes.end()},
+  bindings.memory({role}, view.data, view.sizes,
                   {strides[0], strides[1], strides[2], 1});
   if (view.type == ElementType::F16)
     bindings.markF16({role});
@@ -36,7 +36,9 @@ Bindings attn::bindingsOf(const AttentionKernel::Impl &kernel,
   bindCaptures(bindings, kernel.captures, a.captures);
   bindStarts(bindings, Role::QueryStarts, a.queryStarts);
   bindStarts(bindings, Role::KeyStarts, a.keyStarts);
-  if (a.pages)
+  if (a.pages && a.pages->strides.empty())
+    bindings.memory({Role::Pages}, a.pages->data, a.pages->sizes);
+  else if (a.pages)
     bindings.memory({Role::Pages}, a.pages->data, a.pages->sizes,
                     stridesOf(*a.pages));
   return bindings;
