@@ -73,6 +73,18 @@ memoryOf(bufferization::TensorLikeType tensor, Attribute space, func::FuncOp,
       ranked.getShape(), ranked.getElementType(), layout, space)));
 }
 
+/// Contiguous memory, whatever layout of run time `type` has.
+static FailureOr<Value> allocate(OpBuilder &b, Location loc, MemRefType type,
+                                 ValueRange sizes, unsigned alignment) {
+  auto contiguous = MemRefType::get(type.getShape(), type.getElementType(),
+                                    AffineMap(), type.getMemorySpace());
+  Value memory = memref::AllocOp::create(b, loc, contiguous, sizes,
+                                         b.getI64IntegerAttr(alignment));
+  if (contiguous == type)
+    return memory;
+  return memref::CastOp::create(b, loc, type, memory).getResult();
+}
+
 /// Tensors of functions that are not kernels become memory.
 static LogicalResult bufferize(ModuleOp module) {
   bufferization::OneShotBufferizationOptions options;
@@ -85,6 +97,7 @@ static LogicalResult bufferize(ModuleOp module) {
       func = op->getParentOfType<func::FuncOp>();
     return func && isKernel(func);
   });
+  options.allocationFn = allocate;
   options.memCpyFn = [](OpBuilder &b, Location loc, Value from, Value to) {
     linalg::makeMemRefCopyOp(b, loc, from, to);
     return success();
@@ -113,6 +126,8 @@ struct HostToLoops : mlir::attn::impl::HostToLoopsPassBase<HostToLoops> {
     scf::registerBufferDeallocationOpInterfaceExternalModels(registry);
     memref::registerAllocationOpInterfaceExternalModels(registry);
     toLinalg.getDependentDialects(registry);
+    toFreed.getDependentDialects(registry);
+    lowerFreeing.getDependentDialects(registry);
     toLoops.getDependentDialects(registry);
   }
 
@@ -124,29 +139,34 @@ struct HostToLoops : mlir::attn::impl::HostToLoopsPassBase<HostToLoops> {
         hosts.push_back(func);
     if (hosts.empty())
       return;
-    for (func::FuncOp host : hosts)
-      if (failed(runPipeline(toLinalg, host)))
-        return signalPassFailure();
-    if (failed(bufferize(module)))
+    if (failed(runOn(hosts, toLinalg)) || failed(bufferize(module)) ||
+        failed(runOn(hosts, toFreed)) ||
+        failed(runPipeline(lowerFreeing, module)) ||
+        failed(runOn(hosts, toLoops)))
       return signalPassFailure();
-    for (func::FuncOp host : hosts) {
-      if (failed(runPipeline(toLoops, host)))
-        return signalPassFailure();
+    for (func::FuncOp host : hosts)
       if (host.isPublic())
         host->setAttr("llvm.emit_c_interface", UnitAttr::get(&getContext()));
-    }
   }
 
 private:
+  LogicalResult runOn(ArrayRef<func::FuncOp> hosts, OpPassManager &passes) {
+    for (func::FuncOp host : hosts)
+      if (failed(runPipeline(passes, host)))
+        return failure();
+    return success();
+  }
+
   void build() {
     toLinalg.addPass(createConvertElementwiseToLinalgPass());
-    toLoops.addPass(createCanonicalizerPass());
-    toLoops.addPass(
+    toFreed.addPass(createCanonicalizerPass());
+    toFreed.addPass(
         bufferization::createOwnershipBasedBufferDeallocationPass());
-    toLoops.addPass(createCanonicalizerPass());
-    toLoops.addPass(
+    toFreed.addPass(createCanonicalizerPass());
+    toFreed.addPass(
         bufferization::createBufferDeallocationSimplificationPass());
-    toLoops.addPass(bufferization::createLowerDeallocationsPass());
+    // It adds a function to the module where ownership is known at run time.
+    lowerFreeing.addPass(bufferization::createLowerDeallocationsPass());
     toLoops.addPass(createConvertLinalgToLoopsPass());
     toLoops.addPass(memref::createExpandStridedMetadataPass());
     toLoops.addPass(createLowerAffinePass());
@@ -155,6 +175,8 @@ private:
   }
 
   OpPassManager toLinalg{func::FuncOp::getOperationName()};
+  OpPassManager toFreed{func::FuncOp::getOperationName()};
+  OpPassManager lowerFreeing{ModuleOp::getOperationName()};
   OpPassManager toLoops{func::FuncOp::getOperationName()};
 };
 } // namespace

@@ -35,8 +35,8 @@ func.func @alone(%q: !t, %k: !t, %v: !t) -> !t {
 // CHECK-NEXT:    return %[[O]]
 // CHECK-LABEL: func.func private @two_attention_0(
 // CHECK-SAME:    %[[Q:[^:]*]]: {{.*}}, %[[TABLE:[^:]*]]: tensor<?xf32>, %[[C:[^:]*]]: f32)
-// CHECK-NEXT:    %[[O:.*]]:2 = attn.attention %[[Q]], %{{.*}}, %{{.*}} mod @bias(%[[TABLE]], %[[C]])
-// CHECK-NEXT:    return %[[O]]#0, %[[O]]#1
+// CHECK-NEXT:    %[[O:.*]], %[[L:.*]] = attn.attention %[[Q]], %{{.*}}, %{{.*}} mod @bias(%[[TABLE]], %[[C]])
+// CHECK-NEXT:    return %[[O]], %[[L]]
 // CHECK-LABEL: func.func @two(
 // CHECK-SAME:    %[[Q:[^:]*]]: {{.*}}, %[[K:[^:]*]]: {{.*}}, %[[V:[^:]*]]: {{.*}}, %[[C:[^:]*]]: f32, %[[TABLE:[^:]*]]: tensor<?xf32>)
 // CHECK-NEXT:    %[[NEAR:.*]] = call @two_attention(%[[Q]], %[[K]], %[[V]])
