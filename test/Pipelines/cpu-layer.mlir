@@ -1,8 +1,7 @@
 // Layers of attentions among other operations, run by the CPU's pipeline and, as a whole,
 // by the oracle.
 // RUN: attn-opt %s --attn-cpu-pipeline | attn-translate --attn-to-object -o %t.o
-// RUN: echo 'extern "C" void packed_main(void **); int main() { packed_main(0); }' > %t.cpp
-// RUN: c++ %t.cpp %t.o -o %t.program %runner_libs -lm
+// RUN: c++ %S/Inputs/run-main.cpp %t.o -Wl,--wrap=malloc,--wrap=free -o %t.program %runner_libs -lm
 // RUN: %t.program > %t.kernels
 // RUN: attn-opt %s --attn-mods-pipeline --attn-to-linalg="precision=f32" %linalg_to_llvm | %run_main > %t.oracle
 // RUN: python3 %S/../Inputs/same_memrefs.py %t.kernels %t.oracle 1e-4

@@ -424,10 +424,6 @@ template <typename Program>
 constexpr bool isMask =
     std::is_invocable_r_v<Bool, Program, Index, Index, Index, Index>;
 
-inline Index position(const char *name, const void *program) {
-  return Index(makeArgument(name, program));
-}
-
 template <typename Program>
 void record(Writer &writer, const Program &program, Place place) {
   static_assert(
@@ -435,11 +431,14 @@ void record(Writer &writer, const Program &program, Place place) {
       "expects a score program, Score(Score s, Index b, Index h, Index q, "
       "Index kv), or a mask program, Bool(Index b, Index h, Index q, Index "
       "kv)");
-  const void *self = &program;
-  Index b = position("b", self), h = position("h", self),
-        q = position("q", self), kv = position("kv", self);
+  std::shared_ptr<const void> self = std::make_shared<char>();
+  auto position = [&](const char *name) {
+    return Index(makeArgument(name, self, place));
+  };
+  Index b = position("b"), h = position("h"), q = position("q"),
+        kv = position("kv");
   if constexpr (isScore<Program>) {
-    Float result = program(Float(makeArgument("s", self)), b, h, q, kv);
+    Float result = program(Float(makeArgument("s", self, place)), b, h, q, kv);
     writer.addProgram("score", "%s: f32, %b: i32, %h: i32, %q: i32, %kv: i32",
                       self, result.node(), "f32", place);
   } else if constexpr (isMask<Program>) {

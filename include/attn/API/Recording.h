@@ -42,7 +42,7 @@ struct Node {
   std::string suffix; ///< " : f32"
   Place place;
   std::shared_ptr<const Capture> capture; ///< a table, or the scalar itself
-  const void *program = nullptr;          ///< that it is an argument of
+  std::shared_ptr<const void> program;    ///< that it is an argument of
   std::string error;
 
   bool isArgument() const { return program != nullptr; }
@@ -58,10 +58,13 @@ inline Value makeOperation(std::string prefix, std::vector<Value> operands,
   return node;
 }
 
-inline Value makeArgument(std::string name, const void *program) {
+/// `program` is of that recording alone, so that no other takes the argument
+/// for its own.
+inline Value makeArgument(std::string name, std::shared_ptr<const void> program,
+                          Place place) {
   auto node = std::make_shared<Node>();
-  node->prefix = std::move(name), node->program = program;
-  node->place = {"", 0};
+  node->prefix = std::move(name), node->program = std::move(program);
+  node->place = place;
   return node;
 }
 
@@ -93,14 +96,15 @@ public:
   /// Adds `keyword(arguments) { ... }`, whose result, of `type`, is `result`.
   /// `program` is that of its arguments.
   void addProgram(const std::string &keyword, const std::string &arguments,
-                  const void *program, const Value &result,
-                  const std::string &type, Place place) {
+                  const std::shared_ptr<const void> &program,
+                  const Value &result, const std::string &type, Place where) {
     body += " " + keyword + "(" + arguments + ") {\n";
     values.clear();
-    current = program;
+    current = program.get();
+    place = where;
     write(result);
     body += "  attn.yield " + values[result.get()] + " : " + type +
-            location(place) + "\n}";
+            location(where) + "\n}";
   }
 
   /// The whole text of `@name`, or the first error.
@@ -143,9 +147,9 @@ private:
       addCapture(node.capture);
     std::string &value = values[&node];
     if (node.isArgument()) {
-      if (node.program != current)
-        fail({node.place}, "expects the arguments of its own program, got '" +
-                               node.prefix + "' of another one");
+      if (node.program.get() != current)
+        fail(place, "expects the arguments of its own program, got '" +
+                        node.prefix + "' of another one");
       value = "%" + node.prefix;
       return;
     }
@@ -176,8 +180,7 @@ private:
 
   void fail(Place place, const std::string &message) {
     if (error.empty())
-      error = (place.line ? place.text() + ": " : std::string()) +
-              "error: " + message;
+      error = place.text() + ": error: " + message;
   }
 
   static std::string location(Place place) {
@@ -191,7 +194,8 @@ private:
   }
 
   std::string body, error;
-  const void *current = nullptr;
+  const void *current = nullptr;                        ///< the program
+  Place place{"", 0};                                   ///< that of the program
   std::unordered_map<const Node *, std::string> values; ///< of this program
   size_t count = 0;
   std::vector<std::shared_ptr<const Capture>> captures; ///< as they are met
