@@ -10,13 +10,25 @@ import sys
 
 
 def canonical(text, name):
-    command = ["attn-opt", "--attn-mods-pipeline", "--cse", "-"]
+    """The captures of a mod and what each of its programs yields, as one expression: independent operations have
+    no order."""
+    command = ["attn-opt", "--attn-mods-pipeline", "-"]
     text = subprocess.run(command, input=text, check=True, capture_output=True, text=True).stdout
     # The mod alone, down to the brace that closes it.
     mod = re.search(rf"^  attn\.mod @{name}\b.*?(?=^  (?:attn|func)\.|^}})", text, re.M | re.S).group(0)
-    mod = re.sub(r" \{attn\.data[^}]*\}", "", mod)
-    mod = mod.replace(" attributes {attn.fold_batch}", "")
-    return re.sub(r" attributes \{attn\.(?:shape|data)[^}]*\}", "", mod).strip()
+    # What a file says about the bench's data.
+    mod = re.sub(r" \{attn\.data.*?\}(?=[,)])", "", mod).replace(" attributes {attn.fold_batch}", "")
+    program = []
+    values = {}
+    for line in mod.strip().split("\n"):
+        line = re.sub(r"%[\w.#]+", lambda use: values.get(use.group(0), use.group(0)), line.strip())
+        defined = re.fullmatch(r"(%[\w.#]+) = (.*)", line)
+        if defined:
+            values[defined.group(1)] = f"({defined.group(2)})"
+        else:
+            program.append(line)
+            values = {} if line.startswith("}") else values
+    return "\n".join(program)
 
 
 def main():

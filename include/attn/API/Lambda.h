@@ -36,10 +36,19 @@ template <typename T> struct At {
             typename = std::enable_if_t<std::is_convertible_v<From, T>>>
   At(const From &from, const char *file = __builtin_FILE(),
      int line = __builtin_LINE())
-      : value(T(from)), place{file, line} {}
+      : value(make(from, file, line)), place{file, line} {}
 
   T value;
   Place place;
+
+private:
+  template <typename From>
+  static T make(const From &from, const char *file, int line) {
+    if constexpr (std::is_arithmetic_v<From>)
+      return T(from, file, line);
+    else
+      return T(from);
+  }
 };
 
 template <typename T>

@@ -45,6 +45,24 @@ struct Node {
   std::shared_ptr<const void> program;    ///< that it is an argument of
   std::string error;
 
+  Node() = default;
+  Node(const Node &) = delete;
+  Node &operator=(const Node &) = delete;
+  /// Without recursion, since a loop in C++ can make a deep graph.
+  ~Node() {
+    std::vector<std::shared_ptr<const Node>> open = std::move(operands);
+    while (!open.empty()) {
+      std::shared_ptr<const Node> node = std::move(open.back());
+      open.pop_back();
+      if (node.use_count() != 1)
+        continue;
+      auto &rest = const_cast<Node &>(*node).operands;
+      for (std::shared_ptr<const Node> &operand : rest)
+        open.push_back(std::move(operand));
+      rest.clear();
+    }
+  }
+
   bool isArgument() const { return program != nullptr; }
   bool isScalar() const { return capture && prefix.empty(); }
 };
@@ -121,8 +139,7 @@ public:
   }
 
 private:
-  /// Operands before what uses them; without recursion, since a loop in C++ can
-  /// make a deep graph.
+  /// Operands before what uses them; without recursion, too.
   void write(const Value &result) {
     std::vector<std::pair<const Node *, size_t>> open{{result.get(), 0}};
     while (!open.empty()) {

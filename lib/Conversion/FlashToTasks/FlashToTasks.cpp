@@ -106,8 +106,8 @@ static void callTasks(func::FuncOp kernel, func::FuncOp count) {
       SymbolTable::getSymbolUses(kernel, module);
   for (SymbolTable::SymbolUse use : *uses) {
     auto call = dyn_cast<func::CallOp>(use.getUser());
-    if (!call)
-      continue; // The names of what a declaration runs.
+    if (!call || call.getNumResults() != 0)
+      continue; // It is the name of what a declaration runs.
     OpBuilder builder(call);
     Location loc = call.getLoc();
     Value zero = arith::ConstantIndexOp::create(builder, loc, 0);

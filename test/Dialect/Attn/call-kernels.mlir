@@ -72,8 +72,37 @@ func.func private @gradients(!t {attn.role = #attn.role<query>}, tensor<2x?xf32>
 func.func @forward(%order: memref<?x?x?xi32> {attn.role = #attn.role<list_order>}) attributes {attn.kernel} {
   return
 }
-// expected-error @+1 {{expects kernels that host code can call, but '@forward' takes #attn.role<list_order>}}
+// expected-error @+1 {{expects kernels that host code can call, but '@forward' takes #attn.role<list_order> of type 'memref<?x?x?xi32>'}}
 func.func private @lists(tensor<?xf32> {attn.role = #attn.role<query>}) attributes {attn.kernels = [@forward]}
+
+// -----
+
+// Whose gradient it sums no kernel says.
+func.func @pairs(%w: memref<?x?xf32> {attn.role = #attn.role<workspace>}) attributes {attn.kernel} {
+  return
+}
+// expected-error @+1 {{expects kernels that host code can call, but '@pairs' takes #attn.role<workspace> of type 'memref<?x?xf32>'}}
+func.func private @sums(tensor<?x?x?x4xf32> {attn.role = #attn.role<query>}) attributes {attn.kernels = [@pairs]}
+
+// -----
+
+func.func @forward(%q: memref<?x?xf32> {attn.role = #attn.role<query>}) attributes {attn.kernel} {
+  return
+}
+// expected-error @+1 {{expects kernels that host code can call, but '@forward' takes #attn.role<query> of type 'memref<?x?xf32>'}}
+func.func private @other_rank(tensor<?xf32> {attn.role = #attn.role<query>}) attributes {attn.kernels = [@forward]}
+
+// -----
+
+// expected-error @+1 {{expects an argument #attn.role<key> of the sizes of its result #attn.role<grad_key>}}
+func.func private @no_key(tensor<?xf32> {attn.role = #attn.role<query>})
+  -> (tensor<?xf32> {attn.role = #attn.role<grad_key>}) attributes {attn.kernels = []}
+
+// -----
+
+// expected-error @+1 {{expects a role for result 0}}
+func.func private @no_result_role(tensor<?xf32> {attn.role = #attn.role<query>}) -> tensor<?xf32>
+  attributes {attn.kernels = []}
 
 // -----
 

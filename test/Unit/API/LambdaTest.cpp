@@ -304,7 +304,7 @@ TEST(LambdaErrors, AnArgumentOfAnotherProgram) {
 
 TEST(LambdaErrors, ReadsOutOfBounds) {
   Table<Float, 1> bias("bias");
-  int line = __LINE__ + 3;
+  int line = __LINE__ + 2;
   Result<Mod> mod = Mod::make([&](Score s, Index b, Index h, Index q,
                                   Index kv) { return s + bias(kv); });
   ASSERT_TRUE(mod) << mod.error();

@@ -30,6 +30,35 @@ using ::attn::Role;
 /// processors, so that results are.
 static constexpr int64_t shares = 128;
 
+/// The argument that has the sizes of the result with this role.
+static RoleAttr sizedAs(RoleAttr result) {
+  MLIRContext *context = result.getContext();
+  switch (result.getRole()) {
+  case Role::GradKey:
+    return RoleAttr::get(context, Role::Key);
+  case Role::GradValue:
+    return RoleAttr::get(context, Role::Value);
+  case Role::GradCapture:
+    return RoleAttr::get(context, Role::Capture, result.getNumber());
+  default:
+    return RoleAttr::get(context, Role::Query);
+  }
+}
+
+/// The capture whose gradient the sum `number` is, by the kernel that ends it.
+static std::optional<int64_t> captureOfSum(ArrayRef<func::FuncOp> kernels,
+                                           int64_t number) {
+  for (func::FuncOp kernel : kernels) {
+    if (!parameterOf(kernel, Role::Workspace, number))
+      continue;
+    for (BlockArgument parameter : kernel.getArguments())
+      if (RoleAttr role = roleOf(parameter);
+          role && role.getRole() == Role::GradCapture)
+        return role.getNumber();
+  }
+  return std::nullopt;
+}
+
 namespace {
 /// The body of a function that runs `kernels`.
 class KernelCalls {
@@ -37,7 +66,7 @@ public:
   KernelCalls(func::FuncOp func, ArrayRef<func::FuncOp> kernels)
       : func(func), kernels(kernels), b(func.getLoc(), func.getContext()) {}
 
-  LogicalResult define();
+  void define();
 
 private:
   void allocateResults();
@@ -54,7 +83,6 @@ private:
   Value sizeOf(Role tensor, int64_t dimension);
   Value wholeQueries();
   Value elementsOf(int64_t capture);
-  int64_t captureOfSum(int64_t number);
 
   Value allocate(MemRefType type, ValueRange dynamicSizes, bool zero);
   Value index(int64_t value) {
@@ -90,19 +118,6 @@ Value KernelCalls::wholeQueries() {
   return arith::MulIOp::create(b, tiles, index(tile));
 }
 
-/// The capture whose gradient the sum `number` is.
-int64_t KernelCalls::captureOfSum(int64_t number) {
-  for (func::FuncOp kernel : kernels) {
-    if (!parameterOf(kernel, Role::Workspace, number))
-      continue;
-    for (BlockArgument parameter : kernel.getArguments())
-      if (RoleAttr role = roleOf(parameter);
-          role && role.getRole() == Role::GradCapture)
-        return role.getNumber();
-  }
-  llvm_unreachable("expects a sum to have a kernel that ends it");
-}
-
 Value KernelCalls::elementsOf(int64_t capture) {
   Value value =
       arguments[RoleAttr::get(b.getContext(), Role::Capture, capture)];
@@ -136,15 +151,7 @@ void KernelCalls::allocateResults() {
       memory[role] = allocate(MemRefType::get({1}, type), {}, isCapture);
       continue;
     }
-    Value like;
-    if (isCapture)
-      like = arguments[RoleAttr::get(b.getContext(), Role::Capture,
-                                     role.getNumber())];
-    else
-      like = arguments[RoleAttr::get(
-          b.getContext(), role.getRole() == Role::GradKey     ? Role::Key
-                          : role.getRole() == Role::GradValue ? Role::Value
-                                                              : Role::Query)];
+    Value like = arguments[sizedAs(role)];
     SmallVector<Value> sizes;
     for (int64_t d = 0; d < tensor.getRank(); ++d)
       if (tensor.isDynamicDim(d))
@@ -194,7 +201,7 @@ Value KernelCalls::workspace(RoleAttr role, MemRefType type,
   if (type.getRank() != 3)
     return allocate(
         MemRefType::get({1, ShapedType::kDynamic}, type.getElementType()),
-        elementsOf(captureOfSum(role.getNumber())), /*zero=*/true);
+        elementsOf(*captureOfSum(kernels, role.getNumber())), /*zero=*/true);
   auto schedule = kernel->getAttrOfType<ScheduleAttr>("attn.schedule");
   Role rows = schedule.getTiling().ownsKeys ? Role::Key : Role::Query;
   return allocate(
@@ -248,7 +255,7 @@ Value KernelCalls::returned(unsigned result) {
                                            /*writable=*/true);
 }
 
-LogicalResult KernelCalls::define() {
+void KernelCalls::define() {
   Block *body = func.addEntryBlock();
   b.setInsertionPointToStart(body);
   for (BlockArgument argument : body->getArguments())
@@ -266,34 +273,100 @@ LogicalResult KernelCalls::define() {
     func.removeArgAttr(i, roleName);
   for (unsigned i = 0; i < func.getNumResults(); ++i)
     func.removeResultAttr(i, b.getStringAttr(roleName));
-  return success();
 }
 
-/// Whether each parameter of `kernel` is something that `func` has or can make.
-static LogicalResult checkParameters(func::FuncOp func, func::FuncOp kernel) {
-  auto has = [&](RoleAttr role) {
+//===----------------------------------------------------------------------===//
+// What can be called
+//===----------------------------------------------------------------------===//
+
+namespace {
+/// Whether a declaration has, or can make, what its kernels take. Says what is
+/// not so.
+class CallRules {
+public:
+  CallRules(func::FuncOp func, ArrayRef<func::FuncOp> kernels)
+      : func(func), kernels(kernels) {}
+
+  LogicalResult check() {
     for (unsigned i = 0; i < func.getNumArguments(); ++i)
-      if (func.getArgAttr(i, roleName) == role)
-        return true;
+      if (auto role = func.getArgAttrOfType<RoleAttr>(i, roleName))
+        arguments[role] = func.getArgumentTypes()[i];
     for (unsigned i = 0; i < func.getNumResults(); ++i)
-      if (func.getResultAttr(i, roleName) == role)
-        return true;
-    return llvm::is_contained({Role::Statistics, Role::PartialOut,
-                               Role::PartialSums, Role::Workspace},
-                              role.getRole());
-  };
-  for (BlockArgument parameter : kernel.getArguments()) {
+      if (failed(checkResult(i)))
+        return failure();
+    for (func::FuncOp kernel : kernels)
+      for (BlockArgument parameter : kernel.getArguments())
+        if (failed(checkParameter(kernel, parameter)))
+          return failure();
+    return success();
+  }
+
+private:
+  LogicalResult checkResult(unsigned i) {
+    auto role = func.getResultAttrOfType<RoleAttr>(i, roleName);
+    if (!role)
+      return func.emitOpError() << "expects a role for result " << i;
+    results[role] = func.getResultTypes()[i];
+    auto type = dyn_cast<RankedTensorType>(func.getResultTypes()[i]);
+    if (rankOf(sizedAs(role)) < (type ? type.getRank() : 0))
+      return func.emitOpError() << "expects an argument " << sizedAs(role)
+                                << " of the sizes of its result " << role;
+    return success();
+  }
+
+  LogicalResult checkParameter(func::FuncOp kernel, BlockArgument parameter) {
     RoleAttr role = roleOf(parameter);
     if (!role)
       return kernel.emitOpError()
              << "expects a role for argument " << parameter.getArgNumber();
-    if (!has(role))
-      return func.emitOpError()
-             << "expects kernels that host code can call, but '@"
-             << kernel.getName() << "' takes " << role;
+    auto memory = dyn_cast<MemRefType>(parameter.getType());
+    bool isTaken = arguments.contains(role)
+                       ? rankOf(role) == (memory ? memory.getRank() : 0)
+                       : memory && (results.contains(role) ||
+                                    isMadeFor(kernel, role, memory));
+    if (isTaken)
+      return success();
+    return func.emitOpError()
+           << "expects kernels that host code can call, but '@"
+           << kernel.getName() << "' takes " << role << " of type "
+           << parameter.getType();
   }
-  return success();
-}
+
+  /// Whether it is memory between kernels, whose sizes are known.
+  bool isMadeFor(func::FuncOp kernel, RoleAttr role, MemRefType memory) {
+    bool hasQuery = rankOf(RoleAttr::get(role.getContext(), Role::Query)) == 4;
+    switch (role.getRole()) {
+    case Role::Statistics:
+      return hasQuery;
+    case Role::PartialOut:
+    case Role::PartialSums:
+      return true;
+    case Role::Workspace:
+      break;
+    default:
+      return false;
+    }
+    if (memory.getRank() == 3)
+      return hasQuery && kernel->hasAttrOfType<ScheduleAttr>("attn.schedule") &&
+             rankOf(RoleAttr::get(role.getContext(), Role::Key)) == 4;
+    std::optional<int64_t> capture = captureOfSum(kernels, role.getNumber());
+    return capture && arguments.contains(RoleAttr::get(
+                          role.getContext(), Role::Capture, *capture));
+  }
+
+  /// Of a tensor; 0 of a scalar, -1 where there is no argument.
+  int64_t rankOf(RoleAttr argument) {
+    Type type = arguments.lookup(argument);
+    if (auto tensor = dyn_cast_or_null<RankedTensorType>(type))
+      return tensor.getRank();
+    return type ? 0 : -1;
+  }
+
+  func::FuncOp func;
+  ArrayRef<func::FuncOp> kernels;
+  DenseMap<Attribute, Type> arguments, results;
+};
+} // namespace
 
 namespace {
 struct CallKernels : mlir::attn::impl::AttnCallKernelsPassBase<CallKernels> {
@@ -314,10 +387,11 @@ private:
       kernels.push_back(symbols.lookup<func::FuncOp>(name.getValue()));
       if (!kernels.back())
         return func.emitOpError() << "expects a kernel " << name;
-      if (failed(checkParameters(func, kernels.back())))
-        return failure();
     }
-    return KernelCalls(func, kernels).define();
+    if (failed(CallRules(func, kernels).check()))
+      return failure();
+    KernelCalls(func, kernels).define();
+    return success();
   }
 };
 } // namespace
