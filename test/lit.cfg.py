@@ -60,6 +60,9 @@ runner_libs = [
     for name in ("libmlir_runner_utils.so", "libmlir_c_runner_utils.so")
 ]
 run_main = "mlir-runner -e main --entry-point-result=void --shared-libs="
+# For a program that is linked with the same libraries.
+rpath = "-Wl,-rpath," + os.path.dirname(runner_libs[0])
+config.substitutions.append(("%runner_libs", " ".join(runner_libs + [rpath])))
 config.substitutions.append(("%linalg_to_llvm", " ".join(linalg_to_llvm)))
 config.substitutions.append(("%run_main", run_main + ",".join(runner_libs)))
 if lit_config.params.get("roundtrip"):

@@ -24,6 +24,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <type_traits>
 #include <vector>
 
 namespace attn {
@@ -125,6 +126,18 @@ public:
   /// The same for text; `name` stands for the file in diagnostics.
   static Result<Mod> fromSource(const std::string &source,
                                 const std::string &name);
+  /// The same for C++ lambdas: a score program, a mask program, or both. Needs
+  /// attn/API/Lambda.h. Errors: as there; diagnostics name the line of C++.
+  template <typename Program>
+  static Result<Mod> make(const Program &program,
+                          const char *file = __builtin_FILE(),
+                          int line = __builtin_LINE());
+  template <typename ScoreProgram, typename MaskProgram,
+            typename = std::enable_if_t<
+                !std::is_convertible_v<MaskProgram, const char *>>>
+  static Result<Mod> make(const ScoreProgram &score, const MaskProgram &mask,
+                          const char *file = __builtin_FILE(),
+                          int line = __builtin_LINE());
 
   const std::string &name() const;
   bool hasScore() const;

@@ -181,15 +181,18 @@ namespace {
 /// and another that merges what these have made of parts of query tiles.
 class ForwardKernels {
 public:
-  ForwardKernels(AttentionOp op, bool roundProbabilities)
-      : op(op), name(cast<func::FuncOp>(op->getParentOp()).getName()),
-        roundProbabilities(roundProbabilities) {}
+  ForwardKernels(AttentionOp op, bool takesLists, bool roundProbabilities)
+      : op(op), func(cast<func::FuncOp>(op->getParentOp())),
+        takesLists(takesLists), roundProbabilities(roundProbabilities) {}
 
   void build() {
     Kernel(op).remarkOnMask();
-    build(name, [&](ImplicitLocOpBuilder &body, const FlashOperands &operands) {
-      buildFlashForward(body, op, operands, roundProbabilities);
-    });
+    StringRef name = func.getName();
+    // The name of a function that is called stays its own.
+    build(name + (isCalled(func) ? "_forward" : ""),
+          [&](ImplicitLocOpBuilder &body, const FlashOperands &operands) {
+            buildFlashForward(body, op, operands, roundProbabilities);
+          });
     if (op.getSchedule()->getTiling().shares)
       build((name + llvm::Twine(mergeSuffix)).str(),
             [&](ImplicitLocOpBuilder &body, const FlashOperands &operands) {
@@ -222,7 +225,8 @@ private:
       addPartMemory(kernel);
     // Lists are of tiles of one head, of tensors with a batch for each
     // sequence.
-    if (!op.getCuQ() && !op.getCuK() && !op.getSchedule()->getTiling().pack)
+    if (takesLists && !op.getCuQ() && !op.getCuK() &&
+        !op.getSchedule()->getTiling().pack)
       kernel.addLists(Axis::Key);
     ImplicitLocOpBuilder body = kernel.create(name, *op.getSchedule());
     FlashOperands operands{kernel.logic,
@@ -254,16 +258,18 @@ private:
   }
 
   AttentionOp op;
-  StringRef name;
-  bool roundProbabilities;
+  func::FuncOp func;
+  bool takesLists, roundProbabilities;
 };
 
 /// The kernels that a function of gradients becomes.
 class GradientKernels {
 public:
-  GradientKernels(AttentionBackwardOp op, bool roundProbabilities)
+  GradientKernels(AttentionBackwardOp op, bool takesLists,
+                  bool roundProbabilities)
       : op(op), name(cast<func::FuncOp>(op->getParentOp()).getName()),
-        roundProbabilities(roundProbabilities), sums(captureSumsOf(op)) {}
+        takesLists(takesLists), roundProbabilities(roundProbabilities),
+        sums(captureSumsOf(op)) {}
 
   void build() {
     Kernel(op).remarkOnMask();
@@ -388,7 +394,8 @@ private:
     for (auto [number, sum] : llvm::enumerate(sums))
       if (isOwn(sum))
         kernel.addSumMemory(sum, number);
-    kernel.addLists(own == Axis::Query ? Axis::Key : Axis::Query);
+    if (takesLists)
+      kernel.addLists(own == Axis::Query ? Axis::Key : Axis::Query);
     ImplicitLocOpBuilder body = kernel.create(name + suffix, schedule);
     BackwardOperands operands = operandsOf(kernel);
     for (auto [number, sum] : llvm::enumerate(sums)) {
@@ -407,7 +414,8 @@ private:
     kernel.addSumMemory(sum, number);
     ScheduleAttr schedule = op.getCaptureSchedule() ? captureScheduleOf(op, sum)
                                                     : *op.getSchedule();
-    kernel.addLists(schedule.getTiling().ownsKeys ? Axis::Query : Axis::Key);
+    if (takesLists)
+      kernel.addLists(schedule.getTiling().ownsKeys ? Axis::Query : Axis::Key);
     ImplicitLocOpBuilder body =
         kernel.create(name + gradPairsSuffix + Twine(number), schedule);
     BackwardOperands operands = operandsOf(kernel);
@@ -461,7 +469,7 @@ private:
 
   AttentionBackwardOp op;
   StringRef name;
-  bool roundProbabilities;
+  bool takesLists, roundProbabilities;
   SmallVector<CaptureSum> sums;
 };
 } // namespace
@@ -497,18 +505,36 @@ struct AttnToFlash : mlir::attn::impl::AttnToFlashPassBase<AttnToFlash> {
     for (AttentionBackwardOp op : gradients)
       if (failed(checkGradients(op)))
         return signalPassFailure();
-    for (AttentionOp op : ops) {
-      auto func = cast<func::FuncOp>(op->getParentOp());
-      ForwardKernels(op, roundProbabilities).build();
-      func.erase();
-    }
-    for (AttentionBackwardOp op : gradients) {
-      auto func = cast<func::FuncOp>(op->getParentOp());
-      GradientKernels(op, roundProbabilities).build();
-      func.erase();
-    }
+    for (AttentionOp op : ops)
+      convert<ForwardKernels>(op);
+    for (AttentionBackwardOp op : gradients)
+      convert<GradientKernels>(op);
     // Their programs live on in the kernels.
     eraseMods(getOperation());
+  }
+
+private:
+  /// Puts the kernels that `Kernels` builds in the place of the function.
+  template <typename Kernels, typename Op> void convert(Op op) {
+    auto func = cast<func::FuncOp>(op->getParentOp());
+    bool takesLists = listsForCalls || !isCalled(func);
+    if (!takesLists)
+      remarkOnLists(op);
+    Operation *before = func->getPrevNode();
+    Kernels(op, takesLists, roundProbabilities).build();
+    auto first =
+        before ? std::next(before->getIterator()) : func->getBlock()->begin();
+    replaceByKernels(
+        op, llvm::map_to_vector(llvm::make_range(first, func->getIterator()),
+                                llvm::CastTo<func::FuncOp>));
+  }
+
+  template <typename Op> void remarkOnLists(Op op) {
+    MaskLogic logic = readMask(op);
+    if (!logic.hasOneRun(Axis::Key))
+      op.emitRemark() << "all tiles between the first and the last that the "
+                         "mask keeps are visited: a kernel that host code "
+                         "calls has no lists of tiles";
   }
 };
 } // namespace
