@@ -15,15 +15,15 @@
 namespace attn::capi {
 
 /// The bytes that the first version of a structure had, and thus all have.
-template <typename T> constexpr size_t firstSize = 0;
-template <> constexpr size_t firstSize<attn_sizes> = 72;
-template <> constexpr size_t firstSize<attn_tensor> = 80;
-template <> constexpr size_t firstSize<attn_capture> = 40;
-template <> constexpr size_t firstSize<attn_capture_info> = 40;
-template <> constexpr size_t firstSize<attn_spec> = 104;
-template <> constexpr size_t firstSize<attn_starts> = 24;
-template <> constexpr size_t firstSize<attn_arguments> = 120;
-template <> constexpr size_t firstSize<attn_gradient_arguments> = 152;
+template <typename T> inline constexpr size_t firstSize = 0;
+template <> inline constexpr size_t firstSize<attn_sizes> = 72;
+template <> inline constexpr size_t firstSize<attn_tensor> = 80;
+template <> inline constexpr size_t firstSize<attn_capture> = 40;
+template <> inline constexpr size_t firstSize<attn_capture_info> = 40;
+template <> inline constexpr size_t firstSize<attn_spec> = 104;
+template <> inline constexpr size_t firstSize<attn_starts> = 24;
+template <> inline constexpr size_t firstSize<attn_arguments> = 120;
+template <> inline constexpr size_t firstSize<attn_gradient_arguments> = 152;
 
 /// Errors: a size that no version has had, or will have.
 template <typename T> Result<size_t> sizeOf(const T *given, const char *name) {

@@ -20,7 +20,7 @@ struct Error {
 /// A `T`, or the reason why there is none.
 template <typename T> class [[nodiscard]] Result {
 public:
-  Result(T result) : value(std::move(result)) {}
+  Result(T value) : value(std::move(value)) {}
   Result(Error error) : failure(std::move(error)) {}
 
   explicit operator bool() const { return value.has_value(); }

@@ -76,7 +76,7 @@ public:
   Result<void> made() const {
     return captures ? Result<void>() : Error{captures.error()};
   }
-  const attn_gradient_arguments *operator&() const { return &c; }
+  const attn_gradient_arguments *get() const { return &c; }
 
 private:
   attn_tensor query, key, value, out, gradOut, gradQuery, gradKey, gradValue;
@@ -104,8 +104,8 @@ public:
       names.push_back(name.c_str());
     attn_gradient *handle = nullptr;
     if (Result<void> done = detail::check(
-            attn_gradient_compile(mod.c(), &detail::SpecOf(spec), names.data(),
-                                  names.size(), &handle));
+            attn_gradient_compile(mod.c(), detail::SpecOf(spec).get(),
+                                  names.data(), names.size(), &handle));
         !done)
       return Error{done.error()};
     GradientKernel kernel;
@@ -121,7 +121,7 @@ public:
     detail::GradientArgumentsOf arguments(a);
     if (Result<void> made = arguments.made(); !made)
       return made;
-    return detail::check(attn_gradient_run(c(), &arguments));
+    return detail::check(attn_gradient_run(c(), arguments.get()));
   }
 
   /// Compiles and loads all that launches of a range take, and all that
@@ -144,7 +144,7 @@ public:
     detail::GradientArgumentsOf arguments(a);
     if (Result<void> made = arguments.made(); !made)
       return made;
-    return detail::check(attn_gradient_prepare_like(c(), &arguments));
+    return detail::check(attn_gradient_prepare_like(c(), arguments.get()));
   }
 
   /// Of a mask whose tiles are not one run; empty for others.

@@ -73,7 +73,7 @@ public:
   }
   SpecOf(const SpecOf &) = delete;
   SpecOf &operator=(const SpecOf &) = delete;
-  const attn_spec *operator&() const { return &c; }
+  const attn_spec *get() const { return &c; }
 
 private:
   attn_spec c{};
@@ -127,7 +127,7 @@ public:
                                          const KernelSpec &spec) {
     attn_kernel *handle = nullptr;
     if (Result<void> done = detail::check(
-            attn_kernel_compile(mod.c(), &detail::SpecOf(spec), &handle));
+            attn_kernel_compile(mod.c(), detail::SpecOf(spec).get(), &handle));
         !done)
       return Error{done.error()};
     AttentionKernel kernel;
@@ -139,7 +139,8 @@ public:
   /// Whether compile() would take this, as far as that is known before code is
   /// made, in a fraction of the time.
   static Result<void> check(const Mod &mod, const KernelSpec &spec) {
-    return detail::check(attn_kernel_check(mod.c(), &detail::SpecOf(spec)));
+    return detail::check(
+        attn_kernel_check(mod.c(), detail::SpecOf(spec).get()));
   }
 
   /// O (and LSE, f32, shape (batch, heads, queries), contiguous) = attention.
