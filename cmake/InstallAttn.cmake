@@ -45,12 +45,12 @@ foreach(component compiler runtime)
 endforeach()
 
 configure_package_config_file(${PROJECT_SOURCE_DIR}/cmake/attnConfig.cmake.in
-  ${PROJECT_BINARY_DIR}/attnConfig.cmake
+  ${PROJECT_BINARY_DIR}/package/attnConfig.cmake
   INSTALL_DESTINATION ${package_dir} PATH_VARS mods_dir)
-write_basic_package_version_file(${PROJECT_BINARY_DIR}/attnConfigVersion.cmake
+write_basic_package_version_file(${PROJECT_BINARY_DIR}/package/attnConfigVersion.cmake
   COMPATIBILITY SameMinorVersion)
-set(package_files ${PROJECT_BINARY_DIR}/attnConfig.cmake
-  ${PROJECT_BINARY_DIR}/attnConfigVersion.cmake)
+set(package_files ${PROJECT_BINARY_DIR}/package/attnConfig.cmake
+  ${PROJECT_BINARY_DIR}/package/attnConfigVersion.cmake)
 set(kernels ${PROJECT_SOURCE_DIR}/cmake/AttnAddKernel.cmake)
 if(EXISTS ${kernels})
   list(APPEND package_files ${kernels})
@@ -61,8 +61,9 @@ foreach(component compiler runtime tools)
 endforeach()
 
 # Where the prefix is, as seen from the file.
-file(RELATIVE_PATH prefix /${CMAKE_INSTALL_LIBDIR}/pkgconfig /)
+cmake_path(RELATIVE_PATH CMAKE_INSTALL_PREFIX
+  BASE_DIRECTORY ${CMAKE_INSTALL_FULL_LIBDIR}/pkgconfig OUTPUT_VARIABLE prefix)
 configure_file(${PROJECT_SOURCE_DIR}/cmake/attn.pc.in
-  ${PROJECT_BINARY_DIR}/attn.pc @ONLY)
-install(FILES ${PROJECT_BINARY_DIR}/attn.pc
+  ${PROJECT_BINARY_DIR}/package/attn.pc @ONLY)
+install(FILES ${PROJECT_BINARY_DIR}/package/attn.pc
   DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig COMPONENT compiler)

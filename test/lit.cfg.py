@@ -26,7 +26,7 @@ tool_dirs = [
 ]
 config.environment["PATH"] = os.pathsep.join(d for d in tool_dirs if d)
 for name in ("HOME", "LD_LIBRARY_PATH", "CUDA_VISIBLE_DEVICES", "TMPDIR", "ATTN_CPU", "ATTN_FUZZ_SEED",
-             "ATTN_FUZZ_DERIVATIVES"):
+             "ATTN_FUZZ_DERIVATIVES", "PYTHONPATH"):
     if name in os.environ:
         config.environment[name] = os.environ[name]
 
