@@ -210,6 +210,15 @@ struct KernelSpec {
   /// One kernel for captured tensors of any innermost stride, instead of one
   /// for 1 and another, compiled when it is first needed, for others.
   bool stridedCaptures = false;
+  /// Results of a sequence have the same bits whatever else is in the batch:
+  /// how many sequences there are, how many keys those have, and how many they
+  /// have room for. Numbers of heads and of queries (of a batch, in which all
+  /// have as many), types and memory may still choose the kernel. Few queries
+  /// take chunks of at least 1024 keys instead of even shares, whose workspace
+  /// grows with the problem (docs/FlashForm.md: Chunks). A schedule that is
+  /// given must keep to this, and kernels that are are not to be tuned. Not
+  /// for gradients.
+  bool invariant = false;
   /// Of a kernel of shares (`shares` in its schedule), how many they are; 0: as
   /// many as the GPU runs at once, or 128 on a CPU. Results may differ in their
   /// last bits with their number.
