@@ -9,12 +9,13 @@
 
 using namespace attn;
 
-void attn::bindTensor(Bindings &bindings, Role role, const TensorView &view) {
+void attn::bindTensor(Bindings &bindings, const RoleName &name,
+                      const TensorView &view) {
   const auto &strides = view.strides;
-  bindings.memory({role}, view.data, {view.sizes.begin(), view.sizes.end()},
+  bindings.memory(name, view.data, {view.sizes.begin(), view.sizes.end()},
                   {strides[0], strides[1], strides[2], 1});
   if (view.type == ElementType::F16)
-    bindings.markF16({role});
+    bindings.markF16(name);
 }
 
 static void bindStarts(Bindings &bindings, Role role,

@@ -21,7 +21,7 @@ using namespace attn;
 namespace {
 struct Code {
   cpu::LoadedKernel kernel;
-  std::optional<cpu::LoadedKernel> merge; ///< behind one of shares
+  std::optional<cpu::LoadedKernel> merge; ///< behind one of parts
   std::optional<TileFinder> finder;       ///< if it needs lists of tiles
 };
 
@@ -43,18 +43,21 @@ struct CPUKernel : public AttentionKernel::Impl {
     for (size_t place : kernelsFor(codes.plan(), launchRangeOf(&range, {}))) {
       ATTN_TRY_ASSIGN(const Code *code, codeFor(place));
       if (code->merge)
-        bytes = std::max(bytes, partsOf(*code).bytes());
+        bytes = std::max(bytes, partsOf(*code, range).bytes());
     }
     return bytes;
   }
   Result<void> writeEmptyRows(const KernelArguments &arguments) const override;
   Result<const Code *> codeFor(size_t place) const;
-  PartMemory partsOf(const Code &code) const {
+  PartMemory partsOf(const Code &code, const SizeRange &range) const {
+    const KernelEntry &entry = code.kernel.entry();
+    if (entry.chunk)
+      return PartMemory::ofChunks(entry, spec, range);
     int64_t shares = spec.shares ? spec.shares : defaultShares;
-    return PartMemory::of(code.kernel.entry(), spec, shares);
+    return PartMemory::ofShares(entry, spec, shares);
   }
-  Result<void> runShares(const Code &code, const Workspace &workspace,
-                         Bindings &bindings) const;
+  Result<void> runParts(const Code &code, const PartMemory &parts,
+                        const Workspace &workspace, Bindings &bindings) const;
 
   Mod mod;
   PlannedKernels<Code> codes;
@@ -87,7 +90,7 @@ static Result<Code> compileCode(const Mod &mod, const KernelSpec &spec,
   lock.unlock();
   Code code{std::move(kernels.front()), std::nullopt, std::nullopt};
   const KernelEntry &entry = code.kernel.entry();
-  if (hasShares(entry))
+  if (hasParts(entry))
     code.merge = std::move(kernels.back());
   if (takes(entry.signature, Role::ListOrder)) {
     ATTN_TRY_ASSIGN(
@@ -103,7 +106,8 @@ Result<const Code *> CPUKernel::codeFor(size_t place) const {
 
 Result<void> CPUKernel::run(const KernelArguments &a) const {
   Launch launch;
-  launch.sizes = launchSizesOf(sizesOf(a));
+  ProblemSizes sizes = sizesOf(a);
+  launch.sizes = launchSizesOf(sizes);
   launch.memory.unitCaptures = haveUnitStrides(a.captures);
   ATTN_TRY_ASSIGN(const Code *code, codeFor(kernelFor(codes.plan(), launch)));
   Bindings bindings = bindingsOf(*this, a);
@@ -112,13 +116,14 @@ Result<void> CPUKernel::run(const KernelArguments &a) const {
     ATTN_TRY_ASSIGN(const TileLists *found, listsFor(*code->finder, a, own));
     found->impl().arguments.bind(bindings);
   }
-  return code->merge ? runShares(*code, a.workspace, bindings)
-                     : code->kernel.run(bindings);
+  if (!code->merge)
+    return code->kernel.run(bindings);
+  return runParts(*code, partsOf(*code, {sizes, sizes}), a.workspace, bindings);
 }
 
-Result<void> CPUKernel::runShares(const Code &code, const Workspace &workspace,
-                                  Bindings &bindings) const {
-  PartMemory parts = partsOf(code);
+Result<void> CPUKernel::runParts(const Code &code, const PartMemory &parts,
+                                 const Workspace &workspace,
+                                 Bindings &bindings) const {
   ATTN_TRY(checkWorkspace(workspace, parts));
   std::unique_ptr<void, decltype(&std::free)> own(nullptr, std::free);
   if (!workspace.data) {

@@ -21,6 +21,8 @@ GradientKernel::compile(const Mod &mod, const KernelSpec &spec,
                  "gradients of ragged ones yet"};
   if (spec.paged)
     return Error{"expects no KernelSpec::paged for gradients"};
+  if (spec.invariant)
+    return Error{"expects no KernelSpec::invariant for gradients"};
   auto start = std::chrono::steady_clock::now();
   ATTN_TRY_ASSIGN(std::vector<int64_t> wrt, findCaptures(mod, names));
   GradientImpl impl = spec.target == Target::CPU

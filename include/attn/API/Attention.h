@@ -284,7 +284,8 @@ public:
                    const TileLists *tiles = nullptr) const;
 
   /// What suffices for all launches of these sizes with memory as KernelSpec
-  /// says; does not grow with them. 0: none is needed. Compiles what prepare()
+  /// says; does not grow with them, but for an invariant kernel. 0: none is
+  /// needed. Compiles what prepare()
   /// does. Errors: those of prepare().
   Result<int64_t> workspaceBytes(const ProblemSizes &sizes) const;
   /// The same for all launches of a range.
@@ -295,9 +296,9 @@ public:
 
   /// Compiles and loads all that launches of these sizes take (batch, heads of
   /// both kinds, queries and keys count), with memory as KernelSpec says. After
-  /// it run() compiles nothing, and can be captured into a graph; a kernel that needs
-  /// lists of tiles is given them then. Otherwise the first launch that takes
-  /// another kernel compiles it, and fails in a stream capture.
+  /// it run() compiles nothing, and can be captured into a graph; a kernel that
+  /// needs lists of tiles is given them then. Otherwise the first launch that
+  /// takes another kernel compiles it, and fails in a stream capture.
   Result<void> prepare(const ProblemSizes &sizes) const;
   /// The same for all launches of a range. Errors besides: one that ends before
   /// it begins.
