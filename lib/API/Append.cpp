@@ -2,6 +2,7 @@
 #include "attn/API/Append.h"
 
 #include "CaptureViews.h"
+#include "CheckedNumbers.h"
 #include "KernelImpl.h"
 #include "ModImpl.h"
 #include "ThreadKernel.h"
@@ -128,17 +129,46 @@ static Result<void> checkAppend(const AppendSpec &spec,
   return {};
 }
 
+/// AppendSpec::checked.
+static Result<void> checkNumbers(const AppendSpec &spec,
+                                 const ThreadKernel &code,
+                                 const AppendArguments &a, int64_t sequences) {
+  CheckedNumbers numbers([&](void *to, const void *from, int64_t bytes) {
+    return code.copyToHost(to, from, bytes, a.stream);
+  });
+  int64_t rows = a.newKey.sizes[2];
+  std::vector<int32_t> starts;
+  if (spec.ragged) {
+    ATTN_TRY_ASSIGN(starts, numbers.starts("new key", a.starts, rows));
+  }
+  int64_t room = a.key.sizes[2] * (spec.paged ? a.pages->sizes[1] : int64_t(1));
+  ATTN_TRY_ASSIGN(std::vector<int32_t> lengths,
+                  numbers.lengths(CaptureView{a.lengths, {sequences}}, room));
+  std::vector<CheckedNumbers::Keys> keys;
+  for (size_t i = 0; i < lengths.size(); ++i) {
+    int64_t added = spec.ragged ? starts[i + 1] - starts[i] : rows;
+    keys.push_back({lengths[i], lengths[i] + added});
+    if (keys.back().end > room)
+      return Error{"expects a room of at least " +
+                   std::to_string(keys.back().end) + " keys, got " +
+                   std::to_string(room) + " for sequence " + std::to_string(i)};
+  }
+  return spec.paged ? numbers.pages(*a.pages, a.key, keys) : Result<void>();
+}
+
 Result<void> AppendKernel::run(const AppendArguments &a) const {
   const AppendSpec &spec = pimpl->spec;
   ATTN_TRY(checkAppend(spec, a));
   int64_t sequences = spec.ragged ? a.starts.sequences : a.newKey.sizes[0];
   if (sequences == 0)
     return {};
+  if (spec.checked)
+    ATTN_TRY(checkNumbers(spec, pimpl->code, a, sequences));
   Bindings bindings;
-  bindTensor(bindings, {Role::NewKey}, a.newKey);
-  bindTensor(bindings, {Role::NewValue}, a.newValue);
-  bindTensor(bindings, {Role::Key}, a.key);
-  bindTensor(bindings, {Role::Value}, a.value);
+  bindTensor(bindings, Role::NewKey, a.newKey);
+  bindTensor(bindings, Role::NewValue, a.newValue);
+  bindTensor(bindings, Role::Key, a.key);
+  bindTensor(bindings, Role::Value, a.value);
   bindings.memory({Role::Lengths}, a.lengths, {sequences});
   if (spec.ragged)
     bindings.memory({Role::KeyStarts}, a.starts.starts, {sequences + 1});

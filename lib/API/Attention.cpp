@@ -1,5 +1,6 @@
 // The kernels of the API: what is common to all targets.
 #include "CaptureViews.h"
+#include "CheckedNumbers.h"
 #include "KernelImpl.h"
 #include "PlannedKernels.h"
 
@@ -116,6 +117,8 @@ Result<void> AttentionKernel::run(const AttentionArguments &a) const {
                             a.pages ? &*a.pages : nullptr,
                             a.workspace};
   ATTN_TRY(checkArguments(*pimpl, arguments));
+  if (pimpl->spec.checked)
+    ATTN_TRY(checkNumbers(*pimpl, arguments));
   if (arguments.keys() == 0)
     return pimpl->writeEmptyRows(arguments);
   return pimpl->run(arguments);

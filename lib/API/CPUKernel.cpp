@@ -14,6 +14,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <cstring>
 #include <limits>
 
 using namespace attn;
@@ -48,6 +49,11 @@ struct CPUKernel : public AttentionKernel::Impl {
     return bytes;
   }
   Result<void> writeEmptyRows(const KernelArguments &arguments) const override;
+  Result<void> copyToHost(void *to, const void *from, int64_t bytes,
+                          void *) const override {
+    std::memcpy(to, from, static_cast<size_t>(bytes));
+    return {};
+  }
   Result<const Code *> codeFor(size_t place) const;
   PartMemory partsOf(const Code &code, const SizeRange &range) const {
     const KernelEntry &entry = code.kernel.entry();

@@ -128,6 +128,10 @@ struct CUDAKernel : public AttentionKernel::Impl {
 
   Result<void> run(const KernelArguments &arguments) const override;
   Result<void> writeEmptyRows(const KernelArguments &arguments) const override;
+  Result<void> copyToHost(void *to, const void *from, int64_t bytes,
+                          void *stream) const override {
+    return copyFromGPU(context, to, from, bytes, stream);
+  }
   Result<void> prepare(const SizeRange *range) const override;
   Result<int64_t> workspaceBytes(const SizeRange &range) const override;
   Result<const Variant *> compiled(size_t place) const {

@@ -1,5 +1,6 @@
 // Finding tiles on NVIDIA GPUs.
 #include "CUDAImage.h"
+#include "CUDALaunch.h"
 #include "ModImpl.h"
 #include "TilesImpl.h"
 
@@ -64,15 +65,7 @@ struct CUDATileFinder final : TileFinder::Impl {
 
   Result<void> copyToHost(void *to, const void *from, int64_t bytes,
                           void *stream) const override {
-    ATTN_TRY_ASSIGN(const cuda::Driver *driver, cuda::driver());
-    cuda::ContextScope scope(context);
-    auto onStream = static_cast<cuda::Stream>(stream);
-    ATTN_TRY(driver->check(
-        driver->memcpyDtoHAsync(to, reinterpret_cast<cuda::DevicePointer>(from),
-                                bytes, onStream),
-        "cuMemcpyDtoHAsync"));
-    return driver->check(driver->streamSynchronize(onStream),
-                         "cuStreamSynchronize");
+    return copyFromGPU(context, to, from, bytes, stream);
   }
 
   TileCodeResult compile(mlir::ModuleOp module, const std::string &functions,

@@ -36,6 +36,9 @@ struct AttentionKernel::Impl {
   /// What rows without keys give: zeros, and an LSE of -inf. No mod is
   /// evaluated, as there is no pair: a table may well have no elements.
   virtual Result<void> writeEmptyRows(const KernelArguments &) const = 0;
+  /// Copies memory of the target, and waits for it.
+  virtual Result<void> copyToHost(void *to, const void *from, int64_t bytes,
+                                  void *stream) const = 0;
 
   KernelSpec spec;
   std::vector<CaptureInfo> captures;

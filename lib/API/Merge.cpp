@@ -124,7 +124,7 @@ Result<void> MergeKernel::run(const MergeArguments &a) const {
   }
   bindings.scalar({Role::PartCount}, &count, sizeof count);
   bindings.memory({Role::Sink}, a.sink, {heads});
-  bindTensor(bindings, {Role::Out}, a.out);
+  bindTensor(bindings, Role::Out, a.out);
   bindings.memory({Role::Lse}, a.lse, rows);
   int64_t pieces = mlir::attn::countPieces(channels, mlir::attn::mergedPiece);
   return pimpl->code.run(batch * heads * queries * pieces, bindings, a.stream);

@@ -14,6 +14,7 @@
 #include "llvm/Support/MathExtras.h"
 
 #include <chrono>
+#include <cstring>
 
 using namespace attn;
 
@@ -55,6 +56,7 @@ ThreadKernel::compile(Target target, std::optional<int> device,
     ATTN_TRY_ASSIGN(cuda::Context context, contextOf(where));
     cuda::ContextScope scope(context);
     ATTN_TRY(cuda::currentDevice());
+    kernel.context = cuda::currentContext();
     ATTN_TRY_ASSIGN(kernel.ofGPU, compileForGPU(mod, *module));
   }
   std::chrono::duration<double> time = std::chrono::steady_clock::now() - start;
@@ -70,6 +72,14 @@ Result<void> ThreadKernel::run(int64_t tasks, Bindings &bindings,
     return ofCPU->runShort(tasks, bindings);
   return ofGPU->launch(llvm::divideCeil(tasks, ofGPU->entry().threads),
                        bindings, stream);
+}
+
+Result<void> ThreadKernel::copyToHost(void *to, const void *from, int64_t bytes,
+                                      void *stream) const {
+  if (ofGPU)
+    return copyFromGPU(context, to, from, bytes, stream);
+  std::memcpy(to, from, static_cast<size_t>(bytes));
+  return {};
 }
 
 Result<void> attn::checkElementType(ElementType type) {

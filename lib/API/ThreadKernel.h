@@ -27,11 +27,16 @@ public:
   /// Runs so many tasks. CUDA: asynchronously.
   Result<void> run(int64_t tasks, Bindings &bindings, void *stream) const;
 
+  /// Copies memory of the target, and waits for it.
+  Result<void> copyToHost(void *to, const void *from, int64_t bytes,
+                          void *stream) const;
+
   double compileSeconds() const { return seconds; }
 
 private:
   std::optional<cpu::LoadedKernel> ofCPU;
   std::optional<cuda::LoadedKernel> ofGPU;
+  cuda::Context context = nullptr; ///< of a GPU
   double seconds = 0;
 };
 

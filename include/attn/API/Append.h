@@ -17,6 +17,9 @@ struct AppendSpec {
   /// The cache is pages, as KernelSpec::paged has them; else it has a batch and
   /// room for each sequence.
   bool paged = false;
+  /// As KernelSpec::checked has it: every run fails before it where a new row
+  /// has no place.
+  bool checked = false;
   /// CUDA: as KernelSpec has it.
   std::optional<int> device = std::nullopt;
 };

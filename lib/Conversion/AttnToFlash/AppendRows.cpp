@@ -129,13 +129,6 @@ private:
     return search.getResult(0);
   }
 
-  void onlyIf(Value condition, llvm::function_ref<void()> body) {
-    auto branch = scf::IfOp::create(b, condition, /*withElseRegion=*/false);
-    OpBuilder::InsertionGuard guard(b);
-    b.setInsertionPoint(branch.thenYield());
-    body();
-  }
-
   Value dim(Value memory, int64_t i) {
     return memref::DimOp::create(b, memory, i);
   }

@@ -63,11 +63,11 @@ private:
     MergedRow::Sums sums = merged.none();
     if (sink)
       sums = merged.add(sums, merged.decay(sink), sums.values);
-    for (auto [i, exponent] : llvm::enumerate(exponents)) {
+    for (size_t i = 0; i < outs.size(); ++i) {
       Value values = ifThere(i, merged.none().values, [&] {
         return wide(pieces.load(outs[i], row, piece));
       });
-      sums = merged.add(sums, merged.decay(exponent), values);
+      sums = merged.add(sums, merged.decay(exponents[i]), values);
     }
     merged.storeOut(sums, op.getValueDim(), out, SmallVector<Value>(row));
     if (Value lse = parameterOf(kernel, Role::Lse))

@@ -3,7 +3,6 @@
 
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
-#include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
 
 #include <cmath>
@@ -73,11 +72,4 @@ void MergedRow::storeLse(const Sums &sums, Value lse, ArrayRef<Value> at) {
                                     f32(ln2), maximum);
     memref::StoreOp::create(b, sum, lse, at);
   });
-}
-
-void MergedRow::onlyIf(Value condition, llvm::function_ref<void()> body) {
-  auto branch = scf::IfOp::create(b, condition, /*withElseRegion=*/false);
-  OpBuilder::InsertionGuard guard(b);
-  b.setInsertionPoint(branch.thenYield());
-  body();
 }

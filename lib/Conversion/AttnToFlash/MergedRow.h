@@ -39,7 +39,6 @@ public:
 
 private:
   VectorType type() { return VectorType::get({width}, b.getF32Type()); }
-  void onlyIf(Value condition, llvm::function_ref<void()> body);
 
   Value group; ///< index
   int64_t width;

@@ -2,7 +2,6 @@
 #include "RowPieces.h"
 
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
-#include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
 #include "llvm/Support/Alignment.h"
 
@@ -91,31 +90,17 @@ Value RowPieces::load(Value memory, ValueRange row, Value piece) {
 
 void RowPieces::copy(Value from, ValueRange fromRow, Value to, ValueRange toRow,
                      Value piece) {
-  auto onlyIf = [&](Value condition, llvm::function_ref<void()> then,
-                    llvm::function_ref<void()> otherwise) {
-    auto branch = scf::IfOp::create(b, condition, otherwise != nullptr);
-    OpBuilder::InsertionGuard guard(b);
-    b.setInsertionPoint(branch.thenYield());
-    then();
-    if (!otherwise)
-      return;
-    b.setInsertionPoint(branch.elseYield());
-    otherwise();
-  };
   auto copyApart = [&] {
     Value channels = index(memoryOf(to).getShape().back());
     for (int64_t i = 0; i < width; ++i) {
       Value channel = channelAt(piece, i);
       Value exists =
           arith::CmpIOp::create(b, Predicate::ult, channel, channels);
-      onlyIf(
-          exists,
-          [&] {
-            Value element =
-                memref::LoadOp::create(b, from, placeIn(fromRow, channel));
-            memref::StoreOp::create(b, element, to, placeIn(toRow, channel));
-          },
-          nullptr);
+      onlyIf(exists, [&] {
+        Value element =
+            memref::LoadOp::create(b, from, placeIn(fromRow, channel));
+        memref::StoreOp::create(b, element, to, placeIn(toRow, channel));
+      });
     }
   };
   if (!areAligned)

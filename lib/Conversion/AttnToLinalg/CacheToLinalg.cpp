@@ -178,7 +178,8 @@ public:
     SmallVector<Value> cache = loop(
         sequences, {op.getKey(), op.getValue()},
         [&](Value sequence, ValueRange ofAll) {
-          auto [first, count] = newRowsOf(sequence);
+          std::pair<Value, Value> rows = newRowsOf(sequence);
+          Value first = rows.first, count = rows.second;
           return loop(count, ofAll, [&](Value row, ValueRange ofSequence) {
             return loop(heads, ofSequence, [&](Value head, ValueRange before) {
               Value from = arith::AddIOp::create(b, first, row);
@@ -243,9 +244,8 @@ private:
 
   SmallVector<Value> withRow(ArrayRef<Value> from, ArrayRef<Value> to,
                              ValueRange cache) {
-    SmallVector<Value> result;
-    for (auto [rows, tensor] :
-         llvm::zip(ValueRange{op.getNewKey(), op.getNewValue()}, cache)) {
+    SmallVector<Value> result, news{op.getNewKey(), op.getNewValue()};
+    for (auto [rows, tensor] : llvm::zip(news, cache)) {
       int64_t channels = cast<RankedTensorType>(tensor.getType()).getDimSize(3);
       SmallVector<OpFoldResult> source = getAsOpFoldResult(from),
                                 target = getAsOpFoldResult(to);
