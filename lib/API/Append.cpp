@@ -130,9 +130,9 @@ static Result<void> checkAppend(const AppendSpec &spec,
 }
 
 /// AppendSpec::checked.
-static Result<void> checkNumbers(const AppendSpec &spec,
-                                 const ThreadKernel &code,
-                                 const AppendArguments &a, int64_t sequences) {
+static Result<void> checkPlaces(const AppendSpec &spec,
+                                const ThreadKernel &code,
+                                const AppendArguments &a, int64_t sequences) {
   CheckedNumbers numbers([&](void *to, const void *from, int64_t bytes) {
     return code.copyToHost(to, from, bytes, a.stream);
   });
@@ -163,7 +163,7 @@ Result<void> AppendKernel::run(const AppendArguments &a) const {
   if (sequences == 0)
     return {};
   if (spec.checked)
-    ATTN_TRY(checkNumbers(spec, pimpl->code, a, sequences));
+    ATTN_TRY(checkPlaces(spec, pimpl->code, a, sequences));
   Bindings bindings;
   bindTensor(bindings, Role::NewKey, a.newKey);
   bindTensor(bindings, Role::NewValue, a.newValue);
