@@ -131,6 +131,8 @@ Result<void> CPUKernel::runParts(const Code &code, const PartMemory &parts,
                                  const Workspace &workspace,
                                  Bindings &bindings) const {
   ATTN_TRY(checkWorkspace(workspace, parts));
+  if (parts.tasks == 0)
+    return {};
   std::unique_ptr<void, decltype(&std::free)> own(nullptr, std::free);
   if (!workspace.data) {
     own.reset(std::malloc(static_cast<size_t>(parts.bytes())));
