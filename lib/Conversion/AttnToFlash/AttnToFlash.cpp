@@ -221,6 +221,8 @@ private:
                            kernel.capture(Role::Lengths),
                            kernel.memory(Role::PartialOut),
                            kernel.memory(Role::PartialSums)};
+    if (operands.lists)
+      operands.lists->asIfPartial = op.getInvariant();
     emit(body, operands);
     func::ReturnOp::create(body);
   }
