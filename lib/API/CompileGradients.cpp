@@ -58,6 +58,8 @@ GradientKernel::compile(const Mod &mod, const KernelSpec &spec,
                  "gradients of ragged ones yet"};
   if (spec.paged)
     return Error{"expects no KernelSpec::paged for gradients"};
+  if (spec.invariant)
+    return Error{"expects no KernelSpec::invariant for gradients"};
   auto start = std::chrono::steady_clock::now();
   KernelRequest request{mod, spec};
   request.gradients = true;

@@ -62,6 +62,23 @@ template <typename Op> bool mlir::attn::canBeDeclared(Op op) {
          });
 }
 
+LogicalResult mlir::attn::checkWholeFunction(Operation *op) {
+  auto func = dyn_cast<func::FuncOp>(op->getParentOp());
+  if (!func)
+    return op->emitOpError() << "expects to be directly inside a function";
+  for (Value operand : op->getOperands())
+    if (!isa<BlockArgument>(operand))
+      return op->emitOpError()
+             << "expects every operand to be an argument of the function";
+  Operation *terminator = func.getBody().front().getTerminator();
+  if (&func.getBody().front().front() != op ||
+      op->getNextNode() != terminator ||
+      terminator->getOperands() != op->getResults())
+    return op->emitOpError() << "expects a function that holds nothing else "
+                                "and returns its results";
+  return success();
+}
+
 template <typename Op> LogicalResult mlir::attn::checkKernelFunction(Op op) {
   auto func = dyn_cast<func::FuncOp>(op->getParentOp());
   if (!func)
