@@ -1,0 +1,133 @@
+// See CodeCache.h.
+#include "CodeCache.h"
+
+#include "attn/API/Version.h"
+#include "attn/Cache/BuildId.h"
+#include "attn/Support/Try.h"
+
+#include <atomic>
+#include <charconv>
+#include <cstdio>
+#include <mutex>
+#include <optional>
+
+using namespace attn;
+
+//===--- the cache of this process ----------------------------------------===//
+
+using StorePtr = std::shared_ptr<const cache::Store>;
+
+static void sayRemark(const std::string &text) {
+  std::fprintf(stderr, "attn: note: %s\n", text.c_str());
+}
+
+/// Null: there is none, for a reason that was said.
+static StorePtr openStore(CacheOptions options) {
+  if (!options.remark)
+    options.remark = sayRemark;
+  if (options.directory.empty()) {
+    std::optional<std::string> directory = cache::defaultDirectory();
+    if (!directory)
+      return nullptr;
+    options.directory = *directory;
+  }
+  Result<std::shared_ptr<cache::Store>> store = cache::Store::open(
+      {options.directory, options.mostBytes, options.remark});
+  if (store)
+    return *store;
+  options.remark("there is no cache: " + store.error());
+  return nullptr;
+}
+
+namespace {
+struct Current {
+  Current() {
+    const char *named = std::getenv("ATTN_CACHE_DIR");
+    if (named && *named)
+      store = openStore({});
+  }
+
+  std::mutex mutex;
+  StorePtr store;
+};
+} // namespace
+
+/// Kernels may be compiled while the process ends.
+static Current &current() {
+  static auto *current = new Current();
+  return *current;
+}
+
+static void setStore(StorePtr store) {
+  std::lock_guard<std::mutex> lock(current().mutex);
+  current().store = std::move(store);
+}
+
+void attn::useCache(CacheOptions options) {
+  setStore(openStore(std::move(options)));
+}
+
+void attn::useNoCache() { setStore(nullptr); }
+
+StorePtr attn::codeStore() {
+  std::lock_guard<std::mutex> lock(current().mutex);
+  return current().store;
+}
+
+//===--- images -----------------------------------------------------------===//
+
+/// Each behind its size in a line.
+static std::string encode(const Images &images) {
+  std::string bytes;
+  for (const KernelImage &image : images) {
+    std::string saved = image.save();
+    bytes += std::to_string(saved.size()) + "\n" + saved;
+  }
+  return bytes;
+}
+
+static Result<Images> decode(std::string_view bytes) {
+  Images images;
+  while (!bytes.empty()) {
+    size_t size = 0, line = bytes.find('\n');
+    const char *end = bytes.data() + std::min(line, bytes.size());
+    auto [read, error] = std::from_chars(bytes.data(), end, size);
+    if (line == bytes.npos || error != std::errc() || read != end ||
+        size > bytes.size() - line - 1)
+      return Error{"expects an image behind its size"};
+    ATTN_TRY_ASSIGN(KernelImage image,
+                    KernelImage::load(bytes.substr(line + 1, size)));
+    images.push_back(std::move(image));
+    bytes.remove_prefix(line + 1 + size);
+  }
+  return images;
+}
+
+static std::atomic<int64_t> compiled{0}, cached{0};
+
+CodeCounts attn::codeCounts() { return {compiled, cached}; }
+
+static Result<Images>
+counted(const std::function<Result<Images>()> &compile) {
+  ++compiled;
+  return compile();
+}
+
+Result<Images>
+attn::cachedImages(cache::Kind kind, const std::function<std::string()> &key,
+                   const std::function<Result<Images>()> &compile) {
+  StorePtr store = codeStore();
+  if (!store || cache::buildId().empty())
+    return counted(compile);
+  std::string full = "images 1\nbuild " + cache::buildId() + "\nLLVM " +
+                     llvmVersion() + "\n" + key();
+  if (std::optional<std::string> found = store->get(kind, full))
+    // What does not decode was written by this very build: it is compiled.
+    if (Result<Images> images = decode(*found); images && !images->empty()) {
+      ++cached;
+      return images;
+    }
+  ATTN_TRY_ASSIGN(Images images, counted(compile));
+  store->put(kind, full, encode(images));
+  return images;
+}
