@@ -107,8 +107,7 @@ static std::atomic<int64_t> compiled{0}, cached{0};
 
 CodeCounts attn::codeCounts() { return {compiled, cached}; }
 
-static Result<Images>
-counted(const std::function<Result<Images>()> &compile) {
+static Result<Images> counted(const std::function<Result<Images>()> &compile) {
   ++compiled;
   return compile();
 }

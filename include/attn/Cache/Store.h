@@ -73,6 +73,10 @@ private:
 /// ATTN_CACHE_DIR is `off`, or there is no such directory.
 std::optional<std::string> defaultDirectory();
 
+/// The directory that processes of this environment use, and what it holds, as
+/// a table for a reader; or why there is none.
+std::string describe();
+
 } // namespace attn::cache
 
 #endif // ATTN_CACHE_STORE_H
