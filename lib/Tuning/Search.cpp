@@ -1,5 +1,5 @@
-// See ScheduleSearch.h.
-#include "ScheduleSearch.h"
+// See Search.h.
+#include "attn/Tuning/Search.h"
 
 #include "attn/Support/Try.h"
 
@@ -127,7 +127,7 @@ private:
   std::vector<size_t> remaining() {
     std::vector<size_t> order;
     for (size_t i = 1; i < result.verdicts.size(); ++i)
-      if (hasTimeOf(i) && median(i) < shortSlack * median(0))
+      if (hasTimeOf(i) && median(i) <= shortSlack * fastest())
         order.push_back(i);
     std::stable_sort(order.begin(), order.end(),
                      [&](size_t a, size_t b) { return median(a) < median(b); });

@@ -1,8 +1,8 @@
 // Finding the fastest of some candidates within a time, by successive halving:
 // a short look at each, and longer ones, in turns, at those that remain. What a
 // candidate is, and how it is timed, others know.
-#ifndef ATTN_LIB_API_SCHEDULESEARCH_H
-#define ATTN_LIB_API_SCHEDULESEARCH_H
+#ifndef ATTN_TUNING_SEARCH_H
+#define ATTN_TUNING_SEARCH_H
 
 #include "attn/API/Result.h"
 
@@ -64,4 +64,4 @@ Result<SearchResult> search(Candidates &candidates,
 
 } // namespace attn
 
-#endif // ATTN_LIB_API_SCHEDULESEARCH_H
+#endif // ATTN_TUNING_SEARCH_H
