@@ -74,7 +74,34 @@ StorePtr attn::codeStore() {
   return current().store;
 }
 
-//===--- images -----------------------------------------------------------===//
+//===--- code -------------------------------------------------------------===//
+
+static std::atomic<int64_t> compiled{0}, cached{0};
+
+CodeCounts attn::codeCounts() { return {compiled, cached}; }
+
+Result<std::string>
+attn::cachedCode(cache::Kind kind, const MakeKey &key,
+                 const std::function<Result<std::string>()> &compile) {
+  StorePtr store = codeStore();
+  // Without a name for this compiler, nobody knows whose code an entry has.
+  if (store && cache::buildId().empty())
+    store = nullptr;
+  std::string full;
+  if (store) {
+    full =
+        "build " + cache::buildId() + "\nLLVM " + llvmVersion() + "\n" + key();
+    if (std::optional<std::string> found = store->get(kind, full)) {
+      ++cached;
+      return std::move(*found);
+    }
+  }
+  ++compiled;
+  ATTN_TRY_ASSIGN(std::string code, compile());
+  if (store)
+    store->put(kind, full, code);
+  return code;
+}
 
 /// Each behind its size in a line.
 static std::string encode(const Images &images) {
@@ -103,30 +130,15 @@ static Result<Images> decode(std::string_view bytes) {
   return images;
 }
 
-static std::atomic<int64_t> compiled{0}, cached{0};
-
-CodeCounts attn::codeCounts() { return {compiled, cached}; }
-
-static Result<Images> counted(const std::function<Result<Images>()> &compile) {
-  ++compiled;
-  return compile();
-}
-
+/// What is made goes through the same bytes as what is found, so that a cache
+/// changes nothing.
 Result<Images>
-attn::cachedImages(cache::Kind kind, const std::function<std::string()> &key,
+attn::cachedImages(cache::Kind kind, const MakeKey &key,
                    const std::function<Result<Images>()> &compile) {
-  StorePtr store = codeStore();
-  if (!store || cache::buildId().empty())
-    return counted(compile);
-  std::string full = "images 1\nbuild " + cache::buildId() + "\nLLVM " +
-                     llvmVersion() + "\n" + key();
-  if (std::optional<std::string> found = store->get(kind, full))
-    // What does not decode was written by this very build: it is compiled.
-    if (Result<Images> images = decode(*found); images && !images->empty()) {
-      ++cached;
-      return images;
-    }
-  ATTN_TRY_ASSIGN(Images images, counted(compile));
-  store->put(kind, full, encode(images));
-  return images;
+  ATTN_TRY_ASSIGN(std::string code,
+                  cachedCode(kind, key, [&]() -> Result<std::string> {
+                    ATTN_TRY_ASSIGN(Images images, compile());
+                    return encode(images);
+                  }));
+  return decode(code);
 }

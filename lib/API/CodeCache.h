@@ -18,11 +18,17 @@ using Images = std::vector<KernelImage>;
 /// The store of useCache(); null: none.
 std::shared_ptr<const cache::Store> codeStore();
 
-/// The images for `key`, which says all that they depend on but the compiler;
-/// `key` is not asked for without a cache. Errors: those of `compile`, which
-/// are not kept.
-Result<Images> cachedImages(cache::Kind kind,
-                            const std::function<std::string()> &key,
+using MakeKey = std::function<std::string()>;
+
+/// The code for a key, which says all that it depends on but the compiler; it
+/// is not asked for without a cache. Errors: those of `compile`, which are not
+/// kept.
+Result<std::string>
+cachedCode(cache::Kind kind, const MakeKey &key,
+           const std::function<Result<std::string>()> &compile);
+
+/// The same of images.
+Result<Images> cachedImages(cache::Kind kind, const MakeKey &key,
                             const std::function<Result<Images>()> &compile);
 
 } // namespace attn
