@@ -41,6 +41,8 @@ public:
   /// Seconds that getting ready for a pass spent in compiling; 0 if it compiles
   /// nothing.
   virtual double compileSeconds(Pass) const { return 0; }
+  /// The same of code that came from the cache on disk.
+  virtual double cachedSeconds(Pass) const { return 0; }
   /// What it has compiled since it was made, a kernel each; empty if nothing.
   virtual std::vector<KernelCount> kernels() const { return {}; }
   /// The tiles that the prepared kernel visits; null if it has none.

@@ -4,6 +4,7 @@
 #include "backends/TileListSource.h"
 #include "config/Config.h"
 #include "devices/Tensors.h"
+#include "measure/CodeTime.h"
 
 #include "attn/API/Gradient.h"
 #include "attn/API/Tiles.h"
@@ -11,7 +12,6 @@
 
 #include <algorithm>
 #include <chrono>
-#include <ctime>
 #include <map>
 #include <tuple>
 
@@ -30,7 +30,7 @@ public:
     problem = &newProblem;
     kernel = nullptr;
     gradientTilesSeconds.reset();
-    compiledSeconds = 0;
+    codeTime = gradientCodeTime = {};
     if (std::optional<Refusal> refusal = findKernel())
       return refusal;
     lists = {};
@@ -77,9 +77,10 @@ public:
     return options.named ? options.schedule : "";
   }
   double compileSeconds(Pass pass) const override {
-    if (pass == Pass::Forward)
-      return compiledSeconds;
-    return gradientKernel ? gradientKernel->compileSeconds() : 0;
+    return (pass == Pass::Forward ? codeTime : gradientCodeTime).compiled;
+  }
+  double cachedSeconds(Pass pass) const override {
+    return (pass == Pass::Forward ? codeTime : gradientCodeTime).cached;
   }
   std::vector<KernelCount> kernels() const override {
     std::vector<KernelCount> counts;
@@ -117,6 +118,8 @@ private:
 
   std::optional<Refusal> findKernel();
   Result<void> compileVariant(Object &object);
+  /// Adds what a step took to what its kernel did.
+  void add(KernelCount &count, const CodeTime &time);
 
   TileSize tileSize() const override {
     return {kernel->queryTile(), kernel->keyTile()};
@@ -146,8 +149,10 @@ private:
       std::vector<std::string> wrt;
       for (const CaptureGradient &capture : wanted.captures)
         wrt.push_back(capture.name);
+      CodeTimer timer;
       ATTN_TRY_ASSIGN(GradientKernel made,
                       GradientKernel::compile(*problem->mod, ofGradients, wrt));
+      gradientCodeTime = timer.stop();
       backward = gradientKernels.emplace(key, std::move(made)).first;
     }
     gradientKernel = &backward->second;
@@ -228,7 +233,7 @@ private:
   const Problem *problem = nullptr;
   const AttentionKernel *kernel = nullptr;
   TileLists lists;
-  double compiledSeconds = 0; ///< for the prepared problem
+  CodeTime codeTime, gradientCodeTime; ///< for the prepared problem
   std::map<Key, Object> objects;
   // Of the backward pass.
   std::map<Key, AttentionKernel> trained; ///< that write the LSE
@@ -260,12 +265,11 @@ std::optional<Refusal> Compiled::findKernel() {
         !suits)
       return Refusal{Refusal::Unsupported, suits.error()};
   if (found == objects.end()) {
+    CodeTimer timer;
     Object object{AttentionKernel::compile(*problem->mod, spec()),
                   {label, kernelName(*problem)}};
-    if (object.kernel) {
-      object.count.compiles = 1;
-      object.count.seconds = compiledSeconds = object.kernel->compileSeconds();
-    }
+    if (object.kernel)
+      add(object.count, timer.stop());
     found = objects.emplace(key, std::move(object)).first;
   }
   Object &object = found->second;
@@ -275,38 +279,28 @@ std::optional<Refusal> Compiled::findKernel() {
     return Refusal{Refusal::Failed, ready.error()};
   kernel = &*object.kernel;
   const KernelCount &count = object.count;
-  if (options.mostCompiles && count.compiles > *options.mostCompiles)
+  int compiles = count.compiles + count.cached; // as without a cache
+  if (options.mostCompiles && compiles > *options.mostCompiles)
     return Refusal{Refusal::Failed, "the kernel of " + count.of +
                                         " was compiled " +
-                                        std::to_string(count.compiles) +
+                                        std::to_string(compiles) +
                                         " times, of which 'dynamic' allows " +
                                         std::to_string(*options.mostCompiles)};
   return std::nullopt;
 }
 
-/// Seconds that this thread computed: other processes do not add to them.
-double threadSeconds() {
-  timespec now{};
-  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
-  return double(now.tv_sec) + double(now.tv_nsec) * 1e-9;
+void Compiled::add(KernelCount &count, const CodeTime &time) {
+  codeTime += time;
+  count.compiles += time.compiled > 0;
+  count.cached += time.cached > 0;
+  count.seconds += time.compiled + time.cached;
 }
 
 /// Compiles what launches of the problem's sizes take, if it is not there yet.
-/// A look-up takes microseconds, the shortest compilation a hundred
-/// milliseconds: that tells them apart.
 Result<void> Compiled::compileVariant(Object &object) {
-  using Clock = std::chrono::steady_clock;
-  constexpr double longerThanLookingUp = 0.005;
-  Clock::time_point start = Clock::now();
-  double computed = -threadSeconds();
+  CodeTimer timer;
   ATTN_TRY(object.kernel->prepare(launchSizes()));
-  computed += threadSeconds();
-  if (computed < longerThanLookingUp)
-    return {};
-  double seconds = std::chrono::duration<double>(Clock::now() - start).count();
-  ++object.count.compiles;
-  object.count.seconds += seconds;
-  compiledSeconds += seconds;
+  add(object.count, timer.stop());
   return {};
 }
 } // namespace

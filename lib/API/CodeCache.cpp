@@ -3,11 +3,13 @@
 
 #include "attn/API/Version.h"
 #include "attn/Cache/BuildId.h"
+#include "attn/Runtime/CubinStore.h"
 #include "attn/Support/Try.h"
 
 #include <atomic>
 #include <charconv>
 #include <cstdio>
+#include <cstdlib>
 #include <mutex>
 #include <optional>
 
@@ -40,14 +42,51 @@ static StorePtr openStore(CacheOptions options) {
 }
 
 namespace {
-struct Current {
-  Current() {
+/// What drivers made, in the same store. The PTX is what the compiler is known
+/// by here.
+struct Cubins final : cuda::CubinStore {
+  explicit Cubins(StorePtr store) : store(std::move(store)) {}
+
+  static std::string keyOf(const std::string &assembler,
+                           const std::string &ptx) {
+    return assembler + "\nPTX " + cache::digestOf(ptx) + "\n";
+  }
+  std::optional<std::string> find(const std::string &assembler,
+                                  const std::string &ptx) const override {
+    return store->get(cache::Kind::Cubin, keyOf(assembler, ptx));
+  }
+  void keep(const std::string &assembler, const std::string &ptx,
+            const std::string &cubin) const override {
+    store->put(cache::Kind::Cubin, keyOf(assembler, ptx), cubin);
+  }
+
+  StorePtr store;
+};
+
+/// What a program says, or before it says something the environment.
+class Current {
+public:
+  void set(StorePtr newStore) {
+    std::lock_guard<std::mutex> lock(mutex);
+    decide(std::move(newStore));
+  }
+  StorePtr get() {
+    std::lock_guard<std::mutex> lock(mutex);
     const char *named = std::getenv("ATTN_CACHE_DIR");
-    if (named && *named)
-      store = openStore({});
+    if (!isDecided)
+      decide(named && *named ? openStore({}) : nullptr);
+    return store;
+  }
+
+private:
+  void decide(StorePtr newStore) {
+    isDecided = true;
+    store = std::move(newStore);
+    cuda::setCubinStore(store ? std::make_shared<Cubins>(store) : nullptr);
   }
 
   std::mutex mutex;
+  bool isDecided = false;
   StorePtr store;
 };
 } // namespace
@@ -58,20 +97,17 @@ static Current &current() {
   return *current;
 }
 
-static void setStore(StorePtr store) {
-  std::lock_guard<std::mutex> lock(current().mutex);
-  current().store = std::move(store);
-}
-
 void attn::useCache(CacheOptions options) {
-  setStore(openStore(std::move(options)));
+  current().set(openStore(std::move(options)));
 }
 
-void attn::useNoCache() { setStore(nullptr); }
+void attn::useNoCache() { current().set(nullptr); }
 
-StorePtr attn::codeStore() {
-  std::lock_guard<std::mutex> lock(current().mutex);
-  return current().store;
+StorePtr attn::codeStore() { return current().get(); }
+
+std::string attn::cacheDirectory() {
+  StorePtr store = codeStore();
+  return store ? store->directory() : "";
 }
 
 //===--- code -------------------------------------------------------------===//

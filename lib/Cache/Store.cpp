@@ -28,9 +28,9 @@ std::optional<std::string> cache::defaultDirectory() {
   if (std::optional<std::string> given = variable("ATTN_CACHE_DIR"))
     return *given == "off" ? std::nullopt : given;
   if (std::optional<std::string> caches = variable("XDG_CACHE_HOME"))
-    return *caches + "/attn";
+    return *caches + "/attn/kernels";
   if (std::optional<std::string> home = variable("HOME"))
-    return *home + "/.cache/attn";
+    return *home + "/.cache/attn/kernels";
   return std::nullopt;
 }
 

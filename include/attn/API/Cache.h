@@ -13,8 +13,8 @@
 namespace attn {
 
 struct CacheOptions {
-  /// Empty: ATTN_CACHE_DIR, where `off` is none, else `attn` in the user's
-  /// directory for caches (XDG_CACHE_HOME, ~/.cache).
+  /// Empty: ATTN_CACHE_DIR, where `off` is none, else `attn/kernels` in the
+  /// user's directory for caches (XDG_CACHE_HOME, ~/.cache).
   std::string directory;
   /// Of all entries. Beyond it those that were not used for longest go.
   int64_t mostBytes = int64_t(1) << 30;
@@ -27,6 +27,9 @@ struct CacheOptions {
 void useCache(CacheOptions options = {});
 /// From now on they do not.
 void useNoCache();
+
+/// Where they are. Empty: there is no cache.
+std::string cacheDirectory();
 
 /// What all threads of this process did so far: pieces of code that were
 /// compiled, and that came from the cache instead. A kernel has one, and others

@@ -68,8 +68,9 @@ private:
   mutable std::atomic<uint64_t> writes{0};
 };
 
-/// The directory that the environment asks for: ATTN_CACHE_DIR, else `attn` in
-/// the user's directory for caches (XDG_CACHE_HOME, else ~/.cache). Nullopt:
+/// The directory that the environment asks for: ATTN_CACHE_DIR, else
+/// `attn/kernels` in the user's directory for caches (XDG_CACHE_HOME, else
+/// ~/.cache). Nullopt:
 /// ATTN_CACHE_DIR is `off`, or there is no such directory.
 std::optional<std::string> defaultDirectory();
 

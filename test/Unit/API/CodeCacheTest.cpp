@@ -208,11 +208,13 @@ TEST_F(CodeCache, IsNoReasonToFail) {
 }
 
 TEST_F(CodeCache, HasCodeForGPUs) {
-  useFakeCUDA();
+  FakeCUDA *gpu = useFakeCUDA();
   ASSERT_TRUE(cuda::useDevice(0));
   KernelSpec spec;
   spec.target = Target::CUDA;
   spec.type = ElementType::BF16;
+  int jit = gpu->jitModules, assembled = gpu->assembledModules,
+      loaded = gpu->loadedCubins;
   auto all = [&] {
     Mod mod = modOf(striped);
     compiled(mod, spec);
@@ -223,6 +225,10 @@ TEST_F(CodeCache, HasCodeForGPUs) {
   EXPECT_GE(cold.compiled, 2);
   EXPECT_EQ(warm.compiled, 0);
   EXPECT_EQ(warm.cached, cold.compiled);
+  // The driver compiled each once, and not again.
+  EXPECT_EQ(gpu->assembledModules - assembled, cold.compiled);
+  EXPECT_EQ(gpu->jitModules, jit);
+  EXPECT_EQ(gpu->loadedCubins - loaded, 2 * cold.compiled);
   // Another kernel of the same GPU.
   spec.portable = true;
   EXPECT_NE(countsOf([&] { compiled(modOf(striped), spec); }).compiled, 0);

@@ -252,9 +252,9 @@ TEST(DefaultDirectory, IsWhatTheEnvironmentSays) {
     isEmpty ? setenv("ATTN_CACHE_DIR", "", 1) : unsetenv("ATTN_CACHE_DIR");
     setenv("HOME", "/home/me", 1);
     setenv("XDG_CACHE_HOME", "/caches", 1);
-    EXPECT_EQ(defaultDirectory(), "/caches/attn");
+    EXPECT_EQ(defaultDirectory(), "/caches/attn/kernels");
     unsetenv("XDG_CACHE_HOME");
-    EXPECT_EQ(defaultDirectory(), "/home/me/.cache/attn");
+    EXPECT_EQ(defaultDirectory(), "/home/me/.cache/attn/kernels");
     unsetenv("HOME");
     EXPECT_EQ(defaultDirectory(), std::nullopt);
   }
