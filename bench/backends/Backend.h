@@ -69,6 +69,9 @@ struct CompiledOptions {
   /// number.
   std::optional<int> mostCompiles = std::nullopt;
   bool deterministic = false; ///< as KernelSpec::deterministic
+  /// Seconds in which to find a faster schedule than `auto` gives, for each
+  /// kernel and range of sizes (attn/API/Tune.h). Nullopt: it is not tried.
+  std::optional<double> tuneSeconds = std::nullopt;
 };
 /// What one kernel may be compiled for (attn-select-schedule): few tasks of
 /// short rows, a full round of tasks, few tasks, few rounds, short rows, any

@@ -8,10 +8,12 @@
 
 #include "attn/API/Gradient.h"
 #include "attn/API/Tiles.h"
+#include "attn/API/Tune.h"
 #include "attn/Support/Try.h"
 
 #include <algorithm>
 #include <chrono>
+#include <cstdio>
 #include <map>
 #include <tuple>
 
@@ -31,6 +33,11 @@ public:
     kernel = nullptr;
     gradientTilesSeconds.reset();
     codeTime = gradientCodeTime = {};
+    schedule = options.schedule == autoSchedule ? "" : options.schedule;
+    tuned.clear();
+    if (options.tuneSeconds && schedule.empty())
+      if (Result<void> found = tuneSchedule(); !found)
+        return Refusal{Refusal::Failed, found.error()};
     if (std::optional<Refusal> refusal = findKernel())
       return refusal;
     lists = {};
@@ -53,16 +60,8 @@ public:
   Result<void> run(Pass pass) override {
     if (pass == Pass::Backward)
       return gradientKernel->run(gradients);
-    AttentionArguments a;
-    a.query = problem->query, a.key = problem->key, a.value = problem->value;
-    a.captures = problem->captures, a.out = problem->out;
-    a.stream = device.stream();
+    AttentionArguments a = arguments();
     a.tiles = lists ? &lists : nullptr;
-    if (isPaged()) {
-      const KeyPages &pages = *problem->cache->pages;
-      a.key = pages.key, a.value = pages.value;
-      a.pages = {pages.table, {problem->sizes.batch, pages.columns}};
-    }
     return kernel->run(a);
   }
   void finish() override {
@@ -74,7 +73,7 @@ public:
 
   TileListSource *tileLists() override { return kernel ? this : nullptr; }
   std::string remark() const override {
-    return options.named ? options.schedule : "";
+    return options.named ? options.schedule : tuned;
   }
   double compileSeconds(Pass pass) const override {
     return (pass == Pass::Forward ? codeTime : gradientCodeTime).compiled;
@@ -93,8 +92,8 @@ public:
   }
 
 private:
-  using Key =
-      std::tuple<const Mod::Impl *, ElementType, int64_t, int64_t, bool, bool>;
+  using Key = std::tuple<const Mod::Impl *, ElementType, int64_t, int64_t, bool,
+                         bool, std::string>;
 
   /// A kernel with all its variants.
   struct Object {
@@ -103,8 +102,13 @@ private:
   };
 
   Key keyOf() const {
-    return {&problem->mod->impl(),   problem->type, problem->sizes.headDim,
-            problem->sizes.valueDim, isAligned(),   isPaged()};
+    return {&problem->mod->impl(),
+            problem->type,
+            problem->sizes.headDim,
+            problem->sizes.valueDim,
+            isAligned(),
+            isPaged(),
+            schedule};
   }
   bool isPaged() const { return problem->cache && problem->cache->pages; }
   /// With pages there is room for whole ones.
@@ -116,6 +120,20 @@ private:
     return sizes;
   }
 
+  AttentionArguments arguments() const {
+    AttentionArguments a;
+    a.query = problem->query, a.key = problem->key, a.value = problem->value;
+    a.captures = problem->captures, a.out = problem->out;
+    a.stream = device.stream();
+    if (isPaged()) {
+      const KeyPages &pages = *problem->cache->pages;
+      a.key = pages.key, a.value = pages.value;
+      a.pages = {pages.table, {problem->sizes.batch, pages.columns}};
+    }
+    return a;
+  }
+
+  Result<void> tuneSchedule();
   std::optional<Refusal> findKernel();
   Result<void> compileVariant(Object &object);
   /// Adds what a step took to what its kernel did.
@@ -212,8 +230,7 @@ private:
     spec.valueDim = problem->sizes.valueDim;
     spec.scale = problem->scale;
     spec.aligned = isAligned();
-    if (options.schedule != autoSchedule)
-      spec.schedule = options.schedule;
+    spec.schedule = schedule;
     spec.exact = options.exact;
     spec.paged = isPaged();
     spec.deterministic = options.deterministic;
@@ -228,6 +245,8 @@ private:
   }
 
   std::string label;
+  std::string schedule; ///< for the prepared problem; empty: chosen by rule
+  std::string tuned;    ///< what a search for it found, for a reader
   Device &device;
   CompiledOptions options;
   const Problem *problem = nullptr;
@@ -253,6 +272,34 @@ std::string kernelName(const Problem &problem) {
     dims += "/" + std::to_string(s.valueDim);
   return problem.pattern + " " + toString(problem.type) + " D" + dims +
          (problem.cache && problem.cache->pages ? " in pages" : "");
+}
+
+/// What won, and by how much.
+std::string textOf(const Tuning &tuning) {
+  size_t fits = 0;
+  for (const TriedSchedule &one : tuning.tried)
+    fits += one.seconds > 0;
+  std::string tried = " (" + std::to_string(tuning.tried.size()) + " of " +
+                      std::to_string(tuning.candidates) + " others tried, " +
+                      std::to_string(tuning.tried.size() - fits) +
+                      " do not run";
+  tried += tuning.isFromCache ? ", by an earlier run)" : ")";
+  if (tuning.schedule.empty())
+    return "tuned: nothing is faster than " + tuning.chosen.schedule + tried;
+  char gain[32];
+  std::snprintf(gain, sizeof(gain), "%.3f", tuning.gain());
+  return "tuned: " + tuning.schedule + " is " + gain + " times as fast as " +
+         tuning.chosen.schedule + tried;
+}
+
+Result<void> Compiled::tuneSchedule() {
+  TuneOptions how;
+  how.seconds = *options.tuneSeconds;
+  ATTN_TRY_ASSIGN(Tuning tuning, tune(*problem->mod, spec(), arguments(), how));
+  schedule = tuning.schedule;
+  if (!tuning.chosen.schedule.empty())
+    tuned = textOf(tuning);
+  return {};
 }
 
 /// The kernel for the problem, with the variant that its sizes take.

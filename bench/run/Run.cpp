@@ -106,6 +106,9 @@ Result<void> attn::bench::runCases(const Config &config,
   options.workerTimeout = static_cast<double>(config.workerTimeout);
   options.deterministic = config.deterministic;
   options.torch = {config.maxAutotune, config.dynamic, config.deterministic};
+  if (tunesCompiled(config))
+    options.tuneSeconds =
+        static_cast<double>(config.tuneSeconds) / runnerOptions.haste;
   std::vector<std::unique_ptr<Backend>> backends =
       createBackends(recorder.run().backends, device, options);
   runnerOptions.timing.hot = config.hot;

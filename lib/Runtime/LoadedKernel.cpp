@@ -64,6 +64,11 @@ Result<int64_t> LoadedKernel::residentBlocks() const {
   return static_cast<int64_t>(std::max(blocks, 1)) * info.multiprocessors;
 }
 
+Result<int64_t> LoadedKernel::spilledBytes() const {
+  ATTN_TRY_ASSIGN(FunctionInfo info, functionInfo(function));
+  return info.localBytes;
+}
+
 /// Counters, and as many blocks as fit the GPU at once.
 Result<void> LoadedKernel::makePersistent() {
   ATTN_TRY_ASSIGN(persistentBlocks, residentBlocks());
