@@ -188,7 +188,10 @@ Result<AttentionKernel> KernelCandidates::compile(size_t i) const {
   KernelSpec spec = problem.spec;
   if (i > 0)
     spec.schedule = schedules[i];
-  cuda::ContextScope scope(problem.context);
+  // On a CPU nobody asks for a driver.
+  std::optional<cuda::ContextScope> scope;
+  if (problem.context)
+    scope.emplace(problem.context);
   ATTN_TRY_ASSIGN(AttentionKernel kernel,
                   AttentionKernel::compile(problem.mod, spec));
   ATTN_TRY(kernel.prepare(problem.sizes));
@@ -288,17 +291,9 @@ static Tuning tuningOf(const std::vector<std::string> &schedules,
   return tuning;
 }
 
-static Result<void> checkStream(const KernelSpec &spec, void *stream) {
-  if (spec.target == Target::CPU)
-    return {};
-  ATTN_TRY_ASSIGN(bool capturing, isCapturing(stream));
-  if (capturing)
-    return Error{"expects a stream that is not being captured to tune on"};
-  return {};
-}
-
-/// The context of `spec` is current.
-static Result<Tuning> tuneHere(Problem problem, const TuneOptions &options) {
+/// The problem is not empty; its context is current.
+static Result<Tuning> searchFor(const Problem &problem,
+                                const TuneOptions &options) {
   ATTN_TRY_ASSIGN(
       ScheduleCandidates candidates,
       scheduleCandidates(problem.mod, problem.spec, problem.sizes,
@@ -324,28 +319,36 @@ static Result<Tuning> tuneHere(Problem problem, const TuneOptions &options) {
   return tuning;
 }
 
+/// The context of the problem is current.
+static Result<Tuning> tuneHere(const Problem &problem,
+                               const TuneOptions &options) {
+  // What is wrong with the arguments, the kernel that is chosen by rule says.
+  ATTN_TRY_ASSIGN(AttentionKernel chosen,
+                  AttentionKernel::compile(problem.mod, problem.spec));
+  ATTN_TRY(chosen.run(problem.arguments));
+  return isEmpty(problem.sizes) ? Tuning() : searchFor(problem, options);
+}
+
+static Result<Tuning> tuneOnGPU(Problem problem, const TuneOptions &options) {
+  ATTN_TRY_ASSIGN(cuda::Context asked, contextOf(problem.spec));
+  cuda::ContextScope scope(asked);
+  problem.context = cuda::currentContext();
+  ATTN_TRY_ASSIGN(bool capturing, isCapturing(problem.arguments.stream));
+  if (capturing)
+    return Error{"expects a stream that is not being captured to tune on"};
+  return tuneHere(problem, options);
+}
+
 Result<Tuning> attn::tune(const Mod &mod, const KernelSpec &spec,
                           const AttentionArguments &arguments,
                           const TuneOptions &options) {
   if (!spec.schedule.empty())
     return Error{"expects a spec without a schedule to tune, got '" +
                  spec.schedule + "'"};
-  cuda::Context context = nullptr;
-  if (spec.target == Target::CUDA) {
-    ATTN_TRY_ASSIGN(context, contextOf(spec));
-  }
-  cuda::ContextScope scope(context);
-  if (spec.target == Target::CUDA)
-    context = cuda::currentContext();
-  ATTN_TRY(checkStream(spec, arguments.stream));
-  Problem problem{mod, spec, arguments, sizesOf(arguments), context};
+  Problem problem{mod, spec, arguments, sizesOf(arguments), nullptr};
   // Such as suit one kernel.
   problem.arguments.tiles = nullptr;
   problem.arguments.workspace = {};
-  // What is wrong with the arguments, the kernel that is chosen by rule says.
-  ATTN_TRY_ASSIGN(AttentionKernel chosen, AttentionKernel::compile(mod, spec));
-  ATTN_TRY(chosen.run(problem.arguments));
-  if (isEmpty(problem.sizes))
-    return Tuning();
-  return tuneHere(std::move(problem), options);
+  return spec.target == Target::CUDA ? tuneOnGPU(std::move(problem), options)
+                                     : tuneHere(problem, options);
 }
