@@ -218,7 +218,8 @@ static int runConfig(const Config &config, const CommandLine &line, int argc,
     return badInput;
   if (line.dryRun) {
     markTooLarge(*cases, **device);
-    print(describeCases(*cases, target, backends.size()));
+    print(
+        describeCases(*cases, target, backends.size(), secondsToTune(config)));
     return success;
   }
   const Word &path = config.savePath;

@@ -390,6 +390,10 @@ bool attn::bench::tunesCompiled(const Config &config) {
   return asksToTune(config) && !config.dynamic;
 }
 
+double attn::bench::secondsToTune(const Config &config) {
+  return tunesCompiled(config) ? static_cast<double>(config.tuneSeconds) : 0;
+}
+
 std::vector<std::string> attn::bench::missingFeatures(const Config &config) {
   std::vector<std::string> missing;
   const char *key = config.tune ? "tune" : "max_autotune";

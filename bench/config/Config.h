@@ -89,6 +89,8 @@ bool isSwitch(const std::string &key);
 /// Whether `compiled` looks for faster schedules than it chooses: not where it
 /// has one kernel for all sizes.
 bool tunesCompiled(const Config &);
+/// What that may take for a case; 0 without.
+double secondsToTune(const Config &);
 
 /// What the configuration asks for that is not there yet: one sentence each.
 std::vector<std::string> missingFeatures(const Config &);

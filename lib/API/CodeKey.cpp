@@ -19,7 +19,8 @@ std::string attn::keyOf(mlir::ModuleOp module) {
     (void)symbols.rename(mod, "mod");
   std::string text;
   llvm::raw_string_ostream stream(text);
-  copy->print(stream);
+  // The generic form has every attribute, and no names of values.
+  copy->print(stream, mlir::OpPrintingFlags().printGenericOpForm());
   return text;
 }
 

@@ -72,7 +72,7 @@ Tuning tuned(const Mod &mod, const HostProblem &problem, double seconds) {
 TEST_F(Tune, TriesKernelsOfACPU) {
   Mod mod = modOf(blocks);
   HostProblem problem(300);
-  Tuning tuning = tuned(mod, problem, 1);
+  Tuning tuning = tuned(mod, problem, 0.6);
   EXPECT_FALSE(tuning.isFromCache);
   EXPECT_GT(tuning.candidates, 20);
   EXPECT_GT(tuning.tried.size(), 0u);
@@ -164,12 +164,12 @@ TEST_F(Tune, TriesKernelsOfAGPU) {
             "expects a stream that is not being captured to tune on");
   gpu->isCapturing = false;
   int events = gpu->liveEvents, modules = gpu->loadedModules;
-  Tuning tuning = tuned(mod, problem, 1);
+  Tuning tuning = tuned(mod, problem, 0.6);
   EXPECT_GT(tuning.tried.size(), 0u);
   EXPECT_EQ(tuning.schedule, "");
   EXPECT_DOUBLE_EQ(tuning.chosen.seconds, gpu->kernelMilliseconds * 1e-3);
   // Nothing is left on the GPU.
   EXPECT_EQ(gpu->liveEvents, events);
   EXPECT_EQ(gpu->loadedModules, modules);
-  EXPECT_TRUE(tuned(mod, problem, 1).isFromCache);
+  EXPECT_TRUE(tuned(mod, problem, 0.6).isFromCache);
 }
