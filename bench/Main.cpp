@@ -12,6 +12,7 @@
 #include "support/Interrupt.h"
 #include "support/Output.h"
 
+#include "attn/API/Cache.h"
 #include "attn/API/Version.h"
 #include "attn/Support/Try.h"
 
@@ -78,6 +79,17 @@ static Result<std::unique_ptr<Device>> createDevice(const Config &config) {
   return createCPUDevice();
 }
 
+/// What the cache on disk was good for, if there is one.
+static std::string codeText() {
+  std::string directory = cacheDirectory();
+  CodeCounts counts = codeCounts();
+  if (directory.empty())
+    return "";
+  return "\nCode: " + std::to_string(counts.compiled) + " compiled, " +
+         std::to_string(counts.cached) + " from the cache in " + directory +
+         "\n";
+}
+
 /// The end of a run: what a reader sees, and the exit code. `dynamic`: how
 /// often kernels were compiled is part of it.
 static int report(const Recorder &recorder, const Result<void> &ran,
@@ -86,6 +98,7 @@ static int report(const Recorder &recorder, const Result<void> &ran,
   print(reportText(recorder.run().backends, rows, recorder.run().ceilings));
   if (dynamic)
     print(kernelText(recorder.kernels()));
+  print(codeText());
   if (!ran)
     return complain("attn-bench: error: " + ran.error());
   const OutputPaths *outputs = recorder.outputs();
@@ -205,7 +218,8 @@ static int runConfig(const Config &config, const CommandLine &line, int argc,
     return badInput;
   if (line.dryRun) {
     markTooLarge(*cases, **device);
-    print(describeCases(*cases, target, backends.size()));
+    print(
+        describeCases(*cases, target, backends.size(), secondsToTune(config)));
     return success;
   }
   const Word &path = config.savePath;
@@ -253,6 +267,7 @@ static int runCommand(int argc, char **argv) {
   Result<Config> config = readConfig(*line);
   if (!config)
     return complain(config.error());
+  useCache();
   if (line->showMask)
     return runShowMask(*config, *line);
   return runConfig(*config, *line, argc, argv);

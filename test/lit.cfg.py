@@ -33,6 +33,9 @@ for name in ("HOME", "LD_LIBRARY_PATH", "CUDA_VISIBLE_DEVICES", "TMPDIR", "ATTN_
 # No test looks at how long a kernel takes.
 config.environment["ATTN_BENCH_HASTE"] = "20"
 
+# Each test compiles what it looks at; tests of the cache name a directory of their own.
+config.environment["ATTN_CACHE_DIR"] = "off"
+
 # A FileCheck variable that leaks from one function's checks into the next
 # makes a test pass for the wrong reason.
 config.environment["FILECHECK_OPTS"] = "--enable-var-scope --dump-input-filter=error"

@@ -41,6 +41,8 @@ public:
   /// Seconds that getting ready for a pass spent in compiling; 0 if it compiles
   /// nothing.
   virtual double compileSeconds(Pass) const { return 0; }
+  /// The same of code that came from the cache on disk.
+  virtual double cachedSeconds(Pass) const { return 0; }
   /// What it has compiled since it was made, a kernel each; empty if nothing.
   virtual std::vector<KernelCount> kernels() const { return {}; }
   /// The tiles that the prepared kernel visits; null if it has none.
@@ -67,6 +69,9 @@ struct CompiledOptions {
   /// number.
   std::optional<int> mostCompiles = std::nullopt;
   bool deterministic = false; ///< as KernelSpec::deterministic
+  /// Seconds in which to find a faster schedule than `auto` gives, for each
+  /// kernel and range of sizes (attn/API/Tune.h). Nullopt: it is not tried.
+  std::optional<double> tuneSeconds = std::nullopt;
 };
 /// What one kernel may be compiled for (attn-select-schedule): few tasks of
 /// short rows, a full round of tasks, few tasks, few rounds, short rows, any

@@ -4,14 +4,16 @@
 #include "backends/TileListSource.h"
 #include "config/Config.h"
 #include "devices/Tensors.h"
+#include "measure/CodeTime.h"
 
 #include "attn/API/Gradient.h"
 #include "attn/API/Tiles.h"
+#include "attn/API/Tune.h"
 #include "attn/Support/Try.h"
 
 #include <algorithm>
 #include <chrono>
-#include <ctime>
+#include <cstdio>
 #include <map>
 #include <tuple>
 
@@ -30,7 +32,12 @@ public:
     problem = &newProblem;
     kernel = nullptr;
     gradientTilesSeconds.reset();
-    compiledSeconds = 0;
+    codeTime = gradientCodeTime = {};
+    schedule = options.schedule == autoSchedule ? "" : options.schedule;
+    tuned.clear();
+    if (options.tuneSeconds && schedule.empty())
+      if (Result<void> found = tuneSchedule(); !found)
+        return Refusal{Refusal::Failed, found.error()};
     if (std::optional<Refusal> refusal = findKernel())
       return refusal;
     lists = {};
@@ -53,16 +60,8 @@ public:
   Result<void> run(Pass pass) override {
     if (pass == Pass::Backward)
       return gradientKernel->run(gradients);
-    AttentionArguments a;
-    a.query = problem->query, a.key = problem->key, a.value = problem->value;
-    a.captures = problem->captures, a.out = problem->out;
-    a.stream = device.stream();
+    AttentionArguments a = arguments();
     a.tiles = lists ? &lists : nullptr;
-    if (isPaged()) {
-      const KeyPages &pages = *problem->cache->pages;
-      a.key = pages.key, a.value = pages.value;
-      a.pages = {pages.table, {problem->sizes.batch, pages.columns}};
-    }
     return kernel->run(a);
   }
   void finish() override {
@@ -74,12 +73,13 @@ public:
 
   TileListSource *tileLists() override { return kernel ? this : nullptr; }
   std::string remark() const override {
-    return options.named ? options.schedule : "";
+    return options.named ? options.schedule : tuned;
   }
   double compileSeconds(Pass pass) const override {
-    if (pass == Pass::Forward)
-      return compiledSeconds;
-    return gradientKernel ? gradientKernel->compileSeconds() : 0;
+    return (pass == Pass::Forward ? codeTime : gradientCodeTime).compiled;
+  }
+  double cachedSeconds(Pass pass) const override {
+    return (pass == Pass::Forward ? codeTime : gradientCodeTime).cached;
   }
   std::vector<KernelCount> kernels() const override {
     std::vector<KernelCount> counts;
@@ -92,8 +92,8 @@ public:
   }
 
 private:
-  using Key =
-      std::tuple<const Mod::Impl *, ElementType, int64_t, int64_t, bool, bool>;
+  using Key = std::tuple<const Mod::Impl *, ElementType, int64_t, int64_t, bool,
+                         bool, std::string>;
 
   /// A kernel with all its variants.
   struct Object {
@@ -102,8 +102,13 @@ private:
   };
 
   Key keyOf() const {
-    return {&problem->mod->impl(),   problem->type, problem->sizes.headDim,
-            problem->sizes.valueDim, isAligned(),   isPaged()};
+    return {&problem->mod->impl(),
+            problem->type,
+            problem->sizes.headDim,
+            problem->sizes.valueDim,
+            isAligned(),
+            isPaged(),
+            schedule};
   }
   bool isPaged() const { return problem->cache && problem->cache->pages; }
   /// With pages there is room for whole ones.
@@ -115,8 +120,24 @@ private:
     return sizes;
   }
 
+  AttentionArguments arguments() const {
+    AttentionArguments a;
+    a.query = problem->query, a.key = problem->key, a.value = problem->value;
+    a.captures = problem->captures, a.out = problem->out;
+    a.stream = device.stream();
+    if (isPaged()) {
+      const KeyPages &pages = *problem->cache->pages;
+      a.key = pages.key, a.value = pages.value;
+      a.pages = {pages.table, {problem->sizes.batch, pages.columns}};
+    }
+    return a;
+  }
+
+  Result<void> tuneSchedule();
   std::optional<Refusal> findKernel();
   Result<void> compileVariant(Object &object);
+  /// Adds what a step took to what its kernel did.
+  void add(KernelCount &count, const CodeTime &time);
 
   TileSize tileSize() const override {
     return {kernel->queryTile(), kernel->keyTile()};
@@ -146,8 +167,10 @@ private:
       std::vector<std::string> wrt;
       for (const CaptureGradient &capture : wanted.captures)
         wrt.push_back(capture.name);
+      CodeTimer timer;
       ATTN_TRY_ASSIGN(GradientKernel made,
                       GradientKernel::compile(*problem->mod, ofGradients, wrt));
+      gradientCodeTime = timer.stop();
       backward = gradientKernels.emplace(key, std::move(made)).first;
     }
     gradientKernel = &backward->second;
@@ -207,8 +230,7 @@ private:
     spec.valueDim = problem->sizes.valueDim;
     spec.scale = problem->scale;
     spec.aligned = isAligned();
-    if (options.schedule != autoSchedule)
-      spec.schedule = options.schedule;
+    spec.schedule = schedule;
     spec.exact = options.exact;
     spec.paged = isPaged();
     spec.deterministic = options.deterministic;
@@ -223,12 +245,14 @@ private:
   }
 
   std::string label;
+  std::string schedule; ///< for the prepared problem; empty: chosen by rule
+  std::string tuned;    ///< what a search for it found, for a reader
   Device &device;
   CompiledOptions options;
   const Problem *problem = nullptr;
   const AttentionKernel *kernel = nullptr;
   TileLists lists;
-  double compiledSeconds = 0; ///< for the prepared problem
+  CodeTime codeTime, gradientCodeTime; ///< for the prepared problem
   std::map<Key, Object> objects;
   // Of the backward pass.
   std::map<Key, AttentionKernel> trained; ///< that write the LSE
@@ -250,6 +274,34 @@ std::string kernelName(const Problem &problem) {
          (problem.cache && problem.cache->pages ? " in pages" : "");
 }
 
+/// What won, and by how much.
+std::string textOf(const Tuning &tuning) {
+  size_t fits = 0;
+  for (const TriedSchedule &one : tuning.tried)
+    fits += one.seconds > 0;
+  std::string tried = " (" + std::to_string(tuning.tried.size()) + " of " +
+                      std::to_string(tuning.candidates) + " others tried, " +
+                      std::to_string(tuning.tried.size() - fits) +
+                      " do not run";
+  tried += tuning.isFromCache ? ", by an earlier run)" : ")";
+  if (tuning.schedule.empty())
+    return "tuned: nothing is faster than " + tuning.chosen.schedule + tried;
+  char gain[32];
+  std::snprintf(gain, sizeof(gain), "%.3f", tuning.gain());
+  return "tuned: " + tuning.schedule + " is " + gain + " times as fast as " +
+         tuning.chosen.schedule + tried;
+}
+
+Result<void> Compiled::tuneSchedule() {
+  TuneOptions how;
+  how.seconds = *options.tuneSeconds;
+  ATTN_TRY_ASSIGN(Tuning tuning, tune(*problem->mod, spec(), arguments(), how));
+  schedule = tuning.schedule;
+  if (!tuning.chosen.schedule.empty())
+    tuned = textOf(tuning);
+  return {};
+}
+
 /// The kernel for the problem, with the variant that its sizes take.
 std::optional<Refusal> Compiled::findKernel() {
   Key key = keyOf();
@@ -260,12 +312,11 @@ std::optional<Refusal> Compiled::findKernel() {
         !suits)
       return Refusal{Refusal::Unsupported, suits.error()};
   if (found == objects.end()) {
+    CodeTimer timer;
     Object object{AttentionKernel::compile(*problem->mod, spec()),
                   {label, kernelName(*problem)}};
-    if (object.kernel) {
-      object.count.compiles = 1;
-      object.count.seconds = compiledSeconds = object.kernel->compileSeconds();
-    }
+    if (object.kernel)
+      add(object.count, timer.stop());
     found = objects.emplace(key, std::move(object)).first;
   }
   Object &object = found->second;
@@ -275,38 +326,28 @@ std::optional<Refusal> Compiled::findKernel() {
     return Refusal{Refusal::Failed, ready.error()};
   kernel = &*object.kernel;
   const KernelCount &count = object.count;
-  if (options.mostCompiles && count.compiles > *options.mostCompiles)
+  int compiles = count.compiles + count.cached; // as without a cache
+  if (options.mostCompiles && compiles > *options.mostCompiles)
     return Refusal{Refusal::Failed, "the kernel of " + count.of +
                                         " was compiled " +
-                                        std::to_string(count.compiles) +
+                                        std::to_string(compiles) +
                                         " times, of which 'dynamic' allows " +
                                         std::to_string(*options.mostCompiles)};
   return std::nullopt;
 }
 
-/// Seconds that this thread computed: other processes do not add to them.
-double threadSeconds() {
-  timespec now{};
-  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
-  return double(now.tv_sec) + double(now.tv_nsec) * 1e-9;
+void Compiled::add(KernelCount &count, const CodeTime &time) {
+  codeTime += time;
+  count.compiles += time.compiled > 0;
+  count.cached += time.cached > 0;
+  count.seconds += time.compiled + time.cached;
 }
 
 /// Compiles what launches of the problem's sizes take, if it is not there yet.
-/// A look-up takes microseconds, the shortest compilation a hundred
-/// milliseconds: that tells them apart.
 Result<void> Compiled::compileVariant(Object &object) {
-  using Clock = std::chrono::steady_clock;
-  constexpr double longerThanLookingUp = 0.005;
-  Clock::time_point start = Clock::now();
-  double computed = -threadSeconds();
+  CodeTimer timer;
   ATTN_TRY(object.kernel->prepare(launchSizes()));
-  computed += threadSeconds();
-  if (computed < longerThanLookingUp)
-    return {};
-  double seconds = std::chrono::duration<double>(Clock::now() - start).count();
-  ++object.count.compiles;
-  object.count.seconds += seconds;
-  compiledSeconds += seconds;
+  add(object.count, timer.stop());
   return {};
 }
 } // namespace

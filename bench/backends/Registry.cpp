@@ -52,7 +52,7 @@ attn::bench::createBackends(const std::vector<std::string> &names,
           {options.schedules[compiled++], options.schedules.size() > 1,
            options.exact,
            options.torch.dynamic ? std::optional(kMostVariants) : std::nullopt,
-           options.deterministic}));
+           options.deterministic, options.tuneSeconds}));
     else if (name == "math")
       backends.push_back(cuda ? createMathCUDA(device) : createMathCPU(device));
     else if (name == "cudnn" && cuda)

@@ -15,6 +15,8 @@ struct BackendOptions {
   bool exact = false; ///< for all of these, as KernelSpec::exact
   /// Gradients with the same bits on every run, of all backends.
   bool deterministic = false;
+  /// For `compiled`, as CompiledOptions::tuneSeconds.
+  std::optional<double> tuneSeconds = std::nullopt;
   std::string python = "python3"; ///< the interpreter of the PyTorch worker
   /// How long one answer of the worker may take; FlexAttention's tuning is the
   /// longest.

@@ -62,10 +62,13 @@ static std::string commonFlags(const Config &config, Target target) {
   add(config.backward, " --calculate-bwd");
   add(config.dynamic, " --dynamic");
   add(config.maxAutotune, " --max-autotune");
+  add(config.tune, " --tune");
   add(config.hot, " --hot");
   add(config.exact, " --exact");
   add(config.deterministic, " --deterministic");
   add(config.captureGradients, " --capture-gradients");
+  if (config.tuneSeconds != Config().tuneSeconds)
+    flags += " --tune-seconds " + std::to_string(config.tuneSeconds);
   if (config.seed != Config().seed)
     flags += " --seed " + std::to_string(config.seed);
   if (config.python != Config().python)

@@ -276,8 +276,10 @@ list is measured once.
                        short and long lengths in turn, what was compiled is
                        counted, and more than a kernel has variants is a failure;
                        PyTorch compiles FlexAttention with dynamic=True
-  --max-autotune       how PyTorch compiles FlexAttention; compiled chooses its
-                       schedules by rule
+  --tune               compiled looks for faster schedules than it chooses by
+                       rule, and tells what won; what is found is kept
+  --tune-seconds N     for each kernel and range of sizes (default: 5)
+  --max-autotune       --tune, and how PyTorch compiles FlexAttention
   --show-mask NAME|FILE
                        draws the tiles of the first length, batch size and heads
                        and says what is understood of the mask; runs nothing

@@ -285,6 +285,10 @@ static const std::vector<Key> &keyTable() {
          return readOneInteger(c.workerTimeout, s, "a time in seconds", 1,
                                86400);
        }},
+      {"tune_seconds", false,
+       [](Config &c, const Setting &s) {
+         return readOneInteger(c.tuneSeconds, s, "a time in seconds", 0, 86400);
+       }},
       {"python", false,
        [](Config &c, const Setting &s) { return readText(c.python, s); }},
       {"target", false, readTarget},
@@ -294,6 +298,8 @@ static const std::vector<Key> &keyTable() {
        [](Config &c, const Setting &s) { return readBool(c.backward, s); }},
       {"max_autotune", true,
        [](Config &c, const Setting &s) { return readBool(c.maxAutotune, s); }},
+      {"tune", true,
+       [](Config &c, const Setting &s) { return readBool(c.tune, s); }},
       {"decoding", true,
        [](Config &c, const Setting &s) { return readBool(c.decoding, s); }},
       {"deterministic", true,
@@ -376,10 +382,28 @@ Result<void> attn::bench::checkConfig(Config &config) {
   return {};
 }
 
+static bool asksToTune(const Config &config) {
+  return config.maxAutotune || config.tune;
+}
+
+bool attn::bench::tunesCompiled(const Config &config) {
+  return asksToTune(config) && !config.dynamic;
+}
+
+double attn::bench::secondsToTune(const Config &config) {
+  return tunesCompiled(config) ? static_cast<double>(config.tuneSeconds) : 0;
+}
+
 std::vector<std::string> attn::bench::missingFeatures(const Config &config) {
   std::vector<std::string> missing;
-  if (config.maxAutotune)
-    missing.push_back("max_autotune: compiled has no autotuning yet, and "
-                      "chooses its schedules by rule");
+  const char *key = config.tune ? "tune" : "max_autotune";
+  if (asksToTune(config) && config.dynamic)
+    missing.push_back(std::string(key) +
+                      ": compiled has one kernel for all sizes ('dynamic'), "
+                      "and chooses its schedules by rule");
+  else if (asksToTune(config) && config.backward)
+    missing.push_back(std::string(key) +
+                      ": compiled tunes its forward pass; the schedules of its "
+                      "gradients are chosen by rule");
   return missing;
 }

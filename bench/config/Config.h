@@ -34,7 +34,11 @@ struct Config {
   std::vector<std::string> backends{"math"};
   /// Size of K and V together in MiB, which then decides the batch size.
   std::vector<int64_t> kvSizes;
-  bool dynamic = false, backward = false, maxAutotune = false;
+  bool dynamic = false, backward = false;
+  /// FlexAttention and `compiled` look for their fastest kernels; the latter
+  /// alone with `tune`.
+  bool maxAutotune = false, tune = false;
+  int64_t tuneSeconds = 5; ///< for each kernel and range of sizes
   bool decoding = false, throughput = false;
   /// Of decoding: how many queries each sequence has.
   std::vector<int64_t> decodingQueries{1};
@@ -81,6 +85,12 @@ const std::vector<std::string> &settingKeys();
 
 /// Whether the key is a switch, which on the command line needs no value.
 bool isSwitch(const std::string &key);
+
+/// Whether `compiled` looks for faster schedules than it chooses: not where it
+/// has one kernel for all sizes.
+bool tunesCompiled(const Config &);
+/// What that may take for a case; 0 without.
+double secondsToTune(const Config &);
 
 /// What the configuration asks for that is not there yet: one sentence each.
 std::vector<std::string> missingFeatures(const Config &);

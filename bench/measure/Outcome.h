@@ -23,7 +23,8 @@ struct Backward {
   Timing timing;                  ///< empty unless Passed or Unchecked
   std::optional<double> maxError; ///< the largest of dQ, dK and dV
   double compileSeconds = 0;
-  std::string reason; ///< why it was not run, or is wrong
+  double cachedSeconds = 0; ///< of code that came from the cache on disk
+  std::string reason;       ///< why it was not run, or is wrong
 };
 
 /// What one backend did with one case.
@@ -43,7 +44,8 @@ struct Outcome {
   std::optional<Backward> backward; ///< where the configuration asks for it
   std::optional<double> maxError;   ///< against the reference, if it ran
   double compileSeconds = 0;
-  std::string reason; ///< or a remark, if timed
+  double cachedSeconds = 0; ///< of code that came from the cache on disk
+  std::string reason;       ///< or a remark, if timed
 };
 
 /// One kernel of a backend, which serves many cases: how often something was
@@ -52,6 +54,7 @@ struct KernelCount {
   std::string backend, of; ///< "compiled", "causal bf16 D128"
   int compiles = 0;
   double seconds = 0;
+  int cached = 0; ///< how often it came from the cache on disk instead
 };
 
 /// A GPU's clocks and limits at one moment, as NVML tells them.

@@ -36,6 +36,12 @@ static double compileSeconds(const Outcome &outcome, Pass pass) {
   return outcome.backward ? outcome.backward->compileSeconds : 0;
 }
 
+static double cachedSeconds(const Outcome &outcome, Pass pass) {
+  if (pass == Pass::Forward)
+    return outcome.cachedSeconds;
+  return outcome.backward ? outcome.backward->cachedSeconds : 0;
+}
+
 static std::optional<double> quantityOf(const Row &row,
                                         const std::string &name) {
   for (const Quantity &quantity : row.quantities)
@@ -53,6 +59,8 @@ Columns::Columns(const std::vector<std::string> &backends,
       if (std::find(quantities.begin(), quantities.end(), quantity.name) ==
           quantities.end())
         quantities.push_back(quantity.name);
+    for (Pass pass : {Pass::Forward, Pass::Backward})
+      withCached |= cachedSeconds(row.outcomes[0], pass) > 0;
     tera |= flopRate(row, 0, Pass::Forward).value_or(0) >= 1e12;
   }
   for (Pass pass : {Pass::Forward, Pass::Backward})
@@ -143,6 +151,10 @@ Cells Columns::tableHeader() const {
   for (Pass pass : passes())
     cells.push_back(pass == Pass::Forward ? "compile (ms)"
                                           : "bwd_compile (ms)");
+  for (Pass pass : passes())
+    if (withCached)
+      cells.push_back(pass == Pass::Forward ? "cached (ms)"
+                                            : "bwd_cached (ms)");
   return cells;
 }
 
@@ -169,6 +181,11 @@ Cells Columns::tableCells(const Row &row) const {
   for (Pass pass : passes()) {
     double compile = compileSeconds(row.outcomes[0], pass);
     cells.push_back(compile > 0 ? format("%.0f", compile * 1e3) : "");
+  }
+  for (Pass pass : passes()) {
+    double cached = cachedSeconds(row.outcomes[0], pass);
+    if (withCached)
+      cells.push_back(cached > 0 ? format("%.1f", cached * 1e3) : "");
   }
   return cells;
 }
@@ -203,10 +220,11 @@ Cells Columns::csvHeader() const {
   for (const std::string &backend : backends)
     for (const char *what : {"_GB/s", "_of_read (%)"})
       cells.push_back(prefixOf(Pass::Forward) + backend + what);
-  for (Pass pass : passes())
-    for (const std::string &backend : backends)
-      cells.push_back((pass == Pass::Forward ? "" : prefixOf(pass)) + backend +
-                      "_compile (ms)");
+  for (const char *what : {"_compile (ms)", "_cached (ms)"})
+    for (Pass pass : passes())
+      for (const std::string &backend : backends)
+        cells.push_back((pass == Pass::Forward ? "" : prefixOf(pass)) +
+                        backend + what);
   cells.insert(cells.end(), quantities.begin(), quantities.end());
   cells.push_back("repeat");
   cells.push_back("remarks");
@@ -263,9 +281,10 @@ Cells Columns::csvCells(const Row &row) const {
     cells.push_back(format("%.4g", bandwidth(row, i), 1e-9, "nan"));
     cells.push_back(format("%.2f", shareOfRead(row, i), 100, "nan"));
   }
-  for (Pass pass : passes())
-    for (const Outcome &outcome : row.outcomes)
-      cells.push_back(format("%.1f", compileSeconds(outcome, pass) * 1e3));
+  for (auto *seconds : {compileSeconds, cachedSeconds})
+    for (Pass pass : passes())
+      for (const Outcome &outcome : row.outcomes)
+        cells.push_back(format("%.1f", seconds(outcome, pass) * 1e3));
   for (const std::string &name : quantities)
     cells.push_back(format("%.9g", quantityOf(row, name), 1, "nan"));
   cells.push_back(row.repeat);

@@ -45,7 +45,8 @@ private:
   std::set<std::pair<Pass, size_t>> shown; ///< which backends in the table
   double readRate;
   bool withBackward = false;
-  bool tera = false; ///< the table's rates in T/s, not in G/s
+  bool withCached = false; ///< code of the first backend came from the cache
+  bool tera = false;       ///< the table's rates in T/s, not in G/s
 };
 
 } // namespace attn::bench

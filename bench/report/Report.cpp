@@ -122,19 +122,24 @@ std::string attn::bench::kernelText(const std::vector<KernelCount> &kernels) {
   if (kernels.empty())
     return "";
   std::vector<Cells> lines;
-  int compiles = 0;
+  int compiles = 0, cached = 0;
   double seconds = 0;
   for (const KernelCount &kernel : kernels) {
     compiles += kernel.compiles;
+    cached += kernel.cached;
     seconds += kernel.seconds;
     lines.push_back({kernel.backend, kernel.of, std::to_string(kernel.compiles),
-                     format("%.2f", kernel.seconds)});
+                     format("%.2f", kernel.seconds),
+                     std::to_string(kernel.cached)});
   }
   return "\nKernels, each for all sizes of the run: " +
          std::to_string(kernels.size()) + ", compiled " +
          std::to_string(compiles) + " times in " + format("%.2f s", seconds) +
+         (cached ? ", " + std::to_string(cached) + " times from the cache"
+                 : "") +
          ":\n\n" +
-         markdownTable({"backend", "kernel", "compiles", "seconds"}, lines);
+         markdownTable({"backend", "kernel", "compiles", "seconds", "cached"},
+                       lines);
 }
 
 std::string attn::bench::reportCSV(const std::vector<std::string> &backends,

@@ -118,6 +118,7 @@ static JSON outcomeToJSON(const Row &row, size_t backend, bool samples) {
   json["reason"] = outcome.reason;
   set(json, "max_error", outcome.maxError);
   json["compile_s"] = outcome.compileSeconds;
+  json["cached_s"] = outcome.cachedSeconds;
   addTiming(json, row, backend, Pass::Forward, samples);
   if (const auto &backward = outcome.backward) {
     JSON &inner = json["backward"];
@@ -125,6 +126,7 @@ static JSON outcomeToJSON(const Row &row, size_t backend, bool samples) {
     inner["reason"] = backward->reason;
     set(inner, "max_error", backward->maxError);
     inner["compile_s"] = backward->compileSeconds;
+    inner["cached_s"] = backward->cachedSeconds;
     addTiming(inner, row, backend, Pass::Backward, samples);
   }
   return json;
@@ -199,7 +201,8 @@ static JSON toJSON(const Results &results, bool samples) {
     kernels.push_back({{"backend", kernel.backend},
                        {"of", kernel.of},
                        {"compiles", kernel.compiles},
-                       {"seconds", kernel.seconds}});
+                       {"seconds", kernel.seconds},
+                       {"cached", kernel.cached}});
   JSON &cases = json["cases"] = JSON::array();
   for (const auto &[index, row] : results.rows)
     cases.push_back(toJSON(index, row, results.run.backends, samples));
@@ -316,6 +319,7 @@ static Outcome outcomeFrom(const JSON &json) {
   outcome.reason = json.at("reason");
   outcome.maxError = errorFrom(json);
   outcome.compileSeconds = json.at("compile_s");
+  outcome.cachedSeconds = get<double>(json, "cached_s").value_or(0);
   outcome.timing = timingFrom(json);
   outcome.seconds = outcome.timing.median();
   if (!json.contains("backward"))
@@ -332,6 +336,7 @@ static Outcome outcomeFrom(const JSON &json) {
   backward.reason = inner.at("reason");
   backward.maxError = errorFrom(inner);
   backward.compileSeconds = get<double>(inner, "compile_s").value_or(0);
+  backward.cachedSeconds = get<double>(inner, "cached_s").value_or(0);
   backward.timing = timingFrom(inner);
   return outcome;
 }
@@ -422,6 +427,7 @@ static KernelCount kernelFrom(const JSON &json) {
   kernel.of = json.at("of");
   kernel.compiles = json.at("compiles");
   kernel.seconds = json.at("seconds");
+  kernel.cached = json.value("cached", 0);
   return kernel;
 }
 

@@ -18,11 +18,12 @@ using namespace attn;
 using namespace attn::bench;
 
 std::string attn::bench::describeCases(const std::vector<Case> &cases,
-                                       Target target, size_t backends) {
+                                       Target target, size_t backends,
+                                       double tuning) {
   std::vector<Cells> rows;
   double total = 0;
   for (const Case &item : cases) {
-    double seconds = secondsExpected(item, target, backends);
+    double seconds = secondsExpected(item, target, backends) + tuning;
     bool runs = item.refusal.empty();
     total += runs ? seconds : 0;
     rows.push_back(
@@ -41,13 +42,15 @@ std::string attn::bench::describeCases(const std::vector<Case> &cases,
 /// The time that each case still needs.
 static std::vector<double> expectedSeconds(const std::vector<Case> &cases,
                                            const Device &device,
-                                           const Recorder &recorder) {
+                                           const Recorder &recorder,
+                                           double tuning) {
   std::vector<double> seconds;
   for (size_t i = 0; i < cases.size(); ++i)
-    seconds.push_back(recorder.has(i) || !cases[i].refusal.empty()
-                          ? 0
-                          : secondsExpected(cases[i], device.target(),
-                                            recorder.run().backends.size()));
+    seconds.push_back(
+        recorder.has(i) || !cases[i].refusal.empty()
+            ? 0
+            : tuning + secondsExpected(cases[i], device.target(),
+                                       recorder.run().backends.size()));
   return seconds;
 }
 
@@ -106,13 +109,16 @@ Result<void> attn::bench::runCases(const Config &config,
   options.workerTimeout = static_cast<double>(config.workerTimeout);
   options.deterministic = config.deterministic;
   options.torch = {config.maxAutotune, config.dynamic, config.deterministic};
+  double tuning = secondsToTune(config) / runnerOptions.haste;
+  if (tunesCompiled(config))
+    options.tuneSeconds = tuning;
   std::vector<std::unique_ptr<Backend>> backends =
       createBackends(recorder.run().backends, device, options);
   runnerOptions.timing.hot = config.hot;
   runnerOptions.backward = config.backward;
   runnerOptions.captureGradients = config.captureGradients;
   Runner runner(device, std::move(backends), runnerOptions);
-  Progress progress(expectedSeconds(cases, device, recorder));
+  Progress progress(expectedSeconds(cases, device, recorder, tuning));
   runner.onStep = [&](const std::string &what) {
     noteStep(what);
     progress.step(what);

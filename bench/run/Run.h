@@ -14,7 +14,9 @@ Result<void> runCases(const Config &, const std::vector<Case> &,
                       Recorder &);
 
 /// What --dry-run prints: the cases, their memory and an estimate of the time.
-std::string describeCases(const std::vector<Case> &, Target, size_t backends);
+/// `tuning`: seconds that each may take besides to be tuned.
+std::string describeCases(const std::vector<Case> &, Target, size_t backends,
+                          double tuning);
 
 } // namespace attn::bench
 

@@ -135,6 +135,7 @@ Outcome Runner::check(Backend &backend, CaseData &data) {
     return failed(refusal->reason);
   }
   outcome.compileSeconds = backend.compileSeconds(Pass::Forward);
+  outcome.cachedSeconds = backend.cachedSeconds(Pass::Forward);
   if (Result<void> ran = runOnce(backend, Pass::Forward, data.out().poison());
       !ran)
     return failed(ran.error());
@@ -242,6 +243,7 @@ Backward Runner::checkBackward(Backend &backend, GradientData &data) {
     return failed(refusal->reason);
   }
   result.compileSeconds = backend.compileSeconds(Pass::Backward);
+  result.cachedSeconds = backend.cachedSeconds(Pass::Backward);
   if (Result<void> ran = runOnce(backend, Pass::Backward, data.poison()); !ran)
     return failed(ran.error());
   Result<GradientError> error = data.compare(backend.hasCaptureGradients());

@@ -38,6 +38,17 @@ attn::findCaptures(const Mod &mod, const std::vector<std::string> &names) {
   return numbers;
 }
 
+Result<void> attn::checkHasGradients(const KernelSpec &spec) {
+  if (spec.raggedQueries || spec.raggedKeys)
+    return Error{"expects tensors with a batch of sequences: there are no "
+                 "gradients of ragged ones yet"};
+  if (spec.paged)
+    return Error{"expects no KernelSpec::paged for gradients"};
+  if (spec.invariant)
+    return Error{"expects no KernelSpec::invariant for gradients"};
+  return {};
+}
+
 static GradientImpl createGradients(KernelRequest request) {
   if (request.spec.target == Target::CPU) {
     ATTN_TRY_ASSIGN(KernelDescription description, planKernels(request));
@@ -53,13 +64,7 @@ static GradientImpl createGradients(KernelRequest request) {
 Result<GradientKernel>
 GradientKernel::compile(const Mod &mod, const KernelSpec &spec,
                         const std::vector<std::string> &names) {
-  if (spec.raggedQueries || spec.raggedKeys)
-    return Error{"expects tensors with a batch of sequences: there are no "
-                 "gradients of ragged ones yet"};
-  if (spec.paged)
-    return Error{"expects no KernelSpec::paged for gradients"};
-  if (spec.invariant)
-    return Error{"expects no KernelSpec::invariant for gradients"};
+  ATTN_TRY(checkHasGradients(spec));
   auto start = std::chrono::steady_clock::now();
   KernelRequest request{mod, spec};
   request.gradients = true;

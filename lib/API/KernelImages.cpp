@@ -1,6 +1,8 @@
 // See KernelImages.h.
 #include "KernelImages.h"
 
+#include "CodeCache.h"
+#include "CodeKey.h"
 #include "HostTarget.h"
 #include "ModImpl.h"
 
@@ -62,6 +64,16 @@ static Result<KernelImage> makeCPUImage(const Mod &mod, mlir::ModuleOp module,
 
 //===--- GPUs -------------------------------------------------------------===//
 
+/// To tiles in registers.
+static Result<void> lowerForGPU(const Mod &mod, mlir::ModuleOp module,
+                                const char *pipeline) {
+  return lower(mod, module, [&](mlir::OpPassManager &pm) {
+    mlir::attn::GPUPipelineOptions options;
+    options.target = pipeline;
+    mlir::attn::buildGPUTilePipeline(pm, options);
+  });
+}
+
 /// Lowers each gpu.module of `module` to an image.
 static Result<std::vector<KernelImage>> makeGPUImages(const Mod &mod,
                                                       mlir::ModuleOp module,
@@ -86,9 +98,56 @@ static Result<std::vector<KernelImage>> makeGPUImages(const Mod &mod,
   return images;
 }
 
+//===--- what is kept -----------------------------------------------------===//
+
+namespace {
+/// What code is made for, resolved: a GPU has no `cpu`.
+struct Resolved {
+  const CodeTarget &target;
+  std::optional<CPUTarget> cpu;
+
+  static Result<Resolved> of(const CodeTarget &target) {
+    Resolved resolved{target, std::nullopt};
+    if (target.target == Target::CPU) {
+      ATTN_TRY_ASSIGN(resolved.cpu, cpuOf(target));
+    }
+    return resolved;
+  }
+
+  cache::Kind kind() const { return cpu ? cache::Kind::CPU : cache::Kind::PTX; }
+  std::string key() const {
+    return cpu ? "cpu " + keyOf(*cpu)
+               : std::string("gpu ") + target.pipeline +
+                     (target.exact ? " exact" : "");
+  }
+};
+} // namespace
+
+/// What `make` makes of a module, once for all that are equal. `what`: which of
+/// the ways to code it is, and what it is given besides.
+static Result<Images>
+kept(const std::string &what, mlir::ModuleOp module, const CodeTarget &target,
+     llvm::function_ref<Result<Images>(const Resolved &)> make) {
+  ATTN_TRY_ASSIGN(Resolved resolved, Resolved::of(target));
+  return cachedImages(
+      resolved.kind(),
+      [&] { return what + "\n" + resolved.key() + "\n" + keyOf(module); },
+      [&] { return make(resolved); });
+}
+
+static CodeTarget everyGPU() {
+  CodeTarget target;
+  target.target = Target::CUDA;
+  target.exact = true;
+  return target;
+}
+
 Result<KernelImage> attn::makeRowImage(const Mod &mod, mlir::ModuleOp module) {
-  ATTN_TRY_ASSIGN(std::vector<KernelImage> images,
-                  makeGPUImages(mod, module, /*exact=*/true, "sm80"));
+  CodeTarget target = everyGPU();
+  ATTN_TRY_ASSIGN(
+      Images images, kept("rows", module, target, [&](const Resolved &) {
+        return makeGPUImages(mod, module, target.exact, target.pipeline);
+      }));
   return std::move(images.front());
 }
 
@@ -100,39 +159,50 @@ Result<void> attn::lowerAttention(const Mod &mod, mlir::ModuleOp module,
     ATTN_TRY_ASSIGN(CPUTarget cpu, cpuOf(target));
     return lowerForCPU(mod, module, cpu);
   }
-  return lower(mod, module, [&](mlir::OpPassManager &pm) {
-    mlir::attn::GPUPipelineOptions options;
-    options.target = target.pipeline;
-    mlir::attn::buildGPUTilePipeline(pm, options);
-  });
+  return lowerForGPU(mod, module, target.pipeline);
+}
+
+static Result<Images> compileAttention(const Mod &mod, mlir::ModuleOp module,
+                                       const Resolved &to) {
+  if (!to.cpu) {
+    ATTN_TRY(lowerForGPU(mod, module, to.target.pipeline));
+    return makeGPUImages(mod, module, to.target.exact, to.target.pipeline);
+  }
+  ATTN_TRY(lowerForCPU(mod, module, *to.cpu));
+  ATTN_TRY_ASSIGN(KernelImage image, makeCPUImage(mod, module, *to.cpu));
+  return Images{std::move(image)};
+}
+
+static Result<Images> compileTileLists(const Mod &mod, mlir::ModuleOp module,
+                                       const std::string &functions,
+                                       const Resolved &to) {
+  ATTN_TRY(lower(mod, module, [&](mlir::OpPassManager &pm) {
+    to.cpu ? mlir::attn::buildCPUTileListsPipeline(pm, functions)
+           : mlir::attn::buildGPUTileListsPipeline(pm, functions);
+  }));
+  if (!to.cpu)
+    return makeGPUImages(mod, module, to.target.exact, to.target.pipeline);
+  ATTN_TRY_ASSIGN(KernelImage image, makeCPUImage(mod, module, *to.cpu));
+  return Images{std::move(image)};
 }
 
 Result<std::vector<KernelImage>>
 attn::makeAttentionImages(const Mod &mod, mlir::ModuleOp module,
                           const CodeTarget &target) {
-  if (target.target == Target::CPU) {
-    ATTN_TRY_ASSIGN(CPUTarget cpu, cpuOf(target));
-    ATTN_TRY(lowerForCPU(mod, module, cpu));
-    ATTN_TRY_ASSIGN(KernelImage image, makeCPUImage(mod, module, cpu));
-    return std::vector<KernelImage>{std::move(image)};
-  }
-  ATTN_TRY(lowerAttention(mod, module, target));
-  return makeGPUImages(mod, module, target.exact, target.pipeline);
+  return kept("attention", module, target, [&](const Resolved &to) {
+    return compileAttention(mod, module, to);
+  });
 }
 
 Result<KernelImage> attn::makeTileListImage(const Mod &mod,
                                             mlir::ModuleOp module,
                                             const std::string &functions,
-                                            const CodeTarget &target) {
-  if (target.target == Target::CPU) {
-    ATTN_TRY_ASSIGN(CPUTarget cpu, cpuOf(target));
-    ATTN_TRY(lower(mod, module, [&](mlir::OpPassManager &pm) {
-      mlir::attn::buildCPUTileListsPipeline(pm, functions);
-    }));
-    return makeCPUImage(mod, module, cpu);
-  }
-  ATTN_TRY(lower(mod, module, [&](mlir::OpPassManager &pm) {
-    mlir::attn::buildGPUTileListsPipeline(pm, functions);
-  }));
-  return makeRowImage(mod, module);
+                                            const CodeTarget &given) {
+  CodeTarget target = given.target == Target::CPU ? given : everyGPU();
+  ATTN_TRY_ASSIGN(
+      Images images,
+      kept("tiles " + functions, module, target, [&](const Resolved &to) {
+        return compileTileLists(mod, module, functions, to);
+      }));
+  return std::move(images.front());
 }

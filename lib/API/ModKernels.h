@@ -35,6 +35,9 @@ Result<int64_t> lowerForCheck(const KernelRequest &request,
 /// Whether the mod has what `spec` asks for.
 Result<void> checkPositions(const Mod &mod, const KernelSpec &spec);
 
+/// Errors: what there are no gradients of.
+Result<void> checkHasGradients(const KernelSpec &spec);
+
 /// The captures of a mod that `names` names, by number, in the same order.
 /// Errors: no such capture, one of integers, one that is named twice.
 Result<std::vector<int64_t>>

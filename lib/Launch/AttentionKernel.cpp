@@ -123,6 +123,12 @@ Result<void> AttentionKernel::prepare() const {
   return pimpl->prepare(nullptr);
 }
 
+Result<int64_t> AttentionKernel::spilledBytes(const ProblemSizes &sizes) const {
+  SizeRange range{sizes, sizes};
+  ATTN_TRY(checkRange(range));
+  return pimpl->spilledBytes(range);
+}
+
 double AttentionKernel::compileSeconds() const { return pimpl->compileSeconds; }
 
 const std::string &AttentionKernel::schedule() const { return pimpl->schedule; }

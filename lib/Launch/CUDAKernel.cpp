@@ -96,6 +96,7 @@ struct CUDAKernel : public AttentionKernel::Impl {
   }
   Result<void> prepare(const SizeRange *range) const override;
   Result<int64_t> workspaceBytes(const SizeRange &range) const override;
+  Result<int64_t> spilledBytes(const SizeRange &range) const override;
   Result<const Variant *> compiled(size_t place) const {
     return kernels.get(place,
                        [&] { return loadVariant(description, source, place); });
@@ -147,6 +148,18 @@ Result<void> CUDAKernel::prepare(const SizeRange *range) const {
           variant->partsFor(spec, *range).bytes()));
   }
   return {};
+}
+
+Result<int64_t> CUDAKernel::spilledBytes(const SizeRange &range) const {
+  cuda::ContextScope scope(context);
+  LaunchRange launches = launchRangeOf(&range, expected, multiprocessors);
+  int64_t bytes = 0;
+  for (size_t place : kernelsFor(kernels.plan(), launches)) {
+    ATTN_TRY_ASSIGN(const Variant *variant, compiled(place));
+    ATTN_TRY_ASSIGN(int64_t spilled, variant->code.spilledBytes());
+    bytes = std::max(bytes, spilled);
+  }
+  return bytes;
 }
 
 Result<int64_t> CUDAKernel::workspaceBytes(const SizeRange &range) const {

@@ -300,8 +300,8 @@ static Bindings bindGradients(const GradientKernel::Impl &kernel,
   return bindings;
 }
 
-static Result<void> checkLaunch(const GradientKernel::Impl &kernel,
-                                const GradientArguments &a) {
+Result<void> attn::checkArguments(const GradientKernel::Impl &kernel,
+                                  const GradientArguments &a) {
   AttentionOperands operands{a.query, a.key, a.value, a.captures, a.out};
   ATTN_TRY(checkOperands(kernel.spec, kernel.captures, operands));
   ATTN_TRY(checkGradients(kernel, a));
@@ -327,7 +327,7 @@ static Result<void> checkWorkspace(const GradientKernel::Impl &kernel,
 }
 
 Result<void> GradientKernel::run(const GradientArguments &a) const {
-  ATTN_TRY(checkLaunch(*pimpl, a));
+  ATTN_TRY(checkArguments(*pimpl, a));
   ProblemSizes sizes = sizesOf(a);
   int64_t bytes = workspaceBytes(sizes, a.captures);
   bool hasPairs = rowsOf(a.query) != 0 && a.key.sizes[2] != 0;
@@ -364,7 +364,7 @@ Result<void> GradientKernel::prepare(const ProblemSizes &sizes) const {
 }
 Result<void> GradientKernel::prepare() const { return pimpl->prepare(nullptr); }
 Result<void> GradientKernel::prepare(const GradientArguments &a) const {
-  ATTN_TRY(checkLaunch(*pimpl, a));
+  ATTN_TRY(checkArguments(*pimpl, a));
   return pimpl->prepare(a);
 }
 

@@ -88,6 +88,9 @@ struct GradientKernel::Impl {
 };
 
 ProblemSizes sizesOf(const GradientArguments &arguments);
+/// Sizes, types, captures and memory against what the kernel was compiled for.
+Result<void> checkArguments(const GradientKernel::Impl &kernel,
+                            const GradientArguments &arguments);
 
 /// The lists of a run: those it is given, or such as are found for it. Errors:
 /// lists of another problem; there are none for these tiles in a stream

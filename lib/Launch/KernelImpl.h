@@ -35,6 +35,8 @@ struct AttentionKernel::Impl {
   virtual Result<void> prepare(const SizeRange *range) const = 0;
   /// AttentionKernel::workspaceBytes().
   virtual Result<int64_t> workspaceBytes(const SizeRange &range) const = 0;
+  /// AttentionKernel::spilledBytes(), of a CPU.
+  virtual Result<int64_t> spilledBytes(const SizeRange &) const { return 0; }
   /// What rows without keys give: zeros, and an LSE of -inf. No mod is
   /// evaluated, as there is no pair: a table may well have no elements.
   virtual Result<void> writeEmptyRows(const KernelArguments &) const = 0;

@@ -84,6 +84,7 @@ Result<DeviceInfo> cuda::deviceInfo(Device device) {
                                           &info.computeMajor},
         {kComputeCapabilityMinor, &info.computeMinor},
         {kMultiprocessorCount, &info.multiprocessors},
+        {kMemoryClock, &info.memoryKHz},
         {kL2CacheSize, &l2},
         {kMaxSharedPerBlockOptin, &shared}})
     ATTN_CUDA_TRY(cu, "cuDeviceGetAttribute",
@@ -162,28 +163,73 @@ static std::string textOf(const std::vector<char> &buffer) {
   return text;
 }
 
+namespace {
+/// What the JIT says, and the options that have it said.
+class JitLogs {
+public:
+  static constexpr unsigned count = 5;
+  JitOption *options() { return names; }
+  void **values() { return settings; }
+  std::string info() const { return textOf(infoText); }
+  /// `status`: of a call that got the options.
+  Error rejection(const char *what, const Result<void> &status) const {
+    std::string log = textOf(errorText);
+    return Error{std::string("the CUDA driver rejects the ") + what + ": " +
+                 status.error() + (log.empty() ? "" : "\n" + log)};
+  }
+
+private:
+  static void *number(size_t value) { return reinterpret_cast<void *>(value); }
+
+  std::vector<char> infoText = std::vector<char>(16384, '\0'),
+                    errorText = infoText;
+  JitOption names[count] = {kJitInfoLog, kJitInfoLogBytes, kJitErrorLog,
+                            kJitErrorLogBytes, kJitLogVerbose};
+  void *settings[count] = {infoText.data(), number(infoText.size() - 1),
+                           errorText.data(), number(errorText.size() - 1),
+                           number(1)};
+};
+} // namespace
+
+Result<std::string> cuda::assemble(const std::string &ptx) {
+  ATTN_TRY(currentDevice());
+  const Driver &cu = **driver();
+  JitLogs logs;
+  LinkState link = nullptr;
+  ATTN_CUDA_TRY(
+      cu, "cuLinkCreate",
+      cu.linkCreate(JitLogs::count, logs.options(), logs.values(), &link));
+  void *cubin = nullptr;
+  size_t bytes = 0;
+  // The text ends with a zero, which counts.
+  Result<void> done =
+      cu.check(cu.linkAddData(link, kJitPTX, const_cast<char *>(ptx.c_str()),
+                              ptx.size() + 1, "attention", 0, nullptr, nullptr),
+               "cuLinkAddData");
+  if (done)
+    done = cu.check(cu.linkComplete(link, &cubin, &bytes), "cuLinkComplete");
+  std::string code;
+  if (done) // whose memory is the link's
+    code.assign(static_cast<const char *>(cubin), bytes);
+  cu.linkDestroy(link);
+  if (!done)
+    return logs.rejection("generated PTX", done);
+  return code;
+}
+
 Result<Module> Module::load(const std::string &code, const char *what) {
   ATTN_TRY(currentDevice());
   const Driver &cu = **driver();
   Context context = currentContext();
-  std::vector<char> info(16384, '\0'), errors(16384, '\0');
-  auto sizeOf = [](const std::vector<char> &buffer) {
-    return reinterpret_cast<void *>(uintptr_t(buffer.size() - 1));
-  };
-  JitOption options[] = {kJitInfoLog, kJitInfoLogBytes, kJitErrorLog,
-                         kJitErrorLogBytes, kJitLogVerbose};
-  void *values[] = {info.data(), sizeOf(info), errors.data(), sizeOf(errors),
-                    reinterpret_cast<void *>(uintptr_t(1))};
+  JitLogs logs;
   ModuleHandle handle = nullptr;
   Result<void> ok =
-      cu.check(cu.moduleLoadDataEx(&handle, code.c_str(), 5, options, values),
+      cu.check(cu.moduleLoadDataEx(&handle, code.c_str(), JitLogs::count,
+                                   logs.options(), logs.values()),
                "cuModuleLoadDataEx");
-  if (!ok) {
-    std::string log = textOf(errors);
-    return Error{std::string("the CUDA driver rejects the ") + what + ": " +
-                 ok.error() + (log.empty() ? "" : "\n" + log)};
-  }
-  return Module(context, handle, textOf(info));
+  if (!ok)
+    return logs.rejection(what, ok);
+  return Module(context, handle, logs.info());
 }
 
 Result<Module> Module::fromPTX(const std::string &ptx) {

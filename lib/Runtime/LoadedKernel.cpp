@@ -2,6 +2,7 @@
 #include "attn/Runtime/LoadedKernel.h"
 
 #include "attn/Runtime/Chip.h"
+#include "attn/Runtime/CubinStore.h"
 #include "attn/Support/Try.h"
 
 #include <algorithm>
@@ -63,6 +64,11 @@ Result<int64_t> LoadedKernel::residentBlocks() const {
   return static_cast<int64_t>(std::max(blocks, 1)) * info.multiprocessors;
 }
 
+Result<int64_t> LoadedKernel::spilledBytes() const {
+  ATTN_TRY_ASSIGN(FunctionInfo info, functionInfo(function));
+  return info.localBytes;
+}
+
 /// Counters, and as many blocks as fit the GPU at once.
 Result<void> LoadedKernel::makePersistent() {
   ATTN_TRY_ASSIGN(persistentBlocks, residentBlocks());
@@ -90,11 +96,38 @@ static Result<void> checkTarget(const KernelImage &image) {
                info.name + ", which is " + here.name()};
 }
 
+/// Who assembles for the current context. Its name and all of its numbers: a
+/// GPU may run, or seem to run, what was made for another.
+static Result<std::string> assemblerHere() {
+  ATTN_TRY_ASSIGN(Device device, currentDevice());
+  ATTN_TRY_ASSIGN(DeviceInfo info, deviceInfo(device));
+  return "driver " + std::to_string(info.driverVersion) + ", " + info.name +
+         ", " + Chip{info.computeMajor, info.computeMinor}.name();
+}
+
+/// Loads what is kept of PTX, or what the driver makes of it.
+static Result<Module> loadPTX(const std::string &ptx) {
+  std::shared_ptr<const CubinStore> store = cubinStore();
+  if (!store)
+    return Module::fromPTX(ptx);
+  ATTN_TRY_ASSIGN(std::string assembler, assemblerHere());
+  if (std::optional<std::string> kept = store->find(assembler, ptx))
+    if (Result<Module> loaded = Module::fromCubin(*kept))
+      return loaded;
+  Result<std::string> cubin = assemble(ptx);
+  if (!cubin) // which says more of why
+    return Module::fromPTX(ptx);
+  Result<Module> loaded = Module::fromCubin(*cubin);
+  if (loaded)
+    store->keep(assembler, ptx, *cubin);
+  return loaded;
+}
+
 Result<std::vector<LoadedKernel>> LoadedKernel::load(const KernelImage &image) {
   ATTN_TRY(checkTarget(image));
   ATTN_TRY_ASSIGN(Module loaded, image.kind == KernelImage::Code::Cubin
                                      ? Module::fromCubin(image.code)
-                                     : Module::fromPTX(image.code));
+                                     : loadPTX(image.code));
   auto shared = std::make_shared<const Module>(std::move(loaded));
   std::vector<LoadedKernel> kernels;
   for (const KernelEntry &entry : image.entries) {

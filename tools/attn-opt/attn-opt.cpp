@@ -2,12 +2,22 @@
 // that every step can be looked at and tested by itself. Conventions of
 // mlir-opt.
 #include "attn/API/Version.h"
+#include "attn/Cache/Store.h"
 #include "attn/InitAll.h"
 
 #include "mlir/IR/DialectRegistry.h"
 #include "mlir/Tools/mlir-opt/MlirOptMain.h"
 
 #include "llvm/Support/CommandLine.h"
+
+static llvm::cl::opt<bool> cacheStats(
+    "cache-stats",
+    llvm::cl::desc("Print what the cache of compiled kernels holds, and exit"),
+    llvm::cl::callback([](const bool &) {
+      llvm::outs() << attn::cache::describe();
+      llvm::outs().flush();
+      std::exit(0);
+    }));
 
 int main(int argc, char **argv) {
   llvm::cl::SetVersionPrinter([](llvm::raw_ostream &stream) {

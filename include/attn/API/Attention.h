@@ -347,6 +347,10 @@ public:
 
   double compileSeconds() const; ///< MLIR to loaded kernel
   const std::string &schedule() const;
+  /// Bytes of memory for what a thread's registers do not hold, in the kernel
+  /// that launches of these sizes take: a schedule with any is a bad one. 0 on
+  /// a CPU. Errors: those of prepare().
+  Result<int64_t> spilledBytes(const ProblemSizes &sizes) const;
 
 private:
   std::shared_ptr<const Impl> pimpl;

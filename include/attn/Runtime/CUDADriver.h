@@ -27,6 +27,7 @@ using ModuleHandle = struct OpaqueModule *;
 using Function = struct OpaqueFunction *;
 using Stream = struct OpaqueStream *;
 using Event = struct OpaqueEvent *;
+using LinkState = struct OpaqueLink *;
 /// What another process opens an allocation by.
 struct IpcHandle {
   unsigned char bytes[64];
@@ -35,6 +36,7 @@ using DeviceAttribute = int;
 using FunctionAttribute = int;
 using PointerAttribute = int;
 using JitOption = int;
+using JitInput = int;
 using CaptureStatus = int;
 using TensorMapSize = unsigned long;
 using TensorMapDataType = int;
@@ -52,6 +54,7 @@ struct alignas(128) TensorMap {
 constexpr Status kSuccess = 0;
 constexpr Status kOutOfMemory = 2;
 constexpr DeviceAttribute kMultiprocessorCount = 16;
+constexpr DeviceAttribute kMemoryClock = 36;
 constexpr DeviceAttribute kL2CacheSize = 38;
 constexpr DeviceAttribute kComputeCapabilityMajor = 75;
 constexpr DeviceAttribute kComputeCapabilityMinor = 76;
@@ -71,6 +74,7 @@ constexpr JitOption kJitInfoLogBytes = 4;
 constexpr JitOption kJitErrorLog = 5;
 constexpr JitOption kJitErrorLogBytes = 6;
 constexpr JitOption kJitLogVerbose = 12;
+constexpr JitInput kJitPTX = 1;
 constexpr unsigned kStreamNonBlocking = 1;
 constexpr TensorMapDataType kTensorMapF16 = 6;
 constexpr TensorMapDataType kTensorMapBF16 = 9;
@@ -127,6 +131,7 @@ struct DeviceInfo {
   int computeMajor = 0, computeMinor = 0;
   int multiprocessors = 0;
   int64_t l2Bytes = 0;
+  int memoryKHz = 0;
   /// The most dynamic shared memory that one block can ask for.
   int64_t maxSharedBytes = 0;
   /// The CUDA version up to which the driver goes, as 1000 * major + 10 *
@@ -188,6 +193,10 @@ Result<TensorMap> encodeTensorMap(const TensorMapShape &shape, int64_t rows);
 /// of. Errors: what they may not, and where that is: "expects 'NAME' in memory
 /// of GPU 0, got memory of GPU 1".
 Result<void> checkMemory(const char *name, const void *address, Device device);
+
+/// What the driver makes of PTX for the GPU of the current context: machine
+/// code that fromCubin() loads. Errors: those of fromPTX().
+Result<std::string> assemble(const std::string &ptx);
 
 /// Code loaded into the context that was current; unloaded with the object,
 /// which must therefore outlive the launches.

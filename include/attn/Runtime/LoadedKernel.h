@@ -44,6 +44,9 @@ public:
   /// How many of its blocks the GPU of the current context runs at once.
   Result<int64_t> residentBlocks() const;
 
+  /// Bytes of memory that a thread has for what registers do not hold.
+  Result<int64_t> spilledBytes() const;
+
   /// Fills the parameters of a launch on `stream`; binds the counter of a
   /// persistent kernel. Errors: something is not bound, or TMA does not take a
   /// tensor.

@@ -11,6 +11,8 @@ struct FakeCUDA {
   size_t memoryBytes = size_t(64) << 20, usedBytes = 0;
   int multiprocessors = 132;
   int loadedModules = 0, liveEvents = 0;
+  /// What was compiled from PTX to be loaded and to be kept, and what was kept.
+  int jitModules = 0, assembledModules = 0, loadedCubins = 0;
   int memoryCalls = 0; ///< that gave or took memory
   /// Whether kernels are run, by the PTX machine; otherwise a launch only
   /// stores the grid's width where its first parameter points.

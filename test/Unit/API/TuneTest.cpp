@@ -1,0 +1,175 @@
+// Tuning of real kernels, in short searches: who wins is SearchTest's to show.
+#include "../Cache/Folder.h"
+#include "../Doubles/FakeCUDADriver.h"
+
+#include "attn/API/Cache.h"
+#include "attn/API/Tune.h"
+#include "attn/Runtime/CUDADriver.h"
+
+#include <cmath>
+#include <gtest/gtest.h>
+
+using namespace attn;
+
+namespace {
+
+constexpr char blocks[] = R"(
+attn.mod @blocks mask(%b: i32, %h: i32, %q: i32, %kv: i32) {
+  %c = arith.constant 6 : i32
+  %one = arith.constant 1 : i32
+  %block = arith.shrsi %kv, %c : i32
+  %odd = arith.andi %block, %one : i32
+  %zero = arith.constant 0 : i32
+  %keep = arith.cmpi eq, %odd, %zero : i32
+  attn.yield %keep : i1
+}
+)";
+
+Mod modOf(const std::string &source) {
+  Result<Mod> mod = Mod::fromSource(source, "test.mlir");
+  EXPECT_TRUE(mod) << mod.error();
+  return *mod;
+}
+
+/// One head of a CPU.
+struct HostProblem {
+  explicit HostProblem(int64_t length) {
+    for (std::vector<float> *tensor : {&in, &out})
+      tensor->resize(length * channels);
+    for (size_t i = 0; i < in.size(); ++i)
+      in[i] = float(int(i * 37 % 23) - 11) / 8;
+    TensorView view;
+    view.data = in.data();
+    view.sizes = {1, 1, length, channels};
+    view.strides = {length * channels, length * channels, channels};
+    arguments.query = arguments.key = arguments.value = arguments.out = view;
+    arguments.out.data = out.data();
+    spec.headDim = spec.valueDim = channels;
+  }
+
+  static constexpr int64_t channels = 16;
+  std::vector<float> in, out;
+  AttentionArguments arguments;
+  KernelSpec spec;
+};
+
+class Tune : public testing::Test {
+protected:
+  Tune() { useCache({folder.path, 1 << 30, nullptr}); }
+  ~Tune() override { useNoCache(); }
+
+  Folder folder;
+};
+
+Tuning tuned(const Mod &mod, const HostProblem &problem, double seconds) {
+  Result<Tuning> tuning = tune(mod, problem.spec, problem.arguments, {seconds});
+  EXPECT_TRUE(tuning) << tuning.error();
+  return *tuning;
+}
+
+} // namespace
+
+TEST_F(Tune, TriesKernelsOfACPU) {
+  Mod mod = modOf(blocks);
+  HostProblem problem(300);
+  Tuning tuning = tuned(mod, problem, 0.6);
+  EXPECT_FALSE(tuning.isFromCache);
+  EXPECT_GT(tuning.candidates, 20);
+  EXPECT_GT(tuning.tried.size(), 0u);
+  EXPECT_GT(tuning.chosen.seconds, 0);
+  EXPECT_EQ(tuning.chosen.schedule.rfind("#attn.schedule<", 0), 0u);
+  for (const TriedSchedule &one : tuning.tried)
+    EXPECT_TRUE(one.seconds > 0 || !one.failure.empty()) << one.schedule;
+  EXPECT_GE(tuning.gain(), 1);
+  EXPECT_EQ(tuning.gain() == 1, tuning.schedule.empty());
+  // What won is a kernel, of the same results.
+  KernelSpec spec = problem.spec;
+  auto resultOf = [&] {
+    Result<AttentionKernel> kernel = AttentionKernel::compile(mod, spec);
+    EXPECT_TRUE(kernel) << kernel.error();
+    std::fill(problem.out.begin(), problem.out.end(), NAN);
+    EXPECT_TRUE(kernel->run(problem.arguments));
+    return problem.out;
+  };
+  std::vector<float> before = resultOf();
+  spec.schedule = tuning.tried[0].schedule;
+  std::vector<float> after = resultOf();
+  for (size_t i = 0; i < before.size(); ++i)
+    EXPECT_NEAR(before[i], after[i], 1e-5);
+}
+
+TEST_F(Tune, GoesOnWhereItEnded) {
+  Mod mod = modOf(blocks);
+  HostProblem problem(300), alike(290), longer(600);
+  Tuning first = tuned(mod, problem, 0.4);
+  // As long a search has been there.
+  CodeCounts before = codeCounts();
+  Tuning again = tuned(mod, problem, 0.4);
+  EXPECT_TRUE(again.isFromCache);
+  EXPECT_EQ(codeCounts().compiled, before.compiled);
+  EXPECT_EQ(again.schedule, first.schedule);
+  EXPECT_EQ(again.tried.size(), first.tried.size());
+  EXPECT_TRUE(tuned(mod, alike, 0.4).isFromCache);
+  // A longer one looks at more; other launches have their own.
+  Tuning more = tuned(mod, problem, 0.8);
+  EXPECT_FALSE(more.isFromCache);
+  EXPECT_GT(more.tried.size(), first.tried.size());
+  EXPECT_FALSE(tuned(mod, longer, 0.1).isFromCache);
+  HostProblem withLse(300);
+  std::vector<float> lse(300);
+  withLse.spec.lse = true, withLse.arguments.lse = lse.data();
+  EXPECT_FALSE(tuned(mod, withLse, 0.1).isFromCache);
+}
+
+/// Nothing is compiled for what has nothing to compute, or no time.
+TEST_F(Tune, MayHaveNothingToDo) {
+  Mod mod = modOf("attn.mod @noop");
+  HostProblem none(0), some(100);
+  EXPECT_EQ(tuned(mod, none, 1).candidates, 0);
+  Tuning untried = tuned(mod, some, 0);
+  EXPECT_TRUE(untried.tried.empty());
+  EXPECT_EQ(untried.schedule, "");
+  EXPECT_EQ(untried.gain(), 1);
+}
+
+TEST_F(Tune, Errors) {
+  Mod mod = modOf("attn.mod @noop");
+  HostProblem problem(100);
+  KernelSpec given = problem.spec;
+  given.schedule = "#attn.schedule<tiling = <q = 64, kv = 64>>";
+  EXPECT_EQ(tune(mod, given, problem.arguments).error(),
+            "expects a spec without a schedule to tune, got '" +
+                given.schedule + "'");
+  problem.arguments.value.sizes[2] = 99;
+  Result<AttentionKernel> kernel = AttentionKernel::compile(mod, problem.spec);
+  EXPECT_EQ(tune(mod, problem.spec, problem.arguments).error(),
+            kernel->run(problem.arguments).error());
+}
+
+/// The fake one's kernels all take as long.
+TEST_F(Tune, TriesKernelsOfAGPU) {
+  cuda::FakeCUDA *gpu = useFakeCUDA();
+  ASSERT_TRUE(cuda::useDevice(0));
+  Result<cuda::Buffer> memory = cuda::Buffer::allocate(1 << 20);
+  ASSERT_TRUE(memory);
+  Mod mod = modOf("attn.mod @noop");
+  HostProblem problem(300);
+  problem.spec.target = Target::CUDA;
+  problem.spec.portable = true;
+  AttentionArguments &a = problem.arguments;
+  for (TensorView *view : {&a.query, &a.key, &a.value, &a.out})
+    view->data = memory->data();
+  gpu->isCapturing = true;
+  EXPECT_EQ(tune(mod, problem.spec, a).error(),
+            "expects a stream that is not being captured to tune on");
+  gpu->isCapturing = false;
+  int events = gpu->liveEvents, modules = gpu->loadedModules;
+  Tuning tuning = tuned(mod, problem, 0.6);
+  EXPECT_GT(tuning.tried.size(), 0u);
+  EXPECT_EQ(tuning.schedule, "");
+  EXPECT_DOUBLE_EQ(tuning.chosen.seconds, gpu->kernelMilliseconds * 1e-3);
+  // Nothing is left on the GPU.
+  EXPECT_EQ(gpu->liveEvents, events);
+  EXPECT_EQ(gpu->loadedModules, modules);
+  EXPECT_TRUE(tuned(mod, problem, 0.6).isFromCache);
+}

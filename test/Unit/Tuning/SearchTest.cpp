@@ -1,0 +1,137 @@
+// Who wins a search, and what it costs, where times are known beforehand.
+#include "attn/Tuning/Search.h"
+
+#include <gtest/gtest.h>
+#include <map>
+
+using namespace attn;
+
+namespace {
+/// Candidates with given times, and a clock that they move.
+struct Fake : Candidates {
+  explicit Fake(std::vector<double> seconds) : seconds(std::move(seconds)) {}
+
+  size_t count() const override { return seconds.size(); }
+  std::optional<Verdict> known(size_t i) override {
+    auto found = before.find(i);
+    return found == before.end() ? std::nullopt : std::optional(found->second);
+  }
+  Result<void> prepare(size_t i) override {
+    ++prepares, now += compileSeconds;
+    EXPECT_TRUE(alive.insert({i, true}).second) << "is there already";
+    most = std::max(most, alive.size());
+    if (spills.count(i))
+      return Error{"spills"};
+    return {};
+  }
+  Result<double> time(size_t i) override {
+    EXPECT_TRUE(alive.count(i));
+    if (breaks.count(i) && ++samples[i] > breaks[i])
+      return Error{"launch failure"};
+    // Samples differ, in a pattern that is the same for all.
+    double sample = seconds[i] * (1 + noise * (turn++ % 3));
+    now += sample;
+    return sample;
+  }
+  void drop(size_t i) override { alive.erase(i); }
+  void keep(size_t i, const Verdict &verdict) override { kept[i] = verdict; }
+
+  Result<SearchResult> run(double budget = 5, bool onlyKnown = false) {
+    return search(*this, {budget, [this] { return now; }, onlyKnown});
+  }
+
+  std::vector<double> seconds;
+  std::map<size_t, bool> spills;
+  std::map<size_t, int> breaks, samples; ///< the last sample that works
+  std::map<size_t, Verdict> before, kept;
+  std::map<size_t, bool> alive;
+  double compileSeconds = 0.1, now = 100, noise = 0;
+  int prepares = 0, turn = 0;
+  size_t most = 0; ///< that were there at once
+};
+} // namespace
+
+TEST(Search, FindsTheFastest) {
+  Fake fake({10e-3, 12e-3, 8e-3, 9e-3, 30e-3});
+  auto result = fake.run();
+  ASSERT_TRUE(result);
+  EXPECT_EQ(result->best, 2u);
+  EXPECT_EQ(fake.prepares, 5);
+  EXPECT_EQ(fake.kept.size(), 5u);
+  EXPECT_DOUBLE_EQ(result->verdicts[2]->time->median, 8e-3);
+}
+
+/// What is chosen by rule stays where another is not faster for certain.
+TEST(Search, KeepsWhatIsChosenWithoutAGain) {
+  EXPECT_EQ(Fake({10e-3, 9.9e-3}).run()->best, 0u);
+  EXPECT_EQ(Fake({10e-3, 9.7e-3}).run()->best, 1u);
+  Fake noisy({10e-3, 9.7e-3});
+  noisy.noise = 0.1; // samples of both overlap
+  EXPECT_EQ(noisy.run()->best, 0u);
+}
+
+TEST(Search, StopsInItsTime) {
+  Fake fake(std::vector<double>(100, 10e-3));
+  fake.seconds[99] = 1e-3;
+  auto result = fake.run(2);
+  EXPECT_EQ(result->best, 0u);
+  EXPECT_FALSE(result->verdicts[99]);
+  EXPECT_LT(fake.prepares, 20);
+  EXPECT_LT(fake.now, 102.5);
+  // Those that were tried are known for the next one.
+  EXPECT_EQ(fake.kept.size(), size_t(fake.prepares));
+  Fake none({10e-3, 1e-3});
+  EXPECT_EQ(none.run(0)->best, 0u);
+  EXPECT_EQ(none.prepares, 0);
+}
+
+TEST(Search, LeavesOutWhatFails) {
+  Fake fake({10e-3, 1e-3, 2e-3, 3e-3, 9e-3});
+  fake.spills[1] = true;
+  fake.breaks[2] = 1; // in the short look
+  fake.breaks[3] = 5; // in the rounds
+  auto result = fake.run();
+  EXPECT_EQ(result->best, 4u);
+  EXPECT_EQ(result->verdicts[1]->failure, "spills");
+  EXPECT_EQ(fake.kept[2].failure, "launch failure");
+  EXPECT_EQ(fake.kept[3].failure, "launch failure");
+}
+
+TEST(Search, FailsWithTheFirst) {
+  Fake fake({10e-3, 1e-3});
+  fake.spills[0] = true;
+  auto result = fake.run();
+  ASSERT_FALSE(result);
+  EXPECT_EQ(result.error(), "spills");
+}
+
+TEST(Search, TriesNothingThatIsKnown) {
+  Fake fake({10e-3, 1e-3, 5e-3});
+  fake.before[1] = {std::nullopt, "spills"};
+  fake.before[2] = {Quartiles{5e-3, 5e-3, 5e-3}, ""};
+  EXPECT_EQ(fake.run()->best, 2u);
+  EXPECT_EQ(fake.prepares, 2); // the first, and the last for the rounds
+  // Not even these where that was a whole search.
+  fake.before[0] = {Quartiles{10e-3, 10e-3, 10e-3}, ""};
+  fake.alive.clear();
+  EXPECT_EQ(fake.run(5, /*onlyKnown=*/true)->best, 2u);
+  EXPECT_EQ(fake.prepares, 2);
+}
+
+/// A GPU has no room for a hundred loaded kernels for nothing.
+TEST(Search, DropsWhatIsSlow) {
+  std::vector<double> seconds(30, 20e-3);
+  seconds[0] = 10e-3;
+  Fake fake(seconds);
+  ASSERT_TRUE(fake.run(60));
+  EXPECT_EQ(fake.prepares, 30);
+  EXPECT_LE(fake.most, 2u);
+}
+
+TEST(Quartiles, AreOfSortedSamples) {
+  Quartiles of = Quartiles::of({5, 1, 4, 2, 3});
+  EXPECT_EQ(of.low, 2);
+  EXPECT_EQ(of.median, 3);
+  EXPECT_EQ(of.high, 4);
+  EXPECT_EQ(Quartiles::of({7}).high, 7);
+}
