@@ -62,17 +62,20 @@ static Result<KernelImage> makeCPUImage(const Mod &mod, mlir::ModuleOp module,
 
 //===--- GPUs -------------------------------------------------------------===//
 
-/// Lowers each gpu.module of `module` to an image.
-static Result<std::vector<KernelImage>> makeGPUImages(const Mod &mod,
-                                                      mlir::ModuleOp module,
-                                                      bool exact,
-                                                      const char *pipeline) {
-  ATTN_TRY(lower(mod, module, [&](mlir::OpPassManager &pm) {
+/// Lowers each gpu.module of `module` to the nvvm dialect.
+static Result<void> lowerToNVVM(const Mod &mod, mlir::ModuleOp module,
+                                const CodeTarget &target) {
+  return lower(mod, module, [&](mlir::OpPassManager &pm) {
     mlir::attn::GPUPipelineOptions options;
-    options.exact = exact;
-    options.target = pipeline;
+    options.exact = target.exact;
+    options.target = target.pipeline;
     mlir::attn::buildGPUToNVVMPipeline(pm, options);
-  }));
+  });
+}
+
+/// Of each gpu.module, lowered.
+static Result<std::vector<KernelImage>> makeGPUImages(const Mod &mod,
+                                                      mlir::ModuleOp module) {
   std::vector<KernelImage> images;
   ATTN_TRY(mod.impl().collect("cannot be compiled", [&] {
     for (auto kernels : module.getOps<mlir::gpu::GPUModuleOp>()) {
@@ -87,8 +90,10 @@ static Result<std::vector<KernelImage>> makeGPUImages(const Mod &mod,
 }
 
 Result<KernelImage> attn::makeRowImage(const Mod &mod, mlir::ModuleOp module) {
-  ATTN_TRY_ASSIGN(std::vector<KernelImage> images,
-                  makeGPUImages(mod, module, /*exact=*/true, "sm80"));
+  CodeTarget target;
+  target.exact = true;
+  ATTN_TRY(lowerToNVVM(mod, module, target));
+  ATTN_TRY_ASSIGN(std::vector<KernelImage> images, makeGPUImages(mod, module));
   return std::move(images.front());
 }
 
@@ -107,17 +112,22 @@ Result<void> attn::lowerAttention(const Mod &mod, mlir::ModuleOp module,
   });
 }
 
+Result<void> attn::lowerToLLVM(const Mod &mod, mlir::ModuleOp module,
+                               const CodeTarget &target) {
+  ATTN_TRY(lowerAttention(mod, module, target));
+  return target.target == Target::CPU ? Result<void>()
+                                      : lowerToNVVM(mod, module, target);
+}
+
 Result<std::vector<KernelImage>>
 attn::makeAttentionImages(const Mod &mod, mlir::ModuleOp module,
                           const CodeTarget &target) {
-  if (target.target == Target::CPU) {
-    ATTN_TRY_ASSIGN(CPUTarget cpu, cpuOf(target));
-    ATTN_TRY(lowerForCPU(mod, module, cpu));
-    ATTN_TRY_ASSIGN(KernelImage image, makeCPUImage(mod, module, cpu));
-    return std::vector<KernelImage>{std::move(image)};
-  }
-  ATTN_TRY(lowerAttention(mod, module, target));
-  return makeGPUImages(mod, module, target.exact, target.pipeline);
+  ATTN_TRY(lowerToLLVM(mod, module, target));
+  if (target.target == Target::CUDA)
+    return makeGPUImages(mod, module);
+  ATTN_TRY_ASSIGN(CPUTarget cpu, cpuOf(target));
+  ATTN_TRY_ASSIGN(KernelImage image, makeCPUImage(mod, module, cpu));
+  return std::vector<KernelImage>{std::move(image)};
 }
 
 Result<KernelImage> attn::makeTileListImage(const Mod &mod,
