@@ -1,8 +1,9 @@
 /* Causal attention of one sequence on the CPU, compiled ahead of time:
  *
  *   attn-compile configs/mods/causal.mlir --target=cpu --type=f32 --head-dim=8 -o causal
- *   cc -std=c99 docs/examples/ahead_of_time.c -I. causal.o -lattn_runtime -lstdc++ -lpthread -ldl -lm
- */
+ *   cc -std=c99 causal_means.c -I. causal.o -lattn_runtime -lstdc++ -lpthread -ldl -lm
+ *
+ * or by CMakeLists.txt. */
 #include "causal.h"
 
 #include <stdio.h>
