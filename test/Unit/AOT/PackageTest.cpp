@@ -32,17 +32,20 @@ std::vector<char> runOnGPU(const AttentionKernel &kernel, Problem &problem) {
   AttentionArguments arguments = problem.forward();
   arguments.lse = nullptr;
   std::vector<cuda::Buffer> buffers;
-  auto move = [&](TensorView &view, const std::vector<char> &host) {
-    auto buffer = cuda::Buffer::allocate(static_cast<int64_t>(host.size()));
+  auto moved = [&](const void *data, size_t bytes) {
+    auto buffer = cuda::Buffer::allocate(static_cast<int64_t>(bytes));
     EXPECT_TRUE(buffer);
     buffers.push_back(std::move(*buffer));
-    view.data = buffers.back().data();
-    std::memcpy(view.data, host.data(), host.size());
+    std::memcpy(buffers.back().data(), data, bytes);
+    return buffers.back().data();
   };
-  move(arguments.query, problem.query);
-  move(arguments.key, problem.key);
-  move(arguments.value, problem.value);
-  move(arguments.out, problem.out);
+  arguments.query.data = moved(problem.query.data(), problem.query.size());
+  arguments.key.data = moved(problem.key.data(), problem.key.size());
+  arguments.value.data = moved(problem.value.data(), problem.value.size());
+  arguments.out.data = moved(problem.out.data(), problem.out.size());
+  for (size_t i = 0; i < problem.captures.size(); ++i)
+    arguments.captures[i].data = moved(problem.captures[i].bytes.data(),
+                                       problem.captures[i].bytes.size());
   Result<void> ran = kernel.run(arguments);
   EXPECT_TRUE(ran) << (ran ? "" : ran.error());
   auto *out = static_cast<const char *>(arguments.out.data);
@@ -97,28 +100,49 @@ INSTANTIATE_TEST_SUITE_P(
                     Case{"document_mask", ElementType::BF16, 8, 150, 150, {}}),
     [](const auto &info) { return std::string(info.param.mod); });
 
-TEST(Package, RunsOnAGPU) {
+struct GPUCase {
+  const char *name, *made, *mod, *schedule;
+  int64_t headDim, length;
+};
+
+class GPUPackageBits : public testing::TestWithParam<GPUCase> {};
+
+/// On the PTX machine.
+TEST_P(GPUPackageBits, AreThoseOfTheProcess) {
+  const GPUCase &c = GetParam();
   useFakeCUDA()->runsKernels = true;
-  Mod mod = readMod("causal");
-  PackageSpec spec = cpuSpec(ElementType::BF16, 16);
-  spec.made = "sm80";
-  spec.kernel.schedule = "#attn.schedule<tiling = <q = 64, kv = 64>>";
+  ASSERT_TRUE(cuda::useDevice(0));
+  Mod mod = readMod(c.mod);
+  PackageSpec spec = cpuSpec(ElementType::BF16, c.headDim);
+  spec.made = c.made;
+  spec.kernel.schedule = c.schedule;
   KernelPackage package = reloaded(compiled(mod, spec));
   spec.kernel.target = Target::CUDA, spec.kernel.device = 0;
-  spec.kernel.portable = true;
+  spec.kernel.portable = spec.made == "sm80";
   auto here = AttentionKernel::compile(mod, spec.kernel);
   auto there = package.kernel(0);
   ASSERT_TRUE(here) << here.error();
   ASSERT_TRUE(there) << there.error();
-  ASSERT_TRUE(cuda::useDevice(0));
-  Problem problem(mod, spec.kernel, 70, 70);
-  std::vector<char> poison = problem.out;
+  EXPECT_EQ(here->schedule(), there->schedule());
+  Problem problem(mod, spec.kernel, c.length, c.length);
   std::vector<char> a = runOnGPU(*here, problem);
-  problem.out = poison;
   EXPECT_TRUE(a == runOnGPU(*there, problem));
-  EXPECT_FALSE(a == poison);
+  EXPECT_FALSE(a == problem.out);
   useFakeCUDA()->runsKernels = false;
 }
+
+INSTANTIATE_TEST_SUITE_P(
+    All, GPUPackageBits,
+    testing::Values(
+        GPUCase{"Portable", "sm80", "causal",
+                "#attn.schedule<tiling = <q = 64, kv = 64>>", 16, 70},
+        GPUCase{"Lists", "sm80", "document_mask",
+                "#attn.schedule<tiling = <q = 64, kv = 64>>", 16, 70},
+        GPUCase{"Hopper", "sm90a", "noop",
+                "#attn.schedule<tiling = <q = 64, kv = 64>, roles = <warps = "
+                "4, producers = 4>, pipeline = <stages = 2>>",
+                64, 70}),
+    [](const auto &info) { return std::string(info.param.name); });
 
 TEST(Package, RefusesWhatIsDamaged) {
   KernelPackage package =
