@@ -74,18 +74,22 @@ static Result<void> lowerForGPU(const Mod &mod, mlir::ModuleOp module,
   });
 }
 
-/// Lowers each gpu.module of `module` to an image.
-static Result<std::vector<KernelImage>> makeGPUImages(const Mod &mod,
-                                                      mlir::ModuleOp module,
-                                                      bool exact,
-                                                      const char *pipeline) {
-  ATTN_TRY(lower(mod, module, [&](mlir::OpPassManager &pm) {
+/// Lowers each gpu.module of `module` to the nvvm dialect.
+static Result<void> lowerToNVVM(const Mod &mod, mlir::ModuleOp module,
+                                const CodeTarget &target) {
+  return lower(mod, module, [&](mlir::OpPassManager &pm) {
     mlir::attn::GPUPipelineOptions options;
-    options.exact = exact;
-    options.target = pipeline;
+    options.exact = target.exact;
+    options.target = target.pipeline;
     mlir::attn::buildGPUToNVVMPipeline(pm, options);
-  }));
-  std::vector<KernelImage> images;
+  });
+}
+
+/// Lowers each gpu.module of `module` to an image.
+static Result<Images> makeGPUImages(const Mod &mod, mlir::ModuleOp module,
+                                    const CodeTarget &target) {
+  ATTN_TRY(lowerToNVVM(mod, module, target));
+  Images images;
   ATTN_TRY(mod.impl().collect("cannot be compiled", [&] {
     for (auto kernels : module.getOps<mlir::gpu::GPUModuleOp>()) {
       mlir::FailureOr<KernelImage> made = mlir::attn::emitImage(kernels);
@@ -144,10 +148,10 @@ static CodeTarget everyGPU() {
 
 Result<KernelImage> attn::makeRowImage(const Mod &mod, mlir::ModuleOp module) {
   CodeTarget target = everyGPU();
-  ATTN_TRY_ASSIGN(
-      Images images, kept("rows", module, target, [&](const Resolved &) {
-        return makeGPUImages(mod, module, target.exact, target.pipeline);
-      }));
+  ATTN_TRY_ASSIGN(Images images,
+                  kept("rows", module, target, [&](const Resolved &) {
+                    return makeGPUImages(mod, module, target);
+                  }));
   return std::move(images.front());
 }
 
@@ -166,7 +170,7 @@ static Result<Images> compileAttention(const Mod &mod, mlir::ModuleOp module,
                                        const Resolved &to) {
   if (!to.cpu) {
     ATTN_TRY(lowerForGPU(mod, module, to.target.pipeline));
-    return makeGPUImages(mod, module, to.target.exact, to.target.pipeline);
+    return makeGPUImages(mod, module, to.target);
   }
   ATTN_TRY(lowerForCPU(mod, module, *to.cpu));
   ATTN_TRY_ASSIGN(KernelImage image, makeCPUImage(mod, module, *to.cpu));
@@ -181,9 +185,16 @@ static Result<Images> compileTileLists(const Mod &mod, mlir::ModuleOp module,
            : mlir::attn::buildGPUTileListsPipeline(pm, functions);
   }));
   if (!to.cpu)
-    return makeGPUImages(mod, module, to.target.exact, to.target.pipeline);
+    return makeGPUImages(mod, module, to.target);
   ATTN_TRY_ASSIGN(KernelImage image, makeCPUImage(mod, module, *to.cpu));
   return Images{std::move(image)};
+}
+
+Result<void> attn::lowerToLLVM(const Mod &mod, mlir::ModuleOp module,
+                               const CodeTarget &target) {
+  ATTN_TRY(lowerAttention(mod, module, target));
+  return target.target == Target::CPU ? Result<void>()
+                                      : lowerToNVVM(mod, module, target);
 }
 
 Result<std::vector<KernelImage>>
