@@ -21,6 +21,9 @@
 /// - A call that can fail returns a status. If it is not ATTN_OK the call did
 ///   nothing, what it would have made is NULL, and attn_error_text() says why.
 ///   No argument ends the process; memory that runs out does, as in LLVM.
+/// - What cannot be known is taken as true: that memory is as large as sizes
+///   and strides say, and that a mod reads its tables within their bounds for
+///   these sizes, which attn_mod_check() finds out once.
 /// - Objects are counted: who makes or retains one releases it. Retaining or
 ///   releasing NULL does nothing. An object keeps what it needs: a mod may be
 ///   released once its kernels are compiled. All calls may be made from any
