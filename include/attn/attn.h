@@ -345,8 +345,9 @@ ATTN_EXPORT attn_status attn_kernel_workspace_bytes(const attn_kernel *kernel,
 /// which they are.
 ATTN_EXPORT int32_t attn_kernel_needs_tiles(const attn_kernel *kernel);
 /// Makes the lists, to be kept until the lengths or a captured tensor that the
-/// mask reads change. `reuse`: lists whose memory is taken where it is large
-/// enough, or NULL. An error for a kernel that needs none.
+/// mask reads change. `reuse`: lists that nothing needs any more, which are
+/// overwritten where their memory is large enough; or NULL. An error for a
+/// kernel that needs none.
 ATTN_EXPORT attn_status attn_kernel_find_tiles(
     const attn_kernel *kernel, const attn_sizes *sizes,
     const attn_capture *captures, size_t capture_count, void *stream,
