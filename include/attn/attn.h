@@ -21,6 +21,9 @@
 /// - A call that can fail returns a status. If it is not ATTN_OK the call did
 ///   nothing, what it would have made is NULL, and attn_error_text() says why.
 ///   No argument ends the process; memory that runs out does, as in LLVM.
+/// - What cannot be known is taken as true: that memory is as large as sizes
+///   and strides say, and that a mod reads its tables within their bounds for
+///   these sizes, which attn_mod_check() finds out once.
 /// - Objects are counted: who makes or retains one releases it. Retaining or
 ///   releasing NULL does nothing. An object keeps what it needs: a mod may be
 ///   released once its kernels are compiled. All calls may be made from any
@@ -342,8 +345,9 @@ ATTN_EXPORT attn_status attn_kernel_workspace_bytes(const attn_kernel *kernel,
 /// which they are.
 ATTN_EXPORT int32_t attn_kernel_needs_tiles(const attn_kernel *kernel);
 /// Makes the lists, to be kept until the lengths or a captured tensor that the
-/// mask reads change. `reuse`: lists whose memory is taken where it is large
-/// enough, or NULL. An error for a kernel that needs none.
+/// mask reads change. `reuse`: lists that nothing needs any more, which are
+/// overwritten where their memory is large enough; or NULL. An error for a
+/// kernel that needs none.
 ATTN_EXPORT attn_status attn_kernel_find_tiles(
     const attn_kernel *kernel, const attn_sizes *sizes,
     const attn_capture *captures, size_t capture_count, void *stream,

@@ -16,6 +16,10 @@
 #ifndef ATTN_API_ATTENTION_H
 #define ATTN_API_ATTENTION_H
 
+#ifdef ATTN_ATTN_HPP
+#error "a source includes attn/attn.hpp or attn/API/*.h, not both"
+#endif
+
 #include "attn/API/Result.h"
 
 #include <array>

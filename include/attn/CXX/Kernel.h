@@ -12,7 +12,7 @@ inline namespace v0 {
 struct KernelSpec {
   Target target = Target::CPU;
   ElementType type = ElementType::F32; ///< of Q, K, V and O
-  int64_t headDim = 64, valueDim = 64; ///< 1 to 256
+  int64_t headDim = 64, valueDim = 64; ///< 1 to 256; a valueDim of 0: headDim
   bool lse = false;                    ///< whether the LSE is a result
   std::optional<float> scale;          ///< 1/sqrt(headDim) if absent
   /// `#attn.schedule<...>`, or `#attn.variants<...>`; empty: chosen.
@@ -54,8 +54,7 @@ public:
     c.target = spec.target == Target::CPU ? ATTN_CPU : ATTN_CUDA;
     c.type = toC(spec.type);
     c.head_dim = spec.headDim;
-    // There 0 is the head dimension, here a mistake like those below it.
-    c.value_dim = spec.valueDim ? spec.valueDim : -1;
+    c.value_dim = spec.valueDim;
     c.scale = spec.scale ? &*spec.scale : nullptr;
     c.schedule = spec.schedule.c_str();
     if (spec.device)

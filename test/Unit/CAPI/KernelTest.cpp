@@ -5,6 +5,8 @@
 #include "../Doubles/FakeCUDADriver.h"
 
 #include <cmath>
+#include <cstring>
+#include <dlfcn.h>
 
 static Owned<attn_kernel> kernelOf(const attn_mod *mod, const attn_spec &spec) {
   attn_kernel *kernel = nullptr;
@@ -230,19 +232,50 @@ TEST(Kernel, WrongTensorsAreErrors) {
                attn_kernel_run(plainKernel(), &other.arguments));
 }
 
-TEST(Kernel, TakesADeviceAndAStream) {
-  useFakeCUDA();
+/// A function of the driver.
+template <typename... Parameters>
+static int call(const char *name, Parameters... parameters) {
+  static void *driver = dlopen("libcuda.so.1", RTLD_NOW);
+  auto *function =
+      reinterpret_cast<int (*)(Parameters...)>(dlsym(driver, name));
+  return function ? function(parameters...) : -1;
+}
+
+/// Memory of the fake GPU, which the host may write.
+static void *allocate(size_t bytes) {
+  void *context = nullptr;
+  unsigned long long address = 0;
+  EXPECT_EQ(call("cuDevicePrimaryCtxRetain", &context, 0), 0);
+  EXPECT_EQ(call("cuCtxSetCurrent", context), 0);
+  EXPECT_EQ(call("cuMemAlloc_v2", &address, bytes), 0);
+  return reinterpret_cast<void *>(address);
+}
+
+TEST(Kernel, RunsOnAGPU) {
+  useFakeCUDA()->runsKernels = true;
   attn_spec spec = cpuSpec();
-  spec.target = ATTN_CUDA, spec.type = ATTN_BF16;
+  spec.target = ATTN_CUDA;
   spec.schedule = "#attn.schedule<tiling = <q = 16, kv = 16>>";
   const int32_t first = 0, none = 99;
   spec.device = &none;
   Owned<attn_mod> mod = modOf(plainMod);
-  attn_kernel *kernel = nullptr;
-  EXPECT_EQ(attn_kernel_compile(mod.get(), &spec, &kernel), ATTN_ERROR);
-  EXPECT_EQ(kernel, nullptr);
+  attn_kernel *compiled = nullptr;
+  EXPECT_EQ(attn_kernel_compile(mod.get(), &spec, &compiled), ATTN_ERROR);
+  EXPECT_EQ(compiled, nullptr);
   spec.device = &first;
-  Owned<attn_kernel> compiled = kernelOf(mod.get(), spec);
+  Owned<attn_kernel> kernel = kernelOf(mod.get(), spec);
   attn_sizes sizes = sizesOf(1, 1, 16);
-  EXPECT_OK(attn_kernel_prepare(compiled.get(), &sizes, nullptr));
+  ASSERT_OK(attn_kernel_prepare(kernel.get(), &sizes, nullptr));
+
+  Operands o(1, 1, 16);
+  ASSERT_OK(attn_kernel_run(plainKernel(), &o.arguments));
+  for (Tensor *t : {&o.query, &o.key, &o.value, &o.out}) {
+    size_t bytes = t->data.size() * sizeof(float);
+    t->view.data = allocate(bytes);
+    ASSERT_TRUE(t->view.data);
+    std::memcpy(t->view.data, t->data.data(), t == &o.out ? 0 : bytes);
+  }
+  ASSERT_OK(attn_kernel_run(kernel.get(), &o.arguments));
+  for (size_t i = 0; i < o.out.data.size(); ++i)
+    ASSERT_NEAR(static_cast<float *>(o.out.view.data)[i], o.out.data[i], 1e-3);
 }

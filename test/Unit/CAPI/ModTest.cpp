@@ -1,7 +1,10 @@
 // Mods and captures through the C interface.
 #include "Fixtures.h"
 
+#include <algorithm>
 #include <cstring>
+#include <sys/resource.h>
+#include <unistd.h>
 
 TEST(Mod, DiagnosticsNameTheLine) {
   attn_mod *mod = nullptr;
@@ -106,6 +109,32 @@ attn.fill @ones(%i: i32, %j: i32) {
   attn_sizes sizes = sizesOf(1, 1, 16);
   ASSERT_OK(attn_mod_make_captures(lengths, &sizes, &made));
   attn_captures_release(made);
+}
+
+/// Asks for lengths of `batch`, with an address space for half of them.
+static void exhaustMemory(const attn_mod *mod, int64_t batch) {
+  rlimit limit{};
+  limit.rlim_cur = limit.rlim_max = static_cast<rlim_t>(batch) * 2;
+  setrlimit(RLIMIT_AS, &limit);
+  attn_sizes sizes = sizesOf(batch, 1, 1);
+  attn_captures *captures = nullptr;
+  attn_mod_make_captures(mod, &sizes, &captures);
+}
+
+TEST(Mod, MemoryThatRunsOutEndsTheProcessInWords) {
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+  GTEST_SKIP() << "sanitizers need more address space than a limit leaves";
+#endif
+#endif
+  attn_mod *made = nullptr;
+  ASSERT_OK(attn_mod_with_lengths(modOf(plainMod).get(), &made));
+  Owned<attn_mod> mod(made, attn_mod_release);
+  // Half of what this machine has, so that it is asked for.
+  int64_t bytes = int64_t(sysconf(_SC_PHYS_PAGES)) * sysconf(_SC_PAGESIZE) / 2;
+  EXPECT_DEATH(
+      exhaustMemory(mod.get(), std::min<int64_t>(bytes / 4, INT32_MAX)),
+      "attn: out of memory");
 }
 
 TEST(Mod, ReadsOutOfBoundsAreFound) {
