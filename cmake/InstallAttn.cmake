@@ -29,8 +29,9 @@ function(attn_install component)
 endfunction()
 
 attn_install(compiler attn)
-attn_install(runtime AttnRuntime)
-attn_install(tools attn-bench attn-compile attn-opt attn-translate)
+attn_install(runtime attn_runtime attn_runtime_shared)
+attn_install(tools attn-bench attn-compile attn-lsp-server attn-opt attn-reduce
+  attn-translate)
 
 install(FILES ${PROJECT_SOURCE_DIR}/include/attn/attn.h
   ${PROJECT_SOURCE_DIR}/include/attn/attn.hpp

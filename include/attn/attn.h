@@ -261,6 +261,12 @@ typedef struct attn_spec {
   int32_t paged;
   /// One kernel for captured tensors of any innermost stride.
   int32_t strided_captures;
+  /// A sequence has the same bits whatever else is in the batch. Not for
+  /// gradients.
+  int32_t invariant;
+  /// Every run looks at lengths, starts and page tables before, and fails where
+  /// these say what has no meaning; on a GPU it waits for that.
+  int32_t checked;
   /// Of a kernel of shares (`shares` in its schedule), how many they are; 0: as
   /// many as the GPU runs at once, or 128 on a CPU.
   int64_t shares;

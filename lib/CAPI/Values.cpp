@@ -184,6 +184,7 @@ Result<KernelSpec> capi::specOf(const attn_spec *given) {
   spec.raggedQueries = s.ragged_queries, spec.raggedKeys = s.ragged_keys;
   spec.paged = s.paged;
   spec.stridedCaptures = s.strided_captures;
+  spec.invariant = s.invariant, spec.checked = s.checked;
   // Each has memory of its own, and no device runs as many at once.
   constexpr int64_t mostShares = 1 << 16;
   if (s.shares < 0 || s.shares > mostShares)

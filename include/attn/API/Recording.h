@@ -197,7 +197,7 @@ private:
 
   void fail(Place place, const std::string &message) {
     if (error.empty())
-      error = place.text() + ": error: " + message;
+      error = place.text() + ":1: error: " + message;
   }
 
   static std::string location(Place place) {

@@ -39,6 +39,12 @@ struct KernelSpec {
   bool paged = false;
   /// One kernel for captured tensors of any innermost stride.
   bool stridedCaptures = false;
+  /// A sequence has the same bits whatever else is in the batch. Not for
+  /// gradients.
+  bool invariant = false;
+  /// Every run looks at lengths, starts and page tables before, and fails where
+  /// these say what has no meaning; on a GPU it waits for that.
+  bool checked = false;
   /// Of a kernel of shares (`shares` in its schedule), how many they are; 0: as
   /// many as the GPU runs at once, or 128 on a CPU.
   int64_t shares = 0;
@@ -68,6 +74,8 @@ public:
     c.ragged_keys = spec.raggedKeys;
     c.paged = spec.paged;
     c.strided_captures = spec.stridedCaptures;
+    c.invariant = spec.invariant;
+    c.checked = spec.checked;
     c.shares = spec.shares;
   }
   SpecOf(const SpecOf &) = delete;

@@ -142,8 +142,8 @@ def HostToLoopsPass : Pass<"host-to-loops", "::mlir::ModuleOp"> {
     attentions. Its tensors become memory (one-shot bufferization; what is allocated is
     freed, but for results, which are the caller's), its `linalg` loops. Arguments and
     results are memory with strides of run time, the innermost 1, as those of kernels;
-    where an operation wants other memory, it gets a copy. Public functions get C
-    interfaces.
+    where an operation wants other memory, it gets a copy. A public function does not
+    write its arguments, and gets a C interface.
 
     Example (test/Conversion/HostToLoops/host-to-loops.mlir):
 

@@ -85,6 +85,18 @@ static FailureOr<Value> allocate(OpBuilder &b, Location loc, MemRefType type,
   return memref::CastOp::create(b, loc, type, memory).getResult();
 }
 
+/// What a program gives a function that it calls, it keeps as it is: nothing
+/// is written in the place of an argument.
+static void keepArguments(func::FuncOp func) {
+  if (!func.isPublic() || func.isExternal())
+    return;
+  using bufferization::BufferizationDialect;
+  for (auto [i, type] : llvm::enumerate(func.getArgumentTypes()))
+    if (isa<TensorType>(type))
+      func.setArgAttr(i, BufferizationDialect::kWritableAttrName,
+                      BoolAttr::get(func.getContext(), false));
+}
+
 /// Tensors of functions that are not kernels become memory.
 static LogicalResult bufferize(ModuleOp module) {
   bufferization::OneShotBufferizationOptions options;
@@ -104,6 +116,41 @@ static LogicalResult bufferize(ModuleOp module) {
   };
   bufferization::BufferizationState state;
   return bufferization::runOneShotModuleBufferize(module, options, state);
+}
+
+/// Copies become linalg: a copy of memref would call MLIR's runtime library.
+/// What a function returns is its caller's to free, so an argument that is
+/// returned is cloned.
+static LogicalResult expandCopies(ArrayRef<func::FuncOp> hosts) {
+  SmallVector<Operation *> copies;
+  for (func::FuncOp host : hosts)
+    host.walk([&](Operation *op) {
+      if (isa<bufferization::CloneOp, memref::CopyOp>(op))
+        copies.push_back(op);
+    });
+  for (Operation *op : copies) {
+    OpBuilder b(op);
+    Location loc = op->getLoc();
+    if (auto copy = dyn_cast<memref::CopyOp>(op)) {
+      linalg::makeMemRefCopyOp(b, loc, copy.getSource(), copy.getTarget());
+      copy.erase();
+      continue;
+    }
+    auto clone = cast<bufferization::CloneOp>(op);
+    auto from = dyn_cast<MemRefType>(clone.getInput().getType());
+    auto to = dyn_cast<MemRefType>(clone.getType());
+    if (!from || !to)
+      return clone.emitOpError("expects memory of a known rank");
+    SmallVector<Value> sizes;
+    for (int64_t d = 0; d < from.getRank(); ++d)
+      if (to.isDynamicDim(d))
+        sizes.push_back(memref::DimOp::create(b, loc, clone.getInput(), d));
+    FailureOr<Value> own = allocate(b, loc, to, sizes, /*alignment=*/64);
+    linalg::makeMemRefCopyOp(b, loc, clone.getInput(), *own);
+    clone.replaceAllUsesWith(*own);
+    clone.erase();
+  }
+  return success();
 }
 
 namespace {
@@ -139,10 +186,12 @@ struct HostToLoops : mlir::attn::impl::HostToLoopsPassBase<HostToLoops> {
         hosts.push_back(func);
     if (hosts.empty())
       return;
+    for (func::FuncOp host : hosts)
+      keepArguments(host);
     if (failed(runOn(hosts, toLinalg)) || failed(bufferize(module)) ||
         failed(runOn(hosts, toFreed)) ||
         failed(runPipeline(lowerFreeing, module)) ||
-        failed(runOn(hosts, toLoops)))
+        failed(expandCopies(hosts)) || failed(runOn(hosts, toLoops)))
       return signalPassFailure();
     for (func::FuncOp host : hosts)
       if (host.isPublic())

@@ -36,6 +36,35 @@ func.func @every_other(%x: tensor<8x8xf32>) -> f32 {
   return %y : f32
 }
 
+// A caller's memory stays as it is, where another program may be the caller.
+// CHECK-LABEL: func.func @two(
+// CHECK:         %[[Y:.*]] = memref.alloc
+// CHECK:         memref.store %{{.*}}, %[[Y]]
+// CHECK-LABEL: func.func private @own_two(
+// CHECK-SAME:    %[[X:.*]]: memref<?xf32
+// CHECK:         memref.store %{{.*}}, %[[X]]
+func.func @two(%x: tensor<?xf32>) -> tensor<?xf32> {
+  %c = arith.constant 2.0 : f32
+  %y = linalg.fill ins(%c : f32) outs(%x : tensor<?xf32>) -> tensor<?xf32>
+  return %y : tensor<?xf32>
+}
+// What is returned is the caller's to free, and so no argument.
+// CHECK-LABEL: func.func @same(
+// CHECK-SAME:    %[[X:.*]]: memref<?xf32
+// CHECK:         %[[Y:.*]] = memref.alloc
+// CHECK:         %[[ELEMENT:.*]] = memref.load %[[X]]
+// CHECK:         memref.store %[[ELEMENT]], %[[Y]]
+// CHECK-NOT:     clone
+func.func private @own_two(%x: tensor<?xf32>) -> tensor<?xf32> {
+  %c = arith.constant 2.0 : f32
+  %y = linalg.fill ins(%c : f32) outs(%x : tensor<?xf32>) -> tensor<?xf32>
+  return %y : tensor<?xf32>
+}
+
+func.func @same(%x: tensor<?xf32>) -> tensor<?xf32> {
+  return %x : tensor<?xf32>
+}
+
 // -----
 
 // Neither kernels nor what is on memory already.

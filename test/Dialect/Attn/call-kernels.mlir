@@ -119,5 +119,10 @@ func.func private @no_kernel(tensor<?xf32> {attn.role = #attn.role<query>}) attr
 
 // -----
 
+// expected-error @+1 {{expects a kernel @itself}}
+func.func private @itself(tensor<?xf32> {attn.role = #attn.role<query>}) attributes {attn.kernels = [@itself]}
+
+// -----
+
 // expected-error @+1 {{expects 'attn.kernels' to be the names of the kernels that a call of a function runs}}
 func.func private @no_names(tensor<?xf32>) attributes {attn.kernels = @forward}

@@ -384,9 +384,10 @@ private:
       return success();
     SmallVector<func::FuncOp> kernels;
     for (auto name : names.getAsRange<FlatSymbolRefAttr>()) {
-      kernels.push_back(symbols.lookup<func::FuncOp>(name.getValue()));
-      if (!kernels.back())
+      auto kernel = symbols.lookup<func::FuncOp>(name.getValue());
+      if (!kernel || kernel.isExternal() || !kernel->hasAttr("attn.kernel"))
         return func.emitOpError() << "expects a kernel " << name;
+      kernels.push_back(kernel);
     }
     if (failed(CallRules(func, kernels).check()))
       return failure();
