@@ -24,12 +24,12 @@ constexpr int32_t greatest = std::numeric_limits<int32_t>::max();
 struct Appending {
   ElementType type;
   int64_t heads = 2, headDim = 64, valueDim = 64;
-  std::vector<int32_t> lengths;
-  int64_t newRows;             ///< of each sequence; ragged: of all
-  std::vector<int32_t> starts; ///< none: not ragged
-  int64_t room;                ///< or rows of a page
-  int64_t pageCount = 0;       ///< 0: no pages
-  std::vector<int32_t> table;
+  std::vector<int32_t> lengths = {};
+  int64_t newRows = 1;              ///< of each sequence; ragged: of all
+  std::vector<int32_t> starts = {}; ///< none: not ragged
+  int64_t room = 1;                 ///< or rows of a page
+  int64_t pageCount = 0;            ///< 0: no pages
+  std::vector<int32_t> table = {};
   bool rowsFirst = false;
   int64_t shift = 0; ///< elements by which rows of the cache start later
 
