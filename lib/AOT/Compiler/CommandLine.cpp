@@ -4,6 +4,7 @@
 #include "../../Launch/PackageImpl.h"
 #include "Interface.h"
 
+#include "attn/API/Cache.h"
 #include "attn/API/Version.h"
 #include "attn/Support/Try.h"
 
@@ -298,6 +299,7 @@ int aot::runCompiler(int argc, char **argv) {
       argc, argv, "compiles a mod ahead of time: docs/AheadOfTime.md\n");
   // The linker that this program holds registers one of that name when it runs.
   options.cpu.removeArgument();
+  useCache();
   Result<void> done = compile(options);
   if (done)
     return 0;
