@@ -14,7 +14,8 @@ using namespace attn;
 
 /// What the compiler is asked for. Errors: a target or a schedule that there is
 /// no kernel for.
-static Result<KernelRequest> requestOf(const Mod &mod, const PackageSpec &of) {
+Result<KernelRequest> attn::requestForPackage(const Mod &mod,
+                                              const PackageSpec &of) {
   KernelRequest request{mod, of.kernel};
   KernelSpec &spec = request.spec;
   spec.device.reset();
@@ -92,10 +93,16 @@ static Result<PackagedKernels> compileAll(const KernelRequest &request,
   SharedSource source = createModSource(request);
   bool leavesOut = of.made == "sm90a" && !of.fallback;
   bool any = false;
-  for (size_t i = 0; i < kernels.description.plan.size(); ++i) {
-    const Guard &guard = kernels.description.plan[i];
+  LaunchPlan plan;
+  plan.swap(kernels.description.plan);
+  for (size_t i = 0; i < plan.size(); ++i) {
+    bool isLeftOut = leavesOut && !plan[i].has(Condition::Kind::SM90a);
+    // The last one stands for all launches that no other takes.
+    if (isLeftOut && i + 1 < plan.size())
+      continue;
+    kernels.description.plan.push_back(plan[i]);
     VariantImages &variant = kernels.variants.emplace_back();
-    if (leavesOut && !guard.has(Condition::Kind::SM90a))
+    if (isLeftOut)
       continue;
     ATTN_TRY_ASSIGN(variant, source->variant(i));
     if (!of.ptxas.empty())
@@ -112,7 +119,7 @@ static Result<PackagedKernels> compileAll(const KernelRequest &request,
 Result<KernelPackage> KernelPackage::compile(const Mod &mod,
                                              const PackageSpec &spec) {
   ATTN_TRY(checkPositions(mod, spec.kernel));
-  ATTN_TRY_ASSIGN(KernelRequest request, requestOf(mod, spec));
+  ATTN_TRY_ASSIGN(KernelRequest request, requestForPackage(mod, spec));
   auto impl = std::make_shared<KernelPackage::Impl>();
   impl->made = spec.made, impl->mod = mod.name();
   ATTN_TRY_ASSIGN(impl->forward, compileAll(request, spec));

@@ -31,6 +31,10 @@ struct CodeTarget {
 Result<void> lowerAttention(const Mod &mod, mlir::ModuleOp module,
                             const CodeTarget &target);
 
+/// Lowers all of it, to what the translation to LLVM IR takes.
+Result<void> lowerToLLVM(const Mod &mod, mlir::ModuleOp module,
+                         const CodeTarget &target);
+
 /// The images of the kernels of an attention, or of its gradients, which
 /// attn-select-schedule has seen: one with all kernels for a CPU, one for each
 /// kernel for CUDA. Errors: those of the target; what cannot be compiled.

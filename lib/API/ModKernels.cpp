@@ -61,6 +61,23 @@ Result<int64_t> attn::lowerForCheck(const KernelRequest &request,
   return bytes;
 }
 
+Result<std::string> attn::printKernel(const KernelRequest &request,
+                                      PrintedForm form) {
+  std::lock_guard<std::mutex> lock(request.mod.impl().mutex);
+  ATTN_TRY_ASSIGN(KernelModule planned, build(request));
+  LaunchMemory memory;
+  memory.sm90a = !request.spec.portable;
+  size_t place = kernelForAnySizes(planned.plan, memory);
+  ATTN_TRY_ASSIGN(KernelModule kernel, build(request, place));
+  if (form == PrintedForm::LLVM)
+    ATTN_TRY(lowerToLLVM(request.mod, *kernel.module,
+                         codeTargetOf(request, planned.plan[place])));
+  std::string text;
+  llvm::raw_string_ostream stream(text);
+  kernel.module->print(stream);
+  return text + "\n";
+}
+
 //===--- images -----------------------------------------------------------===//
 
 /// The entries of an image by name, those that are named and no others.

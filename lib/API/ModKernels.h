@@ -6,6 +6,8 @@
 #include "../Launch/KernelSource.h"
 #include "KernelImages.h"
 
+#include "attn/API/KernelPackage.h"
+
 namespace attn {
 
 /// Which kernels.
@@ -46,6 +48,16 @@ findCaptures(const Mod &mod, const std::vector<std::string> &names);
 /// The request for the GPU of the current context, with the spec and the target
 /// as they are for it. Errors: a schedule that this GPU cannot run.
 Result<KernelRequest> requestForGPU(KernelRequest request);
+
+/// That of a package's forward pass. Errors: a target that there is not.
+Result<KernelRequest> requestForPackage(const Mod &mod,
+                                        const PackageSpec &spec);
+
+/// How far printKernel() lowers.
+enum class PrintedForm { Scheduled, LLVM };
+
+/// The IR of the kernel for launches of any sizes on aligned memory.
+Result<std::string> printKernel(const KernelRequest &request, PrintedForm form);
 
 } // namespace attn
 

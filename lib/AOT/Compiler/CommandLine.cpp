@@ -1,6 +1,7 @@
 // The options of attn-compile, and which files it writes. See CommandLine.h.
 #include "CommandLine.h"
 
+#include "../../API/ModKernels.h"
 #include "../../Launch/PackageImpl.h"
 #include "Interface.h"
 
@@ -22,7 +23,7 @@ using namespace attn::aot;
 namespace cl = llvm::cl;
 
 namespace {
-enum class Emit { Object, C, PTX, Cubin, Image };
+enum class Emit { Object, C, PTX, Cubin, Image, MLIR, LLVM };
 
 struct Options {
   cl::OptionCategory category{"attn-compile"};
@@ -80,8 +81,10 @@ struct Options {
                "does not take")};
   cl::opt<std::string> ptxas{
       "ptxas", cl::cat(category),
-      cl::desc("makes cubins (on the PATH, in $CUDA_HOME/bin or "
-               "/usr/local/cuda/bin; without one PTX goes into the object)")};
+      cl::desc(
+          "makes cubins (on the PATH, in $CUDA_HOME/bin or "
+          "/usr/local/cuda/bin; without one, and with --ptxas=, the object "
+          "has PTX)")};
   cl::opt<std::string> name{
       "name", cl::cat(category),
       cl::desc("what C names begin with (the last part of -o)")};
@@ -93,7 +96,12 @@ struct Options {
           clEnumValN(Emit::PTX, "ptx", "the PTX of all kernels"),
           clEnumValN(Emit::Cubin, "cubin",
                      "BASE.N.cubin of each kernel for sm90a"),
-          clEnumValN(Emit::Image, "image", "the package of one target"))};
+          clEnumValN(Emit::Image, "image", "the package of one target"),
+          clEnumValN(Emit::MLIR, "mlir",
+                     "the kernel for any sizes, with its schedule and "
+                     "the plan of launches, for attn-opt"),
+          clEnumValN(Emit::LLVM, "llvm",
+                     "the same in the llvm or nvvm dialect"))};
   cl::opt<std::string> output{"o", cl::Required, cl::cat(category),
                               cl::value_desc("BASE"),
                               cl::desc("files are BASE.h and so on; - is the "
@@ -124,6 +132,8 @@ static Result<Mod> readMod(const Options &options) {
 /// not there.
 static Result<std::string> findPTXAS(const Options &options) {
   bool isGiven = options.ptxas.getNumOccurrences();
+  if (isGiven && options.ptxas.empty())
+    return std::string();
   std::vector<std::string> toolkits{"/usr/local/cuda/bin"};
   if (const char *home = std::getenv("CUDA_HOME"))
     toolkits.insert(toolkits.begin(), std::string(home) + "/bin");
@@ -179,7 +189,7 @@ static Result<std::vector<KernelPackage>> compileAll(const Options &options) {
     spec.ptxas.clear();
     if (target == "sm90a" && options.emit != Emit::PTX) {
       ATTN_TRY_ASSIGN(spec.ptxas, findPTXAS(options));
-      if (spec.ptxas.empty())
+      if (spec.ptxas.empty() && !options.ptxas.getNumOccurrences())
         llvm::errs() << "attn-compile: remark: there is no ptxas: the driver "
                         "will compile PTX at each load\n";
     }
@@ -205,6 +215,11 @@ static Result<void> write(const std::string &path, const std::string &bytes) {
   return {};
 }
 
+/// Of one file of text or bytes.
+static std::string pathOf(const Options &options, const char *ending) {
+  return options.output == "-" ? "-" : options.output + ending;
+}
+
 static Result<void> writeLinkable(const Options &options,
                                   std::vector<KernelPackage> packages) {
   const std::string &base = options.output;
@@ -216,9 +231,7 @@ static Result<void> writeLinkable(const Options &options,
     options.name.empty() ? identifierOf(file) : options.name.getValue(),
         file + ".h", std::move(packages)
   };
-  if (identifierOf(interface.prefix) != interface.prefix)
-    return Error{"--name: expects an identifier of C, got '" +
-                 interface.prefix + "'"};
+  ATTN_TRY(checkNames(interface));
   ATTN_TRY(write(base + ".h", headerOf(interface)));
   ATTN_TRY(write(base + ".json", descriptionOf(interface)));
   if (options.emit == Emit::C)
@@ -267,10 +280,35 @@ static Result<void> writeCode(const Options &options,
                      : "expects --target=sm90a and a ptxas for cubins"};
   if (kind == KernelImage::Code::Cubin)
     return {};
-  return write(options.output == "-" ? "-" : options.output + ".ptx", text);
+  return write(pathOf(options, ".ptx"), text);
+}
+
+/// Errors: several targets, for what is of one.
+static Result<void> checkTargets(const Options &options) {
+  bool isOfOne = options.emit == Emit::Image || options.emit == Emit::MLIR ||
+                 options.emit == Emit::LLVM;
+  if (isOfOne && options.targets.size() != 1)
+    return Error{"--emit: expects one --target for this, got " +
+                 std::to_string(options.targets.size())};
+  return {};
+}
+
+static Result<void> writeIR(const Options &options) {
+  ATTN_TRY_ASSIGN(Mod mod, readMod(options));
+  PackageSpec spec = specOf(options);
+  spec.made = options.targets.front();
+  ATTN_TRY_ASSIGN(KernelRequest request, requestForPackage(mod, spec));
+  bool isLLVM = options.emit == Emit::LLVM;
+  ATTN_TRY_ASSIGN(std::string text,
+                  printKernel(request, isLLVM ? PrintedForm::LLVM
+                                              : PrintedForm::Scheduled));
+  return write(pathOf(options, isLLVM ? ".llvm.mlir" : ".mlir"), text);
 }
 
 static Result<void> compile(const Options &options) {
+  ATTN_TRY(checkTargets(options));
+  if (options.emit == Emit::MLIR || options.emit == Emit::LLVM)
+    return writeIR(options);
   ATTN_TRY_ASSIGN(std::vector<KernelPackage> packages, compileAll(options));
   switch (options.emit) {
   case Emit::Object:
@@ -279,14 +317,9 @@ static Result<void> compile(const Options &options) {
   case Emit::PTX:
   case Emit::Cubin:
     return writeCode(options, packages);
-  case Emit::Image:
-    if (packages.size() != 1)
-      return Error{"--emit=image: expects one target, got " +
-                   std::to_string(packages.size())};
-    return write(options.output == "-" ? "-" : options.output + ".image",
-                 packages.front().save());
+  default:
+    return write(pathOf(options, ".image"), packages.front().save());
   }
-  return {};
 }
 
 int aot::runCompiler(int argc, char **argv) {
