@@ -66,7 +66,8 @@ static std::string textOf(const Verdict &verdict) {
   if (!verdict.time)
     return "failure " + verdict.failure;
   char text[128];
-  std::snprintf(text, sizeof(text), "time %.9g %.9g %.9g", verdict.time->low,
+  std::snprintf(text, sizeof(text), "%s %.9g %.9g %.9g",
+                verdict.isFinal ? "final" : "look", verdict.time->low,
                 verdict.time->median, verdict.time->high);
   return text;
 }
@@ -74,12 +75,13 @@ static std::string textOf(const Verdict &verdict) {
 static std::optional<Verdict> verdictFrom(const std::string &text) {
   static constexpr char failure[] = "failure ";
   if (text.rfind(failure, 0) == 0)
-    return Verdict{std::nullopt, text.substr(sizeof(failure) - 1)};
+    return Verdict{std::nullopt, text.substr(sizeof(failure) - 1), false};
   Quartiles time;
-  if (std::sscanf(text.c_str(), "time %lf %lf %lf", &time.low, &time.median,
-                  &time.high) != 3)
+  char kind[8];
+  if (std::sscanf(text.c_str(), "%7s %lf %lf %lf", kind, &time.low,
+                  &time.median, &time.high) != 4)
     return std::nullopt;
-  return Verdict{time, ""};
+  return Verdict{time, "", std::string(kind) == "final"};
 }
 
 namespace {

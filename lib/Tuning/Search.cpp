@@ -44,7 +44,11 @@ public:
       for (size_t i = 1; i < candidates.count() && hasTime(shortShare); ++i)
         if (!result.verdicts[i])
           look(i);
-      runRounds(remaining());
+      // Where one of the fastest fails in them, those behind it are the
+      // fastest.
+      bool done = false;
+      while (!done && hasTimeOf(0))
+        done = runRounds(remaining()) || !hasTime(1);
     }
     choose();
     return std::move(result);
@@ -69,7 +73,7 @@ private:
     for (int k = 0; k < shortSamples; ++k)
       if (!sample(i))
         return;
-    conclude(i);
+    conclude(i, /*isFinal=*/false);
     if (median(i) > shortSlack * fastest())
       drop(i);
   }
@@ -92,14 +96,14 @@ private:
   }
 
   bool fail(size_t i, const std::string &why) {
-    result.verdicts[i] = Verdict{std::nullopt, why};
+    result.verdicts[i] = Verdict{std::nullopt, why, false};
     candidates.keep(i, *result.verdicts[i]);
     drop(i);
     return false;
   }
 
-  void conclude(size_t i) {
-    result.verdicts[i] = Verdict{Quartiles::of(samples[i]), ""};
+  void conclude(size_t i, bool isFinal) {
+    result.verdicts[i] = Verdict{Quartiles::of(samples[i]), "", isFinal};
     candidates.keep(i, *result.verdicts[i]);
   }
 
@@ -112,6 +116,9 @@ private:
 
   bool hasTimeOf(size_t i) const {
     return result.verdicts[i] && result.verdicts[i]->time;
+  }
+  bool hasFinal(size_t i) const {
+    return hasTimeOf(i) && result.verdicts[i]->isFinal;
   }
   double median(size_t i) const { return result.verdicts[i]->time->median; }
 
@@ -139,8 +146,9 @@ private:
   }
 
   /// Samples in turns, so that a clock that changes meanwhile changes for all;
-  /// those of the short look do not count.
-  void runRounds(std::vector<size_t> turns) {
+  /// those of the short look do not count. Gives whether none failed.
+  bool runRounds(std::vector<size_t> turns) {
+    size_t before = turns.size();
     for (size_t i : turns)
       samples[i].clear();
     auto isOut = [&](size_t i) { return !prepare(i) || !sample(i); };
@@ -148,16 +156,17 @@ private:
       turns.erase(std::remove_if(turns.begin(), turns.end(), isOut),
                   turns.end());
     for (size_t i : turns)
-      conclude(i);
+      conclude(i, /*isFinal=*/true);
+    return turns.size() == before;
   }
 
   void choose() {
-    if (!hasTimeOf(0))
+    if (!hasFinal(0))
       return;
     const Quartiles &first = *result.verdicts[0]->time;
     double least = (1 - leastGain) * first.median;
     for (size_t i = 1; i < result.verdicts.size(); ++i) {
-      if (!hasTimeOf(i) || median(i) > least ||
+      if (!hasFinal(i) || median(i) > least ||
           result.verdicts[i]->time->high >= first.low)
         continue;
       least = median(i), result.best = i;

@@ -25,6 +25,9 @@ struct Quartiles {
 struct Verdict {
   std::optional<Quartiles> time;
   std::string failure;
+  /// Whether it was sampled in turns with others: a short look decides who is,
+  /// and no more.
+  bool isFinal = false;
 };
 
 /// The candidates of a search; the first is what is chosen without one.
@@ -54,7 +57,8 @@ struct SearchOptions {
 };
 
 struct SearchResult {
-  size_t best = 0; ///< the first, unless another is 2% faster for certain
+  /// The first, unless another is 2% faster for certain, in turns with it.
+  size_t best = 0;
   std::vector<std::optional<Verdict>> verdicts; ///< nullopt: not tried
 };
 

@@ -5,6 +5,7 @@
 #include "../../Launch/PackageImpl.h"
 #include "Interface.h"
 
+#include "attn/API/Cache.h"
 #include "attn/API/Version.h"
 #include "attn/Support/Try.h"
 
@@ -230,9 +231,7 @@ static Result<void> writeLinkable(const Options &options,
     options.name.empty() ? identifierOf(file) : options.name.getValue(),
         file + ".h", std::move(packages)
   };
-  if (identifierOf(interface.prefix) != interface.prefix)
-    return Error{"--name: expects an identifier of C, got '" +
-                 interface.prefix + "'"};
+  ATTN_TRY(checkNames(interface));
   ATTN_TRY(write(base + ".h", headerOf(interface)));
   ATTN_TRY(write(base + ".json", descriptionOf(interface)));
   if (options.emit == Emit::C)
@@ -333,6 +332,7 @@ int aot::runCompiler(int argc, char **argv) {
       argc, argv, "compiles a mod ahead of time: docs/AheadOfTime.md\n");
   // The linker that this program holds registers one of that name when it runs.
   options.cpu.removeArgument();
+  useCache();
   Result<void> done = compile(options);
   if (done)
     return 0;

@@ -105,17 +105,35 @@ TEST(Search, FailsWithTheFirst) {
   EXPECT_EQ(result.error(), "spills");
 }
 
+/// Nothing is known to be faster than one that fails in the end.
+TEST(Search, KeepsAFirstThatBreaks) {
+  Fake fake({10e-3, 5e-3});
+  fake.breaks[0] = 5;
+  auto result = fake.run();
+  EXPECT_EQ(result->best, 0u);
+  EXPECT_EQ(result->verdicts[0]->failure, "launch failure");
+}
+
 TEST(Search, TriesNothingThatIsKnown) {
   Fake fake({10e-3, 1e-3, 5e-3});
-  fake.before[1] = {std::nullopt, "spills"};
-  fake.before[2] = {Quartiles{5e-3, 5e-3, 5e-3}, ""};
+  fake.before[1] = {std::nullopt, "spills", false};
+  fake.before[2] = {Quartiles{5e-3, 5e-3, 5e-3}, "", false};
   EXPECT_EQ(fake.run()->best, 2u);
   EXPECT_EQ(fake.prepares, 2); // the first, and the last for the rounds
   // Not even these where that was a whole search.
-  fake.before[0] = {Quartiles{10e-3, 10e-3, 10e-3}, ""};
+  fake.before = {fake.kept.begin(), fake.kept.end()};
   fake.alive.clear();
   EXPECT_EQ(fake.run(5, /*onlyKnown=*/true)->best, 2u);
   EXPECT_EQ(fake.prepares, 2);
+}
+
+/// It may have been taken when the clock was higher.
+TEST(Search, DecidesNothingByAShortLook) {
+  Fake fake({10e-3, 4e-3, 5e-3});
+  fake.before[0] = {Quartiles{10e-3, 10e-3, 10e-3}, "", true};
+  fake.before[1] = {Quartiles{4e-3, 4e-3, 4e-3}, "", false};
+  fake.before[2] = {Quartiles{5e-3, 5e-3, 5e-3}, "", true};
+  EXPECT_EQ(fake.run(5, /*onlyKnown=*/true)->best, 2u);
 }
 
 /// A GPU has no room for a hundred loaded kernels for nothing.
