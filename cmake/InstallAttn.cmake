@@ -26,7 +26,7 @@ function(attn_install component)
 endfunction()
 
 attn_install(compiler attn)
-attn_install(runtime AttnRuntime)
+attn_install(runtime attn_runtime attn_runtime_shared)
 attn_install(tools attn-bench attn-compile attn-opt attn-translate)
 
 install(FILES ${PROJECT_SOURCE_DIR}/include/attn/attn.h
@@ -34,7 +34,8 @@ install(FILES ${PROJECT_SOURCE_DIR}/include/attn/attn.h
   DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/attn COMPONENT compiler)
 install(DIRECTORY ${PROJECT_SOURCE_DIR}/include/attn/CXX
   DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/attn COMPONENT compiler)
-install(DIRECTORY ${PROJECT_SOURCE_DIR}/include/attn/Runtime
+install(DIRECTORY ${PROJECT_SOURCE_DIR}/include/attn/AOT
+  ${PROJECT_SOURCE_DIR}/include/attn/Runtime
   DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/attn COMPONENT runtime)
 install(DIRECTORY ${PROJECT_SOURCE_DIR}/configs/mods/ DESTINATION ${mods_dir}
   COMPONENT compiler)
@@ -50,11 +51,8 @@ configure_package_config_file(${PROJECT_SOURCE_DIR}/cmake/attnConfig.cmake.in
 write_basic_package_version_file(${PROJECT_BINARY_DIR}/package/attnConfigVersion.cmake
   COMPATIBILITY SameMinorVersion)
 set(package_files ${PROJECT_BINARY_DIR}/package/attnConfig.cmake
-  ${PROJECT_BINARY_DIR}/package/attnConfigVersion.cmake)
-set(kernels ${PROJECT_SOURCE_DIR}/cmake/AttnAddKernel.cmake)
-if(EXISTS ${kernels})
-  list(APPEND package_files ${kernels})
-endif()
+  ${PROJECT_BINARY_DIR}/package/attnConfigVersion.cmake
+  ${PROJECT_SOURCE_DIR}/cmake/AttnAddKernel.cmake)
 foreach(component compiler runtime tools)
   install(FILES ${package_files} DESTINATION ${package_dir}
     COMPONENT ${component})

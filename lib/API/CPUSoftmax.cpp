@@ -1,8 +1,10 @@
 // Softmax of materialised scores on the CPU, a row at a time, on all cores.
-#include "HostMemory.h"
-#include "Jit.h"
-#include "KernelImpl.h"
+#include "../Launch/CaptureViews.h"
+#include "../Launch/HostMemory.h"
+#include "HostCode.h"
+#include "HostTarget.h"
 #include "ModImpl.h"
+#include "SoftmaxImpl.h"
 #include "SoftmaxModule.h"
 
 #include "attn/Conversion/Passes.h"
@@ -24,7 +26,7 @@ struct CPUSoftmax : public SoftmaxKernel::Impl {
                    const std::vector<CaptureView> &views,
                    void *stream) const override;
 
-  std::shared_ptr<const Jit> jit;
+  std::shared_ptr<const HostCode> code;
   std::vector<CaptureInfo> captures;
   ElementType scoreType, probabilityType;
 };
@@ -113,7 +115,7 @@ Result<void> CPUSoftmax::run(const void *scores, void *probabilities, void *lse,
                 int64_t end = std::min(rows, (task + 1) * rowsPerTask);
                 for (int64_t row = task * rowsPerTask; row < end; ++row)
                   arguments[thread]->call(
-                      jit->function(0), static_cast<const char *>(scores),
+                      code->function(0), static_cast<const char *>(scores),
                       static_cast<char *>(probabilities),
                       static_cast<char *>(lse), row, first, heads, queries);
               });
@@ -122,23 +124,23 @@ Result<void> CPUSoftmax::run(const void *scores, void *probabilities, void *lse,
 
 SoftmaxImpl attn::createCPUSoftmax(const Mod &mod, ElementType scoreType,
                                    ElementType probabilityType) {
-  ATTN_TRY_ASSIGN(HostVectors vectors, hostVectors());
+  ATTN_TRY_ASSIGN(int64_t lanes, hostLanes());
   std::lock_guard<std::mutex> lock(mod.impl().mutex);
   mlir::OwningOpRef<mlir::ModuleOp> module =
       buildSoftmaxModule(mod, scoreType, probabilityType);
   Result<void> lowered = mod.impl().collect("cannot be compiled", [&] {
     mlir::PassManager pm(&mod.impl().context);
     mlir::attn::LinalgToVectorLoopsPassOptions loops;
-    loops.width = 2 * vectors.lanes;
+    loops.width = 2 * lanes;
     pm.addNestedPass<mlir::func::FuncOp>(
         mlir::attn::createLinalgToVectorLoopsPass(loops));
     mlir::attn::buildLowerToLLVMPipeline(pm);
     return pm.run(*module);
   });
   ATTN_TRY(lowered);
-  ATTN_TRY_ASSIGN(auto jit, Jit::compile(*module, {"softmax_row"}));
+  ATTN_TRY_ASSIGN(auto code, HostCode::compile(*module, {"softmax_row"}));
   auto impl = std::make_shared<CPUSoftmax>();
-  impl->jit = jit;
+  impl->code = code;
   impl->captures = mod.captures();
   impl->scoreType = scoreType;
   impl->probabilityType = probabilityType;

@@ -1,8 +1,9 @@
 // Gradients of a softmax on the CPU: a row is one linalg.generic, which
 // linalg-to-vector-loops vectorises; the sums of rows are taken before.
-#include "CaptureViews.h"
-#include "HostMemory.h"
-#include "Jit.h"
+#include "../Launch/CaptureViews.h"
+#include "../Launch/HostMemory.h"
+#include "HostCode.h"
+#include "HostTarget.h"
 #include "KernelModule.h"
 #include "ModImpl.h"
 #include "SoftmaxGradientImpl.h"
@@ -105,7 +106,7 @@ struct CPUSoftmaxGradient : public api::SoftmaxGradientKernel::Impl {
   api::Result<void> run(const api::SoftmaxGradientArguments &a,
                         void *stream) const override;
 
-  std::shared_ptr<const api::Jit> jit;
+  std::shared_ptr<const api::HostCode> code;
   api::Signature signature;
 };
 } // namespace
@@ -153,7 +154,7 @@ CPUSoftmaxGradient::run(const api::SoftmaxGradientArguments &a, void *) const {
         int64_t end = std::min(rows, (task + 1) * rowsPerTask);
         for (int64_t row = task * rowsPerTask; row < end; ++row) {
           delta[row] = dot(p + row * a.keys, gradients + row * a.keys, a.keys);
-          jit->function(0)(call.argumentsOf(row).data());
+          code->function(0)(call.argumentsOf(row).data());
         }
       });
   return {};
@@ -198,7 +199,7 @@ buildModule(const api::Mod &mod, const api::DifferentiatedMod &derivative) {
 }
 
 api::SoftmaxGradientImpl api::createCPUSoftmaxGradient(const Mod &mod) {
-  ATTN_TRY_ASSIGN(HostVectors vectors, hostVectors());
+  ATTN_TRY_ASSIGN(int64_t lanes, hostLanes());
   std::lock_guard<std::mutex> lock(mod.impl().mutex);
   ATTN_TRY_ASSIGN(DifferentiatedMod derivative, DifferentiatedMod::make(mod));
   OwningOpRef<ModuleOp> module = buildModule(mod, derivative);
@@ -207,13 +208,13 @@ api::SoftmaxGradientImpl api::createCPUSoftmaxGradient(const Mod &mod) {
   ATTN_TRY(mod.impl().collect("cannot be compiled", [&] {
     PassManager pm(&mod.impl().context);
     mlir::attn::LinalgToVectorLoopsPassOptions loops;
-    loops.width = 2 * vectors.lanes;
+    loops.width = 2 * lanes;
     pm.addNestedPass<func::FuncOp>(
         mlir::attn::createLinalgToVectorLoopsPass(loops));
     mlir::attn::buildLowerToLLVMPipeline(pm);
     return pm.run(*module);
   }));
-  ATTN_TRY_ASSIGN(impl->jit, Jit::compile(*module, {functionName}));
+  ATTN_TRY_ASSIGN(impl->code, HostCode::compile(*module, {functionName}));
   impl->captures = mod.captures();
   impl->readsScores = derivative.readsScore();
   return std::shared_ptr<SoftmaxGradientKernel::Impl>(impl);

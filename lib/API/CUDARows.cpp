@@ -1,7 +1,7 @@
 // The frame of the kernels on rows. See CUDARows.h.
 #include "CUDARows.h"
 
-#include "CaptureViews.h"
+#include "../Launch/CaptureViews.h"
 #include "ModImpl.h"
 
 #include "attn/Dialect/Attn/IR/Captures.h"

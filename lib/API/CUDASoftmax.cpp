@@ -1,9 +1,10 @@
 // Softmax of materialised scores on a GPU: a warp for each row, two passes over
 // it. The first keeps a running maximum and sum, the second writes the weights.
-#include "CUDAImage.h"
+#include "../Launch/CaptureViews.h"
 #include "CUDARows.h"
-#include "KernelImpl.h"
+#include "KernelImages.h"
 #include "ModImpl.h"
+#include "SoftmaxImpl.h"
 
 #include "attn/Dialect/Attn/IR/Captures.h"
 #include "attn/Dialect/Attn/IR/ModProgram.h"
@@ -167,8 +168,7 @@ api::SoftmaxImpl api::createCUDASoftmax(const Mod &mod, ElementType scoreType,
        {Role::Probabilities, elementTypeOf(context, probabilityType)},
        {Role::Lse, f32}});
   SoftmaxRows(rowKernelIn(*module), entry).build();
-  ATTN_TRY_ASSIGN(KernelImage image,
-                  compileCUDAImage(mod, *module, /*exact=*/true));
+  ATTN_TRY_ASSIGN(KernelImage image, makeRowImage(mod, *module));
   ATTN_TRY_ASSIGN(std::vector<cuda::LoadedKernel> loaded,
                   cuda::LoadedKernel::load(image));
   auto impl = std::make_shared<CUDASoftmax>();

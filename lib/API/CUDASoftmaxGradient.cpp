@@ -1,7 +1,7 @@
 // Gradients of a softmax on a GPU: two passes over a row. The first sums
 // p * gradient, the second writes the gradients of scores.
-#include "CUDAImage.h"
 #include "CUDARows.h"
+#include "KernelImages.h"
 #include "ModImpl.h"
 #include "SoftmaxGradientImpl.h"
 
@@ -103,8 +103,7 @@ api::createCUDASoftmaxGradient(const Mod &mod, ElementType probabilityType) {
                       {Role::GradProbabilities, f32},
                       {Role::GradScores, narrow}});
   GradientRows(rowKernelIn(*module), derivative).build();
-  ATTN_TRY_ASSIGN(KernelImage image,
-                  compileCUDAImage(mod, *module, /*exact=*/true));
+  ATTN_TRY_ASSIGN(KernelImage image, makeRowImage(mod, *module));
   ATTN_TRY_ASSIGN(std::vector<cuda::LoadedKernel> loaded,
                   cuda::LoadedKernel::load(image));
   auto impl = std::make_shared<CUDASoftmaxGradient>();

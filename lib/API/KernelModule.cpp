@@ -1,7 +1,7 @@
 // Builds the IR that a kernel is compiled from. See KernelModule.h.
 #include "KernelModule.h"
 
-#include "CaptureViews.h"
+#include "../Launch/CaptureViews.h"
 #include "ModImpl.h"
 #include "attn/Analysis/ProgramDependence.h"
 #include "attn/Conversion/CaptureSums.h"

@@ -2,7 +2,7 @@
 #ifndef ATTN_LIB_API_KERNELMODULE_H
 #define ATTN_LIB_API_KERNELMODULE_H
 
-#include "CaptureGradients.h"
+#include "../Launch/CaptureGradients.h"
 
 #include "attn/API/Attention.h"
 #include "attn/Dialect/Attn/Transforms/Passes.h"

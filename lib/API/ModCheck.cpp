@@ -3,7 +3,7 @@
 // grows or falls with each position has its extremes. What is found is a
 // witness, never a guess; an index that itself comes from a table is not known
 // here.
-#include "KernelImpl.h"
+#include "../Launch/CaptureViews.h"
 #include "ModImpl.h"
 
 #include "attn/Support/Try.h"

@@ -1,7 +1,7 @@
 // Makes the captured data of a mod by running the fills and data functions of
 // its file.
-#include "HostMemory.h"
-#include "Jit.h"
+#include "../Launch/HostMemory.h"
+#include "HostCode.h"
 #include "ModImpl.h"
 
 #include "attn/Dialect/Attn/IR/SizeExpression.h"
@@ -70,7 +70,7 @@ static Result<void> checkFills(mlir::ModuleOp module,
 }
 
 /// Compiles the functions and fills of the file, those of `names` callable.
-static Result<std::shared_ptr<const Jit>>
+static Result<std::shared_ptr<const HostCode>>
 compileFunctions(const Mod::Impl &impl, const std::vector<std::string> &names) {
   mlir::OwningOpRef<mlir::ModuleOp> module = impl.inlined.get().clone();
   for (mlir::Operation &op :
@@ -97,7 +97,7 @@ compileFunctions(const Mod::Impl &impl, const std::vector<std::string> &names) {
         return pm.run(*module);
       });
   ATTN_TRY(lowered);
-  return Jit::compile(*module, names);
+  return HostCode::compile(*module, names);
 }
 
 /// The bits of `value` as an element of the capture. Errors: it does not fit.
@@ -223,9 +223,9 @@ Mod::makeCaptures(const ProblemSizes &sizes) const {
         names.push_back(symbol.getValue().str());
   }
   ATTN_TRY(checkFills(*pimpl->inlined, names, sizes));
-  std::shared_ptr<const Jit> jit;
+  std::shared_ptr<const HostCode> code;
   if (!names.empty()) {
-    ATTN_TRY_ASSIGN(jit, compileFunctions(*pimpl, names));
+    ATTN_TRY_ASSIGN(code, compileFunctions(*pimpl, names));
   }
   std::vector<CaptureData> result;
   for (size_t i = 0; i < pimpl->captures.size(); ++i) {
@@ -249,7 +249,7 @@ Mod::makeCaptures(const ProblemSizes &sizes) const {
     ATTN_TRY_ASSIGN(CaptureData table,
                     tableData(info,
                               attributes.getAs<mlir::ArrayAttr>("attn.shape"),
-                              sizes, jit->function(index)));
+                              sizes, code->function(index)));
     result.push_back(std::move(table));
   }
   return result;

@@ -1,11 +1,11 @@
 // The adjoint program of a mod on materialised scores, on the CPU.
-#include "CaptureGradients.h"
-#include "CaptureViews.h"
-#include "HostMemory.h"
-#include "Jit.h"
-#include "KernelImpl.h"
+#include "../Launch/CaptureGradients.h"
+#include "../Launch/CaptureViews.h"
+#include "../Launch/HostMemory.h"
+#include "HostCode.h"
 #include "KernelModule.h"
 #include "ModImpl.h"
+#include "ModKernels.h"
 
 #include "attn/API/Gradient.h"
 #include "attn/Dialect/Attn/IR/Captures.h"
@@ -30,7 +30,8 @@ using namespace mlir;
 using api::Role;
 
 struct api::ScoreGradient::Impl {
-  std::shared_ptr<const api::Jit> jit; ///< null: the score program is absent
+  std::shared_ptr<const api::HostCode>
+      code; ///< null: the score program is absent
   api::Signature signature;
   std::vector<api::CaptureInfo> captures;
   std::vector<int64_t> wrt; ///< captures
@@ -209,7 +210,7 @@ api::ScoreGradient::compile(const api::Mod &mod,
     mlir::attn::buildLowerToLLVMPipeline(pm);
     return pm.run(*module);
   }));
-  ATTN_TRY_ASSIGN(impl->jit, api::Jit::compile(*module, {functionName}));
+  ATTN_TRY_ASSIGN(impl->code, api::HostCode::compile(*module, {functionName}));
   return result;
 }
 
@@ -277,7 +278,7 @@ api::ScoreGradient::run(const double *scores, double *gradients, int64_t first,
   Additions additions(pimpl->wrt, views, threads);
   if (results)
     additions.addTo(*results);
-  if (!pimpl->jit || keys == 0)
+  if (!pimpl->code || keys == 0)
     return {};
   int64_t rows = count * queries;
   api::Bindings bindings;
@@ -297,7 +298,7 @@ api::ScoreGradient::run(const double *scores, double *gradients, int64_t first,
     calls.push_back(call);
   }
   auto runRow = [&](int64_t row, unsigned thread) {
-    pimpl->jit->function(0)(calls[thread].argumentsOf(row).data());
+    pimpl->code->function(0)(calls[thread].argumentsOf(row).data());
   };
   if (isShared)
     for (int64_t row = 0; row < rows; ++row)

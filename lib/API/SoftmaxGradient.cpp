@@ -2,7 +2,7 @@
 //   dT = P (dP - rowsum(P dP)),  dS = scale dT t'(scale S).
 #include "SoftmaxGradientImpl.h"
 
-#include "KernelImpl.h"
+#include "../Launch/CaptureViews.h"
 #include "ModImpl.h"
 
 #include "attn/Dialect/Attn/IR/Captures.h"

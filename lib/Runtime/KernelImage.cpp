@@ -1,7 +1,9 @@
 // See KernelImage.h.
 #include "attn/Runtime/KernelImage.h"
 
-#include <charconv>
+#include "attn/Runtime/SavedText.h"
+
+#include <iterator>
 
 using namespace attn;
 
@@ -14,17 +16,6 @@ const KernelEntry *KernelImage::find(std::string_view name) const {
     if (entry.name == name)
       return &entry;
   return nullptr;
-}
-
-/// http://www.isthe.com/chongo/tech/comp/fnv
-static std::string checksumOf(std::string_view bytes) {
-  uint64_t hash = 0xcbf29ce484222325u;
-  for (char byte : bytes)
-    hash = (hash ^ static_cast<unsigned char>(byte)) * 0x100000001b3u;
-  std::string text(16, '0');
-  for (size_t i = 16; i-- > 0; hash >>= 4)
-    text[i] = "0123456789abcdef"[hash & 15];
-  return text;
 }
 
 //===--- saving -----------------------------------------------------------===//
@@ -83,60 +74,25 @@ std::string KernelImage::save() const {
 
 namespace {
 
-/// The words of one line.
-class Words {
-public:
-  explicit Words(std::string_view line) : rest(line) {}
-
-  std::string_view next() {
-    size_t end = rest.find(' ');
-    std::string_view word = rest.substr(0, end);
-    rest.remove_prefix(end == rest.npos ? rest.size() : end + 1);
-    return word;
-  }
-  /// A number that is not negative.
-  bool number(int64_t &value) {
-    std::string_view word = next();
-    auto [end, error] =
-        std::from_chars(word.data(), word.data() + word.size(), value);
-    return error == std::errc() && end == word.data() + word.size() &&
-           !word.empty() && value >= 0;
-  }
-  bool keyword(std::string_view expected) { return next() == expected; }
-  /// A role, and its number if it has one.
-  bool role(RoleName &name) {
-    std::optional<Role> role = roleNamed(next());
-    if (!role)
-      return false;
-    name.role = *role;
-    return !isNumbered(*role) || number(name.number);
-  }
-  std::string_view all() { return rest; }
-  bool atEnd() const { return rest.empty(); }
-
-private:
-  std::string_view rest;
-};
-
 class Reader {
 public:
-  explicit Reader(std::string_view bytes) : bytes(bytes) {}
+  explicit Reader(std::string_view bytes) : lines(bytes) {}
 
   Result<KernelImage> read() {
-    Words first(line());
+    Words first(lines.next());
     int64_t found = 0;
     if (!first.keyword("attn-image") || !first.number(found))
       return Error{"this is no image of a kernel"};
     if (found != version)
       return Error{"expects an image of version " + std::to_string(version) +
                    ", got " + std::to_string(found)};
-    Words second(line());
-    if (!second.keyword("checksum") || second.all() != checksumOf(bytes))
+    Words second(lines.next());
+    if (!second.keyword("checksum") || second.all() != checksumOf(lines.rest()))
       return Error{"the image is not whole: its checksum differs"};
     do {
-      std::string_view text = line();
+      std::string_view text = lines.next();
       if (!readLine(text))
-        return Error{"line " + std::to_string(number) +
+        return Error{"line " + std::to_string(lines.number()) +
                      " of the image means nothing: '" + std::string(text) +
                      "'"};
     } while (!hasCode);
@@ -144,14 +100,6 @@ public:
   }
 
 private:
-  std::string_view line() {
-    ++number;
-    size_t end = bytes.find('\n');
-    std::string_view text = bytes.substr(0, end);
-    bytes.remove_prefix(end == bytes.npos ? bytes.size() : end + 1);
-    return text;
-  }
-
   bool readLine(std::string_view text) {
     Words words(text);
     std::string_view keyword = words.next();
@@ -220,19 +168,18 @@ private:
     std::string_view kind = words.next();
     int64_t size = 0;
     if (!words.number(size) || !words.atEnd() ||
-        static_cast<uint64_t>(size) != bytes.size())
+        static_cast<uint64_t>(size) != lines.rest().size())
       return false;
     for (size_t i = 0; i < std::size(codeNames); ++i)
       if (kind == codeNames[i]) {
         image.kind = static_cast<KernelImage::Code>(i);
-        image.code = bytes;
+        image.code = lines.rest();
         return hasCode = true;
       }
     return false;
   }
 
-  std::string_view bytes; ///< what is not read yet
-  int64_t number = 0;     ///< of the line
+  Lines lines;
   KernelImage image;
   bool hasCode = false;
 };

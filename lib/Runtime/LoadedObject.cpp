@@ -1,6 +1,7 @@
 // See LoadedObject.h.
 #include "attn/Runtime/LoadedObject.h"
 
+#include <atomic>
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
@@ -27,15 +28,25 @@ static void *open(const std::string &path) {
   return dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
 }
 
+/// A path to an open file by which no other object was loaded: the loader knows
+/// objects by their paths, and would take the next file of the same number for
+/// this one. Components `.` and empty ones, which lead nowhere, count.
+static std::string pathOf(int file) {
+  static std::atomic<uint32_t> loaded;
+  std::string path = "/proc/self/fd/";
+  for (uint32_t bits = loaded++; bits; bits >>= 1)
+    path += bits & 1 ? "./" : "/";
+  return path + std::to_string(file);
+}
+
 Result<std::shared_ptr<const LoadedObject>>
 LoadedObject::load(const std::string &code) {
   int file = memfd_create("attn-kernels", MFD_CLOEXEC);
   if (file >= 0) {
-    std::string path = "/proc/self/fd/" + std::to_string(file);
-    if (void *handle = writeAll(file, code) ? open(path) : nullptr)
-      return std::shared_ptr<const LoadedObject>(
-          new LoadedObject(handle, file));
+    void *handle = writeAll(file, code) ? open(pathOf(file)) : nullptr;
     close(file);
+    if (handle)
+      return std::shared_ptr<const LoadedObject>(new LoadedObject(handle));
   }
   return loadThroughFile(code);
 }
@@ -58,14 +69,10 @@ LoadedObject::loadThroughFile(const std::string &code) {
     unlink(path.c_str());
   if (!handle)
     return Error{"the code cannot be loaded: " + why};
-  return std::shared_ptr<const LoadedObject>(new LoadedObject(handle, -1));
+  return std::shared_ptr<const LoadedObject>(new LoadedObject(handle));
 }
 
-LoadedObject::~LoadedObject() {
-  dlclose(handle);
-  if (file >= 0)
-    close(file);
-}
+LoadedObject::~LoadedObject() { dlclose(handle); }
 
 void *LoadedObject::find(const std::string &symbol) const {
   return dlsym(handle, symbol.c_str());

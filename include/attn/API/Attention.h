@@ -255,6 +255,11 @@ struct AttentionArguments {
 /// A compiled fused attention kernel. Thread-safe once compiled.
 class AttentionKernel {
 public:
+  struct Impl;
+  AttentionKernel() = default;
+  explicit AttentionKernel(std::shared_ptr<const Impl> impl)
+      : pimpl(std::move(impl)) {}
+
   /// CUDA: the PTX goes through the driver's JIT. Errors: what `spec` asks for
   /// is not for this target; no such GPU, or none is said.
   static Result<AttentionKernel> compile(const Mod &, const KernelSpec &);
@@ -290,9 +295,9 @@ public:
 
   /// Compiles and loads all that launches of these sizes take (batch, heads of
   /// both kinds, queries and keys count), with memory as KernelSpec says. After
-  /// it run() compiles nothing, and can be captured into a graph; a kernel that needs
-  /// lists of tiles is given them then. Otherwise the first launch that takes
-  /// another kernel compiles it, and fails in a stream capture.
+  /// it run() compiles nothing, and can be captured into a graph; a kernel that
+  /// needs lists of tiles is given them then. Otherwise the first launch that
+  /// takes another kernel compiles it, and fails in a stream capture.
   Result<void> prepare(const ProblemSizes &sizes) const;
   /// The same for all launches of a range. Errors besides: one that ends before
   /// it begins.
@@ -317,8 +322,6 @@ public:
 
   double compileSeconds() const; ///< MLIR to loaded kernel
   const std::string &schedule() const;
-
-  struct Impl;
 
 private:
   std::shared_ptr<const Impl> pimpl;

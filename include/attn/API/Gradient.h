@@ -54,6 +54,11 @@ struct GradientArguments {
 /// are, they are not right. Thread-safe once compiled.
 class GradientKernel {
 public:
+  struct Impl;
+  GradientKernel() = default;
+  explicit GradientKernel(std::shared_ptr<const Impl> impl)
+      : pimpl(std::move(impl)) {}
+
   /// Of the attention that AttentionKernel::compile() makes of the same `spec`;
   /// its `lse` says that a gradient of the LSE is given. `wrt`: the names of
   /// captured floats whose gradients are asked for. One that has no part in the
@@ -107,8 +112,6 @@ public:
 
   double compileSeconds() const; ///< MLIR to loaded kernels
   const std::string &schedule() const;
-
-  struct Impl;
 
 private:
   std::shared_ptr<const Impl> pimpl;

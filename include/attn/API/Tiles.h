@@ -62,6 +62,11 @@ private:
 /// The compiled functions that find the tiles of one mask. Thread-safe.
 class TileFinder {
 public:
+  struct Impl;
+  TileFinder() = default;
+  explicit TileFinder(std::shared_ptr<const Impl> impl)
+      : pimpl(std::move(impl)) {}
+
   /// `queryTile` and `keyTile`: multiples of 16 from 16 to 1024. CUDA: in the
   /// current context, where the functions stay.
   static Result<TileFinder> compile(const Mod &mod, Target target,
@@ -103,8 +108,6 @@ public:
 
   double compileSeconds() const;
   int64_t queryTile() const, keyTile() const;
-
-  struct Impl;
 
 private:
   std::shared_ptr<const Impl> pimpl;

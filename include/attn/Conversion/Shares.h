@@ -1,15 +1,16 @@
-// The kernels of shares (Tiling::shares), for who launches them.
+// The kernels of shares (Tiling::shares), for who launches them, without MLIR.
 #ifndef ATTN_CONVERSION_SHARES_H
 #define ATTN_CONVERSION_SHARES_H
 
-#include "mlir/Support/LLVM.h"
+#include <cstdint>
+#include <string_view>
 
 namespace mlir::attn {
 
 /// `@layer_merge` runs behind `@layer`, with the same parameters. It has a task
 /// for each share, row of a query tile and `mergedChannels` channels of a
 /// multiple of 16.
-inline constexpr StringRef mergeSuffix = "_merge";
+inline constexpr std::string_view mergeSuffix = "_merge";
 inline constexpr int64_t mergedChannels = 4;
 
 } // namespace mlir::attn

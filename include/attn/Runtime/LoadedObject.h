@@ -29,12 +29,9 @@ public:
   void *find(const std::string &symbol) const;
 
 private:
-  LoadedObject(void *handle, int file) : handle(handle), file(file) {}
+  explicit LoadedObject(void *handle) : handle(handle) {}
 
   void *handle;
-  /// Kept open: the loader knows objects by their paths, and the next file of
-  /// the same number would be taken for this one. -1: none.
-  int file;
 };
 
 } // namespace attn

@@ -191,7 +191,7 @@ public:
       buildFlashForward(body, op, operands, roundProbabilities);
     });
     if (op.getSchedule()->getTiling().shares)
-      build((name + mergeSuffix).str(),
+      build((name + llvm::Twine(mergeSuffix)).str(),
             [&](ImplicitLocOpBuilder &body, const FlashOperands &operands) {
               buildMergeParts(body, op, operands);
             });

@@ -54,7 +54,7 @@ llvm::Expected<CPUTarget> CPUTarget::create(StringRef cpu) {
           llvm::inconvertibleErrorCode(),
           "expects the name of a CPU such as x86-64-v3, got '" + cpu + "'");
   }
-  // What the linker of just-in-time code takes.
+  // What shared objects are made of.
   builder->setRelocationModel(llvm::Reloc::PIC_);
   builder->setCodeModel(llvm::CodeModel::Small);
   builder->setCodeGenOptLevel(llvm::CodeGenOptLevel::Default);

@@ -1,5 +1,5 @@
-// Translates to LLVM IR, optimises for a CPU and generates code: what the JIT
-// loads and what tests look at. See EmitObject.h.
+// Translates to LLVM IR, optimises for a CPU and generates code. See
+// EmitObject.h.
 #include "attn/Target/Object/EmitObject.h"
 
 #include "mlir/Target/LLVMIR/Export.h"

@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include <cstdlib>
+#include <filesystem>
 #include <fstream>
 #include <sstream>
 
@@ -123,6 +124,18 @@ TEST(LoadedObject, IsNoOther) {
   auto third = LoadedObject::load(code());
   ASSERT_TRUE(third);
   EXPECT_NE((*third)->find("packed_number"), (*second)->find("packed_number"));
+}
+
+int64_t openFiles() {
+  std::filesystem::directory_iterator files("/proc/self/fd"), end;
+  return std::distance(files, end);
+}
+
+TEST(LoadedObject, KeepsNoFileOpen) {
+  int64_t before = openFiles();
+  auto object = LoadedObject::load(code());
+  ASSERT_TRUE(object) << object.error();
+  EXPECT_EQ(openFiles(), before);
 }
 
 TEST(LoadedObject, ThroughAFile) {

@@ -1,0 +1,189 @@
+// Packages: what is loaded is what was saved, gives the bits of the kernel that
+// is compiled in the process, and is refused if it is damaged.
+#include "../Doubles/FakeCUDADriver.h"
+#include "Problem.h"
+
+#include "attn/Runtime/CUDADriver.h"
+
+#include <gtest/gtest.h>
+
+using namespace attn;
+using namespace attn::test;
+
+namespace {
+
+KernelPackage compiled(const Mod &mod, const PackageSpec &spec) {
+  auto package = KernelPackage::compile(mod, spec);
+  EXPECT_TRUE(package) << package.error();
+  return *package;
+}
+
+/// Through bytes.
+KernelPackage reloaded(const KernelPackage &package) {
+  std::string bytes = package.save();
+  auto loaded = KernelPackage::load(bytes);
+  EXPECT_TRUE(loaded) << loaded.error();
+  EXPECT_TRUE(loaded->save() == bytes);
+  return *loaded;
+}
+
+/// The output of a launch on the fake GPU, whose memory the host reads.
+std::vector<char> runOnGPU(const AttentionKernel &kernel, Problem &problem) {
+  AttentionArguments arguments = problem.forward();
+  arguments.lse = nullptr;
+  std::vector<cuda::Buffer> buffers;
+  auto moved = [&](const void *data, size_t bytes) {
+    auto buffer = cuda::Buffer::allocate(static_cast<int64_t>(bytes));
+    EXPECT_TRUE(buffer);
+    buffers.push_back(std::move(*buffer));
+    std::memcpy(buffers.back().data(), data, bytes);
+    return buffers.back().data();
+  };
+  arguments.query.data = moved(problem.query.data(), problem.query.size());
+  arguments.key.data = moved(problem.key.data(), problem.key.size());
+  arguments.value.data = moved(problem.value.data(), problem.value.size());
+  arguments.out.data = moved(problem.out.data(), problem.out.size());
+  for (size_t i = 0; i < problem.captures.size(); ++i)
+    arguments.captures[i].data = moved(problem.captures[i].bytes.data(),
+                                       problem.captures[i].bytes.size());
+  Result<void> ran = kernel.run(arguments);
+  EXPECT_TRUE(ran) << (ran ? "" : ran.error());
+  auto *out = static_cast<const char *>(arguments.out.data);
+  return {out, out + problem.out.size()};
+}
+
+struct Case {
+  const char *mod;
+  ElementType type;
+  int64_t headDim, queries, keys;
+  std::vector<std::string> wrt;
+};
+
+class PackageBits : public testing::TestWithParam<Case> {};
+
+TEST_P(PackageBits, AreThoseOfTheProcess) {
+  const Case &c = GetParam();
+  Mod mod = readMod(c.mod);
+  PackageSpec spec = cpuSpec(c.type, c.headDim);
+  spec.kernel.lse = spec.gradients = true;
+  spec.wrt = c.wrt;
+  KernelPackage package = reloaded(compiled(mod, spec));
+  EXPECT_EQ(package.captures().size(), mod.captures().size());
+
+  auto here = AttentionKernel::compile(mod, spec.kernel);
+  auto there = package.kernel();
+  ASSERT_TRUE(here) << here.error();
+  ASSERT_TRUE(there) << there.error();
+  EXPECT_EQ(here->schedule(), there->schedule());
+  EXPECT_EQ(here->needsTileLists(), package.needsTileLists());
+  Problem a(mod, spec.kernel, c.queries, c.keys);
+  Problem b(mod, spec.kernel, c.queries, c.keys);
+  ASSERT_TRUE(here->run(a.forward()));
+  ASSERT_TRUE(there->run(b.forward()));
+  EXPECT_TRUE(a.out == b.out && a.lse == b.lse);
+  EXPECT_FALSE(a.out == Problem(mod, spec.kernel, c.queries, c.keys).out);
+
+  auto gradientHere = GradientKernel::compile(mod, spec.kernel, c.wrt);
+  auto gradientThere = package.gradients();
+  ASSERT_TRUE(gradientHere) << gradientHere.error();
+  ASSERT_TRUE(gradientThere) << gradientThere.error();
+  ASSERT_TRUE(gradientHere->run(a.backward(package.wrt())));
+  ASSERT_TRUE(gradientThere->run(b.backward(package.wrt())));
+  EXPECT_TRUE(a.gradQuery == b.gradQuery && a.gradKey == b.gradKey &&
+              a.gradValue == b.gradValue);
+  EXPECT_TRUE(a.gradCaptures == b.gradCaptures);
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    All, PackageBits,
+    testing::Values(Case{"alibi", ElementType::F32, 8, 70, 90, {"slopes"}},
+                    Case{"document_mask", ElementType::BF16, 8, 150, 150, {}}),
+    [](const auto &info) { return std::string(info.param.mod); });
+
+struct GPUCase {
+  const char *name, *made, *mod, *schedule;
+  int64_t headDim, length;
+};
+
+class GPUPackageBits : public testing::TestWithParam<GPUCase> {};
+
+/// On the PTX machine.
+TEST_P(GPUPackageBits, AreThoseOfTheProcess) {
+  const GPUCase &c = GetParam();
+  useFakeCUDA()->runsKernels = true;
+  ASSERT_TRUE(cuda::useDevice(0));
+  Mod mod = readMod(c.mod);
+  PackageSpec spec = cpuSpec(ElementType::BF16, c.headDim);
+  spec.made = c.made;
+  spec.kernel.schedule = c.schedule;
+  KernelPackage package = reloaded(compiled(mod, spec));
+  spec.kernel.target = Target::CUDA, spec.kernel.device = 0;
+  spec.kernel.portable = spec.made == "sm80";
+  auto here = AttentionKernel::compile(mod, spec.kernel);
+  auto there = package.kernel(0);
+  ASSERT_TRUE(here) << here.error();
+  ASSERT_TRUE(there) << there.error();
+  EXPECT_EQ(here->schedule(), there->schedule());
+  Problem problem(mod, spec.kernel, c.length, c.length);
+  std::vector<char> a = runOnGPU(*here, problem);
+  EXPECT_TRUE(a == runOnGPU(*there, problem));
+  EXPECT_FALSE(a == problem.out);
+  useFakeCUDA()->runsKernels = false;
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    All, GPUPackageBits,
+    testing::Values(
+        GPUCase{"Portable", "sm80", "causal",
+                "#attn.schedule<tiling = <q = 64, kv = 64>>", 16, 70},
+        GPUCase{"Lists", "sm80", "document_mask",
+                "#attn.schedule<tiling = <q = 64, kv = 64>>", 16, 70},
+        GPUCase{"Hopper", "sm90a", "noop",
+                "#attn.schedule<tiling = <q = 64, kv = 64>, roles = <warps = "
+                "4, producers = 4>, pipeline = <stages = 2>>",
+                64, 70}),
+    [](const auto &info) { return std::string(info.param.name); });
+
+TEST(Package, RefusesWhatIsDamaged) {
+  KernelPackage package =
+      compiled(readMod("noop"), cpuSpec(ElementType::F32, 8));
+  std::string bytes = package.save();
+  for (size_t size = 0; size < bytes.size(); size += bytes.size() / 50)
+    EXPECT_FALSE(KernelPackage::load(bytes.substr(0, size))) << size;
+  for (size_t at = 0; at < bytes.size(); at += bytes.size() / 50) {
+    std::string other = bytes;
+    other[at] ^= 4;
+    EXPECT_FALSE(KernelPackage::load(other)) << at;
+  }
+  EXPECT_EQ(KernelPackage::load("attn-image 2\n").error(),
+            "this is no package of kernels");
+  EXPECT_EQ(KernelPackage::load("attn-package 99\n").error(),
+            "expects a package of version 1, got 99");
+  EXPECT_EQ(KernelPackage::load("attn-package 1\nchecksum 0\n").error(),
+            "the package is not whole: its checksum differs");
+  EXPECT_EQ(package.gradients().error(),
+            "expects a package with gradients, got one of '@noop' without");
+}
+
+TEST(Package, RefusesWhatCannotBeMade) {
+  Mod mod = readMod("noop");
+  PackageSpec spec = cpuSpec(ElementType::F32, 64);
+  spec.made = "sm70";
+  EXPECT_EQ(KernelPackage::compile(mod, spec).error(),
+            "expects target cpu, sm80 or sm90a, got 'sm70'");
+  spec.made = "cpu", spec.cpu = "pentium9";
+  EXPECT_EQ(KernelPackage::compile(mod, spec).error(),
+            "expects the name of a CPU such as x86-64-v3, got 'pentium9'");
+  // There is no kernel of f32 for sm90a alone.
+  spec.made = "sm90a", spec.fallback = false;
+  EXPECT_EQ(KernelPackage::compile(mod, spec).error(),
+            "expects kernels for sm90a alone, but there are none of this type "
+            "and these dimensions: only those for every GPU");
+  spec.made = "sm80";
+  spec.kernel.schedule = "#attn.schedule<tiling = <q = 128, kv = 128>, roles = "
+                         "<warps = 8, producers = 4>, pipeline = <stages = 2>>";
+  EXPECT_EQ(KernelPackage::compile(mod, spec).error(),
+            "expects a schedule without producers for sm80");
+}
+
+} // namespace

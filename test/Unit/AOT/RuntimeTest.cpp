@@ -1,0 +1,195 @@
+// The C functions behind generated objects: what they refuse, with which code.
+#include "../../../lib/Launch/PackageImpl.h"
+#include "../Doubles/FakeCUDADriver.h"
+#include "Problem.h"
+
+#include "attn/AOT/Runtime.h"
+
+#include <gtest/gtest.h>
+
+using namespace attn;
+using namespace attn::test;
+
+namespace {
+
+/// As a generated object holds it.
+struct Object {
+  explicit Object(const std::vector<KernelPackage> &packages) {
+    for (const KernelPackage &package : packages)
+      bytes.push_back(package.save());
+    for (const std::string &each : bytes)
+      table.push_back({each.data(), each.size()});
+    kernels = {ATTN_AOT_ABI, table.size(), table.data(), nullptr};
+  }
+  ~Object() { attn_aot_unload(&kernels); }
+
+  std::vector<std::string> bytes;
+  std::vector<attn_aot_package> table;
+  attn_aot_kernels kernels;
+};
+
+/// Compiled once: without captures, with gradients.
+const KernelPackage &causal() {
+  static const KernelPackage package = [] {
+    PackageSpec spec = cpuSpec(ElementType::F32, 8);
+    spec.kernel.lse = spec.gradients = true;
+    auto made = KernelPackage::compile(readMod("causal"), spec);
+    EXPECT_TRUE(made) << made.error();
+    return *made;
+  }();
+  return package;
+}
+
+/// `package` as if it were made for a GPU, in whatever is seen before it is
+/// loaded there.
+KernelPackage disguised(const char *made, bool hasPortable) {
+  auto impl = std::make_shared<KernelPackage::Impl>(causal().impl());
+  impl->made = made;
+  if (!hasPortable)
+    impl->forward.variants.back().images.clear();
+  return KernelPackage(impl);
+}
+
+attn_aot_tensor tensorOf(const TensorView &view) {
+  attn_aot_tensor tensor;
+  tensor.data = view.data;
+  std::copy(view.sizes.begin(), view.sizes.end(), tensor.sizes);
+  std::copy(view.strides.begin(), view.strides.end(), tensor.strides);
+  return tensor;
+}
+
+attn_aot_args argsOf(const AttentionArguments &from) {
+  attn_aot_args args = {};
+  args.size = sizeof args, args.device = -1;
+  args.query = tensorOf(from.query), args.key = tensorOf(from.key);
+  args.value = tensorOf(from.value), args.out = tensorOf(from.out);
+  args.lse = from.lse;
+  return args;
+}
+
+attn_aot_backward_args argsOf(const GradientArguments &from) {
+  attn_aot_backward_args args = {};
+  args.size = sizeof args, args.device = -1;
+  args.query = tensorOf(from.query), args.key = tensorOf(from.key);
+  args.value = tensorOf(from.value), args.out = tensorOf(from.out);
+  args.lse = from.lse, args.grad_lse = from.gradLse;
+  args.grad_out = tensorOf(from.gradOut);
+  args.grad_query = tensorOf(from.gradQuery);
+  args.grad_key = tensorOf(from.gradKey);
+  args.grad_value = tensorOf(from.gradValue);
+  return args;
+}
+
+std::string why() { return attn_aot_error_detail(); }
+
+TEST(AOTRuntime, GivesTheBitsOfThePackage) {
+  Object object({disguised("sm90a", true), causal()});
+  ASSERT_EQ(attn_aot_load(&object.kernels, -1), ATTN_AOT_OK) << why();
+  ASSERT_EQ(attn_aot_load(&object.kernels, -1), ATTN_AOT_OK); // again
+  Mod mod = readMod("causal");
+  Problem a(mod, causal().spec(), 33, 40), b(mod, causal().spec(), 33, 40);
+  attn_aot_args args = argsOf(a.forward());
+  EXPECT_EQ(attn_aot_supports(&object.kernels, &args), ATTN_AOT_OK);
+  EXPECT_EQ(attn_aot_prepare(&object.kernels, &args), ATTN_AOT_OK);
+  void *tiles = &args;
+  EXPECT_EQ(attn_aot_find_tiles(&object.kernels, &args, nullptr, &tiles),
+            ATTN_AOT_OK);
+  EXPECT_EQ(tiles, nullptr); // the kernel finds them itself
+  attn_aot_free_tiles(tiles);
+  int64_t bytes = -1;
+  ASSERT_EQ(attn_aot_workspace_bytes(&object.kernels, &args, &bytes), 0);
+  std::vector<std::max_align_t> workspace(bytes / sizeof(std::max_align_t) + 1);
+  ASSERT_EQ(attn_aot_forward(&object.kernels, &args, workspace.data(), bytes,
+                             nullptr),
+            ATTN_AOT_OK)
+      << why();
+  auto kernel = causal().kernel();
+  ASSERT_TRUE(kernel && kernel->run(b.forward()));
+  EXPECT_TRUE(a.out == b.out && a.lse == b.lse);
+
+  attn_aot_backward_args backward = argsOf(a.backward({}));
+  ASSERT_EQ(
+      attn_aot_backward_workspace_bytes(&object.kernels, &backward, &bytes),
+      ATTN_AOT_OK);
+  workspace.resize(bytes / sizeof(std::max_align_t) + 1);
+  ASSERT_EQ(attn_aot_backward(&object.kernels, &backward, workspace.data(),
+                              bytes, nullptr),
+            ATTN_AOT_OK)
+      << why();
+  auto gradients = causal().gradients();
+  ASSERT_TRUE(gradients && gradients->run(b.backward({})));
+  EXPECT_TRUE(a.gradQuery == b.gradQuery && a.gradKey == b.gradKey &&
+              a.gradValue == b.gradValue);
+  EXPECT_EQ(attn_aot_backward(&object.kernels, &backward, workspace.data(),
+                              bytes - 1, nullptr),
+            ATTN_AOT_WORKSPACE_TOO_SMALL);
+  EXPECT_EQ(why(), "expects a workspace of at least " + std::to_string(bytes) +
+                       " bytes, got " + std::to_string(bytes - 1));
+  EXPECT_EQ(attn_aot_backward(&object.kernels, &backward,
+                              reinterpret_cast<char *>(workspace.data()) + 4,
+                              bytes, nullptr),
+            ATTN_AOT_BAD_ARGUMENT);
+}
+
+TEST(AOTRuntime, RefusesArguments) {
+  Object object({causal()});
+  Problem problem(readMod("causal"), causal().spec(), 5, 5);
+  attn_aot_args args = argsOf(problem.forward());
+  auto run = [&] {
+    return attn_aot_forward(&object.kernels, &args, nullptr, 0, nullptr);
+  };
+  EXPECT_EQ(run(), ATTN_AOT_NOT_LOADED);
+  EXPECT_EQ(why(), "expects load() for the CPU first");
+  ASSERT_EQ(attn_aot_load(&object.kernels, -1), ATTN_AOT_OK) << why();
+  EXPECT_EQ(run(), ATTN_AOT_OK);
+  args.device = 3;
+  EXPECT_EQ(run(), ATTN_AOT_NOT_LOADED);
+  EXPECT_EQ(why(), "expects load() for GPU 3 first");
+  args.device = -1, args.size -= 8;
+  EXPECT_EQ(run(), ATTN_AOT_BAD_ARGUMENT);
+  EXPECT_EQ(why(), "expects arguments of " + std::to_string(sizeof args) +
+                       " bytes, got " + std::to_string(sizeof args - 8));
+  args.size += 8, args.key.sizes[3] = 9;
+  EXPECT_EQ(run(), ATTN_AOT_BAD_ARGUMENT);
+  EXPECT_EQ(why(), "expects 'key' head dimension 8, got 9");
+  EXPECT_EQ(attn_aot_supports(&object.kernels, &args), ATTN_AOT_BAD_ARGUMENT);
+  args.key.sizes[3] = 8, args.lse = nullptr;
+  EXPECT_EQ(run(), ATTN_AOT_BAD_ARGUMENT);
+  EXPECT_EQ(why(), "expects memory for 'lse', got null");
+  attn_aot_unload(&object.kernels);
+  EXPECT_EQ(run(), ATTN_AOT_NOT_LOADED);
+}
+
+TEST(AOTRuntime, ChoosesByTheDevice) {
+  useFakeCUDA(); // of compute capability 9.0
+  Object forGPUs({disguised("sm80", true)});
+  EXPECT_EQ(attn_aot_load(&forGPUs.kernels, -1), ATTN_AOT_UNSUPPORTED_DEVICE);
+  EXPECT_EQ(why(), "there is no code for a CPU in this object");
+  EXPECT_EQ(attn_aot_load(&forGPUs.kernels, 7), ATTN_AOT_UNSUPPORTED_DEVICE);
+  EXPECT_EQ(why(), "there is no GPU 7");
+  EXPECT_EQ(attn_aot_load(&forGPUs.kernels, -2), ATTN_AOT_BAD_ARGUMENT);
+  Object forCPUs({causal()});
+  EXPECT_EQ(attn_aot_load(&forCPUs.kernels, 0), ATTN_AOT_UNSUPPORTED_DEVICE);
+  EXPECT_EQ(why(), "there is no code for GPU 0 in this object");
+  forCPUs.kernels.abi = 99;
+  EXPECT_EQ(attn_aot_load(&forCPUs.kernels, -1), ATTN_AOT_BAD_ARGUMENT);
+  EXPECT_EQ(why(), "expects an object for a runtime of version 1, got one for "
+                   "99");
+
+  auto lacking = std::make_shared<KernelPackage::Impl>(causal().impl());
+  lacking->forward.variants.front().images.front().features = {"warp-drive"};
+  Object object({KernelPackage(lacking)});
+  EXPECT_EQ(attn_aot_load(&object.kernels, -1), ATTN_AOT_UNSUPPORTED_DEVICE);
+  EXPECT_NE(why().find("got one without warp-drive"), std::string::npos);
+  object.bytes[0].resize(100), object.table[0].size = 100;
+  EXPECT_EQ(attn_aot_load(&object.kernels, -1), ATTN_AOT_DRIVER_ERROR);
+  EXPECT_EQ(why(), "the package is not whole: its checksum differs");
+}
+
+TEST(AOTRuntime, HasWordsForAllCodes) {
+  for (int code = ATTN_AOT_OK; code <= ATTN_AOT_DRIVER_ERROR; ++code)
+    EXPECT_STRNE(attn_aot_error_string(code), "unknown error") << code;
+  EXPECT_STREQ(attn_aot_error_string(99), "unknown error");
+}
+
+} // namespace
