@@ -26,6 +26,7 @@ std::optional<Role> attn::roleNamed(std::string_view name) {
 
 bool attn::isNumbered(Role role) {
   return role == Role::Capture || role == Role::GradCapture ||
+         role == Role::PartOut || role == Role::PartLse ||
          role == Role::Workspace;
 }
 

@@ -9,7 +9,8 @@ def AttnToLinalgPass : Pass<"attn-to-linalg", "::mlir::ModuleOp"> {
     The definitions of `attn.attention` and `attn.attention_backward` written down
     step by step, with the whole score matrix: simple, slow, and independent of every
     other lowering. Expects that mods stand alone (`attn-inline-mods`), and have
-    adjoint programs where gradients are asked for (`attn-differentiate`).
+    adjoint programs where gradients are asked for (`attn-differentiate`). So are
+    `attn.merge`, and `attn.append`, which becomes loops over rows.
 
     Example (test/Conversion/AttnToLinalg/attn-to-linalg.mlir): an `attn.attention` becomes
 
@@ -52,8 +53,12 @@ def AttnToFlashPass : Pass<"attn-to-flash", "::mlir::ModuleOp"> {
     to what is in the memory of the gradient. With a `capture_schedule`, which they need beside `once`, the loops over
     their tasks say (`mapping`) whether one is for a block or for a thread.
 
-    With `shares` in the schedule the tasks are even shares of all visits, and a second kernel,
-    `@layer_merge`, merges what these have made of parts of query tiles.
+    With `shares` in the schedule the tasks are even shares of all visits, with `chunk` parts of those of a query tile,
+    and a second kernel, `@layer_merge`, merges what these have made of parts of query tiles.
+
+    A function that returns the results of one `attn.merge`, or of one `attn.append`, becomes a kernel without tiles:
+    the loop over its tasks says (`mapping`) that each is for a thread, which does a piece of a row. The results of
+    `attn.append` are the memory of the cache itself.
 
     The kernel takes the operands, out and lse as memrefs with run-time sizes and
     strides; what each is for is its `attn.role`. docs/FlashForm.md has a whole kernel, annotated.

@@ -27,6 +27,8 @@ static void writeSpec(OStream &json, const KernelSpec &spec) {
   json.attribute("raggedKeys", spec.raggedKeys);
   json.attribute("paged", spec.paged);
   json.attribute("stridedCaptures", spec.stridedCaptures);
+  json.attribute("invariant", spec.invariant);
+  json.attribute("checked", spec.checked);
   json.attribute("shares", spec.shares);
 }
 

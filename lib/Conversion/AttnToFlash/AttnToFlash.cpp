@@ -1,10 +1,13 @@
 // attn-to-flash: a function that returns one attention of its arguments becomes
 // a kernel on strided memory. This file turns the function over; FlashForward
 // fills it.
+#include "AppendRows.h"
 #include "CaptureSumKernels.h"
 #include "FlashBackward.h"
 #include "FlashForward.h"
 #include "GradientRows.h"
+#include "KernelMemory.h"
+#include "MergeOutputs.h"
 #include "MergeParts.h"
 
 #include "attn/Conversion/CaptureSums.h"
@@ -36,27 +39,6 @@ namespace mlir::attn {
 using namespace mlir;
 using namespace mlir::attn;
 using ::attn::Role;
-
-/// How the kernel sees query, key, value and output: sizes and strides at run
-/// time, but for the channel dimension, which is static and contiguous.
-static Type stridedMemoryType(Type type) {
-  auto tensor = cast<RankedTensorType>(type);
-  SmallVector<int64_t> shape(tensor.getRank(), ShapedType::kDynamic);
-  shape.back() = tensor.getShape().back();
-  SmallVector<int64_t> strides(tensor.getRank(), ShapedType::kDynamic);
-  strides.back() = 1;
-  auto layout =
-      StridedLayoutAttr::get(type.getContext(), ShapedType::kDynamic, strides);
-  return MemRefType::get(shape, tensor.getElementType(), layout);
-}
-
-/// A table with rows of any distance.
-static Type pageTableType(MLIRContext *context) {
-  int64_t dynamic = ShapedType::kDynamic;
-  return MemRefType::get(
-      {dynamic, dynamic}, IntegerType::get(context, 32),
-      StridedLayoutAttr::get(context, dynamic, {dynamic, 1}));
-}
 
 /// Contiguous f32 memory.
 static MemRefType floatsOf(MLIRContext *context, int64_t rank) {
@@ -177,7 +159,7 @@ static Type statisticsType(MLIRContext *context) {
 }
 
 namespace {
-/// The kernels that a function of one attention becomes: one, or one of shares
+/// The kernels that a function of one attention becomes: one, or one of parts
 /// and another that merges what these have made of parts of query tiles.
 class ForwardKernels {
 public:
@@ -190,7 +172,7 @@ public:
     build(name, [&](ImplicitLocOpBuilder &body, const FlashOperands &operands) {
       buildFlashForward(body, op, operands, roundProbabilities);
     });
-    if (op.getSchedule()->getTiling().shares)
+    if (op.getSchedule()->getTiling().hasParts())
       build((name + llvm::Twine(mergeSuffix)).str(),
             [&](ImplicitLocOpBuilder &body, const FlashOperands &operands) {
               buildMergeParts(body, op, operands);
@@ -218,7 +200,7 @@ private:
       kernel.addContiguous(Role::QueryStarts, op.getCuQ());
     if (op.getCuK())
       kernel.addContiguous(Role::KeyStarts, op.getCuK());
-    if (op.getSchedule()->getTiling().shares)
+    if (op.getSchedule()->getTiling().hasParts())
       addPartMemory(kernel);
     // Lists are of tiles of one head, of tensors with a batch for each
     // sequence.
@@ -239,6 +221,8 @@ private:
                            kernel.capture(Role::Lengths),
                            kernel.memory(Role::PartialOut),
                            kernel.memory(Role::PartialSums)};
+    if (operands.lists)
+      operands.lists->asIfPartial = op.getInvariant();
     emit(body, operands);
     func::ReturnOp::create(body);
   }
@@ -507,8 +491,28 @@ struct AttnToFlash : mlir::attn::impl::AttnToFlashPassBase<AttnToFlash> {
       GradientKernels(op, roundProbabilities).build();
       func.erase();
     }
+    if (failed(convertAll<MergeOp>(buildMergeOutputs)) ||
+        failed(convertAll<AppendOp>(buildAppendRows)))
+      return signalPassFailure();
     // Their programs live on in the kernels.
     eraseMods(getOperation());
+  }
+
+private:
+  /// Makes kernels of the functions that return one `Op` of their arguments.
+  template <typename Op>
+  LogicalResult convertAll(llvm::function_ref<void(Op)> build) {
+    SmallVector<Op> ops;
+    getOperation().walk([&](Op op) { ops.push_back(op); });
+    for (Op op : ops)
+      if (failed(checkWholeFunction(op)))
+        return failure();
+    for (Op op : ops) {
+      auto func = cast<func::FuncOp>(op->getParentOp());
+      build(op);
+      func.erase();
+    }
+    return success();
   }
 };
 } // namespace

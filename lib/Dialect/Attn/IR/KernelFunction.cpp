@@ -40,9 +40,25 @@ static bool hasSchedules(AttentionBackwardOp op) {
   return op.getSchedule() && op.getKeySchedule();
 }
 
-template <typename Op> LogicalResult mlir::attn::checkKernelFunction(Op op) {
+LogicalResult mlir::attn::checkWholeFunction(Operation *op) {
   auto func = dyn_cast<func::FuncOp>(op->getParentOp());
   if (!func)
+    return op->emitOpError() << "expects to be directly inside a function";
+  for (Value operand : op->getOperands())
+    if (!isa<BlockArgument>(operand))
+      return op->emitOpError()
+             << "expects every operand to be an argument of the function";
+  Operation *terminator = func.getBody().front().getTerminator();
+  if (&func.getBody().front().front() != op ||
+      op->getNextNode() != terminator ||
+      terminator->getOperands() != op->getResults())
+    return op->emitOpError() << "expects a function that holds nothing else "
+                                "and returns its results";
+  return success();
+}
+
+template <typename Op> LogicalResult mlir::attn::checkKernelFunction(Op op) {
+  if (!isa<func::FuncOp>(op->getParentOp()))
     return op.emitOpError() << "expects to be directly inside a function";
   if (!hasSchedules(op))
     return op.emitOpError()
@@ -50,17 +66,7 @@ template <typename Op> LogicalResult mlir::attn::checkKernelFunction(Op op) {
   if (op.getQueryOffset() || op.getLengths())
     return op.emitOpError() << "expects its query offset and lengths to be "
                                "captures: run attn-apply-positions first";
-  for (Value operand : op->getOperands())
-    if (!isa<BlockArgument>(operand))
-      return op.emitOpError()
-             << "expects every operand to be an argument of the function";
-  Operation *terminator = func.getBody().front().getTerminator();
-  if (&func.getBody().front().front() != op ||
-      op->getNextNode() != terminator ||
-      terminator->getOperands() != op->getResults())
-    return op.emitOpError() << "expects a function that holds nothing else and "
-                               "returns its results";
-  if (failed(checkCaptures(op)))
+  if (failed(checkWholeFunction(op)) || failed(checkCaptures(op)))
     return failure();
   return checkMod(op);
 }

@@ -12,6 +12,10 @@ namespace mlir::attn {
 /// alone. Says at its place what is not so.
 template <typename Op> LogicalResult checkKernelFunction(Op op);
 
+/// Whether a function around `op` holds nothing else, and returns the results of
+/// `op` of its arguments. Says at its place what is not so.
+LogicalResult checkWholeFunction(Operation *op);
+
 /// The roles of the captures of such an attention: those of the arguments, or
 /// their numbers in its list where these have none.
 template <typename Op> SmallVector<RoleAttr> captureRolesOf(Op op);
