@@ -19,7 +19,10 @@ target_link_libraries(attn_mlir INTERFACE
   $<IF:$<BOOL:$<TARGET_PROPERTY:ATTN_STATIC>>,attn_mlir_static,attn_mlir_shared>)
 include(LLD)
 
-set(ATTN_WARNINGS -Wall -Wextra -Wno-unused-parameter -Werror)
+set(ATTN_WARNINGS -Wall -Wextra -Wno-unused-parameter)
+if(PROJECT_IS_TOP_LEVEL)
+  list(APPEND ATTN_WARNINGS -Werror)
+endif()
 
 include(MLIRPrecompiledHeader)
 

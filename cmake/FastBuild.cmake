@@ -15,7 +15,8 @@ endif()
 if(CMAKE_CXX_COMPILER_ID MATCHES Clang)
   add_compile_options("SHELL:-Xclang -fno-pch-timestamp")
 else()
-  add_compile_options(-fpch-preprocess)
+  # No symbols that are one for the whole process, whoever loads a library how.
+  add_compile_options(-fpch-preprocess -fno-gnu-unique)
 endif()
 
 # Not mold: Debian 12's did not end, once in a while, on two busy cores.

@@ -26,7 +26,7 @@ tool_dirs = [
 ]
 config.environment["PATH"] = os.pathsep.join(d for d in tool_dirs if d)
 for name in ("HOME", "LD_LIBRARY_PATH", "CUDA_VISIBLE_DEVICES", "TMPDIR", "ATTN_CPU", "ATTN_FUZZ_SEED",
-             "ATTN_FUZZ_DERIVATIVES"):
+             "ATTN_FUZZ_DERIVATIVES", "PYTHONPATH"):
     if name in os.environ:
         config.environment[name] = os.environ[name]
 
@@ -43,6 +43,8 @@ config.environment["FILECHECK_OPTS"] = "--enable-var-scope --dump-input-filter=e
 config.substitutions.append(("%configs", os.path.join(config.attn_source_dir, "configs")))
 config.substitutions.append(("%source", config.attn_source_dir))
 config.substitutions.append(("%build", config.attn_build_dir))
+config.substitutions.append(("%libattn", os.path.join(config.attn_build_dir, "lib", "CAPI", "libattn.so")))
+config.substitutions.append(("%llvm_libs", os.path.join(config.llvm_tools_dir, "..", "lib")))
 # LD_PRELOAD=%fake_gpu gives a program a GPU of the host's (test/PTXMachine).
 fake_gpu = os.path.join(config.attn_build_dir, "test", "Unit", "Doubles", "libFakeGPU.so")
 config.substitutions.append(("%fake_gpu", fake_gpu))
@@ -63,6 +65,9 @@ runner_libs = [
     for name in ("libmlir_runner_utils.so", "libmlir_c_runner_utils.so")
 ]
 run_main = "mlir-runner -e main --entry-point-result=void --shared-libs="
+# For a program that is linked with the same libraries.
+rpath = "-Wl,-rpath," + os.path.dirname(runner_libs[0])
+config.substitutions.append(("%runner_libs", " ".join(runner_libs + [rpath])))
 config.substitutions.append(("%linalg_to_llvm", " ".join(linalg_to_llvm)))
 config.substitutions.append(("%run_main", run_main + ",".join(runner_libs)))
 if lit_config.params.get("roundtrip"):
@@ -78,8 +83,8 @@ python = os.environ.get("ATTN_PYTHON", "python3")
 config.substitutions.append(("%python", python))
 
 
-def has_torch():
-    probe = "import importlib.util as u, sys; sys.exit(not u.find_spec('torch'))"
+def has_module(name):
+    probe = f"import importlib.util as u, sys; sys.exit(not u.find_spec('{name}'))"
     quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
     try:
         return subprocess.run([python, "-c", probe], **quiet).returncode == 0
@@ -101,10 +106,12 @@ if lit_config.params.get("gpu"):
     config.available_features.add("gpu")
 if lit_config.params.get("long"):
     config.available_features.add("long")
-if has_torch():
-    config.available_features.add("torch")
-if has_tool("chromium"):
-    config.available_features.add("chromium")
+for module in ("torch", "triton"):
+    if has_module(module):
+        config.available_features.add(module)
+for tool in ("chromium", "doxygen", "pkg-config"):
+    if has_tool(tool):
+        config.available_features.add(tool)
 
 # Nothing here takes more than minutes: a test that hangs is a failure, not a hung
 # suite.

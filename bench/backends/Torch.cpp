@@ -309,6 +309,7 @@ Result<Turn> Torch::time(Device &, Pass pass, const TurnOptions &turn) {
     return Error{"the PyTorch worker sent no times"};
   result.samples = std::move(*samples);
   result.withLaunch = std::move(*withLaunch);
+  result.host = secondsAt(answer, "host").value_or(std::vector<double>());
   if (batches)
     result.batches = std::move(*batches);
   return result;

@@ -78,8 +78,11 @@ public:
   /// batch ended.
   Result<BatchTimes> take(int count, double rest);
 
-  /// Wall-clock seconds of one run on an idle GPU.
-  Result<double> launch() const;
+  /// One run on an idle GPU.
+  struct LaunchTimes {
+    double all, host; ///< wall-clock seconds
+  };
+  Result<LaunchTimes> launch() const;
 
 private:
   /// Where a batch begins and ends; that of the batch before is kept.
@@ -152,15 +155,16 @@ Result<BatchTimes> Batches::read(int count) const {
   return times;
 }
 
-Result<double> Batches::launch() const {
+Result<Batches::LaunchTimes> Batches::launch() const {
   ATTN_TRY(flush());
   ATTN_TRY(synchronize());
   auto start = Clock::now();
   Result<void> ok = steps.work();
+  double host = secondsSince(start);
   Result<void> done = synchronize();
   ATTN_TRY(ok);
   ATTN_TRY(done);
-  return secondsSince(start);
+  return LaunchTimes{secondsSince(start), host};
 }
 
 double medianOf(std::vector<double> values) {
@@ -227,8 +231,8 @@ Result<Turn> bench::takeCUDASamples(const cuda::Driver &cu, cuda::Stream queue,
     rule.addBatch(times.samples, times.rest, times.busy);
   }
   while (rule.needsLaunch()) {
-    ATTN_TRY_ASSIGN(double seconds, batches.launch());
-    rule.addLaunch(seconds);
+    ATTN_TRY_ASSIGN(auto launch, batches.launch());
+    rule.addLaunch(launch.all, launch.host);
   }
   return rule.take();
 }

@@ -36,6 +36,8 @@ double Timing::median() const { return medianOf(samples); }
 
 double Timing::medianWithLaunch() const { return medianOf(withLaunch); }
 
+double Timing::medianHost() const { return medianOf(host); }
+
 double Timing::busyShare() const {
   double busy = 0, all = 0;
   for (const Batch &batch : batches) {
@@ -101,6 +103,7 @@ void Sampler::add(const Turn &turn) {
   };
   append(timing.samples, turn.samples);
   append(timing.withLaunch, turn.withLaunch);
+  append(timing.host, turn.host);
   timing.batches.insert(timing.batches.end(), turn.batches.begin(),
                         turn.batches.end());
   timing.rounds.push_back(static_cast<int>(turn.samples.size()));

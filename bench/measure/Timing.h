@@ -50,6 +50,9 @@ struct Turn {
   /// Seconds from the call of a run on an idle device until it has finished,
   /// by the wall clock. CPU: the same as `samples`.
   std::vector<double> withLaunch;
+  /// CUDA: the part of each of these until the call has returned: what the host
+  /// takes to check the arguments and to enqueue all kernels of the run.
+  std::vector<double> host;
   std::vector<Batch> batches; ///< CUDA: those that samples were taken from
   std::optional<Pace> pace;   ///< if it was asked for
 };
@@ -90,6 +93,7 @@ struct TimingOptions {
 struct Timing {
   std::vector<double> samples;    ///< seconds, in the order of taking them
   std::vector<double> withLaunch; ///< seconds
+  std::vector<double> host;       ///< seconds; none on a CPU
   std::vector<int> rounds;        ///< samples taken in each round
   Stop stop = Stop::NotSampled;
   bool hot = false;
@@ -99,6 +103,7 @@ struct Timing {
 
   double median() const;           ///< of samples; 0 without any
   double medianWithLaunch() const; ///< 0 without any
+  double medianHost() const;       ///< 0 without any
   /// The share of time that the GPU worked, over all batches; 0 without any.
   double busyShare() const;
   /// The 95% confidence interval of the median, by order statistics: free of
@@ -141,7 +146,10 @@ public:
   /// Adds of `samples` as many as are needed, with the seconds of their batch.
   void addBatch(const std::vector<double> &samples, double rest, double busy);
   bool needsLaunch() const;
-  void addLaunch(double seconds) { turn.withLaunch.push_back(seconds); }
+  void addLaunch(double seconds, double host) {
+    turn.withLaunch.push_back(seconds);
+    turn.host.push_back(host);
+  }
 
   Turn take() { return std::move(turn); }
 

@@ -215,7 +215,7 @@ Cells Columns::csvHeader() const {
     for (const std::string &backend : backends)
       for (const char *what :
            {"_status", "_TFLOP/s", "_max_error", "_low (us)", "_high (us)",
-            "_with_launch (us)", "_samples", "_stopped_by"})
+            "_with_launch (us)", "_host (us)", "_samples", "_stopped_by"})
         cells.push_back(prefixOf(pass) + backend + what);
   for (const std::string &backend : backends)
     for (const char *what : {"_GB/s", "_of_read (%)"})
@@ -244,7 +244,7 @@ static void addDetails(Cells &cells, const Row &row, size_t backend,
   cells.push_back(format("%.4g", flopRate(row, backend, pass), 1e-12, "nan"));
   cells.push_back(format("%.3e", error, 1, "nan"));
   if (!timing) {
-    cells.insert(cells.end(), {"nan", "nan", "nan", "0", ""});
+    cells.insert(cells.end(), {"nan", "nan", "nan", "nan", "0", ""});
     return;
   }
   Interval interval = timing->interval();
@@ -253,6 +253,9 @@ static void addDetails(Cells &cells, const Row &row, size_t backend,
   cells.push_back(timing->withLaunch.empty()
                       ? "nan"
                       : format("%.3f", timing->medianWithLaunch() * 1e6));
+  cells.push_back(timing->host.empty()
+                      ? "nan"
+                      : format("%.3f", timing->medianHost() * 1e6));
   cells.push_back(std::to_string(timing->samples.size()));
   cells.push_back(toString(timing->stop));
 }

@@ -435,12 +435,12 @@ function caseDetails(c) {
     if (!o.status) return null;
     return [b, pass, {text: statusText(o), class: ['wrong', 'failed'].includes(o.status) ? 'fault' : ''},
       right(time(o.median_us)), right(o.low_us ? `${time(o.low_us)} to ${time(o.high_us)}` : ''),
-      right(time(o.median_with_launch_us)), right(`${o.sample_count ?? ''}`), o.stopped_by ?? '',
+      right(time(o.median_with_launch_us)), right(time(o.median_host_us)), right(`${o.sample_count ?? ''}`), o.stopped_by ?? '',
       right(number(flops(o))), right(number(bytes(o))), right(percent(shareOfRead(o))),
       right(o.max_error === null ? 'NaN' : number(o.max_error)),
       right(o.compile_s ? time(o.compile_s * 1e6) : ''), right(o.cached_s ? time(o.cached_s * 1e6) : ''), {text: o.reason ?? '', class: 'wide'}];
   })).filter(row => row);
-  const parts = [table(['backend', 'pass', 'status', right('median'), right('95% interval'), right('with launch'),
+  const parts = [table(['backend', 'pass', 'status', right('median'), right('95% interval'), right('with launch'), right('of it the host'),
     right('samples'), 'ended by', right(flopUnit.name), right(byteUnit.name), right('of read'), right('max error'), right('compile'), right('from cache'), 'remark'], rows)];
   if (c.remark) parts.unshift(make('p', {}, c.remark));
   if (c.conditions.throttled) parts.push(make('p', {}, `Clocks held down: ${c.conditions.throttled}.`));

@@ -89,6 +89,8 @@ static void addTiming(JSON &json, const Row &row, size_t backend, Pass pass,
   json["high_us"] = microseconds(interval.high);
   if (!timing->withLaunch.empty())
     json["median_with_launch_us"] = microseconds(timing->medianWithLaunch());
+  if (!timing->host.empty())
+    json["median_host_us"] = microseconds(timing->medianHost());
   set(json, "flops", flopRate(row, backend, pass));
   if (pass == Pass::Forward)
     set(json, "bytes_per_second", bandwidth(row, backend));
@@ -105,6 +107,8 @@ static void addTiming(JSON &json, const Row &row, size_t backend, Pass pass,
   // On a processor every sample is one with launch.
   if (timing->withLaunch != timing->samples)
     json["with_launch_us"] = microseconds(timing->withLaunch);
+  if (!timing->host.empty())
+    json["host_us"] = microseconds(timing->host);
 }
 
 static JSON outcomeToJSON(const Row &row, size_t backend, bool samples) {
@@ -282,6 +286,8 @@ static Timing timingFrom(const JSON &json) {
     readSamples(timing.withLaunch, json.at("with_launch_us"));
   else
     timing.withLaunch = timing.samples;
+  if (json.contains("host_us"))
+    readSamples(timing.host, json.at("host_us"));
   timing.rounds = json.at("rounds").get<std::vector<int>>();
   timing.stop = stopFrom(json.at("stopped_by"));
   timing.hot = json.at("hot");

@@ -22,6 +22,7 @@ class Rule:
         self.options = options
         self.warmups, self.warmup_total = 0, 0.0
         self.samples, self.with_launch, self.batches = [], [], []
+        self.host = []  # of each of with_launch; none on a CPU
 
     def needs_warmup(self):
         if not self.warmups or self.warmup_total < self.options["warmup_seconds"]:
@@ -57,6 +58,7 @@ class Rule:
         return {
             "samples": self.samples,
             "with_launch": self.with_launch,
+            "host": self.host,
             "batches": self.batches,
         }
 
@@ -122,7 +124,9 @@ def turn_on_gpu(run, options):
         count = batch_size(each, options)
         rest = rest_for(count * each, options["duty"])
     while rule.needs_launch():
-        rule.with_launch.append(batches.launch())
+        seconds, host = batches.launch()
+        rule.with_launch.append(seconds)
+        rule.host.append(host)
     return rule.result()
 
 

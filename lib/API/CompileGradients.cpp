@@ -44,6 +44,8 @@ Result<void> attn::checkHasGradients(const KernelSpec &spec) {
                  "gradients of ragged ones yet"};
   if (spec.paged)
     return Error{"expects no KernelSpec::paged for gradients"};
+  if (spec.invariant)
+    return Error{"expects no KernelSpec::invariant for gradients"};
   return {};
 }
 

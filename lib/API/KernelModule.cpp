@@ -155,7 +155,7 @@ static AttentionOp appendAttention(mlir::ModuleOp module, const Mod &mod,
       arguments[0], arguments[1], arguments[2], arguments.drop_front(3),
       /*queryOffset=*/mlir::Value(), cuQ, cuK, /*lengths=*/mlir::Value(), pages,
       f.name(), f.scale(), given.schedule, given.variants,
-      /*stridedCaptures=*/false);
+      /*stridedCaptures=*/false, spec.invariant);
   mlir::func::ReturnOp::create(f.builder, f.loc, op->getResults());
   return op;
 }

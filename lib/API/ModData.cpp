@@ -18,11 +18,19 @@
 #include <array>
 #include <cstring>
 #include <limits>
+#include <unistd.h>
 
 using namespace attn;
 
-/// More than any machine here has: a mistake in a shape, rather than a wish.
-static constexpr int64_t maxTableBytes = int64_t(1) << 40;
+/// Errors: more bytes than this machine has, which no allocation is asked for.
+static Result<void> checkBytes(const CaptureInfo &info, int64_t bytes) {
+  static const int64_t most =
+      int64_t(sysconf(_SC_PHYS_PAGES)) * sysconf(_SC_PAGESIZE);
+  if (bytes <= most)
+    return {};
+  return Error{"expects capture '" + info.name + "' of at most " +
+               std::to_string(most) + " bytes, got " + std::to_string(bytes)};
+}
 
 /// In the order of sizeNames.
 static std::array<int64_t, 6> numbersOf(const ProblemSizes &sizes) {
@@ -151,10 +159,11 @@ static Result<CaptureData> emptyTable(const CaptureInfo &info,
       return Error{"expects sizes of at least 0 for capture '" + info.name +
                    "', got " + std::to_string(*size)};
     data.sizes.push_back(*size);
-    if (llvm::MulOverflow(bytes, *size, bytes) || bytes > maxTableBytes)
-      return Error{"expects capture '" + info.name + "' of at most " +
-                   std::to_string(maxTableBytes) + " bytes"};
+    if (llvm::MulOverflow(bytes, *size, bytes))
+      return Error{"expects capture '" + info.name +
+                   "' of fewer than 2^63 bytes"};
   }
+  ATTN_TRY(checkBytes(info, bytes));
   data.bytes.resize(bytes);
   return data;
 }
@@ -183,8 +192,10 @@ static Result<CaptureData> wholeSequences(const CaptureInfo &info,
     return Error{"expects keys that '" + info.name + "' can count, got " +
                  std::to_string(value)};
   CaptureData data{info.type, {}, {}};
-  if (!info.isScalar)
+  if (!info.isScalar) {
     data.sizes = {sizes.batch};
+    ATTN_TRY(checkBytes(info, sizes.batch * int64_t(sizeof(int32_t))));
+  }
   std::vector<int32_t> values(info.isScalar ? 1 : sizes.batch,
                               static_cast<int32_t>(value));
   data.bytes.resize(values.size() * sizeof(int32_t));

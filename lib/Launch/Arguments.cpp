@@ -9,15 +9,14 @@
 
 using namespace attn;
 
-static Error mismatch(const char *tensor, const char *what, int64_t expected,
-                      int64_t actual) {
+Error attn::sizeMismatch(const char *tensor, const char *what, int64_t expected,
+                         int64_t actual) {
   return Error{std::string("expects '") + tensor + "' " + what + " " +
                std::to_string(expected) + ", got " + std::to_string(actual)};
 }
 
-/// A tensor's type, sign of its sizes, and memory.
-static Result<void> checkView(const char *name, const TensorView &view,
-                              ElementType type) {
+Result<void> attn::checkView(const char *name, const TensorView &view,
+                             ElementType type) {
   if (view.type != type)
     return Error{std::string("expects '") + name + "' of " + toString(type) +
                  ", got " + toString(view.type)};
@@ -37,21 +36,22 @@ static Result<void> checkView(const char *name, const TensorView &view,
   return {};
 }
 
-/// Of a tensor whose sequences lie one behind another, or do not.
-static Result<void> checkStarts(const char *tensor, const TensorView &view,
-                                bool ragged, const SequenceStarts &given) {
-  std::string starts = std::string("starts of sequences of '") + tensor + "'";
+Result<void> attn::checkStarts(const char *tensor, const TensorView &view,
+                               bool ragged, const SequenceStarts &given) {
+  auto starts = [&] {
+    return std::string("starts of sequences of '") + tensor + "'";
+  };
   if (!ragged)
-    return given.starts ? Error{"expects no " + starts +
+    return given.starts ? Error{"expects no " + starts() +
                                 ": the kernel was compiled for a batch of them"}
                         : Result<void>();
   if (!given.starts)
-    return Error{"expects " + starts + ", got null"};
+    return Error{"expects " + starts() + ", got null"};
   if (given.sequences < 0)
     return Error{"expects a number of sequences of at least 0, got " +
                  std::to_string(given.sequences)};
   if (view.sizes[0] != 1)
-    return mismatch(tensor, "batch size", 1, view.sizes[0]);
+    return sizeMismatch(tensor, "batch size", 1, view.sizes[0]);
   return {};
 }
 
@@ -72,14 +72,13 @@ static Result<void> checkSequences(const KernelSpec &spec,
   int64_t ofKey = sequencesOf(a.key, spec.raggedKeys, a.keyStarts);
   bool anyRagged = spec.raggedQueries || spec.raggedKeys;
   if (ofQuery != ofKey)
-    return mismatch("key", anyRagged ? "number of sequences" : "batch size",
-                    ofQuery, ofKey);
+    return sizeMismatch("key", anyRagged ? "number of sequences" : "batch size",
+                        ofQuery, ofKey);
   return {};
 }
 
-/// A table of pages, as far as the host knows it. `rows`: of a page.
-static Result<void> checkPages(const CaptureView &pages, int64_t batch,
-                               int64_t rows) {
+Result<void> attn::checkPages(const CaptureView &pages, int64_t batch,
+                              int64_t rows) {
   if (pages.type && *pages.type != ElementType::I32)
     return Error{std::string("expects 'pages' of i32, got ") +
                  toString(*pages.type)};
@@ -87,7 +86,7 @@ static Result<void> checkPages(const CaptureView &pages, int64_t batch,
     return Error{"expects 'pages' of rank 2, got " +
                  std::to_string(pages.sizes.size())};
   if (pages.sizes[0] != batch)
-    return mismatch("pages", "batch size", batch, pages.sizes[0]);
+    return sizeMismatch("pages", "batch size", batch, pages.sizes[0]);
   int64_t most = pages.sizes[1];
   if (most < 0)
     return Error{"expects 'pages' with sizes of at least 0, got " +
@@ -99,7 +98,7 @@ static Result<void> checkPages(const CaptureView &pages, int64_t batch,
     return Error{"expects 'pages' with strides of at least 0, got " +
                  std::to_string(pages.strides[0])};
   if (!pages.strides.empty() && pages.strides[1] != 1 && most > 1)
-    return mismatch("pages", "innermost stride", 1, pages.strides[1]);
+    return sizeMismatch("pages", "innermost stride", 1, pages.strides[1]);
   if (batch && most && !pages.data)
     return Error{"expects memory for 'pages', got null"};
   // Positions are i32.
@@ -131,31 +130,32 @@ static Result<void> checkShapes(const KernelSpec &spec,
                                 const AttentionOperands &a) {
   auto q = a.query.sizes, k = a.key.sizes, v = a.value.sizes, o = a.out.sizes;
   if (q[3] != spec.headDim)
-    return mismatch("query", "head dimension", spec.headDim, q[3]);
+    return sizeMismatch("query", "head dimension", spec.headDim, q[3]);
   if (k[3] != spec.headDim)
-    return mismatch("key", "head dimension", spec.headDim, k[3]);
+    return sizeMismatch("key", "head dimension", spec.headDim, k[3]);
   if (v[3] != spec.valueDim)
-    return mismatch("value", "head dimension", spec.valueDim, v[3]);
+    return sizeMismatch("value", "head dimension", spec.valueDim, v[3]);
   if (o[3] != spec.valueDim)
-    return mismatch("out", "head dimension", spec.valueDim, o[3]);
+    return sizeMismatch("out", "head dimension", spec.valueDim, o[3]);
   ATTN_TRY(checkSequences(spec, a));
   if (v[0] != k[0])
-    return mismatch("value", spec.paged ? "number of pages" : "batch size",
-                    k[0], v[0]);
+    return sizeMismatch("value", spec.paged ? "number of pages" : "batch size",
+                        k[0], v[0]);
   if (o[0] != q[0])
-    return mismatch("out", "batch size", q[0], o[0]);
+    return sizeMismatch("out", "batch size", q[0], o[0]);
   if (v[1] != k[1])
-    return mismatch("value", "number of heads", k[1], v[1]);
+    return sizeMismatch("value", "number of heads", k[1], v[1]);
   if (o[1] != q[1])
-    return mismatch("out", "number of heads", q[1], o[1]);
+    return sizeMismatch("out", "number of heads", q[1], o[1]);
   if (k[1] ? q[1] % k[1] != 0 : q[1] != 0)
     return Error{"expects a number of query heads that is a multiple of the " +
                  std::to_string(k[1]) + " key heads, got " +
                  std::to_string(q[1])};
   if (v[2] != k[2])
-    return mismatch("value", spec.paged ? "page rows" : "length", k[2], v[2]);
+    return sizeMismatch("value", spec.paged ? "page rows" : "length", k[2],
+                        v[2]);
   if (o[2] != q[2])
-    return mismatch("out", "length", q[2], o[2]);
+    return sizeMismatch("out", "length", q[2], o[2]);
   return {};
 }
 
@@ -164,13 +164,14 @@ Result<void> attn::checkTilesFor(const ProblemSizes &problem,
   const TileLists::Impl &lists = tiles.impl();
   const ProblemSizes &s = lists.sizes;
   if (s.queries != problem.queries)
-    return mismatch("tiles", "number of queries", problem.queries, s.queries);
+    return sizeMismatch("tiles", "number of queries", problem.queries,
+                        s.queries);
   if (s.keys != problem.keys)
-    return mismatch("tiles", "number of keys", problem.keys, s.keys);
+    return sizeMismatch("tiles", "number of keys", problem.keys, s.keys);
   if (lists.readsBatch && s.batch != problem.batch)
-    return mismatch("tiles", "batch size", problem.batch, s.batch);
+    return sizeMismatch("tiles", "batch size", problem.batch, s.batch);
   if (lists.readsHead && s.heads != problem.heads)
-    return mismatch("tiles", "number of heads", problem.heads, s.heads);
+    return sizeMismatch("tiles", "number of heads", problem.heads, s.heads);
   return {};
 }
 
@@ -206,8 +207,8 @@ Result<void> attn::checkOperands(const KernelSpec &spec,
   for (size_t i = 0; i < captures.size(); ++i)
     if ((captures[i].isQueryOffset || captures[i].isLengths) &&
         !captures[i].isScalar && a.captures[i].sizes[0] != sequences)
-      return mismatch(captures[i].name.c_str(), "batch size", sequences,
-                      a.captures[i].sizes[0]);
+      return sizeMismatch(captures[i].name.c_str(), "batch size", sequences,
+                          a.captures[i].sizes[0]);
   return {};
 }
 

@@ -1,5 +1,6 @@
 // Launching attention: what is common to all targets.
 #include "CaptureViews.h"
+#include "CheckedNumbers.h"
 #include "KernelImpl.h"
 #include "PlannedKernels.h"
 
@@ -7,12 +8,13 @@
 
 using namespace attn;
 
-void attn::bindTensor(Bindings &bindings, Role role, const TensorView &view) {
+void attn::bindTensor(Bindings &bindings, const RoleName &name,
+                      const TensorView &view) {
   const auto &strides = view.strides;
-  bindings.memory({role}, view.data, {view.sizes.begin(), view.sizes.end()},
+  bindings.memory(name, view.data, view.sizes,
                   {strides[0], strides[1], strides[2], 1});
   if (view.type == ElementType::F16)
-    bindings.markF16({role});
+    bindings.markF16(name);
 }
 
 static void bindStarts(Bindings &bindings, Role role,
@@ -34,7 +36,9 @@ Bindings attn::bindingsOf(const AttentionKernel::Impl &kernel,
   bindCaptures(bindings, kernel.captures, a.captures);
   bindStarts(bindings, Role::QueryStarts, a.queryStarts);
   bindStarts(bindings, Role::KeyStarts, a.keyStarts);
-  if (a.pages)
+  if (a.pages && a.pages->strides.empty())
+    bindings.memory({Role::Pages}, a.pages->data, a.pages->sizes);
+  else if (a.pages)
     bindings.memory({Role::Pages}, a.pages->data, a.pages->sizes,
                     stridesOf(*a.pages));
   return bindings;
@@ -92,6 +96,8 @@ Result<void> AttentionKernel::run(const AttentionArguments &a) const {
                             a.pages ? &*a.pages : nullptr,
                             a.workspace};
   ATTN_TRY(checkArguments(*pimpl, arguments));
+  if (pimpl->spec.checked)
+    ATTN_TRY(checkNumbers(*pimpl, arguments));
   if (arguments.keys() == 0)
     return pimpl->writeEmptyRows(arguments);
   return pimpl->run(arguments);

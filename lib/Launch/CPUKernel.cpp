@@ -11,6 +11,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <cstring>
 #include <limits>
 
 using namespace attn;
@@ -18,7 +19,7 @@ using namespace attn;
 namespace {
 struct Code {
   cpu::LoadedKernel kernel;
-  std::optional<cpu::LoadedKernel> merge; ///< behind one of shares
+  std::optional<cpu::LoadedKernel> merge; ///< behind one of parts
   std::optional<TileFinder> finder;       ///< if it needs lists of tiles
 };
 
@@ -38,18 +39,26 @@ struct CPUKernel : public AttentionKernel::Impl {
     for (size_t place : kernelsFor(codes.plan(), launchRangeOf(&range, {}))) {
       ATTN_TRY_ASSIGN(const Code *code, codeFor(place));
       if (code->merge)
-        bytes = std::max(bytes, partsOf(*code).bytes());
+        bytes = std::max(bytes, partsOf(*code, range).bytes());
     }
     return bytes;
   }
   Result<void> writeEmptyRows(const KernelArguments &arguments) const override;
-  Result<const Code *> codeFor(size_t place) const;
-  PartMemory partsOf(const Code &code) const {
-    int64_t shares = spec.shares ? spec.shares : defaultShares;
-    return PartMemory::of(code.kernel.entry(), spec, shares);
+  Result<void> copyToHost(void *to, const void *from, int64_t bytes,
+                          void *) const override {
+    std::memcpy(to, from, static_cast<size_t>(bytes));
+    return {};
   }
-  Result<void> runShares(const Code &code, const Workspace &workspace,
-                         Bindings &bindings) const;
+  Result<const Code *> codeFor(size_t place) const;
+  PartMemory partsOf(const Code &code, const SizeRange &range) const {
+    const KernelEntry &entry = code.kernel.entry();
+    if (entry.chunk)
+      return PartMemory::ofChunks(entry, spec, range);
+    int64_t shares = spec.shares ? spec.shares : defaultShares;
+    return PartMemory::ofShares(entry, spec, shares);
+  }
+  Result<void> runParts(const Code &code, const PartMemory &parts,
+                        const Workspace &workspace, Bindings &bindings) const;
 
   KernelDescription description;
   SharedSource source;
@@ -64,7 +73,7 @@ Result<const Code *> CPUKernel::codeFor(size_t place) const {
                     cpu::LoadedKernel::load(variant.images.front()));
     Code code{std::move(kernels.front()), std::nullopt, std::nullopt};
     const KernelEntry &entry = code.kernel.entry();
-    if (hasShares(entry))
+    if (hasParts(entry))
       code.merge = std::move(kernels.back());
     if (takes(entry.signature, Role::ListOrder)) {
       ATTN_TRY_ASSIGN(code.finder,
@@ -77,7 +86,8 @@ Result<const Code *> CPUKernel::codeFor(size_t place) const {
 
 Result<void> CPUKernel::run(const KernelArguments &a) const {
   Launch launch;
-  launch.sizes = launchSizesOf(sizesOf(a));
+  ProblemSizes sizes = sizesOf(a);
+  launch.sizes = launchSizesOf(sizes);
   launch.memory.unitCaptures = haveUnitStrides(a.captures);
   ATTN_TRY_ASSIGN(const Code *code, codeFor(kernelFor(codes.plan(), launch)));
   Bindings bindings = bindingsOf(*this, a);
@@ -86,14 +96,17 @@ Result<void> CPUKernel::run(const KernelArguments &a) const {
     ATTN_TRY_ASSIGN(const TileLists *found, listsFor(*code->finder, a, own));
     found->impl().arguments.bind(bindings);
   }
-  return code->merge ? runShares(*code, a.workspace, bindings)
-                     : code->kernel.run(bindings);
+  if (!code->merge)
+    return code->kernel.run(bindings);
+  return runParts(*code, partsOf(*code, {sizes, sizes}), a.workspace, bindings);
 }
 
-Result<void> CPUKernel::runShares(const Code &code, const Workspace &workspace,
-                                  Bindings &bindings) const {
-  PartMemory parts = partsOf(code);
+Result<void> CPUKernel::runParts(const Code &code, const PartMemory &parts,
+                                 const Workspace &workspace,
+                                 Bindings &bindings) const {
   ATTN_TRY(checkWorkspace(workspace, parts));
+  if (parts.tasks == 0)
+    return {};
   std::unique_ptr<void, decltype(&std::free)> own(nullptr, std::free);
   if (!workspace.data) {
     own.reset(std::malloc(static_cast<size_t>(parts.bytes())));

@@ -22,10 +22,10 @@ static int64_t divideCeil(int64_t x, int64_t y) { return (x + y - 1) / y; }
 
 namespace {
 
-/// What is behind a kernel of shares.
+/// What is behind a kernel of parts.
 struct Merging {
   cuda::LoadedKernel code;
-  PartMemory parts;
+  int64_t shares; ///< 0: chunks
   std::shared_ptr<cuda::StreamMemory> own;
 };
 
@@ -37,6 +37,12 @@ struct Variant {
   std::optional<TileFinder> finder; ///< if it needs lists of tiles
 
   const KernelEntry &entry() const { return code.entry(); }
+  /// The memory of one of parts, for all launches of a range.
+  PartMemory partsFor(const KernelSpec &spec, const SizeRange &range) const {
+    return merging->shares
+               ? PartMemory::ofShares(entry(), spec, merging->shares)
+               : PartMemory::ofChunks(entry(), spec, range);
+  }
 };
 
 /// The one kernel of an image.
@@ -46,17 +52,20 @@ Result<cuda::LoadedKernel> loadOnly(const KernelImage &image) {
   return std::move(loaded.front());
 }
 
-/// `image`: of the kernel that merges what `shares` makes.
-Result<Merging> mergingOf(const cuda::LoadedKernel &shares,
+/// `image`: of the kernel that merges what `parts` makes.
+Result<Merging> mergingOf(const cuda::LoadedKernel &parts,
                           const KernelSpec &spec, const KernelImage &image) {
   ATTN_TRY_ASSIGN(cuda::LoadedKernel code, loadOnly(image));
+  auto own = std::make_shared<cuda::StreamMemory>();
+  if (parts.entry().chunk) // whose memory sizes say
+    return Merging{std::move(code), 0, std::move(own)};
   int64_t count = spec.shares;
   if (!count) {
-    ATTN_TRY_ASSIGN(count, shares.residentBlocks());
+    ATTN_TRY_ASSIGN(count, parts.residentBlocks());
   }
-  PartMemory parts = PartMemory::of(shares.entry(), spec, count);
-  ATTN_TRY_ASSIGN(auto own, cuda::StreamMemory::create(parts.bytes()));
-  return Merging{std::move(code), parts, std::move(own)};
+  ATTN_TRY(
+      own->reserve(PartMemory::ofShares(parts.entry(), spec, count).bytes()));
+  return Merging{std::move(code), count, std::move(own)};
 }
 
 Result<Variant> loadVariant(const KernelDescription &description,
@@ -64,7 +73,7 @@ Result<Variant> loadVariant(const KernelDescription &description,
   ATTN_TRY_ASSIGN(VariantImages made, source->variant(place));
   Variant variant;
   ATTN_TRY_ASSIGN(variant.code, loadOnly(made.images.front()));
-  if (hasShares(variant.entry())) {
+  if (hasParts(variant.entry())) {
     ATTN_TRY_ASSIGN(variant.merging, mergingOf(variant.code, description.spec,
                                                made.images.back()));
   }
@@ -81,6 +90,10 @@ Result<Variant> loadVariant(const KernelDescription &description,
 struct CUDAKernel : public AttentionKernel::Impl {
   Result<void> run(const KernelArguments &arguments) const override;
   Result<void> writeEmptyRows(const KernelArguments &arguments) const override;
+  Result<void> copyToHost(void *to, const void *from, int64_t bytes,
+                          void *stream) const override {
+    return copyFromGPU(context, to, from, bytes, stream);
+  }
   Result<void> prepare(const SizeRange *range) const override;
   Result<int64_t> workspaceBytes(const SizeRange &range) const override;
   Result<int64_t> spilledBytes(const SizeRange &range) const override;
@@ -97,9 +110,9 @@ struct CUDAKernel : public AttentionKernel::Impl {
                                TileLists &own) const;
   Result<void> launch(const Variant &variant, const KernelArguments &arguments,
                       const BoundParameters &parameters) const;
-  Result<void> launchShares(const Variant &variant,
-                            const KernelArguments &arguments,
-                            Bindings &bindings) const;
+  Result<void> launchParts(const Variant &variant,
+                           const KernelArguments &arguments,
+                           Bindings &bindings) const;
 
   KernelDescription description;
   SharedSource source;
@@ -127,8 +140,13 @@ Result<const Variant *> CUDAKernel::variantFor(const Launch &launch,
 Result<void> CUDAKernel::prepare(const SizeRange *range) const {
   cuda::ContextScope scope(context);
   LaunchRange launches = launchRangeOf(range, expected, multiprocessors);
-  for (size_t place : kernelsFor(kernels.plan(), launches))
-    ATTN_TRY(compiled(place));
+  for (size_t place : kernelsFor(kernels.plan(), launches)) {
+    ATTN_TRY_ASSIGN(const Variant *variant, compiled(place));
+    // Of any sizes nobody knows how much.
+    if (variant->merging && range)
+      ATTN_TRY(variant->merging->own->reserve(
+          variant->partsFor(spec, *range).bytes()));
+  }
   return {};
 }
 
@@ -151,7 +169,7 @@ Result<int64_t> CUDAKernel::workspaceBytes(const SizeRange &range) const {
   for (size_t place : kernelsFor(kernels.plan(), launches)) {
     ATTN_TRY_ASSIGN(const Variant *variant, compiled(place));
     if (variant->merging)
-      bytes = std::max(bytes, variant->merging->parts.bytes());
+      bytes = std::max(bytes, variant->partsFor(spec, range).bytes());
   }
   return bytes;
 }
@@ -191,17 +209,23 @@ Result<void> CUDAKernel::launch(const Variant &variant,
                              a.stream);
 }
 
-Result<void> CUDAKernel::launchShares(const Variant &variant,
-                                      const KernelArguments &a,
-                                      Bindings &bindings) const {
-  const auto &[merge, parts, own] = *variant.merging;
+Result<void> CUDAKernel::launchParts(const Variant &variant,
+                                     const KernelArguments &a,
+                                     Bindings &bindings) const {
+  const cuda::LoadedKernel &merge = variant.merging->code;
+  ProblemSizes sizes = sizesOf(a);
+  PartMemory parts = variant.partsFor(spec, {sizes, sizes});
   ATTN_TRY(checkWorkspace(a.workspace, parts));
   void *memory = a.workspace.data;
   if (!memory) {
-    ATTN_TRY_ASSIGN(memory, own->of(a.stream));
+    ATTN_TRY_ASSIGN(memory, variant.merging->own->of(a.stream, parts.bytes()));
+    if (!memory)
+      return Error{"expects a workspace, or AttentionKernel::prepare for these "
+                   "sizes, before a stream capture: it needs " +
+                   std::to_string(parts.bytes()) + " bytes"};
   }
   parts.bind(bindings, memory);
-  ATTN_TRY(variant.code.launch(parts.shares, bindings, a.stream));
+  ATTN_TRY(variant.code.launch(parts.tasks, bindings, a.stream));
   int64_t blocks = divideCeil(parts.mergeTasks(), merge.entry().threads);
   return merge.launch(blocks, bindings, a.stream);
 }
@@ -221,7 +245,7 @@ Result<void> CUDAKernel::run(const KernelArguments &a) const {
     TileLists own;
     ATTN_TRY_ASSIGN(Bindings bindings, bindingsFor(*variant, a, own));
     if (variant->merging)
-      return launchShares(*variant, a, bindings);
+      return launchParts(*variant, a, bindings);
     Result<BoundParameters> bound = variant->code.bind(bindings, a.stream);
     if (bound)
       return launch(*variant, a, *bound);

@@ -55,6 +55,23 @@ Result<bool> attn::isCapturing(void *stream) {
   return cuda::isCapturing(static_cast<cuda::Stream>(stream));
 }
 
+Result<void> attn::copyFromGPU(cuda::Context context, void *to,
+                               const void *from, int64_t bytes, void *stream) {
+  ATTN_TRY_ASSIGN(const cuda::Driver *driver, cuda::driver());
+  cuda::ContextScope scope(context);
+  ATTN_TRY_ASSIGN(bool capturing, isCapturing(stream));
+  if (capturing)
+    return Error{"expects no stream capture where memory is copied to the "
+                 "host"};
+  auto onStream = static_cast<cuda::Stream>(stream);
+  ATTN_TRY(driver->check(
+      driver->memcpyDtoHAsync(to, reinterpret_cast<cuda::DevicePointer>(from),
+                              bytes, onStream),
+      "cuMemcpyDtoHAsync"));
+  return driver->check(driver->streamSynchronize(onStream),
+                       "cuStreamSynchronize");
+}
+
 KernelSpec attn::withAlignment(const KernelSpec &spec) {
   KernelSpec result = spec;
   int64_t width = byteWidth(spec.type);

@@ -37,6 +37,11 @@ const char *targetOf(const Guard &guard);
 /// Whether what is enqueued now becomes a graph.
 Result<bool> isCapturing(void *stream);
 
+/// Copies memory to the host, and waits for it. Errors: the stream is being
+/// captured.
+Result<void> copyFromGPU(cuda::Context context, void *to, const void *from,
+                         int64_t bytes, void *stream);
+
 /// Enqueues zeros for all elements of `view`.
 Result<void> enqueueZeros(const TensorView &view, void *stream);
 

@@ -1,4 +1,5 @@
 // Finding tiles on NVIDIA GPUs.
+#include "CUDALaunch.h"
 #include "TilesImpl.h"
 
 #include "attn/Runtime/LoadedKernel.h"
@@ -57,15 +58,7 @@ struct CUDATileFinder final : TileFinder::Impl {
 
   Result<void> copyToHost(void *to, const void *from, int64_t bytes,
                           void *stream) const override {
-    ATTN_TRY_ASSIGN(const cuda::Driver *driver, cuda::driver());
-    cuda::ContextScope scope(context);
-    auto onStream = static_cast<cuda::Stream>(stream);
-    ATTN_TRY(driver->check(
-        driver->memcpyDtoHAsync(to, reinterpret_cast<cuda::DevicePointer>(from),
-                                bytes, onStream),
-        "cuMemcpyDtoHAsync"));
-    return driver->check(driver->streamSynchronize(onStream),
-                         "cuStreamSynchronize");
+    return copyFromGPU(context, to, from, bytes, stream);
   }
 
   TileCodeResult load(const KernelImage &image) const override {

@@ -16,10 +16,13 @@ std::vector<int64_t> attn::stridesOf(const CaptureView &view) {
   return strides;
 }
 
+static bool hasUnitStride(const CaptureView &view) {
+  return view.strides.empty() || view.strides.back() == 1 ||
+         view.sizes.back() <= 1;
+}
+
 bool attn::haveUnitStrides(const std::vector<CaptureView> &views) {
-  return std::all_of(views.begin(), views.end(), [](const CaptureView &view) {
-    return view.sizes.empty() || stridesOf(view).back() == 1;
-  });
+  return std::all_of(views.begin(), views.end(), hasUnitStride);
 }
 
 RoleName attn::roleOf(const CaptureInfo &info, size_t number) {
@@ -37,6 +40,8 @@ void attn::bindCaptures(Bindings &bindings,
     RoleName name = roleOf(infos[i], i);
     if (infos[i].isScalar)
       bindings.scalar(name, views[i].data, byteWidth(infos[i].type));
+    else if (views[i].strides.empty())
+      bindings.memory(name, views[i].data, views[i].sizes);
     else
       bindings.memory(name, views[i].data, views[i].sizes, stridesOf(views[i]));
   }
@@ -50,30 +55,31 @@ bool attn::binds(ElementType wanted, ElementType given) {
 /// The sizes, strides and memory of one value.
 static Result<void> checkCapture(const CaptureInfo &info,
                                  const CaptureView &view) {
-  std::string capture = "capture '" + info.name + "'";
+  auto capture = [&] { return "capture '" + info.name + "'"; };
   if (static_cast<int>(view.sizes.size()) != info.rank)
-    return Error{"expects " + capture + " of rank " +
+    return Error{"expects " + capture() + " of rank " +
                  std::to_string(info.rank) + ", got " +
                  std::to_string(view.sizes.size())};
   if (view.type && !binds(info.type, *view.type))
-    return Error{"expects " + capture + " of " + toString(info.type) +
+    return Error{"expects " + capture() + " of " + toString(info.type) +
                  ", got " + toString(*view.type)};
   bool empty = false;
   for (int64_t size : view.sizes) {
     if (size < 0)
-      return Error{"expects " + capture + " with sizes of at least 0, got " +
+      return Error{"expects " + capture() + " with sizes of at least 0, got " +
                    std::to_string(size)};
     empty |= size == 0;
   }
   if (!view.strides.empty() && view.strides.size() != view.sizes.size())
     return Error{"expects " + std::to_string(info.rank) + " strides for " +
-                 capture + ", got " + std::to_string(view.strides.size())};
+                 capture() + ", got " + std::to_string(view.strides.size())};
   for (int64_t stride : view.strides)
     if (stride < 0)
-      return Error{"expects " + capture + " with strides of at least 0, got " +
+      return Error{"expects " + capture() +
+                   " with strides of at least 0, got " +
                    std::to_string(stride)};
   if (!empty && !view.data)
-    return Error{"expects memory for " + capture + ", got null"};
+    return Error{"expects memory for " + capture() + ", got null"};
   return {};
 }
 

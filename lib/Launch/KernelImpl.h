@@ -40,6 +40,9 @@ struct AttentionKernel::Impl {
   /// What rows without keys give: zeros, and an LSE of -inf. No mod is
   /// evaluated, as there is no pair: a table may well have no elements.
   virtual Result<void> writeEmptyRows(const KernelArguments &) const = 0;
+  /// Copies memory of the target, and waits for it.
+  virtual Result<void> copyToHost(void *to, const void *from, int64_t bytes,
+                                  void *stream) const = 0;
 
   KernelSpec spec;
   std::vector<CaptureInfo> captures;
@@ -61,7 +64,11 @@ struct AttentionOperands {
 /// The sizes of a run that kernels are chosen by.
 ProblemSizes sizesOf(const KernelArguments &arguments);
 
-void bindTensor(Bindings &bindings, Role role, const TensorView &view);
+void bindTensor(Bindings &bindings, const RoleName &name,
+                const TensorView &view);
+inline void bindTensor(Bindings &bindings, Role role, const TensorView &view) {
+  bindTensor(bindings, RoleName{role}, view);
+}
 /// What a run binds by role: tensors and captures.
 Bindings bindingsOf(const AttentionKernel::Impl &kernel,
                     const KernelArguments &arguments);
@@ -81,6 +88,17 @@ Result<void> checkArguments(const AttentionKernel::Impl &kernel,
 Result<void> checkOperands(const KernelSpec &spec,
                            const std::vector<CaptureInfo> &captures,
                            const AttentionOperands &operands);
+/// A tensor's type, sign of its sizes, and memory.
+Result<void> checkView(const char *name, const TensorView &view,
+                       ElementType type);
+/// Of a tensor whose sequences lie one behind another, or do not.
+Result<void> checkStarts(const char *tensor, const TensorView &view,
+                         bool ragged, const SequenceStarts &given);
+/// A table of pages, as far as the host knows it. `rows`: of a page.
+Result<void> checkPages(const CaptureView &pages, int64_t batch, int64_t rows);
+/// What is said of a tensor's size that is another one.
+Error sizeMismatch(const char *tensor, const char *what, int64_t expected,
+                   int64_t actual);
 /// Lists against the sizes for which they are used; of these, head dimensions
 /// are not read.
 Result<void> checkTilesFor(const ProblemSizes &problem, const TileLists &tiles);

@@ -3,32 +3,61 @@
 
 #include "attn/Conversion/Shares.h"
 
+#include <algorithm>
+
 using namespace attn;
 
-bool attn::hasShares(const KernelEntry &kernel) {
+bool attn::hasParts(const KernelEntry &kernel) {
   return takes(kernel.signature, Role::PartialOut);
 }
 
-PartMemory PartMemory::of(const KernelEntry &kernel, const KernelSpec &spec,
-                          int64_t shares) {
-  int64_t channels = (spec.valueDim + 15) / 16 * 16;
-  return {shares, kernel.queryTile, channels};
+static int64_t ceilDiv(int64_t x, int64_t y) { return (x + y - 1) / y; }
+
+static int64_t channelsOf(const KernelSpec &spec) {
+  return ceilDiv(spec.valueDim, 16) * 16;
+}
+
+PartMemory PartMemory::ofShares(const KernelEntry &kernel,
+                                const KernelSpec &spec, int64_t shares) {
+  return {shares, 2 * shares, shares, kernel.queryTile, channelsOf(spec)};
+}
+
+PartMemory PartMemory::ofChunks(const KernelEntry &kernel,
+                                const KernelSpec &spec,
+                                const ProblemSizes &sizes) {
+  return ofChunks(kernel, spec, SizeRange{sizes, sizes});
+}
+
+/// Of a range the most that heads can be, and that can share keys.
+PartMemory PartMemory::ofChunks(const KernelEntry &kernel,
+                                const KernelSpec &spec,
+                                const SizeRange &range) {
+  const auto &[smallest, largest] = range;
+  int64_t group = kernel.packsHeads
+                      ? largest.heads / std::max<int64_t>(smallest.kvHeads, 1)
+                      : 1;
+  int64_t heads = kernel.packsHeads ? largest.kvHeads : largest.heads;
+  int64_t tiles = ceilDiv(largest.queries * group, kernel.queryTile);
+  int64_t visits = ceilDiv(largest.keys, kernel.keyTile);
+  int64_t slotsOfEach = std::clamp<int64_t>(ceilDiv(visits, kernel.chunk), 1,
+                                            mlir::attn::mostChunks);
+  int64_t merged = largest.batch * heads * tiles, slots = merged * slotsOfEach;
+  return {slots, slots, merged, kernel.queryTile, channelsOf(spec)};
 }
 
 int64_t PartMemory::bytes() const {
-  return 2 * shares * rows * (channels + 2) *
-         static_cast<int64_t>(sizeof(float));
+  return slots * rows * (channels + 2) * static_cast<int64_t>(sizeof(float));
 }
 
 void PartMemory::bind(Bindings &bindings, void *memory) const {
   auto *out = static_cast<float *>(memory);
-  bindings.memory({Role::PartialOut}, out, {2 * shares, rows, channels});
-  bindings.memory({Role::PartialSums}, out + 2 * shares * rows * channels,
-                  {2 * shares, 2, rows});
+  bindings.memory({Role::PartialOut}, out, {slots, rows, channels});
+  bindings.memory({Role::PartialSums}, out + slots * rows * channels,
+                  {slots, 2, rows});
 }
 
 int64_t PartMemory::mergeTasks() const {
-  return shares * rows * channels / mlir::attn::mergedChannels;
+  return merged * rows * channels / mlir::attn::mergedChannels;
 }
 
 Result<void> attn::checkWorkspace(const Workspace &workspace,

@@ -1,5 +1,5 @@
-// The memory of kernels of shares (Tiling::shares): what these make of parts of
-// query tiles, for the kernel that merges it.
+// The memory of kernels of shares or chunks (Tiling): what these make of parts
+// of query tiles, for the kernel that merges it.
 #ifndef ATTN_LIB_LAUNCH_PARTMEMORY_H
 #define ATTN_LIB_LAUNCH_PARTMEMORY_H
 
@@ -8,15 +8,23 @@
 
 namespace attn {
 
-/// Whether a kernel does shares, or merges what they made.
-bool hasShares(const KernelEntry &kernel);
+/// Whether a kernel does parts of query tiles, or merges what they made.
+bool hasParts(const KernelEntry &kernel);
 
 struct PartMemory {
-  int64_t shares, rows, channels;
+  int64_t tasks;  ///< of the kernel that does parts
+  int64_t slots;  ///< for what it makes
+  int64_t merged; ///< shares or query tiles that the other one looks at
+  int64_t rows, channels;
 
   /// For so many shares of `kernel`.
-  static PartMemory of(const KernelEntry &kernel, const KernelSpec &spec,
-                       int64_t shares);
+  static PartMemory ofShares(const KernelEntry &kernel, const KernelSpec &spec,
+                             int64_t shares);
+  /// For all chunks of `kernel`, in a launch of these sizes or any of a range.
+  static PartMemory ofChunks(const KernelEntry &kernel, const KernelSpec &spec,
+                             const ProblemSizes &sizes);
+  static PartMemory ofChunks(const KernelEntry &kernel, const KernelSpec &spec,
+                             const SizeRange &range);
 
   int64_t bytes() const;
   /// `memory`: so many bytes, aligned to 16.

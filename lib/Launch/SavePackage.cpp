@@ -33,6 +33,8 @@ static constexpr Word words[] = {
     {"ragged-queries", &KernelSpec::raggedQueries},
     {"ragged-keys", &KernelSpec::raggedKeys},
     {"paged", &KernelSpec::paged},
+    {"invariant", &KernelSpec::invariant},
+    {"checked", &KernelSpec::checked},
     {"strided-captures", &KernelSpec::stridedCaptures}};
 
 static constexpr const char *groupNames[] = {"lists", "transposed", "pairs"};

@@ -6,25 +6,30 @@
 using namespace attn;
 using namespace attn::cuda;
 
-Result<std::shared_ptr<StreamMemory>> StreamMemory::create(int64_t bytes) {
-  auto memory = std::make_shared<StreamMemory>();
-  memory->bytes = bytes;
-  ATTN_TRY_ASSIGN(memory->ofGraphs, Buffer::allocate(bytes));
-  ATTN_TRY_ASSIGN(memory->ofStreams[nullptr], Buffer::allocate(bytes));
-  return memory;
+Result<void> StreamMemory::Pieces::grow(int64_t wanted) {
+  if (have(wanted))
+    return {};
+  ATTN_TRY_ASSIGN(Buffer buffer, Buffer::allocate(wanted));
+  buffers.push_back(std::move(buffer));
+  bytes = wanted;
+  return {};
 }
 
-Result<void *> StreamMemory::of(void *stream) {
+Result<void> StreamMemory::reserve(int64_t bytes) {
+  std::lock_guard<std::mutex> lock(mutex);
+  ATTN_TRY(ofGraphs.grow(bytes));
+  return ofStreams[nullptr].grow(bytes);
+}
+
+Result<void *> StreamMemory::of(void *stream, int64_t bytes) {
+  bool capturing = false;
   if (stream) {
-    ATTN_TRY_ASSIGN(bool capturing, isCapturing(static_cast<Stream>(stream)));
-    if (capturing)
-      return ofGraphs.data();
+    ATTN_TRY_ASSIGN(capturing, isCapturing(static_cast<Stream>(stream)));
   }
   std::lock_guard<std::mutex> lock(mutex);
-  auto found = ofStreams.find(stream);
-  if (found == ofStreams.end()) {
-    ATTN_TRY_ASSIGN(Buffer buffer, Buffer::allocate(bytes));
-    found = ofStreams.emplace(stream, std::move(buffer)).first;
-  }
-  return found->second.data();
+  if (capturing)
+    return ofGraphs.have(bytes) ? ofGraphs.data() : nullptr;
+  Pieces &own = ofStreams[stream];
+  ATTN_TRY(own.grow(bytes));
+  return own.data();
 }

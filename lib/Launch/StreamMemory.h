@@ -8,24 +8,37 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <vector>
 
 namespace attn::cuda {
 
 /// A piece for each stream, as launches on one stream do not overlap. Launches
-/// in graphs have one together.
+/// in graphs have one together. Pieces that became too small stay where they
+/// are: earlier launches, or graphs, may still use them.
 class StreamMemory {
 public:
-  /// Allocates what graphs and the default stream take.
-  static Result<std::shared_ptr<StreamMemory>> create(int64_t bytes);
+  /// Allocates what graphs and the default stream take, unless they have it.
+  Result<void> reserve(int64_t bytes);
 
-  /// Allocates what a stream takes at its first launch, but in a capture.
-  Result<void *> of(void *stream);
+  /// Allocates what a stream takes, unless it has it. In a capture memory must
+  /// have been reserved: else null.
+  Result<void *> of(void *stream, int64_t bytes);
 
 private:
-  int64_t bytes = 0;
-  Buffer ofGraphs;
+  struct Pieces {
+    std::vector<Buffer> buffers; ///< the last is the largest
+    int64_t bytes = 0;           ///< of the last
+
+    bool have(int64_t wanted) const { return wanted <= bytes; }
+    Result<void> grow(int64_t wanted);
+    void *data() const {
+      return buffers.empty() ? nullptr : buffers.back().data();
+    }
+  };
+
   std::mutex mutex;
-  std::map<void *, Buffer> ofStreams;
+  Pieces ofGraphs;
+  std::map<void *, Pieces> ofStreams;
 };
 
 } // namespace attn::cuda

@@ -67,13 +67,17 @@ void mlir::attn::buildFlashToLLVMPipeline(OpPassManager &pm,
 
 void mlir::attn::buildCPUPipeline(OpPassManager &pm,
                                   const CPUPipelineOptions &options) {
+  pm.addPass(createAttnOutlineAttentionsPass());
   buildModsPipeline(pm);
   AttnSelectSchedulePassOptions schedule;
   schedule.stridedCaptures = options.stridedCaptures;
   pm.addPass(createAttnSelectSchedulePass(schedule));
   AttnToFlashPassOptions flash;
   flash.roundProbabilities = false;
+  flash.listsForCalls = false;
   pm.addPass(createAttnToFlashPass(flash));
+  pm.addPass(createAttnCallKernelsPass());
+  pm.addPass(createHostToLoopsPass());
   buildFlashToLLVMPipeline(pm, options);
 }
 

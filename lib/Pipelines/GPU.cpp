@@ -98,6 +98,7 @@ private:
 
 void mlir::attn::buildGPUTilePipeline(OpPassManager &manager,
                                       const GPUPipelineOptions &options) {
+  manager.addPass(createAttnOutlineAttentionsPass());
   buildModsPipeline(manager);
   AttnSelectSchedulePassOptions schedule;
   schedule.target = options.target;
@@ -157,6 +158,7 @@ void mlir::attn::buildGPUToNVVMPipeline(OpPassManager &manager,
 
 void mlir::attn::buildGPUTileListsPipeline(OpPassManager &manager,
                                            const std::string &functions) {
+  manager.addPass(createAttnOutlineAttentionsPass());
   buildModsPipeline(manager);
   AttnSelectSchedulePassOptions schedule;
   schedule.target = "sm80";

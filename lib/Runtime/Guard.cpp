@@ -68,6 +68,22 @@ static Holds holdsFor(bool all, bool some) {
   return all ? Holds::Always : some ? Holds::Sometimes : Holds::Never;
 }
 
+bool Condition::isOfBatch() const {
+  switch (kind) {
+  case Kind::FewTasks:
+  case Kind::FewRounds:
+  case Kind::ShortRows:
+  case Kind::FullRound:
+    return true;
+  case Kind::PackedRows:
+  case Kind::Aligned:
+  case Kind::SM90a:
+  case Kind::UnitCaptures:
+    return false;
+  }
+  return true;
+}
+
 /// What grows with sizes is between its values at both ends.
 Holds Condition::over(const LaunchRange &range) const {
   const LaunchSizes &smallest = range.smallest, &largest = range.largest;

@@ -59,6 +59,8 @@ std::string KernelImage::save() const {
               std::to_string(entry.keyTile) + "\n";
     if (entry.packsHeads)
       body += "packs-heads\n";
+    if (entry.chunk)
+      body += "chunk " + std::to_string(entry.chunk) + "\n";
     if (!entry.schedule.empty())
       body += "schedule " + entry.schedule + "\n";
     for (const Parameter &parameter : entry.signature)
@@ -139,6 +141,7 @@ private:
       return readParameter(words, entry.signature.back());
     }
     bool read = keyword == "threads"         ? words.number(entry.threads)
+                : keyword == "chunk"         ? words.number(entry.chunk)
                 : keyword == "shared-bytes"  ? words.number(entry.sharedBytes)
                 : keyword == "registers"     ? words.number(entry.registers)
                 : keyword == "spilled-bytes" ? words.number(entry.spilledBytes)

@@ -26,6 +26,7 @@ std::optional<Role> attn::roleNamed(std::string_view name) {
 
 bool attn::isNumbered(Role role) {
   return role == Role::Capture || role == Role::GradCapture ||
+         role == Role::PartOut || role == Role::PartLse ||
          role == Role::Workspace;
 }
 
@@ -58,54 +59,101 @@ bool attn::takes(const Signature &signature, Role role) {
   return false;
 }
 
-void Bindings::memory(RoleName name, const void *data,
-                      std::vector<int64_t> sizes,
-                      std::vector<int64_t> strides) {
-  bound[name] = {reinterpret_cast<uintptr_t>(data), std::move(sizes),
-                 std::move(strides)};
+static void writeContiguousStrides(Extents sizes, int64_t *strides) {
+  int64_t stride = 1;
+  for (size_t i = sizes.size(); i-- > 0;) {
+    strides[i] = stride;
+    stride *= std::max<int64_t>(sizes[i], 1);
+  }
+}
+
+Bindings::Bindings() {
+  entries.reserve(24);
+  extents.reserve(128);
+}
+
+Bindings::Entry &Bindings::entryOf(RoleName name) {
+  for (Entry &entry : entries)
+    if (entry.name == name)
+      return entry;
+  entries.push_back({name});
+  return entries.back();
+}
+
+void Bindings::memory(RoleName name, const void *data, Extents sizes,
+                      Extents strides) {
+  entryOf(name) = {name, reinterpret_cast<uintptr_t>(data), extents.size(),
+                   sizes.size()};
+  extents.insert(extents.end(), sizes.begin(), sizes.end());
+  extents.insert(extents.end(), strides.begin(), strides.end());
 }
 
 std::vector<int64_t>
 attn::contiguousStrides(const std::vector<int64_t> &sizes) {
   std::vector<int64_t> strides(sizes.size(), 1);
-  for (size_t i = sizes.size(); i-- > 1;)
-    strides[i - 1] = strides[i] * std::max<int64_t>(sizes[i], 1);
+  writeContiguousStrides(sizes, strides.data());
   return strides;
 }
 
-void Bindings::memory(RoleName name, const void *data,
-                      std::vector<int64_t> sizes) {
-  std::vector<int64_t> strides = contiguousStrides(sizes);
-  memory(name, data, std::move(sizes), std::move(strides));
+void Bindings::memory(RoleName name, const void *data, Extents sizes) {
+  entryOf(name) = {name, reinterpret_cast<uintptr_t>(data), extents.size(),
+                   sizes.size()};
+  extents.insert(extents.end(), sizes.begin(), sizes.end());
+  extents.resize(extents.size() + sizes.size());
+  writeContiguousStrides(sizes, &extents[extents.size() - sizes.size()]);
 }
 
 void Bindings::scalar(RoleName name, const void *data, int64_t bytes) {
-  Binding &binding = bound[name];
-  binding = {};
-  std::memcpy(&binding.word, data, bytes);
+  Entry &entry = entryOf(name);
+  entry = {name};
+  std::memcpy(&entry.word, data, bytes);
 }
 
-const Binding *Bindings::find(RoleName name) const {
-  auto found = bound.find(name);
-  return found == bound.end() ? nullptr : &found->second;
+std::optional<Binding> Bindings::find(RoleName name) const {
+  for (const Entry &entry : entries) {
+    if (!(entry.name == name))
+      continue;
+    const int64_t *sizes = extents.data() + entry.first;
+    return Binding{entry.word,
+                   {sizes, entry.rank},
+                   {sizes + entry.rank, entry.rank},
+                   entry.isF16};
+  }
+  return std::nullopt;
 }
 
 /// Words of a descriptor.
-static std::vector<uint64_t> wordsOf(const Binding &memory) {
-  std::vector<uint64_t> words{memory.word, memory.word, 0};
-  words.insert(words.end(), memory.sizes.begin(), memory.sizes.end());
-  words.insert(words.end(), memory.strides.begin(), memory.strides.end());
-  return words;
+static void writeWords(const Binding &memory, uint64_t *words) {
+  words[0] = words[1] = memory.word;
+  words[2] = 0;
+  words = std::copy(memory.sizes.begin(), memory.sizes.end(), words + 3);
+  std::copy(memory.strides.begin(), memory.strides.end(), words);
+}
+
+/// How many words stand for it, in memory of its own.
+static size_t wordCount(const Parameter &parameter) {
+  return parameter.kind == Parameter::Kind::TensorMap ? 16
+                                                      : flatCount(parameter);
 }
 
 Result<BoundParameters> BoundParameters::bind(const Signature &signature,
                                               const Bindings &bindings,
                                               const TensorMapEncoder *maps) {
   BoundParameters result;
+  result.places.reserve(signature.size());
+  size_t used = 0;
   for (const Parameter &parameter : signature) {
+    size_t count = wordCount(parameter);
     bool isMap = parameter.kind == Parameter::Kind::TensorMap;
+    result.places.push_back({used, count, isMap});
+    used += (count + 15) / 16 * 16;
+  }
+  result.words.resize(used / 16);
+  for (size_t i = 0; i < signature.size(); ++i) {
+    const Parameter &parameter = signature[i];
+    bool isMap = result.places[i].isMap;
     RoleName name = isMap ? parameter.of : parameter.name;
-    const Binding *binding = bindings.find(name);
+    std::optional<Binding> binding = bindings.find(name);
     if (!binding)
       return Error{"nothing is bound to the kernel's parameter '" +
                    toString(name) + "'"};
@@ -115,10 +163,7 @@ Result<BoundParameters> BoundParameters::bind(const Signature &signature,
       return Error{"expects memory of rank " + std::to_string(rank) +
                    " for the kernel's parameter '" + toString(name) +
                    "', got rank " + std::to_string(binding->sizes.size())};
-    size_t count = isMap ? 16 : flatCount(parameter);
-    result.places.push_back(
-        {count, isMap, std::vector<Words>((count + 15) / 16)});
-    void *to = wordOf(result.places.back(), 0);
+    void *to = result.wordOf(result.places[i], 0);
     if (isMap) {
       if (!maps)
         return Error{"this target has no tensor maps"};
@@ -126,19 +171,20 @@ Result<BoundParameters> BoundParameters::bind(const Signature &signature,
     } else if (isScalar) {
       std::memcpy(to, &binding->word, sizeof binding->word);
     } else {
-      std::vector<uint64_t> words = wordsOf(*binding);
-      std::memcpy(to, words.data(), words.size() * sizeof(uint64_t));
+      writeWords(*binding, static_cast<uint64_t *>(to));
     }
   }
   return result;
 }
 
-void *BoundParameters::wordOf(const Place &place, size_t i) {
-  return const_cast<uint64_t *>(&place.words[i / 16].word[i % 16]);
+void *BoundParameters::wordOf(const Place &place, size_t i) const {
+  size_t at = place.first + i;
+  return const_cast<uint64_t *>(&words[at / 16].word[at % 16]);
 }
 
 std::vector<void *> BoundParameters::flat() const {
   std::vector<void *> addresses;
+  addresses.reserve(16 * words.size());
   for (const Place &place : places)
     for (size_t i = 0; i < (place.isMap ? 1 : place.count); ++i)
       addresses.push_back(wordOf(place, i));
@@ -147,6 +193,7 @@ std::vector<void *> BoundParameters::flat() const {
 
 std::vector<void *> BoundParameters::packed() const {
   std::vector<void *> addresses;
+  addresses.reserve(places.size() + 1); // and a result
   for (const Place &place : places)
     addresses.push_back(wordOf(place, 0));
   return addresses;

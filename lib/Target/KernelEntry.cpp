@@ -21,6 +21,7 @@ mlir::attn::describeKernel(FunctionOpInterface kernel) {
     entry.queryTile = schedule.getTiling().q;
     entry.keyTile = schedule.getTiling().kv;
     entry.packsHeads = schedule.getTiling().pack;
+    entry.chunk = schedule.getTiling().chunk;
     llvm::raw_string_ostream(entry.schedule) << schedule;
   }
   return entry;

@@ -1,7 +1,8 @@
 // A program of a user of the C++ API: built without any MLIR, LLVM or CUDA
-// header on its include path. Runs a mod file and prints the output's first
-// channel.
-#include "attn/API/Attention.h"
+// header on its include path, against attn/API and against libattn.so, whose
+// C++ interface has the same names. Runs a mod file and prints the output's
+// first channel.
+#include ATTN_HEADER
 
 #include <cstdio>
 #include <vector>

@@ -16,6 +16,10 @@
 #ifndef ATTN_API_ATTENTION_H
 #define ATTN_API_ATTENTION_H
 
+#ifdef ATTN_ATTN_HPP
+#error "a source includes attn/attn.hpp or attn/API/*.h, not both"
+#endif
+
 #include "attn/API/Result.h"
 
 #include <array>
@@ -24,6 +28,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <type_traits>
 #include <vector>
 
 namespace attn {
@@ -125,6 +130,18 @@ public:
   /// The same for text; `name` stands for the file in diagnostics.
   static Result<Mod> fromSource(const std::string &source,
                                 const std::string &name);
+  /// The same for C++ lambdas: a score program, a mask program, or both. Needs
+  /// attn/API/Lambda.h. Errors: as there; diagnostics name the line of C++.
+  template <typename Program>
+  static Result<Mod> make(const Program &program,
+                          const char *file = __builtin_FILE(),
+                          int line = __builtin_LINE());
+  template <typename ScoreProgram, typename MaskProgram,
+            typename = std::enable_if_t<
+                !std::is_convertible_v<MaskProgram, const char *>>>
+  static Result<Mod> make(const ScoreProgram &score, const MaskProgram &mask,
+                          const char *file = __builtin_FILE(),
+                          int line = __builtin_LINE());
 
   const std::string &name() const;
   bool hasScore() const;
@@ -210,6 +227,21 @@ struct KernelSpec {
   /// One kernel for captured tensors of any innermost stride, instead of one
   /// for 1 and another, compiled when it is first needed, for others.
   bool stridedCaptures = false;
+  /// Results of a sequence have the same bits whatever else is in the batch:
+  /// how many sequences there are, how many keys those have, and how many they
+  /// have room for. Numbers of heads and of queries (of a batch, in which all
+  /// have as many), types and memory may still choose the kernel. Few queries
+  /// take chunks of at least 1024 keys instead of even shares, whose workspace
+  /// grows with the problem (docs/FlashForm.md: Chunks). A schedule that is
+  /// given must keep to this, and kernels that are are not to be tuned. Not
+  /// for gradients.
+  bool invariant = false;
+  /// Every run looks at lengths, starts of sequences and page tables before, and
+  /// fails where these say what has no meaning of its own (a length beyond the
+  /// room, an entry that numbers no page, starts that fall), with the number of
+  /// the sequence. For finding mistakes: on a GPU a run waits for the stream and
+  /// copies them to the host, which a stream capture does not allow.
+  bool checked = false;
   /// Of a kernel of shares (`shares` in its schedule), how many they are; 0: as
   /// many as the GPU runs at once, or 128 on a CPU. Results may differ in their
   /// last bits with their number.
@@ -280,7 +312,8 @@ public:
                    const TileLists *tiles = nullptr) const;
 
   /// What suffices for all launches of these sizes with memory as KernelSpec
-  /// says; does not grow with them. 0: none is needed. Compiles what prepare()
+  /// says; does not grow with them, but for an invariant kernel. 0: none is
+  /// needed. Compiles what prepare()
   /// does. Errors: those of prepare().
   Result<int64_t> workspaceBytes(const ProblemSizes &sizes) const;
   /// The same for all launches of a range.

@@ -9,7 +9,8 @@ def AttnToLinalgPass : Pass<"attn-to-linalg", "::mlir::ModuleOp"> {
     The definitions of `attn.attention` and `attn.attention_backward` written down
     step by step, with the whole score matrix: simple, slow, and independent of every
     other lowering. Expects that mods stand alone (`attn-inline-mods`), and have
-    adjoint programs where gradients are asked for (`attn-differentiate`).
+    adjoint programs where gradients are asked for (`attn-differentiate`). So are
+    `attn.merge`, and `attn.append`, which becomes loops over rows.
 
     Example (test/Conversion/AttnToLinalg/attn-to-linalg.mlir): an `attn.attention` becomes
 
@@ -52,8 +53,16 @@ def AttnToFlashPass : Pass<"attn-to-flash", "::mlir::ModuleOp"> {
     to what is in the memory of the gradient. With a `capture_schedule`, which they need beside `once`, the loops over
     their tasks say (`mapping`) whether one is for a block or for a thread.
 
-    With `shares` in the schedule the tasks are even shares of all visits, and a second kernel,
-    `@layer_merge`, merges what these have made of parts of query tiles.
+    With `shares` in the schedule the tasks are even shares of all visits, with `chunk` parts of those of a query tile,
+    and a second kernel, `@layer_merge`, merges what these have made of parts of query tiles.
+
+    A function that returns the results of one `attn.merge`, or of one `attn.append`, becomes a kernel without tiles:
+    the loop over its tasks says (`mapping`) that each is for a thread, which does a piece of a row. The results of
+    `attn.append` are the memory of the cache itself.
+
+    A function that others call (`attn-outline-attentions`) stays as a declaration, whose
+    arguments and results have roles and whose `attn.kernels` are what a call runs; the
+    forward kernel of `@layer` is then `@layer_forward`.
 
     The kernel takes the operands, out and lse as memrefs with run-time sizes and
     strides; what each is for is its `attn.role`. docs/FlashForm.md has a whole kernel, annotated.
@@ -78,7 +87,10 @@ def AttnToFlashPass : Pass<"attn-to-flash", "::mlir::ModuleOp"> {
   let options = [
     Option<"roundProbabilities", "round-probabilities", "bool", "true",
            "round the softmax weights to the element type before the second "
-           "product, as matrix units want them">
+           "product, as matrix units want them">,
+    Option<"listsForCalls", "lists-for-calls", "bool", "true",
+           "kernels of functions that are called read lists of tiles where the mask's tiles "
+           "are not one run; else they visit all between the first and the last">
   ];
   let dependentDialects = ["::mlir::linalg::LinalgDialect",
     "::mlir::tensor::TensorDialect", "::mlir::math::MathDialect",
@@ -121,6 +133,44 @@ def AttnToTileListsPass : Pass<"attn-to-tile-lists", "::mlir::ModuleOp"> {
   let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::func::FuncDialect",
     "::mlir::gpu::GPUDialect", "::mlir::LLVM::LLVMDialect", "::mlir::memref::MemRefDialect",
     "::mlir::NVVM::NVVMDialect", "::mlir::scf::SCFDialect"];
+}
+
+def HostToLoopsPass : Pass<"host-to-loops", "::mlir::ModuleOp"> {
+  let summary = "Lower host code on tensors to loops on memory";
+  let description = [{
+    Host code is every function on tensors that is not a kernel: what stands around
+    attentions. Its tensors become memory (one-shot bufferization; what is allocated is
+    freed, but for results, which are the caller's), its `linalg` loops. Arguments and
+    results are memory with strides of run time, the innermost 1, as those of kernels;
+    where an operation wants other memory, it gets a copy. A public function does not
+    write its arguments, and gets a C interface.
+
+    Example (test/Conversion/HostToLoops/host-to-loops.mlir):
+
+    ```mlir
+    func.func @double(%x: tensor<?xf32>) -> tensor<?xf32> {
+      %y = arith.addf %x, %x : tensor<?xf32>
+      return %y : tensor<?xf32>
+    }
+    ```
+
+    becomes
+
+    ```mlir
+    func.func @double(%x: memref<?xf32, strided<[1], offset: ?>>)
+        -> memref<?xf32, strided<[1], offset: ?>> {
+      %n = memref.dim %x, %c0 : ...
+      %y = memref.alloc(%n) : memref<?xf32>
+      scf.for %i = %c0 to %n step %c1 {
+        ...
+        memref.store %sum, %y[%i] : memref<?xf32>
+      }
+      ...
+    }
+    ```
+  }];
+  let dependentDialects = ["::mlir::bufferization::BufferizationDialect", "::mlir::linalg::LinalgDialect",
+    "::mlir::memref::MemRefDialect", "::mlir::scf::SCFDialect", "::mlir::tensor::TensorDialect"];
 }
 
 def FlashToGPUPass : Pass<"flash-to-gpu", "::mlir::ModuleOp"> {
@@ -261,6 +311,7 @@ def FlashToTasksPass : Pass<"flash-to-tasks", "::mlir::ModuleOp"> {
     `@layer_tasks(args...) -> index` says how many there are: the attribute
     `attn.task_count` of the kernel names it. Tasks write disjoint memory and may
     run in any order, at once. Both functions get C interfaces. Mods, which no lowering reads any more, are erased.
+    A call of the kernel, which runs all of it, becomes an `scf.parallel` loop over its tasks.
 
     Example (test/Conversion/FlashToTasks/flash-to-tasks.mlir):
 

@@ -1,4 +1,5 @@
-// The kernels of shares (Tiling::shares), for who launches them, without MLIR.
+// The kernels of shares and of chunks (Tiling), for who launches them, without
+// MLIR.
 #ifndef ATTN_CONVERSION_SHARES_H
 #define ATTN_CONVERSION_SHARES_H
 
@@ -8,10 +9,14 @@
 namespace mlir::attn {
 
 /// `@layer_merge` runs behind `@layer`, with the same parameters. It has a task
-/// for each share, row of a query tile and `mergedChannels` channels of a
-/// multiple of 16.
+/// for each share (of chunks: each query tile of all batches and heads), row of
+/// a query tile and `mergedChannels` channels of a multiple of 16.
 inline constexpr std::string_view mergeSuffix = "_merge";
 inline constexpr int64_t mergedChannels = 4;
+
+/// The chunks of a query tile are as many as its visits make of the size that
+/// the schedule has, but no more than these; so many slots it has.
+inline constexpr int64_t mostChunks = 32;
 
 } // namespace mlir::attn
 

@@ -10,6 +10,7 @@
 
 #include "attn/API/Result.h"
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <string>
@@ -173,14 +174,18 @@ Result<bool> isCapturing(Stream stream);
 struct TensorMapShape {
   TensorMapDataType type = kTensorMapBF16; ///< of 2 bytes
   void *address = nullptr;
-  int64_t sizes[4] = {1, 1, 1, 1};
-  int64_t strides[3] = {0, 0, 0};
+  std::array<int64_t, 4> sizes = {1, 1, 1, 1};
+  std::array<int64_t, 3> strides = {0, 0, 0};
+  friend bool operator==(const TensorMapShape &a, const TensorMapShape &b) {
+    return a.type == b.type && a.address == b.address && a.sizes == b.sizes &&
+           a.strides == b.strides;
+  }
 };
 
 /// A map that copies `rows` of 64 channels at a time, 128 bytes each with their
 /// 16-byte pieces swizzled, and zeros where the tensor has ended. Errors: what
 /// TMA does not take, such as strides that are not multiples of 16
-/// bytes.
+/// bytes. A thread remembers the maps that it made last.
 Result<TensorMap> encodeTensorMap(const TensorMapShape &shape, int64_t rows);
 
 /// Whether kernels on `device` may read and write what lies at `address`: its

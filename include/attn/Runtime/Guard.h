@@ -82,6 +82,9 @@ struct Condition {
   Kind kind;
   std::vector<int64_t> numbers = {}; ///< as many as the kind has
 
+  /// Whether it asks for what a sequence has not of itself: how many others
+  /// there are, or how many keys all have room for.
+  bool isOfBatch() const;
   /// Of one launch never `Sometimes`.
   Holds over(const LaunchRange &range) const;
   friend bool operator==(const Condition &a, const Condition &b) {

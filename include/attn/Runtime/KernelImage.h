@@ -22,6 +22,9 @@ struct KernelEntry {
   int64_t queryTile = 0, keyTile = 0;
   /// A tile of queries is of all heads that share keys: of (query, head) pairs.
   bool packsHeads = false;
+  /// Visits that a task does at least of those of a query tile; 0: all, or even
+  /// shares.
+  int64_t chunk = 0;
   std::string schedule; ///< as text; may be empty
   /// Of a CPU: the function that counts the tasks, of which one is done by a
   /// call of this one.
@@ -53,6 +56,7 @@ inline std::string packedName(std::string_view function) {
 ///   spilled-bytes 16
 ///   tiles 128 128
 ///   packs-heads              if it does
+///   chunk 16                 if there are any
 ///   schedule #attn.schedule<...>
 ///   parameter query memory 4
 ///   parameter capture 1 scalar

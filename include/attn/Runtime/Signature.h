@@ -6,8 +6,9 @@
 
 #include "attn/API/Result.h"
 
+#include <array>
 #include <cstdint>
-#include <map>
+#include <initializer_list>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -34,9 +35,6 @@ bool isCaptured(Role role);
 struct RoleName {
   Role role = Role::Query;
   int64_t number = 0;
-  friend bool operator<(const RoleName &a, const RoleName &b) {
-    return std::pair(a.role, a.number) < std::pair(b.role, b.number);
-  }
   friend bool operator==(const RoleName &a, const RoleName &b) {
     return a.role == b.role && a.number == b.number;
   }
@@ -69,25 +67,51 @@ size_t flatCount(const Signature &signature);
 /// Whether a parameter has this role.
 bool takes(const Signature &signature, Role role);
 
+/// Sizes or strides, in elements, which something else keeps.
+class Extents {
+public:
+  Extents() = default;
+  Extents(const int64_t *first, size_t count) : first(first), count(count) {}
+  Extents(const std::vector<int64_t> &all) : Extents(all.data(), all.size()) {}
+  template <size_t n>
+  Extents(const std::array<int64_t, n> &all) : Extents(all.data(), n) {}
+  /// For as long as the expression that names them.
+  Extents(std::initializer_list<int64_t> all)
+      : Extents(all.begin(), all.size()) {}
+
+  size_t size() const { return count; }
+  int64_t operator[](size_t i) const { return first[i]; }
+  const int64_t *begin() const { return first; }
+  const int64_t *end() const { return first + count; }
+
+private:
+  const int64_t *first = nullptr;
+  size_t count = 0;
+};
+
 /// Memory, or a scalar: what stands for a role in a launch.
 struct Binding {
-  uint64_t word = 0; ///< the memory's address, or a scalar's bytes
-  std::vector<int64_t> sizes, strides; ///< in elements; of a scalar none
-  bool isF16 = false;                  ///< of 16-bit elements: f16, else bf16
+  uint64_t word = 0;      ///< the memory's address, or a scalar's bytes
+  Extents sizes, strides; ///< of a scalar none
+  bool isF16 = false;     ///< of 16-bit elements: f16, else bf16
 };
 
 /// The strides of contiguous elements.
 std::vector<int64_t> contiguousStrides(const std::vector<int64_t> &sizes);
 
-/// The tensors and numbers of one launch, by what they are.
+/// The tensors and numbers of one launch, by what they are. All are in two
+/// allocations: a launch takes a few microseconds of the host, of which a
+/// vector for each would be a good part.
 class Bindings {
 public:
-  void memory(RoleName name, const void *data, std::vector<int64_t> sizes,
-              std::vector<int64_t> strides);
+  Bindings();
+
+  /// `strides`: as many as sizes.
+  void memory(RoleName name, const void *data, Extents sizes, Extents strides);
   /// Contiguous.
-  void memory(RoleName name, const void *data, std::vector<int64_t> sizes);
+  void memory(RoleName name, const void *data, Extents sizes);
   /// Memory for a tensor map of f16 instead of bf16.
-  void markF16(RoleName name) { bound[name].isF16 = true; }
+  void markF16(RoleName name) { entryOf(name).isF16 = true; }
   /// Copies up to eight bytes.
   void scalar(RoleName name, const void *data, int64_t bytes);
   /// A number or an address.
@@ -95,11 +119,20 @@ public:
     scalar(name, &value, sizeof value);
   }
 
-  /// Null if nothing is bound to it.
-  const Binding *find(RoleName name) const;
+  /// What is bound to it, if anything is; until something else is bound.
+  std::optional<Binding> find(RoleName name) const;
 
 private:
-  std::map<RoleName, Binding> bound;
+  struct Entry {
+    RoleName name;
+    uint64_t word = 0;
+    size_t first = 0, rank = 0; ///< of its sizes; strides are behind them
+    bool isF16 = false;
+  };
+  Entry &entryOf(RoleName name);
+
+  std::vector<Entry> entries; ///< a few: in the order in which they came
+  std::vector<int64_t> extents;
 };
 
 /// A tensor map's 128 bytes, by the target that has such.
@@ -132,13 +165,15 @@ private:
   struct alignas(128) Words {
     uint64_t word[16];
   };
+  /// Of a parameter, at the beginning of a Words.
   struct Place {
-    size_t count; ///< of words
+    size_t first, count; ///< of its words
     bool isMap;
-    std::vector<Words> words;
   };
-  static void *wordOf(const Place &place, size_t i);
+  void *wordOf(const Place &place, size_t i) const;
+
   std::vector<Place> places;
+  std::vector<Words> words; ///< of all, so that they stay when this moves
 };
 
 } // namespace attn

@@ -26,6 +26,8 @@ static void writeSpec(OStream &json, const KernelSpec &spec) {
   json.attribute("raggedQueries", spec.raggedQueries);
   json.attribute("raggedKeys", spec.raggedKeys);
   json.attribute("paged", spec.paged);
+  json.attribute("invariant", spec.invariant);
+  json.attribute("checked", spec.checked);
   json.attribute("stridedCaptures", spec.stridedCaptures);
   json.attribute("shares", spec.shares);
 }

@@ -1,20 +1,20 @@
 // attn-to-flash: a function that returns one attention of its arguments becomes
 // a kernel on strided memory. This file turns the function over; FlashForward
 // fills it.
+#include "AppendRows.h"
 #include "CaptureSumKernels.h"
 #include "FlashBackward.h"
 #include "FlashForward.h"
 #include "GradientRows.h"
+#include "KernelBuilder.h"
+#include "MergeOutputs.h"
 #include "MergeParts.h"
 
 #include "attn/Conversion/CaptureSums.h"
 #include "attn/Conversion/Passes.h"
 #include "attn/Conversion/Shares.h"
-#include "attn/Conversion/TileLists.h"
 #include "attn/Dialect/Attn/IR/AttnDialect.h"
-#include "attn/Dialect/Attn/IR/Captures.h"
 #include "attn/Dialect/Attn/IR/KernelFunction.h"
-#include "attn/Dialect/Attn/IR/KernelSignature.h"
 #include "attn/Dialect/Attn/IR/ModProgram.h"
 #include "attn/Dialect/Tile/IR/TileDialect.h"
 
@@ -37,138 +37,6 @@ using namespace mlir;
 using namespace mlir::attn;
 using ::attn::Role;
 
-/// How the kernel sees query, key, value and output: sizes and strides at run
-/// time, but for the channel dimension, which is static and contiguous.
-static Type stridedMemoryType(Type type) {
-  auto tensor = cast<RankedTensorType>(type);
-  SmallVector<int64_t> shape(tensor.getRank(), ShapedType::kDynamic);
-  shape.back() = tensor.getShape().back();
-  SmallVector<int64_t> strides(tensor.getRank(), ShapedType::kDynamic);
-  strides.back() = 1;
-  auto layout =
-      StridedLayoutAttr::get(type.getContext(), ShapedType::kDynamic, strides);
-  return MemRefType::get(shape, tensor.getElementType(), layout);
-}
-
-/// A table with rows of any distance.
-static Type pageTableType(MLIRContext *context) {
-  int64_t dynamic = ShapedType::kDynamic;
-  return MemRefType::get(
-      {dynamic, dynamic}, IntegerType::get(context, 32),
-      StridedLayoutAttr::get(context, dynamic, {dynamic, 1}));
-}
-
-/// Contiguous f32 memory.
-static MemRefType floatsOf(MLIRContext *context, int64_t rank) {
-  SmallVector<int64_t> shape(rank, ShapedType::kDynamic);
-  return MemRefType::get(shape, Float32Type::get(context));
-}
-
-template <typename Op> static MaskLogic readMask(Op op) {
-  ModOp mod = op.lookupMod();
-  Region none;
-  return MaskLogic(mod && mod.hasMask() ? mod.getMask() : none);
-}
-
-namespace {
-/// A kernel that is being made of a function of one attention, or of its
-/// gradients.
-template <typename Op> class KernelBuilder {
-public:
-  explicit KernelBuilder(Op op)
-      : op(op), func(cast<func::FuncOp>(op->getParentOp())),
-        logic(readMask(op)), captures(captureRolesOf(op)) {}
-
-  void remarkOnMask() {
-    for (const MaskLogic::Remark &remark : logic.remarks)
-      emitRemark(remark.location) << remark.text;
-  }
-
-  void addStrided(Role role, Value tensor) {
-    parameters.add(role, stridedMemoryType(tensor.getType()));
-  }
-  void addContiguous(Role role, Value tensor) {
-    parameters.add(role, contiguousMemoryType(tensor.getType()));
-  }
-  void add(Role role, Type type) { parameters.add(role, type); }
-  void addCaptures() {
-    for (auto [role, capture] : llvm::zip_equal(captures, op.getCaptures()))
-      parameters.add(role, captureArgumentType(capture.getType(),
-                                               op.getStridedCaptures()));
-  }
-  /// The workspace of sum `number` (CaptureSums.h).
-  void addSumMemory(const CaptureSum &sum, int64_t number) {
-    MLIRContext *context = op.getContext();
-    bool hasSlots = !sum.rows || op.getCaptureSchedule();
-    parameters.add(RoleAttr::get(context, Role::Workspace, number),
-                   floatsOf(context, hasSlots ? 2 : 3));
-  }
-  void addGradCapture(const CaptureSum &sum) {
-    MLIRContext *context = op.getContext();
-    parameters.add(RoleAttr::get(context, Role::GradCapture, sum.capture),
-                   floatsOf(context, 1));
-  }
-  /// Where the tiles on `visited` are not one run.
-  void addLists(Axis visited) {
-    if (!logic.hasOneRun(visited))
-      for (auto [role, type] : tileListParameters(op.getContext()))
-        parameters.add(role, type);
-  }
-
-  /// Makes the function, before the one that it is made of. Returns the place
-  /// of its body.
-  ImplicitLocOpBuilder create(const Twine &name, ScheduleAttr schedule,
-                              bool takesCaptures = true) {
-    OpBuilder builder(func);
-    kernel = func::FuncOp::create(
-        builder, func.getLoc(), name.str(),
-        builder.getFunctionType(parameters.getTypes(), {}));
-    parameters.setRoles(kernel);
-    kernel->setAttr("attn.kernel", builder.getUnitAttr());
-    kernel->setAttr("attn.schedule", schedule);
-    kernel.addEntryBlock();
-    auto body = ImplicitLocOpBuilder::atBlockEnd(op.getLoc(),
-                                                 &kernel.getBody().front());
-    if (!takesCaptures)
-      return body;
-    SmallVector<Value> arguments =
-        llvm::map_to_vector(captures, [&](RoleAttr role) {
-          return parameterOf(kernel, role.getRole(), role.getNumber());
-        });
-    captured = unpackCaptures(body, op.getLoc(), op.getCaptures().getTypes(),
-                              arguments);
-    return body;
-  }
-
-  /// The capture of the kernel with this role; null if there is none.
-  Value capture(Role role) {
-    for (auto [name, value] : llvm::zip_equal(captures, captured))
-      if (name.getRole() == role)
-        return value;
-    return {};
-  }
-  Value memory(Role role, int64_t number = 0) {
-    return parameterOf(kernel, role, number);
-  }
-  std::optional<TileListOperands> lists() {
-    if (!memory(Role::ListOrder))
-      return std::nullopt;
-    return TileListOperands{memory(Role::ListOrder), memory(Role::ListFirsts),
-                            memory(Role::ListCounts), memory(Role::ListTiles)};
-  }
-
-  Op op;
-  func::FuncOp func;
-  MaskLogic logic;
-  SmallVector<Value> captured; ///< of the kernel
-
-private:
-  SmallVector<RoleAttr> captures;
-  ParameterList parameters;
-  func::FuncOp kernel;
-};
-} // namespace
-
 /// Delta and LSE of each query.
 static Type statisticsType(MLIRContext *context) {
   int64_t dynamic = ShapedType::kDynamic;
@@ -177,20 +45,23 @@ static Type statisticsType(MLIRContext *context) {
 }
 
 namespace {
-/// The kernels that a function of one attention becomes: one, or one of shares
+/// The kernels that a function of one attention becomes: one, or one of parts
 /// and another that merges what these have made of parts of query tiles.
 class ForwardKernels {
 public:
-  ForwardKernels(AttentionOp op, bool roundProbabilities)
-      : op(op), name(cast<func::FuncOp>(op->getParentOp()).getName()),
-        roundProbabilities(roundProbabilities) {}
+  ForwardKernels(AttentionOp op, bool takesLists, bool roundProbabilities)
+      : op(op), func(cast<func::FuncOp>(op->getParentOp())),
+        takesLists(takesLists), roundProbabilities(roundProbabilities) {}
 
   void build() {
     Kernel(op).remarkOnMask();
-    build(name, [&](ImplicitLocOpBuilder &body, const FlashOperands &operands) {
-      buildFlashForward(body, op, operands, roundProbabilities);
-    });
-    if (op.getSchedule()->getTiling().shares)
+    StringRef name = func.getName();
+    // The name of a function that is called stays its own.
+    build(name + (isCalled(func) ? "_forward" : ""),
+          [&](ImplicitLocOpBuilder &body, const FlashOperands &operands) {
+            buildFlashForward(body, op, operands, roundProbabilities);
+          });
+    if (op.getSchedule()->getTiling().hasParts())
       build((name + llvm::Twine(mergeSuffix)).str(),
             [&](ImplicitLocOpBuilder &body, const FlashOperands &operands) {
               buildMergeParts(body, op, operands);
@@ -218,11 +89,12 @@ private:
       kernel.addContiguous(Role::QueryStarts, op.getCuQ());
     if (op.getCuK())
       kernel.addContiguous(Role::KeyStarts, op.getCuK());
-    if (op.getSchedule()->getTiling().shares)
+    if (op.getSchedule()->getTiling().hasParts())
       addPartMemory(kernel);
     // Lists are of tiles of one head, of tensors with a batch for each
     // sequence.
-    if (!op.getCuQ() && !op.getCuK() && !op.getSchedule()->getTiling().pack)
+    if (takesLists && !op.getCuQ() && !op.getCuK() &&
+        !op.getSchedule()->getTiling().pack)
       kernel.addLists(Axis::Key);
     ImplicitLocOpBuilder body = kernel.create(name, *op.getSchedule());
     FlashOperands operands{kernel.logic,
@@ -239,6 +111,8 @@ private:
                            kernel.capture(Role::Lengths),
                            kernel.memory(Role::PartialOut),
                            kernel.memory(Role::PartialSums)};
+    if (operands.lists)
+      operands.lists->asIfPartial = op.getInvariant();
     emit(body, operands);
     func::ReturnOp::create(body);
   }
@@ -254,16 +128,18 @@ private:
   }
 
   AttentionOp op;
-  StringRef name;
-  bool roundProbabilities;
+  func::FuncOp func;
+  bool takesLists, roundProbabilities;
 };
 
 /// The kernels that a function of gradients becomes.
 class GradientKernels {
 public:
-  GradientKernels(AttentionBackwardOp op, bool roundProbabilities)
+  GradientKernels(AttentionBackwardOp op, bool takesLists,
+                  bool roundProbabilities)
       : op(op), name(cast<func::FuncOp>(op->getParentOp()).getName()),
-        roundProbabilities(roundProbabilities), sums(captureSumsOf(op)) {}
+        takesLists(takesLists), roundProbabilities(roundProbabilities),
+        sums(captureSumsOf(op)) {}
 
   void build() {
     Kernel(op).remarkOnMask();
@@ -388,7 +264,8 @@ private:
     for (auto [number, sum] : llvm::enumerate(sums))
       if (isOwn(sum))
         kernel.addSumMemory(sum, number);
-    kernel.addLists(own == Axis::Query ? Axis::Key : Axis::Query);
+    if (takesLists)
+      kernel.addLists(own == Axis::Query ? Axis::Key : Axis::Query);
     ImplicitLocOpBuilder body = kernel.create(name + suffix, schedule);
     BackwardOperands operands = operandsOf(kernel);
     for (auto [number, sum] : llvm::enumerate(sums)) {
@@ -407,7 +284,8 @@ private:
     kernel.addSumMemory(sum, number);
     ScheduleAttr schedule = op.getCaptureSchedule() ? captureScheduleOf(op, sum)
                                                     : *op.getSchedule();
-    kernel.addLists(schedule.getTiling().ownsKeys ? Axis::Query : Axis::Key);
+    if (takesLists)
+      kernel.addLists(schedule.getTiling().ownsKeys ? Axis::Query : Axis::Key);
     ImplicitLocOpBuilder body =
         kernel.create(name + gradPairsSuffix + Twine(number), schedule);
     BackwardOperands operands = operandsOf(kernel);
@@ -461,7 +339,7 @@ private:
 
   AttentionBackwardOp op;
   StringRef name;
-  bool roundProbabilities;
+  bool takesLists, roundProbabilities;
   SmallVector<CaptureSum> sums;
 };
 } // namespace
@@ -497,18 +375,55 @@ struct AttnToFlash : mlir::attn::impl::AttnToFlashPassBase<AttnToFlash> {
     for (AttentionBackwardOp op : gradients)
       if (failed(checkGradients(op)))
         return signalPassFailure();
-    for (AttentionOp op : ops) {
-      auto func = cast<func::FuncOp>(op->getParentOp());
-      ForwardKernels(op, roundProbabilities).build();
-      func.erase();
-    }
-    for (AttentionBackwardOp op : gradients) {
-      auto func = cast<func::FuncOp>(op->getParentOp());
-      GradientKernels(op, roundProbabilities).build();
-      func.erase();
-    }
+    for (AttentionOp op : ops)
+      convert<ForwardKernels>(op);
+    for (AttentionBackwardOp op : gradients)
+      convert<GradientKernels>(op);
+    if (failed(convertAll<MergeOp>(buildMergeOutputs)) ||
+        failed(convertAll<AppendOp>(buildAppendRows)))
+      return signalPassFailure();
     // Their programs live on in the kernels.
     eraseMods(getOperation());
+  }
+
+private:
+  /// Makes kernels of the functions that return one `Op` of their arguments.
+  template <typename Op>
+  LogicalResult convertAll(llvm::function_ref<void(Op)> build) {
+    SmallVector<Op> ops;
+    getOperation().walk([&](Op op) { ops.push_back(op); });
+    for (Op op : ops)
+      if (failed(checkWholeFunction(op)))
+        return failure();
+    for (Op op : ops) {
+      auto func = cast<func::FuncOp>(op->getParentOp());
+      build(op);
+      func.erase();
+    }
+    return success();
+  }
+
+  /// Puts the kernels that `Kernels` builds in the place of the function.
+  template <typename Kernels, typename Op> void convert(Op op) {
+    auto func = cast<func::FuncOp>(op->getParentOp());
+    bool takesLists = listsForCalls || !isCalled(func);
+    if (!takesLists)
+      remarkOnLists(op);
+    Operation *before = func->getPrevNode();
+    Kernels(op, takesLists, roundProbabilities).build();
+    auto first =
+        before ? std::next(before->getIterator()) : func->getBlock()->begin();
+    replaceByKernels(
+        op, llvm::map_to_vector(llvm::make_range(first, func->getIterator()),
+                                llvm::CastTo<func::FuncOp>));
+  }
+
+  template <typename Op> void remarkOnLists(Op op) {
+    MaskLogic logic = readMask(op);
+    if (!logic.hasOneRun(Axis::Key))
+      op.emitRemark() << "all tiles between the first and the last that the "
+                         "mask keeps are visited: a kernel that host code "
+                         "calls has no lists of tiles";
   }
 };
 } // namespace

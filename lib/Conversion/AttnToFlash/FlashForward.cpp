@@ -2,6 +2,7 @@
 // which key tiles it visits, one visit, the results.
 #include "FlashForward.h"
 
+#include "Chunks.h"
 #include "ModOnTiles.h"
 #include "OnlineSoftmax.h"
 #include "PagedKeys.h"
@@ -37,6 +38,8 @@ public:
   void build() {
     if (op.getSchedule()->getTiling().shares)
       return buildShares();
+    if (op.getSchedule()->getTiling().chunk)
+      return buildChunks();
     auto forall = scf::ForallOp::create(
         b,
         getAsOpFoldResult(ValueRange{tasks.batches, tasks.heads, tasks.tiles}),
@@ -99,7 +102,7 @@ private:
   /// What a share does of a task. Returns where the task ends.
   Value buildPart(Shares &shares, const Share &share,
                   const Shares::Task &task) {
-    Shares::Place at = shares.placeOf(task.number);
+    TaskPlace at = tasks.placeOf(task.number);
     beginTask(at.batch, at.head);
     std::unique_ptr<Visits> visits = tasks.visits(batchId, headId, at.tile);
     Value behind =
@@ -118,14 +121,53 @@ private:
                                           share.begin, task.start);
     Value isLast =
         arith::CmpIOp::create(b, arith::CmpIPredicate::sle, behind, share.end);
-    auto whole = scf::IfOp::create(b, arith::AndIOp::create(b, isFirst, isLast),
-                                   /*withElseRegion=*/true);
-    OpBuilder::InsertionGuard guard(b);
-    b.setInsertionPoint(whole.thenYield());
-    storeResults(sums);
-    b.setInsertionPoint(whole.elseYield());
-    storePart(sums, shares.slotOf(share.number, isFirst));
+    storeWhole(arith::AndIOp::create(b, isFirst, isLast), sums,
+               [&] { return shares.slotOf(share.number, isFirst); });
     return behind;
+  }
+
+  //===--- chunks ---------------------------------------------------------===//
+  /// A block for each slot.
+  void buildChunks() {
+    Value slots = memref::DimOp::create(b, operands.partialSums, 0);
+    Chunks chunks(b, tasks, slots, op.getSchedule()->getTiling().chunk);
+    auto block = gpu::GPUBlockMappingAttr::get(b.getContext(),
+                                               gpu::MappingId::LinearDim0);
+    auto forall = scf::ForallOp::create(b, getAsOpFoldResult(ValueRange(slots)),
+                                        ValueRange{}, b.getArrayAttr(block));
+    OpBuilder::InsertionGuard guard(b);
+    b.setInsertionPoint(forall.getTerminator());
+    Value slot = forall.getInductionVar(0);
+    Value task = arith::DivUIOp::create(b, slot, chunks.slotsOfEach);
+    Value part = arith::RemUIOp::create(b, slot, chunks.slotsOfEach);
+    TaskPlace at = tasks.placeOf(task);
+    beginTask(at.batch, at.head);
+    std::unique_ptr<Visits> visits = tasks.visits(batchId, headId, at.tile);
+    Value count = chunks.countOf(*visits);
+    auto exists = scf::IfOp::create(b, less(part, count),
+                                    /*withElseRegion=*/false);
+    b.setInsertionPoint(exists.thenYield());
+    Value size = chunks.sizeOf(*visits);
+    Value low = arith::AddIOp::create(b, visits->first,
+                                      arith::MulIOp::create(b, part, size));
+    Value high = arith::MinSIOp::create(b, arith::AddIOp::create(b, low, size),
+                                        visits->end);
+    Sums sums = visitTiles(*visits, low, high);
+    storeWhole(
+        arith::CmpIOp::create(b, arith::CmpIPredicate::eq, count, index(1)),
+        sums, [&] { return slot; });
+  }
+
+  //===--- parts ----------------------------------------------------------===//
+  /// Results where the part is the `whole` (i1), else what the part made of it.
+  void storeWhole(Value whole, const Sums &sums,
+                  llvm::function_ref<Value()> slot) {
+    auto branch = scf::IfOp::create(b, whole, /*withElseRegion=*/true);
+    OpBuilder::InsertionGuard guard(b);
+    b.setInsertionPoint(branch.thenYield());
+    storeResults(sums);
+    b.setInsertionPoint(branch.elseYield());
+    storePart(sums, slot());
   }
 
   void storePart(const Sums &sums, Value slot) {
@@ -178,11 +220,11 @@ private:
                    isScaleInExponent(op) ? 1 : op.getScaleValue(),
                    operands.captures, at);
 
+    OwnRows own = ownRows();
     query = tile::LoadOp::create(
-        b, RankedTensorType::get({queryTile, headDim}, elementType),
-        tasks.query,
-        ValueRange{queryRows.batch, headId, queryRows.at(*this, at.firstRow)},
-        /*table=*/Value(), /*end=*/Value(), /*held=*/false, tasks.packed);
+        b, RankedTensorType::get({queryTile, headDim}, elementType), own.memory,
+        own.place, /*table=*/Value(), /*end=*/Value(),
+        /*held=*/false, tasks.packed);
     SmallVector<Value> start = softmax.initial().values();
     start.push_back(splat({queryTile, valueDim}, 0));
     auto loop = scf::ForOp::create(
@@ -200,6 +242,21 @@ private:
         });
     return {OnlineSoftmax::State::of(loop.getResults()),
             loop.getResults().back()};
+  }
+
+  struct OwnRows {
+    Value memory;
+    SmallVector<Value> place;
+  };
+  /// The queries of the task. Those of the next sequence, which may be in its
+  /// tile, have a part in what warps decide for all rows (tile.any_beyond):
+  /// with `invariant` they are not read.
+  OwnRows ownRows() {
+    if (op.getInvariant() && queryRows.first)
+      return {queryRows.of(*this, tasks.query, tasks.own.length),
+              {queryRows.batch, headId, at.firstRow}};
+    return {tasks.query,
+            {queryRows.batch, headId, queryRows.at(*this, at.firstRow)}};
   }
 
   Value isPartial(Visits &visits, Value visit, Value tile, Value firstKey) {

@@ -88,6 +88,13 @@ MaskContext ForwardTasks::context(Value batchId, Value headId) {
           visited.length, operands.captures,   loadFromMemory};
 }
 
+TaskPlace ForwardTasks::placeOf(Value task) {
+  Value head = arith::RemUIOp::create(b, task, heads);
+  Value rest = arith::DivUIOp::create(b, task, heads);
+  return {arith::RemUIOp::create(b, rest, batches), head,
+          arith::DivUIOp::create(b, rest, batches)};
+}
+
 std::unique_ptr<Visits> ForwardTasks::visits(Value batchId, Value headId,
                                              Value tile) {
   MaskContext context = this->context(batchId, headId);

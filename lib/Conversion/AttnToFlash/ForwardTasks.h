@@ -36,11 +36,19 @@ bool isScaleInExponent(AttentionOp op);
 /// Scores times this are exponents of two.
 double exponentFactor(AttentionOp op);
 
+/// Where a task is, all of type index.
+struct TaskPlace {
+  Value batch, head, tile;
+};
+
 class ForwardTasks : TileBuilder {
 public:
   ForwardTasks(ImplicitLocOpBuilder &builder, AttentionOp op,
                const FlashOperands &operands);
 
+  /// Where a task is by its number (index), in the order of query tile, batch
+  /// and head.
+  TaskPlace placeOf(Value task);
   /// Of the task that owns tile number `tile`, all of type index.
   std::unique_ptr<Visits> visits(Value batchId, Value headId, Value tile);
   /// The tile of the task that comes at `place` (index) among those of a head:

@@ -1,26 +1,27 @@
 // See MergeParts.h. A task that is cut begins in one share, and goes on behind
-// it: what is there to be merged, that share's threads do.
+// it: what is there to be merged, that share's threads do. Of chunks each query
+// tile has threads of its own.
 #include "MergeParts.h"
 
+#include "Chunks.h"
+#include "MergedRow.h"
 #include "Shares.h"
 
 #include "attn/Conversion/Shares.h"
 
 #include "mlir/Dialect/GPU/IR/GPUDialect.h"
-#include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
 #include "llvm/Support/MathExtras.h"
 
 #include <cmath>
+#include <functional>
 
 using namespace mlir;
 using namespace mlir::attn;
 
 namespace {
-
-constexpr double ln2 = 0.6931471805599453;
 
 constexpr int64_t width = mergedChannels; ///< of a thread
 
@@ -34,13 +35,27 @@ public:
              const FlashOperands &operands)
       : TileBuilder(builder), op(op), operands(operands),
         tasks(builder, op, operands), rows(op.getSchedule()->getTiling().q),
-        groups(llvm::alignTo(op.getValueDim(), 16) / width),
-        factor(exponentFactor(op)) {}
+        groups(llvm::alignTo(op.getValueDim(), 16) / width) {}
 
   void build() {
+    if (int64_t chunk = op.getSchedule()->getTiling().chunk) {
+      Value slots = memref::DimOp::create(b, operands.partialSums, 0);
+      Chunks chunks(b, tasks, slots, chunk);
+      forEach(chunks.owners, [&](Value task) { buildTask(chunks, task); });
+      return;
+    }
+    Value count = countShares(b, operands.partialSums);
+    forEach(count, [&](Value share) {
+      Shares shares(b, tasks, count);
+      buildShare(shares, share);
+    });
+  }
+
+private:
+  /// A thread for each of `count` (index), row and group of channels.
+  void forEach(Value count, llvm::function_ref<void(Value)> body) {
     auto thread = gpu::GPUThreadMappingAttr::get(b.getContext(),
                                                  gpu::MappingId::LinearDim0);
-    Value count = countShares(b, operands.partialSums);
     Value threads = mul(count, index(rows * groups));
     auto forall =
         scf::ForallOp::create(b, getAsOpFoldResult(ValueRange(threads)),
@@ -51,30 +66,48 @@ public:
     group = arith::RemUIOp::create(b, number, index(groups));
     Value rest = arith::DivUIOp::create(b, number, index(groups));
     row = arith::RemUIOp::create(b, rest, index(rows));
-    share = arith::DivUIOp::create(b, rest, index(rows));
-    Shares line(b, tasks, count);
-    shares = &line;
-    buildShare();
+    body(arith::DivUIOp::create(b, rest, index(rows)));
   }
 
-private:
-  void buildShare() {
-    Value end = shares->begin(add(share, index(1)));
-    Shares::Task task = shares->find(end);
+  /// A query tile, if it was cut.
+  void buildTask(Chunks &chunks, Value task) {
+    TaskPlace at = tasks.placeOf(task);
+    std::unique_ptr<Visits> visits = tasks.visits(at.batch, at.head, at.tile);
+    Value count = chunks.countOf(*visits);
+    Value firstSlot = mul(task, chunks.slotsOfEach);
+    slotOf = [=](Value part) { return add(firstSlot, part); };
+    Value isCut =
+        arith::CmpIOp::create(b, arith::CmpIPredicate::ugt, count, index(1));
+    onlyIf(isCut, [&] {
+      lastPart = sub(count, index(1));
+      buildRowOf(at, *visits);
+    });
+  }
+
+  /// The query tile that begins in the share, and goes on behind it.
+  void buildShare(Shares &shares, Value share) {
+    Value end = shares.begin(add(share, index(1)));
+    Shares::Task task = shares.find(end);
     Value beginsHere = arith::CmpIOp::create(b, arith::CmpIPredicate::sge,
-                                             task.start, shares->begin(share));
+                                             task.start, shares.begin(share));
     Value goesOn =
         arith::CmpIOp::create(b, arith::CmpIPredicate::slt, task.start, end);
-    onlyIf(arith::AndIOp::create(b, beginsHere, goesOn),
-           [&] { buildTask(task); });
+    slotOf = [&, share](Value part) {
+      Value isFirst =
+          arith::CmpIOp::create(b, arith::CmpIPredicate::eq, part, index(0));
+      return shares.slotOf(add(share, part), isFirst);
+    };
+    onlyIf(arith::AndIOp::create(b, beginsHere, goesOn), [&] {
+      TaskPlace at = tasks.placeOf(task.number);
+      std::unique_ptr<Visits> visits = tasks.visits(at.batch, at.head, at.tile);
+      Value last = sub(add(task.start, shares.lengthOf(*visits)), index(1));
+      lastPart = sub(shares.shareOf(last), share);
+      buildRowOf(at, *visits);
+    });
   }
 
-  void buildTask(const Shares::Task &task) {
-    Shares::Place at = shares->placeOf(task.number);
-    std::unique_ptr<Visits> visits = tasks.visits(at.batch, at.head, at.tile);
-    Value last = sub(add(task.start, shares->lengthOf(*visits)), index(1));
-    lastPart = sub(shares->shareOf(last), share);
-    Value query = add(visits->firstRow, row);
+  void buildRowOf(const TaskPlace &at, const Visits &visits) {
+    Value query = add(visits.firstRow, row);
     Value exists = arith::CmpIOp::create(b, arith::CmpIPredicate::slt, query,
                                          tasks.own.length);
     onlyIf(exists,
@@ -82,17 +115,15 @@ private:
   }
 
   void buildRow(ArrayRef<Value> at) {
+    merged.emplace(b, group, width, exponentFactor(op));
     Value greatest = overParts({f32(-INFINITY)}, &MergeParts::addMaxima)[0];
-    Value none = arith::CmpFOp::create(b, arith::CmpFPredicate::OEQ, greatest,
-                                       f32(-INFINITY));
-    base = arith::SelectOp::create(b, none, f32(0), greatest);
-    auto type = VectorType::get({width}, b.getF32Type());
-    Value zeros = arith::ConstantOp::create(b, b.getZeroAttr(type));
+    merged->begin(greatest);
+    MergedRow::Sums none = merged->none();
     SmallVector<Value> sums =
-        overParts({f32(0), zeros}, &MergeParts::addWeighted);
-    storeOut(sums[0], sums[1], at);
+        overParts({none.weights, none.values}, &MergeParts::addWeighted);
+    merged->storeOut({sums[0], sums[1]}, op.getValueDim(), tasks.out, at);
     if (tasks.lse)
-      storeLse(greatest, sums[0], at);
+      merged->storeLse({sums[0], sums[1]}, tasks.lse, at);
   }
 
   using AddParts = SmallVector<Value> (MergeParts::*)(ValueRange slots,
@@ -124,12 +155,6 @@ private:
     return llvm::to_vector_of<Value>(loop.getResults());
   }
 
-  Value slotOf(Value part) {
-    Value isFirst =
-        arith::CmpIOp::create(b, arith::CmpIPredicate::eq, part, index(0));
-    return shares->slotOf(add(share, part), isFirst);
-  }
-
   SmallVector<Value> addMaxima(ValueRange slots, ValueRange,
                                ValueRange before) {
     Value greatest = before[0];
@@ -138,8 +163,8 @@ private:
     return {greatest};
   }
 
-  /// The sum of weights, and of weighted values. What has no weight does
-  /// not count: nobody may have written it.
+  /// The sum of weights, and of weighted values. What has no weight nobody may
+  /// have written.
   SmallVector<Value> addWeighted(ValueRange slots, ValueRange isThere,
                                  ValueRange before) {
     SmallVector<Value> maxima = loadSums(slots, 0),
@@ -149,23 +174,14 @@ private:
     for (Value slot : slots)
       means.push_back(vector::LoadOp::create(b, type, operands.partialOut,
                                              ValueRange{slot, row, channel}));
-    Value sum = before[0], weighted = before[1];
+    MergedRow::Sums sums{before[0], before[1]};
     for (size_t i = 0; i < slots.size(); ++i) {
-      Value distance = arith::SubFOp::create(b, maxima[i], base);
-      Value decay = math::Exp2Op::create(
-          b, arith::MulFOp::create(b, distance, f32(factor)));
-      Value weight = arith::MulFOp::create(b, weights[i], decay);
+      Value weight =
+          arith::MulFOp::create(b, weights[i], merged->decay(maxima[i]));
       weight = arith::SelectOp::create(b, isThere[i], weight, f32(0));
-      Value isNone =
-          arith::CmpFOp::create(b, arith::CmpFPredicate::OEQ, weight, f32(0));
-      Value zeros = arith::ConstantOp::create(b, b.getZeroAttr(type));
-      Value mean = arith::SelectOp::create(b, isNone, zeros, means[i]);
-      Value factors = vector::BroadcastOp::create(b, type, weight);
-      weighted = arith::AddFOp::create(b, weighted,
-                                       arith::MulFOp::create(b, factors, mean));
-      sum = arith::AddFOp::create(b, sum, weight);
+      sums = merged->add(sums, weight, means[i]);
     }
-    return {sum, weighted};
+    return {sums.weights, sums.values};
   }
 
   SmallVector<Value> loadSums(ValueRange slots, int64_t place) {
@@ -176,46 +192,6 @@ private:
     return sums;
   }
 
-  void storeOut(Value sum, Value weighted, ArrayRef<Value> at) {
-    Value isNone =
-        arith::CmpFOp::create(b, arith::CmpFPredicate::OEQ, sum, f32(0));
-    Value divisor = arith::SelectOp::create(b, isNone, f32(1), sum);
-    Value inverse = arith::DivFOp::create(b, f32(1), divisor);
-    Type element = op.getElementType();
-    for (int64_t i = 0; i < width; ++i) {
-      Value channel = add(mul(group, index(width)), index(i));
-      Value exists = arith::CmpIOp::create(b, arith::CmpIPredicate::ult,
-                                           channel, index(op.getValueDim()));
-      onlyIf(exists, [&] {
-        Value result = arith::MulFOp::create(
-            b, vector::ExtractOp::create(b, weighted, i), inverse);
-        if (!element.isF32())
-          result = arith::TruncFOp::create(b, element, result);
-        SmallVector<Value> place(at);
-        place.push_back(channel);
-        memref::StoreOp::create(b, result, tasks.out, place);
-      });
-    }
-  }
-
-  void storeLse(Value greatest, Value sum, ArrayRef<Value> at) {
-    Value isFirst =
-        arith::CmpIOp::create(b, arith::CmpIPredicate::eq, group, index(0));
-    onlyIf(isFirst, [&] {
-      Value maximum = arith::MulFOp::create(b, greatest, f32(factor * ln2));
-      Value lse = math::FmaOp::create(b, math::Log2Op::create(b, sum), f32(ln2),
-                                      maximum);
-      memref::StoreOp::create(b, lse, tasks.lse, at);
-    });
-  }
-
-  void onlyIf(Value condition, llvm::function_ref<void()> body) {
-    auto branch = scf::IfOp::create(b, condition, /*withElseRegion=*/false);
-    OpBuilder::InsertionGuard guard(b);
-    b.setInsertionPoint(branch.thenYield());
-    body();
-  }
-
   Value add(Value x, Value y) { return arith::AddIOp::create(b, x, y); }
   Value sub(Value x, Value y) { return arith::SubIOp::create(b, x, y); }
   Value mul(Value x, Value y) { return arith::MulIOp::create(b, x, y); }
@@ -223,12 +199,11 @@ private:
   AttentionOp op;
   const FlashOperands &operands;
   ForwardTasks tasks;
-  Shares *shares = nullptr;
   int64_t rows, groups;
-  double factor;
-  Value share, row, group; ///< index: of the thread
-  Value lastPart;          ///< index: number of the task's last part
-  Value base;              ///< f32: what weights are relative to
+  Value row, group; ///< index: of the thread
+  Value lastPart;   ///< index: number of the task's last part
+  std::function<Value(Value part)> slotOf;
+  std::optional<MergedRow> merged;
 };
 
 } // namespace

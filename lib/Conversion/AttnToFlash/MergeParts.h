@@ -1,5 +1,5 @@
-// The kernel behind one of shares (Tiling::shares): results of the query tiles
-// of which several shares did a part each.
+// The kernel behind one of shares or chunks (Tiling): results of the query
+// tiles of which several tasks did a part each.
 #ifndef ATTN_CONVERSION_ATTNTOFLASH_MERGEPARTS_H
 #define ATTN_CONVERSION_ATTNTOFLASH_MERGEPARTS_H
 
@@ -8,7 +8,8 @@
 namespace mlir::attn {
 
 /// Emits everything but the return at the builder's insertion point: a task,
-/// for a thread, for each share, row of a tile and 4 channels.
+/// for a thread, for each share (of chunks: each query tile), row of a tile and
+/// 4 channels.
 void buildMergeParts(ImplicitLocOpBuilder &builder, AttentionOp op,
                      const FlashOperands &operands);
 

@@ -39,7 +39,7 @@ Shares::Task Shares::find(Value position) {
   }
   auto find = tile::FindTaskOp::create(
       b, position, runs, repeat, [&](OpBuilder &, Value run) {
-        Place at{index(0), index(0), run};
+        TaskPlace at{index(0), index(0), run};
         if (tasks.readsHead()) {
           at.head = arith::RemUIOp::create(b, at.tile, tasks.heads);
           at.tile = arith::DivUIOp::create(b, at.tile, tasks.heads);
@@ -60,13 +60,6 @@ Value Shares::begin(Value share) {
 
 Value Shares::shareOf(Value position) {
   return arith::DivUIOp::create(b, position, size);
-}
-
-Shares::Place Shares::placeOf(Value task) {
-  Value head = arith::RemUIOp::create(b, task, tasks.heads);
-  Value rest = arith::DivUIOp::create(b, task, tasks.heads);
-  return {arith::RemUIOp::create(b, rest, tasks.batches), head,
-          arith::DivUIOp::create(b, rest, tasks.batches)};
 }
 
 Value Shares::lengthOf(const Visits &visits) {

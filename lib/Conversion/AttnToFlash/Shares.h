@@ -32,10 +32,6 @@ public:
   /// The share with this position.
   Value shareOf(Value position);
 
-  struct Place {
-    Value batch, head, tile;
-  };
-  Place placeOf(Value task);
   /// Of a task that has these visits.
   Value lengthOf(const Visits &visits);
 

@@ -50,6 +50,18 @@ Value TileBuilder::either(Value condition, llvm::function_ref<Value()> then,
       .getResult(0);
 }
 
+void TileBuilder::onlyIf(Value condition, llvm::function_ref<void()> then,
+                         llvm::function_ref<void()> otherwise) {
+  auto branch = scf::IfOp::create(b, condition, static_cast<bool>(otherwise));
+  OpBuilder::InsertionGuard guard(b);
+  b.setInsertionPoint(branch.thenYield());
+  then();
+  if (!otherwise)
+    return;
+  b.setInsertionPoint(branch.elseYield());
+  otherwise();
+}
+
 Value TileBuilder::load(Value memory, Value batch, Value head, Value row,
                         int64_t rows, int64_t width) {
   Type elementType = cast<MemRefType>(memory.getType()).getElementType();

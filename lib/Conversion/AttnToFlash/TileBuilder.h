@@ -25,6 +25,10 @@ public:
   Value either(Value condition, llvm::function_ref<Value()> then,
                llvm::function_ref<Value()> otherwise);
 
+  /// A branch without a result; `otherwise` may be null.
+  void onlyIf(Value condition, llvm::function_ref<void()> then,
+              llvm::function_ref<void()> otherwise = nullptr);
+
   /// Each row of `tile` combined by `CombineOp`, and with its element of
   /// `init`.
   template <typename CombineOp> Value reduceRows(Value tile, Value init) {

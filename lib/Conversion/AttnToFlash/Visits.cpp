@@ -155,20 +155,43 @@ public:
     endOfPartials = arith::AddIOp::create(b, first, partials);
     end = arith::AddIOp::create(b, endOfPartials,
                                 entry(lists.counts, {row, t.index(1)}));
-    endOfWholes = arith::SubIOp::create(b, end, lastSticksOut(visited));
+    sticksOut = lastSticksOut(visited);
+    endOfWholes = arith::SubIOp::create(b, end, sticksOut);
   }
 
   Value tileOf(Value visit) override {
-    return t.toIndex(memref::LoadOp::create(b, lists.tiles, visit));
+    return tileAt(lists.asIfPartial ? placeOf(visit) : visit);
   }
 
   Value isPartial(Value visit, Value) override {
+    if (lists.asIfPartial)
+      return arith::CmpIOp::create(
+          b, Predicate::slt, visit,
+          arith::AddIOp::create(b, endOfPartials, sticksOut));
     return arith::OrIOp::create(
         b, arith::CmpIOp::create(b, Predicate::slt, visit, endOfPartials),
         arith::CmpIOp::create(b, Predicate::sge, visit, endOfWholes));
   }
 
 private:
+  Value tileAt(Value place) {
+    return t.toIndex(memref::LoadOp::create(b, lists.tiles, place));
+  }
+
+  /// index: the place in the list of a visit, if the tile that sticks out comes
+  /// behind the partial ones.
+  Value placeOf(Value visit) {
+    Value isWhole =
+        arith::CmpIOp::create(b, Predicate::sge, visit, endOfPartials);
+    Value back = arith::SelectOp::create(b, isWhole, sticksOut, t.index(0));
+    Value isFirst = arith::AndIOp::create(
+        b, arith::CmpIOp::create(b, Predicate::eq, visit, endOfPartials),
+        arith::CmpIOp::create(b, Predicate::eq, sticksOut, t.index(1)));
+    return arith::SelectOp::create(b, isFirst,
+                                   arith::SubIOp::create(b, end, t.index(1)),
+                                   arith::SubIOp::create(b, visit, back));
+  }
+
   /// index: 1 if the tile listed last, whose number is the greatest of the full
   /// ones, sticks out over the end of its axis, else 0.
   Value lastSticksOut(const TiledAxis &visited) {
@@ -176,7 +199,7 @@ private:
     return t.either(
         any,
         [&] {
-          Value last = tileOf(arith::SubIOp::create(b, end, t.index(1)));
+          Value last = tileAt(arith::SubIOp::create(b, end, t.index(1)));
           Value endOfLast = arith::MulIOp::create(
               b, arith::AddIOp::create(b, last, t.index(1)),
               t.index(visited.tile));
@@ -191,6 +214,7 @@ private:
   ImplicitLocOpBuilder &b;
   TileListOperands lists;
   Value endOfPartials, endOfWholes; ///< index: visits
+  Value sticksOut;                  ///< index: 1 if the last tile does, or 0
 };
 } // namespace
 

@@ -14,6 +14,9 @@ namespace mlir::attn {
 /// See attn/Conversion/TileLists.h.
 struct TileListOperands {
   Value order, firsts, counts, tiles;
+  /// Whether a full tile that sticks out over the end comes behind the partial
+  /// ones, as it does where a sequence ends there that has more room; else last.
+  bool asIfPartial = false;
 };
 
 /// One axis of the scores, in tiles.

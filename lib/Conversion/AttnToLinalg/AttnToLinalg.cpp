@@ -2,6 +2,7 @@
 // whole tensors. The oracle that other lowerings are compared with, so it
 // shares nothing with them but the evaluation of mods, and prefers the obvious
 // way.
+#include "CacheToLinalg.h"
 #include "TensorScores.h"
 
 #include "attn/Conversion/Passes.h"
@@ -186,6 +187,8 @@ struct AttnToLinalgPass
     });
     if (walk.wasInterrupted() || gradients.wasInterrupted())
       return signalPassFailure();
+    getOperation().walk([&](MergeOp op) { lowerMergeToLinalg(op, real); });
+    getOperation().walk([](AppendOp op) { lowerAppendToLoops(op); });
     eraseUnusedMods();
   }
 

@@ -38,7 +38,7 @@ static void convert(AttentionOp op, bool warps, Build build) {
   std::unique_ptr<Team> team =
       warps ? createWarp(op.getLoc()) : createThread(op.getLoc());
   build(func->getParentOfType<ModuleOp>(), *team, spec);
-  func.erase();
+  replaceByKernels(op, {});
 }
 
 namespace {

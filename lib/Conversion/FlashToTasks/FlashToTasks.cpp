@@ -99,6 +99,31 @@ static void replaceByOneTask(func::FuncOp kernel, scf::ForallOp loop) {
   loop.erase();
 }
 
+/// Has each call of `kernel`, which runs all of it, run its tasks.
+static void callTasks(func::FuncOp kernel, func::FuncOp count) {
+  auto module = kernel->getParentOfType<ModuleOp>();
+  std::optional<SymbolTable::UseRange> uses =
+      SymbolTable::getSymbolUses(kernel, module);
+  for (SymbolTable::SymbolUse use : *uses) {
+    auto call = dyn_cast<func::CallOp>(use.getUser());
+    if (!call || call.getNumResults() != 0)
+      continue; // It is the name of what a declaration runs.
+    OpBuilder builder(call);
+    Location loc = call.getLoc();
+    Value zero = arith::ConstantIndexOp::create(builder, loc, 0);
+    Value one = arith::ConstantIndexOp::create(builder, loc, 1);
+    Value tasks = func::CallOp::create(builder, loc, count, call.getOperands())
+                      .getResult(0);
+    scf::ParallelOp::create(builder, loc, zero, tasks, one,
+                            [&](OpBuilder &b, Location loc, ValueRange task) {
+                              SmallVector<Value> arguments(call.getOperands());
+                              arguments.push_back(task[0]);
+                              func::CallOp::create(b, loc, kernel, arguments);
+                            });
+    call.erase();
+  }
+}
+
 namespace {
 struct FlashToTasks
     : public mlir::attn::impl::FlashToTasksPassBase<FlashToTasks> {
@@ -114,6 +139,7 @@ struct FlashToTasks
       kernel->setAttr(mlir::attn::taskCountName,
                       FlatSymbolRefAttr::get(count.getSymNameAttr()));
       replaceByOneTask(kernel, loop);
+      callTasks(kernel, count);
       kernel->setAttr("llvm.emit_c_interface", UnitAttr::get(&getContext()));
     }
     mlir::attn::eraseMods(getOperation());

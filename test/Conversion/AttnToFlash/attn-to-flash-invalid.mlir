@@ -140,3 +140,32 @@ func.func @sums_in_one_pass(%q: !q, %l: !l, %c: f32) -> (!q, !q, !q, f32) {
   %r:4 = attn.attention_backward %q, %q, %q, %q, %l, %q mod @temperature(%c) {wrt = array<i64: 0>, schedule = #attn.schedule<tiling = <q = 64, kv = 64>, roles = <warps = 4>>, key_schedule = #attn.schedule<tiling = <q = 64, kv = 128, owns_keys, once>, roles = <warps = 8, producers = 4>>} : (!q, !q, !q, !q, !l, !q, f32) -> (!q, !q, !q, f32)
   return %r#0, %r#1, %r#2, %r#3 : !q, !q, !q, f32
 }
+
+// -----
+
+!t = tensor<?x?x?x64xf32>
+
+// Who launches it and who calls it would want other things of one name.
+func.func @public(%q: !t, %k: !t, %v: !t) -> !t {
+  // expected-error @+1 {{expects a function that is called to be private, and to have an argument for each operand: run attn-outline-attentions first}}
+  %o = attn.attention %q, %k, %v {schedule = #attn.schedule<tiling = <q = 64, kv = 64>>} : (!t, !t, !t) -> !t
+  return %o : !t
+}
+func.func @caller(%q: !t) -> !t {
+  %o = call @public(%q, %q, %q) : (!t, !t, !t) -> !t
+  return %o : !t
+}
+
+// -----
+
+!t = tensor<?x?x?x64xf32>
+
+func.func private @one_argument(%q: !t) -> !t {
+  // expected-error @+1 {{expects a function that is called to be private, and to have an argument for each operand: run attn-outline-attentions first}}
+  %o = attn.attention %q, %q, %q {schedule = #attn.schedule<tiling = <q = 64, kv = 64>>} : (!t, !t, !t) -> !t
+  return %o : !t
+}
+func.func @caller(%q: !t) -> !t {
+  %o = call @one_argument(%q) : (!t) -> !t
+  return %o : !t
+}

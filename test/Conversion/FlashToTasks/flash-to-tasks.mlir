@@ -45,3 +45,14 @@ func.func @other(%out: memref<4xf32>, %x: f32) {
   }
   return
 }
+
+// A call of a kernel is one of all its tasks.
+// CHECK-LABEL: func.func @host(
+// CHECK-SAME:    %[[OUT:.*]]: memref<?x?x?xf32>)
+// CHECK:         %[[N:.*]] = call @layer_tasks(%[[OUT]])
+// CHECK:         scf.parallel (%[[TASK:.*]]) = (%{{.*}}) to (%[[N]])
+// CHECK-NEXT:      func.call @layer(%[[OUT]], %[[TASK]])
+func.func @host(%out: memref<?x?x?xf32>) {
+  call @layer(%out) : (memref<?x?x?xf32>) -> ()
+  return
+}

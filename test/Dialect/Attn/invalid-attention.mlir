@@ -443,3 +443,45 @@ func.func @shares_of_a_variant(%q: !t, %starts: tensor<3xi32>) -> !t {
     : (!t, !t, !t, tensor<3xi32>, tensor<3xi32>) -> !t
   return %o : !t
 }
+
+// -----
+
+//===-- C13: invariant ------------------------------------------------------===//
+
+!q = tensor<1x1x4x8xf32>
+// attention_c13: even shares.
+func.func @attention_c13(%q: !q) {
+  // expected-error @+1 {{expects a schedule without 'shares' where it is 'invariant'}}
+  %o = attn.attention %q, %q, %q {invariant, schedule = #attn.schedule<tiling = <q = 16, kv = 32, shares>>} : (!q, !q, !q) -> !q
+  return
+}
+
+// -----
+
+!q = tensor<1x1x4x8xbf16>
+// attention_c13: copies of the next sequence's queries.
+func.func @attention_c13(%q: !q, %s: tensor<2xi32>) {
+  // expected-error @+1 {{expects a schedule without producers where it is 'invariant' and has 'cu_q'}}
+  %o = attn.attention %q, %q, %q cu_q(%s) cu_k(%s) {invariant, schedule = #attn.schedule<tiling = <q = 64, kv = 64>, roles = <warps = 4, producers = 4>>} : (!q, !q, !q, tensor<2xi32>, tensor<2xi32>) -> !q
+  return
+}
+
+// -----
+
+!q = tensor<1x1x4x8xbf16>
+// attention_c13: a guard that asks for the batch.
+func.func @attention_c13(%q: !q) {
+  // expected-error @+1 {{expects no guard 'few_tasks' where it is 'invariant'}}
+  %o = attn.attention %q, %q, %q {invariant, variants = #attn.variants<[<aligned and few_tasks(64) -> <tiling = <q = 64, kv = 64>, roles = <warps = 4>>>, <always -> <tiling = <q = 64, kv = 64>, roles = <warps = 4>>>]>} : (!q, !q, !q) -> !q
+  return
+}
+
+// -----
+
+// attention_c10: chunks.
+func.func @attention_c10(%q: tensor<1x1x4x8xf32>, %s: tensor<2xi32>) {
+  // expected-error @+1 {{expects a schedule without 'chunk' beside 'cu_q' or 'cu_k'}}
+  %o = attn.attention %q, %q, %q cu_q(%s) cu_k(%s) {schedule = #attn.schedule<tiling = <q = 16, kv = 32, chunk = 2>>}
+    : (tensor<1x1x4x8xf32>, tensor<1x1x4x8xf32>, tensor<1x1x4x8xf32>, tensor<2xi32>, tensor<2xi32>) -> tensor<1x1x4x8xf32>
+  return
+}

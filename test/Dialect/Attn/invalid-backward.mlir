@@ -282,3 +282,13 @@ attn.mod @mod_c8
   adjoint(%s: f32, %b: i32, %h: i32, %q: i32, %kv: i32) {
     attn.yield %s : f32
   }
+
+// -----
+
+!q = tensor<1x2x4x16xf32>
+!l = tensor<1x2x4xf32>
+func.func @c6_chunk(%q: !q, %l: !l) {
+  // expected-error @+1 {{expects a 'schedule' without 'chunk', got #attn.schedule<tiling = <q = 64, kv = 64, chunk = 4>>}}
+  %dq, %dk, %dv = attn.attention_backward %q, %q, %q, %q, %l, %q {schedule = #attn.schedule<tiling = <q = 64, kv = 64, chunk = 4>>} : (!q, !q, !q, !q, !l, !q) -> (!q, !q, !q)
+  return
+}

@@ -200,3 +200,21 @@
 // schedule_c14: the tasks of warps with roles are drawn.
 // expected-error @+1 {{expects 'shares' to go without 'owns_keys' and producers}}
 #schedule = #attn.schedule<tiling = <q = 64, kv = 64, shares>, roles = <warps = 4, producers = 4>>
+
+// -----
+
+// schedule_c14: chunks of query tiles, by warps that all copy.
+// expected-error @+1 {{expects 'chunk' to go without 'owns_keys' and producers}}
+#schedule = #attn.schedule<tiling = <q = 64, kv = 64, owns_keys, chunk = 2>>
+
+// -----
+
+// schedule_c14: one way to cut.
+// expected-error @+1 {{expects 'shares' or 'chunk', got both}}
+#schedule = #attn.schedule<tiling = <q = 64, kv = 64, shares, chunk = 2>>
+
+// -----
+
+// schedule_c14: a size.
+// expected-error @+1 {{expects 'chunk' from 0 to 65536, got -1}}
+#schedule = #attn.schedule<tiling = <q = 64, kv = 64, chunk = -1>>

@@ -28,3 +28,8 @@ func.func @part(%t: index {attn.role = #attn.role<task>}, %n: index) {
 func.func @none(%n: index) {
   return
 }
+
+// The roles of a declaration are for who calls it, and it has no other place for them.
+// CHECK: func.func private @called(tensor<?xf32> {attn.role = #attn.role<query>})
+// CHECK-NOT: attn.signature
+func.func private @called(tensor<?xf32> {attn.role = #attn.role<query>})

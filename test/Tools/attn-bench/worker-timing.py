@@ -87,7 +87,8 @@ result, calls = turn(count=2)
 assert len(result["samples"]) == 32 and near(result["samples"], 1e-3), result
 assert [batch["samples"] for batch in result["batches"]] == [20, 12], result
 assert near([batch["busy"] for batch in result["batches"]], 20 * 2.5e-3, 1e-4), result
-assert len(result["with_launch"]) == 4
+assert len(result["with_launch"]) == len(result["host"]) == 4
+assert all(0 < host <= total for host, total in zip(result["host"], result["with_launch"]))
 warmups = runs(calls) - 2 * 40 - 2 * 4
 assert 2 * 40 <= warmups <= 2 * 60, warmups
 

@@ -151,9 +151,9 @@ TEST_F(Graph, OfAttentionIsReplayedWithOtherInputs) {
   }
 }
 
-/// Lengths are read on the device, and the grid and the memory of shares depend
+/// Lengths are read on the device, and the grid and the memory of parts depend
 /// on nothing that changes: as in a serving program.
-TEST_F(Graph, OfSharesIsReplayedWithOtherLengths) {
+void expectReplayedLengths(const char *parts) {
   Case c = caseOf("noop");
   c.sizes = {3, 4, 2, 1, 300, 32, 32, 3};
   Result<Mod> plain = loadPattern("noop");
@@ -162,7 +162,9 @@ TEST_F(Graph, OfSharesIsReplayedWithOtherLengths) {
   ASSERT_TRUE(mod) << mod.error();
   Replayed problem(*mod, c);
   KernelSpec spec = specOf(c.type, c.sizes.headDim, c.sizes.valueDim);
-  spec.schedule = "#attn.schedule<tiling = <q = 16, kv = 32, pack, shares>>";
+  spec.schedule =
+      std::string("#attn.schedule<tiling = <q = 16, kv = 32, pack, ") + parts +
+      ">>";
   spec.shares = 5;
   Result<AttentionKernel> kernel = AttentionKernel::compile(*mod, spec);
   ASSERT_TRUE(kernel) << kernel.error();
@@ -196,6 +198,43 @@ TEST_F(Graph, OfSharesIsReplayedWithOtherLengths) {
     EXPECT_TRUE(results.back() == out.bytes);
   }
   EXPECT_FALSE(results[0] == results[1] || results[1] == results[2]);
+}
+
+TEST_F(Graph, OfSharesIsReplayedWithOtherLengths) {
+  expectReplayedLengths("shares");
+}
+
+TEST_F(Graph, OfChunksIsReplayedWithOtherLengths) {
+  expectReplayedLengths("chunk = 2");
+}
+
+/// The memory of chunks is that of a size.
+TEST_F(Graph, OfChunksNeedsMemory) {
+  Case c = caseOf("noop");
+  c.sizes = {1, 1, 1, 1, 200, 16, 16, 1};
+  Result<Mod> mod = loadPattern("noop");
+  ASSERT_TRUE(mod) << mod.error();
+  Replayed problem(*mod, c);
+  KernelSpec spec = specOf(c.type, 16, 16);
+  spec.schedule = "#attn.schedule<tiling = <q = 16, kv = 32, chunk = 2>>";
+  Result<AttentionKernel> kernel = AttentionKernel::compile(*mod, spec);
+  ASSERT_TRUE(kernel) << kernel.error();
+  GradientArguments a = problem.setInputs(1);
+  ASSERT_TRUE(kernel->prepare(
+      ProblemSizes{1, 1, 1, 1, 100, 16, 16, 1})); // of which there are two
+  auto errorOfCapture = [&] {
+    Result<void> ran;
+    CapturedGraph graph([&] {
+      ran = kernel->run(a.query, a.key, a.value, a.captures, a.out, nullptr,
+                        a.stream);
+    });
+    return ran ? "" : ran.error();
+  };
+  EXPECT_EQ(errorOfCapture(),
+            "expects a workspace, or AttentionKernel::prepare for these sizes, "
+            "before a stream capture: it needs 4608 bytes");
+  ASSERT_TRUE(kernel->prepare(c.sizes));
+  EXPECT_EQ(errorOfCapture(), "");
 }
 
 TEST_F(Graph, SaysWhatWasNotPrepared) {

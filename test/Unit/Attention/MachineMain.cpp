@@ -25,8 +25,8 @@ int main(int argc, char **argv) {
   selectInterpreted();
   // What mods do to gradients of f32 they do to those of bf16, and one mod has
   // captures of all kinds. Offsets of zero and of each batch are among others.
-  // Kernels for pages, packed rows and shares are the portable ones: here some
-  // show that they are taken.
+  // Kernels for pages, packed rows, parts, and those for threads are the
+  // portable ones: here some show that they are taken.
   if (testing::GTEST_FLAG(filter) == "*" && !ATTN_TEST_PORTABLE)
     testing::GTEST_FLAG(filter) =
         "-*GradientsOf*/rel_f32:*GradientsOf*/head_bias_f32:"
@@ -36,7 +36,8 @@ int main(int argc, char **argv) {
         "All/QueryOffsets.OfPatterns/PerBatch:"
         "Pages.Of*:Pages.W*:Pages.G*:Pages.T*:PageMistakes.*:*PageRows.*:"
         "Packed.AnyNumber*:Packed.Heads*:Packed.Rows*:Packed.Queries*:"
-        "*Shares.*:RaggedMistakes*:" ATTN_MANY_CASES_OF_A_GPU ":" FOR_A_GPU;
+        "*Shares.*:Chunks.*:Append*:Merge*:RaggedMistakes*"
+        ":" ATTN_MANY_CASES_OF_A_GPU ":" FOR_A_GPU;
   if (ATTN_TEST_PORTABLE) {
     selectPortable();
     // Kernels for f32 and for lists of tiles are the same without it, and

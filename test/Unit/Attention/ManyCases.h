@@ -3,13 +3,15 @@
 #ifndef ATTN_TEST_ATTENTION_MANYCASES_H
 #define ATTN_TEST_ATTENTION_MANYCASES_H
 
-/// On a CPU: of lengths, pages and numbers of shares each kind is left.
+/// On a CPU: of lengths, pages and numbers of shares and chunks each kind is
+/// left.
 #define ATTN_MANY_CASES                                                        \
   "*LengthsOf.Patterns/AroundATile:*LengthsOf.Patterns/AroundTheRoom:"         \
   "*LengthsOf.Patterns/Extreme:*LengthsOf.Patterns/AroundNothing:"             \
   "*LengthsOf.PatternsAtTheEnd/Around*:*LengthsOf.PatternsAtTheEnd/Extreme:"   \
   "*PageRows.*/1:*PageRows.*/2:*PageRows.*/5:*PageRows.*/6:*PageRows.*/7:"     \
-  "*Shares.*/0:*Shares.*/1:*Shares.*/4:*Shares.*/5:*Shares.*/6"
+  "*Shares.*/0:*Shares.*/1:*Shares.*/4:*Shares.*/5:*Shares.*/6:"               \
+  "*Shares.*/8:*Shares.*/9"
 
 /// On the PTX machine besides.
 #define ATTN_MANY_CASES_OF_A_GPU                                               \

@@ -1,6 +1,6 @@
-// Kernels of shares: any number of them, of tasks that are whole, cut or empty,
-// merged into what the definition says. Memory that they use for themselves is
-// poisoned before each run (Harness.cpp).
+// Kernels of shares, any number of them, and of chunks of any size: of tasks
+// that are whole, cut or empty, merged into what the definition says. Memory
+// that they use for themselves is poisoned before each run (Harness.cpp).
 #include "Harness.h"
 
 #include <gtest/gtest.h>
@@ -12,19 +12,26 @@ using namespace attn::test;
 
 namespace {
 
+/// How many shares there are, or how many visits a chunk has.
+struct Parts {
+  int64_t shares = 0, chunk = 0;
+};
+
 /// One query tile for most problems, of the fewest rows.
-const char *schedule() {
-  return selectedTarget() == Target::CPU
-             ? "#attn.schedule<tiling = <q = 16, kv = 32, shares>>"
-             : "#attn.schedule<tiling = <q = 16, kv = 32, shares>, "
-               "pipeline = <stages = 2>>";
+std::string scheduleOf(const Parts &parts, int64_t keyTile = 32) {
+  std::string tiling =
+      "#attn.schedule<tiling = <q = 16, kv = " + std::to_string(keyTile) +
+      (parts.chunk ? ", chunk = " + std::to_string(parts.chunk) : ", shares") +
+      ">";
+  return tiling +
+         (selectedTarget() == Target::CPU ? ">" : ", pipeline = <stages = 2>>");
 }
 
 Case caseOf(const char *pattern, ElementType type, ProblemSizes sizes,
-            int64_t shares) {
+            const Parts &parts) {
   Case c;
   c.pattern = pattern, c.type = type, c.sizes = sizes;
-  c.schedule = schedule(), c.shares = shares;
+  c.schedule = scheduleOf(parts), c.shares = parts.shares;
   c.runs = 2;
   return c;
 }
@@ -36,7 +43,7 @@ CaptureData numbers(const std::vector<int32_t> &values) {
   return data;
 }
 
-class Shares : public testing::TestWithParam<int64_t> {};
+class Shares : public testing::TestWithParam<Parts> {};
 
 // Runs and lists, tiles that stick out, rows without keys, heads that a mask
 // tells apart and others, channels that fill no tile.
@@ -135,7 +142,18 @@ attn.mod @far()
 }
 
 INSTANTIATE_TEST_SUITE_P(Counts, Shares,
-                         testing::Values(0, 1, 2, 3, 7, 16, 64));
+                         testing::Values(Parts{0}, Parts{1}, Parts{2}, Parts{3},
+                                         Parts{7}, Parts{16}, Parts{64},
+                                         Parts{0, 2}, Parts{0, 1},
+                                         Parts{0, 100}));
+
+/// A query tile has no more chunks than 32: those of long rows are larger.
+TEST(Chunks, AreNotMoreThanThereIsMemoryFor) {
+  Case c = caseOf("causal", ElementType::BF16, {1, 2, 1, 3, 1500, 16, 16, 1},
+                  Parts{0, 1});
+  c.schedule = scheduleOf(Parts{0, 1}, /*keyTile=*/16);
+  runPattern(c);
+}
 
 Result<AttentionKernel> compileFor(int64_t shares) {
   Result<Mod> mod = loadPattern("noop");
@@ -145,7 +163,7 @@ Result<AttentionKernel> compileFor(int64_t shares) {
   KernelSpec spec;
   spec.target = selectedTarget();
   spec.headDim = spec.valueDim = 32;
-  spec.schedule = schedule();
+  spec.schedule = scheduleOf(Parts{shares});
   spec.shares = shares;
   return AttentionKernel::compile(*mod, spec);
 }

@@ -34,6 +34,7 @@ KernelImage example() {
   KernelEntry other;
   other.name = "other";
   other.queryTile = other.keyTile = 16, other.packsHeads = true;
+  other.chunk = 12;
   image.entries.push_back(other);
   return image;
 }
@@ -79,6 +80,8 @@ TEST(KernelImage, IsLoadedAsItWasSaved) {
   EXPECT_FALSE(loaded->entries[1].isPersistent());
   EXPECT_FALSE(entry.packsHeads);
   EXPECT_TRUE(loaded->entries[1].packsHeads);
+  EXPECT_EQ(entry.chunk, 0);
+  EXPECT_EQ(loaded->entries[1].chunk, 12);
   EXPECT_EQ(loaded->find("nothing"), nullptr);
 }
 

@@ -45,8 +45,7 @@ LogicalResult mlir::attn::verifySame(Operation *op, const Dimension &wanted,
                            << "', got " << given.size;
 }
 
-/// C2: a static channel dimension from 1 to 256.
-static LogicalResult verifyChannels(Operation *op, const Dimension &dim) {
+LogicalResult mlir::attn::verifyChannels(Operation *op, const Dimension &dim) {
   if (ShapedType::isDynamic(dim.size))
     return op->emitOpError()
            << "expects '" << dim.operand << "' to have a static " << dim.name;
@@ -121,25 +120,23 @@ LogicalResult mlir::attn::verifyTensors(Operation *op, Value query, Value key,
                      /*hasPages=*/!!pages);
 }
 
-LogicalResult mlir::attn::verifyRows(Operation *op, Value query, StringRef name,
-                                     Value rows) {
+LogicalResult mlir::attn::verifyRows(Operation *op, StringRef likeName,
+                                     Value like, StringRef name, Value rows) {
   auto type = cast<RankedTensorType>(rows.getType());
   if (type.getRank() != 3)
     return op->emitOpError()
            << "expects '" << name << "' of rank 3, got rank " << type.getRank();
-  ArrayRef<int64_t> shape = cast<RankedTensorType>(query.getType()).getShape();
+  ArrayRef<int64_t> shape = cast<RankedTensorType>(like.getType()).getShape();
   const StringRef names[] = {"batch size", "head count", "length"};
   for (int i = 0; i < 3; ++i)
-    if (failed(verifySame(op, {"query", names[i], shape[i]},
+    if (failed(verifySame(op, {likeName, names[i], shape[i]},
                           {name, names[i], type.getDimSize(i)})))
       return failure();
   return success();
 }
 
-/// How many sequences `tensor` has, whose `starts` may be null; as dimension of
-/// a message.
-static Dimension sequencesOf(StringRef name, Value tensor, StringRef startsName,
-                             Value starts) {
+Dimension mlir::attn::sequencesOf(StringRef name, Value tensor,
+                                  StringRef startsName, Value starts) {
   if (!starts)
     return {name, "batch size",
             cast<RankedTensorType>(tensor.getType()).getDimSize(0)};
@@ -148,9 +145,9 @@ static Dimension sequencesOf(StringRef name, Value tensor, StringRef startsName,
           ShapedType::isDynamic(size) ? size : size - 1};
 }
 
-/// A batch of one, and at least one start.
-static LogicalResult verifyStarts(Operation *op, StringRef name, Value tensor,
-                                  StringRef startsName, Value starts) {
+LogicalResult mlir::attn::verifyStarts(Operation *op, StringRef name,
+                                       Value tensor, StringRef startsName,
+                                       Value starts) {
   if (!starts)
     return success();
   if (cast<RankedTensorType>(starts.getType()).getDimSize(0) == 0)

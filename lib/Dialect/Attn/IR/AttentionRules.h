@@ -18,13 +18,23 @@ struct Dimension {
 LogicalResult verifySame(Operation *op, const Dimension &wanted,
                          const Dimension &given);
 
+/// A static channel dimension from 1 to 256.
+LogicalResult verifyChannels(Operation *op, const Dimension &dim);
+/// How many sequences `tensor` has, whose `starts` may be null; as dimension of
+/// a message.
+Dimension sequencesOf(StringRef name, Value tensor, StringRef startsName,
+                      Value starts);
+/// With `starts` (may be null): a batch of one, and at least one of them.
+LogicalResult verifyStarts(Operation *op, StringRef name, Value tensor,
+                           StringRef startsName, Value starts);
+
 /// C1 to C4 of attn.attention, but for what sequences have to do with batches,
 /// and C12 where there are `pages` (else null).
 LogicalResult verifyTensors(Operation *op, Value query, Value key, Value value,
                             Value out, Value pages = {});
-/// C5: f32 of query's batch, heads and length.
-LogicalResult verifyRows(Operation *op, Value query, StringRef name,
-                         Value rows);
+/// C5: f32 of the batch, heads and length of `like`.
+LogicalResult verifyRows(Operation *op, StringRef likeName, Value like,
+                         StringRef name, Value rows);
 /// C6: the mod that `name` means at `op`; an error of `op` if there is none, or
 /// if it does not capture values of the types of `captures`.
 FailureOr<ModOp> verifyModUse(Operation *op, FlatSymbolRefAttr name,

@@ -79,11 +79,37 @@ LogicalResult AttentionOp::verifySymbolUses(SymbolTableCollection &symbols) {
   return verifyModUse(*this, getModAttr(), getCaptures(), symbols);
 }
 
+/// C13, of a schedule.
+static LogicalResult verifyInvariant(AttentionOp op, ScheduleAttr schedule) {
+  if (!op.getInvariant())
+    return success();
+  if (schedule.getTiling().shares)
+    return op.emitOpError() << "expects a schedule without 'shares' where it "
+                               "is 'invariant'";
+  if (op.getCuQ() && schedule.getRoles().hasProducers())
+    return op.emitOpError() << "expects a schedule without producers where it "
+                               "is 'invariant' and has 'cu_q'";
+  return success();
+}
+
+/// C13, of a guard.
+static LogicalResult verifyInvariant(AttentionOp op, VariantAttr variant) {
+  if (!op.getInvariant())
+    return success();
+  for (const ::attn::Condition &condition : variant.getGuard().conditions)
+    if (condition.isOfBatch())
+      return op.emitOpError()
+             << "expects no guard '" << ::attn::toString(condition.kind)
+             << "' where it is 'invariant'";
+  return success();
+}
+
 LogicalResult AttentionOp::verify() {
   if (failed(verifyTensors(*this, getQuery(), getKey(), getValue(), getOut(),
                            getPages())))
     return failure();
-  if (getLse() && failed(verifyRows(*this, getQuery(), "lse", getLse())))
+  if (getLse() &&
+      failed(verifyRows(*this, "query", getQuery(), "lse", getLse())))
     return failure();
   if (failed(
           verifySequences(*this, {getQuery(), getKey(), getCuQ(), getCuK(),
@@ -96,10 +122,11 @@ LogicalResult AttentionOp::verify() {
     Tiling tiling = schedule.getTiling();
     if (getCuQ() && tiling.pack)
       return emitOpError() << "expects a schedule without 'pack' beside 'cu_q'";
-    if ((getCuQ() || getCuK()) && tiling.shares)
-      return emitOpError() << "expects a schedule without 'shares' beside "
-                              "'cu_q' or 'cu_k'";
-    return success();
+    if ((getCuQ() || getCuK()) && tiling.hasParts())
+      return emitOpError() << "expects a schedule without '"
+                           << (tiling.shares ? "shares" : "chunk")
+                           << "' beside 'cu_q' or 'cu_k'";
+    return verifyInvariant(*this, schedule);
   };
   if (getSchedule() && failed(suits(*getSchedule())))
     return failure();
@@ -109,7 +136,8 @@ LogicalResult AttentionOp::verify() {
     if (variant.getSchedules().size() != 1) // C8
       return emitOpError() << "expects variants of one schedule each, got "
                            << variant;
-    if (failed(suits(variant.getSchedule())))
+    if (failed(suits(variant.getSchedule())) ||
+        failed(verifyInvariant(*this, variant)))
       return failure();
   }
   return success();
@@ -194,9 +222,11 @@ static LogicalResult verifySchedules(AttentionBackwardOp op,
     if (schedule && schedule.getTiling().pack)
       return op.emitOpError()
              << "expects a '" << name << "' without 'pack', got " << schedule;
-    if (schedule && schedule.getTiling().shares)
+    if (schedule && schedule.getTiling().hasParts())
       return op.emitOpError()
-             << "expects a '" << name << "' without 'shares', got " << schedule;
+             << "expects a '" << name << "' without '"
+             << (schedule.getTiling().shares ? "shares" : "chunk") << "', got "
+             << schedule;
   }
   for (auto [name, schedule] : {std::pair("key_schedule", of.keys),
                                 std::pair("value_schedule", of.values)}) {
@@ -253,10 +283,10 @@ LogicalResult AttentionBackwardOp::verify() {
       return emitOpError() << "expects '" << name << "' to be " << wanted
                            << " like '" << like << "', got " << given;
   // C2
-  if (failed(verifyRows(*this, getQuery(), "lse", getLse())))
+  if (failed(verifyRows(*this, "query", getQuery(), "lse", getLse())))
     return failure();
   if (getGradLse() &&
-      failed(verifyRows(*this, getQuery(), "grad_lse", getGradLse())))
+      failed(verifyRows(*this, "query", getQuery(), "grad_lse", getGradLse())))
     return failure();
   // C3
   if (failed(verifySequences(*this, {getQuery(), getKey(), /*queryStarts=*/{},

@@ -1,6 +1,8 @@
 // See KernelSignature.h; and what the attributes must satisfy.
 #include "attn/Dialect/Attn/IR/KernelSignature.h"
 
+#include "attn/Dialect/Attn/IR/KernelFunction.h"
+
 #include "mlir/IR/Builders.h"
 #include "mlir/IR/TypeUtilities.h"
 
@@ -81,6 +83,12 @@ LogicalResult AttnDialect::verifyOperationAttribute(Operation *op,
   if (name == taskCountName)
     return expect(isFunction && isa<FlatSymbolRefAttr>(value),
                   "the name of the function that counts a function's tasks");
+  if (name == kernelsName) {
+    auto kernels = dyn_cast<ArrayAttr>(value);
+    return expect(isFunction && kernels &&
+                      llvm::all_of(kernels, llvm::IsaPred<FlatSymbolRefAttr>),
+                  "the names of the kernels that a call of a function runs");
+  }
   // Marks of a mod's operations (ModProgram.h).
   if (name == "attn.exact" || name == "attn.total")
     return expect(isa<UnitAttr>(value), "a mark without a value");

@@ -85,9 +85,16 @@ static LogicalResult verifyTogether(const Schedule &schedule,
   if (roles.hasProducers() && tiling.pack)
     return emitError() << "expects 'pack' to go without producers";
   // C14
-  if (tiling.shares && (tiling.ownsKeys || roles.hasProducers()))
-    return emitError() << "expects 'shares' to go without 'owns_keys' and "
-                          "producers";
+  for (auto [name, isThere] : {std::pair("shares", tiling.shares),
+                               std::pair("chunk", tiling.chunk != 0)})
+    if (isThere && (tiling.ownsKeys || roles.hasProducers()))
+      return emitError() << "expects '" << name
+                         << "' to go without 'owns_keys' and producers";
+  if (tiling.shares && tiling.chunk)
+    return emitError() << "expects 'shares' or 'chunk', got both";
+  if (tiling.chunk < 0 || tiling.chunk > 65536)
+    return emitError() << "expects 'chunk' from 0 to 65536, got "
+                       << tiling.chunk;
   // C13
   if (roles.hasProducers())
     return success();

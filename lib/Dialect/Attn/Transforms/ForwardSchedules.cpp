@@ -3,6 +3,8 @@
 
 #include "attn/Analysis/MaskLogic.h"
 
+#include <functional>
+
 using namespace mlir;
 using namespace mlir::attn;
 using ::attn::Condition;
@@ -75,7 +77,18 @@ static int64_t rowBytesOf(AttentionOp op) {
          op.getElementType().getIntOrFloatBitWidth() / 8;
 }
 
-/// A warp for each 16 rows, and even shares of the keys, as tasks are few. On a
+/// Even shares of the keys; where results do not depend on the batch, chunks of
+/// 1024 keys for each 16 rows: what is written of a part is then at most 2% of
+/// what is read for it.
+static Schedule withParts(AttentionOp op, Schedule schedule) {
+  Tiling &tiling = schedule.tiling;
+  tiling.shares = !op.getInvariant();
+  if (op.getInvariant())
+    tiling.chunk = llvm::divideCeil(1024 * tiling.q / 16, tiling.kv);
+  return schedule;
+}
+
+/// A warp for each 16 rows, and parts of the keys, as tasks are few. On a
 /// GPU several blocks share a multiprocessor, so that the copies of some run
 /// while others compute.
 static Schedule selectPacked(AttentionOp op, int64_t rows, bool isCPU,
@@ -83,9 +96,9 @@ static Schedule selectPacked(AttentionOp op, int64_t rows, bool isCPU,
   Schedule schedule =
       isCPU ? selectForCPU(aligned) : selectForSM80(op, aligned);
   schedule.tiling.q = rows;
-  schedule.tiling.pack = schedule.tiling.shares = true;
+  schedule.tiling.pack = true;
   if (isCPU)
-    return schedule;
+    return withParts(op, schedule);
   int64_t bytes = rowBytesOf(op);
   // At 64 channels 96 keys are 4% faster, but spill with some mods.
   schedule.tiling.kv =
@@ -93,7 +106,7 @@ static Schedule selectPacked(AttentionOp op, int64_t rows, bool isCPU,
   schedule.roles.warps = rows / 16;
   // Copies one tile ahead take registers that wide rows have not.
   schedule.pipeline.stages = bytes <= 256 ? 2 : 1;
-  return schedule;
+  return withParts(op, schedule);
 }
 
 /// Whether the threads of a block for so many rows have registers to copy what
@@ -214,6 +227,9 @@ Schedule mlir::attn::selectForSM90a(AttentionOp op, ProblemKind problem) {
 SmallVector<VariantAttr> mlir::attn::variantsForSM90a(AttentionOp op) {
   SmallVector<VariantAttr> variants;
   auto add = [&](std::vector<Condition> conditions, ProblemKind problem) {
+    if (op.getInvariant() &&
+        llvm::any_of(conditions, std::mem_fn(&Condition::isOfBatch)))
+      return;
     variants.push_back(VariantAttr::get(
         {std::move(conditions)},
         ScheduleAttr::get(op.getContext(), selectForSM90a(op, problem))));

@@ -33,7 +33,8 @@ struct RecordSignatures
           llvm::any_of(llvm::seq(func.getNumArguments()), [&](unsigned i) {
             return func.getArgAttrOfType<RoleAttr>(i, roleName);
           });
-      if (hasRoles && hasSignature(func))
+      // A declaration says by its roles what a call takes (replaceByKernels).
+      if (hasRoles && hasSignature(func) && !func.isExternal())
         record(func);
     });
   }

@@ -158,13 +158,18 @@ struct AttnSelectSchedulePass
   }
 
 private:
-  static bool isPaged(AttentionOp op) { return !!op.getPages(); }
-  static bool isPaged(AttentionBackwardOp) { return false; }
+  /// Rows of pages do not lie one after the other; and of queries that do, TMA
+  /// would read those of the next sequence, which invariant results must not
+  /// see.
+  static bool suitsTMA(AttentionOp op) {
+    return !op.getPages() && !(op.getInvariant() && op.getCuQ());
+  }
+  static bool suitsTMA(AttentionBackwardOp) { return true; }
 
-  /// Products of f32, rows that TMA does not take, and such as do not lie one
-  /// after the other, have the kernels of every GPU.
+  /// Products of f32, and rows that TMA does not take, have the kernels of
+  /// every GPU.
   template <typename Op> StringRef familyFor(Op op) {
-    bool suits = aligned && !op.getElementType().isF32() && !isPaged(op);
+    bool suits = aligned && !op.getElementType().isF32() && suitsTMA(op);
     return target == "sm90a" && !suits ? "sm80" : StringRef(target);
   }
 

@@ -224,7 +224,12 @@ TEST_F(CUDABenchTest, TimesTheWorkAloneWithAColdCache) {
   // event, work, event; each launch: overwrite, read, work.
   std::string five = "KE" + repeated("FKEWE", 5) + "E";
   EXPECT_EQ(fake.calls, "KEFKEWEE" + five + five + "FKWFKW");
-  EXPECT_EQ(turn->withLaunch.size(), 2u);
+  ASSERT_EQ(turn->withLaunch.size(), 2u);
+  ASSERT_EQ(turn->host.size(), 2u);
+  for (int i = 0; i < 2; ++i) {
+    EXPECT_GT(turn->host[i], 0);
+    EXPECT_LE(turn->host[i], turn->withLaunch[i]);
+  }
   EXPECT_EQ(fake.lastFillBytes, size_t(128) << 10);
   TurnMeans means = device->turnMeans();
   EXPECT_EQ(means.flushBytes, 128 << 10);

@@ -162,7 +162,7 @@ int countLaunches(double seconds, const TurnOptions &options) {
     rule.addSample(seconds);
   int count = 0;
   for (; rule.needsLaunch(); ++count)
-    rule.addLaunch(seconds);
+    rule.addLaunch(seconds, seconds);
   return count;
 }
 

@@ -33,6 +33,7 @@ inline Row fullRow() {
   timed.kind = Outcome::Timed;
   timed.timing.samples = {12.345e-6, 12.5e-6, 11e-6};
   timed.timing.withLaunch = {20e-6};
+  timed.timing.host = {2.5e-6};
   timed.timing.rounds = {2, 1};
   timed.timing.stop = Stop::SampleLimit;
   timed.timing.hot = true;

@@ -30,6 +30,9 @@ def Attn_ScheduleAttr : AttrDef<Attn_Dialect, "Schedule"> {
       share, wherever that begins and ends: for launches of few query tiles. What is made of
       a part of a query tile's keys goes to memory, and a second kernel merges it
       (docs/FlashForm.md).
+    - `chunk` (0): with a number a task does so many visits of a query tile, or as many as
+      make 32 tasks of it where those are more; the parts are merged as those of `shares`.
+      Where these end depends on nothing but the query tile, and so do the bits of results.
     - `cache` (8388608): bytes of keys and values that heads whose tasks a GPU does
       together may have: a part of its L2 cache.
 
@@ -79,7 +82,8 @@ def Attn_ScheduleAttr : AttrDef<Attn_Dialect, "Schedule"> {
     - C12: with producers each warp has 16 rows, memory is not `unaligned`, and nothing
       is `pack`.
     - C13: without, `stages` is 1 or 2, and nothing is `persistent`, `drain` or `once`.
-    - C14: `shares` goes without `owns_keys` and producers.
+    - C14: `shares` and `chunk` go without `owns_keys` and producers, and without each
+      other; `chunk` is 0 to 65536.
 
     Examples:
     `#attn.schedule<tiling = <q = 128, kv = 64>, roles = <warps = 4>>`,
@@ -187,8 +191,8 @@ def Attn_RoleAttr : AttrDef<Attn_Dialect, "Role"> {
     Constraints:
     - C1: a `tensor_map` has `of`, which is not another one, and 1 to 256 `rows`;
       no other role has.
-    - C2: only `capture`, `grad_capture` and `workspace` have a `number`, which is
-      not negative.
+    - C2: only `capture`, `grad_capture`, `part_out`, `part_lse` and `workspace` have a
+      `number`, which is not negative.
 
     Examples: `#attn.role<query>`, `#attn.role<capture number 1>`,
     `#attn.role<tensor_map of <key> rows 128>`

@@ -274,6 +274,10 @@ def Attn_AttentionOp : Attn_Op<"attention", [Pure, AttrSizedOperandSegments,
     sequence has as many keys as its entries have rows, or `lengths` of them. An entry
     that numbers no page has no keys. Entries behind a length are not read.
 
+    Where it is `invariant`, the results of a sequence have the same bits whatever else is
+    in the batch: how many sequences, and how many keys these have or have room for. Then
+    no kernel is chosen by such numbers, nor is a query tile's work cut by them.
+
     A lowering makes a kernel of `schedule`, which reads captured
     tensors with an innermost stride of 1, or of any with `strided_captures`;
     `variants` are all that a launch may take.
@@ -303,10 +307,12 @@ def Attn_AttentionOp : Attn_Op<"attention", [Pure, AttrSizedOperandSegments,
       start. With one of them, the other tensor's batch size is the number of sequences;
       with both they are as many.
     - C10: with cu_q, `schedule` and `variants` do not `pack`; with starts they have no
-      `shares`.
+      `shares` and no `chunk`.
     - C11: lengths are an i32 for each sequence.
     - C12: pages are an i32 matrix with a row for each sequence; with them the batch size
       of key and value is the number of pages, and their length that of one; without cu_k.
+    - C13: where it is `invariant`, `schedule` and `variants` have no `shares`, with cu_q no
+      producers, and guards of variants ask for nothing but packed_rows and memory.
   }];
   let arguments = (ins Attn_FloatTensor:$query, Attn_FloatTensor:$key,
                        Attn_FloatTensor:$value,
@@ -320,7 +326,8 @@ def Attn_AttentionOp : Attn_Op<"attention", [Pure, AttrSizedOperandSegments,
                        OptionalAttr<F32Attr>:$scale,
                        OptionalAttr<Attn_ScheduleAttr>:$schedule,
                        OptionalAttr<Attn_VariantsAttr>:$variants,
-                       UnitAttr:$strided_captures);
+                       UnitAttr:$strided_captures,
+                       UnitAttr:$invariant);
   let results = (outs Attn_FloatTensor:$out, Optional<RankedTensorOf<[F32]>>:$lse);
   let assemblyFormat = [{
     $query `,` $key `,` $value (`mod` $mod^ (`(` $captures^ `)`)?)?
@@ -392,7 +399,7 @@ def Attn_AttentionBackwardOp : Attn_Op<"attention_backward", [Pure,
     - C5: `wrt` numbers captures of floats, ascending; for each there is a result,
       an f32 or a tensor of f32 of the capture's shape.
     - C6: `schedule` and `capture_schedule` own queries, which are not `pack`, the other
-      two own keys; no task is one of `shares`.
+      two own keys; no task is one of `shares` or a `chunk`.
     - C7: `once` is for `key_schedule`, without a `value_schedule`, with a `schedule`
       without producers, and not where `deterministic`.
     - C8: `capture_schedule` has no producers.
@@ -437,6 +444,108 @@ def Attn_AttentionBackwardOp : Attn_Op<"attention_backward", [Pure,
     /// The mod that `mod` names; null without one.
     ModOp lookupMod();
   }];
+}
+
+def Attn_MergeOp : Attn_Op<"merge", [Pure, AttrSizedOperandSegments]> {
+  let summary = "attention over keys in several parts, from that over each part";
+  let description = [{
+    Each part is the out and the LSE (natural logarithm) of the same queries, over keys
+    that no other part has:
+
+        lse = log sum over parts of exp(lse_i)
+        out = sum over parts of exp(lse_i - lse) * out_i
+
+    in f32. So caches are merged that sequences share in part, keys that lie on several
+    GPUs, and attention sinks: `sink` is a part without values, an LSE for each head,
+    whose out is 0. Of the parts the first `count` are merged, none where it is negative,
+    all where there are not so many, or without a count.
+
+    A row of a part whose LSE is -inf has no keys: it adds nothing, be its out NaN. Where
+    no part has keys, out is 0 and lse is -inf, as everywhere. An LSE tells how much a part
+    weighs as exactly as f32 can: beside 1e9 the spacing is 64, and parts weigh alike.
+
+    Example:
+
+    ```mlir
+    %o, %lse = attn.merge(%o0, %o1) lses(%lse0, %lse1) sink(%sink)
+      : (tensor<2x8x?x64xbf16>, tensor<2x8x?x64xbf16>, tensor<2x8x?xf32>,
+         tensor<2x8x?xf32>, tensor<8xf32>) -> (tensor<2x8x?x64xbf16>, tensor<2x8x?xf32>)
+    ```
+
+    Constraints:
+    - C1: there are 1 to 16 parts, and as many LSEs.
+    - C2: the outs of parts and of the result have rank 4, one element type, and the same
+      static channel dimension, 1 to 256; they agree in batch, heads and length.
+    - C3: LSEs are f32 tensors of their batch, heads and length.
+    - C4: the sink has an element for each head.
+  }];
+  let arguments = (ins Variadic<Attn_FloatTensor>:$outs,
+                       Variadic<RankedTensorOf<[F32]>>:$lses,
+                       Optional<I32>:$count,
+                       Optional<1DTensorOf<[F32]>>:$sink);
+  let results = (outs Attn_FloatTensor:$out, Optional<RankedTensorOf<[F32]>>:$lse);
+  let assemblyFormat = [{
+    `(` $outs `)` `lses` `(` $lses `)` (`count` `(` $count^ `)`)?
+    (`sink` `(` $sink^ `)`)? attr-dict `:` functional-type(operands, results)
+  }];
+  let hasVerifier = 1;
+  let hasFolder = 1;
+  let extraClassDeclaration = [{
+    static constexpr int64_t mostParts = 16;
+    int64_t getValueDim() { return ::llvm::cast<RankedTensorType>(getOut().getType()).getDimSize(3); }
+    Type getElementType() { return ::llvm::cast<RankedTensorType>(getOut().getType()).getElementType(); }
+  }];
+}
+
+def Attn_AppendOp : Attn_Op<"append", [Pure, AttrSizedOperandSegments,
+    AllTypesMatch<["key", "out_key"]>, AllTypesMatch<["value", "out_value"]>]> {
+  let summary = "new rows behind the keys and values that a cache has";
+  let description = [{
+    Sequence b has lengths[b] keys in the cache (`key` and `value`), none where that is
+    negative. Row i of its new rows becomes row lengths[b] + i; results are the cache with
+    these. A row behind the room that there is for the sequence is not written.
+
+    The new rows of a sequence are those of its batch; with `starts` all lie one behind
+    another in a batch of one, those of sequence b from starts[b] to before starts[b+1],
+    as with cu_k of `attn.attention`, where `pages` are described as well: with them row
+    kv is row kv % rows of page pages[b, kv / rows]. An entry that numbers no page takes
+    no rows, and other entries than those of new rows are not read. What two sequences
+    write to one row is not defined.
+
+    A lowering writes to the memory of the cache itself.
+
+    Example:
+
+    ```mlir
+    %k1, %v1 = attn.append %k, %v to %k0, %v0 lengths(%lengths) pages(%table)
+      : (tensor<4x2x1x64xbf16>, tensor<4x2x1x64xbf16>, tensor<99x2x16x64xbf16>,
+         tensor<99x2x16x64xbf16>, tensor<4xi32>, tensor<4x20xi32>)
+      -> (tensor<99x2x16x64xbf16>, tensor<99x2x16x64xbf16>)
+    ```
+
+    Constraints:
+    - C1: new rows and cache have rank 4 and one element type: bf16, f16 or f32.
+    - C2: keys have the same static head dimension, values the same static value
+      dimension, 1 to 256; all have the same heads; key and value agree in batch and length,
+      of the new rows and of the cache.
+    - C3: lengths are an i32 for each sequence: batch of the new rows, or one less than there
+      are starts.
+    - C4: without pages, the batch of the cache is the number of sequences; pages are an i32
+      matrix with a row for each.
+    - C5: with starts, the new rows have a batch of one; there is at least one start.
+  }];
+  let arguments = (ins Attn_FloatTensor:$new_key, Attn_FloatTensor:$new_value,
+                       Attn_FloatTensor:$key, Attn_FloatTensor:$value,
+                       1DTensorOf<[I32]>:$lengths,
+                       Optional<1DTensorOf<[I32]>>:$starts,
+                       Optional<2DTensorOf<[I32]>>:$pages);
+  let results = (outs Attn_FloatTensor:$out_key, Attn_FloatTensor:$out_value);
+  let assemblyFormat = [{
+    $new_key `,` $new_value `to` $key `,` $value `lengths` `(` $lengths `)`
+    (`starts` `(` $starts^ `)`)? (`pages` `(` $pages^ `)`)?
+    attr-dict `:` functional-type(operands, results)
+  }];
+  let hasVerifier = 1;
 }
 
 #endif // ATTN_OPS_TD

@@ -15,12 +15,16 @@ struct Tiling {
   bool once = false;       ///< tasks of keys make gradients of queries as well
   bool pack = false;       ///< rows are queries of all heads that share keys
   bool shares = false;     ///< tasks are even shares of all visits
+  int64_t chunk = 0;       ///< visits that a task does at least of a tile's;
+                           ///< 0: all
   int64_t cache = 8 << 20; ///< bytes for what tasks that run together visit
 
   /// Positions of a tile that a task owns: rows of its scores.
   int64_t getRows() const { return ownsKeys ? kv : q; }
   /// Those of a tile that it visits: columns.
   int64_t getColumns() const { return ownsKeys ? q : kv; }
+  /// Whether what tasks make of parts of a tile's visits is merged behind them.
+  bool hasParts() const { return shares || chunk != 0; }
 };
 
 /// Who does what in a thread block.
@@ -63,6 +67,7 @@ template <typename Visitor> void forEachField(Tiling &part, Visitor visit) {
   visit("owns_keys", part.ownsKeys), visit("once", part.once);
   visit("pack", part.pack);
   visit("shares", part.shares);
+  visit("chunk", part.chunk);
   visit("cache", part.cache);
 }
 template <typename Visitor> void forEachField(WarpRoles &part, Visitor visit) {

@@ -60,6 +60,87 @@ def AttnApplyPositionsPass : Pass<"attn-apply-positions", "::mlir::ModuleOp"> {
   let dependentDialects = ["::mlir::arith::ArithDialect"];
 }
 
+def AttnOutlineAttentionsPass : Pass<"attn-outline-attentions", "::mlir::ModuleOp"> {
+  let summary = "Give each attention among other operations a function of its own";
+  let description = [{
+    Kernels are made of functions that hold one attention of their arguments and return
+    its results. Where a function holds more (two attentions, a projection before one, a
+    branch around it), or is called by others, each `attn.attention` and
+    `attn.attention_backward` moves into a private function with an argument for each
+    operand, and a call takes its place: the function around it becomes host code. Equal
+    attentions, with the same mod, types and attributes, share a function, wherever in the
+    module they are. A function that already is a kernel's stays as it is.
+
+    Lowerings leave such a function as a declaration whose arguments and results have
+    roles and whose `attn.kernels` are what a call runs: a CPU's pipeline defines it by
+    calls of the kernels (`attn-call-kernels`), on a GPU it is the program's to launch them.
+
+    Example (test/Dialect/Attn/outline-attentions.mlir):
+
+    ```mlir
+    func.func @layer(%q: !t, %k: !t, %v: !t) -> !t {
+      %near = attn.attention %q, %k, %v mod @window : (!t, !t, !t) -> !t
+      %far = attn.attention %near, %k, %v mod @sinks : (!t, !t, !t) -> !t
+      return %far : !t
+    }
+    ```
+
+    becomes
+
+    ```mlir
+    func.func private @layer_attention(%q: !t, %k: !t, %v: !t) -> !t {
+      %o = attn.attention %q, %k, %v mod @window : (!t, !t, !t) -> !t
+      return %o : !t
+    }
+    func.func private @layer_attention_0(%q: !t, %k: !t, %v: !t) -> !t {
+      %o = attn.attention %q, %k, %v mod @sinks : (!t, !t, !t) -> !t
+      return %o : !t
+    }
+    func.func @layer(%q: !t, %k: !t, %v: !t) -> !t {
+      %near = call @layer_attention(%q, %k, %v) : (!t, !t, !t) -> !t
+      %far = call @layer_attention_0(%near, %k, %v) : (!t, !t, !t) -> !t
+      return %far : !t
+    }
+    ```
+  }];
+  let dependentDialects = ["::mlir::func::FuncDialect"];
+}
+
+def AttnCallKernelsPass : Pass<"attn-call-kernels", "::mlir::ModuleOp"> {
+  let summary = "Define functions on tensors by calls of their kernels";
+  let description = [{
+    `attn-to-flash` leaves a function that others call as a declaration: roles say what its
+    arguments and results are, `attn.kernels` which kernels, one after the other, a call
+    runs. This pass writes that function for a host whose memory the kernels work on:
+    arguments and results become the kernels' memory by their roles, and what kernels hand
+    on to each other (statistics, sums for captures, parts of query tiles) is allocated.
+    What it has no memory for is an error: lists of tiles, which attn-to-flash leaves away
+    with `lists-for-calls=false`.
+
+    Example (test/Dialect/Attn/call-kernels.mlir):
+
+    ```mlir
+    func.func private @attention(!t {attn.role = #attn.role<query>}, ...)
+      -> (!t {attn.role = #attn.role<out>}) attributes {attn.kernels = [@attention_forward]}
+    ```
+
+    becomes
+
+    ```mlir
+    func.func private @attention(%q: !t, ...) -> !t {
+      %query = bufferization.to_buffer %q read_only : !t to !m
+      %out = memref.alloc(...) : memref<?x?x?x64xf32>
+      call @attention_forward(%query, ..., %out) : ...
+      %o = bufferization.to_tensor %out restrict writable : memref<?x?x?x64xf32> to !t
+      return %o : !t
+    }
+    ```
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::bufferization::BufferizationDialect",
+    "::mlir::func::FuncDialect", "::mlir::linalg::LinalgDialect", "::mlir::memref::MemRefDialect",
+    "::mlir::tensor::TensorDialect"];
+}
+
 def AttnDifferentiatePass : Pass<"attn-differentiate", "::mlir::ModuleOp"> {
   let summary = "Make the adjoint programs of mods whose gradients are asked for";
   let description = [{
