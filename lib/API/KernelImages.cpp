@@ -64,6 +64,16 @@ static Result<KernelImage> makeCPUImage(const Mod &mod, mlir::ModuleOp module,
 
 //===--- GPUs -------------------------------------------------------------===//
 
+/// To tiles in registers.
+static Result<void> lowerForGPU(const Mod &mod, mlir::ModuleOp module,
+                                const char *pipeline) {
+  return lower(mod, module, [&](mlir::OpPassManager &pm) {
+    mlir::attn::GPUPipelineOptions options;
+    options.target = pipeline;
+    mlir::attn::buildGPUTilePipeline(pm, options);
+  });
+}
+
 /// Lowers each gpu.module of `module` to the nvvm dialect.
 static Result<void> lowerToNVVM(const Mod &mod, mlir::ModuleOp module,
                                 const CodeTarget &target) {
@@ -75,10 +85,11 @@ static Result<void> lowerToNVVM(const Mod &mod, mlir::ModuleOp module,
   });
 }
 
-/// Of each gpu.module, lowered.
-static Result<std::vector<KernelImage>> makeGPUImages(const Mod &mod,
-                                                      mlir::ModuleOp module) {
-  std::vector<KernelImage> images;
+/// Lowers each gpu.module of `module` to an image.
+static Result<Images> makeGPUImages(const Mod &mod, mlir::ModuleOp module,
+                                    const CodeTarget &target) {
+  ATTN_TRY(lowerToNVVM(mod, module, target));
+  Images images;
   ATTN_TRY(mod.impl().collect("cannot be compiled", [&] {
     for (auto kernels : module.getOps<mlir::gpu::GPUModuleOp>()) {
       mlir::FailureOr<KernelImage> made = mlir::attn::emitImage(kernels);
@@ -137,12 +148,10 @@ static CodeTarget everyGPU() {
 
 Result<KernelImage> attn::makeRowImage(const Mod &mod, mlir::ModuleOp module) {
   CodeTarget target = everyGPU();
-  ATTN_TRY_ASSIGN(
-      Images images,
-      kept("rows", module, target, [&](const Resolved &) -> Result<Images> {
-        ATTN_TRY(lowerToNVVM(mod, module, target));
-        return makeGPUImages(mod, module);
-      }));
+  ATTN_TRY_ASSIGN(Images images,
+                  kept("rows", module, target, [&](const Resolved &) {
+                    return makeGPUImages(mod, module, target);
+                  }));
   return std::move(images.front());
 }
 
@@ -154,31 +163,31 @@ Result<void> attn::lowerAttention(const Mod &mod, mlir::ModuleOp module,
     ATTN_TRY_ASSIGN(CPUTarget cpu, cpuOf(target));
     return lowerForCPU(mod, module, cpu);
   }
-  return lower(mod, module, [&](mlir::OpPassManager &pm) {
-    mlir::attn::GPUPipelineOptions options;
-    options.target = target.pipeline;
-    mlir::attn::buildGPUTilePipeline(pm, options);
-  });
+  return lowerForGPU(mod, module, target.pipeline);
 }
 
-/// Of a module that is lowered to what LLVM translates.
-static Result<Images> emitImages(const Mod &mod, mlir::ModuleOp module,
-                                 const Resolved &to) {
-  if (!to.cpu)
-    return makeGPUImages(mod, module);
+static Result<Images> compileAttention(const Mod &mod, mlir::ModuleOp module,
+                                       const Resolved &to) {
+  if (!to.cpu) {
+    ATTN_TRY(lowerForGPU(mod, module, to.target.pipeline));
+    return makeGPUImages(mod, module, to.target);
+  }
+  ATTN_TRY(lowerForCPU(mod, module, *to.cpu));
   ATTN_TRY_ASSIGN(KernelImage image, makeCPUImage(mod, module, *to.cpu));
   return Images{std::move(image)};
 }
 
-static Result<void> lowerTileLists(const Mod &mod, mlir::ModuleOp module,
-                                   const std::string &functions,
-                                   const CodeTarget &target) {
-  bool isCPU = target.target == Target::CPU;
+static Result<Images> compileTileLists(const Mod &mod, mlir::ModuleOp module,
+                                       const std::string &functions,
+                                       const Resolved &to) {
   ATTN_TRY(lower(mod, module, [&](mlir::OpPassManager &pm) {
-    isCPU ? mlir::attn::buildCPUTileListsPipeline(pm, functions)
-          : mlir::attn::buildGPUTileListsPipeline(pm, functions);
+    to.cpu ? mlir::attn::buildCPUTileListsPipeline(pm, functions)
+           : mlir::attn::buildGPUTileListsPipeline(pm, functions);
   }));
-  return isCPU ? Result<void>() : lowerToNVVM(mod, module, target);
+  if (!to.cpu)
+    return makeGPUImages(mod, module, to.target);
+  ATTN_TRY_ASSIGN(KernelImage image, makeCPUImage(mod, module, *to.cpu));
+  return Images{std::move(image)};
 }
 
 Result<void> attn::lowerToLLVM(const Mod &mod, mlir::ModuleOp module,
@@ -191,11 +200,9 @@ Result<void> attn::lowerToLLVM(const Mod &mod, mlir::ModuleOp module,
 Result<std::vector<KernelImage>>
 attn::makeAttentionImages(const Mod &mod, mlir::ModuleOp module,
                           const CodeTarget &target) {
-  return kept("attention", module, target,
-              [&](const Resolved &to) -> Result<Images> {
-                ATTN_TRY(lowerToLLVM(mod, module, target));
-                return emitImages(mod, module, to);
-              });
+  return kept("attention", module, target, [&](const Resolved &to) {
+    return compileAttention(mod, module, to);
+  });
 }
 
 Result<KernelImage> attn::makeTileListImage(const Mod &mod,
@@ -203,12 +210,10 @@ Result<KernelImage> attn::makeTileListImage(const Mod &mod,
                                             const std::string &functions,
                                             const CodeTarget &given) {
   CodeTarget target = given.target == Target::CPU ? given : everyGPU();
-  ATTN_TRY_ASSIGN(Images images,
-                  kept("tiles " + functions, module, target,
-                       [&](const Resolved &to) -> Result<Images> {
-                         ATTN_TRY(
-                             lowerTileLists(mod, module, functions, target));
-                         return emitImages(mod, module, to);
-                       }));
+  ATTN_TRY_ASSIGN(
+      Images images,
+      kept("tiles " + functions, module, target, [&](const Resolved &to) {
+        return compileTileLists(mod, module, functions, to);
+      }));
   return std::move(images.front());
 }

@@ -347,6 +347,9 @@ Result<Tuning> attn::tune(const Mod &mod, const KernelSpec &spec,
   if (!spec.schedule.empty())
     return Error{"expects a spec without a schedule to tune, got '" +
                  spec.schedule + "'"};
+  if (spec.invariant)
+    return Error{"expects no KernelSpec::invariant to tune: its results do not "
+                 "depend on what was timed"};
   Problem problem{mod, spec, arguments, sizesOf(arguments), nullptr};
   // Such as suit one kernel.
   problem.arguments.tiles = nullptr;

@@ -6,6 +6,7 @@
 #include "attn/Support/Try.h"
 
 #include <cerrno>
+#include <chrono>
 #include <cstdlib>
 #include <ctime>
 #include <fcntl.h>
@@ -125,9 +126,11 @@ std::optional<std::string> Store::get(Kind kind, std::string_view key) const {
 
 Result<void> Store::write(const std::string &name,
                           std::string_view bytes) const {
+  // On a file system that machines share, others may have this process's
+  // number.
+  auto now = std::chrono::system_clock::now().time_since_epoch().count();
   std::string temporary = "tmp-" + std::to_string(::getpid()) + "-" +
-                          std::to_string(writes++) + "-" +
-                          std::to_string(::time(nullptr));
+                          std::to_string(writes++) + "-" + std::to_string(now);
   File file = File::open(handle, temporary, O_WRONLY | O_CREAT | O_EXCL);
   if (!file)
     return Error{systemError()};

@@ -44,8 +44,8 @@ struct Tuning {
 /// binary logarithm, rounded down.
 ///
 /// CUDA: nothing else should run on the GPU meanwhile. Errors: `spec` has a
-/// schedule already; what compile() and run() say of the one that is chosen by
-/// rule; a stream that is being captured.
+/// schedule already, or is invariant; what compile() and run() say of the one
+/// that is chosen by rule; a stream that is being captured.
 Result<Tuning> tune(const Mod &mod, const KernelSpec &spec,
                     const AttentionArguments &arguments,
                     const TuneOptions &options = {});

@@ -29,8 +29,6 @@ static void writeSpec(OStream &json, const KernelSpec &spec) {
   json.attribute("invariant", spec.invariant);
   json.attribute("checked", spec.checked);
   json.attribute("stridedCaptures", spec.stridedCaptures);
-  json.attribute("invariant", spec.invariant);
-  json.attribute("checked", spec.checked);
   json.attribute("shares", spec.shares);
 }
 

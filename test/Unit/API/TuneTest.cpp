@@ -140,6 +140,11 @@ TEST_F(Tune, Errors) {
   EXPECT_EQ(tune(mod, given, problem.arguments).error(),
             "expects a spec without a schedule to tune, got '" +
                 given.schedule + "'");
+  KernelSpec invariant = problem.spec;
+  invariant.invariant = true;
+  EXPECT_EQ(tune(mod, invariant, problem.arguments).error(),
+            "expects no KernelSpec::invariant to tune: its results do not "
+            "depend on what was timed");
   problem.arguments.value.sizes[2] = 99;
   Result<AttentionKernel> kernel = AttentionKernel::compile(mod, problem.spec);
   EXPECT_EQ(tune(mod, problem.spec, problem.arguments).error(),
