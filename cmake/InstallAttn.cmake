@@ -43,6 +43,9 @@ install(DIRECTORY ${PROJECT_SOURCE_DIR}/include/attn/AOT
   DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/attn COMPONENT runtime)
 install(DIRECTORY ${PROJECT_SOURCE_DIR}/configs/mods/ DESTINATION ${mods_dir}
   COMPONENT compiler)
+install(FILES ${PROJECT_SOURCE_DIR}/include/attn/API/Lambda.h
+  ${PROJECT_SOURCE_DIR}/include/attn/API/Recording.h
+  DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/attn/API COMPONENT compiler)
 # Of both.
 foreach(component compiler runtime)
   install(FILES ${PROJECT_SOURCE_DIR}/include/attn/API/Result.h

@@ -20,4 +20,6 @@
 #include "attn/CXX/Mod.h"
 #include "attn/CXX/Values.h"
 
+#include "attn/API/Lambda.h"
+
 #endif // ATTN_ATTN_HPP

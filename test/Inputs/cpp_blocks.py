@@ -6,7 +6,7 @@ import re
 import sys
 
 count = 0
-print('#include "attn/API/Lambda.h"\nusing namespace attn;')
+print("#include <attn/attn.hpp>\nusing namespace attn;")
 for path in sys.argv[1:]:
     with open(path) as file:
         for block in re.findall(r"^```cpp\n(.*?)^```", file.read(), re.M | re.S):

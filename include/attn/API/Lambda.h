@@ -17,7 +17,11 @@
 #ifndef ATTN_API_LAMBDA_H
 #define ATTN_API_LAMBDA_H
 
+// With attn/attn.hpp, which includes this, mods and types are those of
+// libattn.so.
+#ifndef ATTN_ATTN_HPP
 #include "attn/API/Attention.h"
+#endif
 #include "attn/API/Recording.h"
 
 #include <limits>

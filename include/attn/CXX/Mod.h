@@ -6,6 +6,7 @@
 #include "attn/CXX/Values.h"
 
 #include <memory>
+#include <type_traits>
 #include <utility>
 
 namespace attn {
@@ -30,6 +31,19 @@ public:
         attn_mod_from_source(source.c_str(), name.c_str(), &mod);
     return own(status, mod);
   }
+
+  /// The same for C++ lambdas: a score program, a mask program, or both
+  /// (attn/API/Lambda.h). Errors: as there; diagnostics name the line of C++.
+  template <typename Program>
+  static Result<Mod> make(const Program &program,
+                          const char *file = __builtin_FILE(),
+                          int line = __builtin_LINE());
+  template <typename ScoreProgram, typename MaskProgram,
+            typename = std::enable_if_t<
+                !std::is_convertible_v<MaskProgram, const char *>>>
+  static Result<Mod> make(const ScoreProgram &score, const MaskProgram &mask,
+                          const char *file = __builtin_FILE(),
+                          int line = __builtin_LINE());
 
   const std::string &name() const { return read->name; }
   bool hasScore() const { return attn_mod_has_score(c()); }

@@ -6,8 +6,6 @@
 
 #include <gtest/gtest.h>
 
-#include <chrono>
-#include <cstdio>
 #include <cstdlib>
 #include <new>
 #include <vector>
@@ -107,18 +105,15 @@ protected:
   AttentionArguments arguments;
 };
 
+/// A few for the parameters of each launch, those of the fake driver included:
+/// not one for each tensor, size or stride.
 TEST_P(LaunchCost, OfMemory) {
   run(); // compiles, and what is compiled allocates
   run();
   int64_t before = allocations;
   run();
-  int64_t taken = allocations - before;
-  auto start = std::chrono::steady_clock::now();
-  for (int i = 0; i < 1000; ++i)
-    run();
-  std::chrono::duration<double> time = std::chrono::steady_clock::now() - start;
-  std::printf("%lld allocations, %.2f us\n%s\n", (long long)taken,
-              time.count() * 1e3, fake.sequence.c_str());
+  int64_t launches = GetParam() == 1 ? 2 : 1; // of shares, and their merge
+  EXPECT_LE(allocations - before, 10 * launches);
 }
 
 INSTANTIATE_TEST_SUITE_P(OneQueryAndMany, LaunchCost, testing::Values(1, 300));

@@ -27,6 +27,24 @@ static Mod modOf(const char *text = source) {
   return *mod;
 }
 
+TEST(CXX, ModsOfLambdas) {
+  Table<Float, 1> table("table");
+  Result<Mod> mod =
+      Mod::make([&](Score s, Index b, Index h, Index q,
+                    Index kv) { return s * table(h); },
+                [&](Index b, Index h, Index q, Index kv) { return q >= kv; });
+  ASSERT_TRUE(mod) << mod.error();
+  EXPECT_TRUE(mod->hasScore());
+  EXPECT_TRUE(mod->hasMask());
+  ASSERT_EQ(mod->captures().size(), 1u);
+  EXPECT_EQ(mod->captures()[0].name, "table");
+  Result<Mod> wrong = Mod::make([](Index b, Index h, Index q, Index kv) {
+    return q >= kv + (int64_t(1) << 40);
+  });
+  ASSERT_FALSE(wrong);
+  EXPECT_NE(wrong.error().find("CXXTest.cpp"), std::string::npos);
+}
+
 TEST(CXX, ModsSayWhatTheyAre) {
   Mod mod = modOf();
   EXPECT_EQ(mod.name(), "bias");
