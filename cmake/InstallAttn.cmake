@@ -38,7 +38,8 @@ install(FILES ${PROJECT_SOURCE_DIR}/include/attn/attn.h
   DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/attn COMPONENT compiler)
 install(DIRECTORY ${PROJECT_SOURCE_DIR}/include/attn/CXX
   DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/attn COMPONENT compiler)
-install(DIRECTORY ${PROJECT_SOURCE_DIR}/include/attn/Runtime
+install(DIRECTORY ${PROJECT_SOURCE_DIR}/include/attn/AOT
+  ${PROJECT_SOURCE_DIR}/include/attn/Runtime
   DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/attn COMPONENT runtime)
 install(DIRECTORY ${PROJECT_SOURCE_DIR}/configs/mods/ DESTINATION ${mods_dir}
   COMPONENT compiler)
@@ -54,11 +55,8 @@ configure_package_config_file(${PROJECT_SOURCE_DIR}/cmake/attnConfig.cmake.in
 write_basic_package_version_file(${PROJECT_BINARY_DIR}/package/attnConfigVersion.cmake
   COMPATIBILITY SameMinorVersion)
 set(package_files ${PROJECT_BINARY_DIR}/package/attnConfig.cmake
-  ${PROJECT_BINARY_DIR}/package/attnConfigVersion.cmake)
-set(kernels ${PROJECT_SOURCE_DIR}/cmake/AttnAddKernel.cmake)
-if(EXISTS ${kernels})
-  list(APPEND package_files ${kernels})
-endif()
+  ${PROJECT_BINARY_DIR}/package/attnConfigVersion.cmake
+  ${PROJECT_SOURCE_DIR}/cmake/AttnAddKernel.cmake)
 foreach(component compiler runtime tools)
   install(FILES ${package_files} DESTINATION ${package_dir}
     COMPONENT ${component})

@@ -3,6 +3,7 @@
 #include "Loaded.h"
 
 #include "../Launch/CaptureViews.h"
+#include "../Launch/CheckedNumbers.h"
 #include "../Launch/PlannedKernels.h"
 #include "../Launch/TilesImpl.h"
 
@@ -254,6 +255,9 @@ int attn_aot_forward(const attn_aot_kernels *kernels, const attn_aot_args *args,
   if (Failure failure = call.make(*kernels, *args, stream); failure.code)
     return fail(failure);
   KernelArguments &arguments = *call.arguments;
+  if (call.kernel().spec.checked)
+    if (Result<void> fine = checkNumbers(call.kernel(), arguments); !fine)
+      return fail(ATTN_AOT_BAD_ARGUMENT, fine.error());
   if (arguments.keys() == 0)
     return give(call.kernel().writeEmptyRows(arguments));
   if (workspace) {

@@ -17,20 +17,23 @@
 
 using namespace attn;
 
-/// A merge is of f32 whatever its parts are rounded to.
-static Result<KernelImage> imageOf(const Mod &mod, mlir::ModuleOp module,
-                                   Target target) {
-  ATTN_TRY_ASSIGN(
-      std::vector<KernelImage> images,
-      makeAttentionImages(mod, module, {target, "", "sm80", /*exact=*/true}));
+/// The one kernel of the module.
+static Result<KernelImage> makeImage(const Mod &mod, mlir::ModuleOp module,
+                                     Target target) {
+  CodeTarget code;
+  code.target = target;
+  // A merge is of f32 whatever its parts are rounded to.
+  code.exact = true;
+  ATTN_TRY_ASSIGN(std::vector<KernelImage> images,
+                  makeAttentionImages(mod, module, code));
   return std::move(images.front());
 }
 
-/// The one kernel of it.
-template <typename Kernel>
-static Result<Kernel> loadOnly(const KernelImage &image) {
-  ATTN_TRY_ASSIGN(std::vector<Kernel> kernels, Kernel::load(image));
-  return std::move(kernels.front());
+/// Loads it by `Loaded`, of either target.
+template <typename Loaded>
+static Result<Loaded> load(const KernelImage &image) {
+  ATTN_TRY_ASSIGN(std::vector<Loaded> loaded, Loaded::load(image));
+  return std::move(loaded.front());
 }
 
 Result<ThreadKernel>
@@ -43,10 +46,10 @@ ThreadKernel::compile(Target target, std::optional<int> device,
   mlir::OwningOpRef<mlir::ModuleOp> module =
       mlir::ModuleOp::create(builder, builder.getUnknownLoc());
   build(*module);
-  ATTN_TRY_ASSIGN(KernelImage image, imageOf(mod, *module, target));
   ThreadKernel kernel;
   if (target == Target::CPU) {
-    ATTN_TRY_ASSIGN(kernel.ofCPU, loadOnly<cpu::LoadedKernel>(image));
+    ATTN_TRY_ASSIGN(KernelImage image, makeImage(mod, *module, target));
+    ATTN_TRY_ASSIGN(kernel.ofCPU, load<cpu::LoadedKernel>(image));
   } else {
     KernelSpec where;
     where.device = device;
@@ -54,7 +57,8 @@ ThreadKernel::compile(Target target, std::optional<int> device,
     cuda::ContextScope scope(context);
     ATTN_TRY(cuda::currentDevice());
     kernel.context = cuda::currentContext();
-    ATTN_TRY_ASSIGN(kernel.ofGPU, loadOnly<cuda::LoadedKernel>(image));
+    ATTN_TRY_ASSIGN(KernelImage image, makeImage(mod, *module, target));
+    ATTN_TRY_ASSIGN(kernel.ofGPU, load<cuda::LoadedKernel>(image));
   }
   std::chrono::duration<double> time = std::chrono::steady_clock::now() - start;
   kernel.seconds = time.count();

@@ -33,9 +33,9 @@ static constexpr Word words[] = {
     {"ragged-queries", &KernelSpec::raggedQueries},
     {"ragged-keys", &KernelSpec::raggedKeys},
     {"paged", &KernelSpec::paged},
+    {"strided-captures", &KernelSpec::stridedCaptures},
     {"invariant", &KernelSpec::invariant},
-    {"checked", &KernelSpec::checked},
-    {"strided-captures", &KernelSpec::stridedCaptures}};
+    {"checked", &KernelSpec::checked}};
 
 static constexpr const char *groupNames[] = {"lists", "transposed", "pairs"};
 

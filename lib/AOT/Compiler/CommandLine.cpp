@@ -72,6 +72,12 @@ struct Options {
                               cl::desc("sequences of Q lie behind each other")};
   cl::opt<bool> raggedKeys{"ragged-keys", cl::cat(category),
                            cl::desc("those of K and V do")};
+  cl::opt<bool> invariant{
+      "invariant", cl::cat(category),
+      cl::desc("the bits of a sequence do not depend on others in the batch")};
+  cl::opt<bool> checked{
+      "checked", cl::cat(category),
+      cl::desc("every launch looks at lengths, starts and tables first")};
   cl::opt<std::string> cpu{
       "mcpu", cl::init("x86-64-v3"), cl::cat(category),
       cl::desc("the CPU, as LLVM names it (x86-64-v3); 'native': this one")};
@@ -165,6 +171,8 @@ static PackageSpec specOf(const Options &options) {
   kernel.paged = options.paged;
   kernel.raggedQueries = options.raggedQueries;
   kernel.raggedKeys = options.raggedKeys;
+  kernel.invariant = options.invariant;
+  kernel.checked = options.checked;
   spec.cpu = options.cpu;
   spec.gradients = options.backward;
   spec.wrt.assign(options.wrt.begin(), options.wrt.end());

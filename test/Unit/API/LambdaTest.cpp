@@ -8,6 +8,9 @@
 #include <functional>
 #include <vector>
 
+// Mods take their values as plain parameters.
+// NOLINTBEGIN(performance-unnecessary-value-param,misc-unused-parameters)
+
 using namespace attn;
 
 namespace {
@@ -313,3 +316,5 @@ TEST(LambdaErrors, ReadsOutOfBounds) {
   expectError(mod->check(sizes, {{data.data(), {3}}}), line, "");
 }
 } // namespace
+
+// NOLINTEND(performance-unnecessary-value-param,misc-unused-parameters)

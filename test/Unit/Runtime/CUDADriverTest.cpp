@@ -145,8 +145,8 @@ TEST_F(CUDADriverTest, TensorMapOfAStridedTensor) {
   shape.address = &memory;
   // Channels, rows, heads, batch; nothing steps along the last.
   int64_t sizes[] = {64, 100, 4, 1}, strides[] = {256, 64, 3};
-  std::copy(sizes, sizes + 4, shape.sizes);
-  std::copy(strides, strides + 3, shape.strides);
+  std::copy(sizes, sizes + 4, shape.sizes.begin());
+  std::copy(strides, strides + 3, shape.strides.begin());
   Result<TensorMap> map = encodeTensorMap(shape, 128);
   ASSERT_TRUE(map) << map.error();
   auto made = [&] {

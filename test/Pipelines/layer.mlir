@@ -5,6 +5,11 @@
 // RUN: attn-opt %s --attn-gpu-pipeline=target=sm90a | attn-translate --attn-to-ptx | FileCheck %s --check-prefix=PTX
 // The lists of tiles have the same names.
 // RUN: attn-opt %s --attn-gpu-tile-lists-pipeline | FileCheck %s --check-prefix=LISTS
+// So have a CPU's kernels, which an image has for whom the host code is not for.
+// RUN: attn-opt %s --attn-cpu-pipeline | attn-translate --attn-to-image | FileCheck %s --check-prefix=IMAGE
+// IMAGE: kernel layer_attention_forward
+// IMAGE: parameter capture 0 memory 1
+// IMAGE: kernel layer_attention_0_forward
 
 !t = tensor<?x8x?x64xbf16>
 
