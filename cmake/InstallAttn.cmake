@@ -17,6 +17,9 @@ function(attn_install component)
   if(NOT targets)
     return()
   endif()
+  if(component STREQUAL tools) # where their LLVM is
+    set_target_properties(${targets} PROPERTIES INSTALL_RPATH_USE_LINK_PATH ON)
+  endif()
   install(TARGETS ${targets} EXPORT attn-${component}
     RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR} COMPONENT ${component}
     LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT ${component}
