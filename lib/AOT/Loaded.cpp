@@ -149,19 +149,21 @@ Failure aot::load(attn_aot_kernels &kernels, int device) {
     return {ATTN_AOT_BAD_ARGUMENT,
             "expects the number of a GPU, or -1 for the CPU, got " +
                 std::to_string(device)};
-  std::unique_lock<std::shared_mutex> lock(mutexOfAll());
-  auto *devices = static_cast<Devices *>(kernels.loaded);
-  if (devices && devices->loaded.count(device))
+  if (find(kernels, device))
     return {};
+  // Takes long, and launches of others go on meanwhile.
   KernelPackage package;
   if (Failure failure = choose(kernels, device, package); failure.code)
     return failure;
   auto loaded = std::make_shared<LoadedKernels>();
   if (Failure failure = loadKernels(package, device, *loaded); failure.code)
     return failure;
+  std::unique_lock<std::shared_mutex> lock(mutexOfAll());
+  auto *devices = static_cast<Devices *>(kernels.loaded);
   if (!devices)
     kernels.loaded = devices = new Devices;
-  devices->loaded[device] = std::move(loaded);
+  // Another thread may have been faster.
+  devices->loaded.emplace(device, std::move(loaded));
   return {};
 }
 

@@ -219,7 +219,8 @@ private:
     if (keyword == "image")
       return readImage(rest);
     if (keyword == "end")
-      return ended = current && !package.forward.variants.empty();
+      return ended = current && isComplete(package.forward) &&
+                     (!package.gradients || isComplete(*package.gradients));
     return current ? readKernels(keyword, rest) : readHead(keyword, rest);
   }
 
@@ -376,6 +377,26 @@ private:
       *tileImage = std::move(*image);
     tileImage = nullptr;
     return why.empty();
+  }
+
+  /// Whether what a launch takes without asking is there.
+  bool isComplete(const PackagedKernels &kernels) const {
+    for (const VariantImages &variant : kernels.variants) {
+      size_t entries = 0;
+      for (const KernelImage &image : variant.images) {
+        entries += image.entries.size();
+        if (image.entries.empty())
+          return false;
+      }
+      // Those of sums come behind at least one.
+      size_t ofSums = 0;
+      for (const CaptureSumPlan &sum : variant.sums)
+        ofSums += spec.target == Target::CUDA || sum.hasPairs() ? 2 : 1;
+      bool isLeftOut = variant.images.empty() && spec.target == Target::CUDA;
+      if (!isLeftOut && entries <= ofSums)
+        return false;
+    }
+    return !kernels.variants.empty();
   }
 
   void complete(PackagedKernels &kernels) const {

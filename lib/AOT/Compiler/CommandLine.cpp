@@ -230,9 +230,7 @@ static Result<void> writeLinkable(const Options &options,
     options.name.empty() ? identifierOf(file) : options.name.getValue(),
         file + ".h", std::move(packages)
   };
-  if (identifierOf(interface.prefix) != interface.prefix)
-    return Error{"--name: expects an identifier of C, got '" +
-                 interface.prefix + "'"};
+  ATTN_TRY(checkNames(interface));
   ATTN_TRY(write(base + ".h", headerOf(interface)));
   ATTN_TRY(write(base + ".json", descriptionOf(interface)));
   if (options.emit == Emit::C)

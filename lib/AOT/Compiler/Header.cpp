@@ -77,7 +77,7 @@ static std::string commentOf(const CaptureInfo &capture) {
 static std::string capturesOf(const KernelPackage &package) {
   std::string text;
   for (const CaptureInfo &capture : package.captures())
-    text += "  @_capture capture_" + identifierOf(capture.name) + "; /* " +
+    text += "  @_capture capture_" + fieldOf(capture) + "; /* " +
             commentOf(capture) + " */\n";
   return text;
 }
@@ -146,7 +146,7 @@ typedef struct @_backward_args {
 )" + capturesOf(package);
   for (int64_t number : package.wrt()) {
     const CaptureInfo &capture = package.captures()[number];
-    text += "  float *grad_" + identifierOf(capture.name) +
+    text += "  float *grad_" + fieldOf(capture) +
             "; /* written: contiguous, of the device */\n";
   }
   return text + "} @_backward_args;\n\n";

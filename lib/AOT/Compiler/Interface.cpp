@@ -2,6 +2,7 @@
 #include "Interface.h"
 
 #include <cctype>
+#include <map>
 
 using namespace attn;
 using namespace attn::aot;
@@ -110,13 +111,38 @@ std::vector<EntryPoint> aot::entryPointsOf(const Interface &interface) {
   return all;
 }
 
-std::string aot::identifierOf(const std::string &name) {
+/// With nothing that an identifier cannot have behind its first letter.
+static std::string wordOf(const std::string &name) {
   std::string result;
   for (char c : name)
     result += std::isalnum(static_cast<unsigned char>(c)) ? c : '_';
+  return result;
+}
+
+std::string aot::identifierOf(const std::string &name) {
+  std::string result = wordOf(name);
   bool isDigit =
       result.empty() || std::isdigit(static_cast<unsigned char>(result[0]));
   return isDigit ? "attn_" + result : result;
+}
+
+std::string aot::fieldOf(const CaptureInfo &capture) {
+  return wordOf(capture.name);
+}
+
+Result<void> aot::checkNames(const Interface &interface) {
+  if (identifierOf(interface.prefix) != interface.prefix)
+    return Error{"--name: expects an identifier of C, got '" +
+                 interface.prefix + "'"};
+  std::map<std::string, std::string> fields;
+  for (const CaptureInfo &capture : interface.first().captures()) {
+    auto [known, isNew] = fields.emplace(fieldOf(capture), capture.name);
+    if (!isNew)
+      return Error{"expects captures whose names differ in letters and digits, "
+                   "got '" +
+                   known->second + "' and '" + capture.name + "'"};
+  }
+  return {};
 }
 
 std::string aot::withPrefix(const Interface &interface, std::string text) {

@@ -36,6 +36,10 @@ std::vector<EntryPoint> entryPointsOf(const Interface &interface);
 
 /// An identifier made of the name of a file.
 std::string identifierOf(const std::string &name);
+/// What a captured value is called behind capture_ and grad_.
+std::string fieldOf(const CaptureInfo &capture);
+/// Errors: names that are none in C, or not two.
+Result<void> checkNames(const Interface &interface);
 
 /// `text` with the prefix for each `@`.
 std::string withPrefix(const Interface &interface, std::string text);

@@ -1,6 +1,7 @@
 // Packages: what is loaded is what was saved, gives the bits of the kernel that
 // is compiled in the process, and is refused if it is damaged.
 #include "../Doubles/FakeCUDADriver.h"
+#include "Object.h"
 #include "Problem.h"
 
 #include "attn/Runtime/CUDADriver.h"
@@ -27,29 +28,77 @@ KernelPackage reloaded(const KernelPackage &package) {
   return *loaded;
 }
 
-/// The output of a launch on the fake GPU, whose memory the host reads.
-std::vector<char> runOnGPU(const AttentionKernel &kernel, Problem &problem) {
-  AttentionArguments arguments = problem.forward();
-  arguments.lse = nullptr;
-  std::vector<cuda::Buffer> buffers;
-  auto moved = [&](const void *data, size_t bytes) {
+/// A problem's operands in memory of the fake GPU, which the host reads.
+struct GPUProblem {
+  explicit GPUProblem(Problem &problem) : arguments(problem.forward()) {
+    arguments.lse = nullptr;
+    arguments.query.data = moved(problem.query.data(), problem.query.size());
+    arguments.key.data = moved(problem.key.data(), problem.key.size());
+    arguments.value.data = moved(problem.value.data(), problem.value.size());
+    arguments.out.data = moved(problem.out.data(), problem.out.size());
+    for (size_t i = 0; i < problem.captures.size(); ++i)
+      arguments.captures[i].data = moved(problem.captures[i].bytes.data(),
+                                         problem.captures[i].bytes.size());
+  }
+
+  void *moved(const void *data, size_t bytes) {
     auto buffer = cuda::Buffer::allocate(static_cast<int64_t>(bytes));
     EXPECT_TRUE(buffer);
     buffers.push_back(std::move(*buffer));
     std::memcpy(buffers.back().data(), data, bytes);
     return buffers.back().data();
-  };
-  arguments.query.data = moved(problem.query.data(), problem.query.size());
-  arguments.key.data = moved(problem.key.data(), problem.key.size());
-  arguments.value.data = moved(problem.value.data(), problem.value.size());
-  arguments.out.data = moved(problem.out.data(), problem.out.size());
-  for (size_t i = 0; i < problem.captures.size(); ++i)
-    arguments.captures[i].data = moved(problem.captures[i].bytes.data(),
-                                       problem.captures[i].bytes.size());
-  Result<void> ran = kernel.run(arguments);
+  }
+  std::vector<char> out(const Problem &problem) const {
+    auto *data = static_cast<const char *>(arguments.out.data);
+    return {data, data + problem.out.size()};
+  }
+
+  AttentionArguments arguments;
+  std::vector<cuda::Buffer> buffers;
+};
+
+std::vector<char> runOnGPU(const AttentionKernel &kernel, Problem &problem) {
+  GPUProblem on(problem);
+  Result<void> ran = kernel.run(on.arguments);
   EXPECT_TRUE(ran) << (ran ? "" : ran.error());
-  auto *out = static_cast<const char *>(arguments.out.data);
-  return {out, out + problem.out.size()};
+  return on.out(problem);
+}
+
+/// By the functions of an object, tiles and workspace first.
+std::vector<char> runOnGPU(const KernelPackage &package, Problem &problem) {
+  GPUProblem on(problem);
+  Object object({package});
+  EXPECT_EQ(attn_aot_load(&object.kernels, 0), ATTN_AOT_OK) << why();
+  struct {
+    attn_aot_args common;
+    attn_aot_capture captures[4];
+  } args{argsOf(on.arguments), {}};
+  size_t count = on.arguments.captures.size();
+  for (size_t i = 0; i < count; ++i)
+    args.captures[i] = {on.arguments.captures[i].data,
+                        on.arguments.captures[i].sizes.data(), nullptr};
+  args.common.size += count * sizeof(attn_aot_capture);
+  args.common.device = 0;
+  void *tiles = nullptr;
+  EXPECT_EQ(attn_aot_find_tiles(&object.kernels, &args.common, nullptr, &tiles),
+            ATTN_AOT_OK)
+      << why();
+  EXPECT_EQ(tiles != nullptr, package.needsTileLists());
+  args.common.tiles = tiles;
+  int64_t bytes = -1;
+  EXPECT_EQ(attn_aot_prepare(&object.kernels, &args.common), ATTN_AOT_OK);
+  EXPECT_EQ(attn_aot_workspace_bytes(&object.kernels, &args.common, &bytes),
+            ATTN_AOT_OK);
+  std::vector<char> zeros(bytes + 16);
+  void *workspace = on.moved(zeros.data(), zeros.size());
+  int before = useFakeCUDA()->memoryCalls;
+  EXPECT_EQ(attn_aot_forward(&object.kernels, &args.common, workspace, bytes,
+                             nullptr),
+            ATTN_AOT_OK)
+      << why();
+  EXPECT_EQ(useFakeCUDA()->memoryCalls, before); // nothing is allocated
+  attn_aot_free_tiles(tiles);
+  return on.out(problem);
 }
 
 struct Case {
@@ -127,6 +176,7 @@ TEST_P(GPUPackageBits, AreThoseOfTheProcess) {
   Problem problem(mod, spec.kernel, c.length, c.length);
   std::vector<char> a = runOnGPU(*here, problem);
   EXPECT_TRUE(a == runOnGPU(*there, problem));
+  EXPECT_TRUE(a == runOnGPU(package, problem));
   EXPECT_FALSE(a == problem.out);
   useFakeCUDA()->runsKernels = false;
 }

@@ -1,9 +1,8 @@
 // The C functions behind generated objects: what they refuse, with which code.
 #include "../../../lib/Launch/PackageImpl.h"
 #include "../Doubles/FakeCUDADriver.h"
+#include "Object.h"
 #include "Problem.h"
-
-#include "attn/AOT/Runtime.h"
 
 #include <gtest/gtest.h>
 
@@ -11,22 +10,6 @@ using namespace attn;
 using namespace attn::test;
 
 namespace {
-
-/// As a generated object holds it.
-struct Object {
-  explicit Object(const std::vector<KernelPackage> &packages) {
-    for (const KernelPackage &package : packages)
-      bytes.push_back(package.save());
-    for (const std::string &each : bytes)
-      table.push_back({each.data(), each.size()});
-    kernels = {ATTN_AOT_ABI, table.size(), table.data(), nullptr};
-  }
-  ~Object() { attn_aot_unload(&kernels); }
-
-  std::vector<std::string> bytes;
-  std::vector<attn_aot_package> table;
-  attn_aot_kernels kernels;
-};
 
 /// Compiled once: without captures, with gradients.
 const KernelPackage &causal() {
@@ -45,42 +28,12 @@ const KernelPackage &causal() {
 KernelPackage disguised(const char *made, bool hasPortable) {
   auto impl = std::make_shared<KernelPackage::Impl>(causal().impl());
   impl->made = made;
+  for (VariantImages &variant : impl->forward.variants)
+    variant.images.front().target = made;
   if (!hasPortable)
     impl->forward.variants.back().images.clear();
   return KernelPackage(impl);
 }
-
-attn_aot_tensor tensorOf(const TensorView &view) {
-  attn_aot_tensor tensor;
-  tensor.data = view.data;
-  std::copy(view.sizes.begin(), view.sizes.end(), tensor.sizes);
-  std::copy(view.strides.begin(), view.strides.end(), tensor.strides);
-  return tensor;
-}
-
-attn_aot_args argsOf(const AttentionArguments &from) {
-  attn_aot_args args = {};
-  args.size = sizeof args, args.device = -1;
-  args.query = tensorOf(from.query), args.key = tensorOf(from.key);
-  args.value = tensorOf(from.value), args.out = tensorOf(from.out);
-  args.lse = from.lse;
-  return args;
-}
-
-attn_aot_backward_args argsOf(const GradientArguments &from) {
-  attn_aot_backward_args args = {};
-  args.size = sizeof args, args.device = -1;
-  args.query = tensorOf(from.query), args.key = tensorOf(from.key);
-  args.value = tensorOf(from.value), args.out = tensorOf(from.out);
-  args.lse = from.lse, args.grad_lse = from.gradLse;
-  args.grad_out = tensorOf(from.gradOut);
-  args.grad_query = tensorOf(from.gradQuery);
-  args.grad_key = tensorOf(from.gradKey);
-  args.grad_value = tensorOf(from.gradValue);
-  return args;
-}
-
-std::string why() { return attn_aot_error_detail(); }
 
 TEST(AOTRuntime, GivesTheBitsOfThePackage) {
   Object object({disguised("sm90a", true), causal()});
@@ -184,6 +137,40 @@ TEST(AOTRuntime, ChoosesByTheDevice) {
   object.bytes[0].resize(100), object.table[0].size = 100;
   EXPECT_EQ(attn_aot_load(&object.kernels, -1), ATTN_AOT_DRIVER_ERROR);
   EXPECT_EQ(why(), "the package is not whole: its checksum differs");
+}
+
+/// What load() takes for a GPU of a compute capability: the name of the code,
+/// which no GPU runs, or why there is none.
+std::string chosenFor(int computeMajor,
+                      const std::vector<KernelPackage> &packages) {
+  Object object(packages);
+  useFakeCUDA()->computeMajor = computeMajor;
+  EXPECT_NE(attn_aot_load(&object.kernels, 0), ATTN_AOT_OK);
+  useFakeCUDA()->computeMajor = 9;
+  std::string text = why();
+  size_t open = text.find('(');
+  return open == text.npos ? text
+                           : text.substr(open + 1, text.size() - open - 2);
+}
+
+TEST(AOTRuntime, ChoosesWhatWasMadeForTheGPU) {
+  KernelPackage hopper = disguised("sm90a", true),
+                all = disguised("sm80", true),
+                alone = disguised("sm90a", false);
+  for (bool turned : {false, true}) {
+    std::vector<KernelPackage> both{hopper, all};
+    if (turned)
+      std::swap(both[0], both[1]);
+    EXPECT_EQ(chosenFor(9, both), "sm90a");
+    EXPECT_EQ(chosenFor(8, both), "sm80");
+    EXPECT_EQ(chosenFor(10, both), "sm80");
+  }
+  EXPECT_EQ(chosenFor(9, {all}), "sm80");
+  EXPECT_EQ(chosenFor(8, {hopper}), "sm90a"); // which falls back
+  const char *none = "there is no code for GPU 0 in this object";
+  EXPECT_NE(chosenFor(9, {alone}), none);
+  EXPECT_EQ(chosenFor(8, {alone}), none);
+  EXPECT_EQ(chosenFor(7, {hopper, all}), none);
 }
 
 TEST(AOTRuntime, HasWordsForAllCodes) {

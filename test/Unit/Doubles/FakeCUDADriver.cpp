@@ -214,7 +214,7 @@ extern "C" Status cuDeviceTotalMem_v2(size_t *bytes, Device) {
 extern "C" Status cuDeviceGetAttribute(int *value, DeviceAttribute attribute,
                                        Device) {
   const std::map<DeviceAttribute, int> values = {
-      {kComputeCapabilityMajor, 9},
+      {kComputeCapabilityMajor, state.computeMajor},
       {kComputeCapabilityMinor, 0},
       {kMultiprocessorCount, state.multiprocessors},
       {kL2CacheSize, 64 << 10},

@@ -10,6 +10,7 @@ namespace attn::cuda {
 struct FakeCUDA {
   size_t memoryBytes = size_t(64) << 20, usedBytes = 0;
   int multiprocessors = 132;
+  int computeMajor = 9; ///< compute capability computeMajor.0
   int loadedModules = 0, liveEvents = 0;
   int memoryCalls = 0; ///< that gave or took memory
   /// Whether kernels are run, by the PTX machine; otherwise a launch only
