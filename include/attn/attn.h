@@ -453,6 +453,111 @@ ATTN_EXPORT double attn_gradient_compile_seconds(const attn_gradient *gradient);
 /// Of all kernels; valid as long as they are. "" for NULL.
 ATTN_EXPORT const char *attn_gradient_schedule(const attn_gradient *gradient);
 
+// ===--- around an attention ---------------------------------------------===
+// //
+
+/// What to compile of a merge. Batch, heads, queries and strides are values of
+/// run time.
+typedef struct attn_merge_spec {
+  size_t size; ///< sizeof(attn_merge_spec)
+  attn_target target;
+  attn_type type;        ///< of all outs
+  int64_t value_dim;     ///< 1 to 256
+  const int32_t *device; ///< as attn_spec has it
+  int32_t parts;         ///< the most of a run, 1 to 16
+  int32_t sink;          ///< whether there is a part without values
+  int32_t lse;           ///< whether the LSE of all parts is a result
+} attn_merge_spec;
+
+/// Of the same queries over other keys. In an array of them all have the same
+/// `size`, and are that far apart.
+typedef struct attn_part {
+  size_t size; ///< sizeof(attn_part)
+  const attn_tensor *out;
+  const float *lse; ///< (batch, heads, queries), contiguous
+} attn_part;
+
+typedef struct attn_merge_arguments {
+  size_t size; ///< sizeof(attn_merge_arguments)
+  const attn_part *parts;
+  size_t part_count;
+  const float *sink;      ///< (heads): an LSE of values of 0; of `sink`
+  const attn_tensor *out; ///< may be a part's
+  float *lse;   ///< (batch, heads, queries), contiguous, no part's; of `lse`
+  void *stream; ///< CUDA: a CUstream
+} attn_merge_arguments;
+
+/// Attention over keys in several parts, from that over each part:
+///
+///     LSE = log sum over parts of exp(LSE_i)
+///     O = sum over parts of exp(LSE_i - LSE) O_i
+///
+/// in f32. A part whose LSE is -inf has no keys, and adds nothing, be its O
+/// NaN.
+typedef struct attn_merge attn_merge;
+ATTN_EXPORT attn_status attn_merge_compile(const attn_merge_spec *spec,
+                                           attn_merge **merge);
+ATTN_EXPORT void attn_merge_retain(attn_merge *merge);
+ATTN_EXPORT void attn_merge_release(attn_merge *merge);
+/// Compiles and allocates nothing, and can be captured into a graph.
+ATTN_EXPORT attn_status attn_merge_run(const attn_merge *merge,
+                                       const attn_merge_arguments *arguments);
+
+/// What to compile of an append. Sizes, strides and rows of pages are values of
+/// run time.
+typedef struct attn_append_spec {
+  size_t size; ///< sizeof(attn_append_spec)
+  attn_target target;
+  attn_type type;              ///< of all
+  int64_t head_dim, value_dim; ///< 1 to 256; value_dim 0: head_dim
+  const int32_t *device;       ///< as attn_spec has it
+  int32_t ragged;              ///< new rows of sequences lie one behind another
+  int32_t paged;               ///< the cache is pages
+  int32_t checked; ///< a run fails before it where a new row has no place
+} attn_append_spec;
+
+/// Row i of the new ones of sequence b becomes row lengths[b] + i of its keys
+/// and values; one behind the room that there is for the sequence is not
+/// written, nor is one whose entry numbers no page. Two sequences must not
+/// write to one row.
+typedef struct attn_append_arguments {
+  size_t size;                            ///< sizeof(attn_append_arguments)
+  const attn_tensor *new_key, *new_value; ///< (batch, heads, rows, channels)
+  const attn_tensor *key, *value; ///< the cache: (batch or pages, heads, ...)
+  /// How many keys each sequence has before, contiguous. Below zero: none.
+  const int32_t *lengths;
+  const attn_starts *starts; ///< of `ragged`
+  const attn_capture *pages; ///< of `paged`, as attn_arguments has it
+  void *stream;              ///< CUDA: a CUstream
+} attn_append_arguments;
+
+/// New rows of keys and values into a cache, behind those that it has: what
+/// comes before an attention over the cache, on the same stream.
+typedef struct attn_append attn_append;
+ATTN_EXPORT attn_status attn_append_compile(const attn_append_spec *spec,
+                                            attn_append **append);
+ATTN_EXPORT void attn_append_retain(attn_append *append);
+ATTN_EXPORT void attn_append_release(attn_append *append);
+/// Compiles and allocates nothing, and can be captured into a graph.
+ATTN_EXPORT attn_status attn_append_run(const attn_append *append,
+                                        const attn_append_arguments *arguments);
+
+// ===--- compiled code on disk -------------------------------------------===
+// //
+
+/// Kernels compiled from now on, by any thread, come from the cache in this
+/// directory, or go there. NULL or "": that of ATTN_CACHE_DIR, where `off` is
+/// none, else `attn/kernels` in the user's directory for caches. A program that
+/// does not call this has a cache where ATTN_CACHE_DIR names a directory, and
+/// none otherwise. What goes wrong with it is no error: kernels are compiled
+/// then, and a line of standard error says why.
+ATTN_EXPORT void attn_use_cache(const char *directory);
+/// From now on they do not.
+ATTN_EXPORT void attn_use_no_cache(void);
+/// Pieces of code that this process has compiled so far, and those that came
+/// from a cache instead; NULL: not asked for.
+ATTN_EXPORT void attn_code_counts(int64_t *compiled, int64_t *cached);
+
 #ifdef __cplusplus
 } // extern "C"
 #endif

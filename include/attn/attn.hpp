@@ -15,6 +15,7 @@
 #error "a source includes attn/attn.hpp or attn/API/*.h, not both"
 #endif
 
+#include "attn/CXX/Around.h"
 #include "attn/CXX/Gradient.h"
 #include "attn/CXX/Kernel.h"
 #include "attn/CXX/Mod.h"

@@ -2,7 +2,9 @@
 #ifndef ATTN_LIB_CAPI_HANDLES_H
 #define ATTN_LIB_CAPI_HANDLES_H
 
+#include "attn/API/Append.h"
 #include "attn/API/Gradient.h"
+#include "attn/API/Merge.h"
 #include "attn/attn.h"
 
 #include <atomic>
@@ -57,6 +59,14 @@ struct attn_gradient : attn::capi::Counted {
   attn::GradientKernel kernel;
   std::vector<attn::CaptureInfo> captures;
   size_t wrt; ///< how many gradients of captures there are
+};
+
+struct attn_merge : attn::capi::Counted {
+  attn::MergeKernel kernel;
+};
+
+struct attn_append : attn::capi::Counted {
+  attn::AppendKernel kernel;
 };
 
 #endif // ATTN_LIB_CAPI_HANDLES_H

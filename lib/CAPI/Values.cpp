@@ -161,13 +161,17 @@ Result<SequenceStarts> capi::startsOf(const attn_starts *given,
   return SequenceStarts{starts.starts, starts.sequences};
 }
 
+Result<Target> capi::targetOf(attn_target target, const char *name) {
+  if (target != ATTN_CPU && target != ATTN_CUDA)
+    return Error{std::string("expects an attn_target of '") + name + "', got " +
+                 std::to_string(target)};
+  return target == ATTN_CPU ? Target::CPU : Target::CUDA;
+}
+
 Result<KernelSpec> capi::specOf(const attn_spec *given) {
   ATTN_TRY_ASSIGN(attn_spec s, copyOf(given, "spec"));
-  if (s.target != ATTN_CPU && s.target != ATTN_CUDA)
-    return Error{"expects an attn_target of 'spec', got " +
-                 std::to_string(s.target)};
   KernelSpec spec;
-  spec.target = s.target == ATTN_CPU ? Target::CPU : Target::CUDA;
+  ATTN_TRY_ASSIGN(spec.target, targetOf(s.target, "spec"));
   ATTN_TRY_ASSIGN(spec.type, typeOf(s.type, "spec"));
   spec.headDim = s.head_dim;
   spec.valueDim = s.value_dim ? s.value_dim : s.head_dim;

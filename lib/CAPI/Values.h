@@ -24,6 +24,11 @@ template <> inline constexpr size_t firstSize<attn_spec> = 112;
 template <> inline constexpr size_t firstSize<attn_starts> = 24;
 template <> inline constexpr size_t firstSize<attn_arguments> = 120;
 template <> inline constexpr size_t firstSize<attn_gradient_arguments> = 152;
+template <> inline constexpr size_t firstSize<attn_merge_spec> = 48;
+template <> inline constexpr size_t firstSize<attn_part> = 24;
+template <> inline constexpr size_t firstSize<attn_merge_arguments> = 56;
+template <> inline constexpr size_t firstSize<attn_append_spec> = 56;
+template <> inline constexpr size_t firstSize<attn_append_arguments> = 72;
 
 /// Errors: a size that no version has had, or will have.
 template <typename T> Result<size_t> sizeOf(const T *given, const char *name) {
@@ -80,6 +85,7 @@ capturesOf(const attn_capture *given, size_t count,
            const std::vector<CaptureInfo> &expected);
 /// NULL: none.
 Result<SequenceStarts> startsOf(const attn_starts *given, const char *name);
+Result<Target> targetOf(attn_target target, const char *name);
 Result<KernelSpec> specOf(const attn_spec *given);
 
 } // namespace attn::capi

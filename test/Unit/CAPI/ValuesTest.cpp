@@ -22,6 +22,15 @@ static_assert(sizeof(attn_arguments) == 120);
 static_assert(offsetof(attn_arguments, workspace_bytes) == 112);
 static_assert(sizeof(attn_gradient_arguments) == 152);
 static_assert(offsetof(attn_gradient_arguments, workspace_bytes) == 144);
+static_assert(sizeof(attn_merge_spec) == 48);
+static_assert(offsetof(attn_merge_spec, lse) == 40);
+static_assert(sizeof(attn_part) == 24);
+static_assert(sizeof(attn_merge_arguments) == 56);
+static_assert(offsetof(attn_merge_arguments, stream) == 48);
+static_assert(sizeof(attn_append_spec) == 56);
+static_assert(offsetof(attn_append_spec, checked) == 48);
+static_assert(sizeof(attn_append_arguments) == 72);
+static_assert(offsetof(attn_append_arguments, stream) == 64);
 
 TEST(Values, TypesHaveNamesAndWidths) {
   EXPECT_STREQ(attn_type_name(ATTN_BF16), "bf16");
