@@ -33,10 +33,13 @@ class _Rebuilder:
             return self._partial(value)
         if isinstance(value, types.MethodType) and isinstance(value.__func__, types.FunctionType):
             return types.MethodType(self._function(value.__func__), value.__self__)
-        if type(value) in (list, tuple):
-            return type(value)(self.visit(x, f"{name}_{i}", (key, i), is_global) for i, x in enumerate(value))
-        if type(value) is dict:
-            return {k: self.visit(x, f"{name}_{k}", (key, k), is_global) for k, x in value.items()}
+        if type(value) in (list, tuple, dict):
+            items = value.items() if type(value) is dict else enumerate(value)
+            new = {k: self.visit(x, f"{name}_{k}", (key, k), is_global) for k, x in items}
+            # What nothing in it is replaced of stays the same object, which a program may write to.
+            if all(new[k] is value[k] for k in new):
+                return value
+            return new if type(value) is dict else type(value)(new.values())
         return self.replace(value, name, key, is_global)
 
     def _partial(self, value):

@@ -32,7 +32,8 @@ def as_number(x):
     """A number of Python for what is one, or of numpy or torch; None for anything else."""
     if isinstance(x, _NUMBER):
         return x
-    if not isinstance(x, Value) and getattr(x, "shape", None) == () and hasattr(x, "item"):
+    recorded = isinstance(x, Value) or hasattr(type(x), "as_scalar_value")
+    if not recorded and getattr(x, "shape", None) == () and hasattr(x, "item"):
         number = x.item()
         return number if isinstance(number, _NUMBER) else None
     return None
@@ -57,8 +58,8 @@ def describe(x):
 
 
 def as_value(x):
-    scalar = getattr(x, "as_scalar_value", None)  # of a captured table without dimensions
-    return x if isinstance(x, Value) else scalar() if scalar else constant(x)
+    scalar = getattr(type(x), "as_scalar_value", None)  # of a captured table without dimensions
+    return x if isinstance(x, Value) else scalar(x) if scalar else constant(x)
 
 
 def convert(x, type_):
@@ -223,7 +224,7 @@ def _binary(function, *first):
 
 
 def is_operand(x):
-    return isinstance(x, Value) or hasattr(x, "as_scalar_value") or as_number(x) is not None
+    return isinstance(x, Value) or hasattr(type(x), "as_scalar_value") or as_number(x) is not None
 
 
 class Value:
