@@ -227,6 +227,14 @@ def is_operand(x):
     return isinstance(x, Value) or hasattr(type(x), "as_scalar_value") or as_number(x) is not None
 
 
+def _type_named(dtype):
+    name = getattr(dtype, "__name__", None) or getattr(dtype, "name", None) or str(dtype).rpartition(".")[2]
+    types = {"float": "f32", "float32": "f32", "int": "i32", "int32": "i32", "int64": "i32", "bool": "i1"}
+    if name not in types:
+        raise RecordError(f"expects to convert to float, int or bool, of 32 bits, got {name}")
+    return types[name]
+
+
 class Value:
     """A scalar of a program that is being recorded. It has a type but no value."""
 
@@ -266,11 +274,7 @@ class Value:
 
     def to(self, dtype, *_, **__):
         """As float (f32), int (i32) or bool, or the like of numpy and torch, which compute in these."""
-        name = getattr(dtype, "__name__", None) or getattr(dtype, "name", None) or str(dtype).rpartition(".")[2]
-        for prefix, type_ in (("float", "f32"), ("int", "i32"), ("bool", "i1")):
-            if name.startswith(prefix) and name not in ("float16", "float64"):
-                return convert(self, type_)
-        raise RecordError(f"expects to convert to float, int or bool, got {name}")
+        return convert(self, _type_named(dtype))
 
     astype = to
 
@@ -289,8 +293,7 @@ class Value:
         """The number `value`, as torch's masks make it of an index. `size` is ()."""
         if tuple(size) != ():
             raise RecordError(f"expects the size (), got {tuple(size)}: a program has scalars")
-        value = convert(value, self.type)
-        return value if dtype is None else value.to(dtype)
+        return convert(value, self.type if dtype is None else _type_named(dtype))
 
     def new_ones(self, size, **options):
         return self.new_full(size, 1, **options)

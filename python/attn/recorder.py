@@ -66,7 +66,8 @@ class Recorded(NamedTuple):
 
 
 def is_array(x):
-    return hasattr(x, "shape") and hasattr(x, "dtype") and not isinstance(x, (Table, Value))
+    """Modules, too, may have a `shape` and a `dtype`: numpy has."""
+    return isinstance(getattr(x, "shape", None), tuple) and hasattr(x, "dtype") and not isinstance(x, (Table, Value))
 
 
 def table(array, name=None):
