@@ -6,7 +6,8 @@ So a program can also be called with numbers, which gives what the kernel comput
 import builtins
 import math
 
-from ._values import OPERATORS, RecordError, absolute, as_number, as_value, compare, convert, logic, make, promote, select
+from ._nodes import RecordError
+from ._values import OPERATORS, absolute, as_number, as_value, compare, convert, logic, make, promote, select
 
 
 def _is_number(*values):
@@ -201,9 +202,9 @@ def to_int(x):
 
 
 PUBLIC = (
-    "exp exp2 expm1 log log2 log10 log1p sqrt rsqrt tanh sin cos tan atan erf floor ceil trunc round where minimum maximum "
-    "clamp abs sign isnan isinf isfinite sigmoid silu relu softplus gelu logical_and logical_or logical_xor logical_not "
-    "to_float to_int"
+    "exp exp2 expm1 log log2 log10 log1p sqrt rsqrt tanh sin cos tan atan erf floor ceil trunc round where minimum "
+    "maximum clamp abs sign isnan isinf isfinite sigmoid silu relu softplus gelu logical_and logical_or logical_xor "
+    "logical_not to_float to_int"
 ).split()
 # What functions of numpy and torch, called with a value, mean.
 BY_NAME = {

@@ -146,7 +146,8 @@ def logic(name, x, y):
     """"and", "or" or "xor" of conditions, or of the bits of integers."""
     type_, (x, y) = promote(x, y)
     if type_ == "f32":
-        raise RecordError(f"expects conditions or integers for '{'&|^'[('and', 'or', 'xor').index(name)]}', got a float")
+        symbol = {"and": "&", "or": "|", "xor": "^"}[name]
+        raise RecordError(f"expects conditions or integers for '{symbol}', got a float")
     natural = (x.natural or y.natural) if name == "and" else (x.natural and y.natural)
     return make(type_, f"arith.{name}i ", (x, y), f" : {type_}", natural)
 
@@ -163,6 +164,9 @@ def shift(name, x, y):
 
 
 def power(x, y):
+    """Which operation it is depends on the exponent: a lifted one is asked for its value."""
+    if isinstance(y, Value) and lifted_leaves(y.node):
+        raise NeedsConstant(lifted_leaves(y.node))
     exponent = as_number(y)
     if isinstance(exponent, int) and not isinstance(exponent, bool):
         return _whole_power(as_value(x), exponent)

@@ -125,7 +125,8 @@ class Table:
     def _one(self, index):
         name = self.name or "table"
         if isinstance(index, slice) or index is None or index is Ellipsis:
-            raise RecordError(f"expects an integer for each index of '{name}', got a slice: a program reads one element")
+            message = f"expects an integer for each index of '{name}', got a slice: a program reads one element"
+            raise RecordError(message)
         number = as_number(index)
         if isinstance(number, int) and not isinstance(number, bool):
             return number

@@ -1,6 +1,7 @@
-"""Each recorded program computes, for every (b, h, q, kv), what the Python function does when it is called with numbers.
+"""Each recorded program computes, for every (b, h, q, kv), what the Python function does with numbers.
 
 RUN: env PYTHONPATH=%source/python ATTN_LIBRARY=%libattn %python %s
+UNSUPPORTED: sanitized
 The programs are those kinds of masks and scores that are written for FlexAttention.
 """
 
@@ -156,14 +157,17 @@ class Programs(unittest.TestCase):
         self.check_mask(lambda b, h, q, kv: blocks[b][h][q // 2][kv // 3])
 
     def test_negative_division(self):
-        """`//` and `%` have Python's signs, on [-9, 9] squared; a divisor of 0 gives 0 and the dividend."""
+        """`//` and `%` have Python's signs, on [-9, 9] squared but for divisors of 0."""
 
         def mask(b, h, q, kv):
             x, y = q - 9, kv - 9
             safe = y + (y == 0)
             return (x // safe + 9) * 32 + x % safe + 20 == key[q][kv]
 
-        key = Array([[(x // (y or 1) + 9) * 32 + x % (y or 1) + 20 for y in range(-9, 10)] for x in range(-9, 10)], "int32")
+        def expected(x, y):
+            return (x // y + 9) * 32 + x % y + 20
+
+        key = Array([[expected(x, y or 1) for y in range(-9, 10)] for x in range(-9, 10)], "int32")
         sizes = (1, 1, 19, 19)
         out, _ = Kernel(attn.mod_source(mask_mod=mask), sizes).run(score_of)
         self.assertTrue(all(x > 0 for x in out))
@@ -248,7 +252,8 @@ class Programs(unittest.TestCase):
     def test_float_operators(self):
         def score(s, b, h, q, kv):
             x = s % 1.5 + s // 0.75 - (-s) % -0.5 + s**2 - (s + 0.125) ** -2 * 1e-2 + 2.0 ** (s / 4) + abs(s) ** 0.5
-            return x + attn.floor(s) - attn.ceil(s / 2) + attn.trunc(s) + attn.round(s) + attn.sign(s) + (q - 3) ** 3 / 2
+            x = x + attn.floor(s) - attn.ceil(s / 2) + attn.trunc(s) + attn.round(s) + attn.sign(s)
+            return x + (q - 3) ** 3 / 2
 
         self.check_score(score)
 
