@@ -257,6 +257,15 @@ class Programs(unittest.TestCase):
 
         self.check_score(score)
 
+    def test_nan(self):
+        def score(s, b, h, q, kv):
+            x = attn.log(-1.0 - s * s)
+            kept = attn.logical_and(x != x, attn.isnan(attn.maximum(x, s)))
+            lost = attn.logical_or(attn.logical_or(x == x, x <= s), x > s)
+            return attn.where(attn.logical_and(kept, attn.logical_not(lost)), s, 100.0)
+
+        self.check_score(score)
+
     def test_whole_numbers_as_scores(self):
         self.check_score(lambda s, b, h, q, kv: q - kv)
         self.check_score(lambda s, b, h, q, kv: 2.0)
