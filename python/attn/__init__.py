@@ -1,0 +1,3 @@
+"""attn: attention programs, compiled."""
+
+from .recorder import *  # noqa: F403
