@@ -169,6 +169,27 @@ TEST_F(CUDADriverTest, TensorMapOfAStridedTensor) {
   EXPECT_EQ(made().sizes[1], 1u);
 }
 
+/// Maps are remembered by what they are made of, and by nothing less.
+TEST_F(CUDADriverTest, TensorMapsOfTheSameMemory) {
+  alignas(16) int memory = 0;
+  for (int turn = 0; turn < 2; ++turn)
+    for (int64_t rows = 1; rows <= 300; ++rows)
+      for (int64_t box : {64, 128}) {
+        TensorMapShape shape;
+        shape.address = &memory;
+        shape.sizes = {64, rows, 4, 1};
+        shape.strides = {64, 64 * rows, 0};
+        shape.type = rows % 3 ? kTensorMapBF16 : kTensorMapF16;
+        Result<TensorMap> map = encodeTensorMap(shape, box);
+        ASSERT_TRUE(map) << map.error();
+        ptx::TensorMap made;
+        std::memcpy(&made, map->opaque, sizeof(made));
+        EXPECT_EQ(made.sizes[1], static_cast<uint64_t>(rows));
+        EXPECT_EQ(made.strides[1], static_cast<uint64_t>(128 * rows));
+        EXPECT_EQ(made.box[1], box);
+      }
+}
+
 TEST_F(CUDADriverTest, TensorMapErrors) {
   TensorMapShape shape;
   shape.sizes[1] = 2, shape.strides[0] = 12;
