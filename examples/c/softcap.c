@@ -39,7 +39,7 @@ int main(int argc, char **argv) {
     .lse = lse, .grad_out = v + GO, .grad_lse = zeros, .grad_query = v + GQ, .grad_key = v + GK, .grad_value = v + GV};
   for (int i = 0; i < 5 * N; ++i)
     m[i / N][i % N] = (float)(4.0 * rand() / RAND_MAX - 2);
-  must(attn_mod_from_file(argv[argc - 1], &mod));
+  must(attn_mod_from_file(argc > 1 ? argv[1] : "examples/softcap_window.mlir", &mod));
   must(attn_kernel_compile(mod, &spec, &kernel));
   must(attn_gradient_compile(mod, &spec, NULL, 0, &gradient));
   must(attn_kernel_run(kernel, &run));

@@ -35,7 +35,7 @@ int main(int argc, char **argv) {
   };
   attn::KernelSpec spec;
   spec.headDim = spec.valueDim = D, spec.lse = true;
-  auto mod = must(attn::Mod::fromFile(argv[argc - 1]));
+  auto mod = must(attn::Mod::fromFile(argc > 1 ? argv[1] : "examples/softcap_window.mlir"));
   auto kernel = must(attn::AttentionKernel::compile(mod, spec));
   auto gradient = must(attn::GradientKernel::compile(mod, spec));
   must(kernel.run(view(q), view(k), view(v), {}, view(out), lse.data()));
