@@ -265,7 +265,8 @@ typedef struct attn_spec {
   /// gradients.
   int32_t invariant;
   /// Every run looks at lengths, starts and page tables before, and fails where
-  /// these say what has no meaning; on a GPU it waits for that.
+  /// these say what has no meaning; on a GPU it waits for that. Not for
+  /// gradients.
   int32_t checked;
   /// Of a kernel of shares (`shares` in its schedule), how many they are; 0: as
   /// many as the GPU runs at once, or 128 on a CPU.

@@ -143,7 +143,8 @@ static Result<void> checkPlaces(const AppendSpec &spec,
   }
   int64_t room = a.key.sizes[2] * (spec.paged ? a.pages->sizes[1] : int64_t(1));
   ATTN_TRY_ASSIGN(std::vector<int32_t> lengths,
-                  numbers.lengths(CaptureView{a.lengths, {sequences}}, room));
+                  numbers.lengths(CaptureView{a.lengths, {sequences}},
+                                  [&](size_t) { return room; }));
   std::vector<CheckedNumbers::Keys> keys;
   for (size_t i = 0; i < lengths.size(); ++i) {
     int64_t added = spec.ragged ? starts[i + 1] - starts[i] : rows;

@@ -46,6 +46,8 @@ Result<void> attn::checkHasGradients(const KernelSpec &spec) {
     return Error{"expects no KernelSpec::paged for gradients"};
   if (spec.invariant)
     return Error{"expects no KernelSpec::invariant for gradients"};
+  if (spec.checked)
+    return Error{"expects no KernelSpec::checked for gradients"};
   return {};
 }
 

@@ -3,6 +3,8 @@
 
 #include "../Launch/CaptureViews.h"
 #include "ModImpl.h"
+#include "Nesting.h"
+
 #include "attn/Analysis/ProgramDependence.h"
 #include "attn/Conversion/CaptureSums.h"
 #include "attn/Dialect/Attn/IR/KernelSignature.h"
@@ -197,6 +199,7 @@ static Result<GivenSchedule> parseSchedule(const Mod &mod,
   GivenSchedule given;
   if (text.empty())
     return given;
+  ATTN_TRY(checkNesting(text, "schedule"));
   Result<void> parsed = mod.impl().collect("", [&] {
     mlir::Attribute attribute = mlir::parseAttribute(text, &mod.impl().context);
     given.schedule = mlir::dyn_cast_or_null<ScheduleAttr>(attribute);
@@ -218,6 +221,7 @@ parseGradientSchedules(const Mod &mod, const std::string &text) {
   GradientSchedules given;
   if (text.empty())
     return given;
+  ATTN_TRY(checkNesting(text, "schedule"));
   auto take = [&](mlir::Attribute attribute) {
     auto schedule = mlir::dyn_cast_or_null<ScheduleAttr>(attribute);
     ScheduleAttr *place = !schedule                        ? nullptr

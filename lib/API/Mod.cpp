@@ -1,5 +1,6 @@
 // Reading mod files. Diagnostics keep the file's own lines and columns.
 #include "ModImpl.h"
+#include "Nesting.h"
 
 #include "attn/Dialect/Attn/Transforms/Positions.h"
 #include "attn/InitAll.h"
@@ -172,6 +173,7 @@ readMod(std::shared_ptr<Mod::Impl> impl, const std::string &file) {
 
 Result<Mod> Mod::read(std::shared_ptr<Impl> impl, const std::string &source,
                       const std::string &name) {
+  ATTN_TRY(checkNesting(source, name));
   impl->sources.AddNewSourceBuffer(
       llvm::MemoryBuffer::getMemBufferCopy(source, name), llvm::SMLoc());
   ATTN_TRY_ASSIGN(auto read, readMod(std::move(impl), name));

@@ -48,10 +48,12 @@ static Result<std::vector<AttentionPart>> partsOf(const attn_part *given,
     return Error{"expects at most 16 parts, got " + std::to_string(count)};
   ATTN_TRY_ASSIGN(size_t size, sizeOf(given, "parts"));
   for (size_t i = 0; i < count; ++i) {
-    const auto *bytes = reinterpret_cast<const char *>(given) + i * size;
-    ATTN_TRY_ASSIGN(
-        attn_part p,
-        copyOf(reinterpret_cast<const attn_part *>(bytes), "parts"));
+    if (given->size != size)
+      return Error{"expects parts of one size, got " + std::to_string(size) +
+                   " bytes and " + std::to_string(given->size)};
+    ATTN_TRY_ASSIGN(attn_part p, copyOf(given, "parts"));
+    given = reinterpret_cast<const attn_part *>(
+        reinterpret_cast<const char *>(given) + size);
     AttentionPart part;
     ATTN_TRY_ASSIGN(part.out, tensorOf(p.out, "out"));
     part.lse = p.lse;

@@ -50,6 +50,9 @@ Result<void> attn::checkStarts(const char *tensor, const TensorView &view,
   if (given.sequences < 0)
     return Error{"expects a number of sequences of at least 0, got " +
                  std::to_string(given.sequences)};
+  if (given.sequences > std::numeric_limits<int32_t>::max())
+    return Error{"expects fewer than 2^31 sequences, got " +
+                 std::to_string(given.sequences)};
   if (view.sizes[0] != 1)
     return sizeMismatch(tensor, "batch size", 1, view.sizes[0]);
   return {};

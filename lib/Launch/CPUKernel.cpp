@@ -6,6 +6,7 @@
 #include "PlannedKernels.h"
 #include "TilesImpl.h"
 
+#include "attn/Conversion/Shares.h"
 #include "attn/Runtime/LoadedCPUKernel.h"
 #include "attn/Support/Try.h"
 
@@ -22,10 +23,6 @@ struct Code {
   std::optional<cpu::LoadedKernel> merge; ///< behind one of parts
   std::optional<TileFinder> finder;       ///< if it needs lists of tiles
 };
-
-/// Enough for the threads of most processors, of which fast ones do more; the
-/// same for all, so that results do not depend on how many there are.
-constexpr int64_t defaultShares = 128;
 
 struct CPUKernel : public AttentionKernel::Impl {
   Result<void> run(const KernelArguments &arguments) const override;
@@ -54,7 +51,7 @@ struct CPUKernel : public AttentionKernel::Impl {
     const KernelEntry &entry = code.kernel.entry();
     if (entry.chunk)
       return PartMemory::ofChunks(entry, spec, range);
-    int64_t shares = spec.shares ? spec.shares : defaultShares;
+    int64_t shares = spec.shares ? spec.shares : mlir::attn::hostShares;
     return PartMemory::ofShares(entry, spec, shares);
   }
   Result<void> runParts(const Code &code, const PartMemory &parts,

@@ -43,22 +43,25 @@ Result<std::vector<int32_t>> CheckedNumbers::starts(const char *tensor,
                   read(CaptureView{given.starts, {given.sequences + 1}}));
   std::string name = std::string("starts of '") + tensor + "'";
   for (size_t i = 0; i < starts.size(); ++i) {
+    // All but the first are where a sequence ends.
+    size_t sequence = i ? i - 1 : 0;
     if (starts[i] < 0 || starts[i] > rows)
       return Error{"expects " + name + " from 0 to " + std::to_string(rows) +
-                   ", got " + std::to_string(starts[i]) + ofSequence(i)};
+                   ", got " + std::to_string(starts[i]) + ofSequence(sequence)};
     if (i && starts[i] < starts[i - 1])
       return Error{"expects " + name + " that do not fall, got " +
                    std::to_string(starts[i]) + " behind " +
-                   std::to_string(starts[i - 1]) + ofSequence(i)};
+                   std::to_string(starts[i - 1]) + ofSequence(sequence)};
   }
   return starts;
 }
 
-Result<std::vector<int32_t>> CheckedNumbers::lengths(const CaptureView &given,
-                                                     int64_t room) const {
+Result<std::vector<int32_t>>
+CheckedNumbers::lengths(const CaptureView &given,
+                        const std::function<int64_t(size_t)> &roomOf) const {
   ATTN_TRY_ASSIGN(std::vector<int32_t> lengths, read(given));
   for (size_t i = 0; i < lengths.size(); ++i)
-    if (lengths[i] < 0 || lengths[i] > room)
+    if (int64_t room = roomOf(i); lengths[i] < 0 || lengths[i] > room)
       return Error{"expects lengths from 0 to the room of " +
                    std::to_string(room) + ", got " +
                    std::to_string(lengths[i]) + ofSequence(i)};
@@ -90,13 +93,19 @@ Result<void> attn::checkNumbers(const AttentionKernel::Impl &kernel,
   });
   if (kernel.spec.raggedQueries)
     ATTN_TRY(numbers.starts("query", a.queryStarts, a.query.sizes[2]));
-  if (kernel.spec.raggedKeys)
-    ATTN_TRY(numbers.starts("key", a.keyStarts, a.key.sizes[2]));
+  std::vector<int32_t> keyStarts;
+  if (kernel.spec.raggedKeys) {
+    ATTN_TRY_ASSIGN(keyStarts,
+                    numbers.starts("key", a.keyStarts, a.key.sizes[2]));
+  }
+  auto roomOf = [&](size_t i) -> int64_t {
+    return keyStarts.empty() ? a.keys() : keyStarts[i + 1] - keyStarts[i];
+  };
   for (size_t i = 0; i < kernel.captures.size(); ++i) {
     if (!kernel.captures[i].isLengths)
       continue;
     ATTN_TRY_ASSIGN(std::vector<int32_t> lengths,
-                    numbers.lengths(a.captures[i], a.keys()));
+                    numbers.lengths(a.captures[i], roomOf));
     if (!a.pages)
       continue;
     std::vector<CheckedNumbers::Keys> keys;

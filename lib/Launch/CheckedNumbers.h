@@ -23,9 +23,10 @@ public:
   /// Starts that fall, or are outside of the `rows` of `tensor`.
   Result<std::vector<int32_t>>
   starts(const char *tensor, const SequenceStarts &given, int64_t rows) const;
-  /// Lengths below zero or beyond the room.
-  Result<std::vector<int32_t>> lengths(const CaptureView &given,
-                                       int64_t room) const;
+  /// Lengths below zero or beyond the room that their sequences have.
+  Result<std::vector<int32_t>>
+  lengths(const CaptureView &given,
+          const std::function<int64_t(size_t sequence)> &roomOf) const;
 
   /// Some keys of a sequence.
   struct Keys {

@@ -15,10 +15,15 @@ Result<void> StreamMemory::Pieces::grow(int64_t wanted) {
   return {};
 }
 
+StreamMemory::Key StreamMemory::keyOf(void *stream) {
+  bool isOfThread = stream == kStreamPerThread;
+  return {stream, isOfThread ? std::this_thread::get_id() : std::thread::id()};
+}
+
 Result<void> StreamMemory::reserve(int64_t bytes) {
   std::lock_guard<std::mutex> lock(mutex);
   ATTN_TRY(ofGraphs.grow(bytes));
-  return ofStreams[nullptr].grow(bytes);
+  return ofStreams[keyOf(nullptr)].grow(bytes);
 }
 
 Result<void *> StreamMemory::of(void *stream, int64_t bytes) {
@@ -29,7 +34,7 @@ Result<void *> StreamMemory::of(void *stream, int64_t bytes) {
   std::lock_guard<std::mutex> lock(mutex);
   if (capturing)
     return ofGraphs.have(bytes) ? ofGraphs.data() : nullptr;
-  Pieces &own = ofStreams[stream];
+  Pieces &own = ofStreams[keyOf(stream)];
   ATTN_TRY(own.grow(bytes));
   return own.data();
 }

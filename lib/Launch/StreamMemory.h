@@ -8,13 +8,16 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <thread>
+#include <utility>
 #include <vector>
 
 namespace attn::cuda {
 
-/// A piece for each stream, as launches on one stream do not overlap. Launches
-/// in graphs have one together. Pieces that became too small stay where they
-/// are: earlier launches, or graphs, may still use them.
+/// A piece for each stream, as launches on one stream do not overlap; one
+/// handle (kStreamPerThread) is another stream in each thread. Launches in
+/// graphs have one together. Pieces that became too small stay where they are:
+/// earlier launches, or graphs, may still use them.
 class StreamMemory {
 public:
   /// Allocates what graphs and the default stream take, unless they have it.
@@ -36,9 +39,14 @@ private:
     }
   };
 
+  /// What tells streams apart: of a handle that all threads share the same
+  /// stream in, no thread.
+  using Key = std::pair<void *, std::thread::id>;
+  static Key keyOf(void *stream);
+
   std::mutex mutex;
   Pieces ofGraphs;
-  std::map<void *, Pieces> ofStreams;
+  std::map<Key, Pieces> ofStreams;
 };
 
 } // namespace attn::cuda

@@ -240,7 +240,8 @@ struct KernelSpec {
   /// fails where these say what has no meaning of its own (a length beyond the
   /// room, an entry that numbers no page, starts that fall), with the number of
   /// the sequence. For finding mistakes: on a GPU a run waits for the stream and
-  /// copies them to the host, which a stream capture does not allow.
+  /// copies them to the host, which a stream capture does not allow. Not for
+  /// gradients.
   bool checked = false;
   /// Of a kernel of shares (`shares` in its schedule), how many they are; 0: as
   /// many as the GPU runs at once, or 128 on a CPU. Results may differ in their

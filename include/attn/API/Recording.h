@@ -108,6 +108,17 @@ inline Value makeError(std::string message, Place place) {
   return node;
 }
 
+/// Whether MLIR reads `%name` and `@name` as they are.
+inline bool isWord(const std::string &name) {
+  auto isLetter = [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_';
+  };
+  bool result = !name.empty() && isLetter(name[0]);
+  for (char c : name)
+    result &= isLetter(c) || (c >= '0' && c <= '9');
+  return result;
+}
+
 /// The text of a mod, program by program.
 class Writer {
 public:
@@ -129,6 +140,11 @@ public:
   Result<std::string> finish(const std::string &name, Place place) const {
     if (!error.empty())
       return Error{error};
+    if (!isWord(name))
+      return Error{place.text() +
+                   ":1: error: expects the name of a mod to be an "
+                   "identifier, got '" +
+                   name + "'"};
     std::string captured;
     for (const std::shared_ptr<const Capture> &capture : captures)
       captured += (captured.empty() ? "" : ", ") + ("%" + capture->name) +
@@ -218,18 +234,13 @@ private:
   std::vector<std::shared_ptr<const Capture>> captures; ///< as they are met
 };
 
-/// Whether MLIR reads `%name` as it is, and no argument has that name.
+/// Whether no argument of a program has that name, and MLIR reads `%name` as it
+/// is.
 inline bool isCaptureName(const std::string &name) {
-  bool isFree = true;
   for (const char *taken : {"s", "b", "h", "q", "kv"})
-    isFree &= name != taken;
-  auto isLetter = [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_';
-  };
-  bool isWord = !name.empty() && isLetter(name[0]);
-  for (char c : name)
-    isWord &= isLetter(c) || (c >= '0' && c <= '9');
-  return isFree && isWord;
+    if (name == taken)
+      return false;
+  return isWord(name);
 }
 
 /// A float that reads back as itself; infinities and NaN by their bits.

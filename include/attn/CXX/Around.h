@@ -49,6 +49,8 @@ public:
   /// Errors: numbers that are not as MergeSpec says; no such GPU, or none is
   /// said.
   static Result<MergeKernel> compile(const MergeSpec &spec) {
+    if (spec.parts < 1 || spec.parts > 16)
+      return Error{"expects 1 to 16 parts, got " + std::to_string(spec.parts)};
     int32_t device = spec.device.value_or(0);
     attn_merge_spec c{};
     c.size = sizeof c;

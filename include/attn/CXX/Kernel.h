@@ -43,7 +43,8 @@ struct KernelSpec {
   /// gradients.
   bool invariant = false;
   /// Every run looks at lengths, starts and page tables before, and fails where
-  /// these say what has no meaning; on a GPU it waits for that.
+  /// these say what has no meaning; on a GPU it waits for that. Not for
+  /// gradients.
   bool checked = false;
   /// Of a kernel of shares (`shares` in its schedule), how many they are; 0: as
   /// many as the GPU runs at once, or 128 on a CPU.

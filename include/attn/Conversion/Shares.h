@@ -14,6 +14,12 @@ namespace mlir::attn {
 inline constexpr std::string_view mergeSuffix = "_merge";
 inline constexpr int64_t mergedChannels = 4;
 
+/// Between how many tasks a CPU's kernels of shares divide the visits, unless
+/// they are told: enough for the threads of most processors, of which fast ones
+/// do more; the same for all, so that results do not depend on how many there
+/// are.
+inline constexpr int64_t hostShares = 128;
+
 /// The chunks of a query tile are as many as its visits make of the size that
 /// the schedule has, but no more than these; so many slots it has.
 inline constexpr int64_t mostChunks = 32;

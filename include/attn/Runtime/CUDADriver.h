@@ -26,6 +26,8 @@ using Context = struct OpaqueContext *;
 using ModuleHandle = struct OpaqueModule *;
 using Function = struct OpaqueFunction *;
 using Stream = struct OpaqueStream *;
+/// CU_STREAM_PER_THREAD: a stream of its own in each thread.
+inline void *const kStreamPerThread = reinterpret_cast<void *>(uintptr_t(2));
 using Event = struct OpaqueEvent *;
 using LinkState = struct OpaqueLink *;
 /// What another process opens an allocation by.

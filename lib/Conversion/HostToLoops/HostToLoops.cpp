@@ -97,6 +97,34 @@ static void keepArguments(func::FuncOp func) {
                       BoolAttr::get(func.getContext(), false));
 }
 
+/// What a tensor is a view of.
+static Value rootOf(Value tensor) {
+  while (Operation *op = tensor.getDefiningOp()) {
+    if (!isa<tensor::CastOp, tensor::ExtractSliceOp, tensor::ExpandShapeOp,
+             tensor::CollapseShapeOp, tensor::ReshapeOp>(op))
+      break;
+    tensor = op->getOperand(0);
+  }
+  return tensor;
+}
+
+/// Each result is memory of its own, since each is its caller's to free.
+static void copySharedResults(func::FuncOp func) {
+  func.walk([](func::ReturnOp op) {
+    llvm::SmallPtrSet<Value, 4> seen;
+    OpBuilder b(op);
+    for (OpOperand &result : op->getOpOperands()) {
+      Value tensor = result.get();
+      if (!isa<RankedTensorType>(tensor.getType()) ||
+          seen.insert(rootOf(tensor)).second)
+        continue;
+      auto type = cast<RankedTensorType>(tensor.getType());
+      result.set(bufferization::AllocTensorOp::create(
+          b, op.getLoc(), type, /*dynamicSizes=*/ValueRange(), tensor));
+    }
+  });
+}
+
 /// Tensors of functions that are not kernels become memory.
 static LogicalResult bufferize(ModuleOp module) {
   bufferization::OneShotBufferizationOptions options;
@@ -186,8 +214,10 @@ struct HostToLoops : mlir::attn::impl::HostToLoopsPassBase<HostToLoops> {
         hosts.push_back(func);
     if (hosts.empty())
       return;
-    for (func::FuncOp host : hosts)
+    for (func::FuncOp host : hosts) {
       keepArguments(host);
+      copySharedResults(host);
+    }
     if (failed(runOn(hosts, toLinalg)) || failed(bufferize(module)) ||
         failed(runOn(hosts, toFreed)) ||
         failed(runPipeline(lowerFreeing, module)) ||

@@ -169,3 +169,11 @@ func.func @caller(%q: !t) -> !t {
   %o = call @one_argument(%q) : (!t) -> !t
   return %o : !t
 }
+
+// -----
+
+func.func @merged_among_others(%a: tensor<2x8x?x64xbf16>, %x: tensor<2x8x?xf32>) -> tensor<2x8x?x64xbf16> {
+  // expected-error @+1 {{'attn.merge' op expects a function that holds nothing else and returns its results: it cannot stand among other operations yet}}
+  %o, %l = attn.merge(%a, %a) lses(%x, %x) : (tensor<2x8x?x64xbf16>, tensor<2x8x?x64xbf16>, tensor<2x8x?xf32>, tensor<2x8x?xf32>) -> (tensor<2x8x?x64xbf16>, tensor<2x8x?xf32>)
+  return %o : tensor<2x8x?x64xbf16>
+}

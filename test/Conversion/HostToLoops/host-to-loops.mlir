@@ -17,6 +17,26 @@ func.func @double(%x: tensor<?xf32>) -> tensor<?xf32> {
   return %z : tensor<?xf32>
 }
 
+// Each result is its caller's to free: no two are one allocation, nor a part of it.
+// CHECK-LABEL: func.func @twice(
+// CHECK:         %[[Y:.*]] = memref.alloc({{.*}}) {{.*}}: memref<?xf32>
+// CHECK:         %[[SECOND:.*]] = memref.alloc({{.*}}) {{.*}}: memref<?xf32>
+// CHECK:         memref.store %{{.*}}, %[[SECOND]]
+// CHECK:         return %[[A:.*]], %[[B:.*]] :
+func.func @twice(%x: tensor<?xf32>) -> (tensor<?xf32>, tensor<?xf32>) {
+  %y = arith.addf %x, %x : tensor<?xf32>
+  return %y, %y : tensor<?xf32>, tensor<?xf32>
+}
+// CHECK-LABEL: func.func @whole_and_part(
+// CHECK:         memref.alloc() {{.*}}: memref<8xf32>
+// CHECK:         memref.alloc() {{.*}}: memref<4xf32>
+// CHECK:         return
+func.func @whole_and_part(%x: tensor<8xf32>) -> (tensor<8xf32>, tensor<4xf32>) {
+  %y = arith.addf %x, %x : tensor<8xf32>
+  %part = tensor.extract_slice %y[4] [4] [1] : tensor<8xf32> to tensor<4xf32>
+  return %y, %part : tensor<8xf32>, tensor<4xf32>
+}
+
 // Every other column is not what a function takes: it gets a copy, which is freed.
 // CHECK-LABEL: func.func @every_other(
 // CHECK:         memref.reinterpret_cast {{.*}} strides: [{{.*}}, 2]

@@ -94,6 +94,16 @@ func.func private @other_rank(tensor<?xf32> {attn.role = #attn.role<query>}) att
 
 // -----
 
+// How many slots chunks take depends on sizes; those of shares do not.
+func.func @forward(%parts: memref<?x16x64xf32> {attn.role = #attn.role<partial_out>}) attributes {attn.kernel,
+    attn.schedule = #attn.schedule<tiling = <q = 16, kv = 64, pack, chunk = 16>>} {
+  return
+}
+// expected-error @+1 {{expects kernels that host code can call, but '@forward' takes #attn.role<partial_out> of type 'memref<?x16x64xf32>'}}
+func.func private @chunks(tensor<?x?x?x64xf32> {attn.role = #attn.role<query>}) attributes {attn.kernels = [@forward]}
+
+// -----
+
 // expected-error @+1 {{expects an argument #attn.role<key> of the sizes of its result #attn.role<grad_key>}}
 func.func private @no_key(tensor<?xf32> {attn.role = #attn.role<query>})
   -> (tensor<?xf32> {attn.role = #attn.role<grad_key>}) attributes {attn.kernels = []}

@@ -315,6 +315,15 @@ TEST(LambdaErrors, ReadsOutOfBounds) {
   std::vector<float> data(3);
   expectError(mod->check(sizes, {{data.data(), {3}}}), line, "");
 }
+
+TEST(LambdaErrors, NamesOfMods) {
+  auto mask = [](Index b, Index h, Index q, Index kv) { return q >= kv; };
+  EXPECT_TRUE(modText(mask, "causal_2"));
+  for (const char *name : {"has space", "", "2nd", "a-b"})
+    expectError(modText(mask, std::string(name)), __LINE__,
+                "expects the name of a mod to be an identifier, got '" +
+                    std::string(name) + "'");
+}
 } // namespace
 
 // NOLINTEND(performance-unnecessary-value-param,misc-unused-parameters)

@@ -86,9 +86,51 @@ TEST(Checked, Starts) {
   };
   EXPECT_EQ(run({0, 2, 6}, {0, 0, 6}), "");
   EXPECT_EQ(run({0, 3, 2}, {0, 0, 6}), "expects starts of 'query' that do not "
-                                       "fall, got 2 behind 3 for sequence 2");
+                                       "fall, got 2 behind 3 for sequence 1");
   EXPECT_EQ(run({0, 2, 6}, {0, 0, 7}),
-            "expects starts of 'key' from 0 to 6, got 7 for sequence 2");
+            "expects starts of 'key' from 0 to 6, got 7 for sequence 1");
+  EXPECT_EQ(run({-1, 2, 6}, {0, 0, 6}),
+            "expects starts of 'query' from 0 to 6, got -1 for sequence 0");
+}
+
+/// A sequence has the keys between its starts, and no more.
+TEST(Checked, LengthsOfKeysThatLieOneBehindAnother) {
+  Result<Mod> mod = loadPattern("noop");
+  ASSERT_TRUE(mod) << mod.error();
+  mod = mod->withLengths();
+  ASSERT_TRUE(mod) << mod.error();
+  KernelSpec spec = specOf(ElementType::F32, channels, channels);
+  spec.checked = spec.raggedKeys = true;
+  Result<AttentionKernel> kernel = AttentionKernel::compile(*mod, spec);
+  ASSERT_TRUE(kernel) << kernel.error();
+  Tensor query({2, 1, 1, channels}, spec.type), out = query;
+  Tensor rows({1, 1, 8, channels}, spec.type);
+  rows.set(normal(rows.count(), spec.type, 1));
+  auto run = [&](std::vector<int32_t> lengthsOf) {
+    Numbers lengths(std::move(lengthsOf)), starts({0, 3, 8});
+    AttentionArguments a;
+    a.query = query.onDevice(), a.out = out.onDevice();
+    a.key = a.value = rows.onDevice();
+    a.captures = {CaptureView{lengths.get(), {2}}};
+    a.keyStarts = {starts.get(), 2};
+    a.stream = device().stream();
+    return errorOf(kernel->run(a));
+  };
+  EXPECT_EQ(run({3, 5}), "");
+  EXPECT_EQ(run({4, 5}),
+            "expects lengths from 0 to the room of 3, got 4 for sequence 0");
+  EXPECT_EQ(run({3, 6}),
+            "expects lengths from 0 to the room of 5, got 6 for sequence 1");
+}
+
+TEST(Checked, NoGradients) {
+  Result<Mod> mod = loadPattern("noop");
+  ASSERT_TRUE(mod) << mod.error();
+  KernelSpec spec = specOf(ElementType::F32, channels, channels);
+  spec.checked = true;
+  Result<GradientKernel> kernel = GradientKernel::compile(*mod, spec);
+  ASSERT_FALSE(kernel);
+  EXPECT_EQ(kernel.error(), "expects no KernelSpec::checked for gradients");
 }
 
 TEST(Checked, RowsThatAreAppended) {

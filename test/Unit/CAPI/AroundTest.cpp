@@ -61,6 +61,9 @@ TEST(CAPI, Merges) {
   arguments.parts = three;
   EXPECT_FAILS(ATTN_ERROR, "expects 1 to 2 parts, got 3",
                attn_merge_run(merge, &arguments));
+  three[1].size += 16;
+  EXPECT_FAILS(ATTN_INVALID_CALL, "expects parts of one size, got 24 bytes",
+               attn_merge_run(merge, &arguments));
   arguments.part_count = 1000;
   EXPECT_FAILS(ATTN_INVALID_CALL, "expects at most 16 parts, got 1000",
                attn_merge_run(merge, &arguments));
@@ -120,6 +123,8 @@ TEST(CXX, MergesWithASink) {
   float lse = 0, sink = std::log(3.0f), merged = 0;
   TensorView view{
       part.data(), ElementType::F32, {1, 1, 1, dim}, {dim, dim, dim}};
+  spec.parts = (int64_t(1) << 32) + 2;
+  EXPECT_FALSE(MergeKernel::compile(spec));
   MergeArguments arguments;
   arguments.parts = {{view, &lse}};
   arguments.sink = &sink;

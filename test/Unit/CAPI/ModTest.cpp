@@ -154,3 +154,31 @@ TEST(Mod, LivesUntilItsLastOwnerReleasesIt) {
   attn_mod_release(mod.get());
   EXPECT_STREQ(attn_mod_name(mod.get()), "plain");
 }
+
+/// MLIR's parser calls itself for each bracket.
+TEST(Mod, BracketsThatAreNestedTooDeepAreRefused) {
+  attn_mod *made = nullptr;
+  for (const char *bracket : {"[", "{a = ", "<", "("}) {
+    std::string text = "attn.mod @x attributes {a = ";
+    for (int i = 0; i < 100000; ++i)
+      text += bracket;
+    EXPECT_FAILS(ATTN_ERROR, "deep.mlir:1:",
+                 attn_mod_from_source(text.c_str(), "deep.mlir", &made));
+    EXPECT_NE(std::string(attn_error_text()).find("at most 256 deep"),
+              std::string::npos);
+  }
+  attn_spec spec = cpuSpec();
+  std::string schedule(300000, '<');
+  spec.schedule = schedule.c_str();
+  attn_kernel *kernel = nullptr;
+  Owned<attn_mod> mod = modOf(plainMod);
+  EXPECT_FAILS(ATTN_ERROR, "schedule:1:257: error: expects brackets nested",
+               attn_kernel_compile(mod.get(), &spec, &kernel));
+  // What is no bracket does not count.
+  std::string text = "// " + std::string(1000, '(') +
+                     "\nattn.mod @x attributes {a = \"" +
+                     std::string(1000, '[') + "\\\"[\"}";
+  attn_mod *plain = nullptr;
+  EXPECT_OK(attn_mod_from_source(text.c_str(), "flat.mlir", &plain));
+  attn_mod_release(plain);
+}

@@ -69,13 +69,15 @@ LogicalResult mlir::attn::checkWholeFunction(Operation *op) {
   for (Value operand : op->getOperands())
     if (!isa<BlockArgument>(operand))
       return op->emitOpError()
-             << "expects every operand to be an argument of the function";
+             << "expects every operand to be an argument of the function: it "
+                "cannot stand among other operations yet";
   Operation *terminator = func.getBody().front().getTerminator();
   if (&func.getBody().front().front() != op ||
       op->getNextNode() != terminator ||
       terminator->getOperands() != op->getResults())
     return op->emitOpError() << "expects a function that holds nothing else "
-                                "and returns its results";
+                                "and returns its results: it cannot stand "
+                                "among other operations yet";
   return success();
 }
 

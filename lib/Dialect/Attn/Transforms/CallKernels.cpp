@@ -1,6 +1,7 @@
 // attn-call-kernels: see its description in Passes.td. What the kernels of a
 // call need is known by roles alone: those of the function's own arguments and
 // results, and those of memory between kernels, which is allocated.
+#include "attn/Conversion/Shares.h"
 #include "attn/Dialect/Attn/Transforms/Passes.h"
 
 #include "attn/Dialect/Attn/IR/AttnDialect.h"
@@ -25,10 +26,6 @@ namespace mlir::attn {
 using namespace mlir;
 using namespace mlir::attn;
 using ::attn::Role;
-
-/// Between how many tasks kernels of shares divide the visits: the same for all
-/// processors, so that results are.
-static constexpr int64_t shares = 128;
 
 /// The argument that has the sizes of the result with this role.
 static RoleAttr sizedAs(RoleAttr result) {
@@ -219,7 +216,7 @@ Value KernelCalls::memoryBetween(RoleAttr role, MemRefType type,
         /*zero=*/false);
   case Role::PartialOut:
   case Role::PartialSums:
-    return allocate(type, index(2 * shares), /*zero=*/false);
+    return allocate(type, index(2 * hostShares), /*zero=*/false);
   case Role::Workspace:
     return workspace(role, type, kernel);
   default:
@@ -339,8 +336,11 @@ private:
     case Role::Statistics:
       return hasQuery;
     case Role::PartialOut:
-    case Role::PartialSums:
-      return true;
+    case Role::PartialSums: {
+      // The slots of chunks are as many as sizes make; those of shares are not.
+      auto schedule = kernel->getAttrOfType<ScheduleAttr>("attn.schedule");
+      return !schedule || !schedule.getTiling().chunk;
+    }
     case Role::Workspace:
       break;
     default:
