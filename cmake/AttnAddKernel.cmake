@@ -2,7 +2,7 @@
 #   [TARGET sm90a sm80 cpu] [TYPE bf16|f16|f32] [HEAD_DIM n] [VALUE_DIM n]
 #   [LSE] [BACKWARD] [WRT captures...] [EXACT] [DETERMINISTIC] [NO_FALLBACK]
 #   [QUERY_OFFSET scalar|batch] [LENGTHS] [PAGED] [RAGGED_QUERIES] [RAGGED_KEYS]
-#   [SCALE x] [SCHEDULE text] [MCPU name] [PREFIX prefix] [PTXAS program])
+#   [INVARIANT] [CHECKED] [SCALE x] [SCHEDULE text] [MCPU name] [PREFIX prefix] [PTXAS program])
 #
 # A library of a kernel that attn-compile makes when it is built: what links it
 # may #include "name.h", and links attn::runtime. The words are those of
@@ -22,17 +22,22 @@ endfunction()
 
 function(attn_add_kernel name mod)
   set(flags LSE BACKWARD EXACT DETERMINISTIC NO_FALLBACK LENGTHS PAGED
-            RAGGED_QUERIES RAGGED_KEYS)
+            RAGGED_QUERIES RAGGED_KEYS INVARIANT CHECKED)
   set(values TYPE HEAD_DIM VALUE_DIM QUERY_OFFSET SCALE SCHEDULE MCPU PREFIX PTXAS)
   cmake_parse_arguments(ARG "${flags}" "${values}" "TARGET;WRT" ${ARGN})
   if(ARG_UNPARSED_ARGUMENTS)
     message(FATAL_ERROR
       "attn_add_kernel(${name}): does not know '${ARG_UNPARSED_ARGUMENTS}'")
   endif()
+  if(ARG_KEYWORDS_MISSING_VALUES)
+    message(FATAL_ERROR "attn_add_kernel(${name}): expects a value after "
+      "'${ARG_KEYWORDS_MISSING_VALUES}'")
+  endif()
 
   set(options)
   foreach(word IN LISTS flags values ITEMS TARGET WRT)
-    if(NOT ARG_${word})
+    # A flag that is not given is FALSE; a value may be 0.
+    if(NOT DEFINED ARG_${word} OR (word IN_LIST flags AND NOT ARG_${word}))
       continue()
     endif()
     string(TOLOWER ${word} option)

@@ -73,6 +73,11 @@ static Failure checkSize(uint64_t expected, uint64_t actual) {
                                      std::to_string(actual)};
 }
 
+static Failure missing(const char *name) {
+  return {ATTN_AOT_BAD_ARGUMENT,
+          std::string("expects '") + name + "', got NULL"};
+}
+
 static Failure notLoaded(int64_t device) {
   return {ATTN_AOT_NOT_LOADED,
           "expects load() for " +
@@ -92,8 +97,11 @@ struct ForwardCall {
 
   const AttentionKernel::Impl &kernel() const { return *loaded->forward; }
 
-  Failure make(const attn_aot_kernels &kernels, const attn_aot_args &a,
+  Failure make(const attn_aot_kernels &kernels, const attn_aot_args *args,
                void *stream) {
+    if (!args)
+      return missing("args");
+    const attn_aot_args &a = *args;
     loaded = find(kernels, a.device);
     if (!loaded)
       return notLoaded(a.device);
@@ -140,8 +148,11 @@ struct BackwardCall {
   GradientArguments arguments;
   std::optional<GradientKernel> kernel;
 
-  Failure make(const attn_aot_kernels &kernels, const attn_aot_backward_args &a,
-               void *stream) {
+  Failure make(const attn_aot_kernels &kernels,
+               const attn_aot_backward_args *args, void *stream) {
+    if (!args)
+      return missing("args");
+    const attn_aot_backward_args &a = *args;
     loaded = find(kernels, a.device);
     if (!loaded)
       return notLoaded(a.device);
@@ -211,13 +222,13 @@ void attn_aot_unload(attn_aot_kernels *kernels) { aot::unload(*kernels); }
 int attn_aot_supports(const attn_aot_kernels *kernels,
                       const attn_aot_args *args) {
   ForwardCall call;
-  return fail(call.make(*kernels, *args, nullptr));
+  return fail(call.make(*kernels, args, nullptr));
 }
 
 int attn_aot_prepare(const attn_aot_kernels *kernels,
                      const attn_aot_args *args) {
   ForwardCall call;
-  if (Failure failure = call.make(*kernels, *args, nullptr); failure.code)
+  if (Failure failure = call.make(*kernels, args, nullptr); failure.code)
     return fail(failure);
   SizeRange range = call.range();
   return give(call.kernel().prepare(&range));
@@ -225,8 +236,10 @@ int attn_aot_prepare(const attn_aot_kernels *kernels,
 
 int attn_aot_workspace_bytes(const attn_aot_kernels *kernels,
                              const attn_aot_args *args, int64_t *bytes) {
+  if (!bytes)
+    return fail(missing("bytes"));
   ForwardCall call;
-  if (Failure failure = call.make(*kernels, *args, nullptr); failure.code)
+  if (Failure failure = call.make(*kernels, args, nullptr); failure.code)
     return fail(failure);
   Result<int64_t> wanted = call.kernel().workspaceBytes(call.range());
   if (wanted)
@@ -236,9 +249,11 @@ int attn_aot_workspace_bytes(const attn_aot_kernels *kernels,
 
 int attn_aot_find_tiles(const attn_aot_kernels *kernels,
                         const attn_aot_args *args, void *stream, void **tiles) {
+  if (!tiles)
+    return fail(missing("tiles"));
   *tiles = nullptr;
   ForwardCall call;
-  if (Failure failure = call.make(*kernels, *args, stream); failure.code)
+  if (Failure failure = call.make(*kernels, args, stream); failure.code)
     return fail(failure);
   if (!call.kernel().finder)
     return ATTN_AOT_OK;
@@ -252,7 +267,7 @@ int attn_aot_find_tiles(const attn_aot_kernels *kernels,
 int attn_aot_forward(const attn_aot_kernels *kernels, const attn_aot_args *args,
                      void *workspace, int64_t bytes, void *stream) {
   ForwardCall call;
-  if (Failure failure = call.make(*kernels, *args, stream); failure.code)
+  if (Failure failure = call.make(*kernels, args, stream); failure.code)
     return fail(failure);
   KernelArguments &arguments = *call.arguments;
   if (call.kernel().spec.checked)
@@ -279,7 +294,7 @@ void attn_aot_free_tiles(void *tiles) { delete static_cast<Tiles *>(tiles); }
 int attn_aot_backward_prepare(const attn_aot_kernels *kernels,
                               const attn_aot_backward_args *args) {
   BackwardCall call;
-  if (Failure failure = call.make(*kernels, *args, nullptr); failure.code)
+  if (Failure failure = call.make(*kernels, args, nullptr); failure.code)
     return fail(failure);
   return give(call.kernel->prepare(sizesOf(call.arguments)));
 }
@@ -287,8 +302,10 @@ int attn_aot_backward_prepare(const attn_aot_kernels *kernels,
 int attn_aot_backward_workspace_bytes(const attn_aot_kernels *kernels,
                                       const attn_aot_backward_args *args,
                                       int64_t *bytes) {
+  if (!bytes)
+    return fail(missing("bytes"));
   BackwardCall call;
-  if (Failure failure = call.make(*kernels, *args, nullptr); failure.code)
+  if (Failure failure = call.make(*kernels, args, nullptr); failure.code)
     return fail(failure);
   *bytes = call.kernel->workspaceBytes(sizesOf(call.arguments),
                                        call.arguments.captures);
@@ -298,9 +315,11 @@ int attn_aot_backward_workspace_bytes(const attn_aot_kernels *kernels,
 int attn_aot_find_backward_tiles(const attn_aot_kernels *kernels,
                                  const attn_aot_backward_args *args,
                                  void *stream, void **tiles) {
+  if (!tiles)
+    return fail(missing("tiles"));
   *tiles = nullptr;
   BackwardCall call;
-  if (Failure failure = call.make(*kernels, *args, stream); failure.code)
+  if (Failure failure = call.make(*kernels, args, stream); failure.code)
     return fail(failure);
   Result<GradientTiles> found = call.kernel->findTiles(
       sizesOf(call.arguments), call.arguments.captures, stream);
@@ -313,7 +332,7 @@ int attn_aot_backward(const attn_aot_kernels *kernels,
                       const attn_aot_backward_args *args, void *workspace,
                       int64_t bytes, void *stream) {
   BackwardCall call;
-  if (Failure failure = call.make(*kernels, *args, stream); failure.code)
+  if (Failure failure = call.make(*kernels, args, stream); failure.code)
     return fail(failure);
   int64_t wanted = call.kernel->workspaceBytes(sizesOf(call.arguments),
                                                call.arguments.captures);

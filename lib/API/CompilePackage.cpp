@@ -85,18 +85,31 @@ static Result<void> addTiles(PackagedKernels &kernels,
   return {};
 }
 
+/// Whether it takes every launch on sm_90a with memory that TMA takes that none
+/// before it takes.
+static bool takesAllOfSM90a(const Guard &guard) {
+  return guard.has(Condition::Kind::SM90a) &&
+         std::all_of(guard.conditions.begin(), guard.conditions.end(),
+                     [](const Condition &condition) {
+                       return condition.kind == Condition::Kind::SM90a ||
+                              condition.kind == Condition::Kind::Aligned;
+                     });
+}
+
 static Result<PackagedKernels> compileAll(const KernelRequest &request,
                                           const PackageSpec &of) {
   ATTN_TRY(checkSchedule(request));
   PackagedKernels kernels;
   ATTN_TRY_ASSIGN(kernels.description, planKernels(request));
   SharedSource source = createModSource(request);
-  bool leavesOut = of.made == "sm90a" && !of.fallback;
+  bool isAlone = of.made == "sm90a" && !of.fallback;
+  bool leavesOut = false; ///< what a GPU of sm_90a with TMA never takes
   bool any = false;
   LaunchPlan plan;
   plan.swap(kernels.description.plan);
   for (size_t i = 0; i < plan.size(); ++i) {
     bool isLeftOut = leavesOut && !plan[i].has(Condition::Kind::SM90a);
+    leavesOut |= isAlone && takesAllOfSM90a(plan[i]);
     // The last one stands for all launches that no other takes.
     if (isLeftOut && i + 1 < plan.size())
       continue;
@@ -105,9 +118,9 @@ static Result<PackagedKernels> compileAll(const KernelRequest &request,
     if (isLeftOut)
       continue;
     ATTN_TRY_ASSIGN(variant, source->variant(i));
+    any |= !isAlone || plan[i].has(Condition::Kind::SM90a);
     if (!of.ptxas.empty())
       ATTN_TRY(assemble(variant, of.ptxas));
-    any = true;
   }
   if (!any)
     return Error{"expects kernels for sm90a alone, but there are none of this "

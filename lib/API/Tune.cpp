@@ -66,8 +66,7 @@ static std::string textOf(const Verdict &verdict) {
   if (!verdict.time)
     return "failure " + verdict.failure;
   char text[128];
-  std::snprintf(text, sizeof(text), "%s %.9g %.9g %.9g",
-                verdict.isFinal ? "final" : "look", verdict.time->low,
+  std::snprintf(text, sizeof(text), "time %.9g %.9g %.9g", verdict.time->low,
                 verdict.time->median, verdict.time->high);
   return text;
 }
@@ -75,14 +74,20 @@ static std::string textOf(const Verdict &verdict) {
 static std::optional<Verdict> verdictFrom(const std::string &text) {
   static constexpr char failure[] = "failure ";
   if (text.rfind(failure, 0) == 0)
-    return Verdict{std::nullopt, text.substr(sizeof(failure) - 1), false};
+    return Verdict{std::nullopt, text.substr(sizeof(failure) - 1)};
   Quartiles time;
-  char kind[8];
-  if (std::sscanf(text.c_str(), "%7s %lf %lf %lf", kind, &time.low,
-                  &time.median, &time.high) != 4)
+  if (std::sscanf(text.c_str(), "time %lf %lf %lf", &time.low, &time.median,
+                  &time.high) != 3)
     return std::nullopt;
-  return Verdict{time, "", std::string(kind) == "final"};
+  return Verdict{time, ""};
 }
+
+/// What a whole search found, which stays as long as this entry does, whatever
+/// becomes of those of the candidates.
+struct Searched {
+  double seconds = 0; ///< that it had; infinite: nothing was left to try
+  std::string best;   ///< empty: what is chosen by rule
+};
 
 namespace {
 /// Each candidate is an entry of its own: what one search adds takes nothing
@@ -101,14 +106,19 @@ public:
     put("schedule " + schedule, textOf(verdict));
   }
 
-  /// How long the longest search was, in seconds; infinite: nothing is left.
-  double searched() const {
+  /// The longest search.
+  std::optional<Searched> searched() const {
     std::optional<std::string> text = find("search");
-    return text ? std::strtod(text->c_str(), nullptr) : 0;
+    if (!text)
+      return std::nullopt;
+    char *end = nullptr;
+    double seconds = std::strtod(text->c_str(), &end);
+    return Searched{seconds, *end == ' ' ? end + 1 : end};
   }
-  void keepSearched(double seconds) const {
-    if (seconds > searched())
-      put("search", std::to_string(seconds));
+  void keepSearched(const Searched &search) const {
+    std::optional<Searched> before = searched();
+    if (!before || search.seconds >= before->seconds)
+      put("search", std::to_string(search.seconds) + " " + search.best);
   }
 
 private:
@@ -142,7 +152,7 @@ struct Problem {
 struct Loaded {
   AttentionKernel kernel;
   TileLists lists;
-  int runs = 1; ///< of a sample
+  int runs = 0; ///< of a sample; 0: it has not run yet
 
   Result<void> run(const Problem &problem) const {
     AttentionArguments arguments = problem.arguments;
@@ -239,14 +249,14 @@ Result<void> KernelCandidates::makeReady(Loaded &one) const {
 Result<void> KernelCandidates::prepare(size_t i) {
   ATTN_TRY_ASSIGN(AttentionKernel kernel, take(i));
   compileAhead(i);
-  Loaded one{std::move(kernel), {}, 1};
-  ATTN_TRY(makeReady(one));
-  loaded.insert_or_assign(i, std::move(one));
+  loaded.insert_or_assign(i, Loaded{std::move(kernel), {}});
   return {};
 }
 
 Result<double> KernelCandidates::time(size_t i) {
-  const Loaded &one = loaded.at(i);
+  Loaded &one = loaded.at(i);
+  if (!one.runs)
+    ATTN_TRY(makeReady(one));
   ATTN_TRY_ASSIGN(double seconds,
                   watch.time(one.runs, [&] { return one.run(problem); }));
   return seconds / one.runs;
@@ -293,6 +303,38 @@ static Tuning tuningOf(const std::vector<std::string> &schedules,
   return tuning;
 }
 
+/// Whether every candidate was tried.
+static bool isWhole(const SearchResult &found) {
+  return std::all_of(found.verdicts.begin(), found.verdicts.end(),
+                     [](const auto &one) { return one.has_value(); });
+}
+
+/// What a search that was no shorter found, if it was among these candidates:
+/// those of other lengths in a bucket may be others.
+static std::optional<SearchResult>
+earlierSearch(const Findings &findings,
+              const std::vector<std::string> &schedules, double seconds) {
+  std::optional<Searched> before = findings.searched();
+  if (!before || seconds > before->seconds)
+    return std::nullopt;
+  SearchResult found;
+  for (const std::string &schedule : schedules)
+    found.verdicts.push_back(findings.of(schedule));
+  if (!before->best.empty()) {
+    auto best = std::find(schedules.begin() + 1, schedules.end(), before->best);
+    if (best == schedules.end())
+      return std::nullopt;
+    found.best = best - schedules.begin();
+  }
+  // What it gained is told by both.
+  for (size_t i : {size_t(0), found.best})
+    if (!found.verdicts[i] || !found.verdicts[i]->time)
+      return std::nullopt;
+  if (std::isinf(before->seconds) && !isWhole(found) && seconds > 0)
+    return std::nullopt;
+  return found;
+}
+
 /// The problem is not empty; its context is current.
 static Result<Tuning> searchFor(const Problem &problem,
                                 const TuneOptions &options) {
@@ -307,18 +349,20 @@ static Result<Tuning> searchFor(const Problem &problem,
       std::unique_ptr<Stopwatch> watch,
       createStopwatch(problem.spec.target, problem.arguments.stream));
   KernelCandidates kernels(problem, findings, candidates.schedules, *watch);
-  SearchOptions how;
-  how.seconds = options.seconds, how.clock = now;
-  how.onlyKnown = options.seconds <= findings.searched();
-  ATTN_TRY_ASSIGN(SearchResult found, search(kernels, how));
-  bool isWhole = std::all_of(found.verdicts.begin(), found.verdicts.end(),
-                             [](const auto &one) { return one.has_value(); });
-  if (!how.onlyKnown)
-    findings.keepSearched(isWhole ? std::numeric_limits<double>::infinity()
-                                  : options.seconds);
-  Tuning tuning = tuningOf(candidates.schedules, found);
-  tuning.isFromCache = how.onlyKnown;
-  return tuning;
+  if (std::optional<SearchResult> before =
+          earlierSearch(findings, candidates.schedules, options.seconds)) {
+    Tuning tuning = tuningOf(candidates.schedules, *before);
+    tuning.isFromCache = true;
+    return tuning;
+  }
+  ATTN_TRY_ASSIGN(SearchResult found,
+                  search(kernels, SearchOptions{options.seconds, now}));
+  bool isAll = found.isDecided && isWhole(found);
+  if (options.seconds > 0)
+    findings.keepSearched(
+        {isAll ? std::numeric_limits<double>::infinity() : options.seconds,
+         found.best ? candidates.schedules[found.best] : ""});
+  return tuningOf(candidates.schedules, found);
 }
 
 /// The context of the problem is current.

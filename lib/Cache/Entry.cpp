@@ -33,6 +33,32 @@ bool cache::isFileName(std::string_view name) {
          name.find_first_not_of("0123456789abcdef") == digits;
 }
 
+static constexpr std::string_view temporaryPrefix = ".attn-tmp";
+
+std::string cache::temporaryName(int64_t process, int64_t number,
+                                 int64_t time) {
+  std::string name(temporaryPrefix);
+  for (int64_t part : {process, number, time})
+    name += "-" + std::to_string(part);
+  return name;
+}
+
+bool cache::isTemporaryName(std::string_view name) {
+  if (name.substr(0, temporaryPrefix.size()) != temporaryPrefix)
+    return false;
+  name.remove_prefix(temporaryPrefix.size());
+  int parts = 0;
+  while (!name.empty() && name.front() == '-') {
+    name.remove_prefix(1);
+    size_t digits = std::min(name.find_first_not_of("0123456789"), name.size());
+    if (digits == 0)
+      return false;
+    name.remove_prefix(digits);
+    ++parts;
+  }
+  return name.empty() && parts == 3;
+}
+
 /// All before the key.
 static std::string headerOf(Kind kind, std::string_view key,
                             std::string_view payload) {

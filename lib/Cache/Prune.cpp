@@ -7,6 +7,7 @@
 #include "File.h"
 
 #include <algorithm>
+#include <cerrno>
 #include <ctime>
 #include <dirent.h>
 #include <fcntl.h>
@@ -66,7 +67,7 @@ void Store::prune(const std::string &kept) const {
     if (isFileName(file.name)) {
       bytes += file.bytes;
       entries.push_back(std::move(file));
-    } else if (file.name.rfind("tmp-", 0) == 0 &&
+    } else if (isTemporaryName(file.name) &&
                file.used.tv_sec < now - abandonedSeconds) {
       ::unlinkat(handle, file.name.c_str(), 0);
     }
@@ -79,8 +80,8 @@ void Store::prune(const std::string &kept) const {
       break;
     if (entry.name == kept)
       continue;
-    ::unlinkat(handle, entry.name.c_str(), 0);
-    bytes -= entry.bytes;
+    if (!::unlinkat(handle, entry.name.c_str(), 0) || errno == ENOENT)
+      bytes -= entry.bytes;
   }
 }
 

@@ -25,12 +25,19 @@ static std::optional<std::string> variable(const char *name) {
   return value && *value ? std::optional<std::string>(value) : std::nullopt;
 }
 
+/// One that is relative counts as none, as the XDG specification has it: it
+/// would be another place for each working directory.
+static std::optional<std::string> absoluteVariable(const char *name) {
+  std::optional<std::string> value = variable(name);
+  return value && value->front() == '/' ? value : std::nullopt;
+}
+
 std::optional<std::string> cache::defaultDirectory() {
   if (std::optional<std::string> given = variable("ATTN_CACHE_DIR"))
     return *given == "off" ? std::nullopt : given;
-  if (std::optional<std::string> caches = variable("XDG_CACHE_HOME"))
+  if (std::optional<std::string> caches = absoluteVariable("XDG_CACHE_HOME"))
     return *caches + "/attn/kernels";
-  if (std::optional<std::string> home = variable("HOME"))
+  if (std::optional<std::string> home = absoluteVariable("HOME"))
     return *home + "/.cache/attn/kernels";
   return std::nullopt;
 }
@@ -99,6 +106,14 @@ static void markAsUsed(const File &file) {
     ::futimens(file.get(), nullptr);
 }
 
+/// Whether nobody else can have written it, or can yet: the directory may have
+/// been open to others before it was closed to them.
+static bool isOurs(const File &file) {
+  struct stat status {};
+  return !::fstat(file.get(), &status) && status.st_uid == ::geteuid() &&
+         !(status.st_mode & (S_IWGRP | S_IWOTH)) && status.st_nlink == 1;
+}
+
 std::optional<std::string> Store::get(Kind kind, std::string_view key) const {
   std::string name = fileNameOf(kind, key);
   // Nobody waits for what a name may have been made to be.
@@ -106,6 +121,11 @@ std::optional<std::string> Store::get(Kind kind, std::string_view key) const {
   if (!file) {
     if (errno != ENOENT)
       complain("'" + name + "' cannot be read: " + systemError());
+    return std::nullopt;
+  }
+  if (!isOurs(file)) {
+    complain("'" + name + "' may be another user's, and is made again");
+    ::unlinkat(handle, name.c_str(), 0);
     return std::nullopt;
   }
   Result<std::string> bytes = file.read(mostEntryBytes);
@@ -129,8 +149,7 @@ Result<void> Store::write(const std::string &name,
   // On a file system that machines share, others may have this process's
   // number.
   auto now = std::chrono::system_clock::now().time_since_epoch().count();
-  std::string temporary = "tmp-" + std::to_string(::getpid()) + "-" +
-                          std::to_string(writes++) + "-" + std::to_string(now);
+  std::string temporary = temporaryName(::getpid(), writes++, now);
   File file = File::open(handle, temporary, O_WRONLY | O_CREAT | O_EXCL);
   if (!file)
     return Error{systemError()};

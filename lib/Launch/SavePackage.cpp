@@ -83,7 +83,7 @@ static std::string textOf(const KernelSpec &spec) {
       text += std::string(" ") + word.name;
   text += "\nshares " + std::to_string(spec.shares) + "\n";
   if (!spec.schedule.empty())
-    text += "given-schedule " + spec.schedule + "\n";
+    text += "given-schedule " + escaped(spec.schedule) + "\n";
   return text;
 }
 
@@ -93,7 +93,7 @@ static std::string textOf(const KernelImage &image) {
 }
 
 static std::string textOf(const VariantImages &variant) {
-  std::string text = "schedule " + variant.schedule + "\n";
+  std::string text = "schedule " + escaped(variant.schedule) + "\n";
   for (const CaptureSumPlan &sum : variant.sums)
     text += "sum" +
             join({sum.capture, sum.ownsKeys, sum.ownTile, sum.copies,
@@ -119,12 +119,12 @@ static std::string textOf(const PackagedKernels &kernels, const char *name) {
 
 std::string KernelPackage::save() const {
   const KernelDescription &of = pimpl->forward.description;
-  std::string body =
-      "made " + pimpl->made + "\nmod " + pimpl->mod + "\n" + textOf(of.spec);
+  std::string body = "made " + pimpl->made + "\nmod " + escaped(pimpl->mod) +
+                     "\n" + textOf(of.spec);
   for (const CaptureInfo &capture : of.captures)
     body += std::string("capture ") + toString(capture.type) +
             join({capture.rank, capture.isScalar}) + " " + kindOf(capture) +
-            " " + capture.name + "\n";
+            " " + escaped(capture.name) + "\n";
   const MaskFacts &mask = of.mask;
   body += "mask" +
           join({mask.readsBatch, mask.readsHead, mask.queryParts, mask.keyParts,
@@ -233,7 +233,7 @@ private:
       return !package.made.empty();
     }
     if (keyword == "mod")
-      return package.mod = rest.all(), true;
+      return readText(rest, package.mod);
     if (keyword == "type")
       return readType(rest.next(), spec.type);
     if (keyword == "dimensions")
@@ -245,7 +245,7 @@ private:
     if (keyword == "shares")
       return rest.number(spec.shares);
     if (keyword == "given-schedule")
-      return spec.schedule = rest.all(), true;
+      return readText(rest, spec.schedule);
     if (keyword == "capture")
       return readCapture(rest);
     if (keyword == "mask")
@@ -272,7 +272,7 @@ private:
       return false;
     VariantImages &variant = current->variants.back();
     if (keyword == "schedule")
-      return variant.schedule = rest.all(), true;
+      return readText(rest, variant.schedule);
     return keyword == "sum" && readSum(rest, variant.sums.emplace_back());
   }
 
@@ -285,6 +285,13 @@ private:
       return false;
     images = nullptr, tileImage = nullptr;
     return true;
+  }
+
+  static bool readText(Words &rest, std::string &text) {
+    std::optional<std::string> read = unescaped(rest.all());
+    if (read)
+      text = std::move(*read);
+    return read.has_value();
   }
 
   static bool readType(std::string_view name, ElementType &type) {
@@ -327,7 +334,7 @@ private:
     std::string_view kind = rest.next();
     capture.isQueryOffset = kind == "query-offset";
     capture.isLengths = kind == "lengths";
-    capture.name = rest.all();
+    read &= readText(rest, capture.name);
     return read && kind == kindOf(capture) && !capture.name.empty();
   }
 

@@ -161,8 +161,7 @@ Result<void> LoadedKernel::launch(int64_t blocks,
     return {};
   ContextScope scope(module->owner());
   if (blocks > INT32_MAX)
-    return Error{"expects at most 2147483647 query tiles over all batches and "
-                 "heads, got " +
+    return Error{"expects a launch of at most 2147483647 blocks, got " +
                  std::to_string(blocks)};
   if (counters)
     blocks = std::min(blocks, persistentBlocks);

@@ -2,6 +2,7 @@
 #include "attn/Runtime/SavedText.h"
 
 #include <charconv>
+#include <iterator>
 
 using namespace attn;
 
@@ -14,6 +15,43 @@ std::string attn::checksumOf(std::string_view bytes) {
   for (size_t i = 16; i-- > 0; hash >>= 4)
     text[i] = "0123456789abcdef"[hash & 15];
   return text;
+}
+
+/// What a line cannot hold, and what stands for it behind a backslash.
+static constexpr std::pair<char, char> escapes[] = {
+    {'\\', '\\'}, {'\n', 'n'}, {'\0', '0'}};
+
+std::string attn::escaped(std::string_view text) {
+  std::string result;
+  for (char c : text) {
+    const auto *found = std::begin(escapes);
+    while (found != std::end(escapes) && found->first != c)
+      ++found;
+    if (found == std::end(escapes))
+      result += c;
+    else
+      result += {'\\', found->second};
+  }
+  return result;
+}
+
+std::optional<std::string> attn::unescaped(std::string_view part) {
+  std::string result;
+  for (size_t at = 0; at < part.size(); ++at) {
+    if (part[at] != '\\') {
+      result += part[at];
+      continue;
+    }
+    const auto *found = std::begin(escapes);
+    while (found != std::end(escapes) &&
+           (at + 1 == part.size() || found->second != part[at + 1]))
+      ++found;
+    if (found == std::end(escapes))
+      return std::nullopt;
+    result += found->first;
+    ++at;
+  }
+  return result;
 }
 
 bool Words::number(int64_t &value) {

@@ -8,13 +8,15 @@
 using namespace attn;
 
 /// Samples of the short look.
-static constexpr int shortSamples = 3;
+static constexpr size_t shortSamples = 3;
 /// By how much the short look may be worse than the best one.
 static constexpr double shortSlack = 1.15;
+/// So much slower in one sample, it is not looked at again.
+static constexpr double hopeless = 2;
 /// Who remains for the rounds, besides the first.
 static constexpr size_t finalists = 3;
 /// Samples of each of them.
-static constexpr int finalSamples = 15;
+static constexpr size_t finalSamples = 15;
 /// The part of the time that short looks have.
 static constexpr double shortShare = 0.8;
 /// What another must gain.
@@ -39,18 +41,8 @@ public:
   Result<SearchResult> run() {
     for (size_t i = 0; i < candidates.count(); ++i)
       result.verdicts[i] = candidates.known(i);
-    if (!options.onlyKnown && options.seconds > 0) {
-      ATTN_TRY(lookAtFirst());
-      for (size_t i = 1; i < candidates.count() && hasTime(shortShare); ++i)
-        if (!result.verdicts[i])
-          look(i);
-      // Where one of the fastest fails in them, those behind it are the
-      // fastest.
-      bool done = false;
-      while (!done && hasTimeOf(0))
-        done = runRounds(remaining()) || !hasTime(1);
-    }
-    choose();
+    if (options.seconds > 0)
+      ATTN_TRY(search());
     return std::move(result);
   }
 
@@ -59,9 +51,37 @@ private:
     return options.clock() - start < share * options.seconds;
   }
 
+  Result<void> search() {
+    ATTN_TRY(lookAtFirst());
+    for (size_t i = 1; i < candidates.count() && hasTime(shortShare); ++i)
+      if (!result.verdicts[i]) {
+        look(i);
+        ATTN_TRY(checkFirst());
+      }
+    // Where one of the fastest fails in them, those behind it are the fastest.
+    bool done = false;
+    while (!done) {
+      done = runRounds(remaining()) || !hasTime(1);
+      ATTN_TRY(checkFirst());
+    }
+    return {};
+  }
+
   Result<void> lookAtFirst() {
+    result.verdicts[0].reset();
     look(0);
-    if (result.verdicts[0]->time)
+    return checkFirst();
+  }
+
+  /// What all others are held against runs. A failure may be one of the device,
+  /// and that of all that comes after it.
+  Result<void> checkFirst() {
+    if (failedToRun && hasTimeOf(0)) {
+      failedToRun = false;
+      if (Result<double> seconds = candidates.time(0); !seconds)
+        result.verdicts[0] = Verdict{std::nullopt, seconds.error()};
+    }
+    if (hasTimeOf(0))
       return {};
     return Error{result.verdicts[0]->failure};
   }
@@ -70,10 +90,13 @@ private:
   void look(size_t i) {
     if (!prepare(i))
       return;
-    for (int k = 0; k < shortSamples; ++k)
+    do {
       if (!sample(i))
         return;
-    conclude(i, /*isFinal=*/false);
+      if (i > 0 && samples[i].back() > hopeless * fastest())
+        break;
+    } while (samples[i].size() < shortSamples && hasTime(1));
+    conclude(i);
     if (median(i) > shortSlack * fastest())
       drop(i);
   }
@@ -82,28 +105,32 @@ private:
     if (prepared[i])
       return true;
     Result<void> ready = candidates.prepare(i);
-    if (!ready)
-      return fail(i, ready.error());
-    return prepared[i] = true;
-  }
-
-  bool sample(size_t i) {
-    Result<double> seconds = candidates.time(i);
-    if (!seconds)
-      return fail(i, seconds.error());
-    samples[i].push_back(*seconds);
-    return true;
-  }
-
-  bool fail(size_t i, const std::string &why) {
-    result.verdicts[i] = Verdict{std::nullopt, why, false};
+    if (ready)
+      return prepared[i] = true;
+    fail(i, ready.error());
     candidates.keep(i, *result.verdicts[i]);
-    drop(i);
     return false;
   }
 
-  void conclude(size_t i, bool isFinal) {
-    result.verdicts[i] = Verdict{Quartiles::of(samples[i]), "", isFinal};
+  /// A failure is not kept: it may be the device's.
+  bool sample(size_t i) {
+    Result<double> seconds = candidates.time(i);
+    if (seconds) {
+      samples[i].push_back(*seconds);
+      return true;
+    }
+    failedToRun = true;
+    fail(i, seconds.error());
+    return false;
+  }
+
+  void fail(size_t i, const std::string &why) {
+    result.verdicts[i] = Verdict{std::nullopt, why};
+    drop(i);
+  }
+
+  void conclude(size_t i) {
+    result.verdicts[i] = Verdict{Quartiles::of(samples[i]), ""};
     candidates.keep(i, *result.verdicts[i]);
   }
 
@@ -116,9 +143,6 @@ private:
 
   bool hasTimeOf(size_t i) const {
     return result.verdicts[i] && result.verdicts[i]->time;
-  }
-  bool hasFinal(size_t i) const {
-    return hasTimeOf(i) && result.verdicts[i]->isFinal;
   }
   double median(size_t i) const { return result.verdicts[i]->time->median; }
 
@@ -146,28 +170,31 @@ private:
   }
 
   /// Samples in turns, so that a clock that changes meanwhile changes for all;
-  /// those of the short look do not count. Gives whether none failed.
+  /// those of the short look, and of earlier searches, do not count. Without
+  /// the time for some turns the first stays. Gives whether none failed.
   bool runRounds(std::vector<size_t> turns) {
-    size_t before = turns.size();
+    size_t before = turns.size(), taken = 0;
     for (size_t i : turns)
       samples[i].clear();
     auto isOut = [&](size_t i) { return !prepare(i) || !sample(i); };
-    for (int k = 0; k < finalSamples && (k < shortSamples || hasTime(1)); ++k)
+    for (; taken < finalSamples && hasTime(1); ++taken)
       turns.erase(std::remove_if(turns.begin(), turns.end(), isOut),
                   turns.end());
-    for (size_t i : turns)
-      conclude(i, /*isFinal=*/true);
+    if (taken >= shortSamples && !turns.empty() && turns.front() == 0) {
+      for (size_t i : turns)
+        conclude(i);
+      choose(turns);
+      result.isDecided = true;
+    }
     return turns.size() == before;
   }
 
-  void choose() {
-    if (!hasFinal(0))
-      return;
+  void choose(const std::vector<size_t> &turns) {
     const Quartiles &first = *result.verdicts[0]->time;
     double least = (1 - leastGain) * first.median;
-    for (size_t i = 1; i < result.verdicts.size(); ++i) {
-      if (!hasFinal(i) || median(i) > least ||
-          result.verdicts[i]->time->high >= first.low)
+    result.best = 0;
+    for (size_t i : turns) {
+      if (median(i) > least || result.verdicts[i]->time->high >= first.low)
         continue;
       least = median(i), result.best = i;
     }
@@ -179,6 +206,7 @@ private:
   SearchResult result;
   std::vector<std::vector<double>> samples;
   std::vector<bool> prepared;
+  bool failedToRun = false; ///< something did, since the first ran last
 };
 } // namespace
 

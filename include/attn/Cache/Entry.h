@@ -40,6 +40,11 @@ std::string fileNameOf(Kind kind, std::string_view key);
 /// Whether a file may be an entry by its name.
 bool isFileName(std::string_view name);
 
+/// The name of an entry that is being written: `.attn-tmp-PROCESS-NUMBER-TIME`.
+/// No file of a user's has it.
+std::string temporaryName(int64_t process, int64_t number, int64_t time);
+bool isTemporaryName(std::string_view name);
+
 std::string encode(Kind kind, std::string_view key, std::string_view payload);
 
 /// The payload, a part of `file`. Nullopt: `file` is not whole, or is not the

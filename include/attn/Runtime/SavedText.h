@@ -15,6 +15,10 @@ namespace attn {
 /// FNV-1a, 64 bits, as 16 hexadecimal digits.
 std::string checksumOf(std::string_view bytes);
 
+/// Text of any bytes as a part of a line, and back. Nullopt: no such part.
+std::string escaped(std::string_view text);
+std::optional<std::string> unescaped(std::string_view part);
+
 /// The words of one line, divided by single spaces.
 class Words {
 public:

@@ -21,13 +21,11 @@ struct Quartiles {
   static Quartiles of(std::vector<double> samples);
 };
 
-/// What is known of a candidate: a time, or why it has none.
+/// What is known of a candidate: a time, which decides who is sampled in turns
+/// with others and no more, or why it has none.
 struct Verdict {
   std::optional<Quartiles> time;
   std::string failure;
-  /// Whether it was sampled in turns with others: a short look decides who is,
-  /// and no more.
-  bool isFinal = false;
 };
 
 /// The candidates of a search; the first is what is chosen without one.
@@ -44,7 +42,7 @@ public:
   virtual Result<double> time(size_t) = 0;
   /// It will not be timed again.
   virtual void drop(size_t) {}
-  /// All that this search found of one.
+  /// What this search found of one that others need not find again.
   virtual void keep(size_t, const Verdict &) {}
 };
 
@@ -52,13 +50,13 @@ struct SearchOptions {
   double seconds = 5; ///< all of it, compiling as well; 0: nothing is tried
   /// Of now, since any moment.
   std::function<double()> clock;
-  /// Nothing is compiled or timed: what is known decides.
-  bool onlyKnown = false;
 };
 
 struct SearchResult {
   /// The first, unless another is 2% faster for certain, in turns with it.
   size_t best = 0;
+  /// Whether there was time to sample those that may be the fastest in turns.
+  bool isDecided = false;
   std::vector<std::optional<Verdict>> verdicts; ///< nullopt: not tried
 };
 

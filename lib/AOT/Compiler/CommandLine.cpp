@@ -16,6 +16,7 @@
 #include "llvm/Support/ToolOutputFile.h"
 #include "llvm/Support/raw_ostream.h"
 
+#include <cmath>
 #include <cstdlib>
 
 using namespace attn;
@@ -185,6 +186,9 @@ static Result<std::vector<KernelPackage>> compileAll(const Options &options) {
   PackageSpec spec = specOf(options);
   if (!spec.wrt.empty() && !spec.gradients)
     return Error{"--wrt: expects --backward"};
+  if (spec.kernel.scale && !std::isfinite(*spec.kernel.scale))
+    return Error{"--scale: expects a finite number, got '" +
+                 std::to_string(*spec.kernel.scale) + "'"};
   std::vector<std::string> targets(options.targets.begin(),
                                    options.targets.end());
   if (targets.empty())
@@ -216,9 +220,10 @@ static Result<void> write(const std::string &path, const std::string &bytes) {
     return Error{"'" + path + "' cannot be written: " + code.message()};
   file.os() << bytes;
   file.os().flush();
-  if (file.os().has_error())
-    return Error{"'" + path +
-                 "' cannot be written: " + file.os().error().message()};
+  if (std::error_code why = file.os().error()) {
+    file.os().clear_error(); // else its end is that of the process
+    return Error{"'" + path + "' cannot be written: " + why.message()};
+  }
   file.keep();
   return {};
 }
@@ -240,12 +245,15 @@ static Result<void> writeLinkable(const Options &options,
         file + ".h", std::move(packages)
   };
   ATTN_TRY(checkNames(interface));
+  // The code first: what fails leaves no new header beside old code.
+  if (options.emit == Emit::C) {
+    ATTN_TRY(write(base + ".c", sourceOf(interface)));
+  } else {
+    ATTN_TRY_ASSIGN(std::string object, objectOf(interface));
+    ATTN_TRY(write(base + ".o", object));
+  }
   ATTN_TRY(write(base + ".h", headerOf(interface)));
-  ATTN_TRY(write(base + ".json", descriptionOf(interface)));
-  if (options.emit == Emit::C)
-    return write(base + ".c", sourceOf(interface));
-  ATTN_TRY_ASSIGN(std::string object, objectOf(interface));
-  return write(base + ".o", object);
+  return write(base + ".json", descriptionOf(interface));
 }
 
 /// All images of packages, in order.

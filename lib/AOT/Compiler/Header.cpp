@@ -165,8 +165,8 @@ std::string aot::headerOf(const Interface &interface) {
   const KernelPackage &package = interface.first();
   std::string guard = upper(interface.prefix) + "_H";
   std::string text =
-      "/* Attention with the mod " + package.modName() + ", for " +
-      madeFor(interface) +
+      "/* Attention with the mod " + identifierOf(package.modName()) +
+      ", for " + madeFor(interface) +
       ". Written by attn-compile.\n"
       " * Link with the object beside it and with attn_runtime. */\n"
       "#ifndef " +

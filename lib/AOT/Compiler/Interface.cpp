@@ -130,10 +130,28 @@ std::string aot::fieldOf(const CaptureInfo &capture) {
   return wordOf(capture.name);
 }
 
+/// Gradients of captures are members beside those of the operands.
+static Result<void> checkGradientNames(const KernelPackage &package) {
+  if (!package.hasGradients())
+    return {};
+  for (int64_t number : package.wrt()) {
+    const CaptureInfo &capture = package.captures()[number];
+    for (const char *taken : {"query", "key", "value", "out", "lse"})
+      if (fieldOf(capture) == taken)
+        return Error{"expects captures of 'wrt' with other names than operands "
+                     "have, got '" +
+                     capture.name + "'"};
+  }
+  return {};
+}
+
 Result<void> aot::checkNames(const Interface &interface) {
   if (identifierOf(interface.prefix) != interface.prefix)
     return Error{"--name: expects an identifier of C, got '" +
                  interface.prefix + "'"};
+  // The runtime's own functions.
+  if (interface.prefix == "attn_aot")
+    return Error{"--name: expects another name than 'attn_aot'"};
   std::map<std::string, std::string> fields;
   for (const CaptureInfo &capture : interface.first().captures()) {
     auto [known, isNew] = fields.emplace(fieldOf(capture), capture.name);
@@ -142,7 +160,7 @@ Result<void> aot::checkNames(const Interface &interface) {
                    "got '" +
                    known->second + "' and '" + capture.name + "'"};
   }
-  return {};
+  return checkGradientNames(interface.first());
 }
 
 std::string aot::withPrefix(const Interface &interface, std::string text) {

@@ -1,5 +1,6 @@
 // Packages: what is loaded is what was saved, gives the bits of the kernel that
 // is compiled in the process, and is refused if it is damaged.
+#include "../../../lib/Launch/PackageImpl.h"
 #include "../Doubles/FakeCUDADriver.h"
 #include "Object.h"
 #include "Problem.h"
@@ -213,6 +214,43 @@ TEST(Package, RefusesWhatIsDamaged) {
             "the package is not whole: its checksum differs");
   EXPECT_EQ(package.gradients().error(),
             "expects a package with gradients, got one of '@noop' without");
+}
+
+/// Names and schedules are whatever somebody wrote.
+TEST(Package, SavesAnyText) {
+  Result<Mod> mod =
+      Mod::fromSource("attn.mod @\"a\\0Ab\\00c\\\\n d\"", "odd.mlir");
+  ASSERT_TRUE(mod) << mod.error();
+  PackageSpec spec = cpuSpec(ElementType::F32, 8);
+  spec.kernel.schedule = "#attn.schedule<\n  tiling = <q = 64,\n kv = 64>>";
+  KernelPackage package = compiled(*mod, spec);
+  std::string bytes = package.save();
+  Result<KernelPackage> loaded = KernelPackage::load(bytes);
+  ASSERT_TRUE(loaded) << loaded.error();
+  EXPECT_EQ(loaded->modName(), std::string("a\nb\0c\\n d", 9));
+  EXPECT_EQ(loaded->spec().schedule, spec.kernel.schedule);
+  EXPECT_EQ(loaded->save(), bytes);
+}
+
+/// Those for every GPU are taken on Hopper too, where rows are few; those that
+/// come behind what takes all the rest are not.
+TEST(Package, AloneHasAllThatHopperTakes) {
+  PackageSpec spec = cpuSpec(ElementType::BF16, 16);
+  spec.made = "sm90a", spec.ptxas.clear(), spec.fallback = false;
+  KernelPackage package = compiled(readMod("causal"), spec);
+  const PackagedKernels &kernels = package.impl().forward;
+  size_t packed = 0;
+  bool isRestTaken = false; // by one that asks for no sizes
+  for (size_t i = 0; i < kernels.variants.size(); ++i) {
+    std::string guard = toString(kernels.description.plan[i]);
+    bool isOfSM90a = guard.find("sm90a") != guard.npos;
+    bool isMade = !kernels.variants[i].images.empty();
+    EXPECT_EQ(isMade, isOfSM90a || !isRestTaken) << guard;
+    packed += guard.find("packed_rows") != guard.npos;
+    isRestTaken |= isOfSM90a && guard.find('(') == guard.npos;
+  }
+  EXPECT_GT(packed, 0u);
+  EXPECT_TRUE(isRestTaken);
 }
 
 TEST(Package, RefusesWhatCannotBeMade) {

@@ -109,8 +109,57 @@ TEST(AOTRuntime, RefusesArguments) {
   args.key.sizes[3] = 8, args.lse = nullptr;
   EXPECT_EQ(run(), ATTN_AOT_BAD_ARGUMENT);
   EXPECT_EQ(why(), "expects memory for 'lse', got null");
+  args = argsOf(problem.forward());
+  EXPECT_EQ(run(), ATTN_AOT_OK);
+  args.query_starts.sequences = int64_t(1) << 62;
+  EXPECT_EQ(run(), ATTN_AOT_OK); // of a kernel that takes none
   attn_aot_unload(&object.kernels);
   EXPECT_EQ(run(), ATTN_AOT_NOT_LOADED);
+}
+
+TEST(AOTRuntime, RefusesNull) {
+  Object object({causal()});
+  ASSERT_EQ(attn_aot_load(&object.kernels, -1), ATTN_AOT_OK) << why();
+  Problem problem(readMod("causal"), causal().spec(), 5, 5);
+  attn_aot_args args = argsOf(problem.forward());
+  const attn_aot_kernels *kernels = &object.kernels;
+  void *tiles = nullptr;
+  int64_t bytes = 0;
+  for (int code :
+       {attn_aot_supports(kernels, nullptr), attn_aot_prepare(kernels, nullptr),
+        attn_aot_workspace_bytes(kernels, nullptr, &bytes),
+        attn_aot_workspace_bytes(kernels, &args, nullptr),
+        attn_aot_find_tiles(kernels, nullptr, nullptr, &tiles),
+        attn_aot_find_tiles(kernels, &args, nullptr, nullptr),
+        attn_aot_forward(kernels, nullptr, nullptr, 0, nullptr),
+        attn_aot_backward_prepare(kernels, nullptr),
+        attn_aot_backward_workspace_bytes(kernels, nullptr, &bytes),
+        attn_aot_find_backward_tiles(kernels, nullptr, nullptr, &tiles),
+        attn_aot_backward(kernels, nullptr, nullptr, 0, nullptr)})
+    EXPECT_EQ(code, ATTN_AOT_BAD_ARGUMENT);
+  EXPECT_EQ(why(), "expects 'args', got NULL");
+}
+
+/// Numbers that nobody has so many of do not end the process.
+TEST(AOTRuntime, RefusesAbsurdNumbersOfSequences) {
+  PackageSpec spec = cpuSpec(ElementType::F32, 8);
+  spec.kernel.raggedQueries = spec.kernel.raggedKeys = true;
+  spec.kernel.checked = true;
+  Result<KernelPackage> package =
+      KernelPackage::compile(readMod("causal"), spec);
+  ASSERT_TRUE(package) << package.error();
+  Object object({*package});
+  ASSERT_EQ(attn_aot_load(&object.kernels, -1), ATTN_AOT_OK) << why();
+  Problem problem(readMod("causal"), causal().spec(), 5, 5);
+  attn_aot_args args = argsOf(problem.forward());
+  args.lse = nullptr;
+  int32_t starts[] = {0, 5};
+  for (int64_t sequences : {int64_t(1) << 31, int64_t(1) << 62, INT64_MAX}) {
+    args.query_starts = args.key_starts = {starts, sequences};
+    EXPECT_EQ(attn_aot_forward(&object.kernels, &args, nullptr, 0, nullptr),
+              ATTN_AOT_BAD_ARGUMENT);
+    EXPECT_NE(why().find("sequences"), std::string::npos) << why();
+  }
 }
 
 TEST(AOTRuntime, ChoosesByTheDevice) {

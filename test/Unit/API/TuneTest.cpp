@@ -9,6 +9,10 @@
 #include <cmath>
 #include <gtest/gtest.h>
 
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+
 using namespace attn;
 
 namespace {
@@ -119,6 +123,27 @@ TEST_F(Tune, GoesOnWhereItEnded) {
   std::vector<float> lse(300);
   withLse.spec.lse = true, withLse.arguments.lse = lse.data();
   EXPECT_FALSE(tuned(mod, withLse, 0.1).isFromCache);
+}
+
+/// Entries go one by one: what a search found is not "nothing" because those of
+/// its candidates went.
+TEST_F(Tune, SearchesAgainWhereTimesWent) {
+  Mod mod = modOf(blocks);
+  HostProblem problem(300);
+  EXPECT_FALSE(tuned(mod, problem, 0.4).isFromCache);
+  int removed = 0;
+  for (const std::string &name : folder.entries()) {
+    std::ifstream file(folder.file(name), std::ios::binary);
+    std::string bytes{std::istreambuf_iterator<char>(file), {}};
+    if (bytes.find("\nschedule #attn.schedule") == bytes.npos ||
+        bytes.find("time ") == bytes.npos)
+      continue;
+    removed += std::filesystem::remove(folder.file(name));
+  }
+  EXPECT_GT(removed, 1);
+  Tuning again = tuned(mod, problem, 0.4);
+  EXPECT_FALSE(again.isFromCache);
+  EXPECT_GT(again.tried.size(), 0u);
 }
 
 /// Nothing is compiled for what has nothing to compute, or no time.

@@ -183,7 +183,7 @@ TEST(Store, KeepsNothingWhereThereIsNoRoom) {
             0);
   EXPECT_EQ(folder.entries().size(), 1u);
   for (const auto &item : std::filesystem::directory_iterator(folder.path))
-    EXPECT_NE(item.path().filename().string().substr(0, 4), "tmp-");
+    EXPECT_NE(item.path().filename().string().substr(0, 9), ".attn-tmp");
 }
 
 TEST(Store, ForgetsWhatWasNotUsedForLongest) {
@@ -208,19 +208,54 @@ TEST(Store, ForgetsWhatWasNotUsedForLongest) {
   EXPECT_TRUE(store.remarks.empty());
 }
 
+/// What others may have written while the directory was open to them, or still
+/// can by a name of their own, is not run.
+TEST(Store, TakesNothingThatMayBeAnothersFile) {
+  Folder folder;
+  std::string entry = folder.file(fileNameOf(Kind::CPU, "key"));
+  auto isTaken = [&](const std::function<void()> &spoil) {
+    Watched store(folder.path);
+    store->put(Kind::CPU, "key", "code");
+    EXPECT_EQ(store->get(Kind::CPU, "key"), "code");
+    spoil();
+    bool taken = store->get(Kind::CPU, "key").has_value();
+    EXPECT_EQ(store.remarks.size(), taken ? 0u : 1u);
+    EXPECT_EQ(std::filesystem::exists(entry), taken);
+    return taken;
+  };
+  EXPECT_TRUE(isTaken([] {}));
+  EXPECT_FALSE(isTaken([&] { chmod(entry.c_str(), 0620); }));
+  EXPECT_FALSE(isTaken([&] { chmod(entry.c_str(), 0602); }));
+  EXPECT_FALSE(isTaken([&] {
+    ASSERT_EQ(link(entry.c_str(), folder.file("of-others").c_str()), 0);
+  }));
+  if (geteuid() == 0) {
+    EXPECT_FALSE(
+        isTaken([&] { ASSERT_EQ(chown(entry.c_str(), 65534, 65534), 0); }));
+  }
+}
+
 TEST(Store, RemovesWhatWritersLeftBehind) {
   Folder folder;
-  overwrite(folder.file("tmp-1-0-0"), "half");
-  overwrite(folder.file("tmp-2-0-0"), "of one that writes now");
-  overwrite(folder.file("notes.txt"), "the user's own");
-  setAge(folder.file("tmp-1-0-0"), 7200);
-  setAge(folder.file("notes.txt"), 7200);
+  std::string left = folder.file(temporaryName(1, 0, 0)),
+              open = folder.file(temporaryName(2, 0, 0));
+  overwrite(left, "half");
+  overwrite(open, "of one that writes now");
+  setAge(left, 7200);
+  std::vector<std::string> own;
+  for (const char *name : {"notes.txt", "tmp-notes", "tmp-1-0-0", ".attn-tmp",
+                           ".attn-tmp-1-2", ".attn-tmp-1-2-x"}) {
+    own.push_back(folder.file(name));
+    overwrite(own.back(), "the user's own");
+    setAge(own.back(), 7200);
+  }
   Watched store(folder.path, 1000);
   for (int i = 0; i < 10; ++i)
     store->put(Kind::CPU, std::to_string(i), std::string(300, 'x'));
-  EXPECT_FALSE(std::filesystem::exists(folder.file("tmp-1-0-0")));
-  EXPECT_TRUE(std::filesystem::exists(folder.file("tmp-2-0-0")));
-  EXPECT_TRUE(std::filesystem::exists(folder.file("notes.txt")));
+  EXPECT_FALSE(std::filesystem::exists(left));
+  EXPECT_TRUE(std::filesystem::exists(open));
+  for (const std::string &name : own)
+    EXPECT_TRUE(std::filesystem::exists(name)) << name;
   EXPECT_LE(folder.entries().size(), 3u);
 }
 
@@ -254,8 +289,12 @@ TEST(DefaultDirectory, IsWhatTheEnvironmentSays) {
     setenv("HOME", "/home/me", 1);
     setenv("XDG_CACHE_HOME", "/caches", 1);
     EXPECT_EQ(defaultDirectory(), "/caches/attn/kernels");
+    setenv("XDG_CACHE_HOME", "caches", 1);
+    EXPECT_EQ(defaultDirectory(), "/home/me/.cache/attn/kernels");
     unsetenv("XDG_CACHE_HOME");
     EXPECT_EQ(defaultDirectory(), "/home/me/.cache/attn/kernels");
+    setenv("HOME", ".", 1);
+    EXPECT_EQ(defaultDirectory(), std::nullopt);
     unsetenv("HOME");
     EXPECT_EQ(defaultDirectory(), std::nullopt);
   }

@@ -36,8 +36,8 @@ struct Fake : Candidates {
   void drop(size_t i) override { alive.erase(i); }
   void keep(size_t i, const Verdict &verdict) override { kept[i] = verdict; }
 
-  Result<SearchResult> run(double budget = 5, bool onlyKnown = false) {
-    return search(*this, {budget, [this] { return now; }, onlyKnown});
+  Result<SearchResult> run(double budget = 5) {
+    return search(*this, {budget, [this] { return now; }});
   }
 
   std::vector<double> seconds;
@@ -93,8 +93,12 @@ TEST(Search, LeavesOutWhatFails) {
   auto result = fake.run();
   EXPECT_EQ(result->best, 4u);
   EXPECT_EQ(result->verdicts[1]->failure, "spills");
-  EXPECT_EQ(fake.kept[2].failure, "launch failure");
-  EXPECT_EQ(fake.kept[3].failure, "launch failure");
+  EXPECT_EQ(result->verdicts[2]->failure, "launch failure");
+  EXPECT_EQ(result->verdicts[3]->failure, "launch failure");
+  // Those may have been the device's.
+  EXPECT_EQ(fake.kept[1].failure, "spills");
+  EXPECT_FALSE(fake.kept.count(2));
+  EXPECT_TRUE(fake.kept[3].time);
 }
 
 TEST(Search, FailsWithTheFirst) {
@@ -106,34 +110,56 @@ TEST(Search, FailsWithTheFirst) {
 }
 
 /// Nothing is known to be faster than one that fails in the end.
-TEST(Search, KeepsAFirstThatBreaks) {
+TEST(Search, FailsWithAFirstThatBreaks) {
   Fake fake({10e-3, 5e-3});
   fake.breaks[0] = 5;
   auto result = fake.run();
-  EXPECT_EQ(result->best, 0u);
-  EXPECT_EQ(result->verdicts[0]->failure, "launch failure");
+  ASSERT_FALSE(result);
+  EXPECT_EQ(result.error(), "launch failure");
+}
+
+/// A context that a launch has broken fails whatever comes then.
+TEST(Search, EndsWhereTheDeviceIsBroken) {
+  Fake fake({10e-3, 5e-3, 6e-3, 7e-3});
+  fake.breaks[1] = 1;
+  fake.breaks[0] = 3;
+  auto result = fake.run();
+  ASSERT_FALSE(result);
+  EXPECT_EQ(result.error(), "launch failure");
+  EXPECT_EQ(fake.prepares, 2);
+  EXPECT_FALSE(fake.kept.count(1));
 }
 
 TEST(Search, TriesNothingThatIsKnown) {
   Fake fake({10e-3, 1e-3, 5e-3});
-  fake.before[1] = {std::nullopt, "spills", false};
-  fake.before[2] = {Quartiles{5e-3, 5e-3, 5e-3}, "", false};
+  fake.before[1] = {std::nullopt, "spills"};
+  fake.before[2] = {Quartiles{5e-3, 5e-3, 5e-3}, ""};
   EXPECT_EQ(fake.run()->best, 2u);
   EXPECT_EQ(fake.prepares, 2); // the first, and the last for the rounds
-  // Not even these where that was a whole search.
-  fake.before = {fake.kept.begin(), fake.kept.end()};
-  fake.alive.clear();
-  EXPECT_EQ(fake.run(5, /*onlyKnown=*/true)->best, 2u);
-  EXPECT_EQ(fake.prepares, 2);
 }
 
-/// It may have been taken when the clock was higher.
-TEST(Search, DecidesNothingByAShortLook) {
-  Fake fake({10e-3, 4e-3, 5e-3});
-  fake.before[0] = {Quartiles{10e-3, 10e-3, 10e-3}, "", true};
-  fake.before[1] = {Quartiles{4e-3, 4e-3, 4e-3}, "", false};
-  fake.before[2] = {Quartiles{5e-3, 5e-3, 5e-3}, "", true};
-  EXPECT_EQ(fake.run(5, /*onlyKnown=*/true)->best, 2u);
+/// It was taken when the clock was another.
+TEST(Search, DecidesNothingByATimeOfBefore) {
+  Fake slower({10e-3, 11e-3, 9e-3});
+  slower.before[1] = {Quartiles{4e-3, 4e-3, 4e-3}, ""};
+  EXPECT_EQ(slower.run()->best, 0u); // the third is far behind what one said
+  std::vector<double> equal(8, 11e-3);
+  Fake all(equal);
+  for (size_t i = 0; i < equal.size(); ++i)
+    all.before[i] = {Quartiles{10e-3, 10e-3, 10e-3}, ""};
+  EXPECT_EQ(all.run()->best, 0u);
+}
+
+/// Candidates that take seconds end a search of one second, too.
+TEST(Search, HoldsItsTimeWhereCandidatesAreSlow) {
+  Fake fake({0.1, 3, 3, 3, 3});
+  auto result = fake.run(1);
+  ASSERT_TRUE(result);
+  EXPECT_EQ(result->best, 0u);
+  EXPECT_LT(fake.now, 100 + 1 + 3.2); // one sample of one of them
+  Fake slow({3, 3, 3});
+  ASSERT_TRUE(slow.run(1));
+  EXPECT_LT(slow.now, 100 + 3.2);
 }
 
 /// A GPU has no room for a hundred loaded kernels for nothing.
