@@ -2,7 +2,8 @@
 #   [TARGET sm90a sm80 cpu] [TYPE bf16|f16|f32] [HEAD_DIM n] [VALUE_DIM n]
 #   [LSE] [BACKWARD] [WRT captures...] [EXACT] [DETERMINISTIC] [NO_FALLBACK]
 #   [QUERY_OFFSET scalar|batch] [LENGTHS] [PAGED] [RAGGED_QUERIES] [RAGGED_KEYS]
-#   [INVARIANT] [CHECKED] [SCALE x] [SCHEDULE text] [MCPU name] [PREFIX prefix] [PTXAS program])
+#   [INVARIANT] [CHECKED] [SCALE x] [SCHEDULE text] [MCPU name]
+#   [PREFIX prefix] [PTXAS program])
 #
 # A library of a kernel that attn-compile makes when it is built: what links it
 # may #include "name.h", and links attn::runtime. The words are those of
@@ -24,7 +25,7 @@ function(attn_add_kernel name mod)
   set(flags LSE BACKWARD EXACT DETERMINISTIC NO_FALLBACK LENGTHS PAGED
             RAGGED_QUERIES RAGGED_KEYS INVARIANT CHECKED)
   set(values TYPE HEAD_DIM VALUE_DIM QUERY_OFFSET SCALE SCHEDULE MCPU PREFIX PTXAS)
-  cmake_parse_arguments(ARG "${flags}" "${values}" "TARGET;WRT" ${ARGN})
+  cmake_parse_arguments(PARSE_ARGV 2 ARG "${flags}" "${values}" "TARGET;WRT")
   if(ARG_UNPARSED_ARGUMENTS)
     message(FATAL_ERROR
       "attn_add_kernel(${name}): does not know '${ARG_UNPARSED_ARGUMENTS}'")
@@ -36,8 +37,8 @@ function(attn_add_kernel name mod)
 
   set(options)
   foreach(word IN LISTS flags values ITEMS TARGET WRT)
-    # A flag that is not given is FALSE; a value may be 0.
-    if(NOT DEFINED ARG_${word} OR (word IN_LIST flags AND NOT ARG_${word}))
+    # Values may be 0, and empty, which CMake does not tell from none.
+    if(NOT word IN_LIST ARGN)
       continue()
     endif()
     string(TOLOWER ${word} option)

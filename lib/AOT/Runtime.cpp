@@ -357,7 +357,7 @@ const char *attn_aot_error_string(int code) {
   case ATTN_AOT_NOT_LOADED:
     return "the kernel is not loaded for this device";
   case ATTN_AOT_DRIVER_ERROR:
-    return "the driver or the system's loader refused";
+    return "refused by the driver, the system's loader or the launch";
   }
   return "unknown error";
 }

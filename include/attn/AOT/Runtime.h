@@ -24,7 +24,8 @@ enum {
   ATTN_AOT_WORKSPACE_TOO_SMALL = 3,
   /* load() comes first, for this device. */
   ATTN_AOT_NOT_LOADED = 4,
-  /* The driver, or the system's loader, said no. */
+  /* All else that is refused: by the driver, the system's loader or a launch
+   * itself. attn_aot_error_detail() has the words. */
   ATTN_AOT_DRIVER_ERROR = 5
 };
 
@@ -96,8 +97,11 @@ void attn_aot_unload(attn_aot_kernels *kernels);
 /* Whether forward() would take these, as far as the host knows. */
 int attn_aot_supports(const attn_aot_kernels *kernels,
                       const attn_aot_args *args);
-/* Loads all that a launch of these sizes takes: then it neither allocates nor
- * waits, given a workspace and, where the mask needs them, tiles. */
+/* Loads all that a launch of these sizes takes: then it neither allocates
+ * memory of the device nor waits, given a workspace and, where the mask needs
+ * them, tiles. For tensors that begin at multiples of 16 bytes and captures
+ * with an innermost stride of 1, as are the bytes and tiles below; other memory
+ * takes other kernels, which its first launch loads. */
 int attn_aot_prepare(const attn_aot_kernels *kernels,
                      const attn_aot_args *args);
 int attn_aot_workspace_bytes(const attn_aot_kernels *kernels,

@@ -64,7 +64,9 @@ static std::string codes() {
   for (auto [name, code] : all)
     text += std::string(text.empty() ? "" : ",\n") + "  @_" + name + " = " +
             std::to_string(code);
-  return "/* What functions return. */\nenum {\n" + text + "\n};\n";
+  return "/* What functions return. DRIVER_ERROR: all that has no other "
+         "number, in the words\n * of @_error_detail(). */\nenum {\n" +
+         text + "\n};\n";
 }
 
 static std::string commentOf(const CaptureInfo &capture) {

@@ -36,23 +36,26 @@ std::vector<EntryPoint> aot::entryPointsOf(const Interface &interface) {
        "int",
        {args},
        true,
-       "Loads all that launches of these sizes take. After it forward() "
-       "neither allocates\n * nor waits, given a workspace and tiles where "
-       "they "
-       "are needed."},
+       "Loads all that launches of these sizes take whose tensors begin at "
+       "multiples of\n * 16 bytes and whose captures have an innermost stride "
+       "of 1. After it forward()\n * neither allocates memory of the device "
+       "nor waits, given a workspace and tiles\n * where they are needed. "
+       "Other memory: its first launch loads what it takes."},
       {"workspace_bytes",
        "attn_aot_workspace_bytes",
        "int",
        {args, "int64_t *bytes"},
        true,
-       "Of memory of the device; may be 0."},
+       "Of memory of the device, for launches as prepare() has them; may be "
+       "0."},
       {"find_tiles",
        "attn_aot_find_tiles",
        "int",
        {args, "void *stream", "void **tiles"},
        true,
-       "For args->tiles, until lengths or captured tensors change; null where "
-       "the kernel\n * finds tiles itself."},
+       "For args->tiles, until lengths or captured tensors change, for "
+       "launches as\n * prepare() has them; null where the kernel finds tiles "
+       "itself."},
       {"free_tiles",
        "attn_aot_free_tiles",
        "void",
@@ -149,9 +152,11 @@ Result<void> aot::checkNames(const Interface &interface) {
   if (identifierOf(interface.prefix) != interface.prefix)
     return Error{"--name: expects an identifier of C, got '" +
                  interface.prefix + "'"};
-  // The runtime's own functions.
-  if (interface.prefix == "attn_aot")
-    return Error{"--name: expects another name than 'attn_aot'"};
+  // The runtime's own functions, such as attn_aot_backward_prepare.
+  if (interface.prefix.rfind("attn_aot", 0) == 0)
+    return Error{"--name: expects a name that does not begin with 'attn_aot', "
+                 "got '" +
+                 interface.prefix + "'"};
   std::map<std::string, std::string> fields;
   for (const CaptureInfo &capture : interface.first().captures()) {
     auto [known, isNew] = fields.emplace(fieldOf(capture), capture.name);

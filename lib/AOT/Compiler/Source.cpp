@@ -47,10 +47,7 @@ static std::string definition(const EntryPoint &entry) {
 }
 
 std::string aot::sourceOf(const Interface &interface) {
-  std::string text = "/* See " + interface.header + ". */\n#include \"" +
-                     interface.header +
-                     "\"\n\n"
-                     "struct package { const void *bytes; uint64_t size; };\n"
+  std::string text = "struct package { const void *bytes; uint64_t size; };\n"
                      "struct kernels {\n  uint64_t abi, count;\n"
                      "  const struct package *packages;\n  void *loaded;\n};\n";
   std::string table;
@@ -66,5 +63,7 @@ std::string aot::sourceOf(const Interface &interface) {
           ", packages, 0};\n\n";
   for (const EntryPoint &entry : entryPointsOf(interface))
     text += runtimePrototype(entry) + definition(entry);
-  return withPrefix(interface, text);
+  // The file's own name may have what stands for the prefix.
+  return "/* See " + interface.header + ". */\n#include \"" + interface.header +
+         "\"\n\n" + withPrefix(interface, text);
 }
