@@ -285,7 +285,11 @@ std::string textOf(const Tuning &tuning) {
                       " do not run";
   tried += tuning.isFromCache ? ", by an earlier run)" : ")";
   if (tuning.schedule.empty())
-    return "tuned: nothing is faster than " + tuning.chosen.schedule + tried;
+    return std::string("tuned: ") +
+           (int64_t(tuning.tried.size()) < tuning.candidates
+                ? "none of those tried"
+                : "nothing") +
+           " is faster than " + tuning.chosen.schedule + tried;
   char gain[32];
   std::snprintf(gain, sizeof(gain), "%.3f", tuning.gain());
   return "tuned: " + tuning.schedule + " is " + gain + " times as fast as " +

@@ -116,9 +116,10 @@ static std::atomic<int64_t> compiled{0}, cached{0};
 
 CodeCounts attn::codeCounts() { return {compiled, cached}; }
 
-Result<std::string>
+Result<void>
 attn::cachedCode(cache::Kind kind, const MakeKey &key,
-                 const std::function<Result<std::string>()> &compile) {
+                 const std::function<Result<std::string>()> &compile,
+                 const std::function<Result<void>(const std::string &)> &use) {
   StorePtr store = codeStore();
   // Without a name for this compiler, nobody knows whose code an entry has.
   if (store && cache::buildId().empty())
@@ -127,16 +128,18 @@ attn::cachedCode(cache::Kind kind, const MakeKey &key,
   if (store) {
     full =
         "build " + cache::buildId() + "\nLLVM " + llvmVersion() + "\n" + key();
-    if (std::optional<std::string> found = store->get(kind, full)) {
+    std::optional<std::string> found = store->get(kind, full);
+    if (found && use(*found)) {
       ++cached;
-      return std::move(*found);
+      return {};
     }
   }
   ++compiled;
   ATTN_TRY_ASSIGN(std::string code, compile());
+  ATTN_TRY(use(code));
   if (store)
     store->put(kind, full, code);
-  return code;
+  return {};
 }
 
 /// Each behind its size in a line.
@@ -163,6 +166,8 @@ static Result<Images> decode(std::string_view bytes) {
     images.push_back(std::move(image));
     bytes.remove_prefix(line + 1 + size);
   }
+  if (images.empty())
+    return Error{"expects an image, got none"};
   return images;
 }
 
@@ -171,10 +176,15 @@ static Result<Images> decode(std::string_view bytes) {
 Result<Images>
 attn::cachedImages(cache::Kind kind, const MakeKey &key,
                    const std::function<Result<Images>()> &compile) {
-  ATTN_TRY_ASSIGN(std::string code,
-                  cachedCode(kind, key, [&]() -> Result<std::string> {
-                    ATTN_TRY_ASSIGN(Images images, compile());
-                    return encode(images);
-                  }));
-  return decode(code);
+  Images images;
+  auto make = [&]() -> Result<std::string> {
+    ATTN_TRY_ASSIGN(Images made, compile());
+    return encode(made);
+  };
+  auto use = [&](const std::string &code) -> Result<void> {
+    ATTN_TRY_ASSIGN(images, decode(code));
+    return {};
+  };
+  ATTN_TRY(cachedCode(kind, key, make, use));
+  return images;
 }

@@ -20,12 +20,14 @@ std::shared_ptr<const cache::Store> codeStore();
 
 using MakeKey = std::function<std::string()>;
 
-/// The code for a key, which says all that it depends on but the compiler; it
-/// is not asked for without a cache. Errors: those of `compile`, which are not
-/// kept.
-Result<std::string>
+/// Gives `use` the code for a key, which says all that it depends on but the
+/// compiler; it is not asked for without a cache. What `use` refuses of the
+/// cache is compiled again. Errors: those of `compile`, and of `use` of what
+/// was compiled, which is not kept then.
+Result<void>
 cachedCode(cache::Kind kind, const MakeKey &key,
-           const std::function<Result<std::string>()> &compile);
+           const std::function<Result<std::string>()> &compile,
+           const std::function<Result<void>(const std::string &)> &use);
 
 /// The same of images.
 Result<Images> cachedImages(cache::Kind kind, const MakeKey &key,

@@ -36,13 +36,20 @@ HostCode::compile(mlir::ModuleOp module,
       text += " " + name;
     return text + "\ncpu " + keyOf(target) + "\n" + keyOf(module);
   };
-  ATTN_TRY_ASSIGN(std::string code, cachedCode(cache::Kind::CPU, key, [&] {
-                    return linked(module, names, target);
-                  }));
-  std::shared_ptr<HostCode> host(new HostCode());
-  ATTN_TRY_ASSIGN(host->object, LoadedObject::load(code));
-  for (const std::string &name : names)
-    host->functions.push_back(
-        reinterpret_cast<PackedFunction>(host->object->find(packedName(name))));
+  std::shared_ptr<HostCode> host;
+  auto use = [&](const std::string &code) -> Result<void> {
+    host.reset(new HostCode());
+    ATTN_TRY_ASSIGN(host->object, LoadedObject::load(code));
+    for (const std::string &name : names) {
+      void *function = host->object->find(packedName(name));
+      if (!function)
+        return Error{"expects code of a function '" + name + "', got none"};
+      host->functions.push_back(reinterpret_cast<PackedFunction>(function));
+    }
+    return {};
+  };
+  ATTN_TRY(cachedCode(
+      cache::Kind::CPU, key, [&] { return linked(module, names, target); },
+      use));
   return std::shared_ptr<const HostCode>(std::move(host));
 }

@@ -82,10 +82,10 @@ static std::optional<Verdict> verdictFrom(const std::string &text) {
   return Verdict{time, ""};
 }
 
-/// What a whole search found, which stays as long as this entry does, whatever
-/// becomes of those of the candidates.
+/// What a whole search found.
 struct Searched {
   double seconds = 0; ///< that it had; infinite: nothing was left to try
+  int64_t known = 0;  ///< candidates that had entries then
   std::string best;   ///< empty: what is chosen by rule
 };
 
@@ -106,22 +106,34 @@ public:
     put("schedule " + schedule, textOf(verdict));
   }
 
-  /// The longest search.
-  std::optional<Searched> searched() const {
-    std::optional<std::string> text = find("search");
+  /// The last search among just these: other lengths in a bucket may have
+  /// others.
+  std::optional<Searched>
+  searched(const std::vector<std::string> &schedules) const {
+    std::optional<std::string> text = find(searchOf(schedules));
     if (!text)
       return std::nullopt;
+    Searched search;
     char *end = nullptr;
-    double seconds = std::strtod(text->c_str(), &end);
-    return Searched{seconds, *end == ' ' ? end + 1 : end};
+    search.seconds = std::strtod(text->c_str(), &end);
+    search.known = std::strtoll(end, &end, 10);
+    search.best = *end == ' ' ? end + 1 : end;
+    return search;
   }
-  void keepSearched(const Searched &search) const {
-    std::optional<Searched> before = searched();
-    if (!before || search.seconds >= before->seconds)
-      put("search", std::to_string(search.seconds) + " " + search.best);
+  void keepSearched(const std::vector<std::string> &schedules,
+                    const Searched &search) const {
+    put(searchOf(schedules), std::to_string(search.seconds) + " " +
+                                 std::to_string(search.known) + " " +
+                                 search.best);
   }
 
 private:
+  static std::string searchOf(const std::vector<std::string> &schedules) {
+    std::string all = "search";
+    for (const std::string &schedule : schedules)
+      all += "\n" + schedule;
+    return all;
+  }
   std::optional<std::string> find(const std::string &what) const {
     return store ? store->get(cache::Kind::Time, keyOf(what)) : std::nullopt;
   }
@@ -173,6 +185,7 @@ public:
     return findings.of(schedules[i]);
   }
   Result<void> prepare(size_t i) override;
+  void expect(size_t i) override;
   Result<double> time(size_t i) override;
   void drop(size_t i) override { loaded.erase(i); }
   void keep(size_t i, const Verdict &verdict) override {
@@ -182,8 +195,7 @@ public:
 private:
   Result<AttentionKernel> compile(size_t i) const;
   Result<AttentionKernel> take(size_t i);
-  void compileAhead(size_t after);
-  Result<void> makeReady(Loaded &one) const;
+  Result<double> makeReady(Loaded &one) const;
 
   const Problem &problem;
   const Findings &findings;
@@ -213,25 +225,22 @@ Result<AttentionKernel> KernelCandidates::compile(size_t i) const {
   return kernel;
 }
 
-/// The next one that nobody knows yet. A CPU is busy with what is timed.
-void KernelCandidates::compileAhead(size_t after) {
+/// A CPU is busy with what is timed.
+void KernelCandidates::expect(size_t i) {
   if (problem.spec.target == Target::CPU || ahead.valid())
     return;
-  for (size_t i = after + 1; i < schedules.size(); ++i)
-    if (!findings.of(schedules[i])) {
-      aheadOf = i;
-      ahead = std::async(std::launch::async, [this, i] { return compile(i); });
-      return;
-    }
+  aheadOf = i;
+  ahead = std::async(std::launch::async, [this, i] { return compile(i); });
 }
 
 Result<AttentionKernel> KernelCandidates::take(size_t i) {
   return ahead.valid() && aheadOf == i ? ahead.get() : compile(i);
 }
 
-/// Lists of tiles, and so many runs for a sample that a clock sees them.
-Result<void> KernelCandidates::makeReady(Loaded &one) const {
-  constexpr double leastSeconds = 0.5e-3;
+/// Lists of tiles, and so many runs for a sample that a clock sees them. Gives
+/// the seconds of one.
+Result<double> KernelCandidates::makeReady(Loaded &one) const {
+  constexpr double leastSeconds = 0.5e-3, longSeconds = 0.1;
   constexpr int mostRuns = 100;
   if (one.kernel.needsTileLists()) {
     ATTN_TRY_ASSIGN(one.lists, one.kernel.findTiles(problem.sizes,
@@ -239,24 +248,29 @@ Result<void> KernelCandidates::makeReady(Loaded &one) const {
                                                     problem.arguments.stream));
   }
   auto run = [&] { return one.run(problem); };
-  ATTN_TRY(watch.time(1, run)); // which loads what is loaded late
   ATTN_TRY_ASSIGN(double seconds, watch.time(1, run));
+  // The first run loads what is loaded late, of which a long one is little.
+  if (seconds < longSeconds) {
+    ATTN_TRY_ASSIGN(seconds, watch.time(1, run));
+  }
   double runs = std::ceil(leastSeconds / std::max(seconds, 1e-9));
   one.runs = static_cast<int>(std::clamp<double>(runs, 1, mostRuns));
-  return {};
+  return seconds;
 }
 
 Result<void> KernelCandidates::prepare(size_t i) {
   ATTN_TRY_ASSIGN(AttentionKernel kernel, take(i));
-  compileAhead(i);
   loaded.insert_or_assign(i, Loaded{std::move(kernel), {}});
   return {};
 }
 
 Result<double> KernelCandidates::time(size_t i) {
   Loaded &one = loaded.at(i);
-  if (!one.runs)
-    ATTN_TRY(makeReady(one));
+  if (!one.runs) {
+    ATTN_TRY_ASSIGN(double seconds, makeReady(one));
+    if (one.runs == 1) // which is a sample
+      return seconds;
+  }
   ATTN_TRY_ASSIGN(double seconds,
                   watch.time(one.runs, [&] { return one.run(problem); }));
   return seconds / one.runs;
@@ -303,23 +317,30 @@ static Tuning tuningOf(const std::vector<std::string> &schedules,
   return tuning;
 }
 
-/// Whether every candidate was tried.
-static bool isWhole(const SearchResult &found) {
-  return std::all_of(found.verdicts.begin(), found.verdicts.end(),
-                     [](const auto &one) { return one.has_value(); });
+static int64_t countKnown(const std::vector<std::optional<Verdict>> &verdicts) {
+  return std::count_if(verdicts.begin(), verdicts.end(),
+                       [](const auto &one) { return one.has_value(); });
 }
 
-/// What a search that was no shorter found, if it was among these candidates:
-/// those of other lengths in a bucket may be others.
+static std::vector<std::optional<Verdict>>
+knownOf(const Findings &findings, const std::vector<std::string> &schedules) {
+  std::vector<std::optional<Verdict>> verdicts;
+  for (const std::string &schedule : schedules)
+    verdicts.push_back(findings.of(schedule));
+  return verdicts;
+}
+
+/// What a search that was no shorter found, if all that it kept is there.
 static std::optional<SearchResult>
 earlierSearch(const Findings &findings,
               const std::vector<std::string> &schedules, double seconds) {
-  std::optional<Searched> before = findings.searched();
+  std::optional<Searched> before = findings.searched(schedules);
   if (!before || seconds > before->seconds)
     return std::nullopt;
   SearchResult found;
-  for (const std::string &schedule : schedules)
-    found.verdicts.push_back(findings.of(schedule));
+  found.verdicts = knownOf(findings, schedules);
+  if (seconds > 0 && countKnown(found.verdicts) < before->known)
+    return std::nullopt;
   if (!before->best.empty()) {
     auto best = std::find(schedules.begin() + 1, schedules.end(), before->best);
     if (best == schedules.end())
@@ -330,9 +351,18 @@ earlierSearch(const Findings &findings,
   for (size_t i : {size_t(0), found.best})
     if (!found.verdicts[i] || !found.verdicts[i]->time)
       return std::nullopt;
-  if (std::isinf(before->seconds) && !isWhole(found) && seconds > 0)
-    return std::nullopt;
   return found;
+}
+
+static void keepSearch(const Findings &findings,
+                       const std::vector<std::string> &schedules,
+                       const SearchResult &found, double seconds) {
+  Searched search;
+  search.known = countKnown(knownOf(findings, schedules));
+  bool isAll = found.isDecided && search.known == int64_t(schedules.size());
+  search.seconds = isAll ? std::numeric_limits<double>::infinity() : seconds;
+  search.best = found.best ? schedules[found.best] : "";
+  findings.keepSearched(schedules, search);
 }
 
 /// The problem is not empty; its context is current.
@@ -357,11 +387,8 @@ static Result<Tuning> searchFor(const Problem &problem,
   }
   ATTN_TRY_ASSIGN(SearchResult found,
                   search(kernels, SearchOptions{options.seconds, now}));
-  bool isAll = found.isDecided && isWhole(found);
   if (options.seconds > 0)
-    findings.keepSearched(
-        {isAll ? std::numeric_limits<double>::infinity() : options.seconds,
-         found.best ? candidates.schedules[found.best] : ""});
+    keepSearch(findings, candidates.schedules, found, options.seconds);
   return tuningOf(candidates.schedules, found);
 }
 

@@ -20,6 +20,11 @@ using namespace attn::cache;
 /// What a writer that was killed left behind is removed after that.
 static constexpr std::time_t abandonedSeconds = 3600;
 
+/// So many entries are written without a look at all the others.
+static constexpr int64_t putsBetween = 256;
+/// And such a part of all that there may be.
+static constexpr int64_t partBetween = 64;
+
 static std::string countName(Kind kind) {
   return std::string("hits-") + toString(kind);
 }
@@ -57,6 +62,15 @@ static std::vector<Listed> filesIn(int directory) {
   }
   ::closedir(listing);
   return files;
+}
+
+/// Of two threads both may: that is only work.
+bool Store::isTimeToPrune(int64_t written) const {
+  int64_t puts = --putsLeft, bytes = bytesLeft -= written;
+  if (puts >= 0 && bytes >= 0)
+    return false;
+  putsLeft = putsBetween, bytesLeft = options.mostBytes / partBetween;
+  return true;
 }
 
 void Store::prune(const std::string &kept) const {

@@ -172,5 +172,6 @@ void Store::put(Kind kind, std::string_view key,
   std::string name = fileNameOf(kind, key);
   if (Result<void> written = write(name, bytes); !written)
     return complain("an entry cannot be written: " + written.error());
-  prune(name);
+  if (isTimeToPrune(static_cast<int64_t>(bytes.size())))
+    prune(name);
 }

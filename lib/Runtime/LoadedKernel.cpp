@@ -114,13 +114,12 @@ static Result<Module> loadPTX(const std::string &ptx) {
   if (std::optional<std::string> kept = store->find(assembler, ptx))
     if (Result<Module> loaded = Module::fromCubin(*kept))
       return loaded;
-  Result<std::string> cubin = assemble(ptx);
-  if (!cubin) // which says more of why
-    return Module::fromPTX(ptx);
-  Result<Module> loaded = Module::fromCubin(*cubin);
-  if (loaded)
-    store->keep(assembler, ptx, *cubin);
-  return loaded;
+  if (Result<std::string> cubin = assemble(ptx))
+    if (Result<Module> loaded = Module::fromCubin(*cubin)) {
+      store->keep(assembler, ptx, *cubin);
+      return loaded;
+    }
+  return Module::fromPTX(ptx); // which says more of why
 }
 
 Result<std::vector<LoadedKernel>> LoadedKernel::load(const KernelImage &image) {

@@ -28,6 +28,14 @@ Quartiles Quartiles::of(std::vector<double> samples) {
   return {samples[last / 4], samples[last / 2], samples[last - last / 4]};
 }
 
+bool attn::isLasting(const std::string &failure) {
+  for (const char *passing : {"out of memory", "out of GPU memory",
+                              "CUDA_ERROR_", "cannot be loaded"})
+    if (failure.find(passing) != failure.npos)
+      return false;
+  return true;
+}
+
 namespace {
 class Search {
 public:
@@ -36,6 +44,7 @@ public:
     result.verdicts.resize(candidates.count());
     samples.resize(candidates.count());
     prepared.resize(candidates.count());
+    inTurns.resize(candidates.count());
   }
 
   Result<SearchResult> run() {
@@ -58,18 +67,24 @@ private:
         look(i);
         ATTN_TRY(checkFirst());
       }
-    // Where one of the fastest fails in them, those behind it are the fastest.
-    bool done = false;
-    while (!done) {
-      done = runRounds(remaining()) || !hasTime(1);
+    // Where one of the fastest fails in them, or is slower than it was, those
+    // behind it may be the fastest.
+    std::vector<size_t> turns = remaining();
+    do {
+      runRounds(turns);
       ATTN_TRY(checkFirst());
-    }
+      turns = remaining();
+    } while (hasTime(1) && maySurprise(turns));
     return {};
   }
 
+  /// What is known of it may be of longer than a short look.
   Result<void> lookAtFirst() {
+    bool isKnown = hasTimeOf(0);
     result.verdicts[0].reset();
     look(0);
+    if (hasTimeOf(0) && !isKnown)
+      keep(0);
     return checkFirst();
   }
 
@@ -90,6 +105,7 @@ private:
   void look(size_t i) {
     if (!prepare(i))
       return;
+    expectNext(i);
     do {
       if (!sample(i))
         return;
@@ -97,8 +113,18 @@ private:
         break;
     } while (samples[i].size() < shortSamples && hasTime(1));
     conclude(i);
+    if (i > 0)
+      keep(i);
     if (median(i) > shortSlack * fastest())
       drop(i);
+  }
+
+  void expectNext(size_t i) {
+    if (!hasTime(shortShare))
+      return;
+    for (++i; i < candidates.count(); ++i)
+      if (!result.verdicts[i])
+        return candidates.expect(i);
   }
 
   bool prepare(size_t i) {
@@ -108,7 +134,8 @@ private:
     if (ready)
       return prepared[i] = true;
     fail(i, ready.error());
-    candidates.keep(i, *result.verdicts[i]);
+    if (isLasting(ready.error()))
+      keep(i);
     return false;
   }
 
@@ -126,13 +153,15 @@ private:
 
   void fail(size_t i, const std::string &why) {
     result.verdicts[i] = Verdict{std::nullopt, why};
+    if (i == result.best)
+      result.best = 0;
     drop(i);
   }
 
   void conclude(size_t i) {
     result.verdicts[i] = Verdict{Quartiles::of(samples[i]), ""};
-    candidates.keep(i, *result.verdicts[i]);
   }
+  void keep(size_t i) { candidates.keep(i, *result.verdicts[i]); }
 
   void drop(size_t i) {
     if (i == 0) // what all others are held against
@@ -154,14 +183,17 @@ private:
     return least;
   }
 
-  /// The first, and the fastest others that may be faster.
+  /// The first, the best of the rounds so far, and the fastest others that may
+  /// be faster.
   std::vector<size_t> remaining() {
     std::vector<size_t> order;
+    auto isBest = [&](size_t i) { return i == result.best; };
     for (size_t i = 1; i < result.verdicts.size(); ++i)
-      if (hasTimeOf(i) && median(i) <= shortSlack * fastest())
+      if (hasTimeOf(i) && (isBest(i) || median(i) <= shortSlack * fastest()))
         order.push_back(i);
     std::stable_sort(order.begin(), order.end(),
                      [&](size_t a, size_t b) { return median(a) < median(b); });
+    std::stable_partition(order.begin(), order.end(), isBest);
     for (size_t k = finalists; k < order.size(); ++k)
       drop(order[k]);
     order.resize(std::min(order.size(), finalists));
@@ -169,24 +201,41 @@ private:
     return order;
   }
 
+  /// Whether one of them was in no rounds, and seems faster than their best.
+  bool maySurprise(const std::vector<size_t> &turns) const {
+    return std::any_of(turns.begin(), turns.end(), [&](size_t i) {
+      return !inTurns[i] && median(i) <= (1 - leastGain) * median(result.best);
+    });
+  }
+
   /// Samples in turns, so that a clock that changes meanwhile changes for all;
   /// those of the short look, and of earlier searches, do not count. Without
-  /// the time for some turns the first stays. Gives whether none failed.
-  bool runRounds(std::vector<size_t> turns) {
-    size_t before = turns.size(), taken = 0;
+  /// the time for some turns nothing changes.
+  void runRounds(std::vector<size_t> turns) {
     for (size_t i : turns)
       samples[i].clear();
-    auto isOut = [&](size_t i) { return !prepare(i) || !sample(i); };
-    for (; taken < finalSamples && hasTime(1); ++taken)
-      turns.erase(std::remove_if(turns.begin(), turns.end(), isOut),
-                  turns.end());
-    if (taken >= shortSamples && !turns.empty() && turns.front() == 0) {
-      for (size_t i : turns)
-        conclude(i);
-      choose(turns);
-      result.isDecided = true;
+    size_t taken = 0;
+    while (taken < finalSamples && takeTurn(turns))
+      ++taken;
+    if (taken < shortSamples || turns.empty() || turns.front() != 0)
+      return;
+    for (size_t i : turns) {
+      conclude(i);
+      keep(i);
+      inTurns[i] = true;
     }
-    return turns.size() == before;
+    choose(turns);
+    result.isDecided = true;
+  }
+
+  /// A sample of each; who has none is out. False: there was no time for all.
+  bool takeTurn(std::vector<size_t> &turns) {
+    for (auto next = turns.begin(); next != turns.end();) {
+      if (!hasTime(1))
+        return false;
+      next = prepare(*next) && sample(*next) ? next + 1 : turns.erase(next);
+    }
+    return true;
   }
 
   void choose(const std::vector<size_t> &turns) {
@@ -206,7 +255,8 @@ private:
   SearchResult result;
   std::vector<std::vector<double>> samples;
   std::vector<bool> prepared;
-  bool failedToRun = false; ///< something did, since the first ran last
+  std::vector<bool> inTurns; ///< were sampled so, by this search
+  bool failedToRun = false;  ///< something did, since the first ran last
 };
 } // namespace
 

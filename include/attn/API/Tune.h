@@ -22,12 +22,12 @@ struct TriedSchedule {
 };
 
 struct Tuning {
-  /// For KernelSpec::schedule. Empty: what is chosen by rule stays, as no other
-  /// one is at least 2% faster for certain.
+  /// For KernelSpec::schedule. Empty: what is chosen by rule stays, as none of
+  /// those that were tried is at least 2% faster for certain.
   std::string schedule;
   TriedSchedule chosen;             ///< by rule; seconds 0: it was not timed
   std::vector<TriedSchedule> tried; ///< the others, that differ least first
-  int64_t candidates = 0;           ///< others that there are
+  int64_t candidates = 0;           ///< others, tried or not
   bool isFromCache = false;         ///< nothing was timed
 
   /// Seconds of the one that was chosen by rule over those of the best; 1 if
@@ -41,7 +41,8 @@ struct Tuning {
 /// kept in the cache, for each schedule by itself, so that a search that was
 /// cut short goes on where it ended, and one that is repeated takes no time; it
 /// holds for launches whose numbers of rows, queries and keys have the same
-/// binary logarithm, rounded down.
+/// binary logarithm, rounded down. How many sequences ragged rows have does not
+/// count.
 ///
 /// CUDA: nothing else should run on the GPU meanwhile. Errors: `spec` has a
 /// schedule already, or is invariant; what compile() and run() say of the one

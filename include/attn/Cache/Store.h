@@ -34,7 +34,8 @@ public:
   struct Options {
     std::string directory;
     /// Where entries take more, those that were not used for longest go, until
-    /// they take three quarters of it.
+    /// they take three quarters of it. A store looks now and then: until it
+    /// does, what it has written since may be a 64th too much.
     int64_t mostBytes = int64_t(1) << 30;
     /// Told of the first thing that goes wrong, and of nothing after that.
     std::function<void(const std::string &)> remark;
@@ -58,6 +59,7 @@ public:
 private:
   Store(Options options, int handle);
   Result<void> write(const std::string &name, std::string_view bytes) const;
+  bool isTimeToPrune(int64_t written) const;
   void prune(const std::string &kept) const;
   void count(Kind kind) const;
   void complain(const std::string &what) const;
@@ -66,6 +68,9 @@ private:
   int handle; ///< of the directory: it stays the one that was looked at
   mutable std::atomic<bool> complained{false};
   mutable std::atomic<uint64_t> writes{0};
+  /// What may be written before the directory is looked through: at first
+  /// nothing.
+  mutable std::atomic<int64_t> putsLeft{0}, bytesLeft{0};
 };
 
 /// The directory that the environment asks for: ATTN_CACHE_DIR, else

@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <functional>
 #include <optional>
+#include <string>
 #include <vector>
 
 namespace attn {
@@ -28,6 +29,10 @@ struct Verdict {
   std::string failure;
 };
 
+/// Whether another search would find the same: memory may be free by then, and
+/// what a driver says of a call may be of the device.
+bool isLasting(const std::string &failure);
+
 /// The candidates of a search; the first is what is chosen without one.
 class Candidates {
 public:
@@ -37,6 +42,8 @@ public:
   virtual std::optional<Verdict> known(size_t) { return std::nullopt; }
   /// Compiles and loads one. Errors: it does not compile, spills, ...
   virtual Result<void> prepare(size_t) = 0;
+  /// It is prepared next, if there is time: that may begin already.
+  virtual void expect(size_t) {}
   /// A sample of one that is prepared: seconds of a run. Errors: it does not
   /// run.
   virtual Result<double> time(size_t) = 0;

@@ -12,6 +12,7 @@
 #include <cstring>
 #include <fstream>
 #include <gtest/gtest.h>
+#include <sstream>
 
 using namespace attn;
 using attn::cuda::FakeCUDA;
@@ -73,6 +74,21 @@ KernelSpec smallSpec() {
   KernelSpec spec;
   spec.headDim = spec.valueDim = 16;
   return spec;
+}
+
+/// Of a whole entry, which stays whole.
+void replacePayload(const std::string &path, const std::string &payload) {
+  std::ifstream in(path, std::ios::binary);
+  std::string file{std::istreambuf_iterator<char>(in), {}};
+  std::string word;
+  size_t keyBytes = 0, payloadBytes = 0;
+  std::istringstream header(file.substr(file.find("key ")));
+  header >> word >> keyBytes >> word >> payloadBytes;
+  std::string key =
+      file.substr(file.size() - payloadBytes - keyBytes, keyBytes);
+  std::optional<cache::Kind> kind = cache::kindOf(file);
+  ASSERT_TRUE(kind && cache::decode(file, *kind, key));
+  std::ofstream(path, std::ios::binary) << cache::encode(*kind, key, payload);
 }
 
 AttentionKernel compiled(const Mod &mod, const KernelSpec &spec = smallSpec()) {
@@ -185,6 +201,26 @@ TEST_F(CodeCache, CompilesWhatIsDamaged) {
   EXPECT_EQ(first, second);
   EXPECT_EQ(remarks.size(), 1u);
   EXPECT_EQ(countsOf([&] { compiled(mod); }).compiled, 0);
+}
+
+/// An entry may be whole and yet of no use.
+TEST_F(CodeCache, CompilesWhatIsOfNoUse) {
+  auto all = [&] {
+    Mod mod = modOf(capped);
+    std::vector<float> result = resultOf(compiled(mod));
+    EXPECT_TRUE(SoftmaxKernel::compile(mod, Target::CPU, ElementType::F32,
+                                       ElementType::F32));
+    return result;
+  };
+  std::vector<float> first, second;
+  CodeCounts cold = countsOf([&] { first = all(); });
+  for (const char *payload : {"", "code", "4\ncode", "1000\ncode"}) {
+    for (const std::string &name : folder.entries())
+      replacePayload(folder.file(name), payload);
+    EXPECT_EQ(countsOf([&] { second = all(); }).compiled, cold.compiled);
+    EXPECT_EQ(first, second);
+    EXPECT_EQ(countsOf(all).compiled, 0); // of what was written over it
+  }
 }
 
 TEST_F(CodeCache, KeepsNoErrors) {

@@ -6,6 +6,7 @@
 #include "attn/API/Tune.h"
 #include "attn/Runtime/CUDADriver.h"
 
+#include <algorithm>
 #include <cmath>
 #include <gtest/gtest.h>
 
@@ -146,6 +147,29 @@ TEST_F(Tune, SearchesAgainWhereTimesWent) {
   EXPECT_GT(again.tried.size(), 0u);
 }
 
+/// One of all suffices: the gain of a search is that of all that it tried.
+TEST_F(Tune, SearchesAgainWhereOneTimeWent) {
+  Mod mod = modOf(blocks);
+  HostProblem problem(300);
+  Tuning first = tuned(mod, problem, 0.4);
+  std::string other;
+  for (const TriedSchedule &one : first.tried)
+    if (one.schedule != first.schedule)
+      other = one.schedule;
+  ASSERT_NE(other, "");
+  EXPECT_TRUE(tuned(mod, problem, 0.4).isFromCache);
+  int removed = 0;
+  for (const std::string &name : folder.entries()) {
+    std::ifstream file(folder.file(name), std::ios::binary);
+    std::string bytes{std::istreambuf_iterator<char>(file), {}};
+    if (bytes.find("kind time\n") != bytes.npos &&
+        bytes.find("\nschedule " + other + "\n") != bytes.npos)
+      removed += std::filesystem::remove(folder.file(name));
+  }
+  EXPECT_EQ(removed, 1);
+  EXPECT_FALSE(tuned(mod, problem, 0.4).isFromCache);
+}
+
 /// Nothing is compiled for what has nothing to compute, or no time.
 TEST_F(Tune, MayHaveNothingToDo) {
   Mod mod = modOf("attn.mod @noop");
@@ -174,6 +198,32 @@ TEST_F(Tune, Errors) {
   Result<AttentionKernel> kernel = AttentionKernel::compile(mod, problem.spec);
   EXPECT_EQ(tune(mod, problem.spec, problem.arguments).error(),
             kernel->run(problem.arguments).error());
+}
+
+/// One run that begins, and one that is timed: what takes long needs no other
+/// to be warm, nor several for a sample.
+TEST_F(Tune, RunsALongKernelOnce) {
+  cuda::FakeCUDA *gpu = useFakeCUDA();
+  ASSERT_TRUE(cuda::useDevice(0));
+  Result<cuda::Buffer> memory = cuda::Buffer::allocate(1 << 20);
+  ASSERT_TRUE(memory);
+  useNoCache();
+  HostProblem problem(300);
+  problem.spec.target = Target::CUDA;
+  problem.spec.portable = true;
+  AttentionArguments &a = problem.arguments;
+  for (TensorView *view : {&a.query, &a.key, &a.value, &a.out})
+    view->data = memory->data();
+  double before = gpu->kernelMilliseconds;
+  auto runsOf = [&](double milliseconds) {
+    gpu->kernelMilliseconds = milliseconds;
+    gpu->calls.clear();
+    tuned(modOf("attn.mod @noop"), problem, 1e-6);
+    return std::count(gpu->calls.begin(), gpu->calls.end(), 'K');
+  };
+  auto untimed = runsOf(0.5) - runsOf(200);
+  EXPECT_EQ(runsOf(200), 2 * untimed); // of which one warmed the short one up
+  gpu->kernelMilliseconds = before;
 }
 
 /// The fake one's kernels all take as long.

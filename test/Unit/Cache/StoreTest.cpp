@@ -259,6 +259,27 @@ TEST(Store, RemovesWhatWritersLeftBehind) {
   EXPECT_LE(folder.entries().size(), 3u);
 }
 
+/// A directory of many entries is not looked through for each new one.
+TEST(Store, LooksAtItsDirectoryNowAndThen) {
+  Folder folder;
+  std::string left = folder.file(temporaryName(1, 0, 0));
+  Watched store(folder.path, 6400000);
+  int number = 0;
+  auto looksAfter = [&](int puts, size_t bytes) {
+    overwrite(left, "half");
+    setAge(left, 7200);
+    for (int i = 0; i < puts; ++i)
+      store->put(Kind::CPU, std::to_string(number++), std::string(bytes, 'x'));
+    return !std::filesystem::exists(left);
+  };
+  EXPECT_TRUE(looksAfter(1, 10)); // at first
+  EXPECT_FALSE(looksAfter(3, 10));
+  EXPECT_FALSE(looksAfter(1, 60000));
+  EXPECT_TRUE(looksAfter(1, 60000)); // more than a 64th of all
+  EXPECT_FALSE(looksAfter(256, 0));
+  EXPECT_TRUE(looksAfter(1, 0));
+}
+
 TEST(Store, CountsItsEntriesAndHits) {
   Folder folder;
   Watched store(folder.path);

@@ -21,9 +21,10 @@ struct Fake : Candidates {
     EXPECT_TRUE(alive.insert({i, true}).second) << "is there already";
     most = std::max(most, alive.size());
     if (spills.count(i))
-      return Error{"spills"};
+      return Error{why};
     return {};
   }
+  void expect(size_t i) override { expected[i] = now; }
   Result<double> time(size_t i) override {
     EXPECT_TRUE(alive.count(i));
     if (breaks.count(i) && ++samples[i] > breaks[i])
@@ -45,6 +46,8 @@ struct Fake : Candidates {
   std::map<size_t, int> breaks, samples; ///< the last sample that works
   std::map<size_t, Verdict> before, kept;
   std::map<size_t, bool> alive;
+  std::map<size_t, double> expected; ///< when
+  std::string why = "spills";
   double compileSeconds = 0.1, now = 100, noise = 0;
   int prepares = 0, turn = 0;
   size_t most = 0; ///< that were there at once
@@ -101,6 +104,25 @@ TEST(Search, LeavesOutWhatFails) {
   EXPECT_TRUE(fake.kept[3].time);
 }
 
+/// What fails for a reason that passes is tried again.
+TEST(Search, KeepsLastingFailures) {
+  auto isKept = [](const char *why) {
+    Fake fake({10e-3, 9e-3});
+    fake.spills[1] = true, fake.why = why;
+    auto result = fake.run();
+    EXPECT_EQ(result->verdicts[1]->failure, why);
+    return fake.kept.count(1) > 0;
+  };
+  EXPECT_TRUE(isKept("spills 16 bytes of a thread"));
+  EXPECT_TRUE(
+      isKept("the kernel needs 300000 bytes of shared memory per block, "
+             "this GPU has 232448"));
+  EXPECT_FALSE(isKept("out of GPU memory: needs 278528 bytes, 0 are free"));
+  EXPECT_FALSE(isKept("out of memory: the workspace needs 1000 bytes"));
+  EXPECT_FALSE(isKept("cuMemsetD8Async: an illegal memory access was "
+                      "encountered (CUDA_ERROR_ILLEGAL_ADDRESS)"));
+}
+
 TEST(Search, FailsWithTheFirst) {
   Fake fake({10e-3, 1e-3});
   fake.spills[0] = true;
@@ -142,12 +164,61 @@ TEST(Search, TriesNothingThatIsKnown) {
 TEST(Search, DecidesNothingByATimeOfBefore) {
   Fake slower({10e-3, 11e-3, 9e-3});
   slower.before[1] = {Quartiles{4e-3, 4e-3, 4e-3}, ""};
-  EXPECT_EQ(slower.run()->best, 0u); // the third is far behind what one said
+  EXPECT_EQ(slower.run()->best, 2u); // which is far behind what the other said
   std::vector<double> equal(8, 11e-3);
   Fake all(equal);
   for (size_t i = 0; i < equal.size(); ++i)
     all.before[i] = {Quartiles{10e-3, 10e-3, 10e-3}, ""};
   EXPECT_EQ(all.run()->best, 0u);
+}
+
+/// What won rounds stays in those of others that seem faster still.
+TEST(Search, LetsTheBestDefendItself) {
+  Fake fake({10e-3, 9e-3, 12e-3, 12e-3, 12e-3, 12e-3, 12e-3});
+  fake.before[1] = {Quartiles{7e-3, 7e-3, 7e-3}, ""};
+  for (size_t i = 2; i < 7; ++i)
+    fake.before[i] = {Quartiles{8e-3, 8e-3, 8e-3}, ""};
+  auto result = fake.run(60);
+  EXPECT_EQ(result->best, 1u);
+  for (size_t i = 2; i < 7; ++i) // of all of which it was wrong
+    EXPECT_DOUBLE_EQ(result->verdicts[i]->time->median, 12e-3);
+}
+
+/// Also where there is no time to choose another.
+TEST(Search, ChoosesNothingThatFailsLater) {
+  Fake fake({10e-3, 9e-3, 12e-3, 12e-3, 12e-3, 12e-3});
+  fake.before[1] = {Quartiles{7e-3, 7e-3, 7e-3}, ""};
+  for (size_t i = 2; i < 6; ++i)
+    fake.before[i] = {Quartiles{8e-3, 8e-3, 8e-3}, ""};
+  fake.breaks[1] = 15; // it wins the first rounds
+  auto result = fake.run(1.2);
+  ASSERT_TRUE(result);
+  EXPECT_TRUE(result->isDecided);
+  EXPECT_EQ(result->verdicts[1]->failure, "launch failure");
+  EXPECT_EQ(result->best, 0u);
+}
+
+/// Three samples say less than fifteen did.
+TEST(Search, KeepsNoShortLookForALongOne) {
+  Fake fake({10e-3, 9e-3});
+  fake.before[0] = {Quartiles{8e-3, 8e-3, 8e-3}, ""};
+  ASSERT_TRUE(fake.run(0.13)); // no time for rounds
+  EXPECT_FALSE(fake.kept.count(0));
+  Fake unknown({10e-3, 9e-3});
+  ASSERT_TRUE(unknown.run(0.13));
+  EXPECT_TRUE(unknown.kept.count(0));
+}
+
+TEST(Search, SaysWhoIsNext) {
+  Fake fake(std::vector<double>(100, 10e-3));
+  fake.before[1] = {std::nullopt, "spills"};
+  ASSERT_TRUE(fake.run(2));
+  EXPECT_FALSE(fake.expected.count(1));
+  EXPECT_TRUE(fake.expected.count(2));
+  // All but one that there was no time for were tried.
+  EXPECT_LE(fake.expected.size(), size_t(fake.prepares));
+  for (auto [i, when] : fake.expected)
+    EXPECT_LT(when, 100 + 0.8 * 2) << i;
 }
 
 /// Candidates that take seconds end a search of one second, too.
@@ -160,6 +231,10 @@ TEST(Search, HoldsItsTimeWhereCandidatesAreSlow) {
   Fake slow({3, 3, 3});
   ASSERT_TRUE(slow.run(1));
   EXPECT_LT(slow.now, 100 + 3.2);
+  Fake equal({1, 1, 1, 1});
+  ASSERT_TRUE(equal.run(14)); // which ends within the first turn
+  EXPECT_EQ(equal.prepares, 4);
+  EXPECT_LT(equal.now, 100 + 14 + 1);
 }
 
 /// A GPU has no room for a hundred loaded kernels for nothing.
