@@ -54,7 +54,7 @@ struct CPUKernel : public AttentionKernel::Impl {
     int64_t shares = spec.shares ? spec.shares : mlir::attn::hostShares;
     return PartMemory::ofShares(entry, spec, shares);
   }
-  Result<void> runParts(const Code &code, const PartMemory &parts,
+  Result<void> runParts(const Code &code, const ProblemSizes &sizes,
                         const Workspace &workspace, Bindings &bindings) const;
 
   KernelDescription description;
@@ -95,12 +95,13 @@ Result<void> CPUKernel::run(const KernelArguments &a) const {
   }
   if (!code->merge)
     return code->kernel.run(bindings);
-  return runParts(*code, partsOf(*code, {sizes, sizes}), a.workspace, bindings);
+  return runParts(*code, sizes, a.workspace, bindings);
 }
 
-Result<void> CPUKernel::runParts(const Code &code, const PartMemory &parts,
+Result<void> CPUKernel::runParts(const Code &code, const ProblemSizes &sizes,
                                  const Workspace &workspace,
                                  Bindings &bindings) const {
+  PartMemory parts = partsOf(code, {sizes, sizes});
   ATTN_TRY(checkWorkspace(workspace, parts));
   if (parts.tasks == 0)
     return {};
@@ -113,7 +114,8 @@ Result<void> CPUKernel::runParts(const Code &code, const PartMemory &parts,
   }
   parts.bind(bindings, workspace.data ? workspace.data : own.get());
   ATTN_TRY(code.kernel.run(bindings));
-  return code.merge->runShort(parts.mergeTasks(), bindings);
+  return code.merge->runShort(parts.mergeTasks(code.kernel.entry(), sizes),
+                              bindings);
 }
 
 Result<void> CPUKernel::writeEmptyRows(const KernelArguments &a) const {

@@ -10,6 +10,7 @@
 #include "StreamMemory.h"
 #include "TilesImpl.h"
 
+#include "attn/Conversion/ThreadKernels.h"
 #include "attn/Runtime/LoadedKernel.h"
 #include "attn/Support/Try.h"
 
@@ -226,7 +227,9 @@ Result<void> CUDAKernel::launchParts(const Variant &variant,
   }
   parts.bind(bindings, memory);
   ATTN_TRY(variant.code.launch(parts.tasks, bindings, a.stream));
-  int64_t blocks = divideCeil(parts.mergeTasks(), merge.entry().threads);
+  int64_t threads =
+      parts.mergeTasks(variant.entry(), sizes) * mlir::attn::teamThreads;
+  int64_t blocks = divideCeil(threads, merge.entry().threads);
   return merge.launch(blocks, bindings, a.stream);
 }
 

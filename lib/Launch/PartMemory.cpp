@@ -56,8 +56,12 @@ void PartMemory::bind(Bindings &bindings, void *memory) const {
                   {slots, 2, rows});
 }
 
-int64_t PartMemory::mergeTasks() const {
-  return merged * rows * channels / mlir::attn::mergedChannels;
+int64_t PartMemory::mergeTasks(const KernelEntry &kernel,
+                               const ProblemSizes &sizes) const {
+  int64_t group =
+      kernel.packsHeads ? sizes.heads / std::max<int64_t>(sizes.kvHeads, 1) : 1;
+  int64_t mostRows = std::clamp<int64_t>(sizes.queries * group, 1, rows);
+  return merged * mostRows * channels / mlir::attn::mergedChannels;
 }
 
 Result<void> attn::checkWorkspace(const Workspace &workspace,

@@ -29,8 +29,9 @@ struct PartMemory {
   int64_t bytes() const;
   /// `memory`: so many bytes, aligned to 16.
   void bind(Bindings &bindings, void *memory) const;
-  /// Of the kernel that merges.
-  int64_t mergeTasks() const;
+  /// Of the kernel that merges, in a launch of these sizes.
+  int64_t mergeTasks(const KernelEntry &kernel,
+                     const ProblemSizes &sizes) const;
 };
 
 /// Errors: a workspace that is there and too small, or not aligned.

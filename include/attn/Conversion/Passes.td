@@ -187,7 +187,10 @@ def FlashToGPUPass : Pass<"flash-to-gpu", "::mlir::ModuleOp"> {
 
     An `scf.forall` with a `mapping` has tasks in the order of its indices: for blocks
     (`#gpu.block<linear_dim_0>`, ...), or for threads (`#gpu.thread<linear_dim_0>`), whose
-    loop has one dimension and no tiles.
+    loop has one dimension and no tiles. Where such a task has parallel loops
+    (`scf.parallel` of one dimension, with sums or maxima), 8 adjacent threads do it: each
+    has an eighth of the iterations, shuffles give all of them what these reduce to, and
+    one writes. All tasks of a warp must take the same branches.
 
     Example (test/Conversion/FlashToGPU/flash-to-gpu.mlir):
 
@@ -208,7 +211,8 @@ def FlashToGPUPass : Pass<"flash-to-gpu", "::mlir::ModuleOp"> {
   }];
   let dependentDialects = ["::mlir::gpu::GPUDialect", "::mlir::scf::SCFDialect",
     "::mlir::arith::ArithDialect", "::mlir::LLVM::LLVMDialect",
-    "::mlir::memref::MemRefDialect", "::mlir::attn::tile::TileDialect"];
+    "::mlir::memref::MemRefDialect", "::mlir::vector::VectorDialect",
+    "::mlir::attn::tile::TileDialect"];
 }
 
 def TileToNVVMPass : Pass<"tile-to-nvvm", "::mlir::gpu::GPUFuncOp"> {

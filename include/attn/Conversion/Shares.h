@@ -8,9 +8,10 @@
 
 namespace mlir::attn {
 
-/// `@layer_merge` runs behind `@layer`, with the same parameters. It has a task
-/// for each share (of chunks: each query tile of all batches and heads), row of
-/// a query tile and `mergedChannels` channels of a multiple of 16.
+/// `@layer_merge` runs behind `@layer`, with the same parameters. It has a task,
+/// on a GPU for a team (ThreadKernels.h), for each share (of chunks: each query
+/// tile of all batches and heads), row that a query tile may have and
+/// `mergedChannels` channels of a multiple of 16.
 inline constexpr std::string_view mergeSuffix = "_merge";
 inline constexpr int64_t mergedChannels = 4;
 

@@ -9,6 +9,7 @@
 #include "KernelBuilder.h"
 #include "MergeOutputs.h"
 #include "MergeParts.h"
+#include "ThreadKernel.h"
 
 #include "attn/Conversion/CaptureSums.h"
 #include "attn/Conversion/Passes.h"
@@ -57,12 +58,13 @@ public:
     Kernel(op).remarkOnMask();
     StringRef name = func.getName();
     // The name of a function that is called stays its own.
-    build(name + (isCalled(func) ? "_forward" : ""),
+    build(name + (isCalled(func) ? "_forward" : ""), *op.getSchedule(),
           [&](ImplicitLocOpBuilder &body, const FlashOperands &operands) {
             buildFlashForward(body, op, operands, roundProbabilities);
           });
     if (op.getSchedule()->getTiling().hasParts())
       build((name + llvm::Twine(mergeSuffix)).str(),
+            threadSchedule(op.getContext()),
             [&](ImplicitLocOpBuilder &body, const FlashOperands &operands) {
               buildMergeParts(body, op, operands);
             });
@@ -72,7 +74,7 @@ private:
   using Kernel = KernelBuilder<AttentionOp>;
 
   void
-  build(const Twine &name,
+  build(const Twine &name, ScheduleAttr schedule,
         llvm::function_ref<void(ImplicitLocOpBuilder &, const FlashOperands &)>
             emit) {
     Kernel kernel(op);
@@ -96,7 +98,7 @@ private:
     if (takesLists && !op.getCuQ() && !op.getCuK() &&
         !op.getSchedule()->getTiling().pack)
       kernel.addLists(Axis::Key);
-    ImplicitLocOpBuilder body = kernel.create(name, *op.getSchedule());
+    ImplicitLocOpBuilder body = kernel.create(name, schedule);
     FlashOperands operands{kernel.logic,
                            kernel.memory(Role::Query),
                            kernel.memory(Role::Key),

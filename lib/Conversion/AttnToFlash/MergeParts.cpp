@@ -1,15 +1,18 @@
-// See MergeParts.h. A task that is cut begins in one share, and goes on behind
-// it: what is there to be merged, that share's threads do. Of chunks each query
-// tile has threads of its own.
+// See MergeParts.h. A query tile that is cut begins in one share, and goes on
+// behind it: what is there to be merged, that share's tasks do. Of chunks each
+// query tile has tasks of its own.
+//
+// Parts can be many, and memory takes long: the loops over them are parallel,
+// so that a GPU has several threads for a task (Conversion/ThreadKernels.h).
 #include "MergeParts.h"
 
 #include "Chunks.h"
 #include "MergedRow.h"
 #include "Shares.h"
+#include "ThreadKernel.h"
 
 #include "attn/Conversion/Shares.h"
 
-#include "mlir/Dialect/GPU/IR/GPUDialect.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
@@ -23,11 +26,10 @@ using namespace mlir::attn;
 
 namespace {
 
-constexpr int64_t width = mergedChannels; ///< of a thread
+constexpr int64_t width = mergedChannels; ///< of a task
 
-/// Parts that are read before they are added: memory takes long. Many at a
-/// time as long as there are many, then few.
-constexpr int64_t manyInFlight = 16, fewInFlight = 4;
+/// Parts that are read before they are added: memory takes long.
+constexpr int64_t inFlight = 4;
 
 class MergeParts : TileBuilder {
 public:
@@ -52,21 +54,16 @@ public:
   }
 
 private:
-  /// A thread for each of `count` (index), row and group of channels.
+  /// A task for each of `count` (index), row that a query tile may have, and
+  /// group of channels.
   void forEach(Value count, llvm::function_ref<void(Value)> body) {
-    auto thread = gpu::GPUThreadMappingAttr::get(b.getContext(),
-                                                 gpu::MappingId::LinearDim0);
-    Value threads = mul(count, index(rows * groups));
-    auto forall =
-        scf::ForallOp::create(b, getAsOpFoldResult(ValueRange(threads)),
-                              ValueRange{}, b.getArrayAttr(thread));
-    OpBuilder::InsertionGuard guard(b);
-    b.setInsertionPoint(forall.getTerminator());
-    Value number = forall.getInductionVar(0);
-    group = arith::RemUIOp::create(b, number, index(groups));
-    Value rest = arith::DivUIOp::create(b, number, index(groups));
-    row = arith::RemUIOp::create(b, rest, index(rows));
-    body(arith::DivUIOp::create(b, rest, index(rows)));
+    Value most = arith::MinUIOp::create(b, tasks.own.length, index(rows));
+    Value sizes[] = {count, arith::MaxUIOp::create(b, most, index(1)),
+                     index(groups)};
+    forEachThread(b, sizes, [&](ValueRange at) {
+      row = at[1], group = at[2];
+      body(at[0]);
+    });
   }
 
   /// A query tile, if it was cut.
@@ -116,57 +113,58 @@ private:
 
   void buildRow(ArrayRef<Value> at) {
     merged.emplace(b, group, width, exponentFactor(op));
-    Value greatest = overParts({f32(-INFINITY)}, &MergeParts::addMaxima)[0];
-    merged->begin(greatest);
+    merged->begin(overParts<arith::MaxNumFOp>({f32(-INFINITY)},
+                                              &MergeParts::greatestOf)[0]);
     MergedRow::Sums none = merged->none();
-    SmallVector<Value> sums =
-        overParts({none.weights, none.values}, &MergeParts::addWeighted);
+    SmallVector<Value> sums = overParts<arith::AddFOp>(
+        {none.weights, none.values}, &MergeParts::weightedOf);
     merged->storeOut({sums[0], sums[1]}, op.getValueDim(), tasks.out, at);
     if (tasks.lse)
       merged->storeLse({sums[0], sums[1]}, tasks.lse, at);
   }
 
-  using AddParts = SmallVector<Value> (MergeParts::*)(ValueRange slots,
-                                                      ValueRange isThere,
-                                                      ValueRange before);
-  /// `start` with what `addParts` adds for all parts of the task, in their
-  /// order.
-  SmallVector<Value> overParts(SmallVector<Value> start, AddParts addParts) {
-    Value count = add(lastPart, index(1));
-    Value many =
-        sub(count, arith::RemUIOp::create(b, count, index(manyInFlight)));
-    start = overParts(index(0), many, manyInFlight, start, addParts);
-    return overParts(many, count, fewInFlight, start, addParts);
-  }
-  SmallVector<Value> overParts(Value low, Value high, int64_t together,
-                               ValueRange start, AddParts addParts) {
-    auto loop = scf::ForOp::create(
-        b, low, high, index(together), start,
-        [&](OpBuilder &, Location, Value first, ValueRange before) {
+  using ReadParts = SmallVector<Value> (MergeParts::*)(ValueRange slots,
+                                                       ValueRange isThere);
+  /// What `readParts` makes of the task's parts, some at a time, reduced by
+  /// `Reduce` from `start` on.
+  template <typename Reduce>
+  SmallVector<Value> overParts(ValueRange start, ReadParts readParts) {
+    auto loop = scf::ParallelOp::create(
+        b, index(0), add(lastPart, index(1)), index(inFlight), start,
+        [&](OpBuilder &nested, Location, ValueRange first, ValueRange) {
+          OpBuilder::InsertionGuard guard(b);
+          b.setInsertionPointToEnd(nested.getInsertionBlock());
           SmallVector<Value> slots, isThere;
-          for (int64_t i = 0; i < together; ++i) {
-            Value part = add(first, index(i));
+          for (int64_t i = 0; i < inFlight; ++i) {
+            Value part = add(first[0], index(i));
             isThere.push_back(arith::CmpIOp::create(
                 b, arith::CmpIPredicate::ule, part, lastPart));
             slots.push_back(slotOf(arith::MinUIOp::create(b, part, lastPart)));
           }
-          scf::YieldOp::create(b, (this->*addParts)(slots, isThere, before));
+          auto reduce =
+              scf::ReduceOp::create(b, (this->*readParts)(slots, isThere));
+          for (Region &region : reduce.getReductions()) {
+            b.setInsertionPointToStart(&region.front());
+            scf::ReduceReturnOp::create(b,
+                                        Reduce::create(b, region.getArgument(0),
+                                                       region.getArgument(1)));
+          }
         });
     return llvm::to_vector_of<Value>(loop.getResults());
   }
 
-  SmallVector<Value> addMaxima(ValueRange slots, ValueRange,
-                               ValueRange before) {
-    Value greatest = before[0];
+  SmallVector<Value> greatestOf(ValueRange slots, ValueRange) {
+    Value greatest;
     for (Value maximum : loadSums(slots, 0))
-      greatest = arith::MaxNumFOp::create(b, greatest, maximum);
+      greatest =
+          greatest ? arith::MaxNumFOp::create(b, greatest, maximum).getResult()
+                   : maximum;
     return {greatest};
   }
 
   /// The sum of weights, and of weighted values. What has no weight nobody may
   /// have written.
-  SmallVector<Value> addWeighted(ValueRange slots, ValueRange isThere,
-                                 ValueRange before) {
+  SmallVector<Value> weightedOf(ValueRange slots, ValueRange isThere) {
     SmallVector<Value> maxima = loadSums(slots, 0),
                        weights = loadSums(slots, 1), means;
     auto type = VectorType::get({width}, b.getF32Type());
@@ -174,7 +172,7 @@ private:
     for (Value slot : slots)
       means.push_back(vector::LoadOp::create(b, type, operands.partialOut,
                                              ValueRange{slot, row, channel}));
-    MergedRow::Sums sums{before[0], before[1]};
+    MergedRow::Sums sums = merged->none();
     for (size_t i = 0; i < slots.size(); ++i) {
       Value weight =
           arith::MulFOp::create(b, weights[i], merged->decay(maxima[i]));
@@ -200,7 +198,7 @@ private:
   const FlashOperands &operands;
   ForwardTasks tasks;
   int64_t rows, groups;
-  Value row, group; ///< index: of the thread
+  Value row, group; ///< index: of the task
   Value lastPart;   ///< index: number of the task's last part
   std::function<Value(Value part)> slotOf;
   std::optional<MergedRow> merged;

@@ -7,9 +7,9 @@
 
 namespace mlir::attn {
 
-/// Emits everything but the return at the builder's insertion point: a task,
-/// for a thread, for each share (of chunks: each query tile), row of a tile and
-/// 4 channels.
+/// Emits everything but the return at the builder's insertion point: a task
+/// for each share (of chunks: each query tile), row that a tile may have and 4
+/// channels.
 void buildMergeParts(ImplicitLocOpBuilder &builder, AttentionOp op,
                      const FlashOperands &operands);
 

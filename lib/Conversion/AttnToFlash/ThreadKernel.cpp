@@ -8,8 +8,7 @@
 using namespace mlir;
 using namespace mlir::attn;
 
-/// How many threads a block of a GPU has; there are no tiles to decide about.
-static ScheduleAttr threadSchedule(MLIRContext *context) {
+ScheduleAttr mlir::attn::threadSchedule(MLIRContext *context) {
   Schedule schedule;
   schedule.tiling.q = 64, schedule.tiling.kv = 16;
   schedule.roles.warps = 4;

@@ -11,6 +11,9 @@
 
 namespace mlir::attn {
 
+/// How many threads a block of a GPU has; there are no tiles to decide about.
+ScheduleAttr threadSchedule(MLIRContext *context);
+
 /// Makes a kernel with these parameters, before the function around `op` and of
 /// the same name.
 func::FuncOp createThreadKernel(Operation *op, const ParameterList &parameters);

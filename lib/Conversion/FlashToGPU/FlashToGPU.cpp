@@ -1,5 +1,7 @@
 // flash-to-gpu: a thread block for each task, or blocks that do many. The grid
 // has one dimension, since y and z end at 65535.
+#include "Teams.h"
+
 #include "attn/Conversion/Passes.h"
 #include "attn/Dialect/Attn/IR/AttnDialect.h"
 #include "attn/Dialect/Attn/IR/KernelSignature.h"
@@ -173,8 +175,8 @@ static bool isMapped(scf::ForallOp loop) {
 }
 
 /// Replaces a loop whose tasks have a mapping by its body for those of a block
-/// of so many threads: one, or one for each thread.
-static void mapTasks(scf::ForallOp forall, int64_t threads) {
+/// of so many threads: one, or one for each thread or team of threads.
+static LogicalResult mapTasks(scf::ForallOp forall, int64_t threads) {
   ImplicitLocOpBuilder b(forall.getLoc(), forall);
   Value task = gpu::BlockIdOp::create(b, gpu::Dimension::x);
   SmallVector<Value> sizes = forall.getUpperBound(b);
@@ -183,6 +185,9 @@ static void mapTasks(scf::ForallOp forall, int64_t threads) {
         b, task, arith::ConstantIndexOp::create(b, threads));
     task = arith::AddIOp::create(b, first,
                                  gpu::ThreadIdOp::create(b, gpu::Dimension::x));
+    task = takeTeam(forall, task);
+    if (!task)
+      return failure();
     auto branch = scf::IfOp::create(
         b, arith::CmpIOp::create(b, arith::CmpIPredicate::ult, task, sizes[0]),
         /*withElseRegion=*/false);
@@ -202,6 +207,7 @@ static void mapTasks(scf::ForallOp forall, int64_t threads) {
   forall->getBlock()->getOperations().splice(forall->getIterator(),
                                              body->getOperations());
   forall.erase();
+  return success();
 }
 
 /// Whether the tasks of `loop`, or else what `func` visits by its roles, say
@@ -262,10 +268,8 @@ static LogicalResult convertKernel(func::FuncOp func) {
   terminator->erase();
   func.erase();
   scf::ForallOp forall = *kernel.getOps<scf::ForallOp>().begin();
-  if (isMapped(forall)) {
-    mapTasks(forall, threads);
-    return success();
-  }
+  if (isMapped(forall))
+    return mapTasks(forall, threads);
   TaskOrder order(forall, kernel, schedule);
   if (schedule.getPipeline().persistent)
     order.drawTasks();

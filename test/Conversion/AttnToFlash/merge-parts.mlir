@@ -3,13 +3,17 @@
 !q = tensor<?x?x?x24xbf16>
 !l = tensor<?x?x?xf32>
 
-// A thread for each share, row and 4 channels; it has work if a task begins in the share and goes on behind it.
+// A task for each share, row that a query tile may have and 4 channels; it has work if a query tile begins in the share
+// and goes on behind it.
 // CHECK-LABEL: func.func @layer_merge(
 // CHECK-SAME: %[[OUT:[^ ]*]]: memref<?x?x?x24xbf16, {{[^{]*}}> {attn.role = #attn.role<out>}
 // CHECK-SAME: %[[LSE:[^ ]*]]: memref<?x?x?xf32> {attn.role = #attn.role<lse>}
 // CHECK-SAME: %[[PARTS:[^ ]*]]: memref<?x16x32xf32> {attn.role = #attn.role<partial_out>}
 // CHECK-SAME: %[[SUMS:[^ ]*]]: memref<?x2x16xf32> {attn.role = #attn.role<partial_sums>}
-// CHECK: arith.muli %{{.*}}, %c128
+// CHECK: %[[MOST:.*]] = arith.minui %{{.*}}, %c16
+// CHECK: %[[ROWS:.*]] = arith.maxui %[[MOST]], %c1
+// CHECK: arith.muli %{{.*}}, %[[ROWS]]
+// CHECK: arith.muli %{{.*}}, %c8
 // CHECK: scf.forall
 // CHECK: tile.find_task %c9223372036854775807 in
 // CHECK: %{{.*}}, %[[START:.*]] = tile.find_task %[[END:.*]] in
@@ -17,13 +21,14 @@
 // CHECK: %[[ON:.*]] = arith.cmpi slt, %[[START]], %[[END]]
 // CHECK: %[[CUT:.*]] = arith.andi %[[HERE]], %[[ON]]
 // CHECK: scf.if %[[CUT]] {
-// Many parts at a time, then few.
-// CHECK:   %[[MANY:.*]] = scf.for {{.*}} step %c16{{.*}} iter_args(%{{.*}} = %{{.*}}) -> (f32)
-// CHECK-COUNT-16: memref.load %[[SUMS]]
-// CHECK:   %[[GREATEST:.*]] = scf.for {{.*}} step %c4{{.*}} iter_args(%{{.*}} = %[[MANY]]) -> (f32)
-// CHECK:   scf.for {{.*}} -> (f32, vector<4xf32>)
-// CHECK-COUNT-32: memref.load %[[SUMS]]
-// CHECK-COUNT-16: vector.load %[[PARTS]]
+// Four parts at a time.
+// CHECK:   %[[GREATEST:.*]] = scf.parallel {{.*}} step (%c4{{.*}}) init (%{{.*}}) -> f32 {
+// CHECK-COUNT-4: memref.load %[[SUMS]]
+// CHECK:     scf.reduce
+// CHECK:       arith.maxnumf
+// CHECK:   scf.parallel {{.*}} -> (f32, vector<4xf32>)
+// CHECK-COUNT-8: memref.load %[[SUMS]]
+// CHECK-COUNT-4: vector.load %[[PARTS]]
 // CHECK:   math.exp2
 // What has no weight does not count, be it NaN.
 // CHECK:   %[[NONE:.*]] = arith.cmpf oeq, %[[W:.*]], %

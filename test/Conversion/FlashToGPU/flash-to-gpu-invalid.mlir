@@ -40,3 +40,23 @@ func.func @threads_of_two_dimensions(%n: index)
   } {mapping = [#gpu.thread<linear_dim_1>, #gpu.thread<linear_dim_0>]}
   return
 }
+
+// -----
+
+func.func @unknown_reduction(%n: index)
+    attributes {attn.kernel, attn.schedule = #attn.schedule<tiling = <q = 64, kv = 64>, roles = <warps = 4>>} {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %one = arith.constant 1.0 : f32
+  scf.forall (%i) in (%n) {
+    // expected-error @+1 {{'scf.parallel' op expects one dimension, and sums or maxima, in a task that several threads do}}
+    %product = scf.parallel (%j) = (%c0) to (%n) step (%c1) init (%one) -> f32 {
+      scf.reduce(%one : f32) {
+      ^bb0(%a: f32, %b: f32):
+        %p = arith.mulf %a, %b : f32
+        scf.reduce.return %p : f32
+      }
+    }
+  } {mapping = [#gpu.thread<linear_dim_0>]}
+  return
+}

@@ -40,3 +40,56 @@ func.func @threads(%out: memref<?xf32>, %n: index)
   } {mapping = [#gpu.thread<linear_dim_0>]}
   return
 }
+
+// Eight threads do a task with parallel loops: each has an eighth of the iterations, and all of them the sum.
+// CHECK: gpu.func @teams(
+// CHECK-SAME: %[[IN:[^:]*]]: memref<?xf32>, %[[OUT:[^:]*]]: memref<?xf32>, %[[N:[^:]*]]: index) kernel
+// CHECK: %[[THREAD:.*]] = arith.addi
+// CHECK: %[[MEMBER:.*]] = arith.remui %[[THREAD]], %c8
+// CHECK: %[[TASK:.*]] = arith.divui %[[THREAD]], %c8
+// CHECK: %[[EXISTS:.*]] = arith.cmpi ult, %[[TASK]], %[[N]] : index
+// CHECK: scf.if %[[EXISTS]] {
+// Steps of 2 begin at twice the number of a thread, and are 16 apart. Sums begin with zero.
+// CHECK:   %[[FIRST:.*]] = arith.muli %[[MEMBER]], %c2
+// CHECK:   %[[OWN:.*]]:2 = scf.for %[[I:.*]] = %[[FIRST]] to %[[N]] step %c16 iter_args(%[[MAX:.*]] = %{{.*}}, %[[SUM:.*]] = %{{.*}}) -> (f32, vector<2xf32>) {
+// CHECK:     %[[X:.*]] = vector.load %[[IN]][%[[I]]]
+// CHECK:     %[[Y:.*]] = vector.extract %[[X]][0]
+// CHECK:     arith.maxnumf %[[MAX]], %[[Y]]
+// CHECK:     arith.addf %[[SUM]], %[[X]]
+// CHECK:   }
+// CHECK:   %[[OTHER:.*]], %{{.*}} = gpu.shuffle xor %[[OWN]]#0, %c1_i32, %c32_i32 : f32
+// CHECK-COUNT-2: gpu.shuffle xor %{{.*}}, %c1_i32, %c32_i32 : f32
+// CHECK:   arith.maxnumf %[[OWN]]#0, %[[OTHER]]
+// CHECK-COUNT-3: gpu.shuffle xor %{{.*}}, %c2_i32, %c32_i32 : f32
+// CHECK-COUNT-3: gpu.shuffle xor %{{.*}}, %c4_i32, %c32_i32 : f32
+// What the loop began with counts once.
+// CHECK:   %[[ALL:.*]] = arith.maxnumf %{{.*}}, %c
+// CHECK:   %[[WRITES:.*]] = arith.cmpi eq, %[[MEMBER]], %c0
+// CHECK:   scf.if %[[WRITES]] {
+// CHECK:     memref.store %{{.*}}, %[[OUT]][%[[TASK]]]
+func.func @teams(%in: memref<?xf32>, %out: memref<?xf32>, %n: index)
+    attributes {attn.kernel, attn.schedule = #attn.schedule<tiling = <q = 64, kv = 64>, roles = <warps = 4>>} {
+  %zero = arith.constant 0 : index
+  %two = arith.constant 2 : index
+  %low = arith.constant -1.0 : f32
+  %none = arith.constant dense<0.0> : vector<2xf32>
+  scf.forall (%i) in (%n) {
+    %max, %sum = scf.parallel (%j) = (%zero) to (%n) step (%two) init (%low, %none) -> (f32, vector<2xf32>) {
+      %x = vector.load %in[%j] : memref<?xf32>, vector<2xf32>
+      %y = vector.extract %x[0] : f32 from vector<2xf32>
+      scf.reduce(%y, %x : f32, vector<2xf32>) {
+      ^bb0(%a: f32, %b: f32):
+        %m = arith.maxnumf %a, %b : f32
+        scf.reduce.return %m : f32
+      }, {
+      ^bb0(%a: vector<2xf32>, %b: vector<2xf32>):
+        %s = arith.addf %a, %b : vector<2xf32>
+        scf.reduce.return %s : vector<2xf32>
+      }
+    }
+    %s0 = vector.extract %sum[0] : f32 from vector<2xf32>
+    %r = arith.addf %max, %s0 : f32
+    memref.store %r, %out[%i] : memref<?xf32>
+  } {mapping = [#gpu.thread<linear_dim_0>]}
+  return
+}
