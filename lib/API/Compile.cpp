@@ -25,15 +25,14 @@ Result<KernelRequest> attn::requestForGPU(KernelRequest request) {
   ATTN_TRY_ASSIGN(cuda::Device device, cuda::currentDevice());
   KernelSpec &spec = request.spec;
   spec = withAlignment(spec);
-  std::optional<bool> producers;
+  std::optional<ScheduleNeeds> given;
   if (!spec.schedule.empty()) {
-    ATTN_TRY_ASSIGN(
-        producers,
-        request.gradients
-            ? gradientSchedulesHaveProducers(request.mod, spec.schedule)
-            : scheduleHasProducers(request.mod, spec.schedule));
+    ATTN_TRY_ASSIGN(given,
+                    request.gradients
+                        ? needsOfGradientSchedules(request.mod, spec.schedule)
+                        : needsOfSchedule(request.mod, spec.schedule));
   }
-  ATTN_TRY_ASSIGN(request.planTarget, planTargetOf(spec, producers, device));
+  ATTN_TRY_ASSIGN(request.planTarget, planTargetOf(spec, given, device));
   return request;
 }
 

@@ -33,18 +33,19 @@ Result<KernelRequest> attn::requestForPackage(const Mod &mod,
   return request;
 }
 
-/// Errors: a schedule with producers, which sm80 has none of.
+/// Errors: a schedule that only sm90a has.
 static Result<void> checkSchedule(const KernelRequest &request) {
   const KernelSpec &spec = request.spec;
   if (spec.target == Target::CPU || spec.schedule.empty())
     return {};
-  ATTN_TRY_ASSIGN(
-      bool producers,
-      request.gradients
-          ? gradientSchedulesHaveProducers(request.mod, spec.schedule)
-          : scheduleHasProducers(request.mod, spec.schedule));
-  if (producers && spec.portable)
-    return Error{"expects a schedule without producers for sm80"};
+  ATTN_TRY_ASSIGN(ScheduleNeeds needs,
+                  request.gradients
+                      ? needsOfGradientSchedules(request.mod, spec.schedule)
+                      : needsOfSchedule(request.mod, spec.schedule));
+  if (needs != ScheduleNeeds::Nothing && spec.portable)
+    return Error{std::string("expects a schedule without ") +
+                 (needs == ScheduleNeeds::TMA ? "producers" : "'dependent'") +
+                 " for sm80"};
   return {};
 }
 

@@ -254,28 +254,31 @@ parseGradientSchedules(const Mod &mod, const std::string &text) {
   return given;
 }
 
-Result<bool> attn::scheduleHasProducers(const Mod &mod,
-                                        const std::string &text) {
-  std::lock_guard<std::mutex> lock(mod.impl().mutex);
-  ATTN_TRY_ASSIGN(GivenSchedule given, parseSchedule(mod, text));
-  auto hasProducers = [](ScheduleAttr schedule) {
-    return schedule.getRoles().hasProducers();
-  };
-  if (given.schedule)
-    return hasProducers(given.schedule);
-  return llvm::any_of(given.variants.getVariants(),
-                      [&](mlir::attn::VariantAttr variant) {
-                        return hasProducers(variant.getSchedule());
-                      });
+static ScheduleNeeds needsOf(ScheduleAttr schedule) {
+  if (schedule.getRoles().hasProducers())
+    return ScheduleNeeds::TMA;
+  return schedule.isForSM90a() ? ScheduleNeeds::SM90a : ScheduleNeeds::Nothing;
 }
 
-Result<bool> attn::gradientSchedulesHaveProducers(const Mod &mod,
-                                                  const std::string &text) {
+Result<ScheduleNeeds> attn::needsOfSchedule(const Mod &mod,
+                                            const std::string &text) {
+  std::lock_guard<std::mutex> lock(mod.impl().mutex);
+  ATTN_TRY_ASSIGN(GivenSchedule given, parseSchedule(mod, text));
+  if (given.schedule)
+    return needsOf(given.schedule);
+  ScheduleNeeds most = ScheduleNeeds::Nothing;
+  for (mlir::attn::VariantAttr variant : given.variants.getVariants())
+    most = std::max(most, needsOf(variant.getSchedule()));
+  return most;
+}
+
+Result<ScheduleNeeds> attn::needsOfGradientSchedules(const Mod &mod,
+                                                     const std::string &text) {
   std::lock_guard<std::mutex> lock(mod.impl().mutex);
   ATTN_TRY_ASSIGN(GradientSchedules given, parseGradientSchedules(mod, text));
   // The kernels around one pass have none.
   if (given.key && given.key.getTiling().once)
-    return true;
+    return ScheduleNeeds::TMA;
   bool some = false, all = true;
   for (ScheduleAttr schedule : {given.query, given.key, given.value}) {
     if (!schedule)
@@ -285,7 +288,7 @@ Result<bool> attn::gradientSchedulesHaveProducers(const Mod &mod,
   }
   if (some != all)
     return Error{"expects schedules that all have producers, or none"};
-  return all;
+  return all ? ScheduleNeeds::TMA : ScheduleNeeds::Nothing;
 }
 
 static Result<void> checkSpec(const KernelSpec &spec) {

@@ -3,6 +3,7 @@
 #define ATTN_LIB_API_KERNELMODULE_H
 
 #include "../Launch/CaptureGradients.h"
+#include "../Launch/ScheduleNeeds.h"
 
 #include "attn/API/Attention.h"
 #include "attn/Dialect/Attn/Transforms/Passes.h"
@@ -64,13 +65,14 @@ buildGradientModule(const Mod &mod, const KernelSpec &spec,
 /// What a launch of the function `name` in `module`, lowered or not, fills.
 Signature signatureIn(mlir::ModuleOp module, const std::string &name);
 
-/// Whether the schedule `text`, or one of variants, gives copies to warps of
-/// their own. Errors: it does not parse.
-Result<bool> scheduleHasProducers(const Mod &mod, const std::string &text);
+/// What the schedule `text`, or one of variants, needs. Errors: it does not
+/// parse.
+Result<ScheduleNeeds> needsOfSchedule(const Mod &mod, const std::string &text);
 
-/// The same of schedules for gradients. Errors besides: some have, some not.
-Result<bool> gradientSchedulesHaveProducers(const Mod &mod,
-                                            const std::string &text);
+/// The same of schedules for gradients. Errors besides: some have producers,
+/// some not.
+Result<ScheduleNeeds> needsOfGradientSchedules(const Mod &mod,
+                                               const std::string &text);
 
 } // namespace attn
 

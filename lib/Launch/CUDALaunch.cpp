@@ -22,17 +22,19 @@ Result<bool> attn::runsSM90a(cuda::Device device) {
 }
 
 Result<const char *> attn::planTargetOf(const KernelSpec &spec,
-                                        std::optional<bool> producers,
+                                        std::optional<ScheduleNeeds> given,
                                         cuda::Device device) {
-  if (!producers)
+  if (!given)
     return spec.portable ? "sm80" : "sm90a";
-  if (!*producers)
+  if (*given == ScheduleNeeds::Nothing)
     return "sm80";
   ATTN_TRY_ASSIGN(bool sm90a, runsSM90a(device));
   if (!sm90a || spec.portable)
-    return Error{"expects a schedule without producers: only GPUs of compute "
-                 "capability 9.0 run those"};
-  if (!spec.aligned || spec.type == ElementType::F32)
+    return Error{std::string("expects a schedule without ") +
+                 (*given == ScheduleNeeds::TMA ? "producers" : "'dependent'") +
+                 ": only GPUs of compute capability 9.0 run those"};
+  if (*given == ScheduleNeeds::TMA &&
+      (!spec.aligned || spec.type == ElementType::F32))
     return Error{"expects a schedule without producers for f32 or rows that "
                  "do not start at multiples of 16 bytes"};
   return "sm90a";

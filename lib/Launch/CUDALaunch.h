@@ -2,6 +2,8 @@
 #ifndef ATTN_LIB_LAUNCH_CUDALAUNCH_H
 #define ATTN_LIB_LAUNCH_CUDALAUNCH_H
 
+#include "ScheduleNeeds.h"
+
 #include "attn/API/Attention.h"
 #include "attn/Runtime/CUDADriver.h"
 #include "attn/Runtime/Guard.h"
@@ -20,11 +22,10 @@ Result<cuda::Context> contextOf(const KernelSpec &spec);
 /// Whether this GPU and its driver run code for sm_90a (PTX 8.6: CUDA 12.7).
 Result<bool> runsSM90a(cuda::Device device);
 
-/// The target of attn-select-schedule for `spec`. `producers`: whether a given
-/// schedule has any; null: none is given. Errors: a schedule that this GPU
-/// cannot run.
+/// The target of attn-select-schedule for `spec`. `given`: of a schedule that
+/// is given; null: none is. Errors: a schedule that this GPU cannot run.
 Result<const char *> planTargetOf(const KernelSpec &spec,
-                                  std::optional<bool> producers,
+                                  std::optional<ScheduleNeeds> given,
                                   cuda::Device device);
 
 /// The memory that `spec` says launches have.

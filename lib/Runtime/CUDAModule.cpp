@@ -3,6 +3,7 @@
 #include "attn/Runtime/CUDADriver.h"
 #include "attn/Support/Try.h"
 
+#include <algorithm>
 #include <map>
 #include <mutex>
 #include <utility>
@@ -127,15 +128,33 @@ Result<void> cuda::setDynamicSharedMemory(Function function, int64_t bytes) {
                   "cuFuncSetAttribute");
 }
 
+static Result<void> launchDependent(const Driver &cu, Function function,
+                                    const LaunchShape &shape, void **parameters,
+                                    Stream stream) {
+  LaunchAttribute dependent{kProgrammaticStreamSerialization, {1}};
+  LaunchConfig config;
+  std::copy_n(shape.grid, 3, config.grid);
+  std::copy_n(shape.block, 3, config.block);
+  config.sharedBytes = shape.sharedBytes;
+  config.stream = stream;
+  config.attributes = &dependent, config.attributeCount = 1;
+  return cu.check(cu.launchKernelEx(&config, function, parameters, nullptr),
+                  "cuLaunchKernelEx");
+}
+
 Result<void> cuda::launch(Function function, const LaunchShape &shape,
                           void **parameters, Stream stream) {
   ATTN_TRY_ASSIGN(const Driver *table, driver());
   const Driver &cu = *table;
   const unsigned *grid = shape.grid, *block = shape.block;
-  Result<void> ok = cu.check(
-      cu.launchKernel(function, grid[0], grid[1], grid[2], block[0], block[1],
-                      block[2], shape.sharedBytes, stream, parameters, nullptr),
-      "cuLaunchKernel");
+  Result<void> ok =
+      shape.isDependent
+          ? launchDependent(cu, function, shape, parameters, stream)
+          : cu.check(cu.launchKernel(function, grid[0], grid[1], grid[2],
+                                     block[0], block[1], block[2],
+                                     shape.sharedBytes, stream, parameters,
+                                     nullptr),
+                     "cuLaunchKernel");
   if (ok)
     return ok;
   auto dims = [](const unsigned *d) {

@@ -61,6 +61,8 @@ std::string KernelImage::save() const {
       body += "packs-heads\n";
     if (entry.chunk)
       body += "chunk " + std::to_string(entry.chunk) + "\n";
+    if (entry.isDependent)
+      body += "dependent\n";
     if (!entry.schedule.empty())
       body += "schedule " + entry.schedule + "\n";
     for (const Parameter &parameter : entry.signature)
@@ -134,6 +136,10 @@ private:
     }
     if (keyword == "packs-heads") {
       entry.packsHeads = true;
+      return words.atEnd();
+    }
+    if (keyword == "dependent") {
+      entry.isDependent = true;
       return words.atEnd();
     }
     if (keyword == "parameter") {

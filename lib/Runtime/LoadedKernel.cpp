@@ -168,6 +168,7 @@ Result<void> LoadedKernel::launch(int64_t blocks,
   shape.grid[0] = static_cast<unsigned>(blocks);
   shape.block[0] = static_cast<unsigned>(description.threads);
   shape.sharedBytes = static_cast<unsigned>(description.sharedBytes);
+  shape.isDependent = description.isDependent;
   std::vector<void *> addresses = parameters.flat();
   return cuda::launch(function, shape, addresses.data(),
                       static_cast<Stream>(stream));

@@ -3,6 +3,8 @@
 
 #include "attn/Dialect/Attn/IR/KernelSignature.h"
 
+#include "mlir/Dialect/LLVMIR/NVVMDialect.h"
+
 using namespace mlir;
 using namespace mlir::attn;
 
@@ -17,6 +19,9 @@ mlir::attn::describeKernel(FunctionOpInterface kernel) {
     return kernel.emitOpError()
            << "expects " << ::attn::flatCount(entry.signature)
            << " arguments for its signature, got " << kernel.getNumArguments();
+  kernel->walk([&](NVVM::GriddepcontrolOp op) {
+    entry.isDependent |= op.getKind() == NVVM::GridDepActionKind::wait;
+  });
   if (auto schedule = kernel->getAttrOfType<ScheduleAttr>("attn.schedule")) {
     entry.queryTile = schedule.getTiling().q;
     entry.keyTile = schedule.getTiling().kv;

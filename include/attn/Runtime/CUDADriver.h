@@ -34,6 +34,20 @@ using LinkState = struct OpaqueLink *;
 struct IpcHandle {
   unsigned char bytes[64];
 };
+/// As the driver has them: CUlaunchAttribute, CUlaunchConfig.
+struct alignas(8) LaunchAttribute {
+  unsigned id;
+  alignas(8) unsigned value[16];
+};
+constexpr unsigned kProgrammaticStreamSerialization = 6;
+struct LaunchConfig {
+  unsigned grid[3];
+  unsigned block[3];
+  unsigned sharedBytes;
+  Stream stream;
+  LaunchAttribute *attributes;
+  unsigned attributeCount;
+};
 using DeviceAttribute = int;
 using FunctionAttribute = int;
 using PointerAttribute = int;
@@ -160,6 +174,9 @@ struct LaunchShape {
   unsigned grid[3] = {1, 1, 1};
   unsigned block[3] = {1, 1, 1};
   unsigned sharedBytes = 0;
+  /// It may begin before what is ahead in the stream has ended, as far as that
+  /// allows it (KernelEntry::isDependent).
+  bool isDependent = false;
 };
 
 /// Enqueues one launch. `parameters` points to one pointer per kernel

@@ -25,6 +25,9 @@ struct KernelEntry {
   /// Visits that a task does at least of those of a query tile; 0: all, or even
   /// shares.
   int64_t chunk = 0;
+  /// It may begin before the kernel ahead of it in its stream has ended, and
+  /// waits for that itself: a programmatic dependent launch.
+  bool isDependent = false;
   std::string schedule; ///< as text; may be empty
   /// Of a CPU: the function that counts the tasks, of which one is done by a
   /// call of this one.
@@ -57,6 +60,7 @@ inline std::string packedName(std::string_view function) {
 ///   tiles 128 128
 ///   packs-heads              if it does
 ///   chunk 16                 if there are any
+///   dependent                if it is
 ///   schedule #attn.schedule<...>
 ///   parameter query memory 4
 ///   parameter capture 1 scalar

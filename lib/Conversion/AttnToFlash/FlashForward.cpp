@@ -65,6 +65,13 @@ private:
   };
 
   //===--- shares ---------------------------------------------------------===//
+  /// Blocks of shares all run at once, so that those which wait for them take
+  /// no room that others need.
+  void letMergeBegin() {
+    if (op.getSchedule()->getPipeline().dependent)
+      tile::LaunchDependentsOp::create(b);
+  }
+
   void buildShares() {
     Value count = countShares(b, operands.partialSums);
     auto block = gpu::GPUBlockMappingAttr::get(b.getContext(),
@@ -74,6 +81,7 @@ private:
     OpBuilder::InsertionGuard guard(b);
     b.setInsertionPoint(forall.getTerminator());
     Value share = forall.getInductionVar(0);
+    letMergeBegin();
     Shares shares(b, tasks, count);
     Value begin = shares.begin(share);
     Value end = shares.begin(arith::AddIOp::create(b, share, index(1)));
@@ -138,6 +146,7 @@ private:
     OpBuilder::InsertionGuard guard(b);
     b.setInsertionPoint(forall.getTerminator());
     Value slot = forall.getInductionVar(0);
+    letMergeBegin();
     Value task = arith::DivUIOp::create(b, slot, chunks.slotsOfEach);
     Value part = arith::RemUIOp::create(b, slot, chunks.slotsOfEach);
     TaskPlace at = tasks.placeOf(task);

@@ -13,6 +13,8 @@
 
 #include "attn/Conversion/Shares.h"
 
+#include "attn/Dialect/Tile/IR/TileDialect.h"
+
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
@@ -61,9 +63,21 @@ private:
     Value sizes[] = {count, arith::MaxUIOp::create(b, most, index(1)),
                      index(groups)};
     forEachThread(b, sizes, [&](ValueRange at) {
-      row = at[1], group = at[2];
-      body(at[0]);
+      number = at[0], row = at[1], group = at[2];
+      body(number);
     });
+  }
+
+  /// Where the kernel before may still be running, this one waits for it: who
+  /// has something to merge, and another, so that no kernel ends too early.
+  void mergeIf(Value isCut, llvm::function_ref<void()> merge) {
+    if (op.getSchedule()->getPipeline().dependent) {
+      Value isFirst =
+          arith::CmpIOp::create(b, arith::CmpIPredicate::eq, number, index(0));
+      onlyIf(arith::OrIOp::create(b, isCut, isFirst),
+             [&] { tile::AwaitPrerequisitesOp::create(b); });
+    }
+    onlyIf(isCut, merge);
   }
 
   /// A query tile, if it was cut.
@@ -75,7 +89,7 @@ private:
     slotOf = [=](Value part) { return add(firstSlot, part); };
     Value isCut =
         arith::CmpIOp::create(b, arith::CmpIPredicate::ugt, count, index(1));
-    onlyIf(isCut, [&] {
+    mergeIf(isCut, [&] {
       lastPart = sub(count, index(1));
       buildRowOf(at, *visits);
     });
@@ -94,7 +108,7 @@ private:
           arith::CmpIOp::create(b, arith::CmpIPredicate::eq, part, index(0));
       return shares.slotOf(add(share, part), isFirst);
     };
-    onlyIf(arith::AndIOp::create(b, beginsHere, goesOn), [&] {
+    mergeIf(arith::AndIOp::create(b, beginsHere, goesOn), [&] {
       TaskPlace at = tasks.placeOf(task.number);
       std::unique_ptr<Visits> visits = tasks.visits(at.batch, at.head, at.tile);
       Value last = sub(add(task.start, shares.lengthOf(*visits)), index(1));
@@ -198,8 +212,8 @@ private:
   const FlashOperands &operands;
   ForwardTasks tasks;
   int64_t rows, groups;
-  Value row, group; ///< index: of the task
-  Value lastPart;   ///< index: number of the task's last part
+  Value number, row, group; ///< index: of the task
+  Value lastPart;           ///< index: number of the task's last part
   std::function<Value(Value part)> slotOf;
   std::optional<MergedRow> merged;
 };

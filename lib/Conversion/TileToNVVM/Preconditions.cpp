@@ -111,8 +111,8 @@ private:
         .Case<AwaitOp, TakeTurnOp, PassTurnOp>(
             [&](auto op) { return checkRoles(op); })
         .Case<ScatterAddOp, AnyAboveOp, AnyBeyondOp, CombineThreadsOp,
-              AddNonfiniteOp, DrawTaskOp, AwaitDrainOp>(
-            [](auto) { return success(); })
+              AddNonfiniteOp, DrawTaskOp, AwaitDrainOp, LaunchDependentsOp,
+              AwaitPrerequisitesOp>([](auto) { return success(); })
         .Default([&](Operation *op) { return checkOther(op); });
   }
 

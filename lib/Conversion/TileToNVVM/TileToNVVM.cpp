@@ -87,6 +87,17 @@ void emitAnyStore(Distribution &d, StoreOp op) {
   op.getHeld() ? emitHeldStore(d, op) : emitStore(d, op);
 }
 
+//===--- kernels after one another ----------------------------------------===//
+
+void emitLaunchDependents(Distribution &d, LaunchDependentsOp) {
+  NVVM::GriddepcontrolOp::create(d.b,
+                                 NVVM::GridDepActionKind::launch_dependents);
+}
+
+void emitAwaitPrerequisites(Distribution &d, AwaitPrerequisitesOp) {
+  NVVM::GriddepcontrolOp::create(d.b, NVVM::GridDepActionKind::wait);
+}
+
 //===--- the conversion ---------------------------------------------------===//
 
 void addEmitters(RewritePatternSet &patterns, const TypeConverter &types,
@@ -116,6 +127,8 @@ void addEmitters(RewritePatternSet &patterns, const TypeConverter &types,
       EmitPattern<DrawTaskOp, emitDrawTask>, EmitPattern<SendOp, emitSend>,
       EmitPattern<ReceiveOp, emitReceive>, EmitPattern<DrainOp, emitDrain>,
       EmitPattern<AwaitDrainOp, emitAwaitDrain>,
+      EmitPattern<LaunchDependentsOp, emitLaunchDependents>,
+      EmitPattern<AwaitPrerequisitesOp, emitAwaitPrerequisites>,
       EmitPattern<AwaitOp, emitAwait>, EmitPattern<TakeTurnOp, emitTakeTurn>,
       EmitPattern<PassTurnOp, emitPassTurn>>(types, d);
 }

@@ -470,6 +470,31 @@ extern "C" Status cuLaunchKernel(Function function, unsigned gridX,
   return kSuccess;
 }
 
+/// A kernel whose launch depends on the one before it alone by what it awaits
+/// must await it, and the one before let it begin; here they come one after
+/// the other.
+extern "C" Status cuLaunchKernelEx(const LaunchConfig *config,
+                                   Function function, void **parameters,
+                                   void **extra) {
+  bool isDependent =
+      config->attributeCount == 1 &&
+      config->attributes->id == kProgrammaticStreamSerialization &&
+      config->attributes->value[0];
+  auto has = [&](const char *opcode) {
+    const std::vector<ptx::Statement> &all = function->code->kernel.statements;
+    return std::any_of(all.begin(), all.end(),
+                       [&](const ptx::Statement &statement) {
+                         return statement.opcode == opcode;
+                       });
+  };
+  if (!isDependent || (function->code && !has("griddepcontrol.wait")))
+    return kInvalidValue;
+  ++state.dependentLaunches;
+  const auto &[grid, block, sharedBytes, stream, attributes, count] = *config;
+  return cuLaunchKernel(function, grid[0], grid[1], grid[2], block[0], block[1],
+                        block[2], sharedBytes, stream, parameters, extra);
+}
+
 extern "C" Status cuMemAlloc_v2(DevicePointer *pointer, size_t bytes) {
   if (!current)
     return kInvalidContext;

@@ -15,6 +15,7 @@ struct FakeCUDA {
   /// What was compiled from PTX to be loaded and to be kept, and what was kept.
   int jitModules = 0, assembledModules = 0, loadedCubins = 0;
   int memoryCalls = 0; ///< that gave or took memory
+  int dependentLaunches = 0;
   /// Whether kernels are run, by the PTX machine; otherwise a launch only
   /// stores the grid's width where its first parameter points.
   bool runsKernels = false;

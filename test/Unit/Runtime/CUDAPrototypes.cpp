@@ -4,6 +4,7 @@
 
 #include <cuda.h>
 
+#include <cstddef>
 #include <type_traits>
 
 namespace prototypes {
@@ -30,6 +31,7 @@ using TensorMapSwizzle = CUtensorMapSwizzle;
 using TensorMapL2Promotion = CUtensorMapL2promotion;
 using TensorMapFill = CUtensorMapFloatOOBfill;
 using CaptureStatus = CUstreamCaptureStatus;
+using LaunchConfig = CUlaunchConfig;
 
 #define ATTN_CUDA_ENTRY(member, symbol, parameters)                            \
   static_assert(                                                               \
@@ -71,6 +73,22 @@ static_assert(kJitErrorLog == CU_JIT_ERROR_LOG_BUFFER);
 static_assert(kJitErrorLogBytes == CU_JIT_ERROR_LOG_BUFFER_SIZE_BYTES);
 static_assert(kJitLogVerbose == CU_JIT_LOG_VERBOSE);
 static_assert(kJitPTX == CU_JIT_INPUT_PTX);
+static_assert(sizeof(LaunchAttribute) == sizeof(CUlaunchAttribute));
+static_assert(offsetof(LaunchAttribute, value) ==
+              offsetof(CUlaunchAttribute, value));
+static_assert(kProgrammaticStreamSerialization ==
+              CU_LAUNCH_ATTRIBUTE_PROGRAMMATIC_STREAM_SERIALIZATION);
+static_assert(sizeof(LaunchConfig) == sizeof(CUlaunchConfig));
+static_assert(offsetof(LaunchConfig, block) ==
+              offsetof(CUlaunchConfig, blockDimX));
+static_assert(offsetof(LaunchConfig, sharedBytes) ==
+              offsetof(CUlaunchConfig, sharedMemBytes));
+static_assert(offsetof(LaunchConfig, stream) ==
+              offsetof(CUlaunchConfig, hStream));
+static_assert(offsetof(LaunchConfig, attributes) ==
+              offsetof(CUlaunchConfig, attrs));
+static_assert(offsetof(LaunchConfig, attributeCount) ==
+              offsetof(CUlaunchConfig, numAttrs));
 static_assert(sizeof(TensorMap) == sizeof(CUtensorMap));
 static_assert(alignof(TensorMap) >= alignof(CUtensorMap));
 static_assert(sizeof(TensorMapSize) == sizeof(cuuint64_t));

@@ -95,6 +95,10 @@ static LogicalResult verifyTogether(const Schedule &schedule,
   if (tiling.chunk < 0 || tiling.chunk > 65536)
     return emitError() << "expects 'chunk' from 0 to 65536, got "
                        << tiling.chunk;
+  // C15
+  if (pipeline.dependent && (!tiling.hasParts() || pipeline.unaligned))
+    return emitError() << "expects 'dependent' to go with 'shares' or 'chunk', "
+                          "and without 'unaligned'";
   // C13
   if (roles.hasProducers())
     return success();

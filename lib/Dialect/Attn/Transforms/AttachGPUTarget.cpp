@@ -24,6 +24,15 @@ struct AttachGPUTarget
           << "expects 'target' sm80 or sm90a, got '" << target << "'";
       return signalPassFailure();
     }
+    WalkResult found = getOperation().walk([&](NVVM::GriddepcontrolOp op) {
+      if (hopper)
+        return WalkResult::skip();
+      op.emitError() << "expects 'target' sm90a for kernels that begin before "
+                        "the one ahead ends ('dependent')";
+      return WalkResult::interrupt();
+    });
+    if (found.wasInterrupted())
+      return signalPassFailure();
     // Tensor copies as LLVM writes them are of PTX 8.6.
     auto attribute = NVVM::NVVMTargetAttr::get(
         &getContext(), /*optLevel=*/3, "nvptx64-nvidia-cuda",

@@ -1,16 +1,17 @@
 // See LaunchPlan.h.
 #include "LaunchPlan.h"
 
+#include <functional>
+
 using namespace mlir;
 using namespace mlir::attn;
 using ::attn::Condition;
 using ::attn::Guard;
 
-/// What only kernels for sm_90a have.
-static bool hasProducers(VariantAttr variant) {
-  return llvm::any_of(variant.getSchedules(), [](ScheduleAttr schedule) {
-    return schedule.getRoles().hasProducers();
-  });
+/// Whether it has what only kernels for sm_90a have.
+static bool isForSM90a(VariantAttr variant) {
+  return llvm::any_of(variant.getSchedules(),
+                      std::mem_fn(&ScheduleAttr::isForSM90a));
 }
 
 static bool hasAligned(VariantAttr variant) {
@@ -40,11 +41,11 @@ static ScheduleAttr forAnyRows(ScheduleAttr s) {
   return ScheduleAttr::get(s.getContext(), schedule);
 }
 
-/// Of those without producers, which need aligned rows.
+/// Of those that are not for sm_90a, which need aligned rows.
 static SmallVector<VariantAttr> forAnyRows(ArrayRef<VariantAttr> variants) {
   SmallVector<VariantAttr> result;
   for (VariantAttr v : variants)
-    if (!hasProducers(v))
+    if (!isForSM90a(v))
       result.push_back(VariantAttr::get(
           v.getContext(), v.getGuard(), forAnyRows(v.getSchedule()),
           forAnyRows(v.getKeySchedule()), forAnyRows(v.getValueSchedule()),
@@ -91,7 +92,7 @@ private:
     };
     if (facts.hasTables && !variant.getStridedCaptures())
       need(Condition::Kind::UnitCaptures);
-    if (!facts.isCPU && hasProducers(variant))
+    if (!facts.isCPU && isForSM90a(variant))
       need(Condition::Kind::SM90a);
     else if (!facts.isCPU && hasAligned(variant))
       need(Condition::Kind::Aligned);
@@ -109,7 +110,7 @@ mlir::attn::completePlan(ArrayRef<VariantAttr> given, const PlanFacts &facts,
   PlanBuilder plan(facts);
   if (plan.isComplete(given))
     return VariantsAttr::get(given.back().getContext(), given);
-  bool needsSM90a = !facts.isCPU && hasProducers(given.back());
+  bool needsSM90a = !facts.isCPU && isForSM90a(given.back());
   if (facts.aligned) {
     plan.add(given);
     if (needsSM90a)

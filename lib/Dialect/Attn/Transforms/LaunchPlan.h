@@ -10,6 +10,7 @@ namespace mlir::attn {
 /// What is known of all launches.
 struct PlanFacts {
   bool isCPU = false;           ///< whose kernels take rows as they are
+  bool mayBeHopper = false;     ///< the GPU, with kernels for sm_90a
   bool aligned = true;          ///< rows may start at multiples of 16 bytes
   bool stridedCaptures = false; ///< kernels are for captures of any strides
   bool hasTables = false;       ///< tensors are captured

@@ -42,12 +42,31 @@ static SmallVector<VariantAttr> variantsOf(AttentionOp op, StringRef target,
   return target == "sm80" ? variantsForSM80(op, aligned) : variantsForSM90a(op);
 }
 
+/// Before each kernel of parts another for Hopper, behind which the one that
+/// merges is launched early.
+static SmallVector<VariantAttr> withDependent(ArrayRef<VariantAttr> variants) {
+  SmallVector<VariantAttr> result;
+  for (VariantAttr variant : variants) {
+    Schedule schedule = variant.getSchedule().getParts();
+    if (schedule.tiling.hasParts()) {
+      schedule.pipeline.dependent = true;
+      result.push_back(
+          VariantAttr::get(variant.getGuard(),
+                           ScheduleAttr::get(variant.getContext(), schedule)));
+    }
+    result.push_back(variant);
+  }
+  return result;
+}
+
 /// Writes what `op` has not: the schedule for `problem`, and the variants. Of
 /// variants that are given, the last is the schedule.
 static void select(AttentionOp op, StringRef target, const PlanFacts &facts,
                    ProblemKind problem) {
   SmallVector<VariantAttr> variants = variantsOf(op, target, facts.aligned);
   bool isGiven = op.getSchedule() || op.getVariants();
+  if (!isGiven && facts.mayBeHopper && facts.aligned)
+    variants = withDependent(variants);
   if (!op.getSchedule())
     takeVariant(op, variants.back());
   if (!isGiven && target == "sm90a")
@@ -176,6 +195,7 @@ private:
   template <typename Op> PlanFacts factsOf(Op op) {
     PlanFacts facts;
     facts.isCPU = target == "cpu";
+    facts.mayBeHopper = target == "sm90a";
     facts.aligned = aligned;
     facts.stridedCaptures = stridedCaptures;
     facts.hasTables = llvm::any_of(op.getCaptures().getTypes(), [](Type type) {

@@ -1,4 +1,5 @@
 // tile-lag-maximum: see its description in Passes.td.
+#include "attn/Dialect/Attn/IR/AttnDialect.h"
 #include "attn/Dialect/Tile/IR/Marks.h"
 #include "attn/Dialect/Tile/Transforms/Passes.h"
 
@@ -67,6 +68,10 @@ struct TileLagMaximum : tile::impl::TileLagMaximumPassBase<TileLagMaximum> {
   using TileLagMaximumPassBase::TileLagMaximumPassBase;
 
   void runOnOperation() override {
+    auto schedule =
+        getOperation()->getAttrOfType<ScheduleAttr>("attn.schedule");
+    if (schedule && !schedule.getRoles().hasProducers())
+      return;
     getOperation().walk([](linalg::ReduceOp op) {
       if (op->hasAttr(runningMaximumMark))
         lagBehind(op);

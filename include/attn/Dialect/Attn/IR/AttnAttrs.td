@@ -60,6 +60,9 @@ def Attn_ScheduleAttr : AttrDef<Attn_Dialect, "Schedule"> {
       has a place, and the output drains while the next task begins.
     - `unaligned`: rows may start anywhere; otherwise at multiples of 16 bytes, so that
       asynchronous 16-byte copies are used.
+    - `dependent`: the kernel that merges parts is a programmatic dependent launch, from
+      sm_90 on: it begins while these are being made, finds what it has to merge, and then
+      awaits them.
 
     Constraints, of the tiling:
     - C1: `q` and `kv` are multiples of 16 from 16 to 1024.
@@ -84,6 +87,7 @@ def Attn_ScheduleAttr : AttrDef<Attn_Dialect, "Schedule"> {
     - C13: without, `stages` is 1 or 2, and nothing is `persistent`, `drain` or `once`.
     - C14: `shares` and `chunk` go without `owns_keys` and producers, and without each
       other; `chunk` is 0 to 65536.
+    - C15: `dependent` goes with `shares` or `chunk`, and with aligned memory.
 
     Examples:
     `#attn.schedule<tiling = <q = 128, kv = 64>, roles = <warps = 4>>`,
@@ -102,6 +106,10 @@ def Attn_ScheduleAttr : AttrDef<Attn_Dialect, "Schedule"> {
     /// All of it, to be varied.
     ::mlir::attn::Schedule getParts() const {
       return {getTiling(), getRoles(), getPipeline()};
+    }
+    /// Whether only kernels for sm_90a can have it.
+    bool isForSM90a() const {
+      return getRoles().hasProducers() || getPipeline().dependent;
     }
   }];
 }

@@ -48,6 +48,7 @@ struct CopyPipeline {
   bool drain = false;      ///< results leave through shared memory, by TMA
   bool eager = false;      ///< copies are as far ahead as can be
   bool unaligned = false;  ///< rows may start anywhere
+  bool dependent = false;  ///< what merges parts begins before they are there
 
   /// Places for a tensor of which tiles are visited: the `first` that a step
   /// needs, or another.
@@ -79,6 +80,7 @@ void forEachField(CopyPipeline &part, Visitor visit) {
   visit("stages", part.stages), visit("task_stages", part.taskStages);
   visit("persistent", part.persistent), visit("drain", part.drain);
   visit("eager", part.eager), visit("unaligned", part.unaligned);
+  visit("dependent", part.dependent);
 }
 
 /// The values of all fields: parts are equal where these are.

@@ -209,6 +209,29 @@ def Tile_FindTaskOp : Tile_Op<"find_task", [RecursiveMemoryEffects]> {
   let hasRegionVerifier = 1;
 }
 
+def Tile_LaunchDependentsOp : Tile_Op<"launch_dependents", [MemoryEffects<[MemWrite]>]> {
+  let summary = "the next kernel may begin once all blocks are here";
+  let description = [{
+    If it is launched to depend on this one alone by what it awaits
+    (`tile.await_prerequisites`). From sm_90 on.
+
+    Example: `tile.launch_dependents`
+  }];
+  let assemblyFormat = "attr-dict";
+}
+
+def Tile_AwaitPrerequisitesOp : Tile_Op<"await_prerequisites", [MemoryEffects<[MemRead, MemWrite]>]> {
+  let summary = "waits for all that the kernel before writes";
+  let description = [{
+    For the end of the kernel before, which this one may have begun ahead of
+    (`tile.launch_dependents`). A kernel ends behind the one before if any of its threads
+    gets here. From sm_90 on.
+
+    Example: `tile.await_prerequisites`
+  }];
+  let assemblyFormat = "attr-dict";
+}
+
 def Tile_HasNonfiniteOp : Tile_Op<"has_nonfinite", [Pure]> {
   let summary = "whether any element of a tile is NaN or infinite";
   let description = [{

@@ -81,7 +81,8 @@ def TileLagMaximumPass : Pass<"tile-lag-maximum", "::mlir::func::FuncOp"> {
     Tiles that are multiplied by the decay (`tile.one_if_kept`) are then mostly multiplied
     by one, and are marked `tile.skip_ones`.
 
-    For kernels that are short of instructions; `tile-keep-maximum` is what gains by it.
+    For kernels that are short of instructions: those whose schedule has producers, or
+    that have none. `tile-keep-maximum` is what gains by it.
 
     Example (test/Dialect/Tile/lag-maximum.mlir):
 
