@@ -35,6 +35,8 @@ config.environment["ATTN_BENCH_HASTE"] = "20"
 
 # Each test compiles what it looks at; tests of the cache name a directory of their own.
 config.environment["ATTN_CACHE_DIR"] = "off"
+# The GPU of tests takes no machine code but what a test makes for it.
+config.environment["ATTN_PTXAS"] = "off"
 
 # A FileCheck variable that leaks from one function's checks into the next
 # makes a test pass for the wrong reason.

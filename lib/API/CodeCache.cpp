@@ -5,6 +5,7 @@
 #include "attn/Cache/BuildId.h"
 #include "attn/Runtime/CubinStore.h"
 #include "attn/Support/Try.h"
+#include "attn/Target/PTX/EmitPTX.h"
 
 #include <atomic>
 #include <charconv>
@@ -42,25 +43,34 @@ static StorePtr openStore(CacheOptions options) {
 }
 
 namespace {
-/// What drivers made, in the same store. The PTX is what the compiler is known
-/// by here.
+/// What ptxas made, in the same store. The PTX is what the compiler is known by
+/// here.
 struct Cubins final : cuda::CubinStore {
-  explicit Cubins(StorePtr store) : store(std::move(store)) {}
+  explicit Cubins(StorePtr store)
+      : store(std::move(store)), assembler(mlir::attn::findAssembler()) {}
 
-  static std::string keyOf(const std::string &assembler,
-                           const std::string &ptx) {
-    return assembler + "\nPTX " + cache::digestOf(ptx) + "\n";
-  }
-  std::optional<std::string> find(const std::string &assembler,
-                                  const std::string &ptx) const override {
-    return store->get(cache::Kind::Cubin, keyOf(assembler, ptx));
-  }
-  void keep(const std::string &assembler, const std::string &ptx,
-            const std::string &cubin) const override {
-    store->put(cache::Kind::Cubin, keyOf(assembler, ptx), cubin);
+  std::optional<std::string> cubinOf(const std::string &chip,
+                                     const std::string &ptx) const override {
+    if (!assembler)
+      return std::nullopt;
+    std::string key = assembler->identity + "\nchip " + chip + "\nPTX " +
+                      cache::digestOf(ptx) + "\n";
+    if (std::optional<std::string> kept = store->get(cache::Kind::Cubin, key))
+      return kept;
+    KernelImage image;
+    image.target = chip;
+    image.code = ptx;
+    // The driver says more of why.
+    if (llvm::Error error = mlir::attn::assembleImage(image, assembler->path)) {
+      llvm::consumeError(std::move(error));
+      return std::nullopt;
+    }
+    store->put(cache::Kind::Cubin, key, image.code);
+    return std::move(image.code);
   }
 
   StorePtr store;
+  std::optional<mlir::attn::Assembler> assembler;
 };
 
 /// What a program says, or before it says something the environment.

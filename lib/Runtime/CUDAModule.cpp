@@ -210,32 +210,6 @@ private:
 };
 } // namespace
 
-Result<std::string> cuda::assemble(const std::string &ptx) {
-  ATTN_TRY(currentDevice());
-  const Driver &cu = **driver();
-  JitLogs logs;
-  LinkState link = nullptr;
-  ATTN_CUDA_TRY(
-      cu, "cuLinkCreate",
-      cu.linkCreate(JitLogs::count, logs.options(), logs.values(), &link));
-  void *cubin = nullptr;
-  size_t bytes = 0;
-  // The text ends with a zero, which counts.
-  Result<void> done =
-      cu.check(cu.linkAddData(link, kJitPTX, const_cast<char *>(ptx.c_str()),
-                              ptx.size() + 1, "attention", 0, nullptr, nullptr),
-               "cuLinkAddData");
-  if (done)
-    done = cu.check(cu.linkComplete(link, &cubin, &bytes), "cuLinkComplete");
-  std::string code;
-  if (done) // whose memory is the link's
-    code.assign(static_cast<const char *>(cubin), bytes);
-  cu.linkDestroy(link);
-  if (!done)
-    return logs.rejection("generated PTX", done);
-  return code;
-}
-
 Result<Module> Module::load(const std::string &code, const char *what) {
   ATTN_TRY(currentDevice());
   const Driver &cu = **driver();

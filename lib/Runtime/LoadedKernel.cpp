@@ -96,37 +96,26 @@ static Result<void> checkTarget(const KernelImage &image) {
                info.name + ", which is " + here.name()};
 }
 
-/// Who assembles for the current context. Its name and all of its numbers: a
-/// GPU may run, or seem to run, what was made for another.
-static Result<std::string> assemblerHere() {
-  ATTN_TRY_ASSIGN(Device device, currentDevice());
-  ATTN_TRY_ASSIGN(DeviceInfo info, deviceInfo(device));
-  return "driver " + std::to_string(info.driverVersion) + ", " + info.name +
-         ", " + Chip{info.computeMajor, info.computeMinor}.name();
-}
-
-/// Loads what is kept of PTX, or what the driver makes of it.
-static Result<Module> loadPTX(const std::string &ptx) {
-  std::shared_ptr<const CubinStore> store = cubinStore();
-  if (!store)
-    return Module::fromPTX(ptx);
-  ATTN_TRY_ASSIGN(std::string assembler, assemblerHere());
-  if (std::optional<std::string> kept = store->find(assembler, ptx))
-    if (Result<Module> loaded = Module::fromCubin(*kept))
-      return loaded;
-  if (Result<std::string> cubin = assemble(ptx))
-    if (Result<Module> loaded = Module::fromCubin(*cubin)) {
-      store->keep(assembler, ptx, *cubin);
-      return loaded;
-    }
-  return Module::fromPTX(ptx); // which says more of why
+/// Loads what the store has of it, or what the driver makes of it.
+static Result<Module> loadPTX(const KernelImage &image) {
+  if (std::shared_ptr<const CubinStore> store = cubinStore()) {
+    ATTN_TRY_ASSIGN(Device device, currentDevice());
+    ATTN_TRY_ASSIGN(DeviceInfo info, deviceInfo(device));
+    Chip here{info.computeMajor, info.computeMinor};
+    here.only = Chip::named(image.target)->only;
+    if (std::optional<std::string> cubin =
+            store->cubinOf(here.name(), image.code))
+      if (Result<Module> loaded = Module::fromCubin(*cubin))
+        return loaded;
+  }
+  return Module::fromPTX(image.code);
 }
 
 Result<std::vector<LoadedKernel>> LoadedKernel::load(const KernelImage &image) {
   ATTN_TRY(checkTarget(image));
   ATTN_TRY_ASSIGN(Module loaded, image.kind == KernelImage::Code::Cubin
                                      ? Module::fromCubin(image.code)
-                                     : loadPTX(image.code));
+                                     : loadPTX(image));
   auto shared = std::make_shared<const Module>(std::move(loaded));
   std::vector<LoadedKernel> kernels;
   for (const KernelEntry &entry : image.entries) {

@@ -22,7 +22,7 @@ namespace attn::cache {
 enum class Kind {
   CPU,   ///< code for a CPU
   PTX,   ///< code for a GPU's driver
-  Cubin, ///< what a driver made of that
+  Cubin, ///< machine code that ptxas made of it
   Time   ///< how long a schedule took, or why it does not run
 };
 inline constexpr std::array<Kind, 4> kinds = {Kind::CPU, Kind::PTX, Kind::Cubin,

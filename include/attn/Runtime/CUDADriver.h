@@ -29,7 +29,6 @@ using Stream = struct OpaqueStream *;
 /// CU_STREAM_PER_THREAD: a stream of its own in each thread.
 inline void *const kStreamPerThread = reinterpret_cast<void *>(uintptr_t(2));
 using Event = struct OpaqueEvent *;
-using LinkState = struct OpaqueLink *;
 /// What another process opens an allocation by.
 struct IpcHandle {
   unsigned char bytes[64];
@@ -52,7 +51,6 @@ using DeviceAttribute = int;
 using FunctionAttribute = int;
 using PointerAttribute = int;
 using JitOption = int;
-using JitInput = int;
 using CaptureStatus = int;
 using TensorMapSize = unsigned long;
 using TensorMapDataType = int;
@@ -90,7 +88,6 @@ constexpr JitOption kJitInfoLogBytes = 4;
 constexpr JitOption kJitErrorLog = 5;
 constexpr JitOption kJitErrorLogBytes = 6;
 constexpr JitOption kJitLogVerbose = 12;
-constexpr JitInput kJitPTX = 1;
 constexpr unsigned kStreamNonBlocking = 1;
 constexpr TensorMapDataType kTensorMapF16 = 6;
 constexpr TensorMapDataType kTensorMapBF16 = 9;
@@ -212,10 +209,6 @@ Result<TensorMap> encodeTensorMap(const TensorMapShape &shape, int64_t rows);
 /// of. Errors: what they may not, and where that is: "expects 'NAME' in memory
 /// of GPU 0, got memory of GPU 1".
 Result<void> checkMemory(const char *name, const void *address, Device device);
-
-/// What the driver makes of PTX for the GPU of the current context: machine
-/// code that fromCubin() loads. Errors: those of fromPTX().
-Result<std::string> assemble(const std::string &ptx);
 
 /// Code loaded into the context that was current; unloaded with the object,
 /// which must therefore outlive the launches.

@@ -1,5 +1,5 @@
-// Where a process keeps what drivers make of PTX: a driver takes longer to
-// compile a kernel than all that was before it.
+// Where a process has PTX made machine code, and keeps it: that takes longer
+// than all that was before it.
 #ifndef ATTN_RUNTIME_CUBINSTORE_H
 #define ATTN_RUNTIME_CUBINSTORE_H
 
@@ -9,15 +9,17 @@
 
 namespace attn::cuda {
 
-/// Thread-safe. What it has may be wrong: a driver then refuses it.
+/// Thread-safe. What it gives may be wrong: a driver then refuses it. It is
+/// made whole, as the driver does when it loads PTX: what its linker
+/// (cuLinkComplete) makes is for several units, in which setmaxnreg does not
+/// count and products wait for each other (1.5 times the time on an H200).
 class CubinStore {
 public:
   virtual ~CubinStore() = default;
-  /// `assembler`: all that the code depends on besides the PTX, in words.
-  virtual std::optional<std::string> find(const std::string &assembler,
-                                          const std::string &ptx) const = 0;
-  virtual void keep(const std::string &assembler, const std::string &ptx,
-                    const std::string &cubin) const = 0;
+  /// Machine code for `chip`, such as sm_90a; nothing: the driver is to
+  /// compile.
+  virtual std::optional<std::string> cubinOf(const std::string &chip,
+                                             const std::string &ptx) const = 0;
 };
 
 /// That of LoadedKernel::load() from now on; null: none, as it is at first.

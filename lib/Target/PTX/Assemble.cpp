@@ -3,7 +3,10 @@
 
 #include "../TemporaryFile.h"
 
+#include "llvm/Support/FileSystem.h"
 #include "llvm/Support/Program.h"
+
+#include <cstdlib>
 
 using namespace mlir;
 using namespace mlir::attn;
@@ -92,4 +95,19 @@ llvm::Error mlir::attn::assembleImage(KernelImage &image, StringRef program) {
   image.kind = KernelImage::Code::Cubin;
   image.code = std::move(*code);
   return llvm::Error::success();
+}
+
+std::optional<Assembler> mlir::attn::findAssembler() {
+  const char *named = std::getenv("ATTN_PTXAS");
+  StringRef name = named && *named ? named : "ptxas";
+  llvm::Expected<std::string> path = findProgram(name);
+  llvm::sys::fs::file_status status;
+  if (name == "off" || !path || llvm::sys::fs::status(*path, status)) {
+    if (!path)
+      llvm::consumeError(path.takeError());
+    return std::nullopt;
+  }
+  auto age = status.getLastModificationTime().time_since_epoch().count();
+  return Assembler{*path, *path + " " + std::to_string(status.getSize()) +
+                              " bytes " + std::to_string(age)};
 }

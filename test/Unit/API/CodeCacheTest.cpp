@@ -9,7 +9,10 @@
 #include "attn/API/Tiles.h"
 #include "attn/Runtime/CUDADriver.h"
 
+#include <algorithm>
+#include <cstdlib>
 #include <cstring>
+#include <filesystem>
 #include <fstream>
 #include <gtest/gtest.h>
 #include <sstream>
@@ -243,14 +246,41 @@ TEST_F(CodeCache, IsNoReasonToFail) {
   EXPECT_EQ(countsOf([&] { compiled(modOf(capped)); }).cached, 0);
 }
 
+/// While it lives, ptxas makes machine code of the fake GPU, and notes for what
+/// chip.
+class FakePtxas {
+public:
+  explicit FakePtxas(const Folder &folder) : log(folder.file("ptxas.log")) {
+    std::string path = folder.file("ptxas");
+    std::ofstream(path) << "#!/bin/sh\necho \"$2\" >> " << log
+                        << "\n{ echo '// cubin'; cat \"$3\"; } > \"$5\"\n";
+    std::filesystem::permissions(path, std::filesystem::perms::owner_all);
+    setenv("ATTN_PTXAS", path.c_str(), 1);
+  }
+  ~FakePtxas() { setenv("ATTN_PTXAS", "off", 1); }
+
+  std::vector<std::string> chips() const {
+    std::ifstream in(log);
+    std::vector<std::string> lines;
+    for (std::string line; std::getline(in, line);)
+      lines.push_back(line);
+    return lines;
+  }
+
+private:
+  std::string log;
+};
+
 TEST_F(CodeCache, HasCodeForGPUs) {
   FakeCUDA *gpu = useFakeCUDA();
+  Folder tools;
+  FakePtxas ptxas(tools);
+  useIt();
   ASSERT_TRUE(cuda::useDevice(0));
   KernelSpec spec;
   spec.target = Target::CUDA;
   spec.type = ElementType::BF16;
-  int jit = gpu->jitModules, assembled = gpu->assembledModules,
-      loaded = gpu->loadedCubins;
+  int jit = gpu->jitModules, loaded = gpu->loadedCubins;
   auto all = [&] {
     Mod mod = modOf(striped);
     compiled(mod, spec);
@@ -261,11 +291,32 @@ TEST_F(CodeCache, HasCodeForGPUs) {
   EXPECT_GE(cold.compiled, 2);
   EXPECT_EQ(warm.compiled, 0);
   EXPECT_EQ(warm.cached, cold.compiled);
-  // The driver compiled each once, and not again.
-  EXPECT_EQ(gpu->assembledModules - assembled, cold.compiled);
+  // ptxas compiled each once, and not again; the driver none.
+  std::vector<std::string> chips = ptxas.chips();
+  EXPECT_EQ(static_cast<int>(chips.size()), cold.compiled);
+  EXPECT_EQ(std::count(chips.begin(), chips.end(), "-arch=sm_90a"), 1);
+  EXPECT_EQ(std::count(chips.begin(), chips.end(), "-arch=sm_90"),
+            cold.compiled - 1);
   EXPECT_EQ(gpu->jitModules, jit);
   EXPECT_EQ(gpu->loadedCubins - loaded, 2 * cold.compiled);
   // Another kernel of the same GPU.
   spec.portable = true;
   EXPECT_NE(countsOf([&] { compiled(modOf(striped), spec); }).compiled, 0);
+}
+
+/// Without a ptxas, and with one that fails, the driver compiles.
+TEST_F(CodeCache, LeavesMachineCodeToTheDriver) {
+  FakeCUDA *gpu = useFakeCUDA();
+  ASSERT_TRUE(cuda::useDevice(0));
+  KernelSpec spec;
+  spec.target = Target::CUDA;
+  spec.type = ElementType::BF16;
+  int jit = gpu->jitModules;
+  for (const char *none : {"off", "/bin/false", "/no/such/file"}) {
+    setenv("ATTN_PTXAS", none, 1);
+    useIt();
+    compiled(modOf(capped), spec);
+    EXPECT_EQ(gpu->jitModules, ++jit);
+  }
+  setenv("ATTN_PTXAS", "off", 1);
 }

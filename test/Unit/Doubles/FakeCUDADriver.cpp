@@ -252,7 +252,7 @@ extern "C" Status cuCtxSynchronize() {
   return state.isCapturing ? kCaptureUnsupported : state.asyncStatus;
 }
 
-/// What the double's machine code begins with.
+/// Machine code of this GPU is the PTX, behind a word that says so.
 static constexpr const char *cubinMark = "// cubin\n";
 
 extern "C" Status cuModuleLoadDataEx(ModuleHandle *module, const void *image,
@@ -303,36 +303,6 @@ extern "C" Status cuModuleLoadDataEx(ModuleHandle *module, const void *image,
   return kSuccess;
 }
 
-// Machine code of this GPU is the PTX, behind a word that says so.
-struct OpaqueLink {
-  std::string code;
-};
-extern "C" Status cuLinkCreate_v2(unsigned, JitOption *, void **,
-                                  LinkState *link) {
-  if (!current)
-    return kInvalidContext;
-  *link = new OpaqueLink();
-  return kSuccess;
-}
-extern "C" Status cuLinkAddData_v2(LinkState link, JitInput kind, void *data,
-                                   size_t bytes, const char *, unsigned,
-                                   JitOption *, void **) {
-  std::string ptx(static_cast<const char *>(data), bytes - 1);
-  if (kind != kJitPTX || ptx.find("syntax-error") != std::string::npos)
-    return kInvalidPtx;
-  link->code = cubinMark + ptx;
-  return kSuccess;
-}
-extern "C" Status cuLinkComplete(LinkState link, void **cubin, size_t *bytes) {
-  ++state.assembledModules;
-  *cubin = link->code.data();
-  *bytes = link->code.size();
-  return kSuccess;
-}
-extern "C" Status cuLinkDestroy(LinkState link) {
-  delete link;
-  return kSuccess;
-}
 extern "C" Status cuModuleUnload(ModuleHandle module) {
   if (!current)
     return kInvalidContext;

@@ -13,7 +13,7 @@ struct FakeCUDA {
   int computeMajor = 9; ///< compute capability computeMajor.0
   int loadedModules = 0, liveEvents = 0;
   /// What was compiled from PTX to be loaded and to be kept, and what was kept.
-  int jitModules = 0, assembledModules = 0, loadedCubins = 0;
+  int jitModules = 0, loadedCubins = 0;
   int memoryCalls = 0; ///< that gave or took memory
   int dependentLaunches = 0;
   /// Whether kernels are run, by the PTX machine; otherwise a launch only

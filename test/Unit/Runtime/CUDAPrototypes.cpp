@@ -21,8 +21,6 @@ using DeviceAttribute = CUdevice_attribute;
 using FunctionAttribute = CUfunction_attribute;
 using PointerAttribute = CUpointer_attribute;
 using JitOption = CUjit_option;
-using JitInput = CUjitInputType;
-using LinkState = CUlinkState;
 using TensorMap = CUtensorMap;
 using TensorMapSize = cuuint64_t;
 using TensorMapDataType = CUtensorMapDataType;
@@ -72,7 +70,6 @@ static_assert(kJitInfoLogBytes == CU_JIT_INFO_LOG_BUFFER_SIZE_BYTES);
 static_assert(kJitErrorLog == CU_JIT_ERROR_LOG_BUFFER);
 static_assert(kJitErrorLogBytes == CU_JIT_ERROR_LOG_BUFFER_SIZE_BYTES);
 static_assert(kJitLogVerbose == CU_JIT_LOG_VERBOSE);
-static_assert(kJitPTX == CU_JIT_INPUT_PTX);
 static_assert(sizeof(LaunchAttribute) == sizeof(CUlaunchAttribute));
 static_assert(offsetof(LaunchAttribute, value) ==
               offsetof(CUlaunchAttribute, value));

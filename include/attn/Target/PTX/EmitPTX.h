@@ -37,6 +37,17 @@ LogicalResult retarget(gpu::GPUModuleOp module, StringRef chip,
 /// what it says.
 llvm::Error assembleImage(::attn::KernelImage &image, StringRef program);
 
+/// A ptxas of this machine.
+struct Assembler {
+  std::string path;
+  /// Differs for another program at the same place: its size and age.
+  std::string identity;
+};
+
+/// The one that ATTN_PTXAS names (`off`: none), or else one on the PATH or of
+/// the toolkit; nothing if there is none.
+std::optional<Assembler> findAssembler();
+
 } // namespace attn
 } // namespace mlir
 
