@@ -46,22 +46,27 @@ PartMemory PartMemory::ofChunks(const KernelEntry &kernel,
 }
 
 int64_t PartMemory::bytes() const {
-  return slots * rows * (channels + 2) * static_cast<int64_t>(sizeof(float));
+  int64_t words = slots * rows * (channels + 2) + 2 * merged;
+  return words * static_cast<int64_t>(sizeof(float));
 }
 
 void PartMemory::bind(Bindings &bindings, void *memory) const {
   auto *out = static_cast<float *>(memory);
   bindings.memory({Role::PartialOut}, out, {slots, rows, channels});
-  bindings.memory({Role::PartialSums}, out + slots * rows * channels,
-                  {slots, 2, rows});
+  float *sums = out + slots * rows * channels;
+  bindings.memory({Role::PartialSums}, sums, {slots, 2, rows});
+  bindings.memory({Role::PartialCounts}, sums + slots * 2 * rows, {merged, 2});
 }
 
 int64_t PartMemory::mergeTasks(const KernelEntry &kernel,
                                const ProblemSizes &sizes) const {
+  int64_t heads = kernel.packsHeads ? sizes.kvHeads : sizes.heads;
   int64_t group =
       kernel.packsHeads ? sizes.heads / std::max<int64_t>(sizes.kvHeads, 1) : 1;
-  int64_t mostRows = std::clamp<int64_t>(sizes.queries * group, 1, rows);
-  return merged * mostRows * channels / mlir::attn::mergedChannels;
+  int64_t headRows = sizes.queries * group;
+  int64_t tiles = sizes.batch * heads * ceilDiv(headRows, rows);
+  return std::min(tiles, merged) * std::clamp<int64_t>(headRows, 1, rows) *
+         channels / mlir::attn::mergedChannels;
 }
 
 Result<void> attn::checkWorkspace(const Workspace &workspace,

@@ -14,7 +14,7 @@ bool hasParts(const KernelEntry &kernel);
 struct PartMemory {
   int64_t tasks;  ///< of the kernel that does parts
   int64_t slots;  ///< for what it makes
-  int64_t merged; ///< shares or query tiles that the other one looks at
+  int64_t merged; ///< query tiles or shares that the other one looks at
   int64_t rows, channels;
 
   /// For so many shares of `kernel`.

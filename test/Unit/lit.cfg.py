@@ -26,6 +26,8 @@ deps_bin = os.path.join(config.attn_deps_dir, "bin")
 ptxas = shutil.which("ptxas", path=os.pathsep.join([deps_bin, os.environ.get("PATH", ""), "/usr/local/cuda/bin"]))
 if ptxas:
     config.environment.setdefault("ATTN_TEST_PTXAS", ptxas)
+# Tests of what a cache has of machine code bring a ptxas of their own.
+config.environment["ATTN_PTXAS"] = "off"
 if lit_config.params.get("gpu"):
     config.environment["ATTN_TEST_GPU"] = "1"
 if lit_config.params.get("long"):

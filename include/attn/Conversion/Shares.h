@@ -9,8 +9,8 @@
 namespace mlir::attn {
 
 /// `@layer_merge` runs behind `@layer`, with the same parameters. It has a task,
-/// on a GPU for a team (ThreadKernels.h), for each share (of chunks: each query
-/// tile of all batches and heads), row that a query tile may have and
+/// on a GPU for a team (ThreadKernels.h), for each query tile of all batches and
+/// heads, or share where these are fewer, row that a query tile may have and
 /// `mergedChannels` channels of a multiple of 16.
 inline constexpr std::string_view mergeSuffix = "_merge";
 inline constexpr int64_t mergedChannels = 4;

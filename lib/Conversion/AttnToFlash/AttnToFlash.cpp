@@ -112,7 +112,8 @@ private:
                            kernel.memory(Role::Pages),
                            kernel.capture(Role::Lengths),
                            kernel.memory(Role::PartialOut),
-                           kernel.memory(Role::PartialSums)};
+                           kernel.memory(Role::PartialSums),
+                           kernel.memory(Role::PartialCounts)};
     if (operands.lists)
       operands.lists->asIfPartial = op.getInvariant();
     emit(body, operands);
@@ -127,6 +128,9 @@ private:
     kernel.add(Role::PartialOut,
                MemRefType::get({dynamic, rows, channels}, f32));
     kernel.add(Role::PartialSums, MemRefType::get({dynamic, 2, rows}, f32));
+    kernel.add(
+        Role::PartialCounts,
+        MemRefType::get({dynamic, 2}, IntegerType::get(op.getContext(), 32)));
   }
 
   AttentionOp op;

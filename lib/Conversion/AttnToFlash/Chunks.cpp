@@ -6,11 +6,10 @@
 using namespace mlir;
 using namespace mlir::attn;
 
-Chunks::Chunks(ImplicitLocOpBuilder &builder, const ForwardTasks &tasks,
-               Value slots, int64_t chunk)
+Chunks::Chunks(ImplicitLocOpBuilder &builder, ForwardTasks &tasks, Value slots,
+               int64_t chunk)
     : TileBuilder(builder), chunk(chunk) {
-  owners = arith::MulIOp::create(
-      b, arith::MulIOp::create(b, tasks.batches, tasks.heads), tasks.tiles);
+  owners = tasks.count();
   // Without query tiles there are no slots either.
   slotsOfEach = arith::DivUIOp::create(
       b, slots, arith::MaxUIOp::create(b, owners, index(1)));

@@ -15,7 +15,7 @@ namespace mlir::attn {
 class Chunks : TileBuilder {
 public:
   /// `slots`: those that there is memory for.
-  Chunks(ImplicitLocOpBuilder &builder, const ForwardTasks &tasks, Value slots,
+  Chunks(ImplicitLocOpBuilder &builder, ForwardTasks &tasks, Value slots,
          int64_t chunk);
 
   /// Query tiles of all batches and heads, and the slots of each.

@@ -86,9 +86,9 @@ private:
     Value begin = shares.begin(share);
     Value end = shares.begin(arith::AddIOp::create(b, share, index(1)));
     Shares::Task first = shares.find(begin);
-    scf::WhileOp::create(
-        b, TypeRange{b.getIndexType(), b.getIndexType()},
-        ValueRange{first.number, first.start},
+    auto loop = scf::WhileOp::create(
+        b, SmallVector<Type>(3, b.getIndexType()),
+        ValueRange{first.number, first.start, index(0)},
         [&](OpBuilder &nested, Location, ValueRange at) {
           OpBuilder::InsertionGuard guard(b);
           b.setInsertionPointToEnd(nested.getInsertionBlock());
@@ -97,19 +97,28 @@ private:
         [&](OpBuilder &nested, Location, ValueRange at) {
           OpBuilder::InsertionGuard guard(b);
           b.setInsertionPointToEnd(nested.getInsertionBlock());
-          Value behind = buildPart(shares, {share, begin, end}, {at[0], at[1]});
+          Part part = buildPart(shares, {share, begin, end}, {at[0], at[1]});
           Value next = arith::AddIOp::create(b, at[0], index(1));
-          scf::YieldOp::create(b, ValueRange{next, behind});
+          scf::YieldOp::create(b, ValueRange{next, part.behind, part.more});
         });
+    Value last = arith::SubIOp::create(b, loop.getResult(0), index(1));
+    onlyIf(countsAreOfShares(*this, tasks, operands),
+           [&] { storeCount(share, loop.getResult(2), last); });
   }
 
   struct Share {
     Value number, begin, end; ///< index
   };
 
-  /// What a share does of a task. Returns where the task ends.
-  Value buildPart(Shares &shares, const Share &share,
-                  const Shares::Task &task) {
+  struct Part {
+    Value behind; ///< index: where the task ends
+    /// index: how many parts of the task are behind this one, if that is the
+    /// first.
+    Value more;
+  };
+
+  /// What a share does of a task.
+  Part buildPart(Shares &shares, const Share &share, const Shares::Task &task) {
     TaskPlace at = tasks.placeOf(task.number);
     beginTask(at.batch, at.head);
     std::unique_ptr<Visits> visits = tasks.visits(batchId, headId, at.tile);
@@ -130,8 +139,15 @@ private:
     Value isLast =
         arith::CmpIOp::create(b, arith::CmpIPredicate::sle, behind, share.end);
     storeWhole(arith::AndIOp::create(b, isFirst, isLast), sums,
-               [&] { return shares.slotOf(share.number, isFirst); });
-    return behind;
+               [&] { return slotOfShare(*this, share.number, isFirst); });
+    Value lastShare =
+        shares.shareOf(arith::SubIOp::create(b, behind, index(1)));
+    Value more = arith::SubIOp::create(b, lastShare, share.number);
+    onlyIf(isFirst, [&] {
+      onlyIf(negated(countsAreOfShares(*this, tasks, operands)),
+             [&] { storeCount(task.number, more, share.number); });
+    });
+    return {behind, arith::SelectOp::create(b, isFirst, more, index(0))};
   }
 
   //===--- chunks ---------------------------------------------------------===//
@@ -165,6 +181,11 @@ private:
     storeWhole(
         arith::CmpIOp::create(b, arith::CmpIPredicate::eq, count, index(1)),
         sums, [&] { return slot; });
+    Value isFirst =
+        arith::CmpIOp::create(b, arith::CmpIPredicate::eq, part, index(0));
+    onlyIf(isFirst, [&] {
+      storeCount(task, arith::SubIOp::create(b, count, index(1)), task);
+    });
   }
 
   //===--- parts ----------------------------------------------------------===//
@@ -179,6 +200,13 @@ private:
     storePart(sums, slot());
   }
 
+  /// For who merges, as Role::PartialCounts has it; all of type index.
+  void storeCount(Value place, Value more, Value other) {
+    for (auto [i, number] : {std::pair(0, more), std::pair(1, other)})
+      memref::StoreOp::create(b, toI32(number), operands.partialCounts,
+                              ValueRange{place, index(i)});
+  }
+
   void storePart(const Sums &sums, Value slot) {
     Value zero = index(0);
     tile::StoreOp::create(b, times(sums.output, softmax.inverseSum(sums.rows)),
@@ -187,6 +215,11 @@ private:
                           ValueRange{slot, zero, zero});
     tile::StoreOp::create(b, softmax.exactSum(sums.rows), operands.partialSums,
                           ValueRange{slot, index(1), zero});
+  }
+
+  Value negated(Value x) {
+    return arith::XOrIOp::create(b, x,
+                                 arith::ConstantIntOp::create(b, true, 1));
   }
 
   Value less(Value x, Value y) {

@@ -88,6 +88,11 @@ MaskContext ForwardTasks::context(Value batchId, Value headId) {
           visited.length, operands.captures,   loadFromMemory};
 }
 
+Value ForwardTasks::count() {
+  return arith::MulIOp::create(b, arith::MulIOp::create(b, batches, heads),
+                               tiles);
+}
+
 TaskPlace ForwardTasks::placeOf(Value task) {
   Value head = arith::RemUIOp::create(b, task, heads);
   Value rest = arith::DivUIOp::create(b, task, heads);

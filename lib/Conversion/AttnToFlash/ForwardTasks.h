@@ -26,7 +26,7 @@ struct FlashOperands {
   /// as `captures` has it), null if there are none.
   Value pages = nullptr, lengths = nullptr;
   /// Of shares of the keys (Roles.def); else null.
-  Value partialOut = nullptr, partialSums = nullptr;
+  Value partialOut = nullptr, partialSums = nullptr, partialCounts = nullptr;
 };
 
 /// Whether the scale of an attention is in the exponent of its softmax: without
@@ -46,6 +46,8 @@ public:
   ForwardTasks(ImplicitLocOpBuilder &builder, AttentionOp op,
                const FlashOperands &operands);
 
+  /// How many tasks there are (index), where nothing is ragged.
+  Value count();
   /// Where a task is by its number (index), in the order of query tile, batch
   /// and head.
   TaskPlace placeOf(Value task);

@@ -1,12 +1,11 @@
-// See MergeParts.h. A query tile that is cut begins in one share, and goes on
-// behind it: what is there to be merged, that share's tasks do. Of chunks each
-// query tile has tasks of its own.
+// See MergeParts.h. What there is to be merged, who made the parts says
+// (Role::PartialCounts): nothing has to be found out when they are there, nor
+// before, where it would take time from who makes them.
 //
 // Parts can be many, and memory takes long: the loops over them are parallel,
 // so that a GPU has several threads for a task (Conversion/ThreadKernels.h).
 #include "MergeParts.h"
 
-#include "Chunks.h"
 #include "MergedRow.h"
 #include "Shares.h"
 #include "ThreadKernel.h"
@@ -41,80 +40,64 @@ public:
         tasks(builder, op, operands), rows(op.getSchedule()->getTiling().q),
         groups(llvm::alignTo(op.getValueDim(), 16) / width) {}
 
-  void build() {
-    if (int64_t chunk = op.getSchedule()->getTiling().chunk) {
-      Value slots = memref::DimOp::create(b, operands.partialSums, 0);
-      Chunks chunks(b, tasks, slots, chunk);
-      forEach(chunks.owners, [&](Value task) { buildTask(chunks, task); });
-      return;
-    }
-    Value count = countShares(b, operands.partialSums);
-    forEach(count, [&](Value share) {
-      Shares shares(b, tasks, count);
-      buildShare(shares, share);
-    });
-  }
-
-private:
-  /// A task for each of `count` (index), row that a query tile may have, and
+  /// A task for each query tile or share, row that a query tile may have, and
   /// group of channels.
-  void forEach(Value count, llvm::function_ref<void(Value)> body) {
+  void build() {
+    Value count = tasks.count();
+    if (op.getSchedule()->getTiling().shares)
+      count = arith::MinUIOp::create(b, count,
+                                     countShares(b, operands.partialSums));
     Value most = arith::MinUIOp::create(b, tasks.own.length, index(rows));
     Value sizes[] = {count, arith::MaxUIOp::create(b, most, index(1)),
                      index(groups)};
     forEachThread(b, sizes, [&](ValueRange at) {
-      number = at[0], row = at[1], group = at[2];
-      body(number);
+      row = at[1], group = at[2];
+      buildTask(count, at[0]);
     });
   }
 
-  /// Where the kernel before may still be running, this one waits for it: who
-  /// has something to merge, and another, so that no kernel ends too early.
-  void mergeIf(Value isCut, llvm::function_ref<void()> merge) {
-    if (op.getSchedule()->getPipeline().dependent) {
-      Value isFirst =
-          arith::CmpIOp::create(b, arith::CmpIPredicate::eq, number, index(0));
-      onlyIf(arith::OrIOp::create(b, isCut, isFirst),
-             [&] { tile::AwaitPrerequisitesOp::create(b); });
-    }
-    onlyIf(isCut, merge);
-  }
-
-  /// A query tile, if it was cut.
-  void buildTask(Chunks &chunks, Value task) {
-    TaskPlace at = tasks.placeOf(task);
-    std::unique_ptr<Visits> visits = tasks.visits(at.batch, at.head, at.tile);
-    Value count = chunks.countOf(*visits);
-    Value firstSlot = mul(task, chunks.slotsOfEach);
-    slotOf = [=](Value part) { return add(firstSlot, part); };
+private:
+  void buildTask(Value count, Value number) {
+    if (op.getSchedule()->getPipeline().dependent)
+      tile::AwaitPrerequisitesOp::create(b);
+    lastPart = loadCount(number, 0);
     Value isCut =
-        arith::CmpIOp::create(b, arith::CmpIPredicate::ugt, count, index(1));
-    mergeIf(isCut, [&] {
-      lastPart = sub(count, index(1));
+        arith::CmpIOp::create(b, arith::CmpIPredicate::ugt, lastPart, index(0));
+    onlyIf(isCut, [&] {
+      Value task = number;
+      if (op.getSchedule()->getTiling().shares)
+        task = takeShares(number);
+      else
+        takeChunks(count, number);
+      TaskPlace at = tasks.placeOf(task);
+      std::unique_ptr<Visits> visits = tasks.visits(at.batch, at.head, at.tile);
       buildRowOf(at, *visits);
     });
   }
 
-  /// The query tile that begins in the share, and goes on behind it.
-  void buildShare(Shares &shares, Value share) {
-    Value end = shares.begin(add(share, index(1)));
-    Shares::Task task = shares.find(end);
-    Value beginsHere = arith::CmpIOp::create(b, arith::CmpIPredicate::sge,
-                                             task.start, shares.begin(share));
-    Value goesOn =
-        arith::CmpIOp::create(b, arith::CmpIPredicate::slt, task.start, end);
-    slotOf = [&, share](Value part) {
+  Value loadCount(Value number, int64_t place) {
+    Value count = memref::LoadOp::create(b, operands.partialCounts,
+                                         ValueRange{number, index(place)});
+    return arith::IndexCastUIOp::create(b, b.getIndexType(), count);
+  }
+
+  /// Returns the task.
+  Value takeShares(Value number) {
+    Value ofShares = countsAreOfShares(*this, tasks, operands);
+    Value other = loadCount(number, 1);
+    Value share = arith::SelectOp::create(b, ofShares, number, other);
+    slotOf = [this, share](Value part) {
       Value isFirst =
           arith::CmpIOp::create(b, arith::CmpIPredicate::eq, part, index(0));
-      return shares.slotOf(add(share, part), isFirst);
+      return slotOfShare(*this, add(share, part), isFirst);
     };
-    mergeIf(arith::AndIOp::create(b, beginsHere, goesOn), [&] {
-      TaskPlace at = tasks.placeOf(task.number);
-      std::unique_ptr<Visits> visits = tasks.visits(at.batch, at.head, at.tile);
-      Value last = sub(add(task.start, shares.lengthOf(*visits)), index(1));
-      lastPart = sub(shares.shareOf(last), share);
-      buildRowOf(at, *visits);
-    });
+    return arith::SelectOp::create(b, ofShares, other, number);
+  }
+
+  void takeChunks(Value count, Value number) {
+    Value slots = memref::DimOp::create(b, operands.partialSums, 0);
+    Value firstSlot = mul(number, arith::DivUIOp::create(b, slots, count));
+    slotOf = [this, firstSlot](Value part) { return add(firstSlot, part); };
   }
 
   void buildRowOf(const TaskPlace &at, const Visits &visits) {
@@ -212,8 +195,8 @@ private:
   const FlashOperands &operands;
   ForwardTasks tasks;
   int64_t rows, groups;
-  Value number, row, group; ///< index: of the task
-  Value lastPart;           ///< index: number of the task's last part
+  Value row, group; ///< index: of the task
+  Value lastPart;   ///< index: number of the task's last part
   std::function<Value(Value part)> slotOf;
   std::optional<MergedRow> merged;
 };

@@ -8,8 +8,8 @@
 namespace mlir::attn {
 
 /// Emits everything but the return at the builder's insertion point: a task
-/// for each share (of chunks: each query tile), row that a tile may have and 4
-/// channels.
+/// for each query tile, or share where these are fewer, row that a tile may
+/// have and 4 channels.
 void buildMergeParts(ImplicitLocOpBuilder &builder, AttentionOp op,
                      const FlashOperands &operands);
 

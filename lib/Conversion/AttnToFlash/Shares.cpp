@@ -21,6 +21,21 @@ Value mlir::attn::countShares(ImplicitLocOpBuilder &builder,
   return arith::DivUIOp::create(builder, slots, two);
 }
 
+Value mlir::attn::slotOfShare(TileBuilder &builder, Value share,
+                              Value isFirst) {
+  ImplicitLocOpBuilder &b = builder.b;
+  Value first = arith::IndexCastUIOp::create(b, b.getIndexType(), isFirst);
+  return arith::AddIOp::create(
+      b, arith::MulIOp::create(b, share, builder.index(2)), first);
+}
+
+Value mlir::attn::countsAreOfShares(TileBuilder &builder, ForwardTasks &tasks,
+                                    const FlashOperands &operands) {
+  Value count = countShares(builder.b, operands.partialSums);
+  return arith::CmpIOp::create(builder.b, arith::CmpIPredicate::ult, count,
+                               tasks.count());
+}
+
 Shares::Shares(ImplicitLocOpBuilder &builder, ForwardTasks &tasks, Value count)
     : TileBuilder(builder), tasks(tasks) {
   total = find(index(std::numeric_limits<int64_t>::max())).start;
@@ -65,10 +80,4 @@ Value Shares::shareOf(Value position) {
 Value Shares::lengthOf(const Visits &visits) {
   Value count = arith::SubIOp::create(b, visits.end, visits.first);
   return arith::AddIOp::create(b, count, index(1));
-}
-
-Value Shares::slotOf(Value share, Value isFirst) {
-  Value first = arith::IndexCastUIOp::create(b, b.getIndexType(), isFirst);
-  return arith::AddIOp::create(b, arith::MulIOp::create(b, share, index(2)),
-                               first);
 }

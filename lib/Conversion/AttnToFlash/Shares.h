@@ -15,6 +15,15 @@ namespace mlir::attn {
 /// index: so many shares as `partialSums` has memory for.
 Value countShares(ImplicitLocOpBuilder &builder, Value partialSums);
 
+/// The slot (index) of a share for its part of a task that does not begin in
+/// it, and for one that does (`isFirst`, i1), and goes on behind it.
+Value slotOfShare(TileBuilder &builder, Value share, Value isFirst);
+
+/// i1: whether there are fewer shares than tasks, and what is merged is told
+/// by share (Role::PartialCounts).
+Value countsAreOfShares(TileBuilder &builder, ForwardTasks &tasks,
+                        const FlashOperands &operands);
+
 /// All values are of type index.
 class Shares : TileBuilder {
 public:
@@ -34,10 +43,6 @@ public:
 
   /// Of a task that has these visits.
   Value lengthOf(const Visits &visits);
-
-  /// The slot of a share for its part of a task that does not begin in it, and
-  /// for one that does, and goes on behind it.
-  Value slotOf(Value share, Value isFirst);
 
 private:
   ForwardTasks &tasks;

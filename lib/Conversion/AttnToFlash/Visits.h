@@ -15,7 +15,8 @@ namespace mlir::attn {
 struct TileListOperands {
   Value order, firsts, counts, tiles;
   /// Whether a full tile that sticks out over the end comes behind the partial
-  /// ones, as it does where a sequence ends there that has more room; else last.
+  /// ones, as it does where a sequence ends there that has more room; else
+  /// last.
   bool asIfPartial = false;
 };
 

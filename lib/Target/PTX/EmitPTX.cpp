@@ -84,6 +84,18 @@ static NVVM::NVVMTargetAttr targetOf(gpu::GPUModuleOp module) {
   return nullptr;
 }
 
+/// Has copies of 16 bytes fetch lines of 128: neighbours copy the rest of them
+/// anyway (2% of a kernel that does nothing but read, on an H200). LLVM has no
+/// intrinsic for it.
+static void fetchLines(std::string &ptx) {
+  constexpr StringRef copy = "cp.async.cg.shared.global", hint = ".L2::128B";
+  for (size_t at = 0; (at = ptx.find(copy, at)) != std::string::npos;
+       at += hint.size()) {
+    at += copy.size();
+    ptx.insert(at, hint);
+  }
+}
+
 FailureOr<std::string> mlir::attn::emitPTX(gpu::GPUModuleOp module) {
   NVVM::NVVMTargetAttr target = targetOf(module);
   if (!target)
@@ -109,5 +121,7 @@ FailureOr<std::string> mlir::attn::emitPTX(gpu::GPUModuleOp module) {
                                    llvm::CodeGenFileType::AssemblyFile))
     return module.emitOpError() << "cannot be emitted as PTX";
   codegen.run(*llvmModule);
-  return std::string(text);
+  std::string ptx(text);
+  fetchLines(ptx);
+  return ptx;
 }

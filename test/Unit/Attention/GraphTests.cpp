@@ -232,7 +232,7 @@ TEST_F(Graph, OfChunksNeedsMemory) {
   };
   EXPECT_EQ(errorOfCapture(),
             "expects a workspace, or AttentionKernel::prepare for these sizes, "
-            "before a stream capture: it needs 4608 bytes");
+            "before a stream capture: it needs 4616 bytes");
   ASSERT_TRUE(kernel->prepare(c.sizes));
   EXPECT_EQ(errorOfCapture(), "");
 }

@@ -330,11 +330,12 @@ TEST(Invariant, WorkspacesAreForTheirSizes) {
     return bytes ? *bytes : -1;
   };
   // Of each part 16 rows of 32 channels and 2 sums; 64 keys, or a 32nd of all.
-  constexpr int64_t part = 16 * (32 + 2) * 4;
-  EXPECT_EQ(bytesFor(1, 1, 1), 2 * part);
-  EXPECT_EQ(bytesFor(3, 8, 65), 3 * 2 * 2 * part);
-  EXPECT_EQ(bytesFor(3, 9, 65), 3 * 2 * 2 * 2 * part);
-  EXPECT_EQ(bytesFor(1, 1, 1 << 20), 2 * 32 * part);
+  // Of each query tile two numbers.
+  constexpr int64_t part = 16 * (32 + 2) * 4, counts = 8;
+  EXPECT_EQ(bytesFor(1, 1, 1), 2 * (part + counts));
+  EXPECT_EQ(bytesFor(3, 8, 65), 3 * 2 * (2 * part + counts));
+  EXPECT_EQ(bytesFor(3, 9, 65), 3 * 2 * 2 * (2 * part + counts));
+  EXPECT_EQ(bytesFor(1, 1, 1 << 20), 2 * (32 * part + counts));
 }
 
 TEST(InvariantMistakes, AreNamed) {

@@ -217,6 +217,8 @@ Value KernelCalls::memoryBetween(RoleAttr role, MemRefType type,
   case Role::PartialOut:
   case Role::PartialSums:
     return allocate(type, index(2 * hostShares), /*zero=*/false);
+  case Role::PartialCounts:
+    return allocate(type, index(hostShares), /*zero=*/false);
   case Role::Workspace:
     return workspace(role, type, kernel);
   default:
@@ -336,7 +338,8 @@ private:
     case Role::Statistics:
       return hasQuery;
     case Role::PartialOut:
-    case Role::PartialSums: {
+    case Role::PartialSums:
+    case Role::PartialCounts: {
       // The slots of chunks are as many as sizes make; those of shares are not.
       auto schedule = kernel->getAttrOfType<ScheduleAttr>("attn.schedule");
       return !schedule || !schedule.getTiling().chunk;

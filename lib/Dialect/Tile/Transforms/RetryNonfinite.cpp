@@ -30,15 +30,17 @@ static Value bufferOf(CopyOp copy) {
   return buffer;
 }
 
-/// Whether `op` copies into memory that the loop copies into again.
+/// Whether `op` copies, itself or in a branch, into memory that the loop copies
+/// into again.
 static bool copiesForLoop(Operation &op, scf::ForOp loop) {
-  auto copy = dyn_cast<CopyOp>(op);
-  return copy && loop.walk([&](CopyOp again) {
-                       return bufferOf(again) == bufferOf(copy)
-                                  ? WalkResult::interrupt()
-                                  : WalkResult::advance();
-                     })
-                     .wasInterrupted();
+  DenseSet<Value> buffers;
+  loop.walk([&](CopyOp copy) { buffers.insert(bufferOf(copy)); });
+  return op
+      .walk([&](CopyOp copy) {
+        return buffers.contains(bufferOf(copy)) ? WalkResult::interrupt()
+                                                : WalkResult::advance();
+      })
+      .wasInterrupted();
 }
 
 /// The operations from the first copy of a tile of the loop up to and with the

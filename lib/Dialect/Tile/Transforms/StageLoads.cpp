@@ -167,18 +167,21 @@ private:
       for (auto [load, buffer] : llvm::zip(before, bufferBefore))
         copy(load, load.getOffsets(), buffer);
       NVVM::CpAsyncCommitGroupOp::create(b);
-      waitForCopies();
-      for (auto [load, buffer] : llvm::zip(before, bufferBefore)) {
-        load->moveBefore(&*b.getInsertionPoint());
-        replaceByView(load, buffer, /*keepInRegisters=*/fitsRegisters(load));
-      }
     }
+    // The first tiles of the loop are on their way while those before it are
+    // awaited, unless these are read earlier.
+    bool together = ahead && areReadInLoop(before);
+    if (!together)
+      awaitBefore(bufferBefore, /*pending=*/0);
     if (ahead) {
       b.setInsertionPoint(loop);
       if (needsBarrier)
         gpu::BarrierOp::create(b);
-      copyAll(rings, loop.getLowerBound());
+      forFirst([&] { copiesOf(rings, loop.getLowerBound()); });
+      NVVM::CpAsyncCommitGroupOp::create(b);
     }
+    if (together)
+      awaitBefore(bufferBefore, /*pending=*/1);
     b.setInsertionPointToStart(loop.getBody());
     Value j = loop.getInductionVar();
     if (ahead) {
@@ -198,8 +201,38 @@ private:
     return success();
   }
 
+  /// `pending`: groups of copies that may still be on their way.
+  void awaitBefore(ArrayRef<Value> buffers, int64_t pending) {
+    if (before.empty())
+      return;
+    waitForCopies(pending);
+    for (auto [load, buffer] : llvm::zip(before, buffers)) {
+      load->moveBefore(&*b.getInsertionPoint());
+      replaceByView(load, buffer, /*keepInRegisters=*/fitsRegisters(load));
+    }
+  }
+
+  bool areReadInLoop(ArrayRef<LoadOp> loads) {
+    return llvm::all_of(loads, [&](LoadOp load) {
+      return llvm::all_of(load->getUsers(), [&](Operation *user) {
+        return loop->isProperAncestor(user);
+      });
+    });
+  }
+
   static bool isInLoop(Operation *op) {
     return isa<scf::ForOp, scf::WhileOp>(op->getParentOp());
+  }
+
+  /// What `copy` emits for the first iteration, if there is one.
+  void forFirst(llvm::function_ref<void()> copy) {
+    Value any =
+        arith::CmpIOp::create(b, arith::CmpIPredicate::slt,
+                              loop.getLowerBound(), loop.getUpperBound());
+    auto ifAny = scf::IfOp::create(b, any, /*withElseRegion=*/false);
+    OpBuilder::InsertionGuard guard(b);
+    b.setInsertionPoint(ifAny.thenYield());
+    copy();
   }
 
   /// What `copy` emits for the next iteration, if there is one.
@@ -215,9 +248,14 @@ private:
   }
 
   /// The copies of iteration `j`.
-  void copyAll(ArrayRef<Value> rings, Value j) {
+  void copiesOf(ArrayRef<Value> rings, Value j) {
     for (auto [load, ring] : llvm::zip(inLoop, rings))
       copyOfIteration(load, stageOf(load, ring, j), j);
+  }
+
+  /// The same as a group.
+  void copyAll(ArrayRef<Value> rings, Value j) {
+    copiesOf(rings, j);
     NVVM::CpAsyncCommitGroupOp::create(b);
   }
 
@@ -307,8 +345,8 @@ private:
     copy(load, offsets, buffer);
   }
 
-  void waitForCopies() {
-    NVVM::CpAsyncWaitGroupOp::create(b, 0);
+  void waitForCopies(int64_t pending = 0) {
+    NVVM::CpAsyncWaitGroupOp::create(b, pending);
     gpu::BarrierOp::create(b);
   }
 
