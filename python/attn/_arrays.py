@@ -194,3 +194,10 @@ def empty(shape, type_, like):
         raise Error(f"expects memory for what is computed from a '{type(like).__name__}', which is not numpy's or torch's")
     # bfloat16 is a type of ml_dtypes, that of the operands.
     return numpy.empty(shape, like.dtype if type_ == type_name(like.dtype) else type_)
+
+
+def zeros(shape, type_, like):
+    """As empty(), of zeros."""
+    made = empty(shape, type_, like)
+    made[...] = 0
+    return made

@@ -59,10 +59,15 @@ class Bounds:
 
 
 class Tiles:
-    """Lists of the tiles that a mask visits, for kernels that need them."""
+    """Lists of the tiles that a mask visits: of a kernel, or of gradients."""
 
-    def __init__(self, handle):
-        self._handle = handle
+    def __init__(self, kind, *make):
+        self._kind, self._handle = kind, Handle(kind, *make)
+
+    def pointer(self, kind):
+        if self._kind != kind:
+            raise Error(f"expects {kind.replace('_', ' ')}, got {self._kind.replace('_', ' ')}")
+        return self._handle._as_parameter_
 
 
 class Kernel:
@@ -130,7 +135,7 @@ class Kernel:
         if lse is not None:
             arguments.lse = _arrays.flat(lse, "lse", "float32", shape, written=True)
         if tiles is not None:
-            arguments.tiles = tiles._handle._as_parameter_
+            arguments.tiles = tiles.pointer("tiles")
         arguments.workspace, arguments.workspace_bytes = _arrays.workspace(workspace)
         check(library().attn_kernel_run(self._handle, ctypes.byref(arguments)))
         del alive
@@ -159,12 +164,12 @@ class Kernel:
     def prepare(self, smallest=None, largest=None):
         """Compiles all that launches of Sizes from `smallest` to `largest` take (None: of `smallest`; both None: of
         any)."""
-        check(library().attn_kernel_prepare(self._handle, *_range(smallest, largest)))
+        check(library().attn_kernel_prepare(self._handle, *size_range(smallest, largest)))
 
     def workspace_bytes(self, smallest, largest=None):
         """What suffices for all launches of such Sizes; 0: none is needed."""
         count = ctypes.c_int64()
-        check(library().attn_kernel_workspace_bytes(self._handle, *_range(smallest, largest), ctypes.byref(count)))
+        check(library().attn_kernel_workspace_bytes(self._handle, *size_range(smallest, largest), ctypes.byref(count)))
         return count.value
 
     @property
@@ -181,7 +186,7 @@ class Kernel:
         captured = Captured(self.mod, captures, query_offset, lengths)
         self._bounds.check(sizes, captured)
         given = (ctypes.byref(sizes.to_c()), captured.structures, len(captured), None, None)
-        return Tiles(Handle("tiles", library().attn_kernel_find_tiles, self._handle, *given))
+        return Tiles("tiles", library().attn_kernel_find_tiles, self._handle, *given)
 
     @property
     def compile_seconds(self):
@@ -193,5 +198,6 @@ class Kernel:
         return library().attn_kernel_schedule(self._handle).decode()
 
 
-def _range(smallest, largest):
+def size_range(smallest, largest):
+    """Two Sizes or None as C takes them."""
     return tuple(None if sizes is None else ctypes.byref(sizes.to_c()) for sizes in (smallest, largest))

@@ -151,7 +151,9 @@ class Captured:
         """`captures`: by name, for those that the mod has no values of. Raises Error: an unknown name, a missing
         capture, a value of another kind."""
         captures = {**mod.values, **captures} if captures else mod.values
+        self._check_names(mod, captures, query_offset, lengths)
         infos, self._alive, self.key = mod.captures, [], []
+        self._infos = infos
         self.structures = (_c.Capture * len(infos))(*(_c.Capture() for _ in infos)) if infos else None
         self.reads_arrays = False
         for index, info in enumerate(infos):
@@ -165,10 +167,13 @@ class Captured:
             if value is None:
                 raise Error(f"expects '{name}' for mod '@{mod.name}', got none")
             self._set(self.structures[index], info, value, name)
-        self._check_names(mod, captures, query_offset, lengths)
 
     def __len__(self):
         return len(self.structures) if self.structures else 0
+
+    def shapes(self):
+        """Of each, by name."""
+        return {info.name: key if info.rank else () for info, key in zip(self._infos, self.key)}
 
     @staticmethod
     def _check_names(mod, captures, query_offset, lengths):
