@@ -101,7 +101,7 @@ class Threads(unittest.TestCase):
         expected = [kernel(*arrays) for arrays in problems]
 
         def call(i):
-            return [kernel(*problems[i]) for _ in range(50)]
+            return [kernel(*problems[i]) for _ in range(20)]
 
         for outs, one in zip(self.on_threads(call), expected):
             for out in outs:
