@@ -93,6 +93,17 @@ class Gradients(unittest.TestCase):
         self.assertGreater(gradient.compile_seconds, 0)
         with self.assertRaisesRegex(attn.Error, "expects tiles, got gradient tiles"):
             kernel(*arrays, tiles=tiles)
+        for wrong, text in (
+            (grad_out[:1], "'gradOut' batch size 2 like 'out', got 1"),
+            (grad_out.astype(np.float16), "'gradOut' of f32, got f16"),
+            (grad_out[..., ::2], "'grad_out' with channels of stride 1, got 2"),
+        ):
+            with self.assertRaisesRegex(attn.Error, text):
+                gradient(*arrays, out, lse, wrong)
+        with self.assertRaisesRegex(attn.Error, "expects no 'gradLse'"):
+            gradient(*arrays, out, lse, grad_out, np.zeros((2, 4, 33), np.float32))
+        with self.assertRaisesRegex(attn.Error, r"expects gradients of captures \(\), got 'x'"):
+            gradient(*arrays, out, lse, grad_out, grad_captures={"x": lse})
 
     def test_half(self):
         arrays = [x.astype(np.float16) for x in operands()]
@@ -102,7 +113,7 @@ class Gradients(unittest.TestCase):
         self.assertEqual([x.dtype for x in got[:3]], [np.float16] * 3)
         compare(got, Attention(*arrays, mask=causal).gradients(grad_out), atol=2e-2)
 
-    def test_errors(self):
+    def test_what_has_no_gradients(self):
         slopes, ids = normal(4), np.zeros(41, np.int32)
         mod = attn.Mod.from_functions(lambda s, b, h, q, kv: s + slopes[h], lambda b, h, q, kv: ids[kv] == 0)
         for wrt, text in ((["slope"], "captures of '@recorded'"), (["ids"], "floats"), (["slopes"] * 2, "once")):
@@ -110,17 +121,6 @@ class Gradients(unittest.TestCase):
                 attn.Gradient(mod, attn.Spec(16), wrt)
         with self.assertRaisesRegex(attn.Error, "paged"):
             attn.Gradient(mod.with_lengths(), attn.Spec(16, paged=True))
-        arrays = operands()
-        out, backward = attn.attention_vjp(*arrays)
-        for grad_out, text in (
-            (out[:1], "'gradOut' batch size 2 like 'out', got 1"),
-            (out.astype(np.float16), "'gradOut' of f32, got f16"),
-            (out[..., ::2], "'grad_out' with channels of stride 1, got 2"),
-        ):
-            with self.assertRaisesRegex(attn.Error, text):
-                backward(grad_out)
-        with self.assertRaisesRegex(attn.Error, "expects no 'gradLse'"):
-            backward(out, np.zeros((2, 4, 33), np.float32))
 
 
 if __name__ == "__main__":
