@@ -1,6 +1,7 @@
 """Attention in one call: programs are recorded, kernels compiled when they are first needed, and kept."""
 
 import functools
+import threading
 
 from . import _arrays
 from ._library import Error
@@ -11,6 +12,7 @@ from .recorder import mod_source
 
 # The kernels of one process are few; a mod's are dropped after those of this many others were used.
 _KEPT = 256
+_lock = threading.Lock()
 
 
 def attention(
@@ -48,7 +50,7 @@ def attention(
         ragged_keys=key_starts is not None,
         paged=pages is not None,
     )
-    return _kernel(mod, spec)(
+    return _compiled(_kernel, mod, spec)(
         query,
         key,
         value,
@@ -87,11 +89,12 @@ def attention_vjp(
     mod, values = _mod_of(score_mod, mask_mod, mod, query_offset, lengths)
     spec = _spec_of(query, value, scale)
     given = {"captures": {**values, **(captures or {})}, "query_offset": query_offset, "lengths": lengths}
-    out, lse = _kernel(mod, spec._replace(lse=True))(query, key, value, **given)
+    out, lse = _compiled(_kernel, mod, spec._replace(lse=True))(query, key, value, **given)
     of_gradient = spec._replace(lse=bool(return_lse), deterministic=bool(deterministic))
 
     def backward(grad_out, grad_lse=None):
-        return _gradient(mod, of_gradient, tuple(wrt))(query, key, value, out, lse, grad_out, grad_lse, **given)
+        gradient = _compiled(_gradient, mod, of_gradient, tuple(wrt))
+        return gradient(query, key, value, out, lse, grad_out, grad_lse, **given)
 
     return ((out, lse) if return_lse else out), backward
 
@@ -101,14 +104,15 @@ def _mod_of(score_mod, mask_mod, mod, query_offset, lengths):
     functions = score_mod is not None or mask_mod is not None
     if mod is not None and functions:
         raise Error("expects a mod or functions, got both")
-    values = {}
+    text, values = "attn.mod @plain", {}
     if functions:
         recorded = mod_source(score_mod, mask_mod, lift=True)
-        mod, values = _recorded(recorded.text), {c.name: c.value for c in recorded.captures}
-    elif mod is None:
-        mod = _recorded("attn.mod @plain")
+        text, values = recorded.text, {c.name: c.value for c in recorded.captures}
     offset = None if query_offset is None else getattr(query_offset, "shape", ()) != ()
-    return _with(mod, offset, lengths is not None), values
+    # The same mod for all threads, since kernels are kept by it.
+    with _lock:
+        mod = _recorded(text) if mod is None else mod
+        return _with(mod, offset, lengths is not None), values
 
 
 def _spec_of(query, value, scale):
@@ -116,6 +120,26 @@ def _spec_of(query, value, scale):
     type_ = _arrays.memory_of(query, "query").type
     head_dim, value_dim = (_arrays.tensor(x, name).sizes[3] for x, name in ((query, "query"), (value, "value")))
     return Spec(head_dim, value_dim, type_, None if scale is None else float(scale))
+
+
+def _compiled(kept, *key):
+    """What is kept by that key; the first thread that asks for it compiles it, outside of the lock."""
+    with _lock:
+        once = kept(*key)
+    return once.get()
+
+
+class _Once:
+    """What `make` makes, once, though threads ask for it at the same time."""
+
+    def __init__(self, make):
+        self._make, self._made, self._lock = make, None, threading.Lock()
+
+    def get(self):
+        if self._made is None:
+            with self._lock:
+                self._made = self._made or self._make()
+        return self._made
 
 
 @functools.lru_cache(_KEPT)
@@ -133,9 +157,9 @@ def _with(mod, offset_per_batch, has_lengths):
 
 @functools.lru_cache(_KEPT)
 def _kernel(mod, spec):
-    return Kernel(mod, spec)
+    return _Once(lambda: Kernel(mod, spec))
 
 
 @functools.lru_cache(_KEPT)
 def _gradient(mod, spec, wrt):
-    return Gradient(mod, spec, wrt)
+    return _Once(lambda: Gradient(mod, spec, wrt))
