@@ -182,22 +182,22 @@ def int32_values(array):
     return (ctypes.c_int32 * memory.shape[0]).from_address(memory.pointer)
 
 
-def empty(shape, type_, like):
-    """An array of `like`'s library, not filled, whose strides are those of contiguous memory."""
+def empty(shape, like, type_=None):
+    """An array of `like`'s library, not filled, with the strides of contiguous memory; of its type, or of `type_`."""
     if type(like) is BFloat16:
-        made = empty(shape, "uint16" if type_ == "bfloat16" else type_, like.array)
-        return BFloat16(made) if type_ == "bfloat16" else made
+        made = empty(shape, like.array, type_)
+        return made if type_ else BFloat16(made)
     if hasattr(like, "data_ptr"):
-        return like.new_empty(shape, dtype=getattr(sys.modules["torch"], type_))
+        return like.new_empty(shape, dtype=getattr(sys.modules["torch"], type_) if type_ else None)
     numpy = sys.modules.get("numpy")
     if numpy is None or not isinstance(like, numpy.ndarray):
-        raise Error(f"expects memory for what is computed from a '{type(like).__name__}', which is not numpy's or torch's")
-    # bfloat16 is a type of ml_dtypes, that of the operands.
-    return numpy.empty(shape, like.dtype if type_ == type_name(like.dtype) else type_)
+        kind = type(like).__name__
+        raise Error(f"expects memory for what is computed from a '{kind}', which is not numpy's or torch's")
+    return numpy.empty(shape, type_ or like.dtype)
 
 
-def zeros(shape, type_, like):
+def zeros(shape, like, type_):
     """As empty(), of zeros."""
-    made = empty(shape, type_, like)
+    made = empty(shape, like, type_)
     made[...] = 0
     return made

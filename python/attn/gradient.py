@@ -74,12 +74,17 @@ class Gradient:
         rows = tuple(query.shape[:3])
         arguments.lse = _arrays.flat(lse, "lse", "float32", rows)
         if grad_lse is None and self.spec.lse:
-            grad_lse = _arrays.zeros(rows, "float32", query)
+            grad_lse = _arrays.zeros(rows, query, "float32")
         if grad_lse is not None:
             arguments.grad_lse = _arrays.flat(grad_lse, "grad_lse", "float32", rows)
-        results = self._results(
-            {"grad_query": (grad_query, query), "grad_key": (grad_key, key), "grad_value": (grad_value, value)}, query
-        )
+        results = {
+            name: _arrays.empty(tuple(operand.shape), operand) if given is None else given
+            for name, given, operand in (
+                ("grad_query", grad_query, query),
+                ("grad_key", grad_key, key),
+                ("grad_value", grad_value, value),
+            )
+        }
         for name, array in results.items():
             setattr(arguments, name, ctypes.pointer(_arrays.tensor(array, name, written=True)))
         made = self._of_captures(grad_captures or {}, captured, query, arguments)
@@ -89,20 +94,12 @@ class Gradient:
         check(library().attn_gradient_run(self._handle, ctypes.byref(arguments)))
         return Gradients(*results.values(), made)
 
-    def _results(self, given, like):
-        """The memory that is given, or new memory of an operand's shape."""
-        type_ = _arrays.type_name(self.spec.type)
-        return {
-            name: _arrays.empty(tuple(operand.shape), type_, like) if array is None else array
-            for name, (array, operand) in given.items()
-        }
-
     def _of_captures(self, given, captured, like, arguments):
         unknown = given.keys() - self.wrt
         if unknown:
             raise Error(f"expects gradients of captures ({', '.join(self.wrt)}), got '{min(unknown)}'")
         shapes = captured.shapes()
-        made = {n: _arrays.empty(shapes[n], "float32", like) if given.get(n) is None else given[n] for n in self.wrt}
+        made = {n: _arrays.empty(shapes[n], like, "float32") if given.get(n) is None else given[n] for n in self.wrt}
         pointers = [_arrays.flat(made[n], f"gradient of '{n}'", "float32", shapes[n], written=True) for n in self.wrt]
         arguments.grad_captures = (ctypes.c_void_p * len(pointers))(*pointers)
         arguments.grad_capture_count = len(pointers)

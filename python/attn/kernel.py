@@ -128,10 +128,10 @@ class Kernel:
         arguments.captures, arguments.capture_count = captured.structures, len(captured)
         shape = tuple(query.shape[:3])
         if out is None:
-            out = _arrays.empty((*shape, value.shape[3]), _arrays.type_name(self.spec.type), query)
+            out = _arrays.empty((*shape, value.shape[3]), query)
         arguments.out = ctypes.pointer(_arrays.tensor(out, "out", written=True))
         if lse is None and self.spec.lse:
-            lse = _arrays.empty(shape, "float32", query)
+            lse = _arrays.empty(shape, query, "float32")
         if lse is not None:
             arguments.lse = _arrays.flat(lse, "lse", "float32", shape, written=True)
         if tiles is not None:

@@ -60,6 +60,10 @@ class Arguments(unittest.TestCase):
         self.fails("got uint16: attn.bfloat16(x) takes its bits as bfloat16", value=VALUE.astype(np.uint16))
         self.fails("expects 'value' to be an array of numpy or a tensor of torch, got 'list'", value=[1.0])
         self.fails("expects 'query' in this machine's byte order, got '>f4'", query=QUERY.astype(">f4"))
+        of_bfloat16 = kernel(attn.Mod.from_source("attn.mod @plain"), type="bfloat16")
+        self.fails("expects 'query' of bf16, got f32", of=of_bfloat16, captures=None)
+        for type_ in ("float16", np.float16, np.dtype("float16")):
+            self.assertEqual(attn.Spec(8, type=type_).to_c().type, 2)
         with self.assertRaisesRegex(attn.Error, "expects an array of uint16 for attn.bfloat16, got float32"):
             attn.bfloat16(QUERY)
 
