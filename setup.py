@@ -10,9 +10,13 @@ import re
 import shutil
 
 from setuptools import Distribution, setup
-from setuptools.command.bdist_wheel import bdist_wheel
 from setuptools.command.build_py import build_py
 from setuptools.errors import SetupError
+
+try:
+    from setuptools.command.bdist_wheel import bdist_wheel
+except ImportError:  # before setuptools 70.1, as in Debian 12
+    from wheel.bdist_wheel import bdist_wheel
 
 
 def library():
