@@ -76,19 +76,21 @@ def memory_of(array, name):
     if interface is None:
         raise Error(f"expects '{name}' to be an array of numpy or a tensor of torch, got '{type(array).__name__}'")
     typestring, shape, strides = interface["typestr"], interface["shape"], interface.get("strides")
+    if typestring[0] == ">":
+        raise Error(f"expects '{name}' in this machine's byte order, got '{typestring}'")
+    pointer, read_only = interface["data"]
+    type_ = _TYPESTRINGS.get(typestring) or type_name(getattr(array, "dtype", typestring))
+    if type_ not in TYPES and type_ != "uint16":
+        return Memory(pointer, type_, shape, contiguous_strides(shape), False)  # for who says what was expected
     bytes_ = int(typestring[2:])
     if strides is None:
         strides = contiguous_strides(shape)
+    elif any(stride % bytes_ for stride in strides):
+        raise Error(f"expects '{name}' with strides of whole elements, got {strides} bytes of {bytes_} each")
     else:
-        if any(stride % bytes_ for stride in strides):
-            raise Error(f"expects '{name}' with strides of whole elements, got {strides} bytes of {bytes_} each")
         strides = tuple(stride // bytes_ for stride in strides)
-    pointer, read_only = interface["data"]
     if pointer % bytes_:
         raise Error(f"expects '{name}' aligned to its elements of {bytes_} bytes, got address {pointer:#x}")
-    type_ = _TYPESTRINGS.get(typestring) or type_name(getattr(array, "dtype", typestring))
-    if typestring[0] == ">":
-        raise Error(f"expects '{name}' in this machine's byte order, got '{typestring}'")
     return Memory(pointer, type_, shape, strides, not read_only)
 
 

@@ -120,7 +120,7 @@ class Kernel:
         Raises Error, before anything is written: shapes, types or strides that do not fit; a program that reads a
         captured array out of bounds, as far as ranges prove it.
         """
-        arguments, alive = self._arguments(query, key, value, query_starts, key_starts, pages)
+        arguments = self._arguments(query, key, value, query_starts, key_starts, pages)
         captured = Captured(self.mod, captures, query_offset, lengths)
         operands = [arguments.query[0], arguments.key[0], arguments.value[0]]
         sizes = problem_sizes(operands, query_starts=query_starts, key_starts=key_starts, pages=pages)
@@ -138,12 +138,11 @@ class Kernel:
             arguments.tiles = tiles.pointer("tiles")
         arguments.workspace, arguments.workspace_bytes = _arrays.workspace(workspace)
         check(library().attn_kernel_run(self._handle, ctypes.byref(arguments)))
-        del alive
         return (out, lse) if self.spec.lse else out
 
     @staticmethod
     def _arguments(query, key, value, query_starts, key_starts, pages):
-        """Those that are read, and what they point to."""
+        """Those that are read; they keep what they point to, but for the arrays' memory."""
         arguments = _c.Arguments()
         operands = {"query": query, "key": key, "value": value}
         for name, array in operands.items():
@@ -151,15 +150,17 @@ class Kernel:
         for name, array in (("query_starts", query_starts), ("key_starts", key_starts)):
             if array is not None:
                 setattr(arguments, name, ctypes.pointer(_arrays.starts(array, name)))
-        if pages is None:
-            return arguments, None
-        memory = _arrays.memory_of(pages, "pages")
-        sizes, strides = ((ctypes.c_int64 * len(x))(*x) for x in (memory.shape, memory.strides))
-        if memory.type not in _arrays.TYPES or len(memory.shape) != 2:
-            raise Error(f"expects 'pages' of int32 and shape (sequences, most pages), got {memory.type} {memory.shape}")
-        table = _c.Capture(data=memory.pointer, type=_arrays.TYPES[memory.type], rank=2, sizes=sizes, strides=strides)
-        arguments.pages = ctypes.pointer(table)
-        return arguments, (sizes, strides)
+        if pages is not None:
+            memory = _arrays.memory_of(pages, "pages")
+            if memory.type not in _arrays.TYPES or len(memory.shape) != 2:
+                got = f"{memory.type} {memory.shape}"
+                raise Error(f"expects 'pages' of int32 and shape (sequences, most pages), got {got}")
+            sizes, strides = ((ctypes.c_int64 * 2)(*x) for x in (memory.shape, memory.strides))
+            table = _c.Capture(
+                data=memory.pointer, type=_arrays.TYPES[memory.type], rank=2, sizes=sizes, strides=strides
+            )
+            arguments.pages = ctypes.pointer(table)
+        return arguments
 
     def prepare(self, smallest=None, largest=None):
         """Compiles all that launches of Sizes from `smallest` to `largest` take (None: of `smallest`; both None: of

@@ -245,4 +245,4 @@ def problem_sizes(operands, *, query_starts=None, key_starts=None, pages=None):
 
 
 def _longest(starts):
-    return max((end - start for start, end in itertools.pairwise(starts)), default=0)
+    return max([0, *(end - start for start, end in itertools.pairwise(starts))])

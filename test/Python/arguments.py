@@ -57,6 +57,7 @@ class Arguments(unittest.TestCase):
     def test_types(self):
         self.fails("expects 'query' of f32, got f16", query=QUERY.astype(np.float16))
         self.fails("expects 'key' of float32, float16, bfloat16, got float64", key=KEY.astype(np.float64))
+        self.fails("expects 'key' of float32, float16, bfloat16, got object", key=KEY.astype(object))
         self.fails("got uint16: attn.bfloat16(x) takes its bits as bfloat16", value=VALUE.astype(np.uint16))
         self.fails("expects 'value' to be an array of numpy or a tensor of torch, got 'list'", value=[1.0])
         self.fails("expects 'query' in this machine's byte order, got '>f4'", query=QUERY.astype(">f4"))
@@ -121,13 +122,14 @@ class Arguments(unittest.TestCase):
 
     def test_sequences(self):
         plain = attn.Mod.from_source("attn.mod @plain")
-        ragged, starts = kernel(plain, ragged_queries=True), np.array([0, 7], np.int32)
+        ragged, starts = kernel(plain, ragged_queries=True, checked=True), np.array([0, 7], np.int32)
         given = {"of": ragged, "captures": None}
         self.fails("expects starts of sequences of 'query', got null", **given)
         self.fails("expects 'query_starts' of int32, got int64", query_starts=starts.astype(np.int64), **given)
         self.fails("expects 'query_starts' of shape (sequences + 1,), got (0,)", query_starts=starts[:0], **given)
         self.fails("expects 'query_starts' to be contiguous", query_starts=np.zeros(4, np.int32)[::2], **given)
         self.fails("expects no starts of sequences of 'key'", query_starts=starts, key_starts=starts, **given)
+        self.fails("starts", query_starts=np.array([0, 8], np.int32), **given)
         paged, table = kernel(plain.with_lengths(), paged=True), np.zeros((1, 1), np.int32)
         given = {"of": paged, "captures": None, "lengths": np.array([3], np.int32)}
         self.fails("expects 'pages' for a kernel of KernelSpec::paged, got none", **given)

@@ -97,6 +97,9 @@ class Memory(unittest.TestCase):
         got, _ = attn.attention(*given, return_lse=True, out=out)
         self.assertIs(got, out)
         np.testing.assert_array_equal(got, expected)
+        got, _ = attn.attention(query[:, :, ::-1], key, value[:, :, ::-1], return_lse=True)
+        reversed_ = Attention(query[:, :, ::-1], key, value[:, :, ::-1])
+        np.testing.assert_allclose(got, reversed_.out, atol=2e-6)
         got, _ = attn.attention(query, shared, value, return_lse=True)
         np.testing.assert_array_equal(got[0], expected[0])
         np.testing.assert_allclose(got, Attention(query, shared, value).out, atol=2e-6)
@@ -149,6 +152,38 @@ class Kernels(unittest.TestCase):
         slopes[:] = other
         np.testing.assert_array_equal(kernel(*arrays), replaced)
         self.assertTrue((first != replaced).any())
+
+    def test_scalars_of_each_type(self):
+        """Each has a value of its own, and halves are rounded to even."""
+        values = {"bf16": 1 + 2.0**-8, "f16": 8 + 2.0**-8, "i64": -(2**40), "i16": -300, "i8": -7, "i1": True}
+        declared = ", ".join(f"%{type_}: {type_}" for type_ in values)
+        mod = attn.Mod.from_source(
+            f"""attn.mod @scalars({declared}) score(%s: f32, %b: i32, %h: i32, %q: i32, %kv: i32) {{
+              %0 = arith.extf %bf16 : bf16 to f32
+              %1 = arith.extf %f16 : f16 to f32
+              %2 = arith.sitofp %i64 : i64 to f32
+              %3 = arith.sitofp %i16 : i16 to f32
+              %4 = arith.sitofp %i8 : i8 to f32
+              %5 = arith.uitofp %i1 : i1 to f32
+              %k0 = arith.constant 1.0e-12 : f32
+              %k1 = arith.constant 1.0e-2 : f32
+              %6 = arith.mulf %2, %k0 : f32
+              %7 = arith.mulf %3, %k1 : f32
+              %a = arith.addf %0, %1 : f32
+              %c = arith.addf %6, %7 : f32
+              %d = arith.addf %4, %5 : f32
+              %e = arith.addf %a, %c : f32
+              %t = arith.addf %e, %d : f32
+              attn.yield %t : f32
+            }}"""
+        )
+        kernel = attn.Kernel(mod, attn.Spec(16, lse=True))
+        query, key, value = operands(queries=64, keys=1)
+        _, lse = kernel(query, key, value, captures=values)
+        np.testing.assert_allclose(lse, 1 + 8 - 2.0**40 * 1e-12 - 3 - 7 + 1, rtol=1e-5)
+        values["bf16"], values["i8"] = np.float32(1 + 3 * 2.0**-8), np.array(-6, np.int8)
+        _, lse = kernel(query, key, value, captures=values)
+        np.testing.assert_allclose(lse, 1 + 2.0**-6 + 8 - 2.0**40 * 1e-12 - 3 - 6 + 1, rtol=1e-5)
 
     def test_prepared_with_a_workspace_and_tiles(self):
         seen = random.integers(0, 2, 300).astype(bool)

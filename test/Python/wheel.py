@@ -54,7 +54,6 @@ class Wheel(unittest.TestCase):
         status, output = build("bdist_wheel")
         self.assertEqual(status, 1)
         self.assertIn("error: expects ATTN_LIBRARY to name a libattn.so, got none. ./dev build attn makes", output)
-        self.assertIn("got /nowhere/libattn.so", build("bdist_wheel", ATTN_LIBRARY="/nowhere/libattn.so")[1])
         text = os.path.join(TREE, "setup.py")
         expected = f"error: expects a shared library that needs glibc, got {text}"
         self.assertIn(expected, build("bdist_wheel", ATTN_LIBRARY=text)[1])
