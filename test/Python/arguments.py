@@ -26,7 +26,7 @@ MOD = attn.Mod.from_source(
   }"""
 )
 CAPTURES = {"slopes": slopes, "ids": ids, "cap": 2, "far": 1}
-QUERY, KEY, VALUE = np.ones((1, 4, 7, 8), np.float32), np.ones((1, 2, 9, 8), np.float32), np.ones((1, 2, 9, 8), np.float32)
+QUERY, KEY, VALUE = (np.ones(shape, np.float32) for shape in ((1, 4, 7, 8), (1, 2, 9, 8), (1, 2, 9, 8)))
 _kernels = {}
 
 
@@ -86,7 +86,8 @@ class Arguments(unittest.TestCase):
         self.fails("expects no 'lse': the kernel was compiled without it", lse=lse)
         self.fails("expects 'lse' of shape (1, 4, 7), got (4, 7)", of=with_lse, lse=lse[0])
         self.fails("expects 'lse' of float32, got float64", of=with_lse, lse=lse.astype(np.float64))
-        self.fails("expects 'lse' to be contiguous, got strides", of=with_lse, lse=np.ones((1, 7, 4), "f4").swapaxes(1, 2))
+        apart = np.ones((1, 7, 4), np.float32).swapaxes(1, 2)
+        self.fails("expects 'lse' to be contiguous, got strides (28, 1, 4)", of=with_lse, lse=apart)
 
     def test_captures(self):
         def given(**captures):
@@ -133,7 +134,8 @@ class Arguments(unittest.TestCase):
         paged, table = kernel(plain.with_lengths(), paged=True), np.zeros((1, 1), np.int32)
         given = {"of": paged, "captures": None, "lengths": np.array([3], np.int32)}
         self.fails("expects 'pages' for a kernel of KernelSpec::paged, got none", **given)
-        self.fails("expects 'pages' of int32 and shape (sequences, most pages), got int32 (1,)", pages=table[0], **given)
+        expected = "expects 'pages' of int32 and shape (sequences, most pages), got int32 (1,)"
+        self.fails(expected, pages=table[0], **given)
         self.fails("expects 'pages' of i32, got i64", pages=table.astype(np.int64), **given)
         self.fails("expects 'pages' batch size 1, got 2", pages=np.zeros((2, 1), np.int32), **given)
         given["lengths"] = np.array([3, 4], np.int32)

@@ -207,12 +207,12 @@ class Kernels(unittest.TestCase):
     def test_ragged(self):
         queries, keys = np.array([0, 5, 5, 17], np.int32), np.array([0, 9, 20, 33], np.int32)
         query, key, value = operands(1, queries=17, keys=33)
-        rank = normal(13)  # as long as the longest sequence's keys
+        rank, turn = normal(13), normal(12)  # for the longest sequence
         out, lse = attn.attention(
             query,
             key,
             value,
-            lambda s, b, h, q, kv: s + rank[kv] * b,
+            lambda s, b, h, q, kv: s + rank[kv] * b + turn[q] * kv,
             causal,
             query_starts=queries,
             key_starts=keys,
@@ -221,7 +221,7 @@ class Kernels(unittest.TestCase):
         for i in range(3):
             of_query, of_key = slice(*queries[i : i + 2]), slice(*keys[i : i + 2])
             part = (query[:, :, of_query], key[:, :, of_key], value[:, :, of_key])
-            expected = Attention(*part, lambda s, b, h, q, kv: s + rank[kv] * i, causal)
+            expected = Attention(*part, lambda s, b, h, q, kv: s + rank[kv] * i + turn[q] * kv, causal)
             np.testing.assert_allclose(out[:, :, of_query], expected.out, atol=2e-6)
             np.testing.assert_allclose(lse[:, :, of_query], expected.lse, atol=2e-6)
 

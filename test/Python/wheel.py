@@ -21,7 +21,8 @@ def build(*command, **environment):
     """(exit status, output) of a command of setup.py."""
     environment = {**{k: v for k, v in os.environ.items() if k != "ATTN_LIBRARY"}, **environment}
     command = [sys.executable, "setup.py", "-q", *command]
-    run = subprocess.run(command, cwd=TREE, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    both = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
+    run = subprocess.run(command, cwd=TREE, env=environment, **both)
     return run.returncode, run.stdout
 
 
