@@ -66,6 +66,11 @@ def type_name(x):
     return getattr(x, "name", None) or getattr(x, "__name__", None) or str(x).rpartition(".")[2]
 
 
+def typestring(type_):
+    """numpy's for that type, of whose own there is none for bfloat16."""
+    return next((string for string, name in _TYPESTRINGS.items() if name == type_), "<V2")
+
+
 def memory_of(array, name):
     """Raises Error: no array, one on another device, one of another byte order."""
     if type(array) is BFloat16:
@@ -75,14 +80,14 @@ def memory_of(array, name):
     interface = getattr(array, "__array_interface__", None)
     if interface is None:
         raise Error(f"expects '{name}' to be an array of numpy or a tensor of torch, got '{type(array).__name__}'")
-    typestring, shape, strides = interface["typestr"], interface["shape"], interface.get("strides")
-    if typestring[0] == ">":
-        raise Error(f"expects '{name}' in this machine's byte order, got '{typestring}'")
+    string, shape, strides = interface["typestr"], interface["shape"], interface.get("strides")
+    if string[0] == ">":
+        raise Error(f"expects '{name}' in this machine's byte order, got '{string}'")
     pointer, read_only = interface["data"]
-    type_ = _TYPESTRINGS.get(typestring) or type_name(getattr(array, "dtype", typestring))
+    type_ = _TYPESTRINGS.get(string) or type_name(getattr(array, "dtype", string))
     if type_ not in TYPES and type_ != "uint16":
         return Memory(pointer, type_, shape, contiguous_strides(shape), False)  # for who says what was expected
-    bytes_ = int(typestring[2:])
+    bytes_ = int(string[2:])
     if strides is None:
         strides = contiguous_strides(shape)
     elif any(stride % bytes_ for stride in strides):
@@ -132,9 +137,7 @@ def tensor(array, name, written=False):
     if memory.strides[3] != 1 and memory.shape[3] > 1 and 0 not in memory.shape:
         raise Error(f"expects '{name}' with channels of stride 1, got {memory.strides[3]}")
     _check_written(memory, name, written)
-    return _c.Tensor(
-        data=memory.pointer, type=TYPES[memory.type], sizes=memory.shape, strides=memory.strides[:3]
-    )
+    return _c.Tensor(data=memory.pointer, type=TYPES[memory.type], sizes=memory.shape, strides=memory.strides[:3])
 
 
 def _check_written(memory, name, written):

@@ -4,9 +4,10 @@ import ctypes
 from typing import NamedTuple
 
 from . import _arrays, _c
+from ._captures import Captured
 from ._library import Error, Handle, check, library
 from .kernel import Bounds, Tiles, size_range
-from .mod import Captured, problem_sizes
+from .mod import problem_sizes
 
 
 class Gradients(NamedTuple):

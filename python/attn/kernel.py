@@ -5,8 +5,9 @@ import ctypes
 from typing import NamedTuple, Optional
 
 from . import _arrays, _c
+from ._captures import Captured
 from ._library import Error, Handle, check, library
-from .mod import Captured, problem_sizes
+from .mod import problem_sizes
 
 
 class Spec(NamedTuple):

@@ -12,8 +12,7 @@ import attn
 import numpy as np
 
 slopes, ids = np.ones(4, np.float32), np.zeros(9, np.int32)
-MOD = attn.Mod.from_source(
-    """attn.mod @both(%slopes: tensor<?xf32>, %ids: tensor<?xi32>, %cap: f32, %far: i32)
+MOD = attn.Mod.from_source("""attn.mod @both(%slopes: tensor<?xf32>, %ids: tensor<?xi32>, %cap: f32, %far: i32)
   score(%s: f32, %b: i32, %h: i32, %q: i32, %kv: i32) {
     %slope = attn.load %slopes[%h] : tensor<?xf32>
     %x = arith.mulf %slope, %cap : f32
@@ -23,8 +22,7 @@ MOD = attn.Mod.from_source(
     %id = attn.load %ids[%kv] : tensor<?xi32>
     %keep = arith.cmpi slt, %id, %far : i32
     attn.yield %keep : i1
-  }"""
-)
+  }""")
 CAPTURES = {"slopes": slopes, "ids": ids, "cap": 2, "far": 1}
 QUERY, KEY, VALUE = (np.ones(shape, np.float32) for shape in ((1, 4, 7, 8), (1, 2, 9, 8), (1, 2, 9, 8)))
 _kernels = {}

@@ -106,7 +106,7 @@ class Threads(unittest.TestCase):
             results = self.on_threads(call)
         self.assertEqual(compiled.call_count, 1)
         for i, outs in enumerate(results):
-            (expected, *_) = call(i)
+            expected, *_ = call(i)
             for out in outs:
                 np.testing.assert_array_equal(out, expected)
 
