@@ -36,13 +36,13 @@ def compare(got, expected, atol=2e-5):
 
 class Gradients(unittest.TestCase):
     def test_operands_captures_and_lse(self):
-        slopes, cap = normal(4), np.float32(2.0)
+        slopes = normal(4)
 
-        def score(s, b, h, q, kv, slopes=slopes):
+        def score(s, b, h, q, kv, slopes=slopes, cap=2.0):
             return cap * np.tanh(s / cap) + slopes[h] * (kv - q) / 16
 
         arrays = operands()
-        (out, lse), backward = attn.attention_vjp(*arrays, score, causal, wrt=["slopes"], return_lse=True)
+        (out, lse), backward = attn.attention_vjp(*arrays, score, causal, wrt=["slopes", "cap"], return_lse=True)
         expected = Attention(*arrays, score, causal)
         np.testing.assert_allclose(out, expected.out, atol=2e-6)
         np.testing.assert_allclose(lse, expected.lse, atol=2e-6)
@@ -50,12 +50,14 @@ class Gradients(unittest.TestCase):
         got = backward(grad_out, grad_lse)
         compare(got, expected.gradients(grad_out, grad_lse))
 
-        def loss(slopes):
-            result = Attention(*arrays, lambda *at: score(*at, slopes=slopes), causal)
+        def loss(**captures):
+            result = Attention(*arrays, lambda *at: score(*at, **captures), causal)
             return (result.out * grad_out).sum() + (result.lse * grad_lse).sum()
 
-        self.assertEqual((got.captures["slopes"].dtype, got.captures["slopes"].shape), (np.float32, (4,)))
-        np.testing.assert_allclose(got.captures["slopes"], by_differences(loss, slopes), rtol=1e-4, atol=1e-4)
+        for name, value in (("slopes", slopes), ("cap", np.array(2.0))):
+            of_capture, differences = got.captures[name], by_differences(lambda x: loss(**{name: x}), value)
+            self.assertEqual((of_capture.dtype, of_capture.shape), (np.float32, value.shape))
+            np.testing.assert_allclose(of_capture, differences, rtol=1e-4, atol=1e-4, err_msg=name)
         # Without a gradient of the LSE it is zeros; one number may stand for all of out's.
         got = backward(np.broadcast_to(np.float32(1), (*out.shape[:3], 1)).repeat(24, 3))
         compare(got, expected.gradients(np.ones(out.shape)))

@@ -107,5 +107,22 @@ class Mods(unittest.TestCase):
             attn.Kernel(mod, attn.Spec(64, paged=True))
 
 
+class Cache(unittest.TestCase):
+    def test_code_is_kept_where_that_is_said(self):
+        directory, mod = SCRATCH + ".cache", attn.Mod.from_source("attn.mod @plain")
+        shutil.rmtree(directory, ignore_errors=True)
+
+        def files():
+            return sum(len(names) for _, _, names in os.walk(directory))
+
+        attn.use_cache(directory)
+        attn.Kernel(mod, attn.Spec(4))
+        kept = files()
+        self.assertGreater(kept, 0)
+        attn.use_no_cache()
+        attn.Kernel(mod, attn.Spec(5))
+        self.assertEqual(files(), kept)
+
+
 if __name__ == "__main__":
     unittest.main(argv=sys.argv[:1])
