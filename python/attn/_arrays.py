@@ -29,7 +29,7 @@ _TYPESTRINGS.update({"|i1": "int8", "|u1": "uint8", "|b1": "bool", "<u2": "uint1
 
 
 class BFloat16:
-    """An array of uint16 whose elements are the bits of bfloat16: numpy has no such type of its own."""
+    """An array of bfloat16: `array`, of uint16, has the bits. numpy has no such type of its own."""
 
     __slots__ = ("array",)
 
@@ -46,7 +46,9 @@ class BFloat16:
     dtype = "bfloat16"
 
 
-bfloat16 = BFloat16
+def bfloat16(array):
+    """An array of uint16 as the bits of bfloat16, for operands, results and captures; not a copy."""
+    return BFloat16(array)
 
 
 class Memory(NamedTuple):
