@@ -80,18 +80,21 @@ def has_tool(name):
     return shutil.which(name, path=config.environment["PATH"]) is not None
 
 
-# The interpreter that tests of the PyTorch worker run with.
-python = os.environ.get("ATTN_PYTHON", "python3")
-config.substitutions.append(("%python", python))
-
-
-def has_module(name):
+def has_module(name, python):
     probe = f"import importlib.util as u, sys; sys.exit(not u.find_spec('{name}'))"
     quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
     try:
         return subprocess.run([python, "-c", probe], **quiet).returncode == 0
     except OSError:
         return False
+
+
+# The interpreter that tests of the Python package and of the PyTorch worker run with:
+# ATTN_PYTHON, else the first that has numpy. ./dev setup gives it to Debian's, which
+# need not be the first on the PATH.
+pythons = [os.environ["ATTN_PYTHON"]] if "ATTN_PYTHON" in os.environ else ["python3", "/usr/bin/python3"]
+python = next((p for p in pythons if has_module("numpy", p)), pythons[0])
+config.substitutions.append(("%python", python))
 
 
 # Whose code test/Target/PTX/ptx-hashes.txt records.
@@ -108,8 +111,8 @@ if lit_config.params.get("gpu"):
     config.available_features.add("gpu")
 if lit_config.params.get("long"):
     config.available_features.add("long")
-for module in ("torch", "triton"):
-    if has_module(module):
+for module in ("numpy", "torch", "triton", "wheel"):
+    if has_module(module, python):
         config.available_features.add(module)
 for tool in ("chromium", "doxygen", "pkg-config"):
     if has_tool(tool):

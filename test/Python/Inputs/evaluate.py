@@ -7,24 +7,23 @@ second mask keeps one key.
 import ctypes
 import itertools
 import math
-import os
 
-from ctypes import POINTER, byref, c_char_p, c_float, c_int32, c_int64, c_size_t, c_void_p
+import attn
 
 TYPES = {
-    "float32": (c_float, 1),
-    "int32": (c_int32, 5),
-    "int64": (c_int64, 6),
-    "int16": (ctypes.c_int16, 7),
-    "int8": (ctypes.c_int8, 8),
-    "uint8": (ctypes.c_uint8, 9),
-    "bool": (ctypes.c_bool, 10),
-    "float64": (ctypes.c_double, 4),
+    "float32": (ctypes.c_float, "<f4"),
+    "int32": (ctypes.c_int32, "<i4"),
+    "int64": (ctypes.c_int64, "<i8"),
+    "int16": (ctypes.c_int16, "<i2"),
+    "int8": (ctypes.c_int8, "|i1"),
+    "uint8": (ctypes.c_uint8, "|u1"),
+    "bool": (ctypes.c_bool, "|b1"),
+    "float64": (ctypes.c_double, "<f8"),
 }
 
 
 class Array:
-    """As much of numpy's arrays as a program may see: shape, dtype, indices."""
+    """As much of numpy's arrays as a program may see: shape, dtype, indices, memory."""
 
     def __init__(self, values, dtype="float32"):
         self.shape, row = [], values
@@ -36,6 +35,22 @@ class Array:
             values = [x for row in values for x in row]
         flat = values if self.shape else [values]
         self.data = (TYPES[dtype][0] * len(flat))(*flat)
+
+    @classmethod
+    def of(cls, values, shape):
+        """A float32 array of that shape, of all its elements."""
+        array = cls(list(values))
+        array.shape = shape
+        return array
+
+    @property
+    def __array_interface__(self):
+        data = (ctypes.addressof(self.data), False)
+        return {"version": 3, "data": data, "shape": self.shape, "typestr": TYPES[self.dtype][1]}
+
+    def item(self):
+        assert self.shape == ()
+        return self.data[0]
 
     def __setitem__(self, index, value):
         assert index == self.shape == ()
@@ -55,96 +70,22 @@ class Array:
         return part
 
 
-class _Tensor(ctypes.Structure):
-    _fields_ = [("size", c_size_t), ("data", c_void_p), ("type", c_int32), ("sizes", c_int64 * 4)]
-    _fields_ += [("strides", c_int64 * 3)]
-
-
-class _Capture(ctypes.Structure):
-    _fields_ = [("size", c_size_t), ("data", c_void_p), ("type", c_int32), ("rank", c_int32)]
-    _fields_ += [("sizes", POINTER(c_int64)), ("strides", POINTER(c_int64))]
-
-
-class _Spec(ctypes.Structure):
-    _fields_ = [("size", c_size_t), ("target", c_int32), ("type", c_int32), ("head_dim", c_int64)]
-    _fields_ += [("value_dim", c_int64), ("scale", POINTER(c_float)), ("schedule", c_char_p)]
-    _fields_ += [("device", c_void_p), ("lse", c_int32), ("unaligned", c_int32), ("portable", c_int32)]
-    _fields_ += [("exact", c_int32), ("deterministic", c_int32), ("ragged_queries", c_int32)]
-    _fields_ += [("ragged_keys", c_int32), ("paged", c_int32), ("strided_captures", c_int32)]
-    _fields_ += [("invariant", c_int32), ("checked", c_int32), ("shares", c_int64)]
-
-
-class _Arguments(ctypes.Structure):
-    _fields_ = [("size", c_size_t)] + [(n, POINTER(_Tensor)) for n in ("query", "key", "value", "out")]
-    _fields_ += [("lse", c_void_p), ("captures", POINTER(_Capture)), ("capture_count", c_size_t)]
-    _fields_ += [(n, c_void_p) for n in ("stream", "tiles", "query_starts", "key_starts", "pages", "workspace")]
-    _fields_ += [("workspace_bytes", c_int64)]
-
-
-_library = ctypes.CDLL(os.environ["ATTN_LIBRARY"])
-_library.attn_error_text.restype = c_char_p
-for name in ("attn_mod_release", "attn_kernel_release"):
-    getattr(_library, name).argtypes, getattr(_library, name).restype = [c_void_p], None
-
-
-def _check(status):
-    if status:
-        raise RuntimeError(_library.attn_error_text().decode())
-
-
-def _sized(structure, **fields):
-    return structure(size=ctypes.sizeof(structure), **fields)
-
-
-def _tensor(data, sizes):
-    b, h, s, d = sizes
-    strides = (c_int64 * 3)(h * s * d, s * d, d)
-    pointer = ctypes.cast(data, c_void_p)
-    return _sized(_Tensor, data=pointer, type=1, sizes=(c_int64 * 4)(*sizes), strides=strides)
-
-
 class Kernel:
     """A recorded mod, compiled for sizes (batch, heads, queries, keys)."""
 
     def __init__(self, recorded, sizes):
-        self.recorded, self.sizes = recorded, sizes
-        mod, self.kernel = c_void_p(), c_void_p()
-        _check(_library.attn_mod_from_source(recorded.text.encode(), b"recorded", byref(mod)))
-        scale = c_float(1)
-        spec = _sized(_Spec, target=1, type=1, head_dim=1, value_dim=sizes[3], scale=ctypes.pointer(scale), lse=1)
-        _check(_library.attn_kernel_compile(mod, byref(spec), byref(self.kernel)))
-        _library.attn_mod_release(mod)
-
-    def __del__(self):
-        _library.attn_kernel_release(self.kernel)
+        self.captures, self.sizes = {c.name: c.value for c in recorded.captures}, sizes
+        mod = attn.Mod.from_source(recorded.text, "recorded")
+        self.kernel = attn.Kernel(mod, attn.Spec(head_dim=1, value_dim=sizes[3], scale=1, lse=True))
 
     def run(self, score_of):
         """(output, LSE) for scores score_of(b, h, q) * (-1)^kv."""
         b, h, sq, sk = self.sizes
         rows = list(itertools.product(range(b), range(h), range(sq)))
-        query = (c_float * len(rows))(*(score_of(*row) for row in rows))
-        key = (c_float * (b * h * sk))(*((-1) ** kv for _ in range(b * h) for kv in range(sk)))
-        value = (c_float * (b * h * sk * sk))(*(i == j for _ in range(b * h) for i in range(sk) for j in range(sk)))
-        out, lse = (c_float * (len(rows) * sk))(), (c_float * len(rows))()
-        tensors = [_tensor(query, (b, h, sq, 1)), _tensor(key, (b, h, sk, 1))]
-        tensors += [_tensor(value, (b, h, sk, sk)), _tensor(out, (b, h, sq, sk))]
-        captures = [self._capture(c, c.value) for c in self.recorded.captures]
-        names = ("query", "key", "value", "out")
-        arguments = _sized(_Arguments, lse=ctypes.cast(lse, c_void_p), capture_count=len(captures))
-        for name, tensor in zip(names, tensors):
-            setattr(arguments, name, ctypes.pointer(tensor))
-        arguments.captures = (_Capture * len(captures))(*(c[0] for c in captures))
-        _check(_library.attn_kernel_run(self.kernel, byref(arguments)))
-        return out, lse
-
-    @staticmethod
-    def _capture(declared, value):
-        """The structure, and what it points to."""
-        if hasattr(value, "data"):
-            sizes = (c_int64 * len(value.shape))(*value.shape)
-            data, type_, rank = value.data, TYPES[value.dtype][1], len(value.shape)
-        else:
-            data = (c_float if declared.type == "f32" else c_int32)(value)
-            data, type_, sizes, rank = ctypes.pointer(data), 0, None, 0
-        pointer = ctypes.cast(data, c_void_p)
-        return _sized(_Capture, data=pointer, type=type_, rank=rank, sizes=sizes), data, sizes
+        query = Array.of((score_of(*row) for row in rows), (b, h, sq, 1))
+        key = Array.of(((-1) ** kv for _ in range(b * h) for kv in range(sk)), (b, h, sk, 1))
+        one_hot = (i == j for _ in range(b * h) for i in range(sk) for j in range(sk))
+        value = Array.of(one_hot, (b, h, sk, sk))
+        out, lse = Array.of([0] * len(rows) * sk, (b, h, sq, sk)), Array.of([0] * len(rows), (b, h, sq))
+        self.kernel(query, key, value, captures=self.captures, out=out, lse=lse)
+        return out.data, lse.data

@@ -1,0 +1,165 @@
+"""Attention in one call: programs are recorded, kernels compiled when they are first needed, and kept."""
+
+import functools
+import threading
+
+from . import _arrays
+from ._library import Error
+from .gradient import Gradient
+from .kernel import Kernel, Spec
+from .mod import Mod
+from .recorder import mod_source
+
+# The kernels of one process are few; a mod's are dropped after those of this many others were used.
+_KEPT = 256
+_lock = threading.Lock()
+
+
+def attention(
+    query,
+    key,
+    value,
+    score_mod=None,
+    mask_mod=None,
+    *,
+    mod=None,
+    captures=None,
+    scale=None,
+    return_lse=False,
+    query_offset=None,
+    lengths=None,
+    query_starts=None,
+    key_starts=None,
+    pages=None,
+    out=None,
+):
+    """Attention of arrays of numpy, or torch's on the CPU: out, or (out, lse) with `return_lse`.
+
+    `score_mod(score, b, h, q, kv)` and `mask_mod(b, h, q, kv)` are Python functions (docs/PythonMods.md), or `mod` is
+    a Mod with `captures`; without any, plain attention. query: (batch, heads, queries, head_dim); key and value:
+    (batch, kv_heads, keys, head_dim and value_dim). The rest is as for calls of Kernel, with one difference: a mod
+    need not have the `query_offset` or `lengths` that are given.
+
+    A kernel is compiled at the first call with a mod's text, an element type, channels and a scale. Raises Error, and
+    RecordError for a function that cannot be recorded.
+    """
+    mod, values = _mod_of(score_mod, mask_mod, mod, query_offset, lengths)
+    spec = _spec_of(query, value, scale)._replace(
+        lse=bool(return_lse),
+        ragged_queries=query_starts is not None,
+        ragged_keys=key_starts is not None,
+        paged=pages is not None,
+    )
+    return _compiled(_kernel, mod, spec)(
+        query,
+        key,
+        value,
+        captures={**values, **(captures or {})},
+        query_offset=query_offset,
+        lengths=lengths,
+        query_starts=query_starts,
+        key_starts=key_starts,
+        pages=pages,
+        out=out,
+    )
+
+
+def attention_vjp(
+    query,
+    key,
+    value,
+    score_mod=None,
+    mask_mod=None,
+    *,
+    mod=None,
+    captures=None,
+    wrt=(),
+    scale=None,
+    return_lse=False,
+    deterministic=False,
+    query_offset=None,
+    lengths=None,
+):
+    """(result, backward): the result of attention(), and what makes gradients of it.
+
+    `backward(grad_out, grad_lse=None)` is Gradients(query, key, value, captures) of the product of results and their
+    gradients; `grad_lse` with `return_lse` alone. `wrt`: the names of captured floats whose gradients are asked for.
+    It reads operands and captures again, which must not have changed.
+    """
+    mod, values = _mod_of(score_mod, mask_mod, mod, query_offset, lengths)
+    spec = _spec_of(query, value, scale)
+    given = {"captures": {**values, **(captures or {})}, "query_offset": query_offset, "lengths": lengths}
+    out, lse = _compiled(_kernel, mod, spec._replace(lse=True))(query, key, value, **given)
+    of_gradient = spec._replace(lse=bool(return_lse), deterministic=bool(deterministic))
+
+    def backward(grad_out, grad_lse=None):
+        gradient = _compiled(_gradient, mod, of_gradient, tuple(wrt))
+        return gradient(query, key, value, out, lse, grad_out, grad_lse, **given)
+
+    return ((out, lse) if return_lse else out), backward
+
+
+def _mod_of(score_mod, mask_mod, mod, query_offset, lengths):
+    """The mod, with what it needs for these arguments, and the values that functions capture."""
+    functions = score_mod is not None or mask_mod is not None
+    if mod is not None and functions:
+        raise Error("expects a mod or functions, got both")
+    text, values = "attn.mod @plain", {}
+    if functions:
+        recorded = mod_source(score_mod, mask_mod, lift=True)
+        text, values = recorded.text, {c.name: c.value for c in recorded.captures}
+    offset = None if query_offset is None else getattr(query_offset, "shape", ()) != ()
+    # The same mod for all threads, since kernels are kept by it.
+    with _lock:
+        mod = _recorded(text) if mod is None else mod
+        return _with(mod, offset, lengths is not None), values
+
+
+def _spec_of(query, value, scale):
+    """Of operands; that their shapes suit each other the kernel says."""
+    type_ = _arrays.memory_of(query, "query").type
+    head_dim, value_dim = (_arrays.tensor(x, name).sizes[3] for x, name in ((query, "query"), (value, "value")))
+    return Spec(head_dim, value_dim, type_, None if scale is None else float(scale))
+
+
+def _compiled(kept, *key):
+    """What is kept by that key; the first thread that asks for it compiles it, outside of the lock."""
+    with _lock:
+        once = kept(*key)
+    return once.get()
+
+
+class _Once:
+    """What `make` makes, once, though threads ask for it at the same time."""
+
+    def __init__(self, make):
+        self._make, self._made, self._lock = make, None, threading.Lock()
+
+    def get(self):
+        if self._made is None:
+            with self._lock:
+                self._made = self._made or self._make()
+        return self._made
+
+
+@functools.lru_cache(_KEPT)
+def _recorded(text):
+    return Mod.from_source(text, "recorded")
+
+
+@functools.lru_cache(_KEPT)
+def _with(mod, offset_per_batch, has_lengths):
+    """`mod` with an offset (None: none) and lengths, where it has none."""
+    if offset_per_batch is not None and not any(c.is_query_offset for c in mod.captures):
+        mod = mod.with_query_offset(offset_per_batch)
+    return mod.with_lengths() if has_lengths and not any(c.is_lengths for c in mod.captures) else mod
+
+
+@functools.lru_cache(_KEPT)
+def _kernel(mod, spec):
+    return _Once(lambda: Kernel(mod, spec))
+
+
+@functools.lru_cache(_KEPT)
+def _gradient(mod, spec, wrt):
+    return _Once(lambda: Gradient(mod, spec, wrt))
