@@ -105,7 +105,6 @@ static Result<PackagedKernels> compileAll(const KernelRequest &request,
   SharedSource source = createModSource(request);
   bool isAlone = of.made == "sm90a" && !of.fallback;
   bool leavesOut = false; ///< what a GPU of sm_90a with TMA never takes
-  bool any = false;
   LaunchPlan plan;
   plan.swap(kernels.description.plan);
   for (size_t i = 0; i < plan.size(); ++i) {
@@ -119,11 +118,10 @@ static Result<PackagedKernels> compileAll(const KernelRequest &request,
     if (isLeftOut)
       continue;
     ATTN_TRY_ASSIGN(variant, source->variant(i));
-    any |= !isAlone || plan[i].has(Condition::Kind::SM90a);
     if (!of.ptxas.empty())
       ATTN_TRY(assemble(variant, of.ptxas));
   }
-  if (!any)
+  if (isAlone && !leavesOut)
     return Error{"expects kernels for sm90a alone, but there are none of this "
                  "type and these dimensions: only those for every GPU"};
   ATTN_TRY(addTiles(kernels, *source, request.gradients));

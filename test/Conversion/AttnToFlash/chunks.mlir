@@ -7,6 +7,7 @@
 // CHECK-LABEL: func.func @layer(
 // CHECK-SAME: %[[PARTS:[^ ]*]]: memref<?x16x32xf32> {attn.role = #attn.role<partial_out>}
 // CHECK-SAME: %[[SUMS:[^ ]*]]: memref<?x2x16xf32> {attn.role = #attn.role<partial_sums>}
+// CHECK-SAME: %[[COUNTS:[^ ]*]]: memref<?x2xi32> {attn.role = #attn.role<partial_counts>}
 // CHECK: %[[SLOTS:.*]] = memref.dim %[[SUMS]], %c0
 // CHECK: %[[OF_EACH:.*]] = arith.divui %[[SLOTS]], %
 // CHECK: scf.forall (%[[SLOT:.*]]) in (%[[SLOTS]]) {
@@ -26,12 +27,20 @@
 // CHECK:       tile.store %{{.*}}, %[[PARTS]][%[[SLOT]], %
 // CHECK:       tile.store %{{.*}}, %[[SUMS]][%[[SLOT]], %c0
 // CHECK:       tile.store %{{.*}}, %[[SUMS]][%[[SLOT]], %c1
+// Who merges is told how many parts follow the first.
+// CHECK:     %[[FIRST:.*]] = arith.cmpi eq, %[[PART]], %c0
+// CHECK:     scf.if %[[FIRST]] {
+// CHECK:       %[[MORE:.*]] = arith.subi %[[COUNT]], %c1
+// CHECK:       %[[NUMBER:.*]] = arith.index_cast %[[MORE]]
+// CHECK:       memref.store %[[NUMBER]], %[[COUNTS]][%[[TASK]], %c0
 // CHECK: } {mapping = [#gpu.block<linear_dim_0>]}
 
 // Behind it a thread for each row of a query tile, which merges the parts if there are several.
 // CHECK-LABEL: func.func @layer_merge(
 // CHECK: scf.forall
-// CHECK:   %[[CUT:.*]] = arith.cmpi ugt, %{{.*}}, %c1
+// CHECK:   %[[MORE:.*]] = memref.load %{{.*}} : memref<?x2xi32>
+// CHECK:   %[[LAST:.*]] = arith.index_castui %[[MORE]]
+// CHECK:   %[[CUT:.*]] = arith.cmpi ugt, %[[LAST]], %c0
 // CHECK:   scf.if %[[CUT]] {
 // CHECK:     vector.load
 // CHECK: } {mapping = [#gpu.thread<linear_dim_0>]}

@@ -3,24 +3,29 @@
 !q = tensor<?x?x?x24xbf16>
 !l = tensor<?x?x?xf32>
 
-// A task for each share, row that a query tile may have and 4 channels; it has work if a query tile begins in the share
-// and goes on behind it.
+// A task for each query tile, or share where these are fewer, row that a query tile may have and 4 channels. There is
+// something to be merged where parts follow the first.
 // CHECK-LABEL: func.func @layer_merge(
 // CHECK-SAME: %[[OUT:[^ ]*]]: memref<?x?x?x24xbf16, {{[^{]*}}> {attn.role = #attn.role<out>}
 // CHECK-SAME: %[[LSE:[^ ]*]]: memref<?x?x?xf32> {attn.role = #attn.role<lse>}
 // CHECK-SAME: %[[PARTS:[^ ]*]]: memref<?x16x32xf32> {attn.role = #attn.role<partial_out>}
 // CHECK-SAME: %[[SUMS:[^ ]*]]: memref<?x2x16xf32> {attn.role = #attn.role<partial_sums>}
+// CHECK-SAME: %[[COUNTS:[^ ]*]]: memref<?x2xi32> {attn.role = #attn.role<partial_counts>}
+// CHECK: arith.minui %{{.*}}, %[[SHARES:.*]] : index
 // CHECK: %[[MOST:.*]] = arith.minui %{{.*}}, %c16
 // CHECK: %[[ROWS:.*]] = arith.maxui %[[MOST]], %c1
 // CHECK: arith.muli %{{.*}}, %[[ROWS]]
 // CHECK: arith.muli %{{.*}}, %c8
 // CHECK: scf.forall
-// CHECK: tile.find_task %c9223372036854775807 in
-// CHECK: %{{.*}}, %[[START:.*]] = tile.find_task %[[END:.*]] in
-// CHECK: %[[HERE:.*]] = arith.cmpi sge, %[[START]], %{{.*}}
-// CHECK: %[[ON:.*]] = arith.cmpi slt, %[[START]], %[[END]]
-// CHECK: %[[CUT:.*]] = arith.andi %[[HERE]], %[[ON]]
+// CHECK-NOT: tile.await_prerequisites
+// CHECK: %[[MORE:.*]] = memref.load %[[COUNTS]][%[[NUMBER:.*]], %c0
+// CHECK: %[[LAST:.*]] = arith.index_castui %[[MORE]]
+// CHECK: %[[CUT:.*]] = arith.cmpi ugt, %[[LAST]], %c0
 // CHECK: scf.if %[[CUT]] {
+// CHECK:   %[[OF_SHARES:.*]] = arith.cmpi ult
+// CHECK:   memref.load %[[COUNTS]][%[[NUMBER]], %c1
+// CHECK:   arith.select %[[OF_SHARES]], %[[NUMBER]], %[[OTHER:.*]] : index
+// CHECK:   arith.select %[[OF_SHARES]], %[[OTHER]], %[[NUMBER]] : index
 // Four parts at a time.
 // CHECK:   %[[GREATEST:.*]] = scf.parallel {{.*}} step (%c4{{.*}}) init (%{{.*}}) -> f32 {
 // CHECK-COUNT-4: memref.load %[[SUMS]]
@@ -59,5 +64,18 @@ func.func @layer(%q: !q, %k: !q, %v: !q) -> (!q, !l) {
 // CHECK: memref.store %{{.*}}, %{{.*}}[%{{.*}}, %{{.*}}, %{{.*}}, %{{.*}}, %{{.*}}] : memref<?x?x?x?x24xbf16,
 func.func @packed(%q: !q, %k: !q, %v: !q) -> !q {
   %o = attn.attention %q, %k, %v {schedule = #attn.schedule<tiling = <q = 16, kv = 32, pack, shares>>} : (!q, !q, !q) -> !q
+  return %o : !q
+}
+
+// Kernels that depend on the one before: that lets them begin, and they wait before they read what it makes.
+// CHECK-LABEL: func.func @dependent(
+// CHECK: scf.forall
+// CHECK: tile.launch_dependents
+// CHECK-LABEL: func.func @dependent_merge(
+// CHECK: scf.forall
+// CHECK: tile.await_prerequisites
+// CHECK: memref.load %{{.*}} : memref<?x2xi32>
+func.func @dependent(%q: !q, %k: !q, %v: !q) -> !q {
+  %o = attn.attention %q, %k, %v {schedule = #attn.schedule<tiling = <q = 16, kv = 32, shares>, pipeline = <dependent>>} : (!q, !q, !q) -> !q
   return %o : !q
 }

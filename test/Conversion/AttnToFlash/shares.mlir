@@ -9,6 +9,7 @@
 // CHECK-SAME: %[[LSE:[^ ]*]]: memref<?x?x?xf32> {attn.role = #attn.role<lse>}
 // CHECK-SAME: %[[PARTS:[^ ]*]]: memref<?x16x32xf32> {attn.role = #attn.role<partial_out>}
 // CHECK-SAME: %[[SUMS:[^ ]*]]: memref<?x2x16xf32> {attn.role = #attn.role<partial_sums>}
+// CHECK-SAME: %[[COUNTS:[^ ]*]]: memref<?x2xi32> {attn.role = #attn.role<partial_counts>}
 // CHECK: %[[SLOTS:.*]] = memref.dim %[[SUMS]], %c0
 // CHECK: %[[SHARES:.*]] = arith.divui %[[SLOTS]], %c2
 // CHECK: scf.forall (%[[I:.*]]) in (%[[SHARES]]) {
@@ -21,11 +22,11 @@
 // CHECK: %[[BEGIN:.*]] = arith.minui %[[PLACE]], %[[TOTAL]]
 // CHECK: %[[END:.*]] = arith.minui %{{.*}}, %[[TOTAL]]
 // CHECK: %[[TASK:.*]], %[[START:.*]] = tile.find_task %[[BEGIN]] in %[[TILES]] by
-// CHECK: scf.while (%{{.*}} = %[[TASK]], %[[AT:.*]] = %[[START]]) : (index, index) -> (index, index) {
+// CHECK: %[[LOOP:.*]]:3 = scf.while (%{{.*}} = %[[TASK]], %[[AT:.*]] = %[[START]], %{{.*}} = %c0{{.*}}) : (index, index, index) -> (index, index, index) {
 // CHECK:   %[[ON:.*]] = arith.cmpi slt, %[[AT]], %[[END]]
 // CHECK:   scf.condition(%[[ON]])
 // CHECK: } do {
-// CHECK: ^bb0(%[[T:.*]]: index, %[[S:.*]]: index):
+// CHECK: ^bb0(%[[T:.*]]: index, %[[S:.*]]: index, %{{.*}}: index):
 // The head is innermost, then the batch.
 // CHECK:   arith.remui %[[T]], %{{.*}}
 // The visits of the task that are the share's.
@@ -49,8 +50,23 @@
 // CHECK:     tile.store %{{.*}}, %[[SUMS]][%[[SLOT]], %c0{{.*}}, %c0{{.*}}] : tensor<16xf32>
 // CHECK:     tile.store %{{.*}}, %[[SUMS]][%[[SLOT]], %c1{{.*}}, %c0{{.*}}] : tensor<16xf32>
 // CHECK:   }
+// Who merges is told of what begins here how many parts follow, by query tile; where these are more than shares, by
+// share, of the last one.
+// CHECK:   %[[LAST:.*]] = arith.divui %{{.*}}, %[[SIZE]]
+// CHECK:   %[[MORE:.*]] = arith.subi %[[LAST]], %[[I]]
+// CHECK:   scf.if %[[BEGINS]] {
+// CHECK:     %[[FEWER:.*]] = arith.cmpi ult, %{{.*}}, %{{.*}}
+// CHECK:     %[[ENOUGH:.*]] = arith.xori %[[FEWER]], %true
+// CHECK:     scf.if %[[ENOUGH]] {
+// CHECK:       memref.store %{{.*}}, %[[COUNTS]][%[[T]], %c0
+// CHECK:       memref.store %{{.*}}, %[[COUNTS]][%[[T]], %c1
+// CHECK:   %[[COUNT:.*]] = arith.select %[[BEGINS]], %[[MORE]], %c0
 // CHECK:   %[[NEXT:.*]] = arith.addi %[[T]], %c1
-// CHECK:   scf.yield %[[NEXT]], %[[BEHIND]]
+// CHECK:   scf.yield %[[NEXT]], %[[BEHIND]], %[[COUNT]]
+// CHECK: }
+// CHECK: %[[LAST_TASK:.*]] = arith.subi %[[LOOP]]#0, %c1
+// CHECK: memref.store %{{.*}}, %[[COUNTS]][%[[I]], %c0
+// CHECK: memref.store %{{.*}}, %[[COUNTS]][%[[I]], %c1
 // CHECK: } {mapping = [#gpu.block<linear_dim_0>]}
 
 attn.mod @causal mask(%b: i32, %h: i32, %q: i32, %kv: i32) {

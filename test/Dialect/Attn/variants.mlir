@@ -56,9 +56,10 @@ func.func @wide(%q: !wide) -> !wide {
   return %o : !wide
 }
 
-// Products of f32 have the kernels of every GPU.
+// Products of f32 have the kernels of every GPU; on Hopper those that merge parts begin early.
 // CHECK-LABEL: func.func @float
-// CHECK: variants = #attn.variants<[<aligned and packed_rows(16) -> <tiling = <q = 16, kv = 32, pack, shares>, {{[^-]*}}>>,
+// CHECK: variants = #attn.variants<[<sm90a and packed_rows(16) -> <tiling = <q = 16, kv = 32, pack, shares>, pipeline = <stages = 2, dependent>>>,
+// CHECK-SAME: <aligned and packed_rows(16) -> <tiling = <q = 16, kv = 32, pack, shares>, {{[^-]*}}>>,
 // CHECK-SAME: <aligned -> <tiling = <q = 64, kv = 32>, roles = <warps = 4>>>,
 // CHECK-SAME: <packed_rows(16) -> <tiling = <q = 16, kv = 32, pack, shares>, pipeline = <stages = 2, unaligned>>>,
 // CHECK-SAME: <always -> <tiling = <q = 64, kv = 32>, roles = <warps = 4>, pipeline = <unaligned>>>]>}

@@ -199,8 +199,11 @@ gpu.module @kernels {
   // CHECK-LABEL: gpu.func @nested(
   // CHECK: scf.for %[[I:[^ ]*]] =
   // CHECK-NEXT: gpu.barrier
+  // CHECK: %[[ANY:.*]] = arith.cmpi slt
+  // CHECK-NEXT: scf.if %[[ANY]] {
   // CHECK: tile.copy %{{.*}}[%[[I]], %{{.*}}] to %{{.*}} {async}
   // CHECK: tile.copy %{{.*}}[%[[I]], %{{.*}}] to %{{.*}} {async}
+  // CHECK-NEXT: }
   // CHECK-NEXT: nvvm.cp.async.commit.group
   // CHECK-NEXT: scf.for
   // CHECK-NEXT: nvvm.cp.async.wait.group 0
@@ -224,7 +227,8 @@ gpu.module @kernels {
     gpu.return
   }
 
-  // The same where a loop over tasks has no count.
+  // The same where a loop over tasks has no count. The first tiles of a visit are on their way while those of the task
+  // are awaited.
   // CHECK-LABEL: gpu.func @tasks_while(
   // CHECK-SAME: %[[Q:[^:]*]]: memref
   // CHECK: } do {
@@ -232,11 +236,14 @@ gpu.module @kernels {
   // CHECK: gpu.barrier
   // CHECK-NEXT: tile.copy %[[Q]][%[[I]], %{{.*}}]
   // CHECK-NEXT: nvvm.cp.async.commit.group
-  // CHECK-NEXT: nvvm.cp.async.wait.group 0
-  // CHECK-NEXT: gpu.barrier
+  // CHECK: scf.if
   // CHECK: tile.copy
   // CHECK: tile.copy
+  // CHECK-NEXT: }
   // CHECK-NEXT: nvvm.cp.async.commit.group
+  // CHECK-NEXT: nvvm.cp.async.wait.group 1
+  // CHECK-NEXT: gpu.barrier
+  // CHECK-NEXT: tile.view
   // CHECK-NEXT: scf.for
   // CHECK-NEXT: nvvm.cp.async.wait.group 0
   gpu.func @tasks_while(%q: memref<?x?x64xbf16>, %k: !memory, %v: !memory, %n: index) kernel
@@ -272,11 +279,14 @@ gpu.module @kernels {
   // CHECK: gpu.barrier
   // CHECK-NEXT: tile.copy %[[Q]][%{{.*}}, %[[I]]]
   // CHECK-NEXT: nvvm.cp.async.commit.group
-  // CHECK-NEXT: nvvm.cp.async.wait.group 0
-  // CHECK-NEXT: gpu.barrier
+  // CHECK: scf.if
   // CHECK: tile.copy
   // CHECK: tile.copy
+  // CHECK-NEXT: }
   // CHECK-NEXT: nvvm.cp.async.commit.group
+  // CHECK-NEXT: nvvm.cp.async.wait.group 1
+  // CHECK-NEXT: gpu.barrier
+  // CHECK-NEXT: tile.view
   // CHECK-NEXT: scf.for
   // CHECK-NEXT: nvvm.cp.async.wait.group 0
   gpu.func @tasks_in_a_loop(%q: memref<?x?x64xbf16>, %k: memref<?x?x64xbf16>, %v: memref<?x?x64xbf16>, %n: index) kernel
