@@ -238,7 +238,7 @@ gpu.module @kernels {
   // CHECK-NEXT: nvvm.cp.async.commit.group
   // CHECK: scf.if
   // CHECK: tile.copy
-  // CHECK: tile.copy
+  // CHECK: tile.copy {{.*}} to memref<
   // CHECK-NEXT: }
   // CHECK-NEXT: nvvm.cp.async.commit.group
   // CHECK-NEXT: nvvm.cp.async.wait.group 1
@@ -281,7 +281,7 @@ gpu.module @kernels {
   // CHECK-NEXT: nvvm.cp.async.commit.group
   // CHECK: scf.if
   // CHECK: tile.copy
-  // CHECK: tile.copy
+  // CHECK: tile.copy {{.*}} to memref<
   // CHECK-NEXT: }
   // CHECK-NEXT: nvvm.cp.async.commit.group
   // CHECK-NEXT: nvvm.cp.async.wait.group 1
