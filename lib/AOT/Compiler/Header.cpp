@@ -141,7 +141,8 @@ typedef struct @_backward_args {
   const float *lse;
   @_tensor grad_out;
   const float *grad_lse;)";
-  text += package.spec().lse ? "" : " /* not of this kernel: null */";
+  text += package.spec().lse ? " /* of lse; zeros if nothing depends on it */"
+                             : " /* not of this kernel: null */";
   text += R"(
   @_tensor grad_query, grad_key, grad_value;
   const void *tiles; /* of @_find_backward_tiles() */
