@@ -150,12 +150,28 @@ size_t attn::kernelFor(const LaunchPlan &plan, const Launch &launch) {
   return place;
 }
 
+/// Whether each launch of `range` that `guard` holds for is one that `earlier`
+/// holds for: what that asks for besides holds for all of them.
+static bool isCovered(const Guard &guard, const Guard &earlier,
+                      const LaunchRange &range) {
+  return std::all_of(earlier.conditions.begin(), earlier.conditions.end(),
+                     [&](const Condition &condition) {
+                       return condition.over(range) == Holds::Always ||
+                              std::find(guard.conditions.begin(),
+                                        guard.conditions.end(),
+                                        condition) != guard.conditions.end();
+                     });
+}
+
 std::vector<size_t> attn::kernelsFor(const LaunchPlan &plan,
                                      const LaunchRange &range) {
   std::vector<size_t> places;
   for (size_t i = 0; i < plan.size(); ++i) {
     Holds holds = plan[i].over(range);
-    if (holds != Holds::Never)
+    bool isTaken = std::any_of(places.begin(), places.end(), [&](size_t j) {
+      return isCovered(plan[i], plan[j], range);
+    });
+    if (holds != Holds::Never && !isTaken)
       places.push_back(i);
     if (holds == Holds::Always)
       break;

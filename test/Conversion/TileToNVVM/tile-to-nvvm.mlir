@@ -328,4 +328,14 @@ gpu.module @kernels {
     tile.store %r#0, %o[%r#2] : !th, memref<?x16xbf16, strided<[16, 1]>>
     gpu.return
   }
+
+  // Kernels after one another.
+  // CHECK-LABEL: gpu.func @dependent(
+  // CHECK: nvvm.griddepcontrol launch_dependents
+  // CHECK-NEXT: nvvm.griddepcontrol wait
+  gpu.func @dependent() kernel attributes {attn.schedule = #schedule} {
+    tile.launch_dependents
+    tile.await_prerequisites
+    gpu.return
+  }
 }

@@ -218,3 +218,15 @@
 // schedule_c14: a size.
 // expected-error @+1 {{expects 'chunk' from 0 to 65536, got -1}}
 #schedule = #attn.schedule<tiling = <q = 64, kv = 64, chunk = -1>>
+
+// -----
+
+// schedule_c15: there is something to be merged.
+// expected-error @+1 {{expects 'dependent' to go with 'shares' or 'chunk', and without 'unaligned'}}
+#schedule = #attn.schedule<tiling = <q = 64, kv = 64>, pipeline = <dependent>>
+
+// -----
+
+// schedule_c15: the GPUs that have it take aligned memory.
+// expected-error @+1 {{expects 'dependent' to go with 'shares' or 'chunk', and without 'unaligned'}}
+#schedule = #attn.schedule<tiling = <q = 64, kv = 64, shares>, pipeline = <unaligned, dependent>>

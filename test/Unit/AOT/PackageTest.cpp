@@ -272,6 +272,10 @@ TEST(Package, RefusesWhatCannotBeMade) {
                          "<warps = 8, producers = 4>, pipeline = <stages = 2>>";
   EXPECT_EQ(KernelPackage::compile(mod, spec).error(),
             "expects a schedule without producers for sm80");
+  spec.kernel.schedule = "#attn.schedule<tiling = <q = 16, kv = 64, shares>, "
+                         "pipeline = <dependent>>";
+  EXPECT_EQ(KernelPackage::compile(mod, spec).error(),
+            "expects a schedule without 'dependent' for sm80");
 }
 
 } // namespace

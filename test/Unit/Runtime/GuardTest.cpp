@@ -256,6 +256,23 @@ TEST(LaunchPlan, OfAnySizesEndsWithTheKernelThatDoesNotAskForThem) {
   EXPECT_EQ(placesOn({/*aligned=*/false}), Places({4}));
 }
 
+/// Whatever sizes are, what asks for more memory than another for the same ones
+/// is taken before it, where there is such memory.
+TEST(LaunchPlan, HasOneKernelOfTwoForTheSameSizes) {
+  LaunchPlan plan{{{{Kind::SM90a}, {Kind::PackedRows, {16}}}},
+                  {{{Kind::Aligned}, {Kind::PackedRows, {16}}}},
+                  {{{Kind::Aligned}, {Kind::PackedRows, {32}}}},
+                  {{{Kind::PackedRows, {32}}, {Kind::ShortRows, {1024}}}},
+                  {}};
+  auto placesOn = [&](const LaunchMemory &memory) {
+    return kernelsFor(plan, LaunchRange::ofAnySizes(132, memory));
+  };
+  using Places = std::vector<size_t>;
+  EXPECT_EQ(placesOn({/*aligned=*/true, /*sm90a=*/true}), Places({0, 2, 4}));
+  EXPECT_EQ(placesOn({/*aligned=*/true}), Places({1, 2, 4}));
+  EXPECT_EQ(placesOn({/*aligned=*/false}), Places({3, 4}));
+}
+
 /// 8 heads of up to 4096 positions, and of 4096 alone.
 TEST(LaunchPlan, OfSmallRangesHasFewKernels) {
   LaunchPlan plan{{{{Kind::FewTasks, {64}}}},

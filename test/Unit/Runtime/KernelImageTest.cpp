@@ -34,7 +34,7 @@ KernelImage example() {
   KernelEntry other;
   other.name = "other";
   other.queryTile = other.keyTile = 16, other.packsHeads = true;
-  other.chunk = 12;
+  other.chunk = 12, other.isDependent = true;
   image.entries.push_back(other);
   return image;
 }
@@ -82,6 +82,8 @@ TEST(KernelImage, IsLoadedAsItWasSaved) {
   EXPECT_TRUE(loaded->entries[1].packsHeads);
   EXPECT_EQ(entry.chunk, 0);
   EXPECT_EQ(loaded->entries[1].chunk, 12);
+  EXPECT_FALSE(entry.isDependent);
+  EXPECT_TRUE(loaded->entries[1].isDependent);
   EXPECT_EQ(loaded->find("nothing"), nullptr);
 }
 

@@ -169,15 +169,17 @@ private:
       NVVM::CpAsyncCommitGroupOp::create(b);
     }
     // The first tiles of the loop are on their way while those before it are
-    // awaited, unless these are read earlier.
-    bool together = ahead && areReadInLoop(before);
+    // awaited, unless these are read earlier, or once for several loops.
+    bool together = ahead && areForLoopAlone(before);
     if (!together)
       awaitBefore(bufferBefore, /*pending=*/0);
     if (ahead) {
       b.setInsertionPoint(loop);
       if (needsBarrier)
         gpu::BarrierOp::create(b);
-      forFirst([&] { copiesOf(rings, loop.getLowerBound()); });
+      // A task may have none, and the next one's must not overtake them.
+      auto copyFirst = [&] { copiesOf(rings, loop.getLowerBound()); };
+      together ? forFirst(copyFirst) : copyFirst();
       NVVM::CpAsyncCommitGroupOp::create(b);
     }
     if (together)
@@ -212,12 +214,14 @@ private:
     }
   }
 
-  bool areReadInLoop(ArrayRef<LoadOp> loads) {
-    return llvm::all_of(loads, [&](LoadOp load) {
-      return llvm::all_of(load->getUsers(), [&](Operation *user) {
-        return loop->isProperAncestor(user);
-      });
-    });
+  bool areForLoopAlone(ArrayRef<LoadOp> loads) {
+    auto isForLoopAlone = [&](LoadOp load) {
+      return load->getBlock() == loop->getBlock() &&
+             llvm::all_of(load->getUsers(), [&](Operation *user) {
+               return loop->isProperAncestor(user);
+             });
+    };
+    return !loads.empty() && llvm::all_of(loads, isForLoopAlone);
   }
 
   static bool isInLoop(Operation *op) {
