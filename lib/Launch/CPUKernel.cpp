@@ -112,6 +112,7 @@ Result<void> CPUKernel::runParts(const Code &code, const ProblemSizes &sizes,
       return Error{"out of memory: the workspace needs " +
                    std::to_string(parts.bytes()) + " bytes"};
   }
+  parts = parts.forLaunch(code.kernel.entry(), sizes);
   parts.bind(bindings, workspace.data ? workspace.data : own.get());
   ATTN_TRY(code.kernel.run(bindings));
   return code.merge->runShort(parts.mergeTasks(code.kernel.entry(), sizes),

@@ -225,6 +225,7 @@ Result<void> CUDAKernel::launchParts(const Variant &variant,
                    "sizes, before a stream capture: it needs " +
                    std::to_string(parts.bytes()) + " bytes"};
   }
+  parts = parts.forLaunch(variant.entry(), sizes);
   parts.bind(bindings, memory);
   ATTN_TRY(variant.code.launch(parts.tasks, bindings, a.stream));
   int64_t threads =

@@ -45,6 +45,37 @@ PartMemory PartMemory::ofChunks(const KernelEntry &kernel,
   return {slots, slots, merged, kernel.queryTile, channelsOf(spec)};
 }
 
+/// Of queries that heads own, or those that share keys.
+static int64_t rowsOfHead(const KernelEntry &kernel,
+                          const ProblemSizes &sizes) {
+  return kernel.packsHeads
+             ? sizes.queries * sizes.heads / std::max<int64_t>(sizes.kvHeads, 1)
+             : sizes.queries;
+}
+
+static int64_t queryTilesOf(const KernelEntry &kernel,
+                            const ProblemSizes &sizes) {
+  int64_t heads = kernel.packsHeads ? sizes.kvHeads : sizes.heads;
+  return sizes.batch * heads *
+         ceilDiv(rowsOfHead(kernel, sizes), kernel.queryTile);
+}
+
+/// A query tile has a position for itself, and one for each visit at most, of
+/// which a share has `leastShare`.
+PartMemory PartMemory::forLaunch(const KernelEntry &kernel,
+                                 const ProblemSizes &sizes) const {
+  PartMemory launch = *this;
+  if (kernel.chunk)
+    return launch;
+  int64_t line =
+      queryTilesOf(kernel, sizes) * (1 + ceilDiv(sizes.keys, kernel.keyTile));
+  launch.tasks =
+      std::clamp<int64_t>(ceilDiv(line, mlir::attn::leastShare), 1, tasks);
+  launch.slots = 2 * launch.tasks;
+  launch.merged = launch.tasks;
+  return launch;
+}
+
 int64_t PartMemory::bytes() const {
   int64_t words = slots * rows * (channels + 2) + 2 * merged;
   return words * static_cast<int64_t>(sizeof(float));
@@ -60,13 +91,10 @@ void PartMemory::bind(Bindings &bindings, void *memory) const {
 
 int64_t PartMemory::mergeTasks(const KernelEntry &kernel,
                                const ProblemSizes &sizes) const {
-  int64_t heads = kernel.packsHeads ? sizes.kvHeads : sizes.heads;
-  int64_t group =
-      kernel.packsHeads ? sizes.heads / std::max<int64_t>(sizes.kvHeads, 1) : 1;
-  int64_t headRows = sizes.queries * group;
-  int64_t tiles = sizes.batch * heads * ceilDiv(headRows, rows);
-  return std::min(tiles, merged) * std::clamp<int64_t>(headRows, 1, rows) *
-         channels / mlir::attn::mergedChannels;
+  int64_t headRows = rowsOfHead(kernel, sizes);
+  return std::min(queryTilesOf(kernel, sizes), merged) *
+         std::clamp<int64_t>(headRows, 1, rows) * channels /
+         mlir::attn::mergedChannels;
 }
 
 Result<void> attn::checkWorkspace(const Workspace &workspace,

@@ -26,6 +26,11 @@ struct PartMemory {
   static PartMemory ofChunks(const KernelEntry &kernel, const KernelSpec &spec,
                              const SizeRange &range);
 
+  /// The same for a launch of these sizes: of shares only those that may have
+  /// something to do.
+  PartMemory forLaunch(const KernelEntry &kernel,
+                       const ProblemSizes &sizes) const;
+
   int64_t bytes() const;
   /// `memory`: so many bytes, aligned to 16.
   void bind(Bindings &bindings, void *memory) const;

@@ -21,6 +21,10 @@ inline constexpr int64_t mergedChannels = 4;
 /// are.
 inline constexpr int64_t hostShares = 128;
 
+/// Positions that a share has at least: what is merged later costs as much as a
+/// visit.
+inline constexpr int64_t leastShare = 2;
+
 /// The chunks of a query tile are as many as its visits make of the size that
 /// the schedule has, but no more than these; so many slots it has.
 inline constexpr int64_t mostChunks = 32;

@@ -1,6 +1,7 @@
 // See Shares.h.
 #include "Shares.h"
 
+#include "attn/Conversion/Shares.h"
 #include "attn/Dialect/Tile/IR/TileDialect.h"
 
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
@@ -9,10 +10,6 @@
 
 using namespace mlir;
 using namespace mlir::attn;
-
-/// Positions that a share has at least: what is merged later costs as much as a
-/// visit.
-static constexpr int64_t leastShare = 2;
 
 Value mlir::attn::countShares(ImplicitLocOpBuilder &builder,
                               Value partialSums) {

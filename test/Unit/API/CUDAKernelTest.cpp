@@ -195,21 +195,25 @@ TEST_F(CUDAKernelTest, FewTasksGetSmallTiles) {
 /// Six heads of which three share keys: 12 rows in a tile of 16, then 18 in one
 /// of 32. Tasks are shares of the keys, as many as run at once, whose parts
 /// another kernel merges, with eight threads for each row and 4 channels of the
-/// two query tiles; but where keys are few and tasks of a head each all
-/// run at once.
+/// two query tiles; but no more than have two positions of theirs each (a tile
+/// itself, and visits of 64 keys), nor where keys are few and tasks of a head
+/// each all run at once.
 TEST_F(CUDAKernelTest, FewQueriesOfHeadsThatShareKeysAreShares) {
-  std::vector<uint16_t> memory(6 * 40 * 64);
+  std::vector<uint16_t> memory(2 * 1000 * 64);
   FakeCUDA &fake = *useFakeCUDA();
   struct Expected {
     int multiprocessors;
-    int64_t queries;
+    int64_t queries, keys;
     const char *launch;
   };
-  for (auto [multiprocessors, queries, launch] :
-       {Expected{3, 4,
+  for (auto [multiprocessors, queries, keys, launch] :
+       {Expected{3, 4, 1000,
                  "launch attention 6 x 32\nlaunch attention_merge 24 x 128\n"},
-        {3, 6, "launch attention 6 x 64\nlaunch attention_merge 36 x 128\n"},
-        {132, 4, "launch attention 6 x 256\n"}}) {
+        {3, 6, 1000,
+         "launch attention 6 x 64\nlaunch attention_merge 36 x 128\n"},
+        {3, 4, 100,
+         "launch attention 3 x 32\nlaunch attention_merge 24 x 128\n"},
+        {132, 4, 1000, "launch attention 6 x 256\n"}}) {
     ManyTasks many(multiprocessors);
     Result<AttentionKernel> kernel =
         AttentionKernel::compile(plainMod(), specOf(ElementType::BF16));
@@ -219,7 +223,8 @@ TEST_F(CUDAKernelTest, FewQueriesOfHeadsThatShareKeysAreShares) {
                      {1, 6, queries, 64},
                      {6 * queries * 64, queries * 64, 64}};
     TensorView key = query;
-    key.sizes[1] = 2;
+    key.sizes[1] = 2, key.sizes[2] = keys;
+    key.strides[0] = 2 * keys * 64, key.strides[1] = keys * 64;
     fake.sequence.clear();
     Result<void> done =
         kernel->run(query, key, key, {}, query, nullptr, nullptr);
