@@ -64,14 +64,14 @@ private:
     Value output;
   };
 
-  //===--- shares ---------------------------------------------------------===//
-  /// Blocks of shares all run at once, so that those which wait for them take
-  /// no room that others need.
+  /// The kernel that merges begins when all blocks have, of shares at once and
+  /// of chunks with the last ones: it takes no room that these need.
   void letMergeBegin() {
     if (op.getSchedule()->getPipeline().dependent)
       tile::LaunchDependentsOp::create(b);
   }
 
+  //===--- shares ---------------------------------------------------------===//
   void buildShares() {
     Value count = countShares(b, operands.partialSums);
     auto block = gpu::GPUBlockMappingAttr::get(b.getContext(),
