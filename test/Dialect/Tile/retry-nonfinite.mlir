@@ -62,6 +62,41 @@ gpu.module @kernels {
     gpu.return
   }
 
+  // The first tile may be copied in a branch, where a loop may have no iteration: an attempt copies it again as well.
+  // CHECK-LABEL: gpu.func @branch(
+  // CHECK: tile.copy {{.*}} to %[[Q:[^ ]*]] {async}
+  // CHECK: scf.while
+  // CHECK:   scf.if
+  // CHECK:     tile.copy {{.*}} to %[[V:[^ ]*]] {async}
+  // CHECK:   scf.for
+  // CHECK:     tile.copy {{.*}} to %[[V]]
+  // CHECK:   scf.condition
+  gpu.func @branch(%m: !memory, %q: !shared, %v: !shared, %n: index, %o0: !f) {
+    %c0 = arith.constant 0 : index
+    %c1 = arith.constant 1 : index
+    tile.copy %m[%c0] to %q {async} : !memory to !shared
+    %any = arith.cmpi slt, %c0, %n : index
+    scf.if %any {
+      tile.copy %m[%c0] to %v {async} : !memory to !shared
+    }
+    %qt = tile.view %q : !shared -> !hp
+    %r = scf.for %j = %c0 to %n step %c1 iter_args(%o = %o0) -> !f {
+      %vt = tile.view %v : !shared -> !hp
+      %dirty = tile.has_nonfinite %vt : !hp
+      %weights = "weights"(%qt) : (!hp) -> !h
+      %init = scf.if %dirty -> !f {
+        %x = tile.add_nonfinite %weights, %vt, %o : !h, !hp, !f
+        scf.yield %x : !f
+      } else {
+        scf.yield %o : !f
+      }
+      tile.copy %m[%j] to %v {async} : !memory to !shared
+      scf.yield %init : !f
+    }
+    "use"(%r) : (!f) -> ()
+    gpu.return
+  }
+
   // All buffers are parts of one memory: what is copied into another buffer than the loop's is not part of an attempt.
   // CHECK-LABEL: gpu.func @placed(
   // CHECK: tile.copy
