@@ -166,6 +166,7 @@ void emitSend(Distribution &d, SendOp op);
 void emitReceive(Distribution &d, ReceiveOp op);
 void emitDrain(Distribution &d, DrainOp op);
 void emitAwaitDrain(Distribution &d, AwaitDrainOp op);
+void emitStart(Distribution &d, StartOp op);
 void emitAwait(Distribution &d, AwaitOp op);
 void emitTakeTurn(Distribution &d, TakeTurnOp op);
 void emitPassTurn(Distribution &d, PassTurnOp op);

@@ -233,9 +233,8 @@ private:
 static bool isStartOfProduct(Value tile) {
   if (!tile.hasOneUse())
     return false;
-  auto product = dyn_cast<linalg::ContractOp>(*tile.user_begin());
-  return product && product->hasAttr(asyncMark) &&
-         product.getDpsInits()[0] == tile;
+  auto product = dyn_cast<StartOp>(*tile.user_begin());
+  return product && product.getInit() == tile;
 }
 
 void tile::emitElementwise(Distribution &d, linalg::GenericOp op) {

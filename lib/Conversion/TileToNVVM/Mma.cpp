@@ -1,7 +1,6 @@
 // Products on bf16 and f16 tiles: ldmatrix and mma.sync m16n8k16; and what
 // products of all types have in common.
 #include "Distribution.h"
-#include "attn/Dialect/Tile/IR/Marks.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/LLVMIR/NVVMDialect.h"
@@ -11,33 +10,50 @@ using namespace mlir;
 using namespace mlir::attn;
 using namespace mlir::attn::tile;
 
+/// A product of `lhs` and `rhs` on top of `init`.
+static Product productOf(Distribution &d, Value lhs, Value rhs, Value init,
+                         bool lhsTransposed, bool transposed) {
+  auto lhsType = cast<RankedTensorType>(lhs.getType());
+  auto type = cast<RankedTensorType>(init.getType());
+  Product product;
+  product.lhs = lhs, product.rhs = rhs;
+  product.lhsTransposed = lhsTransposed, product.transposed = transposed;
+  product.depth = lhsType.getDimSize(lhsTransposed ? 0 : 1);
+  product.columns = d.columnsHeld(type);
+  product.columnGroups = isOfColumnGroups(type);
+  product.elementType = lhsType.getElementType();
+  return product;
+}
+
+static Fragment start(Distribution &d, const Product &product, Value init) {
+  Fragment elements = d.parts.lookup(init);
+  if (llvm::all_equal(elements) &&
+      matchPattern(elements.front(), m_AnyZeroFloat()))
+    elements.clear();
+  return startProduct(d, product, elements);
+}
+
 void tile::emitContract(Distribution &d, linalg::ContractOp op) {
-  auto lhsType = cast<RankedTensorType>(op.getDpsInputs()[0].getType());
-  auto rhsType = cast<RankedTensorType>(op.getDpsInputs()[1].getType());
+  Value init = op.getDpsInits()[0], rhs = op.getDpsInputs()[1];
   AffineExpr i, j, k;
   bindDims(op.getContext(), i, j, k);
-  Product product;
-  product.lhs = op.getDpsInputs()[0], product.rhs = op.getDpsInputs()[1];
-  product.lhsTransposed = op.getIndexingMapsArray()[0].getResult(0) == k;
-  product.transposed = op.getIndexingMapsArray()[1].getResult(0) == j;
-  product.depth = lhsType.getDimSize(product.lhsTransposed ? 0 : 1);
-  auto resultType = cast<RankedTensorType>(op->getResult(0).getType());
-  product.columns = d.columnsHeld(resultType);
-  product.columnGroups = isOfColumnGroups(resultType);
-  product.elementType = rhsType.getElementType();
-  Fragment init = d.parts.lookup(op.getDpsInits()[0]);
-  if (isInSlot(rhsType)) {
-    if (llvm::all_equal(init) && matchPattern(init.front(), m_AnyZeroFloat()))
-      init.clear();
-    Fragment result = startProduct(d, product, init);
-    if (!op->hasAttr(asyncMark))
-      result = awaitProduct(d, result, /*pending=*/0);
-    d.parts[op->getResult(0)] = result;
-    return;
-  }
-  d.parts[op->getResult(0)] = product.elementType.isF32()
-                                  ? emitProductF32(d, product, init)
-                                  : emitProduct16(d, product, init);
+  SmallVector<AffineMap> maps = op.getIndexingMapsArray();
+  Product product =
+      productOf(d, op.getDpsInputs()[0], rhs, init, maps[0].getResult(0) == k,
+                maps[1].getResult(0) == j);
+  Fragment &result = d.parts[op->getResult(0)];
+  if (isInSlot(cast<RankedTensorType>(rhs.getType())))
+    result = awaitProduct(d, start(d, product, init), /*pending=*/0);
+  else if (product.elementType.isF32())
+    result = emitProductF32(d, product, d.parts.lookup(init));
+  else
+    result = emitProduct16(d, product, d.parts.lookup(init));
+}
+
+void tile::emitStart(Distribution &d, StartOp op) {
+  Product product = productOf(d, op.getLhs(), op.getRhs(), op.getInit(),
+                              op.getLhsTransposed(), op.getRhsTransposed());
+  d.parts[op.getProduct()] = start(d, product, op.getInit());
 }
 
 namespace {

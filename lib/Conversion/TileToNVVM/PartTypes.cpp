@@ -33,6 +33,11 @@ PartTypes::PartTypes(const Distribution &d, bool carried) {
     parts.append(2, IntegerType::get(ring.getContext(), 32));
     return success();
   });
+  addConversion([&d](StartedType started, SmallVectorImpl<Type> &parts) {
+    RankedTensorType tile = started.getTile();
+    parts.append(d.fragmentSize(tile), tile.getElementType());
+    return success();
+  });
   addConversion(
       [&d, carried](RankedTensorType tile, SmallVectorImpl<Type> &parts) {
         Type word = IntegerType::get(tile.getContext(), 32);

@@ -98,7 +98,7 @@ private:
   LogicalResult checkOp(Operation *op) {
     return llvm::TypeSwitch<Operation *, LogicalResult>(op)
         .Case<scf::WhileOp, CopyOp, ViewOp, LoadOp, StoreOp, ReduceAddOp,
-              ShareOp, PutOp, HasNonfiniteOp, IsolateNonfiniteOp,
+              ShareOp, PutOp, StartOp, HasNonfiniteOp, IsolateNonfiniteOp,
               ClearNonfiniteOp, RingOp, DrainOp, tensor::EmptyOp,
               arith::ConstantOp, linalg::ContractOp, linalg::GenericOp,
               linalg::ReduceOp>([&](auto op) { return check(op); })
@@ -326,6 +326,9 @@ private:
   }
 
   LogicalResult check(linalg::ContractOp op);
+  LogicalResult check(StartOp op);
+  LogicalResult checkSizes(Operation *op, RankedTensorType lhs,
+                           RankedTensorType init, bool lhsTransposed);
   LogicalResult check(linalg::GenericOp op);
   LogicalResult checkInput(linalg::GenericOp op, OpOperand &input);
   LogicalResult check(linalg::ReduceOp op);
@@ -365,27 +368,44 @@ LogicalResult Preconditions::check(linalg::ContractOp op) {
   if (lhsTransposed && !(inRing && isInSlot(lhs)))
     return op.emitOpError() << "expects a left operand whose columns are rows "
                                "of the result in a ring";
-  int64_t depth = lhs.getDimSize(lhsTransposed ? 0 : 1);
-  if (depth % 16 || init.getDimSize(1) % 16)
-    return op.emitOpError() << "expects multiples of 16 columns and products";
-  // Those two are for a matrix unit that is one of four warps, on what the copy
-  // engine brought.
+  if (failed(checkSizes(op, lhs, init, lhsTransposed)))
+    return failure();
   if (!isNumber(element) || (inRing && element.isF32()) ||
-      !init.getElementType().isF32() ||
-      (!lhsTransposed && lhs.getDimSize(0) != schedule.getTiling().getRows()) ||
-      depth < 16 || depth > 256)
-    return op.emitOpError()
-           << "expects " << schedule.getTiling().getRows()
-           << " rows, 16 to 256 products of f16, bf16 or, "
-              "outside of rings, f32, and a result of f32, got "
-           << lhs << ", " << rhs << " and " << init;
+      !init.getElementType().isF32())
+    return op.emitOpError() << "expects operands of f16, bf16 or, outside of "
+                               "rings, f32, and a result of f32, got "
+                            << lhs << ", " << rhs << " and " << init;
   if (!isInRegisters(lhs) &&
       !(inRing ? isInSlot(lhs) : isPadded(lhs) || isLeftOperand(lhs)))
     return op.emitOpError()
            << "expects its left operand in registers, or where the right one "
               "is, got "
            << lhs;
-  return inRing || op->hasAttr(asyncMark) ? checkRoles(op) : success();
+  return inRing ? checkRoles(op) : success();
+}
+
+LogicalResult Preconditions::check(StartOp op) {
+  if (failed(checkRoles(op)))
+    return failure();
+  return checkSizes(op, op.getLhs().getType(), op.getInit().getType(),
+                    op.getLhsTransposed());
+}
+
+/// Of a product: what the instructions take.
+LogicalResult Preconditions::checkSizes(Operation *op, RankedTensorType lhs,
+                                        RankedTensorType init,
+                                        bool lhsTransposed) {
+  int64_t depth = lhs.getDimSize(lhsTransposed ? 0 : 1);
+  if (depth % 16 || init.getDimSize(1) % 16)
+    return op->emitOpError() << "expects multiples of 16 columns and products";
+  // Columns of the left tile are rows of a matrix unit that is one of four
+  // warps, on what the copy engine brought.
+  int64_t rows = schedule.getTiling().getRows();
+  if ((!lhsTransposed && lhs.getDimSize(0) != rows) || depth < 16 ||
+      depth > 256)
+    return op->emitOpError() << "expects " << rows << " rows and 16 to 256 "
+                             << "products, got " << lhs << " and " << init;
+  return success();
 }
 
 LogicalResult Preconditions::check(linalg::GenericOp op) {

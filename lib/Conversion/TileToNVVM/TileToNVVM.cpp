@@ -129,7 +129,8 @@ void addEmitters(RewritePatternSet &patterns, const TypeConverter &types,
       EmitPattern<AwaitDrainOp, emitAwaitDrain>,
       EmitPattern<LaunchDependentsOp, emitLaunchDependents>,
       EmitPattern<AwaitPrerequisitesOp, emitAwaitPrerequisites>,
-      EmitPattern<AwaitOp, emitAwait>, EmitPattern<TakeTurnOp, emitTakeTurn>,
+      EmitPattern<StartOp, emitStart>, EmitPattern<AwaitOp, emitAwait>,
+      EmitPattern<TakeTurnOp, emitTakeTurn>,
       EmitPattern<PassTurnOp, emitPassTurn>>(types, d);
 }
 

@@ -64,8 +64,8 @@ gpu.module @kernels {
     %k = tile.ring offset 25600 barriers 16 readers 8 : !r
     %qt = tile.read %q at %n : !q -> !ts
     %kt = tile.read %k at %n : !r -> !ks
-    %s = linalg.contract indexing_maps = [#a, #rows, #c] {tile.async} ins(%qt, %kt : !ts, !ks) outs(%zero : !s) -> !s
-    %w = tile.await %s pending 1 : !s
+    %s = tile.start %qt, %kt, %zero {rhs_transposed} : !ts, !ks, !s
+    %w = tile.await %s pending 1 : !tile.started<!s>
     tile.store %w, %o[%i, %i] : !s, !memory
     gpu.return
   }
@@ -90,10 +90,15 @@ gpu.module @kernels {
   // The wait stands behind a store that never happens, whose condition needs the sums.
   // CHECK-LABEL: gpu.func @after(
   // CHECK: llvm.inline_asm {{.*}}setp.eq.f32 p, $32, 0f7F000000;{{.*}}@p st.volatile.shared.f32 [$33], $32;{{.*}}wgmma.wait_group.sync.aligned 0;
-  gpu.func @after(%o: !memory, %i: index) kernel attributes {attn.schedule = #schedule} {
-    %s = arith.constant dense<1.0> : !s
+  gpu.func @after(%n: i32, %o: !memory, %i: index) kernel attributes {attn.schedule = #schedule} {
+    %zero = arith.constant dense<0.0> : !s
+    %q = tile.ring offset 1024 barriers 0 readers 8 : !q
+    %k = tile.ring offset 25600 barriers 16 readers 8 : !r
+    %qt = tile.read %q at %n : !q -> !ts
+    %kt = tile.read %k at %n : !r -> !ks
+    %s = tile.start %qt, %kt, %zero {rhs_transposed} : !ts, !ks, !s
     %sums = arith.constant dense<1.0> : tensor<128xf32>
-    %w = tile.await %s pending 0 after %sums : tensor<128xf32> : !s
+    %w = tile.await %s pending 0 after %sums : tensor<128xf32> : !tile.started<!s>
     tile.store %w, %o[%i, %i] : !s, !memory
     gpu.return
   }

@@ -60,9 +60,8 @@ gpu.module @kernels {
       %minus = arith.negf %in : f32
       linalg.yield %minus : f32
     } -> tensor<128x64xf32>
-    %s = linalg.contract indexing_maps = [#ik, #jk, #ij] {tile.async} ins(%k, %q : !ks, tensor<64x128xbf16, #tile.slot>)
-        outs(%less : tensor<128x64xf32>) -> tensor<128x64xf32>
-    %done = tile.await %s pending 0 : tensor<128x64xf32>
+    %s = tile.start %k, %q, %less {rhs_transposed} : !ks, tensor<64x128xbf16, #tile.slot>, tensor<128x64xf32>
+    %done = tile.await %s pending 0 : !tile.started<tensor<128x64xf32>>
     tile.store %done, %o[%x, %x] : tensor<128x64xf32>, memref<?x?x64xf32>
     gpu.return
   }

@@ -483,7 +483,7 @@ gpu.module @kernels {
   gpu.func @rounded_sum(%m: memref<16x24xbf16, #gpu.address_space<workgroup>>) kernel attributes {attn.schedule = #attn.schedule<tiling = <q = 16, kv = 16>>} {
     %zero = arith.constant dense<0.0> : tensor<16x16xbf16>
     %v = tile.view %m : memref<16x24xbf16, #gpu.address_space<workgroup>> -> tensor<16x16xbf16, #tile.padded<24>>
-    // expected-error @+1 {{'linalg.contract' op expects 16 rows, 16 to 256 products of f16, bf16 or, outside of rings, f32, and a result of f32, got 'tensor<16x16xbf16, #tile.padded<24>>', 'tensor<16x16xbf16, #tile.padded<24>>' and 'tensor<16x16xbf16>'}}
+    // expected-error @+1 {{'linalg.contract' op expects operands of f16, bf16 or, outside of rings, f32, and a result of f32, got 'tensor<16x16xbf16, #tile.padded<24>>', 'tensor<16x16xbf16, #tile.padded<24>>' and 'tensor<16x16xbf16>'}}
     %r = linalg.contract indexing_maps = [#a, #b, #c]
       ins(%v, %v : tensor<16x16xbf16, #tile.padded<24>>, tensor<16x16xbf16, #tile.padded<24>>) outs(%zero : tensor<16x16xbf16>) -> tensor<16x16xbf16>
     gpu.return
@@ -577,6 +577,36 @@ gpu.module @kernels {
         memref.store %x, %m[] : memref<f32>
         linalg.yield %x : f32
       }
+    gpu.return
+  }
+}
+
+// -----
+
+gpu.module @kernels {
+  // Products run beside others on a matrix unit of its own.
+  gpu.func @start(%n: i32) kernel attributes {attn.schedule = #attn.schedule<tiling = <q = 64, kv = 64>, roles = <warps = 4>>} {
+    %zero = arith.constant dense<0.0> : tensor<64x64xf32>
+    %r = tile.ring offset 1024 barriers 0 readers 4 : !tile.ring<1 x tensor<64x64xbf16>>
+    %t = tile.read %r at %n : !tile.ring<1 x tensor<64x64xbf16>> -> tensor<64x64xbf16, #tile.slot>
+    // expected-error @+1 {{'tile.start' op expects a schedule with producers}}
+    %s = tile.start %t, %t, %zero {rhs_transposed} : tensor<64x64xbf16, #tile.slot>, tensor<64x64xbf16, #tile.slot>, tensor<64x64xf32>
+    gpu.return
+  }
+}
+
+// -----
+
+gpu.module @kernels {
+  // Products are 16 deep, and all of the block's rows.
+  gpu.func @start(%n: i32) kernel attributes {attn.schedule = #attn.schedule<tiling = <q = 128, kv = 64>, roles = <warps = 8, producers = 4>>} {
+    %zero = arith.constant dense<0.0> : tensor<128x64xf32>
+    %q = tile.ring offset 1024 barriers 0 readers 8 : !tile.ring<1 x tensor<128x72xbf16>>
+    %k = tile.ring offset 66560 barriers 16 readers 8 : !tile.ring<1 x tensor<64x72xbf16>>
+    %qt = tile.read %q at %n : !tile.ring<1 x tensor<128x72xbf16>> -> tensor<128x72xbf16, #tile.slot>
+    %kt = tile.read %k at %n : !tile.ring<1 x tensor<64x72xbf16>> -> tensor<64x72xbf16, #tile.slot>
+    // expected-error @+1 {{'tile.start' op expects multiples of 16 columns and products}}
+    %s = tile.start %qt, %kt, %zero {rhs_transposed} : tensor<128x72xbf16, #tile.slot>, tensor<64x72xbf16, #tile.slot>, tensor<128x64xf32>
     gpu.return
   }
 }

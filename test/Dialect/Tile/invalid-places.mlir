@@ -230,9 +230,8 @@ func.func @places(%t: tensor<64x64xbf16, #tile.column_groups>, %r: !tile.ring<2 
 // -----
 
 // Products end in registers.
-func.func @places(%t: tensor<64x64xf32, #tile.padded<68>>) {
-  // expected-error @+1 {{'tile.await' op operand #0 must be tile of static shape in registers}}
-  %x = tile.await %t pending 0 : tensor<64x64xf32, #tile.padded<68>>
+// expected-error @+1 {{expects a matrix of f32 in registers, got 'tensor<64x64xf32, #tile.padded<68>>'}}
+func.func @places(%t: !tile.started<tensor<64x64xf32, #tile.padded<68>>>) {
   return
 }
 

@@ -544,28 +544,83 @@ func.func @drain_c2(%t: tensor<64x64xbf16>, %r: !tile.ring<1 x tensor<64x64xbf16
 
 // -----
 
-// await_c1: products are f32.
-func.func @await_c1(%t: tensor<64x64xbf16>) {
-  // expected-error @+1 {{expects a matrix of f32, got 'tensor<64x64xbf16>'}}
-  %x = tile.await %t pending 0 : tensor<64x64xbf16>
+// started_c1: products are matrices of f32.
+// expected-error @+1 {{expects a matrix of f32 in registers, got 'tensor<64x64xbf16>'}}
+func.func @started_c1(%t: !tile.started<tensor<64x64xbf16>>) {
+  return
+}
+
+// -----
+
+// started_c1: a result is used when it is there.
+func.func @started_c1(%q: tensor<64x64xbf16>, %k: tensor<64x64xbf16, #tile.slot>, %acc: tensor<64x64xf32>,
+                      %o: memref<?x64xf32>, %i: index) {
+  %s = tile.start %q, %k, %acc : tensor<64x64xbf16>, tensor<64x64xbf16, #tile.slot>, tensor<64x64xf32>
+  // expected-error @+1 {{'tile.store' op operand #0 must be tile of static shape in registers, dealt by rows, but got '!tile.started<tensor<64x64xf32>>'}}
+  "tile.store"(%s, %o, %i) : (!tile.started<tensor<64x64xf32>>, memref<?x64xf32>, index) -> ()
+  return
+}
+
+// -----
+
+// start_c1: both operands are of one type,
+func.func @start_c1(%q: tensor<64x64xf16>, %k: tensor<64x64xbf16, #tile.slot>, %acc: tensor<64x64xf32>) {
+  // expected-error @+1 {{expects operands of one type, f16 or bf16, got 'tensor<64x64xf16>' and 'tensor<64x64xbf16, #tile.slot>'}}
+  %s = tile.start %q, %k, %acc : tensor<64x64xf16>, tensor<64x64xbf16, #tile.slot>, tensor<64x64xf32>
+  return
+}
+
+// -----
+
+// start_c1: as deep as each other,
+func.func @start_c1(%q: tensor<64x32xbf16>, %k: tensor<96x64xbf16, #tile.slot>, %acc: tensor<64x96xf32>) {
+  // expected-error @+1 {{expects matrices of a product, got 'tensor<64x32xbf16>', 'tensor<96x64xbf16, #tile.slot>' and 'tensor<64x96xf32>'}}
+  %s = tile.start %q, %k, %acc {rhs_transposed} : tensor<64x32xbf16>, tensor<96x64xbf16, #tile.slot>, tensor<64x96xf32>
+  return
+}
+
+// -----
+
+// start_c1: and what is transposed is said.
+func.func @start_c1(%q: tensor<64x64xbf16>, %k: tensor<96x64xbf16, #tile.slot>, %acc: tensor<64x96xf32>) {
+  // expected-error @+1 {{expects matrices of a product}}
+  %s = tile.start %q, %k, %acc : tensor<64x64xbf16>, tensor<96x64xbf16, #tile.slot>, tensor<64x96xf32>
+  return
+}
+
+// -----
+
+// start_c2: the matrix unit reads no padded rows.
+func.func @start_c2(%q: tensor<64x64xbf16, #tile.padded<72>>, %k: tensor<64x64xbf16, #tile.slot>, %acc: tensor<64x64xf32>) {
+  // expected-error @+1 {{expects its left operand in registers or in a slot, got 'tensor<64x64xbf16, #tile.padded<72>>'}}
+  %s = tile.start %q, %k, %acc : tensor<64x64xbf16, #tile.padded<72>>, tensor<64x64xbf16, #tile.slot>, tensor<64x64xf32>
+  return
+}
+
+// -----
+
+// start_c2: registers are not transposed.
+func.func @start_c2(%q: tensor<64x64xbf16>, %k: tensor<64x64xbf16, #tile.slot>, %acc: tensor<64x64xf32>) {
+  // expected-error @+1 {{expects a transposed left operand in a slot, and the right one as it is}}
+  %s = tile.start %q, %k, %acc {lhs_transposed} : tensor<64x64xbf16>, tensor<64x64xbf16, #tile.slot>, tensor<64x64xf32>
   return
 }
 
 // -----
 
 // await_c1: what is made before it is f32, too.
-func.func @await_c1(%t: tensor<64x64xf32>, %p: tensor<64x64xbf16>) {
+func.func @await_c1(%t: !tile.started<tensor<64x64xf32>>, %p: tensor<64x64xbf16>) {
   // expected-error @+1 {{expects a vector or matrix of f32 after 'after', got 'tensor<64x64xbf16>'}}
-  %x = tile.await %t pending 0 after %p : tensor<64x64xbf16> : tensor<64x64xf32>
+  %x = tile.await %t pending 0 after %p : tensor<64x64xbf16> : !tile.started<tensor<64x64xf32>>
   return
 }
 
 // -----
 
 // await_c2: what the instruction takes.
-func.func @await_c2(%t: tensor<64x64xf32>) {
+func.func @await_c2(%t: !tile.started<tensor<64x64xf32>>) {
   // expected-error @+1 {{expects 'pending' from 0 to 7, got 8}}
-  %x = tile.await %t pending 8 : tensor<64x64xf32>
+  %x = tile.await %t pending 8 : !tile.started<tensor<64x64xf32>>
   return
 }
 

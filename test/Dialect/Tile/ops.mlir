@@ -84,12 +84,14 @@ func.func @find_task(%position: index, %runs: index, %repeat: index) -> (index, 
 // CHECK: tile.read %[[R]] at %[[N]] unless %[[ARRIVED]] : <2 x tensor<64x64xbf16>> -> tensor<64x64xbf16, #tile.slot>
 // CHECK: %[[T:.*]] = tile.read %[[R]] at %[[N]] : <2 x tensor<64x64xbf16>> -> tensor<64x64xbf16, #tile.slot>
 // CHECK: tile.pass_turn
-// CHECK: tile.await %{{.*}} pending 1 : tensor<64x64xf32>
-// CHECK: tile.await %{{.*}} pending 0 after %{{.*}} : tensor<64xf32> : tensor<64x64xf32>
+// CHECK: %[[S:.*]] = tile.start %[[T]], %[[T]], %{{.*}} {rhs_transposed} : tensor<64x64xbf16, #tile.slot>, tensor<64x64xbf16, #tile.slot>, tensor<64x64xf32>
+// CHECK: %[[O:.*]] = tile.start %{{.*}}, %[[T]], %{{.*}} : tensor<64x64xbf16>, tensor<64x64xbf16, #tile.slot>, tensor<64x64xf32>
+// CHECK: tile.await %[[S]] pending 1 : <tensor<64x64xf32>>
+// CHECK: tile.await %[[O]] pending 0 after %{{.*}} : tensor<64xf32> : <tensor<64x64xf32>>
 // CHECK: tile.release %[[R]] at %[[N]] : <2 x tensor<64x64xbf16>>
 // CHECK: tile.clear_nonfinite %[[T]] : tensor<64x64xbf16, #tile.slot>
 // CHECK: tile.pass_turn first
-func.func @ring(%map: !llvm.ptr, %n: i32, %i: index, %product: tensor<64x64xf32>, %sums: tensor<64xf32>) {
+func.func @ring(%map: !llvm.ptr, %n: i32, %i: index, %p: tensor<64x64xbf16>, %acc: tensor<64x64xf32>, %sums: tensor<64xf32>) {
   %r = tile.ring offset 1024 barriers 16 readers 4 : !tile.ring<2 x tensor<64x64xbf16>>
   tile.fill %r at %n from %map[%i, %i, %i] : !tile.ring<2 x tensor<64x64xbf16>>
   tile.take_turn
@@ -97,8 +99,10 @@ func.func @ring(%map: !llvm.ptr, %n: i32, %i: index, %product: tensor<64x64xf32>
   %t0 = tile.read %r at %n unless %arrived : !tile.ring<2 x tensor<64x64xbf16>> -> tensor<64x64xbf16, #tile.slot>
   %t = tile.read %r at %n : !tile.ring<2 x tensor<64x64xbf16>> -> tensor<64x64xbf16, #tile.slot>
   tile.pass_turn
-  %s = tile.await %product pending 1 : tensor<64x64xf32>
-  %s0 = tile.await %product pending 0 after %sums : tensor<64xf32> : tensor<64x64xf32>
+  %s = tile.start %t, %t, %acc {rhs_transposed} : tensor<64x64xbf16, #tile.slot>, tensor<64x64xbf16, #tile.slot>, tensor<64x64xf32>
+  %o = tile.start %p, %t, %acc : tensor<64x64xbf16>, tensor<64x64xbf16, #tile.slot>, tensor<64x64xf32>
+  %s1 = tile.await %s pending 1 : !tile.started<tensor<64x64xf32>>
+  %o1 = tile.await %o pending 0 after %sums : tensor<64xf32> : !tile.started<tensor<64x64xf32>>
   tile.release %r at %n : !tile.ring<2 x tensor<64x64xbf16>>
   tile.clear_nonfinite %t : tensor<64x64xbf16, #tile.slot>
   tile.pass_turn first

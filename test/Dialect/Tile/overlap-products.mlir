@@ -23,7 +23,7 @@
 // CHECK: scf.if %[[ANY]] -> (tensor<64x64xf32>) {
 // CHECK:   %[[K0:.*]] = tile.read %[[K]] at %c0_i32
 // CHECK:   tile.take_turn
-// CHECK:   %[[S0:.*]] = linalg.contract {{.*}}{tile.async} ins(%[[Q]], %[[K0]]
+// CHECK:   %[[S0:.*]] = tile.start %[[Q]], %[[K0]]
 // CHECK:   %[[W0:.*]] = tile.await %[[S0]] pending 0
 // CHECK:   tile.pass_turn
 // CHECK:   tile.release %[[K]] at %c0_i32
@@ -41,8 +41,8 @@
 // CHECK:       tile.add_nonfinite %[[P]], %[[VT]], %[[D]]
 // CHECK:     %[[KT:.*]] = tile.read %[[K]] at %[[NOW:.*]] unless %[[KA]]
 // CHECK:     tile.take_turn
-// CHECK:     %[[S:.*]] = linalg.contract {{.*}}{tile.async} ins(%[[Q]], %[[KT]]
-// CHECK:     %[[O:.*]] = linalg.contract {{.*}}{tile.async} ins(%[[P]], %[[VT]] {{.*}}outs(%[[INIT]]
+// CHECK:     %[[S:.*]] = tile.start %[[Q]], %[[KT]]
+// CHECK:     %[[O:.*]] = tile.start %[[P]], %[[VT]], %[[INIT]]
 // CHECK:     %[[SW:.*]] = tile.await %[[S]] pending 1
 // CHECK:     tile.pass_turn
 // CHECK:     tile.release %[[K]] at %[[NOW]]
@@ -59,7 +59,7 @@
 // CHECK:   %[[LAST:.*]] = tile.read %[[V]] at %{{.*}} unless %[[LOOP]]#3
 // CHECK:   tile.has_nonfinite %[[LAST]]
 // CHECK:   tile.take_turn
-// CHECK:   %[[OL:.*]] = linalg.contract {{.*}}{tile.async} ins(%[[LOOP]]#1, %[[LAST]]
+// CHECK:   %[[OL:.*]] = tile.start %[[LOOP]]#1, %[[LAST]]
 // CHECK:   tile.await %[[OL]] pending 0
 // CHECK:   tile.pass_turn
 gpu.module @kernels {

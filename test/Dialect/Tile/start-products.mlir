@@ -27,9 +27,9 @@
 // CHECK-LABEL: gpu.func @step
 // CHECK: scf.for
 // CHECK-NEXT: tile.read %[[Q:.*]] at
-// CHECK-NEXT: %[[S:.*]] = linalg.contract {{.*}} {tile.async}
+// CHECK-NEXT: %[[S:.*]] = tile.start
 // CHECK-NEXT: tile.read %[[DO:.*]] at
-// CHECK-NEXT: %[[DP:.*]] = linalg.contract {{.*}} {tile.async}
+// CHECK-NEXT: %[[DP:.*]] = tile.start
 // CHECK-NEXT: %[[S1:.*]] = tile.await %[[S]] pending 1
 // CHECK-NEXT: %[[W:.*]] = linalg.generic {{.*}} ins(%[[S1]]
 // CHECK: %[[P:.*]] = linalg.generic {{.*}} ins(%[[W]]
@@ -37,9 +37,9 @@
 // CHECK-NEXT: scf.if
 // CHECK-NEXT:   tile.clear_nonfinite
 // CHECK-NEXT: }
-// CHECK-NEXT: %[[DV:.*]] = linalg.contract {{.*}} {tile.async} ins(%[[P]],
+// CHECK-NEXT: %[[DV:.*]] = tile.start %[[P]],
 // CHECK-NEXT: %[[DS:.*]] = linalg.generic {{.*}} ins(%[[DP1]]
-// CHECK: %[[DK:.*]] = linalg.contract {{.*}} {tile.async} ins(%[[DS]],
+// CHECK: %[[DK:.*]] = tile.start %[[DS]],
 // CHECK-NEXT: %[[DV1:.*]] = tile.await %[[DV]] pending 1
 // CHECK-NEXT: tile.release %[[DO]]
 // CHECK-NEXT: %[[DK1:.*]] = tile.await %[[DK]] pending 0
@@ -50,7 +50,7 @@
 // TURNS: tile.pass_turn first
 // TURNS: scf.for
 // TURNS: tile.take_turn
-// TURNS-NEXT: linalg.contract
+// TURNS-NEXT: tile.start
 // TURNS: tile.await %{{.*}} pending 1
 // TURNS-NEXT: tile.pass_turn
 // TURNS-NOT: _turn
@@ -110,12 +110,12 @@ gpu.module @kernels {
   // CHECK: tile.read %[[DO:.*]] at
   // CHECK-NEXT: tile.read
   // CHECK-NEXT: linalg.generic
-  // CHECK: linalg.contract {{.*}} {tile.async}
-  // CHECK-NEXT: linalg.contract {{.*}} {tile.async}
+  // CHECK: tile.start
+  // CHECK-NEXT: tile.start
   // CHECK-NEXT: tile.await
   // CHECK-NEXT: tile.await
   // CHECK-NEXT: linalg.generic
-  // CHECK: linalg.contract
+  // CHECK: tile.start
   gpu.func @starts(%n: i32, %e: tensor<128x64xbf16>) kernel attributes {attn.schedule = #s} {
     %c0 = arith.constant 0 : i32
     %c1 = arith.constant 1 : i32

@@ -18,7 +18,6 @@ struct Mark {
 static const Mark *findMark(StringRef name) {
   static const Mark marks[] = {
       {zeroSafeMark, {"linalg.contract", "linalg.generic"}},
-      {asyncMark, {"linalg.contract"}},
       {withinThreadMark, {"linalg.reduce"}},
       {runningMaximumMark, {"linalg.reduce"}, /*isNumber=*/true},
       {slackMark, {"linalg.generic"}, /*isNumber=*/true},

@@ -285,25 +285,6 @@ LogicalResult ClearNonfiniteOp::verify() {
   return success();
 }
 
-LogicalResult AwaitOp::verify() {
-  // C1
-  auto product = cast<RankedTensorType>(getProduct().getType());
-  if (product.getRank() != 2 || !product.getElementType().isF32())
-    return emitOpError() << "expects a matrix of f32, got " << product;
-  if (Value after = getAfter()) {
-    auto tile = cast<RankedTensorType>(after.getType());
-    if (tile.getRank() < 1 || tile.getRank() > 2 ||
-        !tile.getElementType().isF32() || tile.getNumElements() == 0)
-      return emitOpError()
-             << "expects a vector or matrix of f32 after 'after', got " << tile;
-  }
-  // C2
-  if (getPending() < 0 || getPending() > 7)
-    return emitOpError() << "expects 'pending' from 0 to 7, got "
-                         << getPending();
-  return success();
-}
-
 LogicalResult AnyBeyondOp::verify() {
   // C1
   auto rows = cast<RankedTensorType>(getRows().getType());

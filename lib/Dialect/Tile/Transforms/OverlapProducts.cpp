@@ -8,7 +8,6 @@
 // and so is whether the next step's tiles have arrived, which a step asks at
 // its end.
 #include "attn/Dialect/Attn/IR/AttnDialect.h"
-#include "attn/Dialect/Tile/IR/Marks.h"
 #include "attn/Dialect/Tile/IR/TileDialect.h"
 #include "attn/Dialect/Tile/Transforms/Passes.h"
 
@@ -164,7 +163,7 @@ private:
     first.map(loop.getRegionIterArgs(), loop.getInitArgs());
     clone(keys, first);
     takeTurn();
-    await(clone(score, first, /*async=*/true), 0, first, score);
+    await(start(score, first), 0, first, score);
     passTurn();
     release(keys, first);
     for (Operation *op : middle)
@@ -190,7 +189,7 @@ private:
       if (!isReleaseOf(*op, values) && op != output.getOperation())
         clone(op, last);
     takeTurn();
-    results[outputIndex] = await(clone(output, last, /*async=*/true), 0);
+    results[outputIndex] = await(start(output, last), 0);
     passTurn();
     release(values, last);
     return results;
@@ -212,8 +211,8 @@ private:
     clone(keys, now);
     keysArrived = valuesArrived = Value();
     takeTurn();
-    Value started = clone(score, now, /*async=*/true);
-    Value product = clone(output, before, /*async=*/true);
+    Value started = start(score, now);
+    Value product = start(output, before);
     await(started, 1, now, score);
     passTurn();
     release(keys, now);
@@ -279,20 +278,31 @@ private:
   }
 
   //===--- cloning --------------------------------------------------------===//
-  Value clone(Operation *op, IRMapping &mapping, bool async = false) {
+  Value clone(Operation *op, IRMapping &mapping) {
     if (op->getNumResults() == 1 && mapping.contains(op->getResult(0)))
       return mapping.lookup(op->getResult(0));
-    op->walk([&](Operation *nested) {
-      for (Value operand : nested->getOperands())
-        materialize(operand, mapping);
-    });
+    materializeOperands(op, mapping);
     Operation *copy = b.clone(*op, mapping);
     if (auto read = dyn_cast<ReadOp>(copy))
       if (Value arrived = op == keys ? keysArrived : valuesArrived)
         read.getArrivedMutable().assign(arrived);
-    if (async)
-      copy->setAttr(asyncMark, b.getUnitAttr());
     return copy->getNumResults() ? Value(copy->getResult(0)) : Value();
+  }
+
+  /// What takes the place of `product` where `mapping` is.
+  Value start(linalg::ContractOp product, IRMapping &mapping) {
+    materializeOperands(product, mapping);
+    auto started = StartOp::create(b, product);
+    for (OpOperand &operand : started->getOpOperands())
+      operand.set(mapping.lookupOrDefault(operand.get()));
+    return started;
+  }
+
+  void materializeOperands(Operation *op, IRMapping &mapping) {
+    op->walk([&](Operation *nested) {
+      for (Value operand : nested->getOperands())
+        materialize(operand, mapping);
+    });
   }
 
   /// Numbers that the step computes (positions, conditions) are computed again
@@ -306,7 +316,8 @@ private:
   }
 
   Value await(Value product, int64_t pending, Value after = Value()) {
-    return AwaitOp::create(b, product.getType(), product, pending, after);
+    auto started = cast<StartedType>(product.getType());
+    return AwaitOp::create(b, started.getTile(), product, pending, after);
   }
 
   void await(Value product, int64_t pending, IRMapping &mapping,

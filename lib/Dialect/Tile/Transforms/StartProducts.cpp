@@ -1,6 +1,5 @@
 // tile-start-products: see its description in Passes.td.
 #include "attn/Dialect/Attn/IR/AttnDialect.h"
-#include "attn/Dialect/Tile/IR/Marks.h"
 #include "attn/Dialect/Tile/IR/TileDialect.h"
 #include "attn/Dialect/Tile/Transforms/Passes.h"
 
@@ -36,6 +35,11 @@ public:
   }
 
 private:
+  struct Started {
+    linalg::ContractOp product; ///< whose place `start` takes
+    StartOp start;
+  };
+
   //===--- starting -------------------------------------------------------===//
   /// Moves to the begin of the step the products that need nothing but tiles in
   /// rings. What some start with is made before all of them: between products
@@ -107,33 +111,33 @@ private:
   }
 
   //===--- awaiting -------------------------------------------------------===//
-  /// Marks all products as started, and awaits each where it has to be there.
+  /// Starts all products, and awaits each where it has to be there.
   void awaitLate() {
     for (Operation &op : llvm::make_early_inc_range(body)) {
       awaitFor(op);
-      auto product = dyn_cast<linalg::ContractOp>(op);
-      if (!product)
-        continue;
-      product->setAttr(asyncMark, UnitAttr::get(product.getContext()));
-      started.push_back(product);
+      ImplicitLocOpBuilder b(op.getLoc(), &op);
+      if (auto product = dyn_cast<linalg::ContractOp>(op))
+        started.push_back({product, StartOp::create(b, product)});
     }
+    for (Operation &op : llvm::make_early_inc_range(body))
+      if (isa<linalg::ContractOp>(op))
+        op.erase();
   }
 
   /// Before `op`, awaits what it needs, and with it all that was started
   /// before: products end in their order.
   void awaitFor(Operation &op) {
     size_t count = 0;
-    for (auto [i, product] : llvm::enumerate(started))
-      if (needs(op, product))
+    for (auto [i, running] : llvm::enumerate(started))
+      if (needs(op, running.product))
         count = i + 1;
     ImplicitLocOpBuilder b(op.getLoc(), &op);
     int64_t pending = static_cast<int64_t>(started.size() - count);
-    for (linalg::ContractOp product :
-         ArrayRef<linalg::ContractOp>(started).take_front(count)) {
+    for (auto [product, start] : ArrayRef<Started>(started).take_front(count)) {
       Value result = product->getResult(0);
       auto await =
-          AwaitOp::create(b, result.getType(), result, pending, lastMade(op));
-      result.replaceAllUsesExcept(await.getResult(), await);
+          AwaitOp::create(b, result.getType(), start, pending, lastMade(op));
+      result.replaceAllUsesWith(await.getResult());
       if (!first)
         first = await;
     }
@@ -146,7 +150,7 @@ private:
   Value lastMade(Operation &op) {
     for (Operation *before = op.getPrevNode(); before;
          before = before->getPrevNode()) {
-      if (isa<AwaitOp, linalg::ContractOp>(before))
+      if (isa<AwaitOp, StartOp>(before))
         return Value();
       if (before->getNumResults() != 1)
         continue;
@@ -162,7 +166,7 @@ private:
   /// A group has its turn from the start of its first products until it goes on
   /// with their results.
   void takeTurns() {
-    linalg::ContractOp start = *body.getOps<linalg::ContractOp>().begin();
+    StartOp start = *body.getOps<StartOp>().begin();
     ImplicitLocOpBuilder b(start.getLoc(), start);
     TakeTurnOp::create(b);
     b.setInsertionPointAfter(first);
@@ -200,8 +204,8 @@ private:
   scf::ForOp loop;
   Block &body;
   bool pingpong;
-  SmallVector<linalg::ContractOp> started; ///< and not yet awaited
-  AwaitOp first;                           ///< in the step
+  SmallVector<Started> started; ///< and not yet awaited
+  AwaitOp first;                ///< in the step
 };
 
 struct TileStartProducts

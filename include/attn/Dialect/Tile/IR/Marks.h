@@ -10,8 +10,6 @@ namespace mlir::attn::tile {
 
 /// Of a product: a weight of zero must give zero, whatever it is multiplied by.
 inline constexpr llvm::StringLiteral zeroSafeMark = "tile.zero_safe";
-/// Of a product: it is started, and others run beside it until it is awaited.
-inline constexpr llvm::StringLiteral asyncMark = "tile.async";
 /// Of a reduction: each thread must keep the result of its own elements, which
 /// tile.combine_threads adds up later.
 inline constexpr llvm::StringLiteral withinThreadMark = "tile.within_thread";

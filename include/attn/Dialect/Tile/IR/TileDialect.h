@@ -10,6 +10,10 @@
 #include "mlir/IR/TensorEncoding.h"
 #include "mlir/Interfaces/SideEffectInterfaces.h"
 
+namespace mlir::linalg {
+class ContractOp;
+} // namespace mlir::linalg
+
 #include "attn/Dialect/Tile/IR/TileDialect.h.inc"
 
 #define GET_ATTRDEF_CLASSES

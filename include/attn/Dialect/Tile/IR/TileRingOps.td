@@ -240,25 +240,56 @@ def Tile_RolesOp : Tile_Op<"roles", [SingleBlock, NoTerminator]> {
   let hasVerifier = 1;
 }
 
-def Tile_AwaitOp : Tile_Op<"await", [AllTypesMatch<["product", "result"]>,
+def Tile_StartOp : Tile_Op<"start", [
+    TypesMatchWith<"started from its init", "init", "product",
+                   "StartedType::get($_ctxt, ::llvm::cast<::mlir::RankedTensorType>($_self))">,
+    MemoryEffects<[MemRead, MemWrite]>]> {
+  let summary = "start a product of tiles on the matrix unit";
+  let description = [{
+    `init` plus the product of `lhs` and `rhs`, as a `linalg.contract` of them: with
+    `lhs_transposed` the columns of `lhs` are rows of the result, with `rhs_transposed`
+    the rows of `rhs` are its columns. Until `tile.await` gives its result, what the
+    product reads must be left alone: tiles in rings are not released, nor written.
+
+    Example: `%s = tile.start %q, %k, %zero {rhs_transposed} : tensor<128x64xbf16, #tile.slot>, tensor<96x64xbf16, #tile.slot>, tensor<128x96xf32>`
+
+    Constraints:
+    - C1: matrices whose sizes are those of a product; `lhs` and `rhs` of one type, f16 or
+      bf16, and `init` of f32.
+    - C2: `lhs` in registers or in a slot; in a slot if it is transposed, and then `rhs` is
+      not.
+  }];
+  let arguments = (ins Tile_StaticTile:$lhs, Tile_InSlot:$rhs, Tile_InRegisters:$init,
+                       UnitAttr:$lhs_transposed, UnitAttr:$rhs_transposed);
+  let results = (outs Tile_Started:$product);
+  let builders = [
+    // The product of a step, which is a linalg.contract until it is started.
+    OpBuilder<(ins "::mlir::linalg::ContractOp":$product)>];
+  let assemblyFormat = [{
+    $lhs `,` $rhs `,` $init attr-dict `:` type($lhs) `,` type($rhs) `,` type($init)
+  }];
+  let hasVerifier = 1;
+}
+
+def Tile_AwaitOp : Tile_Op<"await", [
+    TypesMatchWith<"the product's result", "product", "result",
+                   "::llvm::cast<StartedType>($_self).getTile()">,
     MemoryEffects<[MemRead, MemWrite]>]> {
   let summary = "the result of a product that was started";
   let description = [{
-    A `linalg.contract` with the attribute `tile.async` only starts a product. Its
-    result, and whatever it reads, must be left alone until this operation, which
-    waits until at most `pending` products that were started later are unfinished.
+    Waits until at most `pending` products that were started later are unfinished.
     The wait does not begin before the vector `after` is there, or some elements of the
     matrix `after`: so an assembler that moves waits forward does not move this one over
     what is meant to run beside the product.
 
-    Examples: `%s1 = tile.await %s pending 1 : tensor<128x128xf32>`,
-    `%o1 = tile.await %o pending 0 after %sums : tensor<128xf32> : tensor<128x64xf32>`
+    Examples: `%s1 = tile.await %s pending 1 : !tile.started<tensor<128x128xf32>>`,
+    `%o1 = tile.await %o pending 0 after %sums : tensor<128xf32> : !tile.started<tensor<128x64xf32>>`
 
     Constraints:
-    - C1: a matrix of f32, and `after` a vector or matrix of f32.
+    - C1: `after` is a vector or matrix of f32.
     - C2: `pending` is 0 to 7, what the instruction takes.
   }];
-  let arguments = (ins Tile_InRegisters:$product, I64Attr:$pending,
+  let arguments = (ins Tile_Started:$product, I64Attr:$pending,
                        Optional<Tile_InRegisters>:$after);
   let results = (outs Tile_InRegisters:$result);
   let assemblyFormat = [{

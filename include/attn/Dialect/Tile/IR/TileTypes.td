@@ -36,6 +36,23 @@ def Tile_Ring : TypeDef<Tile_Dialect, "Ring"> {
   }];
 }
 
+def Tile_Started : TypeDef<Tile_Dialect, "Started"> {
+  let mnemonic = "started";
+  let summary = "a product that runs, whose result is not there yet";
+  let description = [{
+    `tile.start` makes one, `tile.await` has its result. Nothing else takes it: until it
+    is awaited nobody can read what the matrix unit is still writing.
+
+    Example: `!tile.started<tensor<128x64xf32>>`
+
+    Constraints:
+    - C1: a matrix of f32 in registers.
+  }];
+  let parameters = (ins "::mlir::RankedTensorType":$tile);
+  let assemblyFormat = "`<` $tile `>`";
+  let genVerifyDecl = 1;
+}
+
 //===--- where a tile lies -----------------------------------------------------//
 //
 // Without an encoding threads have a tile in registers, dealt by rows: see

@@ -132,8 +132,8 @@ def TileStartProductsPass : Pass<"tile-start-products", "::mlir::gpu::GPUFuncOp"
     becomes
 
     ```mlir
-    %s = linalg.contract ... ins(%k, %q) ... {tile.async}
-    %dp = linalg.contract ... ins(%v, %do) ... {tile.async}
+    %s = tile.start %k, %q, ...
+    %dp = tile.start %v, %do, ...
     %s1 = tile.await %s pending 1
     %p = linalg.generic ... ins(%s1) ...
     %dp1 = tile.await %dp pending 0
@@ -657,7 +657,7 @@ def TileOverlapProductsPass : Pass<"tile-overlap-products", "::mlir::gpu::GPUFun
   let description = [{
     Turns the loop over key tiles by one step: after the score product of step j the
     output product of step j - 1 is started, and both run while step j's
-    softmax does, as far as it does not need them (`tile.async`, `tile.await`).
+    softmax does, as far as it does not need them (`tile.start`, `tile.await`).
     With `pingpong` in the schedule, the two groups of four warps take turns to
     start their products.
 
@@ -681,11 +681,11 @@ def TileOverlapProductsPass : Pass<"tile-overlap-products", "::mlir::gpu::GPUFun
     scf.for %j = %c1 to %n step %c1 iter_args(%decayed = ..., %p = ..., ...) {
       %vt = tile.read %v at %before unless %there : !r -> !s
       %kt = tile.read %k at %m unless %here : !r -> !s
-      %s = linalg.contract ... {tile.async} ins(%q, %kt : !s, !s) outs(%zero : !f) -> !f
-      %r = linalg.contract ... {tile.async} ins(%p, %vt : !h, !s) outs(%decayed : !f) -> !f
-      %scores = tile.await %s pending 1 : !f
+      %s = tile.start %q, %kt, %zero {rhs_transposed} : !s, !s, !f
+      %r = tile.start %p, %vt, %decayed : !h, !s, !f
+      %scores = tile.await %s pending 1 : !tile.started<!f>
       tile.release %k at %m : !r
-      %acc = tile.await %r pending 0 : !f
+      %acc = tile.await %r pending 0 : !tile.started<!f>
       tile.release %v at %before : !r
       ... // the softmax
     ```
