@@ -50,7 +50,7 @@ public:
       : schedule(schedule), kernel(kernel), tiling(schedule.tiling),
         headDim(llvm::alignTo(kernel.headDim, 16)),
         valueDim(llvm::alignTo(kernel.valueDim, 16)) {
-    int64_t rows = tiling.getRows(), columns = tiling.getColumns();
+    int64_t rows = tiling.getRows(), columns = schedule.getOwnColumns();
     switch (kernel.kind) {
     case Kind::Forward:
       ofTask = {{rows, headDim}};
@@ -118,7 +118,7 @@ private:
 
   /// Of a tile of scores.
   int64_t scores() const {
-    return perThread(tiling.getRows() * tiling.getColumns());
+    return perThread(tiling.getRows() * schedule.getOwnColumns());
   }
 
   int64_t bytesOfRings() const {
@@ -154,6 +154,10 @@ private:
       add(tile, 1);
     for (Matrix tile : visited)
       add(tile, schedule.pipeline.stages);
+    int64_t warps = schedule.roles.keyWarps;
+    bytes *= warps;
+    if (warps > 1) // half of them give the others what they have
+      bytes += warps / 2 * shared::floatsOfWarp(tiling.getRows(), valueDim);
     return bytes;
   }
 

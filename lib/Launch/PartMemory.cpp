@@ -60,6 +60,17 @@ static int64_t queryTilesOf(const KernelEntry &kernel,
          ceilDiv(rowsOfHead(kernel, sizes), kernel.queryTile);
 }
 
+/// As many shares as there may be, or a few less, if these begin and end where
+/// query tiles do, as far as they are equally long: less is merged then.
+static int64_t evenShares(int64_t tiles, int64_t most) {
+  int64_t ofShare = ceilDiv(tiles, most), even = most;
+  if (tiles <= most)
+    even = most / std::max<int64_t>(tiles, 1) * tiles;
+  else if (tiles % ofShare == 0)
+    even = tiles / ofShare;
+  return 10 * even >= 9 * most ? even : most;
+}
+
 /// A query tile has a position for itself, and one for each visit at most, of
 /// which a share has `leastShare`.
 PartMemory PartMemory::forLaunch(const KernelEntry &kernel,
@@ -67,10 +78,10 @@ PartMemory PartMemory::forLaunch(const KernelEntry &kernel,
   PartMemory launch = *this;
   if (kernel.chunk)
     return launch;
-  int64_t line =
-      queryTilesOf(kernel, sizes) * (1 + ceilDiv(sizes.keys, kernel.keyTile));
-  launch.tasks =
-      std::clamp<int64_t>(ceilDiv(line, mlir::attn::leastShare), 1, tasks);
+  int64_t tiles = queryTilesOf(kernel, sizes);
+  int64_t line = tiles * (1 + ceilDiv(sizes.keys, kernel.keyTile));
+  launch.tasks = std::clamp<int64_t>(line / mlir::attn::leastShare, 1,
+                                     evenShares(tiles, tasks));
   launch.slots = 2 * launch.tasks;
   launch.merged = launch.tasks;
   return launch;

@@ -43,7 +43,16 @@ void await(std::deque<Warp::Work> &groups, size_t pending) {
 // cp.async
 //===----------------------------------------------------------------------===//
 
-/// Operands: destination, source, bytes to read (the rest is zero) or None.
+/// What createpolicy makes, and copies with a policy take: nobody may guess it.
+constexpr uint64_t policyOfCache = 0x9a6e0f5c317db284;
+
+void makePolicy(Warp &w, const Instruction &i, Mask mask) {
+  uint64_t *values = w.lanes<uint64_t>(i.operands[0]);
+  forLanes(mask, [&](int l) { values[l] = policyOfCache; });
+}
+
+/// Operands: destination, source, bytes to read (the rest is zero) or None,
+/// policy or None.
 void copyAsync(Warp &w, const Instruction &i, Mask mask) {
   auto bytes = unsigned(i.values[0]);
   forLanes(mask, [&](int l) {
@@ -52,6 +61,9 @@ void copyAsync(Warp &w, const Instruction &i, Mask mask) {
     unsigned read = i.operands[2].kind == Operand::Row
                         ? w.lanes<uint32_t>(i.operands[2])[l]
                         : bytes;
+    if (i.operands[3].kind == Operand::Row &&
+        w.lanes<uint64_t>(i.operands[3])[l] != policyOfCache)
+      throw Fault("a copy with a policy that createpolicy did not make");
     if (to % bytes || (read && from % bytes) || read > bytes)
       throw Fault("a copy of " + std::to_string(bytes) +
                   " bytes is not aligned");
@@ -380,6 +392,10 @@ Handler decodeBulk(Decoder &d) {
 Handler attn::ptx::decodeCopy(Decoder &d) {
   if (d.name() == "mbarrier")
     return decodeTransaction(d);
+  if (d.name() == "createpolicy" && d.has("fractional")) {
+    d.value(0, 8);
+    return makePolicy;
+  }
   if (d.name() != "cp" || !d.has("async"))
     return nullptr;
   if (d.has("bulk"))
@@ -396,8 +412,14 @@ Handler attn::ptx::decodeCopy(Decoder &d) {
   d.address(0);
   d.address(1);
   d.instruction.values[0] = d.integer(2);
-  if (d.arguments() > 3)
-    d.value(3, 4);
+  size_t next = 3;
+  bool hasPolicy = d.has("L2::cache_hint");
+  if (d.arguments() > next + hasPolicy)
+    d.value(next++, 4);
+  else
+    d.instruction.operands.emplace_back();
+  if (hasPolicy)
+    d.value(next, 8);
   else
     d.instruction.operands.emplace_back();
   return copyAsync;

@@ -28,11 +28,12 @@ public:
         roundProbabilities(roundProbabilities),
         elementType(op.getElementType()),
         queryTile(op.getSchedule()->getTiling().q),
-        keyTile(op.getSchedule()->getTiling().kv),
         // Widths are multiples of 16, which every matrix unit divides.
         headDim(llvm::alignTo(op.getHeadDim(), 16)),
         valueDim(llvm::alignTo(op.getValueDim(), 16)),
-        tasks(builder, op, operands),
+        stepKeys(op.getSchedule()->getTiling().kv),
+        keyWarps(op.getSchedule()->getRoles().keyWarps),
+        keyTile(stepKeys / keyWarps), tasks(builder, op, operands),
         softmax(*this, queryTile, exponentFactor(op)) {}
 
   void build() {
@@ -71,6 +72,47 @@ private:
       tile::LaunchDependentsOp::create(b);
   }
 
+  //===--- warps that deal keys among them --------------------------------===//
+  /// What `build` emits, by each of the warps that have the same rows.
+  void forKeyWarps(llvm::function_ref<void()> build) {
+    if (keyWarps == 1)
+      return build();
+    auto warp = gpu::GPUWarpMappingAttr::get(b.getContext(),
+                                             gpu::MappingId::LinearDim0);
+    auto forall = scf::ForallOp::create(
+        b, ArrayRef<OpFoldResult>(b.getIndexAttr(keyWarps)), ValueRange{},
+        b.getArrayAttr(warp));
+    OpBuilder::InsertionGuard guard(b);
+    b.setInsertionPoint(forall.getTerminator());
+    keyWarp = forall.getInductionVar(0);
+    build();
+  }
+
+  /// What `store` emits, by one of them.
+  void forOneWarp(llvm::function_ref<void()> store) {
+    if (!keyWarp)
+      return store();
+    onlyIf(
+        arith::CmpIOp::create(b, arith::CmpIPredicate::eq, keyWarp, index(0)),
+        store);
+  }
+
+  /// Of all of them together, relative to the greatest maximum itself.
+  Sums together(const Sums &own) {
+    if (!keyWarp)
+      return own;
+    Value maximum = combine(own.rows.maximum, /*greatest=*/true);
+    Value factor = softmax.relativeTo(maximum, own.rows);
+    return {{maximum, combine(times(own.rows.sum, factor)),
+             arith::ConstantIntOp::create(b, true, 1)},
+            combine(times(own.output, factor))};
+  }
+
+  Value combine(Value partial, bool greatest = false) {
+    return tile::CombineWarpsOp::create(b, partial.getType(), greatest, partial,
+                                        IntegerAttr());
+  }
+
   //===--- shares ---------------------------------------------------------===//
   void buildShares() {
     Value count = countShares(b, operands.partialSums);
@@ -80,8 +122,11 @@ private:
                                         ValueRange{}, b.getArrayAttr(block));
     OpBuilder::InsertionGuard guard(b);
     b.setInsertionPoint(forall.getTerminator());
-    Value share = forall.getInductionVar(0);
     letMergeBegin();
+    forKeyWarps([&] { buildShare(forall.getInductionVar(0), count); });
+  }
+
+  void buildShare(Value share, Value count) {
     Shares shares(b, tasks, count);
     Value begin = shares.begin(share);
     Value end = shares.begin(arith::AddIOp::create(b, share, index(1)));
@@ -161,8 +206,11 @@ private:
                                         ValueRange{}, b.getArrayAttr(block));
     OpBuilder::InsertionGuard guard(b);
     b.setInsertionPoint(forall.getTerminator());
-    Value slot = forall.getInductionVar(0);
     letMergeBegin();
+    forKeyWarps([&] { buildChunk(chunks, forall.getInductionVar(0)); });
+  }
+
+  void buildChunk(Chunks &chunks, Value slot) {
     Value task = arith::DivUIOp::create(b, slot, chunks.slotsOfEach);
     Value part = arith::RemUIOp::create(b, slot, chunks.slotsOfEach);
     TaskPlace at = tasks.placeOf(task);
@@ -192,19 +240,19 @@ private:
   /// Results where the part is the `whole` (i1), else what the part made of it.
   void storeWhole(Value whole, const Sums &sums,
                   llvm::function_ref<Value()> slot) {
-    auto branch = scf::IfOp::create(b, whole, /*withElseRegion=*/true);
-    OpBuilder::InsertionGuard guard(b);
-    b.setInsertionPoint(branch.thenYield());
-    storeResults(sums);
-    b.setInsertionPoint(branch.elseYield());
-    storePart(sums, slot());
+    forOneWarp([&] {
+      onlyIf(
+          whole, [&] { storeResults(sums); }, [&] { storePart(sums, slot()); });
+    });
   }
 
   /// For who merges, as Role::PartialCounts has it; all of type index.
   void storeCount(Value place, Value more, Value other) {
-    for (auto [i, number] : {std::pair(0, more), std::pair(1, other)})
-      memref::StoreOp::create(b, toI32(number), operands.partialCounts,
-                              ValueRange{place, index(i)});
+    forOneWarp([&] {
+      for (auto [i, number] : {std::pair(0, more), std::pair(1, other)})
+        memref::StoreOp::create(b, toI32(number), operands.partialCounts,
+                                ValueRange{place, index(i)});
+    });
   }
 
   void storePart(const Sums &sums, Value slot) {
@@ -273,7 +321,7 @@ private:
         b, low, high, index(1), start,
         [&](OpBuilder &, Location, Value visit, ValueRange carried) {
           Value tile = visits.tileOf(visit);
-          Value firstKey = arith::MulIOp::create(b, tile, index(keyTile));
+          Value firstKey = firstKeyOf(tile);
           Value scores = mod.score(product(firstKey), firstKey);
           Value partial = isPartial(visits, visit, tile, firstKey);
           scores = either(
@@ -282,8 +330,17 @@ private:
           scf::YieldOp::create(b,
                                addValues(scores, partial, firstKey, carried));
         });
-    return {OnlineSoftmax::State::of(loop.getResults()),
-            loop.getResults().back()};
+    return together({OnlineSoftmax::State::of(loop.getResults()),
+                     loop.getResults().back()});
+  }
+
+  /// Of the warp's own keys of a tile.
+  Value firstKeyOf(Value tile) {
+    Value first = arith::MulIOp::create(b, tile, index(stepKeys));
+    if (!keyWarp)
+      return first;
+    return arith::AddIOp::create(
+        b, first, arith::MulIOp::create(b, keyWarp, index(keyTile)));
   }
 
   struct OwnRows {
@@ -368,9 +425,13 @@ private:
   const FlashOperands &operands;
   bool roundProbabilities;
   Type elementType;
-  int64_t queryTile, keyTile, headDim, valueDim;
+  int64_t queryTile, headDim, valueDim;
+  /// Keys of a step, and those of them that a warp has.
+  int64_t stepKeys, keyWarps, keyTile;
   ForwardTasks tasks;
   OnlineSoftmax softmax;
+
+  Value keyWarp; ///< index: which one this is; null: there is one
 
   // Of the task.
   Value batchId, headId, keyHeadId, query;

@@ -117,15 +117,27 @@ Value OnlineSoftmax::inverseSum(const State &state) {
 }
 
 Value OnlineSoftmax::exactSum(const State &state) {
+  return t.elementwise({state.maximum, state.sum}, state.sum.getType(),
+                       [&](ValueRange in) -> Value {
+                         return arith::MulFOp::create(
+                             b, in[1], exp2(roundedAway(in[0], state.far)));
+                       });
+}
+
+/// There is none in an empty row.
+Value OnlineSoftmax::roundedAway(Value maximum, Value far) {
+  Value rest = math::FmaOp::create(b, arith::NegFOp::create(b, maximum),
+                                   t.f32(factor), rounded(maximum));
+  Value isExact = arith::OrIOp::create(b, far, isEmpty(maximum));
+  return arith::SelectOp::create(b, isExact, t.f32(0), rest);
+}
+
+Value OnlineSoftmax::relativeTo(Value maximum, const State &state) {
   return t.elementwise(
-      {state.maximum, state.sum}, state.sum.getType(),
-      [&](ValueRange in) -> Value {
-        // What rounding the product took away; none in an empty row.
-        Value rest = math::FmaOp::create(b, arith::NegFOp::create(b, in[0]),
-                                         t.f32(factor), rounded(in[0]));
-        Value isExact = arith::OrIOp::create(b, state.far, isEmpty(in[0]));
-        rest = arith::SelectOp::create(b, isExact, t.f32(0), rest);
-        return arith::MulFOp::create(b, in[1], exp2(rest));
+      {state.maximum, maximum}, maximum.getType(), [&](ValueRange in) -> Value {
+        Value growth = arith::SubFOp::create(b, in[0], base(in[1]));
+        return exp2(math::FmaOp::create(b, growth, t.f32(factor),
+                                        roundedAway(in[0], state.far)));
       });
 }
 

@@ -51,12 +51,18 @@ public:
   /// Row vector: the sum of weights relative to the maximum itself, instead of
   /// its rounded product with the factor; 0 for an empty row.
   Value exactSum(const State &state);
+  /// Row vector: the factor that makes weights relative to `maximum`, of at
+  /// least that of `state`, itself; 0 for an empty row.
+  Value relativeTo(Value maximum, const State &state);
   /// Row vector: log sum exp of the scores, natural; -inf for an empty row.
   Value logSumExp(const State &state);
 
 private:
   Value newMaximum(Value score, Value old);
   Value shift(Value maximum, Value far);
+  /// What rounding the product of a maximum (f32) and the factor took away, as
+  /// an exponent; 0 where it was not rounded.
+  Value roundedAway(Value maximum, Value far);
   Value decay(const State &old, Value maximum, Value shift, Value far);
   /// `maximum` times the factor, rounded in the same way wherever it is asked
   /// for: it is never fused with a sum.

@@ -36,8 +36,9 @@ Value mlir::attn::countsAreOfShares(TileBuilder &builder, ForwardTasks &tasks,
 Shares::Shares(ImplicitLocOpBuilder &builder, ForwardTasks &tasks, Value count)
     : TileBuilder(builder), tasks(tasks) {
   total = find(index(std::numeric_limits<int64_t>::max())).start;
-  size = arith::MaxUIOp::create(b, arith::CeilDivUIOp::create(b, total, count),
-                                index(leastShare));
+  Value most = arith::DivUIOp::create(b, total, index(leastShare));
+  number = arith::MinUIOp::create(b, count,
+                                  arith::MaxUIOp::create(b, most, index(1)));
 }
 
 Shares::Task Shares::find(Value position) {
@@ -66,12 +67,18 @@ Shares::Task Shares::find(Value position) {
 }
 
 Value Shares::begin(Value share) {
-  return arith::MinUIOp::create(b, arith::MulIOp::create(b, share, size),
-                                total);
+  Value first =
+      arith::MulIOp::create(b, arith::MinUIOp::create(b, share, number), total);
+  return arith::DivUIOp::create(b, first, number);
 }
 
+/// The last one that begins before the next position: i * total / number is
+/// at most a position where i * total is less than (position + 1) * number.
 Value Shares::shareOf(Value position) {
-  return arith::DivUIOp::create(b, position, size);
+  Value next = arith::AddIOp::create(b, position, index(1));
+  Value end = arith::MulIOp::create(b, next, number);
+  return arith::DivUIOp::create(b, arith::SubIOp::create(b, end, index(1)),
+                                total);
 }
 
 Value Shares::lengthOf(const Visits &visits) {

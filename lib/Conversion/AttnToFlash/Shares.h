@@ -27,7 +27,8 @@ Value countsAreOfShares(TileBuilder &builder, ForwardTasks &tasks,
 /// All values are of type index.
 class Shares : TileBuilder {
 public:
-  /// Measures the line, and makes `count` shares of it, or less of a short one.
+  /// Measures the line, and makes `count` shares of it, or fewer of a short one;
+  /// no two differ by more than one position.
   Shares(ImplicitLocOpBuilder &builder, ForwardTasks &tasks, Value count);
 
   /// A task, and where it begins.
@@ -46,7 +47,7 @@ public:
 
 private:
   ForwardTasks &tasks;
-  Value total, size; ///< of the line, of a share
+  Value total, number; ///< positions of the line, shares of it
 };
 
 } // namespace mlir::attn

@@ -31,6 +31,17 @@ static std::pair<Role, Role> visitedRoles(ScheduleAttr schedule) {
                                        : std::pair(Role::Key, Role::Value);
 }
 
+/// Puts the body of `loop` where the loop is, for the iteration `ids`.
+static void inlineBody(scf::ForallOp loop, ArrayRef<Value> ids) {
+  for (auto [variable, id] : llvm::zip_equal(loop.getInductionVars(), ids))
+    variable.replaceAllUsesWith(id);
+  Block *body = loop.getBody();
+  body->getTerminator()->erase();
+  loop->getBlock()->getOperations().splice(loop->getIterator(),
+                                           body->getOperations());
+  loop.erase();
+}
+
 namespace {
 
 /// Which task a block does, or does next: both are in the order of numbers.
@@ -74,16 +85,7 @@ public:
 
 private:
   /// Puts the loop's body where the loop was, for `task`.
-  void moveBody(Value task) {
-    SmallVector<Value> ids = idsOf(task);
-    Block *body = forall.getBody();
-    body->getTerminator()->erase();
-    for (auto [variable, id] : llvm::zip(forall.getInductionVars(), ids))
-      variable.replaceAllUsesWith(id);
-    forall->getBlock()->getOperations().splice(forall->getIterator(),
-                                               body->getOperations());
-    forall.erase();
-  }
+  void moveBody(Value task) { inlineBody(forall, idsOf(task)); }
 
   /// Whether all tasks of a head visit as many tiles.
   bool haveEqualLengths() {
@@ -174,6 +176,23 @@ static bool isMapped(scf::ForallOp loop) {
   return mapping && !mapping->empty();
 }
 
+/// Replaces a loop over the warps of a block by its body for the thread's own.
+static LogicalResult mapWarps(scf::ForallOp forall, ScheduleAttr schedule) {
+  ImplicitLocOpBuilder b(forall.getLoc(), forall);
+  std::optional<SmallVector<int64_t>> sizes =
+      getConstantIntValues(forall.getMixedUpperBound());
+  int64_t warps = schedule.getRoles().keyWarps;
+  if (!sizes || *sizes != ArrayRef<int64_t>(warps) || !forall.isNormalized() ||
+      !forall.getOutputs().empty())
+    return forall.emitOpError() << "expects a loop over the " << warps
+                                << " key warps of the schedule";
+  Value warp =
+      arith::DivUIOp::create(b, gpu::ThreadIdOp::create(b, gpu::Dimension::x),
+                             arith::ConstantIndexOp::create(b, 32));
+  inlineBody(forall, warp);
+  return success();
+}
+
 /// Replaces a loop whose tasks have a mapping by its body for those of a block
 /// of so many threads: one, or one for each thread or team of threads.
 static LogicalResult mapTasks(scf::ForallOp forall, int64_t threads) {
@@ -200,13 +219,7 @@ static LogicalResult mapTasks(scf::ForallOp forall, int64_t threads) {
     if (i)
       task = arith::DivUIOp::create(b, task, sizes[i]);
   }
-  for (auto [variable, id] : llvm::zip(forall.getInductionVars(), ids))
-    variable.replaceAllUsesWith(id);
-  Block *body = forall.getBody();
-  body->getTerminator()->erase();
-  forall->getBlock()->getOperations().splice(forall->getIterator(),
-                                             body->getOperations());
-  forall.erase();
+  inlineBody(forall, ids);
   return success();
 }
 
@@ -268,6 +281,15 @@ static LogicalResult convertKernel(func::FuncOp func) {
   terminator->erase();
   func.erase();
   scf::ForallOp forall = *kernel.getOps<scf::ForallOp>().begin();
+  SmallVector<scf::ForallOp> ofWarps;
+  forall.getBody()->walk([&](scf::ForallOp nested) {
+    if (isMapped(nested) &&
+        isa<gpu::GPUWarpMappingAttr>((*nested.getMapping())[0]))
+      ofWarps.push_back(nested);
+  });
+  for (scf::ForallOp nested : ofWarps)
+    if (failed(mapWarps(nested, schedule)))
+      return failure();
   if (isMapped(forall))
     return mapTasks(forall, threads);
   TaskOrder order(forall, kernel, schedule);

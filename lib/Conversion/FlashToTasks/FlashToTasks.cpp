@@ -35,6 +35,15 @@ static scf::ForallOp findTaskLoop(func::FuncOp kernel) {
                    [](auto bound) { return isConstantIntValue(bound, 0); }) &&
       llvm::all_of(loop.getMixedStep(),
                    [](auto step) { return isConstantIntValue(step, 1); });
+  WalkResult ofWarps = loop.getBody()->walk([](scf::ForallOp nested) {
+    return nested.getMapping() ? WalkResult::interrupt()
+                               : WalkResult::advance();
+  });
+  if (ofWarps.wasInterrupted()) {
+    loop.emitOpError("expects tasks of one thread each, got a loop over warps "
+                     "in one ('key_warps' of the schedule is for GPUs)");
+    return nullptr;
+  }
   if (!normalized || !loop.getOutputs().empty()) {
     loop.emitOpError("expects a loop over tasks that counts from 0 by 1 and "
                      "returns nothing");

@@ -143,8 +143,7 @@ private:
           arith::CmpIOp::create(b, arith::CmpIPredicate::slt, channel,
                                 d.i32(source.channels)));
     Value bytes = arith::SelectOp::create(b, exists, d.i32(16), d.i32(0));
-    NVVM::CpAsyncOp::create(b, to, from, 16, NVVM::LoadCacheModifierKind::CG,
-                            bytes);
+    copyAsync(d, op, to, from, bytes);
   }
 
   Source describe() {
@@ -233,6 +232,24 @@ private:
 };
 
 } // namespace
+
+/// nvvm.cp.async has no operand for a policy of the cache.
+void tile::copyAsync(Distribution &d, CopyOp op, Value to, Value from,
+                     Value bytes) {
+  ImplicitLocOpBuilder &b = d.b;
+  if (!op.getReadOnce()) {
+    NVVM::CpAsyncOp::create(b, to, from, 16, NVVM::LoadCacheModifierKind::CG,
+                            bytes);
+    return;
+  }
+  Value place = LLVM::PtrToIntOp::create(b, b.getI32Type(), to);
+  LLVM::InlineAsmOp::create(
+      b, TypeRange(), ValueRange{place, from, bytes, d.readOnce},
+      "cp.async.cg.shared.global.L2::cache_hint.L2::128B [$0], [$1], 16, $2, "
+      "$3;",
+      "r,l,r,l,~{memory}", /*has_side_effects=*/true, /*is_align_stack=*/false,
+      LLVM::TailCallKind::None, LLVM::AsmDialectAttr(), ArrayAttr());
+}
 
 void tile::emitCopy(Distribution &d, CopyOp op) {
   if (op.getTable())

@@ -1,6 +1,8 @@
 // What one thread knows: its place in the block and where its elements lie.
 #include "Distribution.h"
 
+#include "attn/Dialect/Tile/Transforms/Meeting.h"
+
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/LLVMIR/NVVMDialect.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
@@ -14,11 +16,15 @@ Distribution::Distribution(gpu::GPUFuncOp func,
                            mlir::attn::ScheduleAttr schedule)
     : b(func.getLoc(), &func.getBody().front(), func.getBody().front().begin()),
       threads(schedule.getRoles().getComputingThreads()),
+      keyWarps(schedule.getRoles().keyWarps),
       hasRoles(schedule.getRoles().hasProducers()),
       blocks(schedule.getTiling().getRows() / (16 * schedule.getRoles().warps)),
-      groups(schedule.getRoles().warps / 4) {
-  thread = ownThread = arith::IndexCastOp::create(
+      groups(schedule.getRoles().warps / 4), schedule(schedule) {
+  thread = arith::IndexCastOp::create(
       b, b.getI32Type(), gpu::ThreadIdOp::create(b, gpu::Dimension::x));
+  if (keyWarps > 1)
+    thread = arith::AndIOp::create(b, thread, i32(threads - 1));
+  ownThread = thread;
   lane = arith::AndIOp::create(b, thread, i32(31));
   Value warp = arith::ShRUIOp::create(b, thread, i32(5));
   quadRow = arith::ShRUIOp::create(b, lane, i32(2));
@@ -33,6 +39,15 @@ Distribution::Distribution(gpu::GPUFuncOp func,
                                       NVVM::ReduxKind::OR, i32(-1),
                                       /*abs=*/false, /*nan=*/false);
   }
+
+  if (schedule.getPipeline().readOnce)
+    readOnce =
+        LLVM::InlineAsmOp::create(
+            b, b.getI64Type(), ValueRange{},
+            "createpolicy.fractional.L2::evict_first.b64 $0;", "=l",
+            /*has_side_effects=*/false, /*is_align_stack=*/false,
+            LLVM::TailCallKind::None, LLVM::AsmDialectAttr(), ArrayAttr())
+            .getResult(0);
 
   Value firstRow = arith::AddIOp::create(b, warpRow, quadRow);
   for (int64_t block = 0; block < blocks; ++block)
@@ -219,19 +234,23 @@ Fragment Distribution::readMatrix(Value tile) {
   return elements;
 }
 
-Value Distribution::alignedSharedMemory() {
-  if (sharedMemory)
-    return sharedMemory;
+Value Distribution::startOfShared() {
   Value memory = gpu::DynamicSharedMemoryOp::create(
       b, MemRefType::get({ShapedType::kDynamic}, b.getI8Type(),
                          MemRefLayoutAttrInterface(),
                          gpu::AddressSpaceAttr::get(
                              b.getContext(), gpu::AddressSpace::Workgroup)));
-  Value address = arith::IndexCastOp::create(
+  return arith::IndexCastOp::create(
       b, b.getI32Type(),
       memref::ExtractAlignedPointerAsIndexOp::create(b, memory));
+}
+
+Value Distribution::alignedSharedMemory() {
+  if (sharedMemory)
+    return sharedMemory;
   return sharedMemory = arith::AndIOp::create(
-             b, arith::AddIOp::create(b, address, i32(1023)), i32(~1023));
+             b, arith::AddIOp::create(b, startOfShared(), i32(1023)),
+             i32(~1023));
 }
 
 void tile::fenceForTMA(ImplicitLocOpBuilder &b) {
@@ -243,7 +262,7 @@ void tile::fenceForTMA(ImplicitLocOpBuilder &b) {
 
 void Distribution::barrier() {
   if (!hasRoles)
-    gpu::BarrierOp::create(b);
+    meet(b, schedule);
   else
     NVVM::BarrierOp::create(b, TypeRange(), i32(computingWarps), i32(threads),
                             NVVM::BarrierReductionAttr(), Value());

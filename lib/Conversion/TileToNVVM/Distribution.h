@@ -34,16 +34,20 @@ public:
   Distribution(gpu::GPUFuncOp func, mlir::attn::ScheduleAttr schedule);
 
   ImplicitLocOpBuilder b;
-  const int64_t threads;     ///< of the block that compute
-  const bool hasRoles;       ///< whether others copy
-  const int64_t blocks;      ///< runs of 16 rows that a warp owns
-  const int64_t groups;      ///< of four warps that compute, 0 if fewer
-  Value thread;              ///< i32: of the operation that is converted
+  const int64_t threads;  ///< that compute, with the same keys
+  const int64_t keyWarps; ///< among whom keys are dealt
+  const bool hasRoles;    ///< whether others copy
+  const int64_t blocks;   ///< runs of 16 rows that a warp owns
+  const int64_t groups;   ///< of four warps that compute, 0 if fewer
+  /// i32: of `threads`, of the operation that is converted.
+  Value thread;
   Value lane;                ///< i32
   Value quadRow, quadColumn; ///< i32: g and t
   Value warpRow;             ///< i32: the warp's first row
   /// i32: which group of four warps this is, where warps have roles.
   Value warpGroup;
+  /// i64: a cache policy for what is read once, if anything is.
+  Value readOnce;
 
   /// What stands for the operands, and is to stand for the results, of the
   /// operation that is converted. For a tile, by its type: elements in
@@ -107,10 +111,12 @@ public:
   Value globalPointer(Value memory, ValueRange position);
   /// An i32 address in shared memory as a pointer.
   Value pointerTo(Value address);
+  /// i32: where dynamic shared memory begins.
+  Value startOfShared();
   /// The first address of dynamic shared memory that swizzled tiles may start
   /// at.
   Value alignedSharedMemory();
-  /// All threads that compute meet.
+  /// All threads that compute with the same keys meet.
   void barrier();
   /// `pointer` plus a constant number of elements.
   Value advance(Value pointer, Type elementType, int64_t elements);
@@ -124,6 +130,7 @@ private:
   Fragment readVector(Value tile, bool ofColumns);
   Fragment readMatrix(Value tile);
 
+  mlir::attn::ScheduleAttr schedule;
   Value ownThread, sharedMemory;
   llvm::DenseMap<int64_t, Value> rows, columns;
 };
@@ -143,6 +150,7 @@ void emitReduce(Distribution &d, linalg::ReduceOp op);
 void emitAnyAbove(Distribution &d, AnyAboveOp op);
 void emitAnyBeyond(Distribution &d, AnyBeyondOp op);
 void emitCombineThreads(Distribution &d, CombineThreadsOp op);
+void emitCombineWarps(Distribution &d, CombineWarpsOp op);
 void emitStore(Distribution &d, StoreOp op);
 void emitHeldLoad(Distribution &d, LoadOp op);
 void emitHeldStore(Distribution &d, StoreOp op);
@@ -193,6 +201,10 @@ Fragment asAccumulator(Distribution &d, const Fragment &elements);
 /// row vector, or nothing) is there.
 Fragment awaitProduct(Distribution &d, const Fragment &product, int64_t pending,
                       const Fragment &after = {});
+
+/// Copies 16 bytes from global to shared memory, in the thread's current
+/// cp.async group: the first `bytes` (i32), and zeros behind them.
+void copyAsync(Distribution &d, CopyOp op, Value to, Value from, Value bytes);
 
 /// What threads wrote to shared memory, TMA and wgmma see.
 void fenceForTMA(ImplicitLocOpBuilder &b);

@@ -148,6 +148,9 @@ static Value findInRegisters(Distribution &d, const Fragment &tile) {
   for (Value sum : ArrayRef<Value>(sums).drop_front())
     all = arith::AddFOp::create(b, all, sum);
   Value found = arith::CmpFOp::create(b, arith::CmpFPredicate::UNO, all, all);
+  if (d.threads == 32)
+    return NVVM::VoteSyncOp::create(b, b.getI1Type(), d.i32(-1), found,
+                                    NVVM::VoteSyncKind::any);
   Value any =
       NVVM::BarrierOp::create(b, TypeRange(b.getI32Type()), Value(), Value(),
                               NVVM::BarrierReductionAttr::get(

@@ -173,9 +173,8 @@ private:
   void copyPiece(Value row, Value channel, Value place) {
     Value bytes =
         arith::SelectOp::create(b, exists(place, channel), d.i32(16), d.i32(0));
-    NVVM::CpAsyncOp::create(b, d.sharedPointer(op.getDest(), row, channel),
-                            pointer(place, channel), 16,
-                            NVVM::LoadCacheModifierKind::CG, bytes);
+    copyAsync(d, op, d.sharedPointer(op.getDest(), row, channel),
+              pointer(place, channel), bytes);
   }
 
   Heap describe() {

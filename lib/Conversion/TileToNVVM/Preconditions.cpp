@@ -110,6 +110,12 @@ private:
             [&](auto op) { return expectRing(op, op.getRing()); })
         .Case<AwaitOp, TakeTurnOp, PassTurnOp>(
             [&](auto op) { return checkRoles(op); })
+        .Case([&](CombineWarpsOp op) -> LogicalResult {
+          if (schedule.getRoles().keyWarps > 1 && op.getOffset())
+            return success();
+          return op.emitOpError() << "expects a schedule with key warps, and "
+                                     "its place: run tile-place-shared first";
+        })
         .Case<ScatterAddOp, AnyAboveOp, AnyBeyondOp, CombineThreadsOp,
               AddNonfiniteOp, DrawTaskOp, AwaitDrainOp, LaunchDependentsOp,
               AwaitPrerequisitesOp>([](auto) { return success(); })

@@ -89,10 +89,10 @@ static NVVM::NVVMTargetAttr targetOf(gpu::GPUModuleOp module) {
 /// intrinsic for it.
 static void fetchLines(std::string &ptx) {
   constexpr StringRef copy = "cp.async.cg.shared.global", hint = ".L2::128B";
-  for (size_t at = 0; (at = ptx.find(copy, at)) != std::string::npos;
-       at += hint.size()) {
+  for (size_t at = 0; (at = ptx.find(copy, at)) != std::string::npos;) {
     at += copy.size();
-    ptx.insert(at, hint);
+    if (ptx[at] != '.') // our own text has it
+      ptx.insert(at, hint);
   }
 }
 

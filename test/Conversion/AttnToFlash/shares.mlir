@@ -16,11 +16,14 @@
 // The line's end is where the task behind the last begins. A mask that reads neither batch nor head is asked once
 // for each query tile.
 // CHECK: %{{.*}}, %[[TOTAL:.*]] = tile.find_task %c9223372036854775807 in %[[TILES:.*]] by %{{.*}} {
-// CHECK: %[[EVEN:.*]] = arith.ceildivui %[[TOTAL]], %[[SHARES]]
-// CHECK: %[[SIZE:.*]] = arith.maxui %[[EVEN]], %c2
-// CHECK: %[[PLACE:.*]] = arith.muli %[[I]], %[[SIZE]]
-// CHECK: %[[BEGIN:.*]] = arith.minui %[[PLACE]], %[[TOTAL]]
-// CHECK: %[[END:.*]] = arith.minui %{{.*}}, %[[TOTAL]]
+// Of a short line there are fewer; no two differ by more than one position.
+// CHECK: %[[MOST:.*]] = arith.divui %[[TOTAL]], %c2
+// CHECK: %[[SOME:.*]] = arith.maxui %[[MOST]], %c1
+// CHECK: %[[NUMBER:.*]] = arith.minui %[[SHARES]], %[[SOME]]
+// CHECK: %[[PLACE:.*]] = arith.minui %[[I]], %[[NUMBER]]
+// CHECK: %[[BEFORE:.*]] = arith.muli %[[PLACE]], %[[TOTAL]]
+// CHECK: %[[BEGIN:.*]] = arith.divui %[[BEFORE]], %[[NUMBER]]
+// CHECK: %[[END:.*]] = arith.divui %{{.*}}, %[[NUMBER]]
 // CHECK: %[[TASK:.*]], %[[START:.*]] = tile.find_task %[[BEGIN]] in %[[TILES]] by
 // CHECK: %[[LOOP:.*]]:3 = scf.while (%{{.*}} = %[[TASK]], %[[AT:.*]] = %[[START]], %{{.*}} = %c0{{.*}}) : (index, index, index) -> (index, index, index) {
 // CHECK:   %[[ON:.*]] = arith.cmpi slt, %[[AT]], %[[END]]
@@ -52,7 +55,7 @@
 // CHECK:   }
 // Who merges is told of what begins here how many parts follow, by query tile; where these are more than shares, by
 // share, of the last one.
-// CHECK:   %[[LAST:.*]] = arith.divui %{{.*}}, %[[SIZE]]
+// CHECK:   %[[LAST:.*]] = arith.divui %{{.*}}, %[[TOTAL]]
 // CHECK:   %[[MORE:.*]] = arith.subi %[[LAST]], %[[I]]
 // CHECK:   scf.if %[[BEGINS]] {
 // CHECK:     %[[FEWER:.*]] = arith.cmpi ult, %{{.*}}, %{{.*}}
@@ -93,5 +96,34 @@ attn.mod @lengths(%lengths: tensor<?xi32>) mask(%b: i32, %h: i32, %q: i32, %kv: 
 func.func @per_batch(%q: !q, %k: !q, %v: !q, %n: tensor<?xi32>) -> !q {
   %o = attn.attention %q, %k, %v mod @lengths(%n) {schedule = #attn.schedule<tiling = <q = 16, kv = 32, shares>>}
     : (!q, !q, !q, tensor<?xi32>) -> !q
+  return %o : !q
+}
+
+// Warps that deal the keys of a step: each visits all of the task's tiles, and 32 keys of each. What they have made
+// they add up, relative to the greatest maximum, and one of them stores it.
+// CHECK-LABEL: func.func @key_warps(
+// CHECK: scf.forall (%[[I:.*]]) in (%{{.*}}) {
+// CHECK: scf.forall (%[[W:.*]]) in (4) {
+// CHECK:   %[[STATE:.*]]:4 = scf.for %[[VISIT:.*]] = {{.*}} -> (tensor<16xf32>, tensor<16xf32>, i1, tensor<16x32xf32>) {
+// CHECK:     %[[STEP:.*]] = arith.muli %{{.*}}, %c128
+// CHECK:     %[[OWN:.*]] = arith.muli %[[W]], %c32
+// CHECK:     %[[KEY:.*]] = arith.addi %[[STEP]], %[[OWN]]
+// CHECK:     tile.load %{{.*}}[%{{.*}}, %{{.*}}, %[[KEY]]] : memref<{{.*}}> -> tensor<32x32xbf16>
+// CHECK:   }
+// CHECK:   %[[MAXIMUM:.*]] = tile.combine_warps greatest %[[STATE]]#0 : tensor<16xf32>
+// CHECK:   %[[FACTOR:.*]] = linalg.generic {{.*}} ins(%[[STATE]]#0, %[[MAXIMUM]]
+// CHECK:   linalg.generic {{.*}} ins(%[[STATE]]#1, %[[FACTOR]]
+// CHECK:   tile.combine_warps %{{.*}} : tensor<16xf32>
+// CHECK:   linalg.generic {{.*}} ins(%[[STATE]]#3, %[[FACTOR]]
+// CHECK:   tile.combine_warps %{{.*}} : tensor<16x32xf32>
+// CHECK:   %[[IS_FIRST:.*]] = arith.cmpi eq, %[[W]], %c0
+// CHECK:   scf.if %[[IS_FIRST]] {
+// CHECK-NEXT: scf.if
+// CHECK:   tile.store
+// CHECK: } {mapping = [#gpu.warp<linear_dim_0>]}
+// CHECK: } {mapping = [#gpu.block<linear_dim_0>]}
+func.func @key_warps(%q: !q, %k: !q, %v: !q) -> !q {
+  %o = attn.attention %q, %k, %v
+    {schedule = #attn.schedule<tiling = <q = 16, kv = 128, shares>, roles = <key_warps = 4>>} : (!q, !q, !q) -> !q
   return %o : !q
 }

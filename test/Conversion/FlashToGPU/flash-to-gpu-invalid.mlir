@@ -60,3 +60,15 @@ func.func @unknown_reduction(%n: index)
   } {mapping = [#gpu.thread<linear_dim_0>]}
   return
 }
+
+// -----
+
+func.func @more_warps(%n: index)
+    attributes {attn.kernel, attn.schedule = #attn.schedule<tiling = <q = 16, kv = 64, shares>, roles = <key_warps = 2>>} {
+  scf.forall (%i) in (%n) {
+    // expected-error @+1 {{'scf.forall' op expects a loop over the 2 key warps of the schedule}}
+    scf.forall (%w) in (4) {
+    } {mapping = [#gpu.warp<linear_dim_0>]}
+  } {mapping = [#gpu.block<linear_dim_0>]}
+  return
+}

@@ -93,3 +93,25 @@ func.func @teams(%in: memref<?xf32>, %out: memref<?xf32>, %n: index)
   } {mapping = [#gpu.thread<linear_dim_0>]}
   return
 }
+
+// Warps in a block that deal keys among them.
+// CHECK: gpu.func @key_warps(
+// CHECK-SAME: %[[OUT:[^:]*]]: memref<?x?xf32>, %[[N:[^:]*]]: index) kernel
+// CHECK-SAME: known_block_size = array<i32: 128, 1, 1>
+// CHECK-DAG: %[[C32:.*]] = arith.constant 32 : index
+// CHECK-DAG: %[[BLOCK:.*]] = gpu.block_id x
+// CHECK-DAG: %[[THREAD:.*]] = gpu.thread_id x
+// CHECK: %[[WARP:.*]] = arith.divui %[[THREAD]], %[[C32]] : index
+// CHECK: memref.store %{{.*}}, %[[OUT]][%[[BLOCK]], %[[WARP]]]
+// CHECK-NOT: scf
+// CHECK: gpu.return
+func.func @key_warps(%out: memref<?x?xf32>, %n: index) attributes {attn.kernel,
+    attn.schedule = #attn.schedule<tiling = <q = 16, kv = 64, shares>, roles = <key_warps = 4>>} {
+  %zero = arith.constant 0.0 : f32
+  scf.forall (%i) in (%n) {
+    scf.forall (%w) in (4) {
+      memref.store %zero, %out[%i, %w] : memref<?x?xf32>
+    } {mapping = [#gpu.warp<linear_dim_0>]}
+  } {mapping = [#gpu.block<linear_dim_0>]}
+  return
+}

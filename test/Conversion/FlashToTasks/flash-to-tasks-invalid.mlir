@@ -24,3 +24,14 @@ func.func @step() attributes {attn.kernel} {
   }
   return
 }
+
+// -----
+
+func.func @warps() attributes {attn.kernel} {
+  // expected-error @below {{expects tasks of one thread each, got a loop over warps in one ('key_warps' of the schedule is for GPUs)}}
+  scf.forall (%i) in (4) {
+    scf.forall (%w) in (2) {
+    } {mapping = [#gpu.warp<linear_dim_0>]}
+  }
+  return
+}

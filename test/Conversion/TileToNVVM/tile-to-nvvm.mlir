@@ -196,14 +196,14 @@ gpu.module @kernels {
   }
 
   // A tile in registers: each thread multiplies its own elements by zero, and any
-  // thread's NaN decides for all. The loop around results in eight numbers a thread,
+  // thread's NaN decides for all that have tiles together, here a warp. The loop around results in eight numbers a thread,
   // and starts from a thread's number that is new to LLVM each time.
   // CHECK-LABEL: gpu.func @attempts(
   // CHECK: scf.while (%{{.*}} = %false) : (i1) -> (f32, f32, f32, f32, f32, f32, f32, f32) {
   // CHECK: llvm.inline_asm has_side_effects "mov.b32 $0, $1;", "=r,r" %{{.*}} : (i32) -> i32
   // CHECK-COUNT-8: math.fma %{{.*}}, %cst
   // CHECK: arith.cmpf uno
-  // CHECK: nvvm.barrier #nvvm.reduction<or>
+  // CHECK: nvvm.vote.sync any
   // CHECK: scf.condition(%{{.*}}) {{.*}} : f32, f32, f32, f32, f32, f32, f32, f32
   // CHECK: ^bb0(%{{[^ ]*}}: f32, {{.*}}):
   // CHECK: scf.yield %true : i1
@@ -277,15 +277,32 @@ gpu.module @kernels {
     gpu.return
   }
 
+  // A warp that is alone, or all warps of the block.
   // CHECK-LABEL: gpu.func @clear_nonfinite(
-  // CHECK: gpu.barrier
+  // CHECK: nvvm.bar.warp.sync
   // CHECK: scf.for
   // CHECK: llvm.store
-  // CHECK: gpu.barrier
+  // CHECK: nvvm.bar.warp.sync
   // CHECK: gpu.return
   gpu.func @clear_nonfinite(%a: !h) kernel attributes {attn.schedule = #schedule} {
     %at = tile.view %a : !h -> !thp
     tile.clear_nonfinite %at : !thp
+    gpu.return
+  }
+
+  // CHECK-LABEL: gpu.func @of_all_warps(
+  // CHECK: gpu.barrier
+  // CHECK: llvm.store
+  // CHECK: gpu.barrier
+  // CHECK: nvvm.barrier #nvvm.reduction<or>
+  // CHECK: gpu.return
+  gpu.func @of_all_warps(%a: memref<32x24xbf16, #gpu.address_space<workgroup>>, %o: memref<i1>) kernel
+      attributes {attn.schedule = #attn.schedule<tiling = <q = 32, kv = 16>, roles = <warps = 2>>} {
+    %at = tile.view %a : memref<32x24xbf16, #gpu.address_space<workgroup>> -> tensor<32x16xbf16, #tile.padded<24>>
+    tile.clear_nonfinite %at : tensor<32x16xbf16, #tile.padded<24>>
+    %x = arith.constant dense<1.0> : tensor<32x16xf32>
+    %harm = tile.has_nonfinite %x : tensor<32x16xf32>
+    memref.store %harm, %o[] : memref<i1>
     gpu.return
   }
 

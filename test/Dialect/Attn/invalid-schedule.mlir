@@ -2,7 +2,7 @@
 // RUN: attn-opt %s --split-input-file --verify-diagnostics
 
 // What is no field of the part; each part has its own.
-// expected-error @+2 {{expects one of warps, producers, pingpong, min_blocks, got 'stages'}}
+// expected-error @+2 {{expects one of warps, key_warps, producers, pingpong, min_blocks, got 'stages'}}
 // expected-error @+1 {{failed to parse Attn_ScheduleAttr parameter 'roles'}}
 #schedule = #attn.schedule<tiling = <q = 64, kv = 64>, roles = <stages = 2>>
 
@@ -230,3 +230,39 @@
 // schedule_c15: the GPUs that have it take aligned memory.
 // expected-error @+1 {{expects 'dependent' to go with 'shares' or 'chunk', and without 'unaligned'}}
 #schedule = #attn.schedule<tiling = <q = 64, kv = 64, shares>, pipeline = <unaligned, dependent>>
+
+// -----
+
+// schedule_c16: halves give each other what they have.
+// expected-error @+1 {{expects 'key_warps' 1, 2, 4 or 8, got 3}}
+#schedule = #attn.schedule<tiling = <q = 16, kv = 48, shares>, roles = <key_warps = 3>>
+
+// -----
+
+// schedule_c16: each is one warp, which has all rows.
+// expected-error @+1 {{expects 'key_warps' to go with 1 warp for each, and without producers}}
+#schedule = #attn.schedule<tiling = <q = 32, kv = 64, shares>, roles = <warps = 2, key_warps = 2>>
+
+// -----
+
+// schedule_c17: what keys are dealt for are few tasks.
+// expected-error @+1 {{expects 'key_warps' to go with 'shares' or 'chunk'}}
+#schedule = #attn.schedule<tiling = <q = 16, kv = 64>, roles = <key_warps = 2>>
+
+// -----
+
+// schedule_c17: each has as many.
+// expected-error @+1 {{expects 'kv' to be a multiple of 64, 16 for each of 4 key warps, got 96}}
+#schedule = #attn.schedule<tiling = <q = 16, kv = 96, shares>, roles = <key_warps = 4>>
+
+// -----
+
+// schedule_c18: the copies that say so are of 16 bytes.
+// expected-error @+1 {{expects 'read_once' to go without 'unaligned' and producers}}
+#schedule = #attn.schedule<tiling = <q = 16, kv = 64>, pipeline = <unaligned, read_once>>
+
+// -----
+
+// schedule_c18: and no TMA.
+// expected-error @+1 {{expects 'read_once' to go without 'unaligned' and producers}}
+#schedule = #attn.schedule<tiling = <q = 64, kv = 64>, roles = <warps = 4, producers = 4>, pipeline = <read_once>>

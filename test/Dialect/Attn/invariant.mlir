@@ -7,7 +7,8 @@
 
 // CHECK-LABEL: func.func @dense
 // CHECK: attn.attention {{.*}}{invariant, schedule = #attn.schedule<tiling = <q = 192{{[^#]*}}drain>>, variants = #attn.variants<[
-// CHECK-SAME: <aligned and packed_rows(16) -> <tiling = <q = 16, kv = 64, pack, chunk = 16>, pipeline = <stages = 2>>>,
+// CHECK-SAME: <sm90a and packed_rows(16) -> <tiling = <q = 16, kv = 256, pack, chunk = 4>, roles = <key_warps = 4>, {{[^-]*}}>>,
+// CHECK-SAME: <aligned and packed_rows(16) -> <tiling = <q = 16, kv = 64, pack, chunk = 16>, pipeline = <stages = 2, read_once>>>,
 // CHECK-SAME: <aligned and packed_rows(32) -> <tiling = <q = 32, kv = 64, pack, chunk = 32>, {{[^-]*}}>>,
 // CHECK-SAME: <aligned and packed_rows(64) -> <tiling = <q = 64, kv = 64, pack, chunk = 64>, {{[^-]*}}>>,
 // CHECK-SAME: <sm90a -> <tiling = <q = 192, {{[^-]*}}>>,

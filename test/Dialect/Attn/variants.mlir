@@ -19,7 +19,8 @@
 // CHECK: attn.attention {{.*}}schedule = #attn.schedule<tiling = <q = 192{{[^#]*}}drain>>, {{.*}}variants = #attn.variants<[
 // CHECK-SAME: <sm90a and few_tasks(64) and short_rows(1024) -> <tiling = <q = 64, {{[^-]*}}>>,
 // CHECK-SAME: <sm90a and full_round(64, 75) -> <tiling = <q = 64, {{[^-]*}}>>,
-// CHECK-SAME: <aligned and packed_rows(16) -> <tiling = <q = 16, kv = 64, pack, shares>, pipeline = <stages = 2>>>,
+// CHECK-SAME: <sm90a and packed_rows(16) -> <tiling = <q = 16, kv = 256, pack, shares>, roles = <key_warps = 4>, pipeline = <stages = 2, read_once, dependent>>>,
+// CHECK-SAME: <aligned and packed_rows(16) -> <tiling = <q = 16, kv = 64, pack, shares>, pipeline = <stages = 2, read_once>>>,
 // CHECK-SAME: <aligned and packed_rows(32) -> <tiling = <q = 32, {{[^-]*}}pack, shares>, roles = <warps = 2>, {{[^-]*}}>>,
 // CHECK-SAME: <aligned and packed_rows(64) -> <tiling = <q = 64, {{[^-]*}}pack, shares>, roles = <warps = 4>, {{[^-]*}}>>,
 // CHECK-SAME: <sm90a and few_tasks(64) -> <tiling = <q = 64, {{[^-]*}}>>,
@@ -33,7 +34,7 @@
 // UNALIGNED-SAME: <always -> <tiling = <q = 128, kv = 112>, roles = <warps = 4>, pipeline = <unaligned>>>]>}
 // PORTABLE-LABEL: func.func @narrow
 // PORTABLE: variants = #attn.variants<[
-// PORTABLE-SAME: <aligned and packed_rows(16) -> <{{[^-]*}}pack, shares>, pipeline = <stages = 2>>>,
+// PORTABLE-SAME: <aligned and packed_rows(16) -> <{{[^-]*}}pack, shares>, pipeline = <stages = 2, read_once>>>,
 // PORTABLE-SAME: <aligned and packed_rows(64) -> <{{[^-]*}}>>, <aligned -> <tiling = <q = 128, {{[^-]*}}>>>,
 // PORTABLE-SAME: <packed_rows(16) -> <{{[^-]*}}pack, shares>, pipeline = <stages = 2, unaligned>>>,
 // PORTABLE-SAME: <always -> <tiling = <q = 128, {{[^-]*}}unaligned>>>]>}
@@ -56,9 +57,10 @@ func.func @wide(%q: !wide) -> !wide {
   return %o : !wide
 }
 
-// Products of f32 have the kernels of every GPU; on Hopper those that merge parts begin early.
+// Products of f32 have the kernels of every GPU; on Hopper those that merge parts begin early, and several warps deal
+// the keys of few rows.
 // CHECK-LABEL: func.func @float
-// CHECK: variants = #attn.variants<[<sm90a and packed_rows(16) -> <tiling = <q = 16, kv = 32, pack, shares>, pipeline = <stages = 2, dependent>>>,
+// CHECK: variants = #attn.variants<[<sm90a and packed_rows(16) -> <tiling = <q = 16, kv = 32, pack, shares>, roles = <key_warps = 2>, pipeline = <stages = 2, read_once, dependent>>>,
 // CHECK-SAME: <aligned and packed_rows(16) -> <tiling = <q = 16, kv = 32, pack, shares>, {{[^-]*}}>>,
 // CHECK-SAME: <aligned -> <tiling = <q = 64, kv = 32>, roles = <warps = 4>>>,
 // CHECK-SAME: <packed_rows(16) -> <tiling = <q = 16, kv = 32, pack, shares>, pipeline = <stages = 2, unaligned>>>,

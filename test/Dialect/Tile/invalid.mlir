@@ -869,3 +869,30 @@ func.func @run(%n: index) {
   }
   return
 }
+
+// -----
+
+// combine_warps_c1: sums are f32.
+func.func @combine_warps_c1(%t: tensor<16x64xbf16>) {
+  // expected-error @+1 {{expects a vector or matrix of f32, got 'tensor<16x64xbf16>'}}
+  %x = tile.combine_warps %t : tensor<16x64xbf16>
+  return
+}
+
+// -----
+
+// combine_warps_c2: where sixteen bytes begin.
+func.func @combine_warps_c2(%t: tensor<16xf32>) {
+  // expected-error @+1 {{expects 'offset' to be a multiple of 16, at least 0, got 8}}
+  %x = tile.combine_warps greatest %t offset 8 : tensor<16xf32>
+  return
+}
+
+// -----
+
+// copy_c5: the copies that say so are asynchronous.
+func.func @copy_c5(%m: memref<?x64xbf16>, %s: memref<16x72xbf16, #gpu.address_space<workgroup>>, %i: index) {
+  // expected-error @+1 {{expects 'read_once' to go with 'async'}}
+  tile.copy %m[%i] to %s {read_once} : memref<?x64xbf16> to memref<16x72xbf16, #gpu.address_space<workgroup>>
+  return
+}

@@ -272,3 +272,13 @@ func.func @pages(%m: memref<?x?x?x64xbf16>, %t: memref<?x?xi32>, %s: memref<64x7
     : memref<?x?x?x64xbf16>, memref<?x?xi32> to memref<64x72xbf16, #gpu.address_space<workgroup>>
   return
 }
+
+// What warps of a block have made together.
+// CHECK-LABEL: func.func @combine_warps
+// CHECK: tile.combine_warps greatest %{{.*}} : tensor<16xf32>
+// CHECK: tile.combine_warps %{{.*}} offset 1024 : tensor<16x64xf32>
+func.func @combine_warps(%m: tensor<16xf32>, %o: tensor<16x64xf32>) {
+  %a = tile.combine_warps greatest %m : tensor<16xf32>
+  %b = tile.combine_warps %o offset 1024 : tensor<16x64xf32>
+  return
+}

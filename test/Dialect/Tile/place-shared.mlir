@@ -93,3 +93,32 @@ gpu.module @kernels {
     gpu.return
   }
 }
+
+// -----
+
+// Each of four warps has buffers of its own; where they give each other what they have is behind, once: of a matrix
+// half of them, of a vector all.
+// CHECK-LABEL: gpu.func @warps(
+// CHECK-SAME: attn.shared_bytes = 14336 : i64
+// CHECK: %[[MEMORY:.*]] = gpu.dynamic_shared_memory
+// CHECK: %[[THREAD:.*]] = gpu.thread_id x
+// CHECK: %[[WARP:.*]] = arith.divui %[[THREAD]], %c32
+// CHECK: %[[FIRST:.*]] = arith.muli %[[WARP]], %c2560
+// CHECK: %[[A:.*]] = arith.addi %[[FIRST]], %c0
+// CHECK: memref.view %[[MEMORY]][%[[A]]][] {{.*}} to memref<16x40xbf16, #gpu.address_space<workgroup>>
+// CHECK: %[[B:.*]] = arith.addi %[[FIRST]], %c1280
+// CHECK: memref.view %[[MEMORY]][%[[B]]][] {{.*}} to memref<16x40xbf16, #gpu.address_space<workgroup>>
+// CHECK: tile.combine_warps greatest %{{.*}} offset 10240 : tensor<16xf32>
+// CHECK: tile.combine_warps %{{.*}} offset 10240 : tensor<16x32xf32>
+gpu.module @kernels {
+  gpu.func @warps(%m: tensor<16xf32>, %o: tensor<16x32xf32>) kernel
+      attributes {attn.schedule = #attn.schedule<tiling = <q = 16, kv = 64, shares>, roles = <key_warps = 4>>} {
+    %a = memref.alloc() : memref<16x40xbf16, #gpu.address_space<workgroup>>
+    %b = memref.alloc() : memref<16x40xbf16, #gpu.address_space<workgroup>>
+    memref.dealloc %a : memref<16x40xbf16, #gpu.address_space<workgroup>>
+    memref.dealloc %b : memref<16x40xbf16, #gpu.address_space<workgroup>>
+    %greatest = tile.combine_warps greatest %m : tensor<16xf32>
+    %sum = tile.combine_warps %o : tensor<16x32xf32>
+    gpu.return
+  }
+}

@@ -357,4 +357,52 @@ gpu.module @kernels {
     %kt = tile.load %k[%c0] : !memory -> !h
     gpu.return
   }
+
+  // A warp that is alone waits for nobody: the next step's copies are on their way before it awaits those of its own,
+  // one tensor after the other. They go through the L2 cache, which need not keep them; the queries are read by others.
+  // CHECK-LABEL: gpu.func @warp(
+  // CHECK-SAME: %[[Q:.*]]: memref<?x64xbf16, {{.*}}>, %[[K:.*]]: memref<?x64xbf16, {{.*}}>, %[[V:.*]]: memref<?x64xbf16, {{.*}}>, %[[N:.*]]: index)
+  // CHECK: tile.copy %[[Q]][%{{.*}}] to %{{.*}} {async} :
+  // CHECK: nvvm.cp.async.commit.group
+  // CHECK: tile.copy %[[K]][%{{.*}}] to %{{.*}} {async, read_once} :
+  // CHECK: nvvm.cp.async.commit.group
+  // CHECK: tile.copy %[[V]][%{{.*}}] to %{{.*}} {async, read_once} :
+  // CHECK: nvvm.cp.async.commit.group
+  // CHECK: nvvm.cp.async.wait.group 2
+  // CHECK: scf.for
+  // CHECK-NEXT: %[[ALL:.*]] = arith.constant -1 : i32
+  // CHECK-NEXT: nvvm.bar.warp.sync %[[ALL]]
+  // CHECK:   tile.copy %[[K]]
+  // CHECK:   nvvm.cp.async.commit.group
+  // CHECK:   tile.copy %[[V]]
+  // CHECK:   nvvm.cp.async.commit.group
+  // CHECK:   nvvm.cp.async.wait.group 3
+  // CHECK:   nvvm.bar.warp.sync
+  // CHECK:   linalg.contract
+  // CHECK:   nvvm.cp.async.wait.group 2
+  // CHECK:   nvvm.bar.warp.sync
+  // CHECK:   linalg.contract
+  // CHECK-NOT: gpu.barrier
+  // CHECK: gpu.return
+  gpu.func @warp(%q: !memory, %k: !memory, %v: !memory, %n: index) kernel attributes {attn.schedule =
+      #attn.schedule<tiling = <q = 16, kv = 128, shares>, roles = <key_warps = 2>, pipeline = <stages = 2, read_once>>} {
+    %c0 = arith.constant 0 : index
+    %c1 = arith.constant 1 : index
+    %c64 = arith.constant 64 : index
+    %zero = arith.constant dense<0.0> : tensor<16x64xf32>
+    scf.for %task = %c0 to %n step %c1 {
+      %qt = tile.load %q[%task] : !memory -> tensor<16x64xbf16>
+      %r = scf.for %j = %c0 to %n step %c1 iter_args(%acc = %zero) -> tensor<16x64xf32> {
+        %at = arith.muli %j, %c64 : index
+        %kt = tile.load %k[%at] : !memory -> !h
+        %s = linalg.contract indexing_maps = [#a, #b, #c]
+          ins(%qt, %kt : tensor<16x64xbf16>, !h) outs(%zero : tensor<16x64xf32>) -> tensor<16x64xf32>
+        %vt = tile.load %v[%at] : !memory -> !h
+        %o = linalg.contract indexing_maps = [#a, #b, #c]
+          ins(%s, %vt : tensor<16x64xf32>, !h) outs(%acc : tensor<16x64xf32>) -> tensor<16x64xf32>
+        scf.yield %o : tensor<16x64xf32>
+      }
+    }
+    gpu.return
+  }
 }

@@ -197,6 +197,33 @@ TEST(PTXMachine, ABarrierOrdersSharedMemory) {
   }
 }
 
+TEST(PTXMachine, CopiesTakeAPolicyThatWasMade) {
+  const std::string copy = kOwnWord + "ld.param.b64 %d5, [b];\n"
+                                      "mul.wide.u32 %d6, %r0, 16;\n"
+                                      "add.s64 %d5, %d5, %d6;\n"
+                                      "mov.b64 %d7, memory;\n"
+                                      "add.s64 %d7, %d7, %d6;\n",
+                    last = "cp.async.cg.shared.global.L2::cache_hint.L2::128B "
+                           "[%d7], [%d5], 16, %d8;\n"
+                           "cp.async.wait_all;\n"
+                           "ld.shared.b32 %r4, [%d7];\n"
+                           "st.global.b32 [%d4], %r4;";
+  std::vector<uint32_t> out(32), in(128);
+  std::iota(in.begin(), in.end(), 0);
+  Launch run;
+  run.sharedBytes = 512;
+  run.a = run.memory(out);
+  run.b = run.memory(in);
+  ASSERT_EQ(run(copy +
+                "createpolicy.fractional.L2::evict_first.b64 %d8;\n" +
+                last),
+            "");
+  for (uint32_t lane = 0; lane < 32; ++lane)
+    EXPECT_EQ(out[lane], 4 * lane);
+  EXPECT_NE(run(copy + "mov.b64 %d8, 0;\n" + last).find("policy"),
+            std::string::npos);
+}
+
 TEST(PTXMachine, CopiesHaveArrivedWhenTheyWereAwaited) {
   const std::string copy = kOwnWord + "ld.param.b64 %d5, [b];\n"
                                       "mul.wide.u32 %d6, %r0, 16;\n"

@@ -46,6 +46,13 @@ static LogicalResult verify(const WarpRoles &roles, EmitError emitError) {
     return emitError() << "expects 'min_blocks' 1, or 2 with producers and 4 "
                           "warps, got "
                        << roles.minBlocks;
+  // C16
+  if (!llvm::is_contained({1, 2, 4, 8}, roles.keyWarps))
+    return emitError() << "expects 'key_warps' 1, 2, 4 or 8, got "
+                       << roles.keyWarps;
+  if (roles.keyWarps > 1 && (roles.warps != 1 || roles.hasProducers()))
+    return emitError() << "expects 'key_warps' to go with 1 warp for each, and "
+                          "without producers";
   return success();
 }
 
@@ -99,6 +106,17 @@ static LogicalResult verifyTogether(const Schedule &schedule,
   if (pipeline.dependent && (!tiling.hasParts() || pipeline.unaligned))
     return emitError() << "expects 'dependent' to go with 'shares' or 'chunk', "
                           "and without 'unaligned'";
+  // C17
+  if (roles.keyWarps > 1 && !tiling.hasParts())
+    return emitError() << "expects 'key_warps' to go with 'shares' or 'chunk'";
+  if (tiling.kv % (16 * roles.keyWarps) != 0)
+    return emitError() << "expects 'kv' to be a multiple of "
+                       << 16 * roles.keyWarps << ", 16 for each of "
+                       << roles.keyWarps << " key warps, got " << tiling.kv;
+  // C18
+  if (pipeline.readOnce && (pipeline.unaligned || roles.hasProducers()))
+    return emitError() << "expects 'read_once' to go without 'unaligned' and "
+                          "producers";
   // C13
   if (roles.hasProducers())
     return success();

@@ -88,9 +88,9 @@ static Schedule withParts(AttentionOp op, Schedule schedule) {
   return schedule;
 }
 
-/// A warp for each 16 rows, and parts of the keys, as tasks are few. On a
-/// GPU several blocks share a multiprocessor, so that the copies of some run
-/// while others compute.
+/// A warp for each 16 rows, and parts of the keys, as tasks are few. On a GPU
+/// several blocks share a multiprocessor, so that the copies of some run while
+/// others compute.
 static Schedule selectPacked(AttentionOp op, int64_t rows, bool isCPU,
                              bool aligned) {
   Schedule schedule =
@@ -106,6 +106,26 @@ static Schedule selectPacked(AttentionOp op, int64_t rows, bool isCPU,
   schedule.roles.warps = rows / 16;
   // Copies one tile ahead take registers that wide rows have not.
   schedule.pipeline.stages = bytes <= 256 ? 2 : 1;
+  schedule.pipeline.readOnce = aligned;
+  return withParts(op, schedule);
+}
+
+/// One warp cannot hide what it waits for, and blocks of one read the memory in
+/// many places at once: where a block may have most of a multiprocessor's
+/// shared memory, several deal the keys of a step among them. Of rows of 256
+/// bytes two blocks of two warps are up to 4% faster than one of four, as one
+/// begins or ends while the other reads. Not where each warp first asks in
+/// which page its rows are: fewer rows a step hide that less
+/// (docs/notebook.md).
+Schedule mlir::attn::partsForSM90(AttentionOp op, Schedule schedule) {
+  schedule.pipeline.dependent = true;
+  int64_t bytes = rowBytesOf(op);
+  if (schedule.tiling.getRows() != 16 || bytes > 256 || op.getPages())
+    return schedule;
+  schedule.roles.keyWarps = bytes == 256 ? 2 : 4;
+  int64_t ofWarp =
+      (bytes <= 128 ? 64 : 32) / (op.getElementType().isF32() ? 2 : 1);
+  schedule.tiling.kv = schedule.roles.keyWarps * ofWarp;
   return withParts(op, schedule);
 }
 

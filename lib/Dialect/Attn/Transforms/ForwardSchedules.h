@@ -17,6 +17,10 @@ Schedule selectForSM80(AttentionOp op, bool aligned);
 /// For sm_90a, and launches of one kind of sizes.
 Schedule selectForSM90a(AttentionOp op, ProblemKind problem);
 
+/// What a schedule of parts is on Hopper, where who merges them is launched
+/// early.
+Schedule partsForSM90(AttentionOp op, Schedule schedule);
+
 /// The kernels of each and their launches; the last is for any.
 SmallVector<VariantAttr> variantsForCPU(AttentionOp op, bool aligned);
 SmallVector<VariantAttr> variantsForSM80(AttentionOp op, bool aligned);

@@ -37,7 +37,7 @@ static ScheduleAttr forAnyRows(ScheduleAttr s) {
   if (!s)
     return s;
   Schedule schedule = s.getParts();
-  schedule.pipeline.unaligned = true;
+  schedule.pipeline.unaligned = true, schedule.pipeline.readOnce = false;
   return ScheduleAttr::get(s.getContext(), schedule);
 }
 

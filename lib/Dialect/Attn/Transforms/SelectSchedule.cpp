@@ -44,16 +44,15 @@ static SmallVector<VariantAttr> variantsOf(AttentionOp op, StringRef target,
 
 /// Before each kernel of parts another for Hopper, behind which the one that
 /// merges is launched early.
-static SmallVector<VariantAttr> withDependent(ArrayRef<VariantAttr> variants) {
+static SmallVector<VariantAttr> withDependent(AttentionOp op,
+                                              ArrayRef<VariantAttr> variants) {
   SmallVector<VariantAttr> result;
   for (VariantAttr variant : variants) {
     Schedule schedule = variant.getSchedule().getParts();
-    if (schedule.tiling.hasParts()) {
-      schedule.pipeline.dependent = true;
-      result.push_back(
-          VariantAttr::get(variant.getGuard(),
-                           ScheduleAttr::get(variant.getContext(), schedule)));
-    }
+    if (schedule.tiling.hasParts())
+      result.push_back(VariantAttr::get(
+          variant.getGuard(),
+          ScheduleAttr::get(variant.getContext(), partsForSM90(op, schedule))));
     result.push_back(variant);
   }
   return result;
@@ -66,7 +65,7 @@ static void select(AttentionOp op, StringRef target, const PlanFacts &facts,
   SmallVector<VariantAttr> variants = variantsOf(op, target, facts.aligned);
   bool isGiven = op.getSchedule() || op.getVariants();
   if (!isGiven && facts.mayBeHopper && facts.aligned)
-    variants = withDependent(variants);
+    variants = withDependent(op, variants);
   if (!op.getSchedule())
     takeVariant(op, variants.back());
   if (!isGiven && target == "sm90a")

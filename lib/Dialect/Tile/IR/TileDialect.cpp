@@ -190,6 +190,9 @@ LogicalResult CopyOp::verify() {
                          cast<MemRefType>(getSource().getType()),
                          dest.getRank())))
     return failure();
+  // C5
+  if (getReadOnce() && !getAsync())
+    return emitOpError() << "expects 'read_once' to go with 'async'";
   return verifyTransfer(
       *this, cast<MemRefType>(getSource().getType()),
       RankedTensorType::get(dest.getShape(), dest.getElementType()),
@@ -238,6 +241,22 @@ LogicalResult CombineThreadsOp::verify() {
   auto partial = cast<RankedTensorType>(getPartial().getType());
   if (partial.getRank() != 1 || !partial.getElementType().isF32())
     return emitOpError() << "expects a vector of f32, got " << partial;
+  return success();
+}
+
+LogicalResult CombineWarpsOp::verify() {
+  // C1
+  auto partial = cast<RankedTensorType>(getPartial().getType());
+  if (partial.getRank() < 1 || partial.getRank() > 2 ||
+      !partial.getElementType().isF32() || partial.getNumElements() == 0)
+    return emitOpError() << "expects a vector or matrix of f32, got "
+                         << partial;
+  // C2
+  if (std::optional<uint64_t> offset = getOffset();
+      offset && (static_cast<int64_t>(*offset) < 0 || *offset % 16))
+    return emitOpError() << "expects 'offset' to be a multiple of 16, at least "
+                            "0, got "
+                         << static_cast<int64_t>(*offset);
   return success();
 }
 

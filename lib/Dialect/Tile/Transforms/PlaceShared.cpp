@@ -93,29 +93,72 @@ bool isShared(memref::AllocOp buffer) {
   return space && space.getValue() == gpu::AddressSpace::Workgroup;
 }
 
-/// One after another, as parts of the block's dynamic memory. Returns the bytes
-/// of all.
-FailureOr<int64_t> placeBuffers(ArrayRef<memref::AllocOp> buffers) {
-  Value memory;
-  int64_t bytes = 0;
+/// Where the buffers of the thread's warp begin, if not at the start.
+Value firstByteOfWarp(ImplicitLocOpBuilder &b, int64_t bytes, int64_t warps) {
+  if (warps == 1)
+    return Value();
+  Value warp =
+      arith::DivUIOp::create(b, gpu::ThreadIdOp::create(b, gpu::Dimension::x),
+                             arith::ConstantIndexOp::create(b, 32));
+  return arith::MulIOp::create(b, warp,
+                               arith::ConstantIndexOp::create(b, bytes));
+}
+
+int64_t bytesOf(memref::AllocOp buffer) {
+  MemRefType type = buffer.getType();
+  return type.getNumElements() * type.getElementTypeBitWidth() / 8;
+}
+
+/// One after another, as parts of the block's dynamic memory; each of `warps`
+/// that deal keys among them has all of them. Returns the bytes of all.
+FailureOr<int64_t> placeBuffers(ArrayRef<memref::AllocOp> buffers,
+                                int64_t warps) {
+  int64_t ofWarp = 0;
   for (memref::AllocOp buffer : buffers) {
     MemRefType type = buffer.getType();
     if (!type.hasStaticShape() || !type.getLayout().isIdentity() ||
         !type.getElementType().isIntOrFloat())
       return buffer.emitOpError()
              << "expects shared memory of static shape, got " << type;
+    ofWarp += bytesOf(buffer);
+  }
+  Value memory, first;
+  int64_t bytes = 0;
+  for (memref::AllocOp buffer : buffers) {
     ImplicitLocOpBuilder b(buffer.getLoc(), buffer);
-    if (!memory)
+    MemRefType type = buffer.getType();
+    if (!memory) {
       memory = gpu::DynamicSharedMemoryOp::create(
           b,
           MemRefType::get({ShapedType::kDynamic}, b.getI8Type(),
                           MemRefLayoutAttrInterface(), type.getMemorySpace()));
+      first = firstByteOfWarp(b, ofWarp, warps);
+    }
     Value offset = arith::ConstantIndexOp::create(b, bytes);
+    if (first)
+      offset = arith::AddIOp::create(b, first, offset);
+    bytes += bytesOf(buffer);
     buffer.replaceAllUsesWith(
         memref::ViewOp::create(b, type, memory, offset, ValueRange{})
             .getResult());
     buffer.erase();
-    bytes += type.getNumElements() * type.getElementTypeBitWidth() / 8;
+  }
+  return warps * ofWarp;
+}
+
+/// What warps add up is behind the buffers, in the same place for all: vectors
+/// of each, matrices of the half that gives them to the other.
+int64_t placeSums(ArrayRef<CombineWarpsOp> sums, int64_t first, int64_t warps) {
+  int64_t bytes = 0;
+  for (CombineWarpsOp sum : sums) {
+    sum.setOffset(first);
+    auto type = cast<RankedTensorType>(sum.getPartial().getType());
+    bytes = std::max(
+        bytes,
+        type.getRank() == 2
+            ? warps / 2 *
+                  shared::floatsOfWarp(type.getDimSize(0), type.getDimSize(1))
+            : warps * shared::floatsOfWarp(type.getDimSize(0), 4));
   }
   return bytes;
 }
@@ -127,7 +170,10 @@ struct TilePlaceShared : tile::impl::TilePlaceSharedPassBase<TilePlaceShared> {
     gpu::GPUFuncOp func = getOperation();
     SmallVector<RingOp> rings;
     SmallVector<memref::AllocOp> buffers;
+    SmallVector<CombineWarpsOp> sums;
     func.walk([&](Operation *op) {
+      if (auto sum = dyn_cast<CombineWarpsOp>(op))
+        sums.push_back(sum);
       if (auto ring = dyn_cast<RingOp>(op))
         rings.push_back(ring);
       if (auto buffer = dyn_cast<memref::AllocOp>(op);
@@ -150,11 +196,13 @@ struct TilePlaceShared : tile::impl::TilePlaceSharedPassBase<TilePlaceShared> {
     for (RingOp ring : rings)
       if (failed(places.place(ring)))
         return signalPassFailure();
+    auto schedule = func->getAttrOfType<ScheduleAttr>("attn.schedule");
+    int64_t warps = schedule ? schedule.getRoles().keyWarps : 1;
     FailureOr<int64_t> bytes =
-        rings.empty() ? placeBuffers(buffers) : places.getBytes();
+        rings.empty() ? placeBuffers(buffers, warps) : places.getBytes();
     if (failed(bytes))
       return signalPassFailure();
-    mlir::attn::setSharedBytes(func, *bytes);
+    mlir::attn::setSharedBytes(func, *bytes + placeSums(sums, *bytes, warps));
   }
 };
 

@@ -15,6 +15,7 @@
 #include "attn/Dialect/Attn/IR/AttnDialect.h"
 #include "attn/Dialect/Tile/IR/SharedMemory.h"
 #include "attn/Dialect/Tile/IR/TileDialect.h"
+#include "attn/Dialect/Tile/Transforms/Meeting.h"
 #include "attn/Dialect/Tile/Transforms/Passes.h"
 
 #include "mlir/Analysis/SliceAnalysis.h"
@@ -161,7 +162,7 @@ private:
     if (!before.empty()) {
       b.setInsertionPointAfter(before.back());
       if (isInLoop(before.back())) {
-        gpu::BarrierOp::create(b);
+        meet(b, schedule);
         needsBarrier = false;
       }
       for (auto [load, buffer] : llvm::zip(before, bufferBefore))
@@ -176,21 +177,22 @@ private:
     if (ahead) {
       b.setInsertionPoint(loop);
       if (needsBarrier)
-        gpu::BarrierOp::create(b);
-      // A task may have none, and the next one's must not overtake them.
-      auto copyFirst = [&] { copiesOf(rings, loop.getLowerBound()); };
-      together ? forFirst(copyFirst) : copyFirst();
-      NVVM::CpAsyncCommitGroupOp::create(b);
+        meet(b, schedule);
+      copyFirst(rings, /*mayBeNone=*/together);
     }
     if (together)
-      awaitBefore(bufferBefore, /*pending=*/1);
+      awaitBefore(bufferBefore, /*pending=*/groupsOfStep());
     b.setInsertionPointToStart(loop.getBody());
+    if (ahead && isOneWarp(schedule)) {
+      stageByWarp(rings);
+      return success();
+    }
     Value j = loop.getInductionVar();
     if (ahead) {
       waitForCopies();
       forNext([&](Value next) { copyAll(rings, next); });
     } else {
-      gpu::BarrierOp::create(b);
+      meet(b, schedule);
       copyAll(rings, j);
       waitForCopies();
     }
@@ -201,6 +203,46 @@ private:
       replaceByView(load, buffer, /*keepInRegisters=*/false);
     }
     return success();
+  }
+
+  /// The tiles of the loop's first iteration, where that `mayBeNone`: a task
+  /// may have none, and the next one's must not overtake them.
+  void copyFirst(ArrayRef<Value> rings, bool mayBeNone) {
+    Value first = loop.getLowerBound();
+    for (size_t i = 0; i < inLoop.size(); ++i) {
+      auto copy = [&] {
+        copyOfIteration(inLoop[i], stageOf(inLoop[i], rings[i], first), first);
+      };
+      mayBeNone ? forFirst(copy) : copy();
+      if (i + 1 == inLoop.size() || isOneWarp(schedule))
+        NVVM::CpAsyncCommitGroupOp::create(b);
+    }
+  }
+
+  /// A warp that is alone need not wait for others: the next iteration's copies
+  /// are on their way before it waits for those of its own, one by one.
+  int64_t groupsOfStep() {
+    return isOneWarp(schedule) ? static_cast<int64_t>(inLoop.size()) : 1;
+  }
+
+  void stageByWarp(ArrayRef<Value> rings) {
+    meet(b, schedule);
+    for (auto [load, ring] : llvm::zip(inLoop, rings)) {
+      forNext([&, load = load, ring = ring](Value next) {
+        copyOfIteration(load, stageOf(load, ring, next), next);
+      });
+      NVVM::CpAsyncCommitGroupOp::create(b);
+    }
+    int64_t pending = 2 * groupsOfStep();
+    for (auto [load, ring] : llvm::zip(inLoop, rings)) {
+      if (pending < 2 * groupsOfStep())
+        b.setInsertionPoint(load);
+      waitForCopies(--pending);
+      if (b.getInsertionPoint() == Block::iterator(load))
+        b.setInsertionPointAfter(load); // which is erased
+      Value buffer = stageOf(load, ring, loop.getInductionVar());
+      replaceByView(load, buffer, /*keepInRegisters=*/false);
+    }
   }
 
   /// `pending`: groups of copies that may still be on their way.
@@ -228,7 +270,7 @@ private:
     return isa<scf::ForOp, scf::WhileOp>(op->getParentOp());
   }
 
-  /// What `copy` emits for the first iteration, if there is one.
+  /// What `copy` emits, if there is a first iteration.
   void forFirst(llvm::function_ref<void()> copy) {
     Value any =
         arith::CmpIOp::create(b, arith::CmpIPredicate::slt,
@@ -324,7 +366,9 @@ private:
   //===--- copies ---------------------------------------------------------===//
   void copy(LoadOp load, ValueRange offsets, Value buffer) {
     CopyOp::create(b, load.getSource(), offsets, load.getTable(), load.getEnd(),
-                   buffer, !schedule.getPipeline().unaligned, load.getPacked());
+                   buffer, !schedule.getPipeline().unaligned, load.getPacked(),
+                   schedule.getPipeline().readOnce &&
+                       llvm::is_contained(inLoop, load));
   }
 
   /// The copy that `load` stands for in the iteration whose variable is `j`.
@@ -351,7 +395,7 @@ private:
 
   void waitForCopies(int64_t pending = 0) {
     NVVM::CpAsyncWaitGroupOp::create(b, pending);
-    gpu::BarrierOp::create(b);
+    meet(b, schedule);
   }
 
   /// Left operands are read once if `keepInRegisters`, all else where it is

@@ -39,6 +39,10 @@ def Attn_ScheduleAttr : AttrDef<Attn_Dialect, "Schedule"> {
     `roles`: who does what in a thread block.
     - `warps` (1): warps that compute; one on the CPU. The rows that a block owns are
       dealt to them in runs of as many.
+    - `key_warps` (1): so many warps have the same rows, and deal the keys of each step
+      among them: each has a copy pipeline of its own for `kv` / `key_warps` of them, and
+      nobody waits for another before the last step; then their results are added up. For
+      few rows, whose one warp could not hide what it waits for.
     - `producers` (0): warps beside `warps` which copy tiles and inspect them for values
       that are not finite. 0: all warps copy and compute.
     - `pingpong`: groups of four warps take turns at the matrix unit, so that
@@ -60,6 +64,8 @@ def Attn_ScheduleAttr : AttrDef<Attn_Dialect, "Schedule"> {
       has a place, and the output drains while the next task begins.
     - `unaligned`: rows may start anywhere; otherwise at multiples of 16 bytes, so that
       asynchronous 16-byte copies are used.
+    - `read_once`: no other task reads what this one visits, so the L2 cache gives it up
+      first.
     - `dependent`: the kernel that merges parts is a programmatic dependent launch, from
       sm_90 on: it begins while these are being made, finds what it has to merge, and then
       awaits them.
@@ -74,6 +80,8 @@ def Attn_ScheduleAttr : AttrDef<Attn_Dialect, "Schedule"> {
     - C5: `producers` is 0 or 4; with 4, `warps` is a multiple of 4.
     - C6: `pingpong` needs producers and 8 warps.
     - C7: `min_blocks` is 1, or 2 with producers and 4 warps.
+    - C16: `key_warps` is 1, 2, 4 or 8; with more than 1, `warps` is 1, and there are no
+      producers.
 
     Of the pipeline:
     - C8: `stages` is 1 to 8.
@@ -88,6 +96,9 @@ def Attn_ScheduleAttr : AttrDef<Attn_Dialect, "Schedule"> {
     - C14: `shares` and `chunk` go without `owns_keys` and producers, and without each
       other; `chunk` is 0 to 65536.
     - C15: `dependent` goes with `shares` or `chunk`, and with aligned memory.
+    - C17: with more than one of `key_warps` there are `shares` or a `chunk`, and `kv` is
+      a multiple of 16 for each of them.
+    - C18: `read_once` goes with aligned memory, and without producers.
 
     Examples:
     `#attn.schedule<tiling = <q = 128, kv = 64>, roles = <warps = 4>>`,

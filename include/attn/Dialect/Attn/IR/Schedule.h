@@ -29,15 +29,17 @@ struct Tiling {
 
 /// Who does what in a thread block.
 struct WarpRoles {
-  int64_t warps = 1;     ///< that compute
+  int64_t warps = 1;     ///< that compute, of those that have the same keys
+  int64_t keyWarps = 1;  ///< among whom the keys of a step are dealt
   int64_t producers = 0; ///< warps beside them, which copy
   bool pingpong = false; ///< groups of four warps take turns
   int64_t minBlocks = 1; ///< on a multiprocessor, by registers
 
   bool hasProducers() const { return producers != 0; }
+  /// Threads that have a tile of rows together.
   int64_t getComputingThreads() const { return 32 * warps; }
   /// Threads of a block.
-  int64_t getThreads() const { return 32 * (warps + producers); }
+  int64_t getThreads() const { return 32 * (warps * keyWarps + producers); }
 };
 
 /// How tiles come in, and how results leave.
@@ -48,6 +50,7 @@ struct CopyPipeline {
   bool drain = false;      ///< results leave through shared memory, by TMA
   bool eager = false;      ///< copies are as far ahead as can be
   bool unaligned = false;  ///< rows may start anywhere
+  bool readOnce = false;   ///< the L2 cache need not keep what is visited
   bool dependent = false;  ///< what merges parts begins before they are there
 
   /// Places for a tensor of which tiles are visited: the `first` that a step
@@ -59,6 +62,9 @@ struct Schedule {
   Tiling tiling;
   WarpRoles roles;
   CopyPipeline pipeline;
+
+  /// Columns of scores that a warp makes in one step.
+  int64_t getOwnColumns() const { return tiling.getColumns() / roles.keyWarps; }
 };
 
 /// Calls `visit` with the name and a reference to each field, in the order in
@@ -72,7 +78,8 @@ template <typename Visitor> void forEachField(Tiling &part, Visitor visit) {
   visit("cache", part.cache);
 }
 template <typename Visitor> void forEachField(WarpRoles &part, Visitor visit) {
-  visit("warps", part.warps), visit("producers", part.producers);
+  visit("warps", part.warps), visit("key_warps", part.keyWarps);
+  visit("producers", part.producers);
   visit("pingpong", part.pingpong), visit("min_blocks", part.minBlocks);
 }
 template <typename Visitor>
@@ -80,7 +87,7 @@ void forEachField(CopyPipeline &part, Visitor visit) {
   visit("stages", part.stages), visit("task_stages", part.taskStages);
   visit("persistent", part.persistent), visit("drain", part.drain);
   visit("eager", part.eager), visit("unaligned", part.unaligned);
-  visit("dependent", part.dependent);
+  visit("read_once", part.readOnce), visit("dependent", part.dependent);
 }
 
 /// The values of all fields: parts are equal where these are.

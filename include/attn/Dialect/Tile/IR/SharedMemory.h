@@ -36,6 +36,12 @@ inline constexpr int64_t swizzledBytes(int64_t rows, int64_t columns) {
 /// Of f32 in a ring: as threads hold them.
 inline constexpr int64_t floatBytes(int64_t elements) { return 4 * elements; }
 
+/// Of what a warp hands to others, as its threads hold it: of a matrix each has
+/// its elements, of a vector four threads have each.
+inline constexpr int64_t floatsOfWarp(int64_t rows, int64_t columns) {
+  return floatBytes(rows * columns);
+}
+
 /// Without roles rows are padded: then eight consecutive rows lie in different
 /// banks, for ldmatrix as for the 4-byte reads of f32 fragments.
 inline constexpr int64_t rowPadding = 16;

@@ -261,7 +261,8 @@ def Tile_CopyOp : Tile_Op<"copy", [AttrSizedOperandSegments]> {
     What `tile.load` would read, into shared memory whose rows may be padded. With
     `async` the copy is part of the thread's current cp.async group and complete
     after `nvvm.cp.async.wait.group`; rows must then start at multiples of 16
-    bytes. Other threads see it after a barrier.
+    bytes. Other threads see it after a barrier. With `read_once` the L2 cache gives
+    up first what was read.
 
     Example:
 
@@ -277,11 +278,12 @@ def Tile_CopyOp : Tile_Op<"copy", [AttrSizedOperandSegments]> {
     - C2: the same element type.
     - C3: a shared row is at least as wide as the channel dimension.
     - C4: through a table as `tile.load` (C5 there).
+    - C5: `read_once` goes with `async`.
   }];
   let arguments = (ins Arg<AnyStridedMemRef, "", [MemRead]>:$source, Variadic<Index>:$offsets,
                        Arg<Optional<Tile_Table>, "", [MemRead]>:$table, Optional<Index>:$end,
                        Arg<AnyStaticShapeMemRef, "", [MemWrite]>:$dest, UnitAttr:$async,
-                       UnitAttr:$packed);
+                       UnitAttr:$packed, UnitAttr:$read_once);
   let assemblyFormat = [{
     $source `[` $offsets `]` (`through` $table^ `until` $end)? `to` $dest attr-dict
     `:` type($source) (`,` type($table)^)? `to` type($dest)
@@ -329,6 +331,30 @@ def Tile_CombineThreadsOp : Tile_Op<"combine_threads", [Pure,
   let arguments = (ins Tile_OfRows:$partial);
   let results = (outs Tile_OfRows:$result);
   let assemblyFormat = "$partial attr-dict `:` type($partial)";
+  let hasVerifier = 1;
+}
+
+def Tile_CombineWarpsOp : Tile_Op<"combine_warps", [
+    AllTypesMatch<["partial", "result"]>, MemoryEffects<[MemRead, MemWrite]>]> {
+  let summary = "what the warps that deal keys among them have made together";
+  let description = [{
+    In a loop over warps, each of which has a tile of its own: the sum of all of them,
+    element by element, or the greatest. All warps of the block must get here. All have
+    the result of vectors, and the first that of a matrix; others have something. On its
+    way a tile is in shared memory, at `offset`, which `tile-place-shared` gives.
+
+    Examples: `%m = tile.combine_warps greatest %max : tensor<16xf32>`,
+    `%o = tile.combine_warps %acc : tensor<16x128xf32>`
+
+    Constraints:
+    - C1: a vector or matrix of f32.
+    - C2: `offset` is a multiple of 16, at least 0.
+  }];
+  let arguments = (ins UnitAttr:$greatest, Tile_OfRows:$partial, OptionalAttr<I64Attr>:$offset);
+  let results = (outs Tile_OfRows:$result);
+  let assemblyFormat = [{
+    (`greatest` $greatest^)? $partial (`offset` $offset^)? attr-dict `:` type($partial)
+  }];
   let hasVerifier = 1;
 }
 
