@@ -7,3 +7,15 @@ from .gradient import Gradient, Gradients
 from .kernel import Kernel, Spec, Tiles
 from .mod import CaptureInfo, Mod, Sizes
 from .recorder import *  # noqa: F403
+
+# What needs torch, which is imported when one of them is first used.
+_OF_TORCH = {"flex_attention", "create_block_mask", "BlockMask", "and_masks", "or_masks", "noop_mask"}
+
+
+def __getattr__(name):
+    if name == "torch" or name in _OF_TORCH:
+        import importlib
+
+        module = importlib.import_module(".torch", __name__)
+        return module if name == "torch" else getattr(module, name)
+    raise AttributeError(f"module 'attn' has no attribute '{name}'")

@@ -197,6 +197,15 @@ def starts(array, name, device=None):
     return _c.Starts(starts=flat(array, name, "int32", None, device=device), sequences=memory.shape[0] - 1)
 
 
+def pages(array, device=None):
+    """A _c.Capture of a page table: (sequences, most pages)."""
+    memory = memory_on(array, "pages", device)
+    if memory.type not in TYPES or len(memory.shape) != 2:
+        raise Error(f"expects 'pages' of int32 and shape (sequences, most pages), got {memory.type} {memory.shape}")
+    sizes, strides = ((ctypes.c_int64 * 2)(*x) for x in (memory.shape, memory.strides))
+    return _c.Capture(data=memory.pointer, type=TYPES[memory.type], rank=2, sizes=sizes, strides=strides)
+
+
 def int32_values(array):
     """The elements of contiguous int32 memory, as a ctypes array."""
     memory = memory_of(array, "array")

@@ -56,7 +56,7 @@ class _Rebuilder:
             return self.functions[id(old)]
         library = (old.__module__ or "").partition(".")[0] in _LIBRARIES
         if library or old.__code__.co_filename.startswith(_PACKAGE):
-            return old
+            return self._function_of_library(old)
         cells = tuple(types.CellType() for _ in old.__closure__ or ())
         globals_ = self._globals_of(old)
         new = types.FunctionType(old.__code__, globals_, old.__name__, None, cells)
@@ -77,6 +77,25 @@ class _Rebuilder:
         new.__kwdefaults__ = {n: self.visit(x, n, (id(old), n), False) for n, x in keywords} or None
         return new
 
+    def _function_of_library(self, old):
+        """As it is, but for the user's functions that it holds, as and_masks does."""
+        self.functions[id(old)] = old
+        cells = list(old.__closure__ or ())
+        for i, cell in enumerate(cells):
+            try:
+                held = cell.cell_contents
+            except ValueError:
+                continue
+            if _holds_functions(held):
+                new = self.visit(held, None, id(cell), False)
+                cells[i] = cell if new is held else types.CellType(new)
+        if all(x is y for x, y in zip(cells, old.__closure__ or ())):
+            return old
+        new = types.FunctionType(old.__code__, old.__globals__, old.__name__, old.__defaults__, tuple(cells))
+        new.__kwdefaults__ = old.__kwdefaults__
+        self.functions[id(old)] = new
+        return new
+
     def _globals_of(self, function):
         """A copy in which what the function names, or code nested in it, is replaced."""
         old = function.__globals__
@@ -88,6 +107,12 @@ class _Rebuilder:
             if name in old:
                 new[name] = self.visit(old[name], name, (id(old), name), True)
         return new
+
+
+def _holds_functions(x):
+    if type(x) in (list, tuple):
+        return bool(x) and all(map(_holds_functions, x))
+    return isinstance(x, (types.FunctionType, types.MethodType, functools.partial))
 
 
 def _names_of(code):

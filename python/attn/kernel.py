@@ -161,15 +161,7 @@ class Kernel:
             if array is not None:
                 setattr(arguments, name, ctypes.pointer(_arrays.starts(array, name, device)))
         if pages is not None:
-            memory = _arrays.memory_on(pages, "pages", device)
-            if memory.type not in _arrays.TYPES or len(memory.shape) != 2:
-                got = f"{memory.type} {memory.shape}"
-                raise Error(f"expects 'pages' of int32 and shape (sequences, most pages), got {got}")
-            sizes, strides = ((ctypes.c_int64 * 2)(*x) for x in (memory.shape, memory.strides))
-            table = _c.Capture(
-                data=memory.pointer, type=_arrays.TYPES[memory.type], rank=2, sizes=sizes, strides=strides
-            )
-            arguments.pages = ctypes.pointer(table)
+            arguments.pages = ctypes.pointer(_arrays.pages(pages, device))
         return arguments
 
     def prepare(self, smallest=None, largest=None):

@@ -70,6 +70,10 @@ def is_array(x):
     return isinstance(getattr(x, "shape", None), tuple) and hasattr(x, "dtype") and not isinstance(x, (Table, Value))
 
 
+def _is_on_gpu(x):
+    return getattr(getattr(x, "device", None), "type", None) == "cuda"
+
+
 def table(array, name=None):
     """An array that a program reads: `table(x)[b, h]`, `table(x)[b][h]`.
 
@@ -204,7 +208,10 @@ class _Recording:
         if key not in self.arrays:
             self.arrays[key] = Capture(name, element, len(indices), read.array)
         capture = self.arrays[key]
-        if not indices:
+        if not indices and _is_on_gpu(read.array):
+            capture.type = f"tensor<{element}>"  # whose number the host does not wait for
+            value = Value(element, Node(f"attn.load %%[] : {capture.type}", capture=capture))
+        elif not indices:
             value = Value(element, Node("", capture=capture))
         else:
             indices = [self._index(read, d, i).node for d, i in enumerate(indices)]
