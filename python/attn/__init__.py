@@ -13,9 +13,10 @@ _OF_TORCH = {"flex_attention", "create_block_mask", "BlockMask", "and_masks", "o
 
 
 def __getattr__(name):
-    if name == "torch" or name in _OF_TORCH:
-        import importlib
+    if name != "torch" and name not in _OF_TORCH:
+        raise AttributeError(f"module 'attn' has no attribute '{name}'")
+    import importlib
 
-        module = importlib.import_module(".torch", __name__)
-        return module if name == "torch" else getattr(module, name)
-    raise AttributeError(f"module 'attn' has no attribute '{name}'")
+    module = importlib.import_module(".torch", __name__)
+    globals().update({wanted: getattr(module, wanted) for wanted in _OF_TORCH})
+    return globals()[name]
