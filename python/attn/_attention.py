@@ -5,13 +5,14 @@ import threading
 
 from . import _arrays
 from ._library import Error
+from ._recordings import Program, recorded
 from .gradient import Gradient
 from .kernel import Kernel, Spec
 from .mod import Mod
-from .recorder import mod_source
 
 # The kernels of one process are few; a mod's are dropped after those of this many others were used.
 _KEPT = 256
+_PLAIN = Program("attn.mod @plain", ())
 _lock = threading.Lock()
 
 
@@ -104,14 +105,14 @@ def _mod_of(score_mod, mask_mod, mod, query_offset, lengths):
     functions = score_mod is not None or mask_mod is not None
     if mod is not None and functions:
         raise Error("expects a mod or functions, got both")
-    text, values = "attn.mod @plain", {}
+    program, values = _PLAIN, {}
     if functions:
-        recorded = mod_source(score_mod, mask_mod, lift=True)
-        text, values = recorded.text, {c.name: c.value for c in recorded.captures}
+        program, values = recorded(score_mod, mask_mod)
+        values = {c.name: value for c, value in zip(program.captures, values)}
     offset = None if query_offset is None else getattr(query_offset, "shape", ()) != ()
     # The same mod for all threads, since kernels are kept by it.
     with _lock:
-        mod = _recorded(text) if mod is None else mod
+        mod = _mod(program) if mod is None else mod
         return _with(mod, offset, lengths is not None), values
 
 
@@ -145,8 +146,8 @@ class _Once:
 
 
 @functools.lru_cache(_KEPT)
-def _recorded(text):
-    return Mod.from_source(text, "recorded")
+def _mod(program):
+    return Mod.from_source(program.text, "recorded")
 
 
 @functools.lru_cache(_KEPT)

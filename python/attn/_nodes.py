@@ -4,6 +4,7 @@ An expression is a graph of nodes, each an operation of docs/Mods.md with the pl
 Nothing is evaluated. A program is what its result is computed from. The same as include/attn/API/Recording.h.
 """
 
+import functools
 import itertools
 import math
 import os
@@ -37,20 +38,23 @@ def here():
 
 
 def place_of(function):
-    """Where a function begins; of a callable without code, the caller."""
-    code = getattr(function, "__code__", None)
+    """Where a function, or what a partial or an object calls, begins; of a callable without code, the caller."""
+    while isinstance(function, functools.partial):
+        function = function.func
+    code = getattr(function, "__code__", None) or getattr(getattr(type(function), "__call__", None), "__code__", None)
     return (code.co_filename, code.co_firstlineno, 1) if code else here()
 
 
 class Capture:
     """What programs capture. `value` is an array or a number, read when the kernel is called; `rank` 0 is a scalar."""
 
-    __slots__ = ("name", "type", "rank", "value", "lifted")
+    __slots__ = ("name", "type", "rank", "value", "source", "lifted")
 
-    def __init__(self, name, element, rank, value, lifted=None):
+    def __init__(self, name, element, rank, value, source=None, lifted=False):
         self.name, self.rank, self.value = name, rank, value
         self.type = f"tensor<{'?x' * rank}{element}>" if rank else element
-        self.lifted = lifted  # what to leave as it is if its value is needed
+        self.source = source  # where it comes from, of _guards.Guards; None: not known
+        self.lifted = lifted  # whether it can be a constant, if its value is needed
 
 
 class Node:
@@ -64,17 +68,18 @@ class Node:
 
 
 def lifted_leaves(node):
-    """The lifted scalars that all of `node` is computed from, or an empty set if it is computed from more."""
+    """The sources of the lifted scalars that all of `node` is computed from, or an empty set if it is computed from
+    more."""
     found, seen, open_nodes = set(), set(), [node]
     while open_nodes:
         node = open_nodes.pop()
         if id(node) in seen:
             continue
         seen.add(id(node))
-        if node.program is not None or (node.capture and node.capture.lifted is None):
+        if node.program is not None or (node.capture and not node.capture.lifted):
             return set()
         if node.capture:
-            found.add(node.capture.lifted)
+            found.add(node.capture.source)
         open_nodes.extend(node.operands)
     return found
 

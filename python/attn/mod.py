@@ -8,6 +8,7 @@ from typing import NamedTuple
 from . import _arrays, _c
 from ._captures import NAMES, Captured, MadeCapture
 from ._library import Handle, check, library
+from ._recordings import recorded
 from .recorder import mod_source
 
 
@@ -65,9 +66,13 @@ class Mod:
     @classmethod
     def from_functions(cls, score_mod=None, mask_mod=None, *, lift=True):
         """The mod of Python functions, with the arrays and numbers that they capture (attn.mod_source)."""
-        recorded = mod_source(score_mod, mask_mod, lift=lift)
-        mod = cls.from_source(recorded.text, "recorded")
-        mod.values = {c.name: c.value for c in recorded.captures}
+        if lift:
+            program, values = recorded(score_mod, mask_mod)
+        else:
+            program = mod_source(score_mod, mask_mod)
+            values = [c.value for c in program.captures]
+        mod = cls.from_source(program.text, "recorded")
+        mod.values = {c.name: value for c, value in zip(program.captures, values)}
         return mod
 
     def _info(self, index):

@@ -16,6 +16,7 @@ from typing import NamedTuple
 from ._closures import rebuild
 from ._functions import *  # noqa: F403
 from ._functions import PUBLIC
+from ._guards import Guards
 from ._nodes import ARGUMENTS, Capture, Node, RecordError, Writer, place_of
 from ._values import NeedsConstant, Value, arithmetic, as_number, as_value, compare, convert, describe, make, select
 
@@ -95,11 +96,14 @@ class Table:
 
     @property
     def shape(self):
+        recording = getattr(_current, "recording", None)
+        if recording:
+            recording.require_shape(self)
         return self._whole_shape[len(self.indices) :]
 
     @property
     def ndim(self):
-        return len(self.shape)
+        return len(self._whole_shape) - len(self.indices)
 
     @property
     def dtype(self):
@@ -173,27 +177,64 @@ class Table:
 
 
 class _Recording:
-    """One call of mod_source: what its programs have captured so far."""
+    """One call of record(): what its programs have captured so far, and what that relied on."""
 
     def __init__(self, lift, constants):
         self.lift, self.constants, self.arrays, self.scalars = lift, constants, {}, {}
+        self.guards, self._sources, self._shapes = Guards(), {}, set()
 
-    def replace(self, value, name, key, is_global):
+    def replace(self, value, name, source, is_global):
+        """For rebuild(): tables for arrays, captured scalars for numbers that are lifted."""
         if isinstance(value, Table):
+            self.guards.require(f"type({source}) is {self.guards.name(Table)}")
+            if value.indices:
+                self.guards.refuse()
+            self._array(value.array, f"{source}.array")
             return value if value.name else Table(value.array, name, value.indices)
         # numpy's scalars are numbers; an array without dimensions can be written to.
         if is_array(value) and (hasattr(value, "__setitem__") or getattr(value, "shape") != ()):
+            self._array(value, source)
             return Table(value, name)
-        if self.lift and not is_global and key not in self.constants and type(value) in (int, float):
-            if isinstance(value, float) or -(2**31) <= value < 2**31:
-                type_ = "f32" if isinstance(value, float) else "i32"
-                return Value(type_, Node("", capture=self._scalar(key, name or "scalar", type_, value, key)))
-        return value
+        if self.lift and not is_global and source not in self.constants:
+            type_ = {int: "i32", float: "f32"}.get(type(value))
+            if type_ == "i32" and -(2**31) <= value < 2**31:
+                self.guards.require(f"type({source}) is int and -0x80000000 <= {source} < 0x80000000")
+            elif type_ == "f32":
+                self.guards.require(f"type({source}) is float")
+            else:
+                return None
+            return Value(type_, Node("", capture=self._scalar(name or "scalar", type_, value, source, True)))
+        return None
 
-    def _scalar(self, key, name, type_, value, lifted=None):
-        if key not in self.scalars:
-            self.scalars[key] = Capture(name, type_, 0, value, lifted)
-        return self.scalars[key]
+    def _array(self, array, source):
+        """Its metadata, but for sizes, which are seldom asked for."""
+        known, _ = self._sources.setdefault(id(array), (source, array))
+        if known != source:
+            self.guards.require(f"{source} is {known}")
+            return
+        type_, dtype = self.guards.name(type(array)), self.guards.name(array.dtype)
+        self.guards.require(f"type({source}) is {type_} and {source}.dtype == {dtype}")
+        self.guards.require(f"len({source}.shape) == {len(array.shape)}")
+        if not array.shape:  # which decides how its number is read
+            self.guards.require(f"{self.guards.name(_is_on_gpu)}({source}) is {_is_on_gpu(array)}")
+
+    def _source(self, array):
+        """None for an array that the program made or found in a way that is not seen."""
+        source = self._sources.get(id(array), (None,))[0]
+        if source is None:
+            self.guards.refuse()
+        return source
+
+    def require_shape(self, read):
+        source = self._source(read.array)
+        if source is not None and source not in self._shapes:
+            self._shapes.add(source)
+            self.guards.require(f"{source}.shape == {tuple(read._whole_shape)!r}")
+
+    def _scalar(self, name, type_, value, source, lifted=False):
+        if source is None or source not in self.scalars:
+            self.scalars[source] = Capture(name, type_, 0, value, source, lifted)
+        return self.scalars[source]
 
     def load(self, read, indices):
         """An element as a value."""
@@ -206,7 +247,7 @@ class _Recording:
         element, type_, operation = _ELEMENTS[dtype]
         key = id(read.array)
         if key not in self.arrays:
-            self.arrays[key] = Capture(name, element, len(indices), read.array)
+            self.arrays[key] = Capture(name, element, len(indices), read.array, self._source(read.array))
         capture = self.arrays[key]
         if not indices and _is_on_gpu(read.array):
             capture.type = f"tensor<{element}>"  # whose number the host does not wait for
@@ -224,13 +265,17 @@ class _Recording:
     def _index(self, read, dimension, index):
         """Counted from the end where it is negative."""
         number = as_number(index)
-        size = read._whole_shape[dimension]
-        if number is not None and not -size <= number < size:
-            raise RecordError(f"expects an index of '{read.name or 'table'}' from {-size} to {size - 1}, got {number}")
+        size, source = read._whole_shape[dimension], self._source(read.array)
+        if number is not None:
+            if not -size <= number < size:
+                name = read.name or "table"
+                raise RecordError(f"expects an index of '{name}' from {-size} to {size - 1}, got {number}")
+            self.guards.require(f"{source}.shape[{dimension}] >= {max(number + 1, -number)}")
         index = as_value(index)
         if index.natural:
             return index
-        capture = self._scalar((id(read.array), dimension), f"{read.name or 'table'}_size{dimension}", "i32", size)
+        of_size = f"{source or id(read.array)}.shape[{dimension}]"
+        capture = self._scalar(f"{read.name or 'table'}_size{dimension}", "i32", size, of_size)
         behind = arithmetic("add", index, Value("i32", Node("", capture=capture)))
         return behind if number is not None else select(compare("lt", index, 0), behind, index)
 
@@ -245,6 +290,12 @@ def mod_source(score_mod=None, mask_mod=None, *, name="recorded", lift=False):
 
     Raises RecordError, a TypeError whose text begins with file, line and column of the user's function.
     """
+    return record(score_mod, mask_mod, name, lift)[0]
+
+
+def record(score_mod, mask_mod, name, lift):
+    """(Recorded, match): `match(score_mod, mask_mod)` gives the captured values of functions whose recording would have
+    the same text, None (or whatever error) for others; it is None itself where that cannot be told."""
     if score_mod is None and mask_mod is None:
         raise RecordError("expects a score_mod, a mask_mod or both")
     constants = set()
@@ -259,15 +310,19 @@ def _record(score_mod, mask_mod, name, recording):
     writer = Writer()
     outer, _current.recording = getattr(_current, "recording", None), recording
     try:
-        if score_mod is not None:
-            _program(writer, recording, score_mod, "score", "f32")
-        if mask_mod is not None:
-            _program(writer, recording, mask_mod, "mask", "i1")
+        for function, keyword, type_ in ((score_mod, "score", "f32"), (mask_mod, "mask", "i1")):
+            if function is not None:
+                _program(writer, recording, function, keyword, type_)
+            else:
+                recording.guards.require(f"{keyword} is None")
     finally:
         _current.recording = outer
     text = writer.finish(name, place_of(score_mod if score_mod is not None else mask_mod))
-    captures = (CapturedValue(writer.names[id(c)], c.value, c.type) for c in writer.captures)
-    return Recorded(text, tuple(captures))
+    captures = tuple(CapturedValue(writer.names[id(c)], c.value, c.type) for c in writer.captures)
+    match = None
+    if recording.guards.complete:
+        match = recording.guards.matcher(("score", "mask"), [c.source for c in writer.captures])
+    return Recorded(text, captures), match
 
 
 def _program(writer, recording, function, keyword, result_type):
@@ -275,7 +330,7 @@ def _program(writer, recording, function, keyword, result_type):
     names = ARGUMENTS if keyword == "score" else ARGUMENTS[1:]
     place, program = place_of(function), object()
     arguments = [Value(types[n], Node(n, program=program), types[n] == "i32") for n in names]
-    result = rebuild(function, recording.replace)(*arguments)
+    result = rebuild(function, keyword, recording.replace, recording.guards)(*arguments)
     text = ", ".join(f"%{n}: {types[n]}" for n in names)
     writer.add_program(keyword, text, program, _result(result, result_type, place).node, result_type, place)
 

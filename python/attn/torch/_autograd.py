@@ -1,14 +1,15 @@
 """Attention as a function of autograd."""
 
-import functools
 import threading
 
 import torch
 from torch.autograd.function import once_differentiable
 
 from .._attention import _Once
+from .._library import Error
 from ..kernel import Spec
 from ._backward import Backward
+from ._cuda import UNPREPARED, is_capturing
 from ._forward import Forward
 
 _MOST = 256
@@ -16,9 +17,11 @@ _lock = threading.Lock()
 _forwards, _backwards = {}, {}
 
 
-def _kept(made, key, make):
+def _kept(made, key, device, make):
     """What `make` makes, once, though threads ask for it at the same time."""
     once = made.get(key)
+    if once is None and is_capturing(device.index if device.type == "cuda" else None):
+        raise Error(UNPREPARED)
     if once is None:
         with _lock:
             if len(made) >= _MOST:
@@ -51,13 +54,14 @@ class Problem:
         )
 
     def forward(self, lse):
-        make = functools.partial(lambda: Forward(self.mod, self.spec(lse=lse)))
-        return _kept(_forwards, (*self.key, lse), make)
+        make = lambda: Forward(self.mod, self.spec(lse=lse))  # noqa: E731
+        return _kept(_forwards, (*self.key, lse), self.key[5], make)
 
     def backward(self, lse, wrt):
         deterministic = torch.are_deterministic_algorithms_enabled()
-        make = functools.partial(lambda: Backward(self.mod, self.spec(lse=lse, deterministic=deterministic), wrt))
-        return _kept(_backwards, (*self.key, lse, deterministic, wrt), make)
+        spec = self.spec(lse=lse, deterministic=deterministic)
+        make = lambda: Backward(self.mod, spec, wrt)  # noqa: E731
+        return _kept(_backwards, (*self.key, lse, deterministic, wrt), self.key[5], make)
 
 
 class Call:

@@ -5,6 +5,7 @@ States are int8 (batch, heads, rows of blocks, columns of blocks): 0 empty, 1 pa
 
 import functools
 import math
+import operator
 
 import torch
 
@@ -45,7 +46,9 @@ def _by_states(states, block_size, mask_mod):
     states = table(states, "block_states")
 
     def by_states(b, h, q, kv):
-        of_block = states[b if reads_batch else 0, h if reads_head else 0, q // rows, kv // columns]
+        # Constants of the program: numbers that ask for their value are not lifted.
+        row, column = q // operator.index(rows), kv // operator.index(columns)
+        of_block = states[b if reads_batch else 0, h if reads_head else 0, row, column]
         is_partial = of_block == 1
         if mask_mod is not None:  # that of an indexed mask keeps all pairs of a partial block
             is_partial = is_partial & mask_mod(b, h, q, kv)

@@ -13,7 +13,7 @@ from .._library import Error, library
 from .._library import check as check_status
 from ..kernel import Kernel
 from ..mod import Sizes, problem_sizes
-from ._cuda import is_capturing, stream_of
+from ._cuda import UNPREPARED, is_capturing, stream_of
 from ._layouts import Bounds, Captures, dense_strides_like, layout_of
 from ._tiles import Finder
 
@@ -47,10 +47,7 @@ class Layouts:
         made = self._made.get(layout)
         if made is None:
             if is_capturing(device):
-                raise Error(
-                    "expects a call with tensors of these shapes and strides, or attn.torch.prepare, before a stream "
-                    "capture: nothing is compiled in one"
-                )
+                raise Error(UNPREPARED)
             made = self._make(*tensors)
             if len(self._made) >= _MOST_LAYOUTS:
                 self._made.clear()

@@ -14,7 +14,7 @@ import weakref
 import torch
 
 from .._library import Error, Handle, library
-from ._cuda import is_capturing
+from ._cuda import UNPREPARED, is_capturing
 
 
 class _Lists:
@@ -117,10 +117,7 @@ class Finder:
             return self._kept_for_graph(sizes, values, numbers, of_mask)
         memory = self._of_graphs.get(sizes) or self._memory_for_graph(sizes, of_mask)
         if memory is None:
-            raise Error(
-                "expects a call with these shapes before a stream capture, or attn.torch.prepare: "
-                "memory for lists of tiles is not allocated in a capture"
-            )
+            raise Error(UNPREPARED)
         self._of_graphs[sizes] = self._call(sizes, captures, stream, memory)
         return _Lists(self._of_graphs[sizes], sizes, None)
 
