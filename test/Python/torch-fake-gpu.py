@@ -62,7 +62,7 @@ class OnGPU(unittest.TestCase):
             # Lists of another stream may be in use there.
             mask, first = new_mask(), GPU.current
             self.check(self.run_once(mask))
-            GPU.current = GPU.stream()
+            GPU.current = GPU.of_thread
             self.check(self.run_once(mask))
             self.assertEqual(find.call_count, 5)
             GPU.current = first

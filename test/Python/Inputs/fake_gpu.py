@@ -26,7 +26,7 @@ class _Torch:
         return getattr(torch, name)
 
     def empty(self, shape, dtype, device):
-        return self._gpu.empty(shape, dtype)
+        return self._gpu.empty((shape,) if isinstance(shape, int) else shape, dtype)
 
     def empty_strided(self, shape, strides, dtype, device):
         elements = 1 + sum((n - 1) * s for n, s in zip(shape, strides)) if math.prod(shape) else 0
@@ -50,8 +50,8 @@ class FakeGPU:
         self._next, address = 0, ctypes.c_void_p()
         self.call("cuMemAlloc_v2", ctypes.byref(address), ctypes.c_size_t(_BYTES))
         self._memory = torch.frombuffer((ctypes.c_uint8 * _BYTES).from_address(address.value), dtype=torch.uint8)
-        self.streams = []
-        self.current = self.stream()
+        self.current, self.of_thread = ctypes.c_void_p(), ctypes.c_void_p(2)  # the driver's name of a stream
+        self.call("cuStreamCreate", ctypes.byref(self.current), 1)
         self._replace()
 
     def call(self, name, *arguments):
@@ -66,7 +66,7 @@ class FakeGPU:
         for module in (_forward, _backward):
             module.torch = _Torch(self)
             module.stream_of = lambda device: self.current.value
-        for module in (_forward, _tiles):
+        for module in (_autograd, _forward, _tiles):
             module.is_capturing = lambda device: self.is_capturing()
 
     def empty(self, shape, dtype):
@@ -81,11 +81,6 @@ class FakeGPU:
         made = self.empty(x.shape, x.dtype)
         made.copy_(x)
         return made
-
-    def stream(self):
-        self.streams.append(ctypes.c_void_p())
-        self.call("cuStreamCreate", ctypes.byref(self.streams[-1]), 1)
-        return self.streams[-1]
 
     def is_capturing(self):
         status = ctypes.c_int()
