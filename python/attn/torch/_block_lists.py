@@ -12,14 +12,17 @@ import torch
 from ..recorder import table
 from ._cuda import is_capturing
 from ._tiles import ListsOfMask, _version_of
-from .block_mask import HUGE_BLOCK, Seen
+from .block_mask import HUGE_BLOCK
 
 # By name of the attribute of a block mask that holds what was made of its lists.
 _MADE = "_attn_made_of_lists"
 
 
 def seen_of(block_mask):
-    """The mask_mod of lists of blocks; made once, while the lists are the same."""
+    """(mask_mod, where lists of tiles are kept) of lists of blocks, of whose states the mask_mod reads a table.
+
+    Made once, while the lists are the same; in a stream capture made anew, so that replays see what lists say then.
+    """
     mask_mod = block_mask.mask_mod
     lists = [x for x in _lists(block_mask) if x is not None]
     versions = tuple([_version_of(x) for x in lists])
@@ -28,7 +31,7 @@ def seen_of(block_mask):
     if made and not captured and made[0] == (*map(id, lists), *versions, id(mask_mod)) and None not in versions:
         return made[1]
     states = states_of_lists(block_mask)
-    result = Seen(_by_states(states, block_mask.BLOCK_SIZE, mask_mod), made[1].of_mask if made else ListsOfMask())
+    result = (_by_states(states, block_mask.BLOCK_SIZE, mask_mod), made[1][1] if made else ListsOfMask())
     if not captured:
         # The lists and the function are the mask's: their ids are theirs as long as this is there.
         block_mask.__dict__[_MADE] = ((*map(id, lists), *versions, id(mask_mod)), result, lists, mask_mod)
@@ -105,8 +108,8 @@ def states_of_program(mask_mod, batch, heads, lengths, block_size, device):
     They are counted by an attention whose scores are 0, so that a row's LSE is the logarithm of its number of pairs. It
     has a head for each head and column of blocks, which sees the keys of that column alone.
     """
-    from ._autograd import Problem
-    from ._programs import programs_of
+    from ._plans import plan_of
+    from ._programs import values_of_mask
 
     queries, keys = lengths
     rows, columns = (max(math.ceil(n / size), 1) for n, size in zip(lengths, block_size))
@@ -117,9 +120,9 @@ def states_of_program(mask_mod, batch, heads, lengths, block_size, device):
     zeros = torch.zeros((), device=device)
     query, key = (zeros.expand(batch, n, size, 1) for n, size in ((heads * columns, queries), (1, keys)))
     with torch.no_grad():
-        programs = programs_of(None, None, query, key, None, None, False, mask)
-        forward = Problem(programs.mod, query, key, None, (False, False), False).forward(True)
-        _, lse = forward(query, key, key, programs.values)
+        mod, values = values_of_mask(mask)
+        plan = plan_of(query, key, key, None, True, None)
+        _, lse = plan.launch(mod, True, query, key, key, values, None)(query, key, key, values)
     kept = lse.exp().round().reshape(batch, heads, columns, queries)
     kept = torch.nn.functional.pad(kept, (0, rows * block_size[0] - queries))
     kept = kept.reshape(batch, heads, columns, rows, block_size[0]).sum(-1).transpose(2, 3)

@@ -13,8 +13,6 @@ HUGE_BLOCK = 1 << 30
 _LISTS = ("kv_num_blocks", "kv_indices", "full_kv_num_blocks", "full_kv_indices")
 _TRANSPOSED = ("q_num_blocks", "q_indices", "full_q_num_blocks", "full_q_indices")
 _ORDERS = ("dq_write_order", "dq_write_order_full", "dq_kv_order", "dq_kv_order_spt")
-# By what a mask of torch is seen as, which is an object that lives as long as it does.
-_SEEN_AS = "_attn_block_mask"
 
 
 def noop_mask(b, h, q, kv):
@@ -61,13 +59,13 @@ class BlockMask(_of_torch.BlockMask):
     """
 
     def __init__(self, *arguments, **named):
-        self._program, self._lists = False, ListsOfMask()
+        self._program, self._fits, self._lists = False, None, ListsOfMask()
         super().__init__(*arguments, **named)
 
     @classmethod
     def of_program(cls, mask_mod, batch, heads, lengths, block_size, device):
         self = cls.__new__(cls)
-        self._program, self._lists = True, ListsOfMask()
+        self._program, self._fits, self._lists = True, None, ListsOfMask()
         self._mask_mod, self.seq_lengths, self.BLOCK_SIZE = mask_mod, lengths, block_size
         self._batch, self._heads, self._device = batch, heads, torch.device(device)
         for name in _ORDERS:
@@ -182,24 +180,16 @@ def _pair(size, name):
     return pair
 
 
-class Seen:
-    """A block mask as launches see it: a mask_mod, and where lists of tiles are kept.
+def seen(block_mask, plan, query, key, has_other_lengths):
+    """(mask_mod, where lists of tiles are kept) of a block mask as launches see it.
 
-    Of lists of blocks the mask_mod reads their states (0 empty, 1 partial, 2 full), made anew when lists were written
-    to, and in each stream capture, so that replays see what the lists say then.
+    Raises Error: a mask of other lengths, batch, heads or device than the problem's.
     """
-
-    __slots__ = ("mask_mod", "of_mask")
-
-    def __init__(self, mask_mod, of_mask):
-        self.mask_mod, self.of_mask = mask_mod, of_mask
-
-
-def seen(block_mask, query, key, has_other_lengths):
-    """Raises Error: a mask of other lengths, batch, heads or device than the problem's."""
-    if isinstance(block_mask, BlockMask) and block_mask.is_program:
-        _check(block_mask, block_mask.shape, block_mask.device, query, key, has_other_lengths)
-        return Seen(block_mask.mask_mod, block_mask._lists)
+    if isinstance(block_mask, BlockMask) and block_mask._program:
+        if block_mask._fits is not plan:
+            _check(block_mask, block_mask.shape, block_mask.device, query, key, has_other_lengths)
+            block_mask._fits = plan
+        return block_mask._mask_mod, block_mask._lists
     if not isinstance(block_mask, _of_torch.BlockMask):
         raise Error(f"expects 'block_mask' of create_block_mask(), got '{type(block_mask).__name__}'")
     shape, device = (*block_mask.kv_indices.shape[:-2], *block_mask.seq_lengths), block_mask.kv_indices.device

@@ -5,10 +5,10 @@ from typing import NamedTuple, Optional
 import torch
 from torch.nn.attention import flex_attention as _of_torch
 
-from .. import _arrays
 from .._library import Error
-from ._autograd import Attention, Call, Problem
-from ._forward import NO_SEQUENCES, Sequences, operands_layout
+from ._autograd import Attention
+from ._forward import Sequences
+from ._plans import plan_of
 from ._programs import programs_of
 
 
@@ -36,8 +36,6 @@ _TUNING = frozenset(
     "PRESCALE_QK ROWS_GUARANTEED_SAFE BLOCKS_ARE_CONTIGUOUS WRITE_DQ FORCE_USE_FLEX_ATTENTION USE_TMA SPLIT_KV "
     "BACKEND".split()
 )
-_MOST_PLANS = 1024
-_plans = {}
 
 
 def flex_attention(
@@ -104,15 +102,20 @@ def _flex_attention(
         _check_options(kernel_options)
     if return_aux is not None:
         return_lse = _asks_for_lse(return_aux, return_lse)
-    sequences = NO_SEQUENCES
+    if not isinstance(query, torch.Tensor) or not isinstance(key, torch.Tensor) or not isinstance(value, torch.Tensor):
+        raise _not_tensors(query=query, key=key, value=value)
+    sequences = kinds = None
     if query_starts is not None or key_starts is not None or pages is not None:
         sequences = Sequences(query_starts, key_starts, pages)
-    query, key, value, layout = _operands(query, key, value, enable_gqa, pages is not None)
-    has_others = bool(sequences) or lengths is not None or query_offset is not None
-    programs = programs_of(score_mod, block_mask, query, key, query_offset, lengths, has_others)
-    ragged = (query_starts is not None, key_starts is not None)
-    problem = Problem(programs.mod, query, value, scale, ragged, pages is not None)
-    out, lse = _run(problem, query, key, value, programs, sequences, layout, return_lse)
+        kinds = sequences.kinds
+    if torch.is_autocast_enabled(query.device.type):
+        query, key, value = _autocast(query, key, value)
+    plan = plan_of(query, key, value, scale, enable_gqa, kinds)
+    if not plan.is_plain:
+        query, key, value = plan.changed(query, key, value)
+        plan = plan_of(query, key, value, scale, enable_gqa, kinds)
+    mod, values, of_mask = programs_of(score_mod, block_mask, plan, query, key, query_offset, lengths, sequences)
+    out, lse = _run(plan, mod, query, key, value, values, sequences, of_mask, return_lse)
     if return_aux is not None:
         return out, AuxOutput(lse=lse if return_lse else None)
     return (out, lse) if return_lse else out
@@ -121,19 +124,27 @@ def _flex_attention(
 _outside_of_graphs = torch.compiler.disable(_flex_attention)
 
 
-def _run(problem, query, key, value, programs, sequences, layout, lse):
-    values, of_mask = programs.values, programs.of_mask
+def _run(plan, mod, query, key, value, values, sequences, of_mask, lse):
     if torch.is_grad_enabled():
-        tensors = [x for x in values if isinstance(x, torch.Tensor)]
-        if any([x.requires_grad for x in (query, key, value, *tensors)]):
-            if sequences:
+        places = [i for i, x in enumerate(values) if isinstance(x, torch.Tensor)] if values else ()
+        tensors = [values[i] for i in places]
+        asked = query.requires_grad or key.requires_grad or value.requires_grad
+        if asked or any([x.requires_grad for x in tensors]):
+            if sequences is not None:
                 raise Error(
                     "expects torch.no_grad() with query_starts, key_starts or pages: there are no gradients of "
                     "sequences one behind another and of pages yet"
                 )
-            call = Call(problem, values, of_mask, sequences, layout)
-            return Attention.apply(call, query, key, value, *tensors)
-    return problem.forward(lse)(query, key, value, values, sequences, of_mask, layout)
+            launch = plan.launch(mod, True, query, key, value, values, None)
+            rest = [None if isinstance(x, torch.Tensor) else x for x in values] if values else ()
+            return Attention.apply((plan, mod, launch, rest, places, of_mask), query, key, value, *tensors)
+    launch = plan.launch(mod, bool(lse), query, key, value, values, sequences)
+    return launch(query, key, value, values, sequences, of_mask)
+
+
+def _not_tensors(**operands):
+    name, x = next((name, x) for name, x in operands.items() if not isinstance(x, torch.Tensor))
+    return Error(f"expects '{name}' to be a tensor of torch, got '{type(x).__name__}'")
 
 
 def _asks_for_lse(request, return_lse):
@@ -148,70 +159,6 @@ def _check_options(options):
     for name in options:
         if name.removeprefix("fwd_").removeprefix("bwd_") not in _TUNING:
             raise Error(f"expects kernel_options that only tune, got '{name}'")
-
-
-def _operands(query, key, value, enable_gqa, paged):
-    """(query, key, value, layout): as autocast has them, of one batch, with channels one behind another."""
-    if torch.is_autocast_enabled(query.device.type):
-        query, key, value = _autocast(query, key, value)
-    layout = operands_layout(query, key, value)
-    plan = _plans.get((layout, query.dtype, query.device, enable_gqa, paged))
-    if plan is None:
-        plan = _plan(query, key, value, enable_gqa, paged)
-        if len(_plans) >= _MOST_PLANS:
-            _plans.clear()
-        _plans[(layout, query.dtype, query.device, enable_gqa, paged)] = plan
-    if not plan:
-        return query, key, value, layout
-    if "expand" in plan:
-        key, value = (x.expand(query.shape[0], -1, -1, -1) for x in (key, value))
-    copied = [x.contiguous() if f"copy {i}" in plan else x for i, x in enumerate((query, key, value))]
-    return (*copied, operands_layout(*copied))
-
-
-def _plan(query, key, value, enable_gqa, paged):
-    """What is to be done to operands of a layout. Raises Error: they do not fit."""
-    operands = {"query": query, "key": key, "value": value}
-    for name, x in operands.items():
-        _check_operand(name, x, query)
-    heads, kv_heads = query.shape[1], key.shape[1]
-    if value.shape[:3] != key.shape[:3]:
-        got = f"{tuple(value.shape[:3])} and {tuple(key.shape[:3])}"
-        raise Error(f"expects 'value' of the batch, heads and positions of 'key', got {got}")
-    if key.shape[3] != query.shape[3]:
-        raise Error(f"expects 'key' with {query.shape[3]} channels as 'query' has, got {key.shape[3]}")
-    if heads != kv_heads and not enable_gqa:
-        raise Error(
-            f"expects as many heads of 'key' and 'value' as of 'query', {heads}, got {kv_heads}: enable_gqa=True lets "
-            "several heads of 'query' share one"
-        )
-    if kv_heads == 0 and heads or kv_heads and heads % kv_heads:
-        raise Error(f"expects {heads} heads of 'query' to be a multiple of those of 'key', got {kv_heads}")
-    plan = {f"copy {i}" for i, x in enumerate(operands.values()) if x.stride(3) != 1 and x.shape[3] > 1}
-    if query.shape[0] != key.shape[0] and not paged:
-        if key.shape[0] != 1:
-            raise Error(f"expects 'key' and 'value' with a batch of {query.shape[0]} or 1, got {key.shape[0]}")
-        plan.add("expand")
-    return plan
-
-
-def _check_operand(name, x, query):
-    if not isinstance(x, torch.Tensor):
-        raise Error(f"expects '{name}' to be a tensor of torch, got '{type(x).__name__}'")
-    if x.is_nested:
-        raise Error(f"expects '{name}' with a batch of sequences, got a nested tensor: query_starts and key_starts say where sequences begin")
-    if x.dim() != 4:
-        raise Error(f"expects '{name}' of shape (batch, heads, positions, channels), got {tuple(x.shape)}")
-    if x.device.type not in ("cpu", "cuda"):
-        raise Error(f"expects '{name}' on the CPU or a GPU of CUDA, got it on {x.device}")
-    if x.device != query.device:
-        raise Error(f"expects '{name}' on {query.device} as 'query' is, got it on {x.device}")
-    if _arrays.type_name(x.dtype) not in _arrays.OPERAND_TYPES:
-        known = ", ".join(_arrays.OPERAND_TYPES)
-        raise Error(f"expects '{name}' of {known}, got {_arrays.type_name(x.dtype)}")
-    if x.dtype != query.dtype:
-        got = f"{_arrays.type_name(query.dtype)} and {_arrays.type_name(x.dtype)}"
-        raise Error(f"expects 'query' and '{name}' of one type, got {got}")
 
 
 def _autocast(*operands):

@@ -11,7 +11,7 @@ import math
 import attn.torch
 import torch
 from attn import _arrays
-from attn.torch import _autograd, _backward, _forward, _tiles
+from attn.torch import _backward, _forward, _plans, _tiles
 
 _BYTES = 16 << 20
 
@@ -60,13 +60,13 @@ class FakeGPU:
             raise RuntimeError(f"{name}: {status}")
 
     def _replace(self):
-        of_torch, spec = _arrays._of_torch, _autograd.Problem.spec
+        of_torch = _arrays._of_torch
         _arrays._of_torch = lambda tensor, name: of_torch(tensor, name)._replace(device=0)
-        _autograd.Problem.spec = lambda self, **more: spec(self, **more)._replace(device=0)
+        _plans.Spec = lambda *given, **named: attn.Spec(*given, **{**named, "device": 0})
         for module in (_forward, _backward):
             module.torch = _Torch(self)
             module.stream_of = lambda device: self.current.value
-        for module in (_autograd, _forward, _tiles):
+        for module in (_plans, _tiles):
             module.is_capturing = lambda device: self.is_capturing()
 
     def empty(self, shape, dtype):
