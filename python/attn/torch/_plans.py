@@ -155,10 +155,10 @@ def _check_operand(name, x, query):
         )
     if x.dim() != 4:
         raise Error(f"expects '{name}' of shape (batch, heads, positions, channels), got {tuple(x.shape)}")
-    if x.device.type not in ("cpu", "cuda"):
-        raise Error(f"expects '{name}' on the CPU or a GPU of CUDA, got it on {x.device}")
     if x.device != query.device:
         raise Error(f"expects '{name}' on {query.device} as 'query' is, got it on {x.device}")
+    if x.device.type not in ("cpu", "cuda"):
+        raise Error(f"expects '{name}' on the CPU or a GPU of CUDA, got it on {x.device}")
     if _arrays.type_name(x.dtype) not in _arrays.OPERAND_TYPES:
         known = ", ".join(_arrays.OPERAND_TYPES)
         raise Error(f"expects '{name}' of {known}, got {_arrays.type_name(x.dtype)}")

@@ -1,7 +1,7 @@
 """Lists of tiles between launches: who keeps them how long, and whose memory the next ones overwrite.
 
 Lists stay as long as the arrays and numbers that a mod captures do. A block mask keeps those of its launches
-(ListsOfMask); without one each launch finds them anew. Memory of lists that nothing keeps any more is reused on the
+(ListsOfMask); without one the kernel keeps the last ones. Memory of lists that nothing keeps any more is reused on the
 stream on which they were found, so steady calls allocate nothing.
 
 In a stream capture lists are found in the graph, so that replays see what tables say then; their memory was of
@@ -15,6 +15,9 @@ import torch
 
 from .._library import Error, Handle, library
 from ._cuda import UNPREPARED, is_capturing
+
+
+_MOST_KEPT = 64
 
 
 class _Lists:
@@ -42,6 +45,8 @@ class ListsOfMask:
 
     def put(self, key, state, lists):
         if None not in state[1]:
+            if len(self._kept) >= _MOST_KEPT:
+                self._kept.clear()
             self._kept[key] = (_weak(state), lists)
 
     def take(self, key):
@@ -78,15 +83,14 @@ class Finder:
         self._compiled, self._kind, self._device = compiled, kind, device
         self._release = "tiles" if kind == "kernel" else "gradient_tiles"
         self._find = getattr(library(), f"attn_{kind}_find_tiles")
-        self._pools, self._of_graphs = {}, {}
+        self._pools, self._of_graphs, self._own = {}, {}, ListsOfMask()
 
     def lists(self, sizes, captures, values, numbers, stream, of_mask):
         """The lists of a launch, to be held until it is enqueued. `of_mask`: a ListsOfMask or None."""
         key = (self, sizes, stream)
+        of_mask = of_mask or self._own
         if is_capturing(self._device):
             return self._in_graph(key, sizes, captures, values, numbers, stream, of_mask)
-        if of_mask is None:
-            return self._found(sizes, captures, stream)
         state = state_of(values, numbers)
         lists = of_mask.get(key, state)
         if lists is None:
@@ -128,7 +132,7 @@ class Finder:
                 if entry[0] == sizes:
                     pool.remove(entry)
                     return entry[1]
-        for key in list(of_mask._kept) if of_mask else ():
+        for key in list(of_mask._kept):
             if key[:2] == (self, sizes):
                 lists = of_mask.take(key)
                 lists._pool = None
@@ -138,7 +142,7 @@ class Finder:
     def _kept_for_graph(self, sizes, values, numbers, of_mask):
         """Those that the mask has."""
         state = state_of(values, numbers)
-        for key in list(of_mask._kept) if of_mask else ():
+        for key in list(of_mask._kept):
             lists = of_mask.get(key, state) if key[:2] == (self, sizes) else None
             if lists:
                 return lists

@@ -108,7 +108,8 @@ def _flex_attention(
     if query_starts is not None or key_starts is not None or pages is not None:
         sequences = Sequences(query_starts, key_starts, pages)
         kinds = sequences.kinds
-    if torch.is_autocast_enabled(query.device.type):
+    device = query.device.type
+    if (device == "cuda" or device == "cpu") and torch.is_autocast_enabled(device):
         query, key, value = _autocast(query, key, value)
     plan = plan_of(query, key, value, scale, enable_gqa, kinds)
     if not plan.is_plain:
