@@ -48,6 +48,9 @@ class _Rebuilder:
             return known[0]
         kind = type(value)
         if kind is types.FunctionType:
+            compiled = "_torchdynamo_orig_callable"
+            if compiled in vars(value):  # what torch.compile makes of a function
+                return self.visit(getattr(value, compiled), name, self.guards.let(f"{source}.{compiled}"), is_global)
             return self._function(value, source)
         if kind is functools.partial:
             return self._partial(value, source)
@@ -58,7 +61,19 @@ class _Rebuilder:
         if kind in (list, tuple, dict) or (isinstance(value, tuple) and hasattr(value, "_fields")):
             return self._container(value, name, source, is_global)
         new = self.replace(value, name, source, is_global)
+        if new is None and "torch" in sys.modules:
+            new = self._of_torch(value, source)
         return self._other(value, source, is_global) if new is None else new
+
+    def _of_torch(self, value, source):
+        from ._torch import stand_in
+
+        def forward_of(class_):
+            self.guards.require_same(source if class_ is value else f"{source}.__self__", class_)
+            place = f"{self.guards.name(_in_class)}({self.guards.name(class_)}, 'forward').__func__"
+            return self.visit(_in_class(class_, "forward").__func__, None, self.guards.let(place), False)
+
+        return stand_in(value, forward_of)
 
     def _remember(self, value, source, new):
         self.made[id(value)] = (new, source, value)

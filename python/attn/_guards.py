@@ -11,7 +11,7 @@ _MOST = 2000  # conditions, behind which a recording is not kept
 
 class Guards:
     def __init__(self):
-        self._lines, self._names, self._sources = [], {}, 0
+        self._lines, self._names, self._floats, self._sources = [], {}, {}, 0
         #: Whether all that the recording depends on is known.
         self.complete = True
 
@@ -52,6 +52,14 @@ class Guards:
         """Code compares by value, which takes time; mostly it is the same object."""
         code = self.name(code)
         self.require(f"({source}.__code__ is {code} or {source}.__code__ == {code})")
+
+    def number(self, number):
+        """A number in an expression."""
+        if type(number) is not float:
+            return f"({number!r})"
+        if number.hex() not in self._floats:
+            self._floats[number.hex()] = self.name(number)
+        return self._floats[number.hex()]
 
     def name(self, thing):
         """A name that stands for an object in conditions."""

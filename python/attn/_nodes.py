@@ -48,13 +48,13 @@ def place_of(function):
 class Capture:
     """What programs capture. `value` is an array or a number, read when the kernel is called; `rank` 0 is a scalar."""
 
-    __slots__ = ("name", "type", "rank", "value", "source", "lifted")
+    __slots__ = ("name", "type", "rank", "value", "source", "leaves")
 
-    def __init__(self, name, element, rank, value, source=None, lifted=False):
+    def __init__(self, name, element, rank, value, source=None, leaves=frozenset()):
         self.name, self.rank, self.value = name, rank, value
         self.type = f"tensor<{'?x' * rank}{element}>" if rank else element
         self.source = source  # where it comes from, of _guards.Guards; None: not known
-        self.lifted = lifted  # whether it can be a constant, if its value is needed
+        self.leaves = leaves  # the lifted numbers that it is computed from, which can be constants instead
 
 
 class Node:
@@ -68,18 +68,17 @@ class Node:
 
 
 def lifted_leaves(node):
-    """The sources of the lifted scalars that all of `node` is computed from, or an empty set if it is computed from
-    more."""
+    """The sources of the lifted numbers that all of `node` is computed from; none if it is computed from more."""
     found, seen, open_nodes = set(), set(), [node]
     while open_nodes:
         node = open_nodes.pop()
         if id(node) in seen:
             continue
         seen.add(id(node))
-        if node.program is not None or (node.capture and not node.capture.lifted):
+        if node.program is not None or (node.capture and not node.capture.leaves):
             return set()
         if node.capture:
-            found.add(node.capture.source)
+            found |= node.capture.leaves
         open_nodes.extend(node.operands)
     return found
 
