@@ -1,7 +1,8 @@
 """Attention as a function of autograd."""
 
 import torch
-from torch.autograd.function import once_differentiable
+
+from .._library import Error
 
 
 class Attention(torch.autograd.Function):
@@ -22,8 +23,29 @@ class Attention(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx, grad_out, grad_lse):
-        # Only where somebody could differentiate again does it cost what says that nobody can.
-        return (_differentiated_once if torch.is_grad_enabled() else _backward)(ctx, grad_out, grad_lse)
+        if not torch.is_grad_enabled():
+            return _backward(ctx, grad_out, grad_lse)
+        with torch.no_grad():
+            grads = _backward(ctx, grad_out, grad_lse)
+        return _once(ctx.saved_tensors, grads)
+
+
+class _Derivatives(torch.autograd.Function):
+    """Gradients that depend on tensors in a way that cannot be differentiated."""
+
+    @staticmethod
+    def forward(ctx, count, *tensors):
+        return tuple([x.view_as(x) for x in tensors[-count:]])
+
+    @staticmethod
+    def backward(ctx, *grads):
+        raise Error("expects first derivatives of attention alone: there are no second ones yet")
+
+
+def _once(tensors, grads):
+    given = [x for x in grads if x is not None]
+    marked = iter(_Derivatives.apply(len(given), *tensors, *given)) if given else ()
+    return tuple([None if x is None else next(marked) for x in grads])
 
 
 def _values(rest, places, tensors):
@@ -55,6 +77,3 @@ def _backward(ctx, grad_out, grad_lse):
     for i, grad in zip(asked, of_captures):
         of_tensors[i] = grad.to(tensors[i])
     return (None, *made, *of_tensors)
-
-
-_differentiated_once = once_differentiable(_backward)
