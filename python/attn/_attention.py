@@ -34,7 +34,7 @@ def attention(
     pages=None,
     out=None,
 ):
-    """Attention of arrays of numpy, or torch's on the CPU: out, or (out, lse) with `return_lse`.
+    """Attention of arrays of numpy, or tensors of torch: out, or (out, lse) with `return_lse`.
 
     `score_mod(score, b, h, q, kv)` and `mask_mod(b, h, q, kv)` are Python functions (docs/PythonMods.md), or `mod` is
     a Mod with `captures`; without any, plain attention. query: (batch, heads, queries, head_dim); key and value:
@@ -118,9 +118,11 @@ def _mod_of(score_mod, mask_mod, mod, query_offset, lengths):
 
 def _spec_of(query, value, scale):
     """Of operands; that their shapes suit each other the kernel says."""
-    type_ = _arrays.memory_of(query, "query").type
-    head_dim, value_dim = (_arrays.tensor(x, name).sizes[3] for x, name in ((query, "query"), (value, "value")))
-    return Spec(head_dim, value_dim, type_, None if scale is None else float(scale))
+    memory = _arrays.memory_of(query, "query")
+    operands = ((query, "query"), (value, "value"))
+    head_dim, value_dim = (_arrays.tensor(x, name, device=memory.device).sizes[3] for x, name in operands)
+    scale = None if scale is None else float(scale)
+    return Spec(head_dim, value_dim, memory.type, scale, device=memory.device)
 
 
 def _compiled(kept, *key):

@@ -66,6 +66,10 @@ class CapturedValue(NamedTuple):
         return not self.type.startswith("tensor")
 
 
+def is_on_gpu(x):
+    return getattr(getattr(x, "device", None), "type", None) == "cuda"
+
+
 class Recorded(NamedTuple):
     """A mod, and what its programs capture, in the order in which a launch takes it."""
 
@@ -114,6 +118,9 @@ class _Recording:
         self.require_type(source, type(array))
         dtype, rank = self.guards.name(array.dtype), len(array.shape)
         self.guards.require(f"{source}.dtype == {dtype} and len({source}.shape) == {rank}")
+
+        if not array.shape:  # which decides how its number is read
+            self.guards.require(f"{self.guards.name(is_on_gpu)}({source}) is {is_on_gpu(array)}")
 
     def _source(self, array):
         """None for an array that the program made or found in a way that is not seen."""
@@ -170,7 +177,10 @@ class _Recording:
         if key not in self._arrays:
             self._arrays[key] = Capture(name, element, len(indices), read.array, self._source(read.array))
         capture = self._arrays[key]
-        if not indices:
+        if not indices and is_on_gpu(read.array):
+            capture.type = f"tensor<{element}>"  # whose number the host does not wait for
+            value = Value(element, Node(f"attn.load %%[] : {capture.type}", capture=capture))
+        elif not indices:
             value = Value(element, Node("", capture=capture))
         else:
             indices = [self._index(read, d, i).node for d, i in enumerate(indices)]
