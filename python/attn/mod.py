@@ -50,8 +50,13 @@ class Mod:
         #: Of captures, by name, which a call need not give: those of functions.
         self.values = values or {}
         self._handle = handle
+        #: The text, where it is known.
+        self.source = None
         self.name = library().attn_mod_name(handle).decode()
         self.captures = tuple(map(self._info, range(library().attn_mod_capture_count(handle))))
+        own = (c for c in self.captures if not c.is_query_offset and not c.is_lengths)
+        #: Names of the captures that are not positions.
+        self.own_names = tuple(c.name for c in own)
 
     @classmethod
     def from_file(cls, path):
@@ -61,7 +66,9 @@ class Mod:
     @classmethod
     def from_source(cls, text, name="mod.mlir"):
         """The same of text; `name` stands for the file in diagnostics."""
-        return cls(Handle("mod", library().attn_mod_from_source, text.encode(), os.fsencode(name)))
+        mod = cls(Handle("mod", library().attn_mod_from_source, text.encode(), os.fsencode(name)))
+        mod.source = text
+        return mod
 
     @classmethod
     def from_functions(cls, score_mod=None, mask_mod=None, *, lift=True):

@@ -45,7 +45,9 @@ class Wheel(unittest.TestCase):
         self.assertEqual(status, 0, output)
         (wheel,) = glob.glob(os.path.join(TREE, "dist", "*.whl"))
         self.assertRegex(wheel, rf"/attn-\d+\.\d+\.\d+-py3-none-manylinux_2_\d+_{platform.machine()}\.whl$")
-        modules = {f"attn/{os.path.basename(x)}" for x in glob.glob(os.path.join(SOURCE, "python", "attn", "*.py"))}
+        packages = os.path.join(SOURCE, "python")
+        found = glob.glob(os.path.join(packages, "attn", "**", "*.py"), recursive=True)
+        modules = {os.path.relpath(x, packages) for x in found}
         with zipfile.ZipFile(wheel) as packed, open(library, "rb") as file:
             names = {name for name in packed.namelist() if ".dist-info/" not in name}
             self.assertEqual(names, modules | {"attn/libattn.so"})

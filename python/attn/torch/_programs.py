@@ -10,6 +10,7 @@ from .._recordings import recorded
 from ..mod import Mod
 from .block_mask import seen
 
+PLAIN = "attn.mod @plain"
 _MOST = 512
 _lock = threading.Lock()
 # Of recorded programs, by what is added to them.
@@ -45,13 +46,20 @@ def _mod_of(program, query_offset, lengths):
     """The same mod for all threads, since kernels are kept by it."""
     key = (program, _kind_of(query_offset), lengths is not None)
     mod = _mods.get(key)
-    if mod is None:
-        with _lock:
-            if len(_mods) >= _MOST:
-                _mods.clear()
-            plain = Mod.from_source(program.text if program else "attn.mod @plain", "recorded")
-            mod = _mods.setdefault(key, _with(plain, *key[1:]))
-    return mod
+    return mod or _made(key, program.text if program else PLAIN)
+
+
+def mod_of_source(source, offset_of_each, has_lengths):
+    """The mod of a text, with an offset for each sequence or one of all (None: without) and lengths."""
+    key = (source, offset_of_each, has_lengths)
+    return _mods.get(key) or _made(key, source)
+
+
+def _made(key, source):
+    with _lock:
+        if len(_mods) >= _MOST:
+            _mods.clear()
+        return _mods.setdefault(key, _with(Mod.from_source(source, "recorded"), *key[1:]))
 
 
 def _kind_of(query_offset):

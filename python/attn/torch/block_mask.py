@@ -67,7 +67,7 @@ class BlockMask(_of_torch.BlockMask):
         self = cls.__new__(cls)
         self._program, self._fits, self._lists = True, None, ListsOfMask()
         self._mask_mod, self.seq_lengths, self.BLOCK_SIZE = mask_mod, lengths, block_size
-        self._batch, self._heads, self._device = batch, heads, torch.device(device)
+        self._batch, self._heads, self._device = batch, heads, _numbered(device)
         for name in _ORDERS:
             setattr(self, name, None)
         return self
@@ -135,7 +135,7 @@ class BlockMask(_of_torch.BlockMask):
         made = type(self)(self.seq_lengths, **lists, BLOCK_SIZE=self.BLOCK_SIZE, mask_mod=self._mask_mod)
         made._program = self._program
         if self._program:
-            made._batch, made._heads, made._device = self._batch, self._heads, torch.device(device)
+            made._batch, made._heads, made._device = self._batch, self._heads, _numbered(device)
         return made
 
 
@@ -171,6 +171,14 @@ def create_block_mask(
         device = "cuda" if torch.cuda.is_available() else "cpu"
     shape = (1 if B is None else B, 1 if H is None else H)
     return BlockMask.of_program(mask_mod, *shape, (Q_LEN, KV_LEN), (rows, columns), device)
+
+
+def _numbered(device):
+    """The device as tensors on it say it: "cuda" is the current GPU."""
+    device = torch.device(device)
+    if device.type == "cuda" and device.index is None:
+        return torch.device("cuda", torch.cuda.current_device())
+    return device
 
 
 def _pair(size, name):

@@ -6,8 +6,10 @@ import torch
 from torch.nn.attention import flex_attention as _of_torch
 
 from .._library import Error
+from ..mod import Mod
 from ._autograd import Attention
 from ._forward import Sequences
+from ._ops import in_graph
 from ._plans import plan_of
 from ._programs import programs_of
 
@@ -77,7 +79,7 @@ def flex_attention(
     given = (score_mod, block_mask, scale, enable_gqa, return_lse, kernel_options, return_aux)
     more = (query_offset, lengths, query_starts, key_starts, pages)
     if torch.compiler.is_compiling():
-        return _outside_of_graphs(query, key, value, *given, *more)
+        return _compiled(query, key, value, *given, *more)
     return _flex_attention(query, key, value, *given, *more)
 
 
@@ -123,6 +125,27 @@ def _flex_attention(
 
 
 _outside_of_graphs = torch.compiler.disable(_flex_attention)
+
+
+def _compiled(query, key, value, score_mod, block_mask, scale, enable_gqa, return_lse, options, return_aux, *more):
+    """In a region of torch.compile: a Mod becomes an operator of its graph; functions, which are not there to be
+    recorded while it is made, break it.
+    """
+    is_mod = isinstance(score_mod, Mod) and score_mod.source is not None
+    has_program = is_mod or score_mod is None
+    query_offset, lengths, *sequences = more
+    if not has_program or block_mask is not None or any([x is not None for x in sequences]):
+        given = (score_mod, block_mask, scale, enable_gqa, return_lse, options, return_aux)
+        return _outside_of_graphs(query, key, value, *given, *more)
+    if options:
+        _check_options(options)
+    if return_aux is not None:
+        return_lse = _asks_for_lse(return_aux, return_lse)
+    mod = score_mod if is_mod else None
+    out, lse = in_graph(query, key, value, mod, scale, enable_gqa, return_lse, query_offset, lengths)
+    if return_aux is not None:
+        return out, AuxOutput(lse=lse if return_lse else None)
+    return (out, lse) if return_lse else out
 
 
 def _run(plan, mod, query, key, value, values, sequences, of_mask, lse):
