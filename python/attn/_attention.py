@@ -4,6 +4,8 @@ import functools
 import threading
 
 from . import _arrays
+from ._launches import Launch
+from ._layouts import layout_of
 from ._library import Error
 from ._recordings import Program, recorded
 from .gradient import Gradient
@@ -14,6 +16,7 @@ from .mod import Mod
 _KEPT = 256
 _PLAIN = Program("attn.mod @plain", ())
 _lock = threading.Lock()
+_launches = {}  # by program, scale, whether there is an LSE, and layouts
 
 
 def attention(
@@ -44,6 +47,13 @@ def attention(
     A kernel is compiled at the first call with a mod's text, an element type, channels and a scale. Raises Error, and
     RecordError for a function that cannot be recorded.
     """
+    if mod is captures is query_offset is lengths is query_starts is key_starts is pages is out is None:
+        operands, program, values = (query, key, value), _PLAIN, ()
+        if score_mod is not None or mask_mod is not None:
+            program, values = recorded(score_mod, mask_mod)
+        launch = _launch_of(program, operands, values, scale, bool(return_lse))
+        if launch is not None:
+            return launch(operands, values)
     mod, values = _mod_of(score_mod, mask_mod, mod, query_offset, lengths)
     spec = _spec_of(query, value, scale)._replace(
         lse=bool(return_lse),
@@ -98,6 +108,24 @@ def attention_vjp(
         return gradient(query, key, value, out, lse, grad_out, grad_lse, **given)
 
     return ((out, lse) if return_lse else out), backward
+
+
+def _launch_of(program, operands, values, scale, lse):
+    """The Launch of such a call: of arrays on the CPU whose gradients nobody asks for. None: it is made otherwise."""
+    layouts = tuple([layout_of(x) for x in (*operands, *values)])
+    key = (program, scale, lse, layouts)
+    launch = _launches.get(key)
+    if launch is None:
+        spec = _spec_of(operands[0], operands[2], scale)._replace(lse=lse)
+        if spec.device is not None:
+            return None
+        with _lock:
+            mod = _mod(program)
+        launch = Launch(_compiled(_kernel, mod, spec), operands, values)
+        if len(_launches) >= _KEPT:
+            _launches.clear()
+        _launches[key] = launch
+    return None if launch.is_asked_for_gradients(operands, values) else launch
 
 
 def _mod_of(score_mod, mask_mod, mod, query_offset, lengths):

@@ -109,8 +109,12 @@ OF_ROWS = {
 }
 # Options that say nothing about a scalar's value, or that say nothing at these values.
 _WITHOUT_MEANING = {"device", "layout", "requires_grad", "pin_memory", "memory_format", "non_blocking", "copy"}
-_DEFAULTS = {"inplace": (False,), "out": (None,), "dtype": (None,), "method": (), "max_norm": (None,), "sparse": (False,)}
-_DEFAULTS.update(norm_type=(2.0,), scale_grad_by_freq=(False,), generator=(None,), where=(True,), axis=(None,))
+_DEFAULTS = {
+    **dict.fromkeys(("out", "dtype", "max_norm", "generator", "axis"), (None,)),
+    **dict.fromkeys(("inplace", "sparse", "scale_grad_by_freq"), (False,)),
+    "where": (True,),
+    "norm_type": (2.0,),
+}
 _REFUSED = {
     "detach": "a gradient is that of the whole program",
     "backward": "the package makes the gradients of programs",
@@ -133,8 +137,8 @@ _registered = {"approx::tanh": _functions.tanh}
 def register_function(name, function):
     """Says what a custom operation of torch means in a program: `register_function("approx::tanh", attn.tanh)`.
 
-    `name` is the operation's, with its namespace, as in torch.ops.approx.tanh; `function` computes the same of values by
-    operators and functions of programs (docs/PythonMods.md). It replaces what was there. Programs that were recorded
+    `name` is the operation's, with its namespace, as in torch.ops.approx.tanh; `function` computes the same of values,
+    by operators and functions of programs (docs/PythonMods.md). It replaces what was there. Programs that were recorded
     before keep what it was then.
     """
     if "::" not in name:
@@ -144,7 +148,8 @@ def register_function(name, function):
 
 def call_torch(function, inputs, options):
     """What a function of torch gives, one of whose operands belongs to a program."""
-    qualified = getattr(function, "_qualified_op_name", None) or getattr(getattr(function, "_schema", None), "name", None)
+    schema = getattr(function, "_schema", None)
+    qualified = getattr(function, "_qualified_op_name", None) or getattr(schema, "name", None)
     name = getattr(function, "__name__", str(function))
     if qualified in _registered:
         return _registered[qualified](*inputs, **options)
@@ -152,8 +157,8 @@ def call_torch(function, inputs, options):
         namespace, _, name = qualified.partition("::")
         if namespace not in ("aten", "prims"):
             raise RecordError(
-                f"expects an operation that a mod has, got '{qualified}': attn.register_function('{qualified}', f) says "
-                "what it means"
+                f"expects an operation that a mod has, got '{qualified}': attn.register_function('{qualified}', f) "
+                "says what it means"
             )
     return call(name, inputs, options)
 
@@ -222,7 +227,7 @@ def _is_row(x):
 def _arguments(name, inputs, options):
     """torch's names of operands in their places, without options that have no meaning."""
     options = {k: x for k, x in options.items() if k not in _WITHOUT_MEANING}
-    options = {k: x for k, x in options.items() if not any(x is d for d in _DEFAULTS.get(k, ()))}
+    options = {k: x for k, x in options.items() if not _is_default(k, x)}
     inputs = list(inputs)
     for first in ("input", "self", "condition", "x"):
         if first in options:
@@ -230,6 +235,12 @@ def _arguments(name, inputs, options):
     if "other" in options:
         inputs.insert(1 if name != "where" else len(inputs), options.pop("other"))
     return inputs, options
+
+
+def _is_default(name, x):
+    if name in _DEFAULTS and isinstance(x, Lifted):
+        x.as_constant()
+    return any(x is d or (type(x) is float and x == d) for d in _DEFAULTS.get(name, ()))
 
 
 def _bound(function, name, inputs, options):

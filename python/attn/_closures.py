@@ -6,15 +6,16 @@ attributes are looked at when the program reads them. All of it is what ordinary
 `replace` makes of it.
 """
 
+import collections
 import dis
 import enum
 import functools
-import os
 import sys
 import types
 
-_PACKAGE = os.path.dirname(os.path.abspath(__file__)) + os.sep
-_LIBRARIES = {*sys.stdlib_module_names, "numpy", "torch", "triton", __package__} - {"__main__"}
+from ._nodes import is_library, is_own
+
+_DICTIONARIES = (dict, collections.OrderedDict)
 # What never changes, or is found by who it is.
 _CONSTANTS = (type(None), bool, int, float, complex, str, bytes, range, slice, type(...))
 _FIXED = (types.BuiltinFunctionType, types.MethodDescriptorType, types.WrapperDescriptorType, enum.Enum)
@@ -28,10 +29,6 @@ def rebuild(function, source, replace, guards):
     functions, objects and containers of such go through `replace`, which gives None for what is none of its own.
     """
     return _Rebuilder(replace, guards).visit(function, None, source, False)
-
-
-def is_library(name):
-    return (name or "").partition(".")[0] in _LIBRARIES
 
 
 class _Rebuilder:
@@ -58,7 +55,7 @@ class _Rebuilder:
             return self._method(value, source)
         if kind is functools._lru_cache_wrapper:  # which would remember values of this recording
             return self.visit(value.__wrapped__, name, self.guards.let(f"{source}.__wrapped__"), is_global)
-        if kind in (list, tuple, dict) or (isinstance(value, tuple) and hasattr(value, "_fields")):
+        if kind in (list, tuple, *_DICTIONARIES) or (isinstance(value, tuple) and hasattr(value, "_fields")):
             return self._container(value, name, source, is_global)
         new = self.replace(value, name, source, is_global)
         if new is None and "torch" in sys.modules:
@@ -117,7 +114,7 @@ class _Rebuilder:
     def _container(self, value, name, source, is_global):
         kind, guards = type(value), self.guards
         guards.require(f"type({source}) is {guards.name(kind)}")
-        if kind is dict:
+        if kind in _DICTIONARIES:
             if not all(type(k) in _CONSTANTS for k in value):
                 guards.refuse()
             guards.require(f"tuple({source}) == {guards.name(tuple(value))}")
@@ -129,7 +126,7 @@ class _Rebuilder:
         # What nothing in it is replaced of stays the same object, which a program may write to.
         if all(new[k] is x for k, x, _ in items):
             return value
-        if kind is dict:
+        if kind in _DICTIONARIES:
             return new
         return kind(new.values()) if kind in (list, tuple) else kind(*new.values())
 
@@ -153,7 +150,7 @@ class _Rebuilder:
         return functools.partial(function, *new_arguments, **new_keywords)
 
     def _function(self, old, source):
-        library = is_library(old.__module__) or old.__code__.co_filename.startswith(_PACKAGE)
+        library = is_library(old.__module__) or is_own(old.__code__)
         if library and getattr(sys.modules.get(old.__module__), old.__name__, None) is old:
             self.guards.require_same(source, old)
             return old
@@ -228,7 +225,8 @@ def _can_be_stood_in(kind):
     """Whether a subclass has no effect but to be one."""
     plain = type(kind) is type or type(kind).__module__ == "abc"
     unseen = all(_in_class(kind, name) is vars(object)[name] for name in ("__new__", "__init_subclass__"))
-    return plain and unseen and not is_library(kind.__module__)
+    of_torch = any((c.__module__, c.__name__) == ("torch.nn.modules.module", "Module") for c in kind.__mro__)
+    return plain and unseen and (of_torch or not is_library(kind.__module__))
 
 
 def _stand_in(old, source, rebuilder, is_global):

@@ -58,6 +58,10 @@ def _or_infinity(function):
     return lambda x: function(x) if builtins.abs(x) < 700 else math.copysign(math.inf, x)
 
 
+def _at_ends(function):
+    return lambda x: math.copysign(math.inf, x) if x in (1, -1) else function(x)
+
+
 def _log(function):
     return lambda x: -math.inf if x == 0 else _or_nan(function)(x)
 
@@ -84,7 +88,7 @@ asin = _unary("asin", _or_nan(math.asin), "The arc sine")
 acos = _unary("acos", _or_nan(math.acos), "The arc cosine")
 asinh = _unary("asinh", math.asinh, "The inverse hyperbolic sine")
 acosh = _unary("acosh", _or_nan(math.acosh), "The inverse hyperbolic cosine")
-atanh = _unary("atanh", lambda x: math.copysign(math.inf, x) if x in (1, -1) else _or_nan(math.atanh)(x), "The inverse hyperbolic tangent")
+atanh = _unary("atanh", _at_ends(_or_nan(math.atanh)), "The inverse hyperbolic tangent")
 
 
 def _two_floats(name, number, doc):
@@ -264,9 +268,9 @@ def to_int(x):
 
 
 PUBLIC = (
-    "exp exp2 expm1 log log2 log10 log1p sqrt rsqrt tanh sin cos tan atan erf erfc sinh cosh asin acos asinh acosh atanh "
-    "atan2 copysign floor ceil trunc round where minimum maximum clamp abs sign isnan isinf isfinite sigmoid silu relu "
-    "softplus gelu square reciprocal logical_and logical_or logical_xor logical_not to_float to_int"
+    "exp exp2 expm1 log log2 log10 log1p sqrt rsqrt tanh sin cos tan atan erf erfc sinh cosh asin acos asinh acosh "
+    "atanh atan2 copysign floor ceil trunc round where minimum maximum clamp abs sign isnan isinf isfinite sigmoid "
+    "silu relu softplus gelu square reciprocal logical_and logical_or logical_xor logical_not to_float to_int"
 ).split()
 
 

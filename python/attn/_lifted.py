@@ -1,8 +1,8 @@
 """Numbers of closures, which a program captures instead of holding them as constants.
 
-What Python computes of such numbers alone is computed by Python, for each call anew: `window // 2` and `8.0 / heads` are
-captured numbers like `window`, with all digits that Python gives them. Only where they meet a value of the program do
-they become scalars of the mod, i32, f32 or i1.
+What Python computes of such numbers alone is computed by Python, for each call anew: `window // 2` and `8.0 / heads`
+are captured numbers like `window`, with all digits that Python gives them. Only where they meet a value of the program
+do they become scalars of the mod, i32, f32 or i1.
 """
 
 import math
@@ -58,7 +58,8 @@ class Lifted(Value):
         if type(number) not in _KINDS:
             self.as_constant()
         name = self.name if self.name.startswith("of_") else f"of_{self.name}"
-        return self.recording.derived(source, lambda place: Lifted(number, place, self.leaves | leaves, name, self.recording))
+        leaves = self.leaves | leaves
+        return self.recording.derived(source, lambda place: Lifted(number, place, leaves, name, self.recording))
 
     def as_constant(self):
         """Starts the recording again, with the numbers that this is computed from as constants."""

@@ -12,6 +12,7 @@ import struct
 import sys
 
 _PACKAGE = os.path.dirname(os.path.abspath(__file__)) + os.sep
+_LIBRARIES = {*sys.stdlib_module_names, "numpy", "torch", "triton"} - {"__main__"}
 ARGUMENTS = ("s", "b", "h", "q", "kv")
 
 
@@ -24,11 +25,22 @@ class RecordError(TypeError):
         self.place = place
 
 
+def is_library(module):
+    """Whether a module of that name, or None, is no user's own."""
+    return (module or "").partition(".")[0] in _LIBRARIES
+
+
+def is_own(code):
+    """Whether it is this package's."""
+    return code.co_filename.startswith(_PACKAGE)
+
+
 def here():
-    """(file, line, column) of the innermost code that is not this package's."""
-    frame = sys._getframe(1)
-    while frame.f_back and frame.f_code.co_filename.startswith(_PACKAGE):
-        frame = frame.f_back
+    """(file, line, column) of the innermost code that is the user's."""
+    frame = outermost = sys._getframe(1)
+    while frame and (is_own(frame.f_code) or is_library(frame.f_globals.get("__name__"))):
+        frame, outermost = frame.f_back, frame
+    frame = frame or outermost
     code, line, column = frame.f_code, frame.f_lineno, 1
     if hasattr(code, "co_positions"):  # since Python 3.11
         position = next(itertools.islice(code.co_positions(), frame.f_lasti // 2, None), None)

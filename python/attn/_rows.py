@@ -6,24 +6,21 @@ import math
 import operator
 
 from ._nodes import RecordError
-from ._values import as_number, describe, is_operand, logic, promote
+from ._values import Value, as_number, convert, describe, is_operand, logic, promote
 
 _BINARY = "add sub mul truediv floordiv mod pow and or xor lshift rshift eq ne lt le gt ge".split()
 _NAMES = {"and": operator.and_, "or": operator.or_}
-_REFLECTED = {"eq": "eq", "ne": "ne", "lt": "gt", "le": "ge", "gt": "lt", "ge": "le"}
+_COMPARISONS = {"eq", "ne", "lt", "le", "gt", "ge"}
 
 
 def with_operators(class_):
     """A class whose `as_operand()` is a value or a Row, with Python's operators."""
 
-    def binary(function):
-        return lambda self, other: elementwise(function, self, other), lambda self, other: elementwise(function, other, self)
-
     for name in _BINARY:
-        forward, reflected = binary(_NAMES.get(name) or getattr(operator, name))
-        setattr(class_, f"__{name}__", forward)
-        if name not in _REFLECTED:
-            setattr(class_, f"__r{name}__", reflected)
+        function = _NAMES.get(name) or getattr(operator, name)
+        setattr(class_, f"__{name}__", functools.partialmethod(_binary, function))
+        if name not in _COMPARISONS:
+            setattr(class_, f"__r{name}__", functools.partialmethod(_reflected, function))
     for name in ("neg", "pos", "abs", "invert"):
         setattr(class_, f"__{name}__", functools.partialmethod(_unary, getattr(operator, name)))
     for name in ("bool", "index", "float", "int", "round", "floor", "ceil", "trunc"):
@@ -32,6 +29,14 @@ def with_operators(class_):
     class_.__rmatmul__ = lambda self, other: dot(other, self)
     class_.__hash__ = object.__hash__
     return class_
+
+
+def _binary(self, function, other):
+    return elementwise(function, self, other)
+
+
+def _reflected(self, function, other):
+    return elementwise(function, other, self)
 
 
 def _unary(self, function):
@@ -113,6 +118,10 @@ class Row:
         values = (array[at] if len(at) > 1 else array[at[0]] for at in _positions(shape))
         return cls(shape, [x if is_operand(x) and as_number(x) is None else as_number(x) for x in values])
 
+    __array_ufunc__ = Value.__array_ufunc__
+    __array_function__ = Value.__array_function__
+    __torch_function__ = Value.__torch_function__
+
     def as_operand(self):
         return self
 
@@ -177,8 +186,8 @@ class Row:
 def _too_long(shape, what):
     elements = f"{math.prod(shape)} elements of {what}"
     return RecordError(
-        f"expects rows of at most {Row.MOST} elements, which are unrolled, got {elements}. What is a dot product of rows "
-        "is one of query and key, with these rows as channels behind their own"
+        f"expects rows of at most {Row.MOST} elements, which are unrolled, got {elements}. What is a dot product of "
+        "rows is one of query and key, with these rows as channels behind their own"
     )
 
 
@@ -231,8 +240,6 @@ def all_of(x, dim=None, keepdim=False):
 
 
 def _conditions(x, name, first, dim, keepdim):
-    from ._values import convert
-
     x = elementwise(lambda value: convert(value, "i1"), x)
     return x.reduce(functools.partial(logic, name), first, dim, keepdim) if isinstance(x, Row) else x
 

@@ -21,7 +21,8 @@ class _Open(NamedTuple):
 
 def is_array(x):
     """Modules, too, may have a `shape` and a `dtype`: numpy has."""
-    return isinstance(getattr(x, "shape", None), tuple) and hasattr(x, "dtype") and not isinstance(x, (Table, Row, Value))
+    own = isinstance(x, (Table, Row, Value))
+    return not own and isinstance(getattr(x, "shape", None), tuple) and hasattr(x, "dtype")
 
 
 def table(array, name=None):
@@ -126,7 +127,8 @@ class Table:
         index = as_value(index)
         if index.kind != "i32":
             kind = "condition" if index.kind == "i1" else "float"
-            raise RecordError(f"expects integers as indices of '{self._name}', got a {kind}: attn.to_int(x) converts it")
+            hint = "attn.to_int(x) converts it"
+            raise RecordError(f"expects integers as indices of '{self._name}', got a {kind}: {hint}")
         return index if whole else index * opened.step + opened.start
 
     def out_of_range(self, size, number):
@@ -181,8 +183,8 @@ class Table:
             return method_of(self.as_operand(), name)
         refuse_method(
             name,
-            f"'{name}' of the array '{self._name}' cannot be recorded: a program reads single elements, by an index for "
-            f"each dimension, and rows of at most {Row.MOST}",
+            f"'{name}' of the array '{self._name}' cannot be recorded: a program reads single elements, by an index "
+            f"for each dimension, and rows of at most {Row.MOST}",
         )
 
     def _sizes(self):

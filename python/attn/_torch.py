@@ -1,12 +1,16 @@
-"""What programs that are written with torch need besides: calls that name no value of the program, and autograd.Functions.
+"""What programs that are written with torch need besides: calls that name no value of the program, and
+autograd.Functions.
 
 Imported only where torch is.
 """
+
+import sys
 
 import torch
 from torch.overrides import TorchFunctionMode
 
 from ._calls import call_torch
+from ._nodes import is_own
 from ._rows import Row
 from ._tables import Table
 from ._values import Value
@@ -16,8 +20,8 @@ class Seen(TorchFunctionMode):
     """Calls of functions of torch, while a program is recorded.
 
     `tensor[value]` asks the tensor alone, so a mode has to see it. What the program computes of tensors alone is
-    computed now: of tensors that it makes of constants it is a constant as well, of others the recording depends on what
-    is in them.
+    computed now: of tensors that it makes of constants it is a constant as well, of others the recording depends on
+    what is in them.
     """
 
     def __init__(self, recording):
@@ -26,6 +30,8 @@ class Seen(TorchFunctionMode):
 
     def __torch_function__(self, function, types, inputs=(), options=None):
         options = options or {}
+        if is_own(sys._getframe(1).f_code):
+            return function(*inputs, **options)
         operands = list(_flat((*inputs, *options.values())))
         if any(isinstance(x, (Value, Table, Row)) for x in operands):
             return call_torch(function, inputs, options)

@@ -22,7 +22,19 @@ from ._guards import Guards
 from ._lifted import Lifted
 from ._nodes import ARGUMENTS, Capture, Node, RecordError, Writer, place_of
 from ._tables import Table, current, is_array, table
-from ._values import NATURAL, NeedsConstant, Value, arithmetic, as_number, as_value, compare, convert, describe, make, select
+from ._values import (
+    NATURAL,
+    NeedsConstant,
+    Value,
+    arithmetic,
+    as_number,
+    as_value,
+    compare,
+    convert,
+    describe,
+    make,
+    select,
+)
 
 __all__ = ["Recorded", "RecordError", "Table", "Value", "mod_source", "register_function", "table", *PUBLIC]
 
@@ -104,7 +116,8 @@ class _Recording:
             self.guards.require(f"{source} is {known}")
             return
         self.require_type(source, type(array))
-        self.guards.require(f"{source}.dtype == {self.guards.name(array.dtype)} and len({source}.shape) == {len(array.shape)}")
+        dtype, rank = self.guards.name(array.dtype), len(array.shape)
+        self.guards.require(f"{source}.dtype == {dtype} and len({source}.shape) == {rank}")
 
         if not array.shape:  # which decides how its number is read
             self.guards.require(f"{self.guards.name(is_on_gpu)}({source}) is {is_on_gpu(array)}")

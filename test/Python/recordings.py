@@ -78,6 +78,52 @@ class Recordings(unittest.TestCase):
         self.check(1, program(2), program(2, 3), program(2, 4))
         self.check(2, program(3), program(3, 1), program(2, 1))
 
+    def test_what_python_computes_of_numbers(self):
+        """It is computed anew for each call, in Python's own numbers, and only where it meets a value."""
+
+        def program(width, rate, big=2**40):
+            far = width > 3
+
+            def mask(b, h, q, kv):
+                near = (q - kv < width // 2) | (q * 0.5 < width * rate - 1) & (kv != big // 2**38 % 3)
+                return near & (width > 4) & (math.floor(width / 2) != kv) | far
+
+            return mask
+
+        self.check(1, program(7, 0.1))
+        _, values = _recordings.recorded(None, program(9, 0.3))
+        self.assertEqual(values, (4, 9 * 0.3 - 1, 1, True, 4))
+        self.check(2, program(2, 0.1), program(3, 0.1, 2**41))  # another constant, `far`
+        self.check(3, program(7, 2), program(8, 1))
+
+        def divided(x):
+            return lambda b, h, q, kv: q > 12 // x
+
+        self.check(4, divided(5), divided(-2))
+        with self.assertRaises(ZeroDivisionError):
+            _recordings.recorded(None, divided(0))
+
+    def test_signs_of_numbers(self):
+        """An index that may be negative is another program."""
+        marks = Array([True] * 9, "bool")
+
+        def program(offset, size):
+            return lambda b, h, q, kv: marks[q + offset] & marks[(kv - 5) % size]
+
+        self.check(1, program(3, 4), program(0, 1))
+        self.check(2, program(-1, 4), program(-2, 2))
+        self.check(3, program(1, 0))
+
+    def test_numbers_as_keys_and_sizes(self):
+        def program(kind, n):
+            masks = {1: lambda q: q > 1, 2: lambda q: q > 2}
+            return lambda b, h, q, kv: masks[kind](q) | any_of(q == i for i in range(n))
+
+        def any_of(conditions):
+            return functools.reduce(lambda x, y: x | y, conditions)
+
+        self.check(3, program(1, 2), program(2, 2), program(1, 3), program(1, 2), program(2, 2))
+
     def test_constants_by_bits(self):
         def power(y):
             return lambda b, h, q, kv: q**y > kv

@@ -5,11 +5,11 @@ import ctypes
 import torch
 
 from .. import _arrays, _c
+from .._layouts import Captures
 from .._library import check, library
 from ..gradient import Gradient
 from ..mod import Sizes
 from ._cuda import stream_of
-from ._layouts import Captures
 from ._tiles import Finder
 
 _READ = ("query", "key", "value", "out", "grad_out")

@@ -9,12 +9,12 @@ import ctypes
 import torch
 
 from .. import _arrays, _c
+from .._layouts import Bounds, Captures, dense_strides_like, layout_of
 from .._library import library
 from .._library import check as check_status
 from ..kernel import Kernel
 from ..mod import Sizes, problem_sizes
 from ._cuda import stream_of
-from ._layouts import Bounds, Captures, dense_strides_like, layout_of
 from ._tiles import Finder
 
 

@@ -9,12 +9,12 @@ import torch
 
 from .. import _arrays
 from .._attention import _Once
+from .._layouts import layout_of
 from .._library import Error
 from ..kernel import Spec
 from ._backward import Backward, BackwardLaunch
 from ._cuda import UNPREPARED, is_capturing
 from ._forward import Forward, Launch
-from ._layouts import layout_of
 
 _MOST = 512
 _lock = threading.Lock()

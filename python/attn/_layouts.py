@@ -1,13 +1,12 @@
-"""The memory of a launch as C structures, made and checked for a layout of tensors, then filled with addresses."""
+"""The memory of a launch as C structures, made and checked for a layout of arrays, then filled with addresses."""
 
 import ctypes
+import sys
 
-import torch
-
-from .. import _arrays, _c
-from .._captures import _packed
-from .._library import Error, check, library
-from .._values import as_number
+from . import _arrays, _c
+from ._captures import _packed
+from ._library import Error, check, library
+from ._values import as_number
 
 _NUMBERS = {"float32": (ctypes.c_float, float), "int32": (ctypes.c_int32, int)}
 _MOST_CHECKED = 64
@@ -15,16 +14,30 @@ _MOST_CHECKED = 64
 
 def layout_of(x):
     """What two values have in common whose structures differ in addresses and numbers alone."""
-    if isinstance(x, torch.Tensor):
+    if type(x) in (int, float):
+        return None
+    if hasattr(x, "is_leaf"):  # torch's
         return (x.shape, x.stride(), x.dtype, x.device)
+    if _is_of_numpy(x):
+        return (x.shape, x.strides, x.dtype, x.flags.aligned)
     if as_number(x) is not None:
         return None
+    if not hasattr(x, "__array_interface__") and type(x) is not _arrays.BFloat16:
+        return type(x)  # no array, which who makes structures says by its name
     memory = _arrays.memory_of(x, "capture")
     return (memory.shape, memory.strides, memory.type, memory.device)
 
 
 def address_of(x):
-    return x.data_ptr() if isinstance(x, torch.Tensor) else _arrays.memory_of(x, "capture").pointer
+    """Of an array of a layout for which structures were made."""
+    if hasattr(x, "data_ptr"):
+        return x.data_ptr()
+    return x.ctypes.data if _is_of_numpy(x) else _arrays.memory_of(x, "capture").pointer
+
+
+def _is_of_numpy(x):
+    numpy = sys.modules.get("numpy")
+    return numpy is not None and type(x) is numpy.ndarray
 
 
 class _Number:
