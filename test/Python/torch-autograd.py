@@ -144,6 +144,17 @@ class Autograd(Case):
             out.sum().backward()
             self.close([x.grad for x in (*arrays, slopes)], expected, 0)
 
+    def test_prepared(self):
+        arrays, slopes = operands(), torch.rand(4).requires_grad_()
+        given = (*arrays, alibi_of(slopes), MASK, 0.321)
+        attn.torch.prepare(*given, return_lse=True)
+        self.assertEqual([x.grad for x in (*arrays, slopes)], [None] * 4)
+        plans = attn.torch._plans
+        with unittest.mock.patch.multiple(plans, Forward=None, Backward=None, Launch=None, BackwardLaunch=None):
+            out, lse = attn.flex_attention(*given, return_lse=True)
+            out.sum().backward(retain_graph=True)
+            torch.autograd.backward([out, lse], [torch.ones_like(out), torch.ones_like(lse)])
+
     def test_deterministic(self):
         arrays = operands()
         made = attn.torch._plans.Backward

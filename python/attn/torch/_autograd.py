@@ -77,7 +77,7 @@ def _backward(ctx, grad_out, grad_lse):
     if grad_out is None:
         grad_out = torch.zeros_like(out)
     elif grad_out.stride(3) != 1:
-        grad_out = grad_out.contiguous()
+        grad_out = torch.empty_like(out).copy_(grad_out)
     if grad_lse is not None:
         grad_lse = grad_lse.contiguous()
     asked = [i for i, needed in enumerate(ctx.needs_input_grad[4:]) if needed] if tensors else ()

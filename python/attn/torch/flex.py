@@ -108,6 +108,8 @@ def _flex_attention(
         raise _not_tensors(query=query, key=key, value=value)
     sequences = kinds = None
     if query_starts is not None or key_starts is not None or pages is not None:
+        if pages is not None and lengths is None:
+            raise Error("expects 'lengths' with 'pages', got none")
         sequences = Sequences(query_starts, key_starts, pages)
         kinds = sequences.kinds
     device = query.device.type
@@ -199,10 +201,12 @@ def _autocast(*operands):
 def prepare(query, key, value, *arguments, **named):
     """Compiles and allocates all that a call of flex_attention() with such arguments takes, and its backward pass if
     one of them requires a gradient, by running both once. Then calls with tensors of the same shapes and strides can be
-    captured into a CUDA graph.
+    captured into a CUDA graph, backward passes where the gradient of out has the strides of out.
     """
     results = flex_attention(query, key, value, *arguments, **named)
-    out, *others = results if isinstance(results, tuple) else (results,)
+    out, others = results if isinstance(results, tuple) else (results, None)
     if out.requires_grad:
-        leaves = [x for x in (query, key, value) if x.requires_grad]
-        torch.autograd.grad(out, leaves, torch.zeros_like(out), allow_unused=True)
+        lse = others.lse if isinstance(others, AuxOutput) else others
+        with torch.no_grad():
+            for grad_lse in (None,) if lse is None else (None, torch.zeros_like(lse)):
+                out.grad_fn.apply(torch.zeros_like(out), grad_lse)
