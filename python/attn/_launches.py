@@ -1,5 +1,5 @@
-"""Launches of a compiled attention on arrays of one layout on the CPU: what they take is made once, and then filled with
-addresses and numbers.
+"""Launches of a compiled attention on arrays of one layout on the CPU: what they take is made once, then filled with
+addresses.
 
 Arguments that were made wait in a list, from which each launch takes one and to which it gives it back, so calls may
 come from any thread.
