@@ -95,6 +95,7 @@ def train(attention, text, steps):
 def main():
     arguments = argparse.ArgumentParser()
     arguments.add_argument("--steps", type=int, default=60)
+    torch.set_num_threads(1)  # more only wait for each other, at this size
     steps, text, results = arguments.parse_args().steps, make_text(2000), {}
     for name, attention in (("kernels", on_kernels), ("matrices", on_matrices)):
         start = time.perf_counter()

@@ -109,6 +109,16 @@ class Lists(unittest.TestCase):
             dense = [of_torch.create_mask(m, 1, 1, QUERIES, KEYS, device="cpu") for m in (ours, theirs)]
             self.assertTrue(torch.equal(*dense))
 
+    def test_copies(self):
+        mask = attn.create_block_mask(documents, None, None, QUERIES, KEYS, device="cpu")
+        expected = attn.flex_attention(*ARRAYS, None, mask)
+        lists = attn.BlockMask.from_kv_blocks(mask.kv_num_blocks, mask.kv_indices, seq_lengths=(QUERIES, KEYS))
+        self.assertIs(lists.mask_mod.__name__, "noop_mask")
+        for made in (copy.copy(mask), copy.deepcopy(mask), mask.to("cpu")):
+            self.assertTrue(made.is_program)
+            self.assertTrue(torch.equal(attn.flex_attention(*ARRAYS, None, made), expected))
+        self.assertEqual(lists.to("cpu").kv_indices.tolist(), mask.kv_indices.tolist())
+
     def test_errors(self):
         given = (None, None, 4, 4, "cpu")
         for error, text, call in (

@@ -6,7 +6,7 @@ tensors and of numbers, and which is which, in the mod's order. Eager calls do n
 
 import torch
 
-from ._layouts import dense_strides_like
+from .._layouts import dense_strides_like
 from ._plans import plan_of
 from ._programs import PLAIN, mod_of_source
 

@@ -38,6 +38,8 @@ class ListsOfMask:
 
     def __init__(self):
         self._kept = {}
+        #: The plan of the last call, which found that the mask is one for it.
+        self.fits = None
 
     def get(self, key, state):
         kept = self._kept.get(key)
@@ -48,6 +50,9 @@ class ListsOfMask:
             if len(self._kept) >= _MOST_KEPT:
                 self._kept.clear()
             self._kept[key] = (_weak(state), lists)
+
+    def __reduce__(self):
+        return ListsOfMask, ()  # of a copy, or of another process
 
     def take(self, key):
         """Lists of that key, whatever they were found from, which are kept no longer."""

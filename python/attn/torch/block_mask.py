@@ -59,13 +59,13 @@ class BlockMask(_of_torch.BlockMask):
     """
 
     def __init__(self, *arguments, **named):
-        self._program, self._fits, self._lists = False, None, ListsOfMask()
+        self._program, self._lists = False, ListsOfMask()
         super().__init__(*arguments, **named)
 
     @classmethod
     def of_program(cls, mask_mod, batch, heads, lengths, block_size, device):
         self = cls.__new__(cls)
-        self._program, self._fits, self._lists = True, None, ListsOfMask()
+        self._program, self._lists = True, ListsOfMask()
         self._mask_mod, self.seq_lengths, self.BLOCK_SIZE = mask_mod, lengths, block_size
         self._batch, self._heads, self._device = batch, heads, _numbered(device)
         for name in _ORDERS:
@@ -126,17 +126,11 @@ class BlockMask(_of_torch.BlockMask):
         return super().shape
 
     def to(self, device):
-        """A copy on another device; of a program too, whose captured tensors stay where they are."""
-        if self._program and "kv_indices" not in self.__dict__:
-            given = (self._mask_mod, self._batch, self._heads, self.seq_lengths, self.BLOCK_SIZE, device)
-            return type(self).of_program(*given)
-        lists = {n: getattr(self, n) for n in (*_LISTS, *_TRANSPOSED)}
-        lists = {n: x if x is None else x.to(device) for n, x in lists.items()}
-        made = type(self)(self.seq_lengths, **lists, BLOCK_SIZE=self.BLOCK_SIZE, mask_mod=self._mask_mod)
-        made._program = self._program
-        if self._program:
-            made._batch, made._heads, made._device = self._batch, self._heads, _numbered(device)
-        return made
+        """The mask with lists on another device; tensors that its program captures stay where they are."""
+        if not self._program:
+            return super().to(device)
+        given = (self._mask_mod, self._batch, self._heads, self.seq_lengths, self.BLOCK_SIZE, device)
+        return type(self).of_program(*given)
 
 
 def create_block_mask(
@@ -194,14 +188,13 @@ def seen(block_mask, plan, query, key, has_other_lengths):
     Raises Error: a mask of other lengths, batch, heads or device than the problem's.
     """
     if isinstance(block_mask, BlockMask) and block_mask._program:
-        if block_mask._fits is not plan:
+        if block_mask._lists.fits is not plan:
             _check(block_mask, block_mask.shape, block_mask.device, query, key, has_other_lengths)
-            block_mask._fits = plan
+            block_mask._lists.fits = plan
         return block_mask._mask_mod, block_mask._lists
     if not isinstance(block_mask, _of_torch.BlockMask):
         raise Error(f"expects 'block_mask' of create_block_mask(), got '{type(block_mask).__name__}'")
-    shape, device = (*block_mask.kv_indices.shape[:-2], *block_mask.seq_lengths), block_mask.kv_indices.device
-    _check(block_mask, shape, device, query, key, has_other_lengths)
+    _check(block_mask, block_mask.shape, block_mask.kv_indices.device, query, key, has_other_lengths)
     from . import _block_lists
 
     return _block_lists.seen_of(block_mask)
