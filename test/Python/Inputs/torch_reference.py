@@ -2,6 +2,8 @@
 
 import torch
 
+torch.set_num_threads(1)  # more only wait for each other, at these sizes
+
 
 def positions(batch, heads, queries, keys, device):
     """b, h, q and kv, each along a dimension of its own."""
