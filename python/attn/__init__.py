@@ -7,6 +7,7 @@ from .gradient import Gradient, Gradients
 from .kernel import Kernel, Spec, Tiles
 from .mod import CaptureInfo, Mod, Sizes
 from .recorder import *  # noqa: F403
+from .show import MaskPicture, show_mask
 
 # What needs torch, which is imported when one of them is first used.
 _OF_TORCH = {"flex_attention", "create_block_mask", "BlockMask", "and_masks", "or_masks", "noop_mask"}

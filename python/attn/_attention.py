@@ -125,7 +125,7 @@ def _launch_of(program, operands, values, scale, lse):
         if len(_launches) >= _KEPT:
             _launches.clear()
         _launches[key] = launch
-    return None if launch.is_asked_for_gradients(operands, values) else launch
+    return None if launch.loses_gradients(operands, values) else launch
 
 
 def _mod_of(score_mod, mask_mod, mod, query_offset, lengths):

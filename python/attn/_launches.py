@@ -1,5 +1,5 @@
-"""Launches of a compiled attention on arrays of one layout on the CPU: what they take is made once, and then filled with
-addresses and numbers.
+"""Launches of a compiled attention on arrays of one layout on the CPU: what they take is made once, then filled with
+addresses.
 
 Arguments that were made wait in a list, from which each launch takes one and to which it gives it back, so calls may
 come from any thread.
@@ -45,9 +45,15 @@ class Launch:
     def _arguments(self, operands, values):
         return _Arguments(self._kernel.mod, operands, self._shape, values)
 
-    def is_asked_for_gradients(self, operands, values):
-        """Whether these are tensors of torch whose gradients a call would lose."""
-        return self._has_tensors and any([getattr(x, "requires_grad", False) for x in (*operands, *values)])
+    def loses_gradients(self, operands, values):
+        """Whether there are tensors of torch whose gradients are asked for."""
+        for x in operands if self._has_tensors else ():
+            if getattr(x, "requires_grad", False):
+                return True
+        for x in values if self._has_tensors else ():
+            if getattr(x, "requires_grad", False):
+                return True
+        return False
 
     def __call__(self, operands, values):
         """out, or (out, lse) of a spec with an LSE. Raises Error: what the library says."""
@@ -58,8 +64,8 @@ class Launch:
         query, key, value = operands
         of_query, of_key, of_value, of_out = taken.tensors
         out = _arrays.empty(self._shape, query)
-        of_query.data, of_key.data, of_value.data = address_of(query), address_of(key), address_of(value)
-        of_out.data = address_of(out)
+        of_query.data, of_key.data = address_of(query), address_of(key)
+        of_value.data, of_out.data = address_of(value), address_of(out)
         lse = None
         if self._lse:
             lse = _arrays.empty(self._shape[:3], query, "float32")

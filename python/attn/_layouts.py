@@ -14,12 +14,27 @@ _MOST_CHECKED = 64
 
 def layout_of(x):
     """What two values have in common whose structures differ in addresses and numbers alone."""
-    if type(x) in (int, float):
-        return None
-    if hasattr(x, "is_leaf"):  # torch's
-        return (x.shape, x.stride(), x.dtype, x.device)
-    if _is_of_numpy(x):
-        return (x.shape, x.strides, x.dtype, x.flags.aligned)
+    return (_READERS.get(type(x)) or _reader_of(type(x)))[0](x)
+
+
+def address_of(x):
+    """Of an array of a layout for which structures were made."""
+    return (_READERS.get(type(x)) or _reader_of(type(x)))[1](x)
+
+
+def _reader_of(type_):
+    """Functions for layouts and addresses, found once for a type."""
+    numpy = sys.modules.get("numpy")
+    if hasattr(type_, "data_ptr"):  # torch's
+        reader = (lambda x: (x.shape, x.stride(), x.dtype, x.device), type_.data_ptr)
+    elif numpy is not None and type_ is numpy.ndarray:
+        reader = (lambda x: (x.shape, x.strides, x.dtype, x.flags.aligned), lambda x: x.ctypes.data)
+    else:
+        reader = (_layout_of_other, lambda x: _arrays.memory_of(x, "capture").pointer)
+    return _READERS.setdefault(type_, reader)
+
+
+def _layout_of_other(x):
     if as_number(x) is not None:
         return None
     if not hasattr(x, "__array_interface__") and type(x) is not _arrays.BFloat16:
@@ -28,16 +43,8 @@ def layout_of(x):
     return (memory.shape, memory.strides, memory.type, memory.device)
 
 
-def address_of(x):
-    """Of an array of a layout for which structures were made."""
-    if hasattr(x, "data_ptr"):
-        return x.data_ptr()
-    return x.ctypes.data if _is_of_numpy(x) else _arrays.memory_of(x, "capture").pointer
-
-
-def _is_of_numpy(x):
-    numpy = sys.modules.get("numpy")
-    return numpy is not None and type(x) is numpy.ndarray
+# By type. A number's layout is None.
+_READERS = {type_: (lambda x: None, None) for type_ in (int, float)}
 
 
 class _Number:

@@ -61,7 +61,10 @@ class Mod:
     @classmethod
     def from_file(cls, path):
         """The mod of a file: exactly one that no other of the file applies."""
-        return cls(Handle("mod", library().attn_mod_from_file, os.fsencode(path)))
+        mod = cls(Handle("mod", library().attn_mod_from_file, os.fsencode(path)))
+        with open(path, encoding="utf-8") as file:
+            mod.source = file.read()
+        return mod
 
     @classmethod
     def from_source(cls, text, name="mod.mlir"):

@@ -118,7 +118,6 @@ class _Recording:
         self.require_type(source, type(array))
         dtype, rank = self.guards.name(array.dtype), len(array.shape)
         self.guards.require(f"{source}.dtype == {dtype} and len({source}.shape) == {rank}")
-
         if not array.shape:  # which decides how its number is read
             self.guards.require(f"{self.guards.name(is_on_gpu)}({source}) is {is_on_gpu(array)}")
 

@@ -5,7 +5,7 @@ REQUIRES: numpy
 UNSUPPORTED: sanitized
 """
 
-import types
+import collections
 import unittest
 
 import attn
@@ -157,7 +157,7 @@ class Elsewhere:
     shape, dtype, requires_grad = QUERY.shape, "float32", False
 
     def __init__(self, device):
-        self.device = types.SimpleNamespace(type=device, index=3)
+        self.device = collections.namedtuple("Device", "type index")(device, 3)
 
     def data_ptr(self):
         return 1 << 20
