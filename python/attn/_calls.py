@@ -6,8 +6,8 @@ from functools import partial
 
 from . import _functions, _rows
 from ._lifted import Lifted
-from ._nodes import RecordError
-from ._tables import Table, current, is_array, table
+from ._nodes import RecordError, current
+from ._tables import Table, is_array, table
 from ._values import (
     Value,
     absolute,
@@ -167,7 +167,7 @@ def call(name, inputs, options):
     """What the function of that name gives."""
     if name.startswith("__") and name.endswith("__"):
         name = name.strip("_")
-    _arrays_are_seen((*inputs, *options.values()), name)
+    _note_arrays((*inputs, *options.values()), name)
     if name not in ELEMENTWISE and name not in OF_ROWS:
         raise _unknown(name, inputs, RecordError)
     inputs, options = _arguments(name, inputs, options)
@@ -211,12 +211,12 @@ def _refusal(name):
     return f"'{name}' cannot be recorded: {_REFUSED[name]}" if name in _REFUSED else None
 
 
-def _arrays_are_seen(inputs, name):
-    """Arrays among operands are read now, but for one that is indexed: a recording then depends on what is in them."""
+def _note_arrays(inputs, name):
+    """Arrays among operands are read now, but for one that is indexed."""
     recording = getattr(current, "recording", None)
-    for x in inputs[1:] if name in ("getitem", "embedding") else inputs:
-        if recording and is_array(x) and not recording.is_made(x):
-            recording.guards.refuse()
+    for x in inputs if recording and name not in ("getitem", "embedding") else ():
+        if is_array(x):
+            recording.note_contents(x)
 
 
 def _is_row(x):

@@ -185,8 +185,6 @@ class _Rebuilder:
                 self.visit(x, n, let(f"{source}.__defaults__[{i}]"), False)
                 for i, (x, n) in enumerate(zip(defaults, names))
             )
-        else:
-            self.guards.require(f"not {source}.__defaults__")
         if keywords:
             keywords = {
                 n: self.visit(x, n, let(f"{source}.__kwdefaults__[{n!r}]"), False) for n, x in keywords.items()

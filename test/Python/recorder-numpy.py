@@ -183,7 +183,7 @@ class Torch(unittest.TestCase):
         values = torch.tensor([1, 5])
 
         class Holder:
-            limits = values
+            limits, limit = values, torch.tensor(3)
 
         def constants(b, h, q, kv):
             return (q > torch.tensor(3)) & (torch.arange(4) == kv).any() & (q < torch.tensor([2, 9]).max())
@@ -191,6 +191,14 @@ class Torch(unittest.TestCase):
         def contents(b, h, q, kv):
             return q > Holder.limits.max()
 
+        def scalar(b, h, q, kv):
+            return (q > Holder.limit) & (torch.add(kv, Holder.limit) > 3)
+
+        with counted() as count:
+            for number in (4, 5):
+                Holder.limit.fill_(number)
+                self.assertIn(f"arith.constant {number} ", _recordings.recorded(None, scalar)[0].text)
+        self.assertEqual(count, [2])
         with counted() as count:
             first = [_recordings.recorded(None, constants)[0] for _ in range(2)]
             texts = [_recordings.recorded(None, contents)[0].text]
@@ -238,6 +246,7 @@ class Torch(unittest.TestCase):
         rows = torch.zeros(4, 64)
         for score, text in (
             (lambda s, b, h, q, kv: s + torch.dot(rows[q], rows[kv]), "at most 16 elements, which are unrolled, got"),
+            (lambda s, b, h, q, kv: s + torch.arange(q)[0], "got 'arange'"),
             (lambda s, b, h, q, kv: s.add_(1), r"writes nothing, got 'add_': write x = add\(x\)"),
             (lambda s, b, h, q, kv: s.detach(), "'detach' cannot be recorded: a gradient is that of the whole"),
             (lambda s, b, h, q, kv: torch.dropout(s, 0.1, True), "has no random numbers"),
