@@ -220,14 +220,16 @@ def _note_arrays(inputs, name):
 
 
 def _is_row(x):
-    own = hasattr(type(x), "as_operand") or getattr(x, "shape", None)
-    return bool(own) and (isinstance(x, (_rows.Row, Table)) or hasattr(x, "tolist")) and not isinstance(x, Value)
+    return isinstance(x, (_rows.Row, Table)) or (is_array(x) and x.shape != ())
 
 
 def _arguments(name, inputs, options):
     """torch's names of operands in their places, without options that have no meaning."""
     options = {k: x for k, x in options.items() if k not in _WITHOUT_MEANING}
     options = {k: x for k, x in options.items() if not _is_default(k, x)}
+    for theirs, ours in (("axis", "dim"), ("keepdims", "keepdim")):  # numpy's and torch's
+        if theirs in options:
+            options[ours] = options.pop(theirs)
     inputs = list(inputs)
     for first in ("input", "self", "condition", "x"):
         if first in options:

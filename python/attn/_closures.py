@@ -223,8 +223,8 @@ def _can_be_stood_in(kind):
     """Whether a subclass has no effect but to be one."""
     plain = type(kind) is type or type(kind).__module__ == "abc"
     unseen = all(_in_class(kind, name) is vars(object)[name] for name in ("__new__", "__init_subclass__"))
-    of_torch = any((c.__module__, c.__name__) == ("torch.nn.modules.module", "Module") for c in kind.__mro__)
-    return plain and unseen and (of_torch or not is_library(kind.__module__))
+    # torch has modules, pages of caches and operations that are such objects.
+    return plain and unseen and (kind.__module__.startswith("torch.") or not is_library(kind.__module__))
 
 
 def _stand_in(old, source, rebuilder, is_global):

@@ -13,7 +13,8 @@ import sys
 import threading
 
 _PACKAGE = os.path.dirname(os.path.abspath(__file__)) + os.sep
-_LIBRARIES = {*sys.stdlib_module_names, "numpy", "torch", "triton"} - {"__main__"}
+_LIBRARIES = {"numpy", "torch", "triton"}
+_STDLIB = os.path.dirname(os.__file__) + os.sep
 #: `recording` is what programs of this thread read from, while one is recorded.
 current = threading.local()
 ARGUMENTS = ("s", "b", "h", "q", "kv")
@@ -30,7 +31,16 @@ class RecordError(TypeError):
 
 def is_library(module):
     """Whether a module of that name, or None, is no user's own."""
-    return (module or "").partition(".")[0] in _LIBRARIES
+    return _is_library((module or "").partition(".")[0])
+
+
+@functools.lru_cache(4096)
+def _is_library(name):
+    if name not in sys.stdlib_module_names or name == "__main__":
+        return name in _LIBRARIES
+    # A user's test.py has the name of a library's module.
+    file = getattr(sys.modules.get(name), "__file__", None)
+    return file is None or file.startswith(_STDLIB)
 
 
 def is_own(code):

@@ -53,7 +53,7 @@ def operand(x):
         return x.as_operand()
     if is_operand(x):
         return x
-    if getattr(x, "shape", None) and hasattr(x, "tolist"):
+    if isinstance(getattr(x, "shape", None), tuple) and hasattr(x, "tolist"):
         return _row_of_contents(x)
     if isinstance(x, (list, tuple)) and x:
         return stack([operand(y) for y in x])

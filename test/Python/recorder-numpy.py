@@ -52,6 +52,16 @@ class Numpy(unittest.TestCase):
         names = ["cmpi", "exp", "constant", "maximumf", "select"]
         self.assertEqual([n.split(".")[1] for n in operations(attn.mod_source(score))], names)
 
+    def test_rows(self):
+        rows, weights = np.zeros((9, 4), np.int32), np.ones(4, np.float32)
+
+        def score(s, b, h, q, kv):
+            seen = np.any(rows[q] == kv) & (rows[q, :2].sum(axis=-1) > np.max(rows[kv]))
+            return np.where(seen, s + np.dot(rows[q], weights) * np.clip(s, -1.0, 1.0), rows[q] @ weights)
+
+        names = operations(attn.mod_source(score))
+        self.assertEqual((names.count("attn.load"), names.count("arith.maxsi")), (4 + 2 + 4 + 8 + 8, 3))
+
     def test_arrays_and_numbers(self):
         slopes, width, offset = np.ones(3, np.float16), np.int64(3), np.array(2)
 
