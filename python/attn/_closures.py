@@ -217,6 +217,7 @@ def _globals_named(code):
 
 # What Python itself asks objects for, which is no attribute that a program reads.
 _UNSEEN = {"__class__", "__dict__", "__init__", "__new__", "__del__", "__getattribute__", "__setattr__"}
+_UNSEEN |= {"__annotate__", "__annotate_func__"}
 
 
 def _can_be_stood_in(kind):

@@ -3,7 +3,7 @@
 import math
 
 from . import _arrays
-from ._attention import _with
+from ._attention import _kind_of, _with
 from ._library import Error
 from .kernel import Kernel, Spec
 from .mod import Mod
@@ -36,8 +36,7 @@ def show_mask(
     keys = queries if keys is None else keys
     tiles = _tile_sizes(tiles, queries, keys)
     mod = _with_mask_alone(mask if isinstance(mask, Mod) else Mod.from_functions(None, mask))
-    per_batch = None if query_offset is None else getattr(query_offset, "shape", ()) != ()
-    mod = _with(mod, per_batch, lengths is not None)
+    mod = _with(mod, _kind_of(query_offset), lengths is not None)
     given = {name: _on_cpu(value) for name, value in {**mod.values, **(captures or {})}.items()}
     counts = _Counts(mod, queries, keys, batch, head, captures=given, query_offset=query_offset, lengths=lengths)
     of_tiles = _summed(counts.of(tiles[1]), tiles[0])
