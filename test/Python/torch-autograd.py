@@ -30,6 +30,12 @@ def operands(heads=4, kv_heads=4):
     return [torch.randn(2, h, n, d).requires_grad_() for h, n, d in shapes]
 
 
+def resident():
+    """Bytes of this process."""
+    with open("/proc/self/statm") as file:
+        return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
 def causal(b, h, q, kv):
     return q >= kv
 
@@ -138,6 +144,17 @@ class Autograd(Case):
             out.sum().backward()
             self.close([x.grad for x in (*arrays, slopes)], expected, 0)
 
+    def test_prepared(self):
+        arrays, slopes = operands(), torch.rand(4).requires_grad_()
+        given = (*arrays, alibi_of(slopes), MASK, 0.321)
+        attn.torch.prepare(*given, return_lse=True)
+        self.assertEqual([x.grad for x in (*arrays, slopes)], [None] * 4)
+        plans = attn.torch._plans
+        with unittest.mock.patch.multiple(plans, Forward=None, Backward=None, Launch=None, BackwardLaunch=None):
+            out, lse = attn.flex_attention(*given, return_lse=True)
+            out.sum().backward(retain_graph=True)
+            torch.autograd.backward([out, lse], [torch.ones_like(out), torch.ones_like(lse)])
+
     def test_deterministic(self):
         arrays = operands()
         made = attn.torch._plans.Backward
@@ -191,6 +208,24 @@ class Autograd(Case):
         del arrays, slopes
         gc.collect()
         self.assertEqual([x() for x in gone], [None] * 4)
+
+    def test_memory_is_flat(self):
+        arrays, table = operands(), torch.arange(QUERIES + KEYS) // 9
+
+        def step():
+            mask = lambda b, h, q, kv: table[q] == table[kv]  # noqa: E731
+            mask = attn.create_block_mask(mask, None, None, QUERIES, KEYS, device="cpu")
+            attn.flex_attention(*arrays, None, mask).sum().backward()
+
+        for _ in range(50):
+            step()
+        gc.collect()
+        before = resident()
+        for _ in range(300):
+            step()
+        gc.collect()
+        # Less than a result of each step.
+        self.assertLess(resident() - before, 300 * arrays[0].nbytes / 4)
 
     def test_threads(self):
         problems = [operands() for _ in range(4)]

@@ -194,6 +194,8 @@ class Errors(Case):
         arrays = operands()
         self.refuses("expects kernel_options that only tune, got 'OUTPUT_MAX'", *arrays, kernel_options={"OUTPUT_MAX": 1})
         self.refuses("expects no 'max_scores' in return_aux", *arrays, return_aux=of_torch.AuxRequest(max_scores=True))
+        pages = torch.zeros(2, 1, dtype=torch.int32)
+        self.refuses("expects 'lengths' with 'pages', got none", *arrays, pages=pages)
         self.refuses("expects return_lse or return_aux, got both", *arrays, return_lse=True,
                      return_aux=attn.torch.AuxRequest())
         self.refuses("expects 'score_mod' to be a function or an attn.Mod, got 'int'", *arrays, 3)

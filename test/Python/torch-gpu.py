@@ -181,6 +181,41 @@ class Results(OnGPU):
             attn.flex_attention(query, key, value, alibi_of(slopes))
 
 
+class Kernels(OnGPU):
+    """attn's own functions."""
+
+    def test_attention(self):
+        arrays, slopes, factor = operands(), torch.rand(4, device=DEVICE), torch.tensor(1.3, device=DEVICE)
+
+        def score(s, b, h, q, kv):
+            return s * factor + slopes[h] * (kv - q)
+
+        leaves = [reference.leaf(x) for x in (*arrays, slopes)]
+        program = lambda s, b, h, q, kv: s * factor + leaves[3][h] * (kv - q)  # noqa: E731
+        expected = reference.attention(*leaves[:3], program, causal)
+        self.close(attn.attention(*arrays, score, causal), expected[0], 3e-2)
+        (out, lse), backward = attn.attention_vjp(*arrays, score, causal, wrt=["slopes"], return_lse=True)
+        grads = [torch.randn_like(out), torch.randn_like(lse)]
+        torch.autograd.backward(expected, [x.double() for x in grads])
+        got = backward(*grads)
+        for x, leaf in zip((*got[:3], got.captures["slopes"]), leaves):
+            scale = max(leaf.grad.abs().max().item(), 1)
+            self.close(x / scale, leaf.grad / scale, 5e-2)
+
+    def test_kernel(self):
+        query, key, value = operands()
+        document = torch.arange(300, device=DEVICE) // 70
+        mod = attn.Mod.from_functions(None, documents_of(document))
+        kernel = attn.Kernel(mod, attn.Spec(64, type="bfloat16", lse=True, device=torch.cuda.current_device()))
+        sizes = attn.Sizes(2, 4, 300, 300)
+        kernel.prepare(sizes)
+        memory = torch.empty(kernel.workspace_bytes(sizes), dtype=torch.uint8, device=DEVICE)
+        out, lse = kernel(query, key, value, tiles=kernel.find_tiles(sizes), workspace=memory)
+        expected = reference.attention(query, key, value, None, documents_of(document))
+        self.close(out, expected[0], 3e-2)
+        self.close(lse, expected[1], 1e-3)
+
+
 class Gradients(OnGPU):
     def check(self, arrays, score, mask, learned=(), bound=5e-2, block_mask=None, **more):
         """`score(learned)` makes the score program."""

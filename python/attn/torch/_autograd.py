@@ -8,14 +8,14 @@ from .._library import Error
 class Attention(torch.autograd.Function):
     """(out, lse) of query, key, value and the tensors that a mod captures.
 
-    call: (plan, mod, launch, what it captures with None for tensors, the places of these, where lists of tiles are
-    kept). Tensors are autograd's to keep, so that hooks see them and writes to them are noticed.
+    call: (plan, mod, launch, what the mod captures but for tensors, where lists of tiles are kept). Tensors are
+    autograd's to keep, so that hooks see them and writes to them are noticed.
     """
 
     @staticmethod
     def forward(ctx, call, query, key, value, *tensors):
-        _, _, launch, rest, places, of_mask = call
-        out, lse = launch(query, key, value, _values(rest, places, tensors), None, of_mask)
+        _, _, launch, rest, of_mask = call
+        out, lse = launch(query, key, value, _with(rest, launch.places, tensors), None, of_mask)
         ctx.save_for_backward(query, key, value, out, lse, *tensors)
         ctx.set_materialize_grads(False)
         ctx.call = call
@@ -48,9 +48,20 @@ def _once(tensors, grads):
     return tuple([None if x is None else next(marked) for x in grads])
 
 
-def _values(rest, places, tensors):
-    if not places:
-        return rest
+def without(values, places):
+    """Values with None for those at `places`; nothing where these are all."""
+    if len(places) == len(values):
+        return None
+    values = list(values)
+    for place in places:
+        values[place] = None
+    return values
+
+
+def _with(rest, places, tensors):
+    """The values that `rest` is of, with tensors at `places`."""
+    if rest is None:
+        return tensors
     values = list(rest)
     for place, tensor in zip(places, tensors):
         values[place] = tensor
@@ -58,18 +69,19 @@ def _values(rest, places, tensors):
 
 
 def _backward(ctx, grad_out, grad_lse):
-    plan, mod, _, rest, places, of_mask = ctx.call
+    plan, mod, launch, rest, of_mask = ctx.call
+    places = launch.places
     query, key, value, out, lse, *tensors = ctx.saved_tensors
     if grad_out is None and grad_lse is None:
         return (None,) * (4 + len(tensors))
     if grad_out is None:
         grad_out = torch.zeros_like(out)
     elif grad_out.stride(3) != 1:
-        grad_out = grad_out.contiguous()
+        grad_out = torch.empty_like(out).copy_(grad_out)
     if grad_lse is not None:
         grad_lse = grad_lse.contiguous()
     asked = [i for i, needed in enumerate(ctx.needs_input_grad[4:]) if needed] if tensors else ()
-    values = _values(rest, places, tensors)
+    values = _with(rest, places, tensors)
     read = (query, key, value, out, grad_out)
     wrt = tuple([places[i] for i in asked])
     made, of_captures = plan.backward(mod, grad_lse is not None, wrt, read, values)(read, lse, grad_lse, values, of_mask)

@@ -92,6 +92,8 @@ class Launch:
         self.shape = (*query.shape[:3], value.shape[3])
         self.strides = dense_strides_like(self.shape, query)
         self._dtype, self._on, self._device = query.dtype, query.device, device
+        #: Which values are tensors.
+        self.places = tuple([i for i, x in enumerate(values) if isinstance(x, torch.Tensor)])
         self._waiting = [self._arguments(query, key, value, values, sequences)]
         of_query, of_key, of_value, _ = self._waiting[0].tensors
         batch, heads, queries, head_dim = of_query.sizes

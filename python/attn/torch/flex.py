@@ -7,7 +7,7 @@ from torch.nn.attention import flex_attention as _of_torch
 
 from .._library import Error
 from ..mod import Mod
-from ._autograd import Attention
+from ._autograd import Attention, without
 from ._forward import Sequences
 from ._ops import in_graph
 from ._plans import plan_of
@@ -108,6 +108,8 @@ def _flex_attention(
         raise _not_tensors(query=query, key=key, value=value)
     sequences = kinds = None
     if query_starts is not None or key_starts is not None or pages is not None:
+        if pages is not None and lengths is None:
+            raise Error("expects 'lengths' with 'pages', got none")
         sequences = Sequences(query_starts, key_starts, pages)
         kinds = sequences.kinds
     device = query.device.type
@@ -150,20 +152,25 @@ def _compiled(query, key, value, score_mod, block_mask, scale, enable_gqa, retur
 
 def _run(plan, mod, query, key, value, values, sequences, of_mask, lse):
     if torch.is_grad_enabled():
-        places = [i for i, x in enumerate(values) if isinstance(x, torch.Tensor)] if values else ()
-        tensors = [values[i] for i in places]
-        asked = query.requires_grad or key.requires_grad or value.requires_grad
-        if asked or any([x.requires_grad for x in tensors]):
+        if query.requires_grad or key.requires_grad or value.requires_grad or _require_grad(values):
             if sequences is not None:
                 raise Error(
                     "expects torch.no_grad() with query_starts, key_starts or pages: there are no gradients of "
                     "sequences one behind another and of pages yet"
                 )
             launch = plan.launch(mod, True, query, key, value, values, None)
-            rest = [None if isinstance(x, torch.Tensor) else x for x in values] if values else ()
-            return Attention.apply((plan, mod, launch, rest, places, of_mask), query, key, value, *tensors)
+            tensors = [values[i] for i in launch.places]
+            call = (plan, mod, launch, without(values, launch.places), of_mask)
+            return Attention.apply(call, query, key, value, *tensors)
     launch = plan.launch(mod, bool(lse), query, key, value, values, sequences)
     return launch(query, key, value, values, sequences, of_mask)
+
+
+def _require_grad(values):
+    for x in values:
+        if isinstance(x, torch.Tensor) and x.requires_grad:
+            return True
+    return False
 
 
 def _not_tensors(**operands):
@@ -194,10 +201,12 @@ def _autocast(*operands):
 def prepare(query, key, value, *arguments, **named):
     """Compiles and allocates all that a call of flex_attention() with such arguments takes, and its backward pass if
     one of them requires a gradient, by running both once. Then calls with tensors of the same shapes and strides can be
-    captured into a CUDA graph.
+    captured into a CUDA graph, backward passes where the gradient of out has the strides of out.
     """
     results = flex_attention(query, key, value, *arguments, **named)
-    out, *others = results if isinstance(results, tuple) else (results,)
+    out, others = results if isinstance(results, tuple) else (results, None)
     if out.requires_grad:
-        leaves = [x for x in (query, key, value) if x.requires_grad]
-        torch.autograd.grad(out, leaves, torch.zeros_like(out), allow_unused=True)
+        lse = others.lse if isinstance(others, AuxOutput) else others
+        with torch.no_grad():
+            for grad_lse in (None,) if lse is None else (None, torch.zeros_like(lse)):
+                out.grad_fn.apply(torch.zeros_like(out), grad_lse)
