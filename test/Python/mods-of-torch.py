@@ -11,11 +11,12 @@ import sys
 import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "Inputs"))
+import attn
 import torch
 from attn import _recordings
 from eager import BATCH, check_masks, check_scores
 from torch.nn.attention.experimental._paged_attention import PagedAttention
-from torch.nn.attention.flex_attention import and_masks
+from torch.nn.attention.flex_attention import and_masks, create_block_mask
 
 torch.manual_seed(19)
 HEADS, LENGTH = 2, 16
@@ -95,6 +96,22 @@ class Mods(unittest.TestCase):
             "pages": paged(4, (1, 0)).get_score_mod(lambda s, b, h, q, kv: s + (q - kv) / 4),
         }
         check_scores(scores, *SIZES)
+
+    def test_pictures_of_block_masks(self):
+        """Ours is a program, of torch's the lists decide."""
+
+        def near(b, h, q, kv):
+            return (q - kv).abs() < 4
+
+        ours = attn.create_block_mask(near, None, None, 40, 72, device="cpu", BLOCK_SIZE=(8, 16))
+        theirs = create_block_mask(near, None, None, 40, 72, device="cpu", BLOCK_SIZE=(8, 16))
+        theirs.kv_num_blocks[0, 0, 1] = 0
+        pictures = [attn.show_mask(mask) for mask in (ours, theirs)]
+        expected = [[abs(q - kv) < 4 for kv in range(72)] for q in range(40)]
+        self.assertEqual(pictures[0].cells, expected)
+        self.assertEqual([p.tiles for p in pictures], [(8, 16)] * 2)
+        self.assertEqual([p.counts[1] == [0] * 5 for p in pictures], [False, True])
+        self.assertEqual(pictures[0].counts[2:], pictures[1].counts[2:])
 
     def test_recorded_once(self):
         record, count = _recordings.record, []
