@@ -108,8 +108,8 @@ class Kernel:
         tiles=None,
         workspace=None,
     ):
-        """out, or (out, lse) of a spec with `lse`; on the CPU done on return, on all cores, on a GPU enqueued on torch's
-        current stream.
+        """out, or (out, lse) of a spec with `lse`; on the CPU done on return, on all cores, on a GPU enqueued on
+        torch's current stream.
 
         Arrays of numpy, or tensors of torch, on the spec's device, of its type, with any strides but channels of
         stride 1:

@@ -236,9 +236,8 @@ class Autograd(Case):
             return torch.autograd.grad(out.sum(), arrays)
 
         expected, got = [step(x) for x in problems], {}
-        threads = [
-            threading.Thread(target=lambda i=i: got.update({i: [step(problems[i]) for _ in range(10)]})) for i in range(4)
-        ]
+        body = lambda i: got.update({i: [step(problems[i]) for _ in range(10)]})  # noqa: E731
+        threads = [threading.Thread(target=body, args=(i,)) for i in range(4)]
         for thread in threads:
             thread.start()
         for thread in threads:

@@ -19,9 +19,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(__file__), "Inputs"))
 import torch_reference as reference  # noqa: E402
 
 torch.manual_seed(19)
-LISTS = (
-    "kv_num_blocks kv_indices full_kv_num_blocks full_kv_indices q_num_blocks q_indices full_q_num_blocks full_q_indices"
-).split()
+LISTS = [f"{full}{of}_{what}" for full in ("", "full_") for of in ("kv", "q") for what in ("num_blocks", "indices")]
 QUERIES, KEYS = 100, 90
 ARRAYS = [torch.randn(2, 2, n, 16) for n in (QUERIES, KEYS, KEYS)]
 DOCUMENT = torch.arange(100) // 30
@@ -75,7 +73,7 @@ def by_hand(mask_mod=None):
 class Lists(unittest.TestCase):
     def test_as_torch_makes_them(self):
         for mask_mod, shape in ((causal, ()), (documents, ()), (of_heads, (2, 2))):
-            for size in (32, (16, 48)):
+            for size in (32, (16, 48), (1 << 20, 32)):
                 ours, theirs = both(mask_mod, *shape, BLOCK_SIZE=size)
                 self.assertEqual(ours.shape, theirs.shape)
                 for name in LISTS:
@@ -123,15 +121,15 @@ class Lists(unittest.TestCase):
         self.assertEqual(lists.to("cpu").kv_indices.tolist(), mask.kv_indices.tolist())
 
     def test_errors(self):
-        given = (None, None, 4, 4, "cpu")
+        given, make = (None, None, 4, 4, "cpu"), attn.create_block_mask
         for error, text, call in (
-            (attn.Error, "expects mask_mods that can be called, got 'int'", lambda: attn.create_block_mask(3, *given)),
+            (attn.Error, "expects mask_mods that can be called, got 'int'", lambda: make(3, *given)),
             (attn.Error, "expects mask_mods that can be called, got 'str'", lambda: attn.or_masks(causal, "x")),
-            (attn.Error, "expects 'BLOCK_SIZE' of 1 or more", lambda: attn.create_block_mask(causal, *given, 0)),
-            (attn.Error, "expects 'BLOCK_SIZE' as an int or a pair", lambda: attn.create_block_mask(causal, *given, (1, 2, 3))),
-            (attn.Error, "expects 'Q_LEN' of 0 or more, got -1", lambda: attn.create_block_mask(causal, 1, 1, -1, 4)),
-            (TypeError, "unexpected keyword argument 'x'", lambda: attn.create_block_mask(causal, *given, x=1)),
-            (AttributeError, "'BlockMask' has no attribute 'nothing'", lambda: attn.create_block_mask(causal, *given).nothing),
+            (attn.Error, "expects 'BLOCK_SIZE' of 1 or more", lambda: make(causal, *given, 0)),
+            (attn.Error, "expects 'BLOCK_SIZE' as an int or a pair", lambda: make(causal, *given, (1, 2, 3))),
+            (attn.Error, "expects 'Q_LEN' of 0 or more, got -1", lambda: make(causal, 1, 1, -1, 4)),
+            (TypeError, "unexpected keyword argument 'x'", lambda: make(causal, *given, x=1)),
+            (AttributeError, "'BlockMask' has no attribute 'nothing'", lambda: make(causal, *given).nothing),
         ):
             with self.assertRaisesRegex(error, text):
                 call()

@@ -407,6 +407,11 @@ def first_call(call):
     return time.perf_counter() - start
 
 
+def both_masks(length):
+    given = (causal, None, None, length, length)
+    return [make(*given, device=DEVICE) for make in (attn.create_block_mask, of_torch.create_block_mask)]
+
+
 def report_times():
     print(f"\ntorch {torch.__version__}, {torch.cuda.get_device_name()}: microseconds, attn / torch's compiled")
     slopes = torch.rand(16, device=DEVICE)
@@ -416,13 +421,14 @@ def report_times():
     grad = torch.randn_like(arrays[0])
     cases = {"causal": None, "alibi": alibi_of(slopes), "softcap": softcap}
     for name, score in cases.items():
-        masks = [made(causal, None, None, 4096, 4096, device=DEVICE) for made in (attn.create_block_mask, of_torch.create_block_mask)]
+        masks = both_masks(4096)
         both = {"attn": (attn.flex_attention, masks[0]), "torch": (compiled, masks[1])}
         first = {n: first_call(lambda: f(*arrays, score, m)) for n, (f, m) in both.items()}
         with torch.no_grad():
             forward = gpu_times({n: lambda f=f, m=m: f(*arrays, score, m) for n, (f, m) in both.items()})
         outs = {n: f(*arrays, score, m) for n, (f, m) in both.items()}
-        backward = gpu_times({n: lambda o=o: torch.autograd.grad(o, arrays, grad, retain_graph=True) for n, o in outs.items()})
+        again = lambda out: lambda: torch.autograd.grad(out, arrays, grad, retain_graph=True)  # noqa: E731
+        backward = gpu_times({n: again(out) for n, out in outs.items()})
         row = ((forward["attn"], forward["torch"]), (backward["attn"], backward["torch"]))
         times = ", ".join(f"{what} {a:8.1f} / {t:8.1f}" for what, (a, t) in zip(("forward", "backward"), row))
         print(f"  {name:8} {times}, first call {first['attn']:.2f} / {first['torch']:.2f} s", flush=True)
@@ -432,7 +438,7 @@ def report_times():
 def report_host_times(slopes, compiled):
     arrays = operands(1, 16, 16, 128, 128, 64)
     score = alibi_of(slopes)
-    masks = [made(causal, None, None, 128, 128, device=DEVICE) for made in (attn.create_block_mask, of_torch.create_block_mask)]
+    masks = both_masks(128)
     mod = attn.Mod.from_functions(score, causal)
     calls = {
         "plain": lambda: attn.flex_attention(*arrays),
@@ -452,12 +458,13 @@ def report_host_times(slopes, compiled):
     print(f"  host, backward: {host_time(lambda: torch.autograd.grad(out, arrays, grad, retain_graph=True)):.1f}")
     document = torch.arange(32768, device=DEVICE) // 1000
     given = (documents_of(document), None, None, 32768, 32768)
-    print(f"  create_block_mask of 32k documents: {host_time(lambda: attn.create_block_mask(*given, device=DEVICE)):.1f}")
+    make = lambda: attn.create_block_mask(*given, device=DEVICE)  # noqa: E731
+    print(f"  create_block_mask of 32k documents: {host_time(make):.1f}")
     arrays = operands(1, 16, 16, 32768, 32768, 64)
     with torch.no_grad():
         both = {
-            "mask made anew": lambda: attn.flex_attention(*arrays, None, attn.create_block_mask(*given, device=DEVICE)),
-            "kept": lambda m=attn.create_block_mask(*given, device=DEVICE): attn.flex_attention(*arrays, None, m),
+            "mask made anew": lambda: attn.flex_attention(*arrays, None, make()),
+            "kept": lambda m=make(): attn.flex_attention(*arrays, None, m),
         }
         print("  GPU, 32k documents: " + ", ".join(f"{n} {t:.1f}" for n, t in gpu_times(both, 5, 5).items()))
 

@@ -84,7 +84,8 @@ def _backward(ctx, grad_out, grad_lse):
     values = _with(rest, places, tensors)
     read = (query, key, value, out, grad_out)
     wrt = tuple([places[i] for i in asked])
-    made, of_captures = plan.backward(mod, grad_lse is not None, wrt, read, values)(read, lse, grad_lse, values, of_mask)
+    launch = plan.backward(mod, grad_lse is not None, wrt, read, values)
+    made, of_captures = launch(read, lse, grad_lse, values, of_mask)
     of_tensors = [None] * len(tensors)
     for i, grad in zip(asked, of_captures):
         of_tensors[i] = grad.to(tensors[i])

@@ -9,11 +9,14 @@ import operator
 
 import torch
 
+from .._library import Error
 from ..recorder import table
 from ._cuda import is_capturing
 from ._tiles import ListsOfMask, _version_of
 from .block_mask import HUGE_BLOCK
 
+# Of a row and a block, so that an f32's logarithm tells their number.
+_MOST_COUNTED = 1 << 17
 # By name of the attribute of a block mask that holds what was made of its lists.
 _MADE = "_attn_made_of_lists"
 
@@ -115,7 +118,8 @@ def states_of_program(mask_mod, batch, heads, lengths, block_size, device):
     rows, columns = (max(math.ceil(n / size), 1) for n, size in zip(lengths, block_size))
     if not queries or not keys or not batch or not heads:
         return torch.zeros((batch, heads, rows, columns), dtype=torch.int8, device=device)
-
+    if block_size[1] > _MOST_COUNTED and keys > _MOST_COUNTED:
+        raise Error(f"expects blocks of at most {_MOST_COUNTED} keys to make lists of, got {block_size[1]}")
     mask = functools.partial(_in_column, columns, block_size[1], mask_mod)
     zeros = torch.zeros((), device=device)
     query, key = (zeros.expand(batch, n, size, 1) for n, size in ((heads * columns, queries), (1, keys)))
@@ -123,9 +127,10 @@ def states_of_program(mask_mod, batch, heads, lengths, block_size, device):
         mod, values = values_of_mask(mask)
         plan = plan_of(query, key, key, None, True, None)
         _, lse = plan.launch(mod, True, query, key, key, values, None)(query, key, key, values)
-    kept = lse.exp().round().reshape(batch, heads, columns, queries)
-    kept = torch.nn.functional.pad(kept, (0, rows * block_size[0] - queries))
-    kept = kept.reshape(batch, heads, columns, rows, block_size[0]).sum(-1).transpose(2, 3)
+    kept = lse.double().exp().round().reshape(batch, heads, columns, queries)
+    height = min(block_size[0], queries)
+    kept = torch.nn.functional.pad(kept, (0, rows * height - queries))
+    kept = kept.reshape(batch, heads, columns, rows, height).sum(-1).transpose(2, 3)
     # As torch has it, a block that sticks out is never full.
     pairs = block_size[0] * block_size[1]
     return (kept > 0).to(torch.int8) + (kept == pairs).to(torch.int8)

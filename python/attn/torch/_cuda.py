@@ -3,8 +3,8 @@
 import torch
 
 UNPREPARED = (
-    "expects a call with such tensors and functions, or attn.torch.prepare, before a stream capture: nothing is compiled "
-    "in one, and memory for lists of tiles is not allocated"
+    "expects a call with such tensors and functions, or attn.torch.prepare, before a stream capture: nothing is "
+    "compiled in one, and memory for lists of tiles is not allocated"
 )
 # The public way makes an object of the stream first, which costs as much as a launch.
 _raw_stream = getattr(torch._C, "_cuda_getCurrentRawStream", None)

@@ -16,7 +16,6 @@ import torch
 from .._library import Error, Handle, library
 from ._cuda import UNPREPARED, is_capturing
 
-
 _MOST_KEPT = 64
 
 
@@ -67,7 +66,7 @@ def _version_of(tensor):
 
 def state_of(values, numbers):
     """What lists are found from: (tensors, their versions, numbers)."""
-    tensors = [x for x in values if isinstance(x, torch.Tensor) and x.dim()]
+    tensors = [x for x in values if isinstance(x, torch.Tensor)]
     return tensors, tuple([_version_of(x) for x in tensors]), numbers
 
 

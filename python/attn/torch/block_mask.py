@@ -1,4 +1,4 @@
-"""Block masks: FlexAttention's, and ours, which are mask programs and have lists of blocks only when one asks for them."""
+"""Block masks: FlexAttention's, and ours, which are mask programs, and have lists of blocks when one asks for them."""
 
 import torch
 from torch.nn.attention import flex_attention as _of_torch

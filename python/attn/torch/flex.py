@@ -80,10 +80,10 @@ def flex_attention(
     more = (query_offset, lengths, query_starts, key_starts, pages)
     if torch.compiler.is_compiling():
         return _compiled(query, key, value, *given, *more)
-    return _flex_attention(query, key, value, *given, *more)
+    return attend(query, key, value, *given, *more)
 
 
-def _flex_attention(
+def attend(
     query,
     key,
     value,
@@ -100,6 +100,7 @@ def _flex_attention(
     key_starts,
     pages,
 ):
+    """As flex_attention(), outside of torch.compile."""
     if kernel_options:
         _check_options(kernel_options)
     if return_aux is not None:
@@ -126,9 +127,6 @@ def _flex_attention(
     return (out, lse) if return_lse else out
 
 
-_outside_of_graphs = torch.compiler.disable(_flex_attention)
-
-
 def _compiled(query, key, value, score_mod, block_mask, scale, enable_gqa, return_lse, options, return_aux, *more):
     """In a region of torch.compile: a Mod becomes an operator of its graph; functions, which are not there to be
     recorded while it is made, break it.
@@ -137,8 +135,10 @@ def _compiled(query, key, value, score_mod, block_mask, scale, enable_gqa, retur
     has_program = is_mod or score_mod is None
     query_offset, lengths, *sequences = more
     if not has_program or block_mask is not None or any([x is not None for x in sequences]):
+        from ._breaks import attend_outside_of_graphs
+
         given = (score_mod, block_mask, scale, enable_gqa, return_lse, options, return_aux)
-        return _outside_of_graphs(query, key, value, *given, *more)
+        return attend_outside_of_graphs(query, key, value, *given, *more)
     if options:
         _check_options(options)
     if return_aux is not None:

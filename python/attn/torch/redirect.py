@@ -11,8 +11,8 @@ _replaced = {}
 
 
 def install():
-    """From now on torch.nn.attention.flex_attention.flex_attention and create_block_mask are ours, where they are looked
-    up there; code that imported the functions before keeps torch's. uninstall() undoes it; twice is as once.
+    """From now on torch.nn.attention.flex_attention.flex_attention and create_block_mask are ours, where they are
+    looked up there; code that imported the functions before keeps torch's. uninstall() undoes it; twice is as once.
     """
     with _lock:
         if not _replaced:

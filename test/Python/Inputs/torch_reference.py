@@ -7,8 +7,8 @@ torch.set_num_threads(1)  # more only wait for each other, at these sizes
 
 def positions(batch, heads, queries, keys, device):
     """b, h, q and kv, each along a dimension of its own."""
-    shape = (batch, heads, queries, keys)
-    return [torch.arange(n, device=device).reshape([-1 if d == i else 1 for d in range(4)]) for i, n in enumerate(shape)]
+    along = [[-1 if d == i else 1 for d in range(4)] for i in range(4)]
+    return [torch.arange(n, device=device).reshape(d) for n, d in zip((batch, heads, queries, keys), along)]
 
 
 def attention(query, key, value, score=None, mask=None, scale=None, query_offset=0):
