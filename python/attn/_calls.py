@@ -49,19 +49,17 @@ def _comparison(name):
 ELEMENTWISE = {
     **{name: getattr(_functions, name) for name in _functions.PUBLIC},
     **_functions.UNLISTED,
-    **dict.fromkeys(("add",), _scaled("add")),
+    "add": _scaled("add"),
     **dict.fromkeys(("sub", "subtract"), _scaled("sub")),
     **dict.fromkeys(("mul", "multiply"), partial(arithmetic, "mul")),
-    **dict.fromkeys(("div", "divide"), divide),
-    **dict.fromkeys(("true_divide", "truediv"), divide),
+    **dict.fromkeys(("div", "divide", "true_divide", "truediv"), divide),
     **dict.fromkeys(("floor_divide", "floordiv"), floor_divide),
     **dict.fromkeys(("remainder", "mod"), remainder),
     "fmod": truncated_remainder,
     **dict.fromkeys(("power", "pow", "float_power"), power),
     **dict.fromkeys(("negative", "neg"), negative),
     **dict.fromkeys(("absolute", "abs"), absolute),
-    **{name: partial(logic, name[-3:].strip("_")) for name in ("bitwise_and", "bitwise_or", "bitwise_xor")},
-    **{name: partial(logic, name) for name in ("and", "or", "xor")},
+    **{f"{prefix}{name}": partial(logic, name) for name in ("and", "or", "xor") for prefix in ("", "bitwise_", "r")},
     **dict.fromkeys(("invert", "bitwise_not"), invert),
     **dict.fromkeys(("left_shift", "bitwise_left_shift", "lshift"), partial(shift, "shl")),
     **dict.fromkeys(("right_shift", "bitwise_right_shift", "rshift"), partial(shift, "shrs")),
@@ -76,12 +74,11 @@ ELEMENTWISE = {
     **{name: _reflected(f) for name, f in (("rfloordiv", floor_divide), ("rmod", remainder))},
     "radd": partial(arithmetic, "add"),
     "rmul": partial(arithmetic, "mul"),
-    **{f"r{name}": partial(logic, name) for name in ("and", "or", "xor")},
     "masked_fill": lambda x, mask, value: _functions.where(mask, value, x),
-    **dict.fromkeys(("zeros_like",), lambda x, dtype=None: x.new_zeros(dtype=dtype)),
+    "zeros_like": lambda x, dtype=None: x.new_zeros(dtype=dtype),
     "ones_like": lambda x, dtype=None: x.new_ones(dtype=dtype),
     "full_like": lambda x, fill_value, dtype=None: x.new_full((), fill_value, dtype=dtype),
-    **dict.fromkeys(("scalar_tensor", "tensor", "as_tensor", "asarray"), lambda x, dtype=None: _number(x, dtype)),
+    "scalar_tensor": lambda x, dtype=None: _number(x, dtype),
     "to": lambda x, *what, **options: x.to(*what, **options),
     "convert_element_type": cast,
     "positive": lambda x: x,
@@ -89,8 +86,8 @@ ELEMENTWISE = {
 }
 # Those whose operands may be rows of which they make less.
 OF_ROWS = {
-    **dict.fromkeys(("any",), _rows.any_of),
-    **dict.fromkeys(("all",), _rows.all_of),
+    "any": _rows.any_of,
+    "all": _rows.all_of,
     "sum": _rows.total,
     "prod": _rows.product,
     "mean": _rows.mean,
@@ -99,6 +96,7 @@ OF_ROWS = {
     "amin": _rows.along(_functions.minimum),
     "amax": _rows.along(_functions.maximum),
     **dict.fromkeys(("dot", "vdot", "inner", "matmul"), _rows.dot),
+    **dict.fromkeys(("tensor", "as_tensor", "asarray", "array"), lambda x, dtype=None: _made_of(x, dtype)),
     "stack": lambda values, dim=0: _stacked(values, dim),
     "full": lambda size, fill_value, dtype=None: _full(size, fill_value, dtype),
     "getitem": lambda array, index: _indexed(array, index),
@@ -256,6 +254,11 @@ def _bound(function, name, inputs, options):
 
 def _number(x, dtype):
     return x if dtype is None else cast(x, dtype)
+
+
+def _made_of(x, dtype):
+    row = _rows.operand(x)
+    return _rows.elementwise(lambda value: _number(value, dtype), row)
 
 
 def _full(size, value, dtype):

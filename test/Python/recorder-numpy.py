@@ -247,6 +247,17 @@ class Torch(unittest.TestCase):
         self.assertEqual(text.count("attn.load %pairs"), 2 + 1 + 4)
         self.assertIn("arith.maxsi", text)
 
+    def test_tensors_of_values(self):
+        limits, far = (3, 5), 7
+
+        def mask(b, h, q, kv):
+            first = torch.tensor([q, kv + 1], dtype=torch.float32).sum() > torch.tensor(far)
+            return first & (torch.tensor(limits)[b] > q) & (torch.full((), far) != kv)
+
+        recorded = attn.mod_source(mask_mod=mask, lift=True)
+        self.assertEqual([(c.type, list(c.value)) for c in recorded.arrays], [("tensor<?xi64>", [3, 5])])
+        self.assertEqual(operations(recorded).count("arith.sitofp"), 2)
+
     def test_narrow_types(self):
         recorded = attn.mod_source(lambda s, b, h, q, kv: s.to(torch.bfloat16) + s.half() + q.to(torch.uint8))
         names = ["truncf", "extf", "truncf", "extf", "addf", "trunci", "extui", "sitofp", "addf"]
