@@ -16,7 +16,7 @@ from .mod import Mod
 _KEPT = 256
 _PLAIN = Program("attn.mod @plain", ())
 _lock = threading.Lock()
-_launches = {}  # by program, scale, whether there is an LSE, and layouts
+_launches = {}  # by program, kinds of positions, scale, whether there is an LSE, and layouts
 
 
 def attention(
@@ -47,11 +47,14 @@ def attention(
     A kernel is compiled at the first call with a mod's text, an element type, channels and a scale. Raises Error, and
     RecordError for a function that cannot be recorded.
     """
-    if mod is captures is query_offset is lengths is query_starts is key_starts is pages is out is None:
+    if mod is captures is query_starts is key_starts is pages is out is None:
         operands, program, values = (query, key, value), _PLAIN, ()
         if score_mod is not None or mask_mod is not None:
             program, values = recorded(score_mod, mask_mod)
-        launch = _launch_of(program, operands, values, scale, bool(return_lse))
+        kinds = _kind_of(query_offset), lengths is not None
+        if kinds != (None, False):  # they come behind what programs capture
+            values = (*values, *(x for x in (query_offset, lengths) if x is not None))
+        launch = _launch_of(program, kinds, operands, values, scale, bool(return_lse))
         if launch is not None:
             return launch(operands, values)
     mod, values = _mod_of(score_mod, mask_mod, mod, query_offset, lengths)
@@ -110,18 +113,28 @@ def attention_vjp(
     return ((out, lse) if return_lse else out), backward
 
 
-def _launch_of(program, operands, values, scale, lse):
-    """The Launch of such a call: of arrays on the CPU whose gradients nobody asks for. None: it is made otherwise."""
+def _kind_of(query_offset):
+    """None: there is none; else whether there is one for each batch."""
+    return None if query_offset is None else getattr(query_offset, "shape", ()) != ()
+
+
+def _launch_of(program, kinds, operands, values, scale, lse):
+    """The Launch of such a call: of arrays on the CPU whose gradients nobody asks for. None: Kernel makes it, or says
+    why not. `kinds`: as for _with()."""
     layouts = tuple([layout_of(x) for x in (*operands, *values)])
-    key = (program, scale, lse, layouts)
+    key = (program, kinds, scale, lse, layouts)
     launch = _launches.get(key)
     if launch is None:
         spec = _spec_of(operands[0], operands[2], scale)._replace(lse=lse)
         if spec.device is not None:
             return None
         with _lock:
-            mod = _mod(program)
-        launch = Launch(_compiled(_kernel, mod, spec), operands, values)
+            mod = _with(_mod(program), *kinds)
+        kernel = _compiled(_kernel, mod, spec)
+        try:
+            launch = Launch(kernel, operands, values)
+        except Error:
+            return None
         if len(_launches) >= _KEPT:
             _launches.clear()
         _launches[key] = launch
@@ -137,11 +150,10 @@ def _mod_of(score_mod, mask_mod, mod, query_offset, lengths):
     if functions:
         program, values = recorded(score_mod, mask_mod)
         values = {c.name: value for c, value in zip(program.captures, values)}
-    offset = None if query_offset is None else getattr(query_offset, "shape", ()) != ()
     # The same mod for all threads, since kernels are kept by it.
     with _lock:
         mod = _mod(program) if mod is None else mod
-        return _with(mod, offset, lengths is not None), values
+        return _with(mod, _kind_of(query_offset), lengths is not None), values
 
 
 def _spec_of(query, value, scale):

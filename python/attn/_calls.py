@@ -6,8 +6,8 @@ from functools import partial
 
 from . import _functions, _rows
 from ._lifted import Lifted
-from ._nodes import RecordError
-from ._tables import Table, current, is_array, table
+from ._nodes import RecordError, current
+from ._tables import Table, is_array, table
 from ._values import (
     Value,
     absolute,
@@ -49,19 +49,17 @@ def _comparison(name):
 ELEMENTWISE = {
     **{name: getattr(_functions, name) for name in _functions.PUBLIC},
     **_functions.UNLISTED,
-    **dict.fromkeys(("add",), _scaled("add")),
+    "add": _scaled("add"),
     **dict.fromkeys(("sub", "subtract"), _scaled("sub")),
     **dict.fromkeys(("mul", "multiply"), partial(arithmetic, "mul")),
-    **dict.fromkeys(("div", "divide"), divide),
-    **dict.fromkeys(("true_divide", "truediv"), divide),
+    **dict.fromkeys(("div", "divide", "true_divide", "truediv"), divide),
     **dict.fromkeys(("floor_divide", "floordiv"), floor_divide),
     **dict.fromkeys(("remainder", "mod"), remainder),
     "fmod": truncated_remainder,
     **dict.fromkeys(("power", "pow", "float_power"), power),
     **dict.fromkeys(("negative", "neg"), negative),
     **dict.fromkeys(("absolute", "abs"), absolute),
-    **{name: partial(logic, name[-3:].strip("_")) for name in ("bitwise_and", "bitwise_or", "bitwise_xor")},
-    **{name: partial(logic, name) for name in ("and", "or", "xor")},
+    **{f"{prefix}{name}": partial(logic, name) for name in ("and", "or", "xor") for prefix in ("", "bitwise_", "r")},
     **dict.fromkeys(("invert", "bitwise_not"), invert),
     **dict.fromkeys(("left_shift", "bitwise_left_shift", "lshift"), partial(shift, "shl")),
     **dict.fromkeys(("right_shift", "bitwise_right_shift", "rshift"), partial(shift, "shrs")),
@@ -76,12 +74,11 @@ ELEMENTWISE = {
     **{name: _reflected(f) for name, f in (("rfloordiv", floor_divide), ("rmod", remainder))},
     "radd": partial(arithmetic, "add"),
     "rmul": partial(arithmetic, "mul"),
-    **{f"r{name}": partial(logic, name) for name in ("and", "or", "xor")},
     "masked_fill": lambda x, mask, value: _functions.where(mask, value, x),
-    **dict.fromkeys(("zeros_like",), lambda x, dtype=None: x.new_zeros(dtype=dtype)),
+    "zeros_like": lambda x, dtype=None: x.new_zeros(dtype=dtype),
     "ones_like": lambda x, dtype=None: x.new_ones(dtype=dtype),
     "full_like": lambda x, fill_value, dtype=None: x.new_full((), fill_value, dtype=dtype),
-    **dict.fromkeys(("scalar_tensor", "tensor", "as_tensor", "asarray"), lambda x, dtype=None: _number(x, dtype)),
+    "scalar_tensor": lambda x, dtype=None: _number(x, dtype),
     "to": lambda x, *what, **options: x.to(*what, **options),
     "convert_element_type": cast,
     "positive": lambda x: x,
@@ -89,8 +86,8 @@ ELEMENTWISE = {
 }
 # Those whose operands may be rows of which they make less.
 OF_ROWS = {
-    **dict.fromkeys(("any",), _rows.any_of),
-    **dict.fromkeys(("all",), _rows.all_of),
+    "any": _rows.any_of,
+    "all": _rows.all_of,
     "sum": _rows.total,
     "prod": _rows.product,
     "mean": _rows.mean,
@@ -99,6 +96,7 @@ OF_ROWS = {
     "amin": _rows.along(_functions.minimum),
     "amax": _rows.along(_functions.maximum),
     **dict.fromkeys(("dot", "vdot", "inner", "matmul"), _rows.dot),
+    **dict.fromkeys(("tensor", "as_tensor", "asarray", "array"), lambda x, dtype=None: _made_of(x, dtype)),
     "stack": lambda values, dim=0: _stacked(values, dim),
     "full": lambda size, fill_value, dtype=None: _full(size, fill_value, dtype),
     "getitem": lambda array, index: _indexed(array, index),
@@ -167,7 +165,7 @@ def call(name, inputs, options):
     """What the function of that name gives."""
     if name.startswith("__") and name.endswith("__"):
         name = name.strip("_")
-    _arrays_are_seen((*inputs, *options.values()), name)
+    _note_arrays((*inputs, *options.values()), name)
     if name not in ELEMENTWISE and name not in OF_ROWS:
         raise _unknown(name, inputs, RecordError)
     inputs, options = _arguments(name, inputs, options)
@@ -211,23 +209,25 @@ def _refusal(name):
     return f"'{name}' cannot be recorded: {_REFUSED[name]}" if name in _REFUSED else None
 
 
-def _arrays_are_seen(inputs, name):
-    """Arrays among operands are read now, but for one that is indexed: a recording then depends on what is in them."""
+def _note_arrays(inputs, name):
+    """Arrays among operands are read now, but for one that is indexed."""
     recording = getattr(current, "recording", None)
-    for x in inputs[1:] if name in ("getitem", "embedding") else inputs:
-        if recording and is_array(x) and not recording.is_made(x):
-            recording.guards.refuse()
+    for x in inputs if recording and name not in ("getitem", "embedding") else ():
+        if is_array(x):
+            recording.note_contents(x)
 
 
 def _is_row(x):
-    own = hasattr(type(x), "as_operand") or getattr(x, "shape", None)
-    return bool(own) and (isinstance(x, (_rows.Row, Table)) or hasattr(x, "tolist")) and not isinstance(x, Value)
+    return isinstance(x, (_rows.Row, Table)) or (is_array(x) and x.shape != ())
 
 
 def _arguments(name, inputs, options):
     """torch's names of operands in their places, without options that have no meaning."""
     options = {k: x for k, x in options.items() if k not in _WITHOUT_MEANING}
     options = {k: x for k, x in options.items() if not _is_default(k, x)}
+    for theirs, ours in (("axis", "dim"), ("keepdims", "keepdim")):  # numpy's and torch's
+        if theirs in options:
+            options[ours] = options.pop(theirs)
     inputs = list(inputs)
     for first in ("input", "self", "condition", "x"):
         if first in options:
@@ -254,6 +254,11 @@ def _bound(function, name, inputs, options):
 
 def _number(x, dtype):
     return x if dtype is None else cast(x, dtype)
+
+
+def _made_of(x, dtype):
+    row = _rows.operand(x)
+    return _rows.elementwise(lambda value: _number(value, dtype), row)
 
 
 def _full(size, value, dtype):

@@ -185,8 +185,6 @@ class _Rebuilder:
                 self.visit(x, n, let(f"{source}.__defaults__[{i}]"), False)
                 for i, (x, n) in enumerate(zip(defaults, names))
             )
-        else:
-            self.guards.require(f"not {source}.__defaults__")
         if keywords:
             keywords = {
                 n: self.visit(x, n, let(f"{source}.__kwdefaults__[{n!r}]"), False) for n, x in keywords.items()
@@ -219,14 +217,15 @@ def _globals_named(code):
 
 # What Python itself asks objects for, which is no attribute that a program reads.
 _UNSEEN = {"__class__", "__dict__", "__init__", "__new__", "__del__", "__getattribute__", "__setattr__"}
+_UNSEEN |= {"__annotate__", "__annotate_func__"}
 
 
 def _can_be_stood_in(kind):
     """Whether a subclass has no effect but to be one."""
     plain = type(kind) is type or type(kind).__module__ == "abc"
     unseen = all(_in_class(kind, name) is vars(object)[name] for name in ("__new__", "__init_subclass__"))
-    of_torch = any((c.__module__, c.__name__) == ("torch.nn.modules.module", "Module") for c in kind.__mro__)
-    return plain and unseen and (of_torch or not is_library(kind.__module__))
+    # torch has modules, pages of caches and operations that are such objects.
+    return plain and unseen and (kind.__module__.startswith("torch.") or not is_library(kind.__module__))
 
 
 def _stand_in(old, source, rebuilder, is_global):

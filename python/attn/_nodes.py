@@ -10,9 +10,13 @@ import math
 import os
 import struct
 import sys
+import threading
 
 _PACKAGE = os.path.dirname(os.path.abspath(__file__)) + os.sep
-_LIBRARIES = {*sys.stdlib_module_names, "numpy", "torch", "triton"} - {"__main__"}
+_LIBRARIES = {"numpy", "torch", "triton"}
+_STDLIB = os.path.dirname(os.__file__) + os.sep
+#: `recording` is what programs of this thread read from, while one is recorded.
+current = threading.local()
 ARGUMENTS = ("s", "b", "h", "q", "kv")
 
 
@@ -27,7 +31,16 @@ class RecordError(TypeError):
 
 def is_library(module):
     """Whether a module of that name, or None, is no user's own."""
-    return (module or "").partition(".")[0] in _LIBRARIES
+    return _is_library((module or "").partition(".")[0])
+
+
+@functools.lru_cache(4096)
+def _is_library(name):
+    if name not in sys.stdlib_module_names or name == "__main__":
+        return name in _LIBRARIES
+    # A user's test.py has the name of a library's module.
+    file = getattr(sys.modules.get(name), "__file__", None)
+    return file is None or file.startswith(_STDLIB)
 
 
 def is_own(code):
@@ -41,9 +54,24 @@ def here():
     while frame and (is_own(frame.f_code) or is_library(frame.f_globals.get("__name__"))):
         frame, outermost = frame.f_back, frame
     frame = frame or outermost
-    code, line, column = frame.f_code, frame.f_lineno, 1
+    return _position(frame.f_code, frame.f_lineno, frame.f_lasti)
+
+
+def place_in(traceback):
+    """The same of where an error came from."""
+    place = None
+    while traceback:
+        frame = traceback.tb_frame
+        if not (is_own(frame.f_code) or is_library(frame.f_globals.get("__name__"))):
+            place = _position(frame.f_code, traceback.tb_lineno, traceback.tb_lasti)
+        traceback = traceback.tb_next
+    return place
+
+
+def _position(code, line, last):
+    column = 1
     if hasattr(code, "co_positions"):  # since Python 3.11
-        position = next(itertools.islice(code.co_positions(), frame.f_lasti // 2, None), None)
+        position = next(itertools.islice(code.co_positions(), last // 2, None), None)
         if position and position[0] is not None and position[2] is not None:
             line, column = position[0], position[2] + 1
     return code.co_filename, line or 1, column

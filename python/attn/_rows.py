@@ -5,8 +5,8 @@ import itertools
 import math
 import operator
 
-from ._nodes import RecordError
-from ._values import Value, as_number, convert, describe, is_operand, logic, promote
+from ._nodes import RecordError, current
+from ._values import Value, convert, describe, is_operand, logic, promote
 
 _BINARY = "add sub mul truediv floordiv mod pow and or xor lshift rshift eq ne lt le gt ge".split()
 _NAMES = {"and": operator.and_, "or": operator.or_}
@@ -53,11 +53,25 @@ def operand(x):
         return x.as_operand()
     if is_operand(x):
         return x
-    if getattr(x, "shape", None) and hasattr(x, "tolist"):  # an array that the program made
-        return Row.of(x, "an array")
+    if isinstance(getattr(x, "shape", None), tuple) and hasattr(x, "tolist"):
+        return _row_of_contents(x)
     if isinstance(x, (list, tuple)) and x:
         return stack([operand(y) for y in x])
     raise RecordError(f"expects a value of the program or a number, got {describe(x)}")
+
+
+def _row_of_contents(array):
+    """Of an array that the program has made, or that it did not capture, whose elements are constants."""
+    shape = tuple(array.shape)
+    if not Row.fits(shape):
+        raise _too_long(shape, "an array")
+    recording = getattr(current, "recording", None)
+    if recording:
+        recording.note_contents(array)
+    elements = array.tolist()
+    for _ in shape[1:]:
+        elements = [x for row in elements for x in row]
+    return Row(shape, elements)
 
 
 def elementwise(function, *operands):
@@ -111,12 +125,11 @@ class Row:
 
     @classmethod
     def of(cls, array, name):
-        """The elements of an array."""
+        """The elements of a table."""
         shape = tuple(array.shape)
         if not cls.fits(shape):
             raise _too_long(shape, f"'{name}'")
-        values = (array[at] if len(at) > 1 else array[at[0]] for at in _positions(shape))
-        return cls(shape, [x if is_operand(x) and as_number(x) is None else as_number(x) for x in values])
+        return cls(shape, [array[at] for at in _positions(shape)])
 
     __array_ufunc__ = Value.__array_ufunc__
     __array_function__ = Value.__array_function__

@@ -1,14 +1,10 @@
 """Captured arrays of a program, of which the indices so far are known."""
 
-import threading
 from typing import NamedTuple
 
-from ._nodes import RecordError
+from ._nodes import RecordError, current
 from ._rows import Row, with_operators
 from ._values import Value, as_number, as_value, cast, describe, is_device, type_named
-
-#: `recording` is what reads of this thread's program go to, while one is recorded.
-current = threading.local()
 
 
 class _Open(NamedTuple):

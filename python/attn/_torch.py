@@ -37,9 +37,9 @@ class Seen(TorchFunctionMode):
             return call_torch(function, inputs, options)
         result = function(*inputs, **options)
         tensors = [x for x in operands if isinstance(x, torch.Tensor)]
-        if not all(map(self._recording.is_made, tensors)):
-            self._recording.guards.refuse()
-        elif isinstance(result, torch.Tensor):
+        for x in tensors:
+            self._recording.note_contents(x)
+        if isinstance(result, torch.Tensor) and all(map(self._recording.is_made, tensors)):
             self._recording.make(result)
         return result
 

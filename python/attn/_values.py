@@ -6,7 +6,7 @@ are promoted, i1 to i32 to f32. Signs and roundings of `//` and `%` are Python's
 
 from functools import partial
 
-from ._nodes import Node, RecordError, float_text, lifted_leaves
+from ._nodes import Node, RecordError, current, float_text, lifted_leaves
 
 _RANK = {"i1": 0, "i32": 1, "f32": 2}
 _NUMBER = (bool, int, float)
@@ -50,6 +50,9 @@ def as_number(x):
         return x
     recorded = isinstance(x, Value) or hasattr(type(x), "as_operand")
     if not recorded and getattr(x, "shape", None) == () and hasattr(x, "item"):
+        recording = getattr(current, "recording", None)
+        if recording is not None and hasattr(x, "__setitem__"):
+            recording.note_contents(x)
         number = x.item()
         return number if isinstance(number, _NUMBER) else None
     return None

@@ -11,6 +11,7 @@ docs/PythonMods.md says what can be recorded. Needs neither numpy nor torch.
 """
 
 import contextlib
+import re
 import sys
 from typing import NamedTuple
 
@@ -20,8 +21,8 @@ from ._functions import *  # noqa: F403
 from ._functions import PUBLIC
 from ._guards import Guards
 from ._lifted import Lifted
-from ._nodes import ARGUMENTS, Capture, Node, RecordError, Writer, place_of
-from ._tables import Table, current, is_array, table
+from ._nodes import ARGUMENTS, Capture, Node, RecordError, Writer, current, place_in, place_of
+from ._tables import Table, is_array, table
 from ._values import (
     NATURAL,
     NeedsConstant,
@@ -51,6 +52,7 @@ _ELEMENTS = {
     "bool": ("i1", "i1", None),
 }
 _TYPESTRINGS = {"f4": "float32", "f2": "float16", "i4": "int32", "i8": "int64", "i2": "int16", "i1": "int8"}
+_OWN_TYPES = re.compile(r"\b(Value|Table|Row|Lifted)\b")
 _TYPESTRINGS.update({"u1": "uint8", "b1": "bool", "f8": "float64"})
 
 
@@ -144,6 +146,11 @@ class _Recording:
             self._derived[source] = make(self.guards.let(source))
         return self._derived[source]
 
+    def note_contents(self, array):
+        """What is in an array is read now: a recording of it serves once, unless the program makes the array."""
+        if not self.is_made(array):
+            self.guards.refuse()
+
     def require_type(self, source, type_):
         if (source, type_) not in self._types:
             self._types.add((source, type_))
@@ -232,6 +239,10 @@ def record(score_mod, mask_mod, name, lift):
             return _record(score_mod, mask_mod, name, _Recording(lift, frozenset(constants)))
         except NeedsConstant as needs:
             constants |= needs.lifted
+        except Exception:
+            if not lift:
+                raise
+            lift = False  # a program may want numbers of Python's own types, as isinstance() and torch.full() do
 
 
 def _record(score_mod, mask_mod, name, recording):
@@ -267,7 +278,14 @@ def _program(writer, recording, function, keyword, result_type):
     names = ARGUMENTS if keyword == "score" else ARGUMENTS[1:]
     place, program = place_of(function), object()
     arguments = [Value(types[n], Node(n, program=program), NATURAL if types[n] == "i32" else None) for n in names]
-    result = rebuild(function, keyword, recording.replace, recording.guards)(*arguments)
+    program_of_values = rebuild(function, keyword, recording.replace, recording.guards)
+    try:
+        result = program_of_values(*arguments)
+    except TypeError as error:
+        if isinstance(error, RecordError) or not _OWN_TYPES.search(str(error)):
+            raise
+        message = f"a value of a program is neither a number nor a tensor here: {str(error).splitlines()[0]}"
+        raise RecordError(message, place_in(error.__traceback__)) from error
     text = ", ".join(f"%{n}: {types[n]}" for n in names)
     writer.add_program(keyword, text, program, _result(result, result_type, place).node, result_type, place)
 

@@ -3,7 +3,7 @@
 import math
 
 from . import _arrays
-from ._attention import _with
+from ._attention import _kind_of, _with
 from ._library import Error
 from .kernel import Kernel, Spec
 from .mod import Mod
@@ -15,7 +15,7 @@ _CHANNELS = 256
 
 def show_mask(
     mask,
-    queries,
+    queries=None,
     keys=None,
     *,
     batch=0,
@@ -25,19 +25,24 @@ def show_mask(
     query_offset=None,
     lengths=None,
 ):
-    """The mask of `mask(b, h, q, kv)`, or of a Mod, at one batch and head, as a MaskPicture, which a notebook shows.
+    """The mask of `mask(b, h, q, kv)`, of a Mod or of a BlockMask, at one batch and head, as a MaskPicture, which a
+    notebook shows.
 
     `queries`, `keys`: how many; keys None: as many as queries. `tiles`: the positions of queries and keys of a tile, or
-    one number for both, up to 4096; None: at most 128, so that there are some. captures, query_offset, lengths: as for
-    calls of Kernel. It is computed by a kernel on the CPU, which takes seconds for 30000 positions.
+    one number for both, up to 4096; None: at most 128, so that there are some. A BlockMask has its lengths, and blocks
+    for tiles. captures, query_offset, lengths: as for calls of Kernel. It is computed by a kernel on the CPU, which
+    takes seconds for 30000 positions.
 
     Raises Error: a Mod without a mask, sizes that are not positive.
     """
+    if any(c.__name__ == "BlockMask" for c in type(mask).__mro__):
+        (queries, keys), tiles, mask = mask.seq_lengths, tiles or mask.BLOCK_SIZE, _program_of(mask)
+    if queries is None:
+        raise Error("expects 'queries' for the picture of a function or a Mod, got none")
     keys = queries if keys is None else keys
     tiles = _tile_sizes(tiles, queries, keys)
     mod = _with_mask_alone(mask if isinstance(mask, Mod) else Mod.from_functions(None, mask))
-    per_batch = None if query_offset is None else getattr(query_offset, "shape", ()) != ()
-    mod = _with(mod, per_batch, lengths is not None)
+    mod = _with(mod, _kind_of(query_offset), lengths is not None)
     given = {name: _on_cpu(value) for name, value in {**mod.values, **(captures or {})}.items()}
     counts = _Counts(mod, queries, keys, batch, head, captures=given, query_offset=query_offset, lengths=lengths)
     of_tiles = _summed(counts.of(tiles[1]), tiles[0])
@@ -100,6 +105,16 @@ class MaskPicture:
         """Writes the SVG file."""
         with open(path, "w", encoding="utf-8") as file:
             file.write(self.svg())
+
+
+def _program_of(block_mask):
+    """As launches see it: where lists of blocks were given, they decide."""
+    from .torch import block_mask as of_attn
+    from .torch._block_lists import seen_of
+
+    if isinstance(block_mask, of_attn.BlockMask) and block_mask.is_program:
+        return block_mask.mask_mod
+    return seen_of(block_mask)[0]
 
 
 def _tile_sizes(tiles, queries, keys):

@@ -50,6 +50,7 @@ class Errors(unittest.TestCase):
         mask_error(lambda b, h, q, kv: sum(range(q)) > 0, "range() and sizes take Python's integers")
         mask_error(lambda b, h, q, kv: int(q) > 0, "attn.to_int(x)")
         mask_error(lambda b, h, q, kv: math.exp(q) > 0, "attn.exp(x)")
+        mask_error(lambda b, h, q, kv: len("%d" % q) > 0, "is neither a number nor a tensor here: %d format")
         mask_error(lambda b, h, q, kv: q > 2**31, "fits an i32, got 2147483648")
         mask_error(lambda b, h, q, kv: (q * 1.0) & 1 == 0, "expects conditions or integers for '&', got a float")
         mask_error(lambda b, h, q, kv: q << -1 > 0, "expects a shift by 0 or more, got -1")

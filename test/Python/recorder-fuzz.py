@@ -12,7 +12,9 @@ import random
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "Inputs"))
+import attn
 import torch
+from attn import _recordings
 from eager import BATCH, check_masks, check_scores
 
 HEADS, QUERIES, KEYS = 3, 7, 9
@@ -156,6 +158,31 @@ def check(seed, count):
     check_scores(scores, *SIZES[1:], tolerance=3e-6)
 
 
+def check_recordings(seeds):
+    """A recording that is kept gives what a new one would: the functions of all programs have the same few pieces of
+    code, with other numbers, tensors and helpers in them."""
+    kept, record = [], _recordings.record
+
+    def counted(*arguments):
+        kept.append(arguments)
+        return record(*arguments)
+
+    _recordings.record = counted
+    for seed in seeds:
+        programs = Programs(seed)
+        for depth in (1, 1, 2):
+            mask = programs.bool(depth)
+            program, values = _recordings.recorded(None, mask)
+            fresh = attn.mod_source(None, mask, lift=True)
+            assert program.text == fresh.text, f"of seed {seed}:\n{program.text}\n{fresh.text}"
+            for value, capture in zip(values, fresh.captures, strict=True):
+                same = type(value) in (int, float) and (type(value), value) == (type(capture.value), capture.value)
+                assert same or value is capture.value, f"of seed {seed}: {capture.name}: {value}, {capture.value}"
+    assert len(kept) < 0.9 * 3 * len(seeds), f"expects that some are kept, got {len(kept)} recorded"
+
+
 if __name__ == "__main__":
-    for seed in range(int(sys.argv[1])):
+    rounds = int(sys.argv[1])
+    check_recordings(range(100 * rounds))
+    for seed in range(rounds):
         check(seed, 12)

@@ -52,6 +52,16 @@ class Numpy(unittest.TestCase):
         names = ["cmpi", "exp", "constant", "maximumf", "select"]
         self.assertEqual([n.split(".")[1] for n in operations(attn.mod_source(score))], names)
 
+    def test_rows(self):
+        rows, weights = np.zeros((9, 4), np.int32), np.ones(4, np.float32)
+
+        def score(s, b, h, q, kv):
+            seen = np.any(rows[q] == kv) & (rows[q, :2].sum(axis=-1) > np.max(rows[kv]))
+            return np.where(seen, s + np.dot(rows[q], weights) * np.clip(s, -1.0, 1.0), rows[q] @ weights)
+
+        names = operations(attn.mod_source(score))
+        self.assertEqual((names.count("attn.load"), names.count("arith.maxsi")), (4 + 2 + 4 + 8 + 8, 3))
+
     def test_arrays_and_numbers(self):
         slopes, width, offset = np.ones(3, np.float16), np.int64(3), np.array(2)
 
@@ -183,7 +193,7 @@ class Torch(unittest.TestCase):
         values = torch.tensor([1, 5])
 
         class Holder:
-            limits = values
+            limits, limit = values, torch.tensor(3)
 
         def constants(b, h, q, kv):
             return (q > torch.tensor(3)) & (torch.arange(4) == kv).any() & (q < torch.tensor([2, 9]).max())
@@ -191,6 +201,14 @@ class Torch(unittest.TestCase):
         def contents(b, h, q, kv):
             return q > Holder.limits.max()
 
+        def scalar(b, h, q, kv):
+            return (q > Holder.limit) & (torch.add(kv, Holder.limit) > 3)
+
+        with counted() as count:
+            for number in (4, 5):
+                Holder.limit.fill_(number)
+                self.assertIn(f"arith.constant {number} ", _recordings.recorded(None, scalar)[0].text)
+        self.assertEqual(count, [2])
         with counted() as count:
             first = [_recordings.recorded(None, constants)[0] for _ in range(2)]
             texts = [_recordings.recorded(None, contents)[0].text]
@@ -229,6 +247,17 @@ class Torch(unittest.TestCase):
         self.assertEqual(text.count("attn.load %pairs"), 2 + 1 + 4)
         self.assertIn("arith.maxsi", text)
 
+    def test_tensors_of_values(self):
+        limits, far = (3, 5), 7
+
+        def mask(b, h, q, kv):
+            first = torch.tensor([q, kv + 1], dtype=torch.float32).sum() > torch.tensor(far)
+            return first & (torch.tensor(limits)[b] > q) & (torch.full((), far) != kv)
+
+        recorded = attn.mod_source(mask_mod=mask, lift=True)
+        self.assertEqual([(c.type, list(c.value)) for c in recorded.arrays], [("tensor<?xi64>", [3, 5])])
+        self.assertEqual(operations(recorded).count("arith.sitofp"), 2)
+
     def test_narrow_types(self):
         recorded = attn.mod_source(lambda s, b, h, q, kv: s.to(torch.bfloat16) + s.half() + q.to(torch.uint8))
         names = ["truncf", "extf", "truncf", "extf", "addf", "trunci", "extui", "sitofp", "addf"]
@@ -238,6 +267,7 @@ class Torch(unittest.TestCase):
         rows = torch.zeros(4, 64)
         for score, text in (
             (lambda s, b, h, q, kv: s + torch.dot(rows[q], rows[kv]), "at most 16 elements, which are unrolled, got"),
+            (lambda s, b, h, q, kv: s + torch.arange(q)[0], "got 'arange'"),
             (lambda s, b, h, q, kv: s.add_(1), r"writes nothing, got 'add_': write x = add\(x\)"),
             (lambda s, b, h, q, kv: s.detach(), "'detach' cannot be recorded: a gradient is that of the whole"),
             (lambda s, b, h, q, kv: torch.dropout(s, 0.1, True), "has no random numbers"),

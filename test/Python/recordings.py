@@ -66,7 +66,7 @@ class Recordings(unittest.TestCase):
         self.check(2, sliding(2.5), sliding(math.nan), sliding(4))
         self.check(2, sliding(2**31 - 1), sliding(-(2**31)), sliding(1.5))
         with self.assertRaisesRegex(attn.RecordError, "fits an i32, got 2147483648"):
-            self.check(2, sliding(2**31))
+            _recordings.recorded(None, sliding(2**31))
 
     def test_numbers_that_are_constants(self):
         def program(steps, width=2):
@@ -113,6 +113,20 @@ class Recordings(unittest.TestCase):
         self.check(1, program(3, 4), program(0, 1))
         self.check(2, program(-1, 4), program(-2, 2))
         self.check(3, program(1, 0))
+
+    def test_numbers_of_pythons_own_types(self):
+        """Where a program insists, numbers are constants."""
+
+        def program(width, scale):
+            def mask(b, h, q, kv):
+                assert isinstance(width, int)
+                return (q - kv) * scale < width
+
+            return mask
+
+        self.check(2, program(3, 2.0), program(4, 2.0), program(3, 2.0))
+        with self.assertRaises(AssertionError):
+            _recordings.recorded(None, program(3.0, 2.0))
 
     def test_numbers_as_keys_and_sizes(self):
         def program(kind, n):
@@ -181,6 +195,11 @@ class Recordings(unittest.TestCase):
         one, two = Array([1], "int32"), Array([2], "int32")
         self.check(1, program(one, one), program(two, two))
         self.check(2, program(one, two), program(two, one))
+
+    def test_the_same_function_twice(self):
+        one, two = sliding(1), sliding(2)
+        self.check(1, either(one, one), either(two, two))
+        self.check(2, either(one, two), either(two, one))
 
     def test_globals(self):
         global WIDTH, slopes, helper
