@@ -13,7 +13,7 @@ from ._recordings import recorded
 from .recorder import mod_source
 
 
-_OF_LINES = " !#$&()*+,-./:;<=>?@[]^_`{|}~"
+_OF_LINES = " !#$&()*+,-./:;<=>?@[]^_|~"
 
 
 class Sizes(NamedTuple):

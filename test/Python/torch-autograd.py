@@ -221,11 +221,11 @@ class Autograd(Case):
             step()
         gc.collect()
         before = resident()
-        for _ in range(300):
+        for _ in range(150):
             step()
         gc.collect()
         # Less than a result of each step.
-        self.assertLess(resident() - before, 300 * arrays[0].nbytes / 4)
+        self.assertLess(resident() - before, 150 * arrays[0].nbytes / 4)
 
     def test_threads(self):
         problems = [operands() for _ in range(4)]

@@ -73,7 +73,7 @@ def by_hand(mask_mod=None):
 class Lists(unittest.TestCase):
     def test_as_torch_makes_them(self):
         for mask_mod, shape in ((causal, ()), (documents, ()), (of_heads, (2, 2))):
-            for size in (32, (16, 48), (1 << 20, 32)):
+            for size in (32, (16, 48), (512, 32)):
                 ours, theirs = both(mask_mod, *shape, BLOCK_SIZE=size)
                 self.assertEqual(ours.shape, theirs.shape)
                 for name in LISTS:
