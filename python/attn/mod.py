@@ -3,6 +3,7 @@
 import ctypes
 import itertools
 import os
+import urllib.parse
 from typing import NamedTuple
 
 from . import _arrays, _c
@@ -10,6 +11,9 @@ from ._captures import NAMES, Captured, MadeCapture
 from ._library import Handle, check, library
 from ._recordings import recorded
 from .recorder import mod_source
+
+
+_OF_LINES = " !#$&()*+,-./:;<=>?@[]^_`{|}~"
 
 
 class Sizes(NamedTuple):
@@ -50,8 +54,8 @@ class Mod:
         #: Of captures, by name, which a call need not give: those of functions.
         self.values = values or {}
         self._handle = handle
-        #: The text, where it is known.
-        self.source = None
+        #: The text in one line and without quotes (urllib.parse), where it is known: as operators of torch have it.
+        self.line = None
         self.name = library().attn_mod_name(handle).decode()
         self.captures = tuple(map(self._info, range(library().attn_mod_capture_count(handle))))
         own = (c for c in self.captures if not c.is_query_offset and not c.is_lengths)
@@ -70,7 +74,7 @@ class Mod:
     def from_source(cls, text, name="mod.mlir"):
         """The same of text; `name` stands for the file in diagnostics."""
         mod = cls(Handle("mod", library().attn_mod_from_source, text.encode(), os.fsencode(name)))
-        mod.source = text
+        mod.line = urllib.parse.quote(text, safe=_OF_LINES)
         return mod
 
     @classmethod

@@ -59,7 +59,7 @@ class Compiled(unittest.TestCase):
     def test_operators(self):
         arrays = operands()
         query, key, value = (x.detach().requires_grad_() for x in arrays)
-        slopes, more = SLOPES.detach().requires_grad_(), [attn.mod_source(alibi, causal).text, []]
+        slopes, more = SLOPES.detach().requires_grad_(), [MOD.line, []]
         for lse in (True, False):
             given = (query, key, value, [slopes], [], [False], *more, None, False, lse)
             torch.library.opcheck(torch.ops.attn.forward.default, given, test_utils=("test_schema", "test_faketensor"))
@@ -75,6 +75,18 @@ class Compiled(unittest.TestCase):
             expected = torch.autograd.grad(definition(*leaves)[0].sum(), leaves)
             self.close(torch.autograd.grad(got[0].sum(), [*arrays, SLOPES]), expected)
         self.assertEqual(torch._dynamo.utils.counters["graph_break"], {})
+
+    def test_programs_are_one_line(self):
+        line = attn.Mod.from_source('attn.mod @x // "%0", \'\\\n', "file").line
+        self.assertEqual(line, "attn.mod @x // %22%250%22, %27%5C%0A")
+        self.assertFalse(set("\n\"'\\") & set(MOD.line))
+
+    def test_autocast(self):
+        compiled, arrays = torch.compile(model, fullgraph=True, backend="eager"), operands()
+        with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
+            got, expected = compiled(*arrays), model(*arrays)
+        self.assertEqual(got[0].dtype, torch.bfloat16)
+        self.assertTrue(torch.equal(got[0], expected[0]))
 
     def test_positions(self):
         offsets = torch.tensor([3, 5], dtype=torch.int32)

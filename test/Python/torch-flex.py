@@ -85,6 +85,8 @@ class Results(Case):
         self.assertLessEqual(reference.error(out, reference.attention(*arrays, alibi, causal)[0]), 3e-5)
         with self.assertRaisesRegex(attn.Error, "expects a Mod, which may have a mask, or a block_mask, got both"):
             attn.flex_attention(*arrays, mod, mask_of(causal, *arrays[:2]))
+        with self.assertRaisesRegex(attn.Error, "expects 'lengths' for mod '@recorded', got none"):
+            attn.flex_attention(*arrays, mod.with_lengths())
         mod = attn.Mod.from_source(attn.mod_source(alibi).text)
         with self.assertRaisesRegex(attn.Error, "expects 'SLOPES' for mod '@recorded', got none"):
             attn.flex_attention(*arrays, mod)

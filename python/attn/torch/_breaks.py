@@ -2,6 +2,6 @@
 
 import torch
 
-from .flex import attend
+from .flex import flex_attention
 
-attend_outside_of_graphs = torch.compiler.disable(attend)
+attend_outside_of_graphs = torch.compiler.disable(flex_attention)

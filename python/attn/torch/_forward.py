@@ -91,6 +91,7 @@ class Launch:
         self._run, self._handle = library().attn_kernel_run, forward.kernel._handle
         self.shape = (*query.shape[:3], value.shape[3])
         self.strides = dense_strides_like(self.shape, query)
+        self._is_like_query = self.shape == query.shape and self.strides == query.stride()
         self._dtype, self._on, self._device = query.dtype, query.device, device
         #: Which values are tensors.
         self.places = tuple([i for i, x in enumerate(values) if isinstance(x, torch.Tensor)])
@@ -117,7 +118,10 @@ class Launch:
 
         Raises Error: what the library says.
         """
-        out = torch.empty_strided(self.shape, self.strides, dtype=self._dtype, device=self._on)
+        if self._is_like_query:  # which takes half the time
+            out = torch.empty_like(query)
+        else:
+            out = torch.empty_strided(self.shape, self.strides, dtype=self._dtype, device=self._on)
         try:
             taken = self._waiting.pop()
         except IndexError:

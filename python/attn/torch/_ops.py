@@ -1,14 +1,15 @@
 """Attention as operators of torch, for graphs of torch.compile: attn::forward and attn::backward.
 
-A program is its text, so that what is kept of a graph can be used by other processes. What it captures is lists of
-tensors and of numbers, and which is which, in the mod's order. Eager calls do not come here.
+A program is its text (Mod.line, since code that torch makes of a graph has it in lines of its own), so that what is
+kept of a graph can be used by other processes. What it captures is lists of tensors and of numbers, and which is which,
+in the mod's order. Eager calls do not come here.
 """
 
 import torch
 
 from .._layouts import dense_strides_like
 from ._plans import plan_of
-from ._programs import PLAIN, mod_of_source
+from ._programs import PLAIN, mod_of_line
 
 _PROBLEM = "Tensor[] tensors, float[] numbers, bool[] are_numbers, str mod, str[] positions, float? scale"
 
@@ -29,8 +30,8 @@ def in_graph(query, key, value, mod, scale, enable_gqa, return_lse, query_offset
     tensors = [x for x in values if isinstance(x, torch.Tensor)]
     numbers = [float(x) for x in values if not isinstance(x, torch.Tensor)]
     are_numbers = [not isinstance(x, torch.Tensor) for x in values]
-    source = PLAIN if mod is None else mod.source
-    given = (tensors, numbers, are_numbers, source, positions, scale)
+    line = PLAIN if mod is None else mod.line
+    given = (tensors, numbers, are_numbers, line, positions, scale)
     lse = return_lse or torch.is_grad_enabled()
     return torch.ops.attn.forward(query, key, value, *given, enable_gqa, lse)
 
@@ -43,9 +44,9 @@ def _values(mod, tensors, numbers, are_numbers):
     return values
 
 
-def _mod_of(source, positions):
+def _mod_of(line, positions):
     offset = "offset of each" in positions if positions and positions[0].startswith("offset") else None
-    return mod_of_source(source, offset, "lengths" in positions)
+    return mod_of_line(line, offset, "lengths" in positions)
 
 
 @torch.library.custom_op(

@@ -1,6 +1,7 @@
 """Which programs a call runs: its score_mod and block mask, or a Mod, as one mod and what that captures."""
 
 import threading
+import urllib.parse
 
 import torch
 
@@ -49,10 +50,10 @@ def _mod_of(program, query_offset, lengths):
     return mod or _made(key, program.text if program else PLAIN)
 
 
-def mod_of_source(source, offset_of_each, has_lengths):
-    """The mod of a text, with an offset for each sequence or one of all (None: without) and lengths."""
-    key = (source, offset_of_each, has_lengths)
-    return _mods.get(key) or _made(key, source)
+def mod_of_line(line, offset_of_each, has_lengths):
+    """The mod of a text (Mod.line), with an offset for each sequence or one of all (None: without) and lengths."""
+    key = (line, offset_of_each, has_lengths)
+    return _mods.get(key) or _made(key, urllib.parse.unquote(line))
 
 
 def _made(key, source):
@@ -75,9 +76,13 @@ def _with_positions(values, query_offset, lengths):
 def _of_mod(given, mask_mod, query_offset, lengths):
     if mask_mod is not None:
         raise Error("expects a Mod, which may have a mask, or a block_mask, got both")
-    mod = given
-    if query_offset is not None or lengths is not None:
-        mod = _with(given, _kind_of(query_offset), lengths is not None)
+    has_positions = query_offset is not None or lengths is not None or len(given.captures) != len(given.own_names)
+    if not has_positions:
+        try:
+            return given, [given.values[name] for name in given.own_names]
+        except KeyError:  # of which the name is said below
+            pass
+    mod = _with(given, _kind_of(query_offset), lengths is not None)
     values = []
     for info in mod.captures:
         of_call = query_offset if info.is_query_offset else lengths if info.is_lengths else None

@@ -32,6 +32,9 @@ class _AuxOutput(NamedTuple):
 AuxRequest = getattr(_of_torch, "AuxRequest", _AuxRequest)
 AuxOutput = getattr(_of_torch, "AuxOutput", _AuxOutput)
 
+# Without it each device's own is asked.
+_is_any_autocast_enabled = getattr(torch._C, "_is_any_autocast_enabled", lambda: True)
+
 # How kernels of torch are tuned: without effect here.
 _TUNING = frozenset(
     "BLOCK_M BLOCK_N BLOCK_M1 BLOCK_N1 BLOCK_M2 BLOCK_N2 num_warps num_stages waves_per_eu matrix_instr_nonkdim kpack "
@@ -76,31 +79,10 @@ def flex_attention(
 
     Raises attn.Error: what cannot be, in words; attn.RecordError: a function that cannot be recorded.
     """
-    given = (score_mod, block_mask, scale, enable_gqa, return_lse, kernel_options, return_aux)
-    more = (query_offset, lengths, query_starts, key_starts, pages)
     if torch.compiler.is_compiling():
+        given = (score_mod, block_mask, scale, enable_gqa, return_lse, kernel_options, return_aux)
+        more = (query_offset, lengths, query_starts, key_starts, pages)
         return _compiled(query, key, value, *given, *more)
-    return attend(query, key, value, *given, *more)
-
-
-def attend(
-    query,
-    key,
-    value,
-    score_mod,
-    block_mask,
-    scale,
-    enable_gqa,
-    return_lse,
-    kernel_options,
-    return_aux,
-    query_offset,
-    lengths,
-    query_starts,
-    key_starts,
-    pages,
-):
-    """As flex_attention(), outside of torch.compile."""
     if kernel_options:
         _check_options(kernel_options)
     if return_aux is not None:
@@ -113,8 +95,7 @@ def attend(
             raise Error("expects 'lengths' with 'pages', got none")
         sequences = Sequences(query_starts, key_starts, pages)
         kinds = sequences.kinds
-    device = query.device.type
-    if (device == "cuda" or device == "cpu") and torch.is_autocast_enabled(device):
+    if _is_any_autocast_enabled():
         query, key, value = _autocast(query, key, value)
     plan = plan_of(query, key, value, scale, enable_gqa, kinds)
     if not plan.is_plain:
@@ -131,18 +112,20 @@ def _compiled(query, key, value, score_mod, block_mask, scale, enable_gqa, retur
     """In a region of torch.compile: a Mod becomes an operator of its graph; functions, which are not there to be
     recorded while it is made, break it.
     """
-    is_mod = isinstance(score_mod, Mod) and score_mod.source is not None
+    is_mod = isinstance(score_mod, Mod) and score_mod.line is not None
     has_program = is_mod or score_mod is None
     query_offset, lengths, *sequences = more
     if not has_program or block_mask is not None or any([x is not None for x in sequences]):
         from ._breaks import attend_outside_of_graphs
 
-        given = (score_mod, block_mask, scale, enable_gqa, return_lse, options, return_aux)
-        return attend_outside_of_graphs(query, key, value, *given, *more)
+        given = (score_mod, block_mask, scale, enable_gqa, return_lse, options)
+        names = ("query_offset", "lengths", "query_starts", "key_starts", "pages")
+        return attend_outside_of_graphs(query, key, value, *given, return_aux=return_aux, **dict(zip(names, more)))
     if options:
         _check_options(options)
     if return_aux is not None:
         return_lse = _asks_for_lse(return_aux, return_lse)
+    query, key, value = _autocast(query, key, value)
     mod = score_mod if is_mod else None
     out, lse = in_graph(query, key, value, mod, scale, enable_gqa, return_lse, query_offset, lengths)
     if return_aux is not None:
@@ -193,7 +176,10 @@ def _check_options(options):
 
 
 def _autocast(*operands):
-    dtype = torch.get_autocast_dtype(operands[0].device.type)
+    device = operands[0].device.type
+    if device not in ("cpu", "cuda") or not torch.is_autocast_enabled(device):
+        return operands
+    dtype = torch.get_autocast_dtype(device)
     is_cast = [x.is_floating_point() and x.dtype != torch.float64 for x in operands]
     return [x.to(dtype) if cast else x for x, cast in zip(operands, is_cast)]
 
