@@ -55,12 +55,13 @@ class _Rebuilder:
             return self._method(value, source)
         if kind is functools._lru_cache_wrapper:  # which would remember values of this recording
             return self.visit(value.__wrapped__, name, self.guards.let(f"{source}.__wrapped__"), is_global)
-        if kind in (list, tuple, *_DICTIONARIES) or (isinstance(value, tuple) and hasattr(value, "_fields")):
+        is_own_tuple = isinstance(value, tuple) and (hasattr(value, "_fields") or kind.__module__ == "torch")
+        if kind in (list, tuple, *_DICTIONARIES) or is_own_tuple:
             return self._container(value, name, source, is_global)
         new = self.replace(value, name, source, is_global)
         if new is None and "torch" in sys.modules:
             new = self._of_torch(value, source)
-        return self._other(value, source, is_global) if new is None else new
+        return self._other(value, name, source, is_global) if new is None else new
 
     def _of_torch(self, value, source):
         from ._torch import stand_in
@@ -76,7 +77,7 @@ class _Rebuilder:
         self.made[id(value)] = (new, source, value)
         return new
 
-    def _other(self, value, source, is_global):
+    def _other(self, value, name, source, is_global):
         kind, guards = type(value), self.guards
         if kind in _CONSTANTS:
             guards.require_equal(source, value)
@@ -86,7 +87,7 @@ class _Rebuilder:
             guards.require(f"{source} == {guards.name(frozenset(value))}")
         elif kind is types.ModuleType and not is_library(value.__name__):
             guards.require(f"type({source}) is {guards.name(kind)}")
-            return self._remember(value, source, _stand_in(value, source, self, True))
+            return self._remember(value, source, _stand_in(value, name, source, self, True))
         elif isinstance(value, (type, types.ModuleType)):
             guards.require_same(source, value)
             if isinstance(value, type) and not is_library(value.__module__):
@@ -95,7 +96,7 @@ class _Rebuilder:
             guards.require_equal(source, value)
         elif _can_be_stood_in(kind):
             guards.require(f"type({source}) is {guards.name(kind)}")
-            return self._remember(value, source, _stand_in(value, source, self, is_global))
+            return self._remember(value, source, _stand_in(value, name, source, self, is_global))
         else:
             guards.refuse()
         return value
@@ -128,7 +129,9 @@ class _Rebuilder:
             return value
         if kind in _DICTIONARIES:
             return new
-        return kind(new.values()) if kind in (list, tuple) else kind(*new.values())
+        if hasattr(value, "_fields"):
+            return kind(*new.values())
+        return list(new.values()) if kind is list else tuple(new.values())
 
     def _method(self, value, source):
         of = self.visit(value.__self__, "self", self.guards.let(f"{source}.__self__"), False)
@@ -228,7 +231,7 @@ def _can_be_stood_in(kind):
     return plain and unseen and (kind.__module__.startswith("torch.") or not is_library(kind.__module__))
 
 
-def _stand_in(old, source, rebuilder, is_global):
+def _stand_in(old, label, source, rebuilder, is_global):
     """An object of a subclass, whose attributes are `old`'s, rebuilt when they are read."""
     class_, guards = type(old), rebuilder.guards
 
@@ -249,7 +252,8 @@ def _stand_in(old, source, rebuilder, is_global):
             raise
         if isinstance(value, types.MethodType) and value.__self__ is old:  # of a library's class
             return types.MethodType(value.__func__, self)
-        return rebuilder.visit(value, name, guards.let(f"getattr({source}, {name!r})"), is_global)
+        own = name if name.isidentifier() else f"{label}_{name}"  # of lists of torch the first is "0"
+        return rebuilder.visit(value, own, guards.let(f"getattr({source}, {name!r})"), is_global)
 
     def method(function, name, of=""):
         place = guards.let(f"{guards.name(_in_class)}(type({source}), {name!r}){of}")

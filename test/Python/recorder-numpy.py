@@ -124,10 +124,12 @@ class Torch(unittest.TestCase):
             def __init__(self):
                 super().__init__()
                 self.slopes, self.heads = torch.nn.Parameter(torch.ones(4)), 4
+                self.parts = torch.nn.ParameterList([torch.ones(4), torch.ones(4)])
                 self.buckets = torch.nn.Embedding(8, 4)
                 self.register_buffer("marks", torch.ones(9, dtype=torch.bool))
 
             def score(self, s, b, h, q, kv):
+                s = s * sum(part[h] for part in self.parts)
                 return torch.where(self.marks[kv], s + self.slopes[h] * (8.0 / self.heads), s)
 
             def forward(self, s, b, h, q, kv):
@@ -135,14 +137,19 @@ class Torch(unittest.TestCase):
 
         bias = Bias()
         recorded = attn.mod_source(bias.score, lift=True)
-        self.assertEqual([c.name for c in recorded.captures], ["marks", "slopes", "of_heads"])
-        self.assertIs(recorded.captures[1].value, bias.slopes)
+        names = ["marks", "parts_0", "parts_1", "slopes", "of_heads"]
+        self.assertEqual(sorted(c.name for c in recorded.captures), sorted(names))
+        slopes = [c.name for c in recorded.captures].index("slopes")
+        self.assertIs(recorded.captures[slopes].value, bias.slopes)
         recorded = attn.mod_source(bias)
-        self.assertEqual([c.name for c in recorded.captures], ["marks", "slopes", "weight"])
-        self.assertIs(recorded.captures[2].value, bias.buckets.weight)
+        self.assertEqual([c.name for c in recorded.captures], ["marks", *names[1:4], "weight"])
+        self.assertIs(recorded.captures[4].value, bias.buckets.weight)
+        sizes = torch.zeros(3, 5).shape
+        recorded = attn.mod_source(mask_mod=lambda b, h, q, kv: q < sizes[1], lift=True)
+        self.assertEqual([(c.name, c.value) for c in recorded.captures], [("sizes_1", 5)])
         with counted() as count:
             for one in (bias, Bias(), bias):
-                self.assertIs(_recordings.recorded(one)[1][1], one.slopes)
+                self.assertIs(_recordings.recorded(one)[1][3], one.slopes)
         self.assertEqual(count, [1])
 
     def test_autograd_functions(self):
