@@ -90,9 +90,10 @@ def has_module(name, python):
 
 
 # The interpreter that tests of the Python package and of the PyTorch worker run with:
-# ATTN_PYTHON, else the first that has numpy. ./dev setup gives it to Debian's, which
-# need not be the first on the PATH.
-pythons = [os.environ["ATTN_PYTHON"]] if "ATTN_PYTHON" in os.environ else ["python3", "/usr/bin/python3"]
+# ATTN_PYTHON, else that of ./dev setup --torch, else the first that has numpy. ./dev
+# setup gives it to Debian's, which need not be the first on the PATH.
+with_torch = os.path.join(config.attn_deps_dir, "python", "bin", "python3")
+pythons = [os.environ["ATTN_PYTHON"]] if "ATTN_PYTHON" in os.environ else [with_torch, "python3", "/usr/bin/python3"]
 python = next((p for p in pythons if has_module("numpy", p)), pythons[0])
 config.substitutions.append(("%python", python))
 
@@ -111,9 +112,11 @@ if lit_config.params.get("gpu"):
     config.available_features.add("gpu")
 if lit_config.params.get("long"):
     config.available_features.add("long")
-for module in ("numpy", "torch", "triton", "wheel"):
+for module in ("attn_gym", "numpy", "torch", "triton", "wheel", "transformers"):
     if has_module(module, python):
         config.available_features.add(module)
+if "torch" not in config.available_features:
+    lit_config.note(f"{python} has no torch: tests of attn.torch are skipped (./dev setup --torch)")
 for tool in ("chromium", "doxygen", "pkg-config"):
     if has_tool(tool):
         config.available_features.add(tool)

@@ -1,4 +1,4 @@
-"""Arrays of numpy, tensors of torch on the CPU, and what has numpy's `__array_interface__`, as memory.
+"""Arrays of numpy, tensors of torch, and what has numpy's `__array_interface__`, as memory.
 
 Neither library is imported here: who passes an array has it. Nothing is copied.
 """
@@ -6,7 +6,7 @@ Neither library is imported here: who passes an array has it. Nothing is copied.
 import ctypes
 import math
 import sys
-from typing import NamedTuple
+from typing import NamedTuple, Optional
 
 from . import _c
 from ._library import Error
@@ -59,6 +59,7 @@ class Memory(NamedTuple):
     shape: tuple
     strides: tuple
     writable: bool
+    device: Optional[int] = None  #: the number of a GPU; None: the CPU
 
 
 def type_name(x):
@@ -74,7 +75,7 @@ def typestring(type_):
 
 
 def memory_of(array, name):
-    """Raises Error: no array, one on another device, one of another byte order."""
+    """Raises Error: no array, one that is neither on the CPU nor on a GPU, one of another byte order."""
     if type(array) is BFloat16:
         return memory_of(array.array, name)._replace(type="bfloat16")
     if hasattr(array, "data_ptr"):
@@ -102,15 +103,28 @@ def memory_of(array, name):
 
 
 def _of_torch(tensor, name):
-    device = tensor.device.type
-    if device != "cpu":
-        raise Error(f"expects '{name}' on the CPU, got a tensor on '{device}': kernels for GPUs are not there yet")
+    device = tensor.device
+    if device.type not in ("cpu", "cuda"):
+        raise Error(f"expects '{name}' on the CPU or a GPU of CUDA, got a tensor on '{device}'")
     if tensor.requires_grad and sys.modules["torch"].is_grad_enabled():
         raise Error(
-            f"expects '{name}' without requires_grad, or torch.no_grad(): torch's autograd is not there yet, "
-            "attn.attention_vjp has the gradients"
+            f"expects '{name}' without requires_grad, or torch.no_grad(): attn.flex_attention has torch's autograd, "
+            "attn.attention_vjp the gradients alone"
         )
-    return Memory(tensor.data_ptr(), type_name(tensor.dtype), tuple(tensor.shape), tensor.stride(), True)
+    number = device.index if device.type == "cuda" else None
+    return Memory(tensor.data_ptr(), type_name(tensor.dtype), tuple(tensor.shape), tensor.stride(), True, number)
+
+
+def device_name(number):
+    return "the CPU" if number is None else f"cuda:{number}"
+
+
+def memory_on(array, name, device):
+    """memory_of() an array on that device: the number of a GPU, or None. Raises Error: it is on another one."""
+    memory = memory_of(array, name)
+    if memory.device != device:
+        raise Error(f"expects '{name}' on {device_name(device)}, got it on {device_name(memory.device)}")
+    return memory
 
 
 def contiguous_strides(shape):
@@ -128,9 +142,9 @@ def _is_contiguous(memory):
     return 0 in memory.shape or all(same)
 
 
-def tensor(array, name, written=False):
+def tensor(array, name, written=False, device=None):
     """A _c.Tensor of an operand: (batch, heads, positions, channels), the last with stride 1."""
-    memory = memory_of(array, name)
+    memory = memory_on(array, name, device)
     if memory.type not in OPERAND_TYPES:
         hint = ": attn.bfloat16(x) takes its bits as bfloat16" if memory.type == "uint16" else ""
         raise Error(f"expects '{name}' of {', '.join(OPERAND_TYPES)}, got {memory.type}{hint}")
@@ -147,9 +161,9 @@ def _check_written(memory, name, written):
         raise Error(f"expects '{name}' that can be written, got a read-only array")
 
 
-def flat(array, name, type_, shape, written=False):
+def flat(array, name, type_, shape, written=False, device=None):
     """The address of contiguous memory of a type and shape; of `shape` None any."""
-    memory = memory_of(array, name)
+    memory = memory_on(array, name, device)
     if memory.type != type_:
         raise Error(f"expects '{name}' of {type_}, got {memory.type}")
     if shape is not None and tuple(memory.shape) != tuple(shape):
@@ -160,11 +174,11 @@ def flat(array, name, type_, shape, written=False):
     return memory.pointer
 
 
-def workspace(array):
+def workspace(array, device=None):
     """(address, bytes) of memory that a run may use, both 0 for None."""
     if array is None:
         return 0, 0
-    memory = memory_of(array, "workspace")
+    memory = memory_on(array, "workspace", device)
     if not _is_contiguous(memory):
         raise Error(f"expects 'workspace' to be contiguous, got strides {memory.strides}")
     _check_written(memory, "workspace", True)
@@ -175,12 +189,21 @@ def workspace(array):
     return memory.pointer, math.prod(memory.shape)
 
 
-def starts(array, name):
+def starts(array, name, device=None):
     """A _c.Starts of sequences + 1 positions."""
     memory = memory_of(array, name)
     if len(memory.shape) != 1 or memory.shape[0] < 1:
         raise Error(f"expects '{name}' of shape (sequences + 1,), got {memory.shape}")
-    return _c.Starts(starts=flat(array, name, "int32", None), sequences=memory.shape[0] - 1)
+    return _c.Starts(starts=flat(array, name, "int32", None, device=device), sequences=memory.shape[0] - 1)
+
+
+def pages(array, device=None):
+    """A _c.Capture of a page table: (sequences, most pages)."""
+    memory = memory_on(array, "pages", device)
+    if memory.type not in TYPES or len(memory.shape) != 2:
+        raise Error(f"expects 'pages' of int32 and shape (sequences, most pages), got {memory.type} {memory.shape}")
+    sizes, strides = ((ctypes.c_int64 * 2)(*x) for x in (memory.shape, memory.strides))
+    return _c.Capture(data=memory.pointer, type=TYPES[memory.type], rank=2, sizes=sizes, strides=strides)
 
 
 def int32_values(array):
@@ -208,3 +231,20 @@ def zeros(shape, like, type_):
     made = empty(shape, like, type_)
     made[...] = 0
     return made
+
+
+class Floats:
+    """Memory of float32 of our own, all 0, as an array; dimensions of stride 0 have one element."""
+
+    dtype = "float32"
+
+    def __init__(self, shape, strides=None):
+        self.shape, self.strides = tuple(shape), strides or contiguous_strides(shape)
+        spans = ((n - 1) * s for n, s in zip(self.shape, self.strides))
+        self.data = (ctypes.c_float * (sum(spans) + 1 if 0 not in self.shape else 0))()
+
+    @property
+    def __array_interface__(self):
+        strides = tuple(4 * s for s in self.strides)
+        data = (ctypes.addressof(self.data), False)
+        return {"version": 3, "data": data, "shape": self.shape, "strides": strides, "typestr": "<f4"}

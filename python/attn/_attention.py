@@ -4,15 +4,19 @@ import functools
 import threading
 
 from . import _arrays
+from ._launches import Launch
+from ._layouts import layout_of
 from ._library import Error
+from ._recordings import Program, recorded
 from .gradient import Gradient
 from .kernel import Kernel, Spec
 from .mod import Mod
-from .recorder import mod_source
 
 # The kernels of one process are few; a mod's are dropped after those of this many others were used.
 _KEPT = 256
+_PLAIN = Program("attn.mod @plain", ())
 _lock = threading.Lock()
+_launches = {}  # by program, kinds of positions, scale, whether there is an LSE, and layouts
 
 
 def attention(
@@ -33,7 +37,7 @@ def attention(
     pages=None,
     out=None,
 ):
-    """Attention of arrays of numpy, or torch's on the CPU: out, or (out, lse) with `return_lse`.
+    """Attention of arrays of numpy, or tensors of torch: out, or (out, lse) with `return_lse`.
 
     `score_mod(score, b, h, q, kv)` and `mask_mod(b, h, q, kv)` are Python functions (docs/PythonMods.md), or `mod` is
     a Mod with `captures`; without any, plain attention. query: (batch, heads, queries, head_dim); key and value:
@@ -43,6 +47,16 @@ def attention(
     A kernel is compiled at the first call with a mod's text, an element type, channels and a scale. Raises Error, and
     RecordError for a function that cannot be recorded.
     """
+    if mod is captures is query_starts is key_starts is pages is out is None:
+        operands, program, values = (query, key, value), _PLAIN, ()
+        if score_mod is not None or mask_mod is not None:
+            program, values = recorded(score_mod, mask_mod)
+        kinds = _kind_of(query_offset), lengths is not None
+        if kinds != (None, False):  # they come behind what programs capture
+            values = (*values, *(x for x in (query_offset, lengths) if x is not None))
+        launch = _launch_of(program, kinds, operands, values, scale, bool(return_lse))
+        if launch is not None:
+            return launch(operands, values)
     mod, values = _mod_of(score_mod, mask_mod, mod, query_offset, lengths)
     spec = _spec_of(query, value, scale)._replace(
         lse=bool(return_lse),
@@ -99,27 +113,56 @@ def attention_vjp(
     return ((out, lse) if return_lse else out), backward
 
 
+def _kind_of(query_offset):
+    """None: there is none; else whether there is one for each batch."""
+    return None if query_offset is None else getattr(query_offset, "shape", ()) != ()
+
+
+def _launch_of(program, kinds, operands, values, scale, lse):
+    """The Launch of such a call: of arrays on the CPU whose gradients nobody asks for. None: Kernel makes it, or says
+    why not. `kinds`: as for _with()."""
+    layouts = tuple([layout_of(x) for x in (*operands, *values)])
+    key = (program, kinds, scale, lse, layouts)
+    launch = _launches.get(key)
+    if launch is None:
+        spec = _spec_of(operands[0], operands[2], scale)._replace(lse=lse)
+        if spec.device is not None:
+            return None
+        with _lock:
+            mod = _with(_mod(program), *kinds)
+        kernel = _compiled(_kernel, mod, spec)
+        try:
+            launch = Launch(kernel, operands, values)
+        except Error:
+            return None
+        if len(_launches) >= _KEPT:
+            _launches.clear()
+        _launches[key] = launch
+    return None if launch.loses_gradients(operands, values) else launch
+
+
 def _mod_of(score_mod, mask_mod, mod, query_offset, lengths):
     """The mod, with what it needs for these arguments, and the values that functions capture."""
     functions = score_mod is not None or mask_mod is not None
     if mod is not None and functions:
         raise Error("expects a mod or functions, got both")
-    text, values = "attn.mod @plain", {}
+    program, values = _PLAIN, {}
     if functions:
-        recorded = mod_source(score_mod, mask_mod, lift=True)
-        text, values = recorded.text, {c.name: c.value for c in recorded.captures}
-    offset = None if query_offset is None else getattr(query_offset, "shape", ()) != ()
+        program, values = recorded(score_mod, mask_mod)
+        values = {c.name: value for c, value in zip(program.captures, values)}
     # The same mod for all threads, since kernels are kept by it.
     with _lock:
-        mod = _recorded(text) if mod is None else mod
-        return _with(mod, offset, lengths is not None), values
+        mod = _mod(program) if mod is None else mod
+        return _with(mod, _kind_of(query_offset), lengths is not None), values
 
 
 def _spec_of(query, value, scale):
     """Of operands; that their shapes suit each other the kernel says."""
-    type_ = _arrays.memory_of(query, "query").type
-    head_dim, value_dim = (_arrays.tensor(x, name).sizes[3] for x, name in ((query, "query"), (value, "value")))
-    return Spec(head_dim, value_dim, type_, None if scale is None else float(scale))
+    memory = _arrays.memory_of(query, "query")
+    operands = ((query, "query"), (value, "value"))
+    head_dim, value_dim = (_arrays.tensor(x, name, device=memory.device).sizes[3] for x, name in operands)
+    scale = None if scale is None else float(scale)
+    return Spec(head_dim, value_dim, memory.type, scale, device=memory.device)
 
 
 def _compiled(kept, *key):
@@ -143,8 +186,8 @@ class _Once:
 
 
 @functools.lru_cache(_KEPT)
-def _recorded(text):
-    return Mod.from_source(text, "recorded")
+def _mod(program):
+    return Mod.from_source(program.text, "recorded")
 
 
 @functools.lru_cache(_KEPT)

@@ -9,7 +9,7 @@ from ctypes import POINTER, c_char_p, c_double, c_float, c_int32, c_int64, c_siz
 ABI_VERSION = 0
 
 F32, F16, BF16, F64, I32, I64, I16, I8, U8, BOOL = range(1, 11)
-CPU = 1
+CPU, CUDA = 1, 2
 OFFSET_SCALAR, OFFSET_PER_BATCH = 1, 2
 
 
@@ -118,6 +118,7 @@ _PROTOTYPES = {
     "attn_kernel_needs_tiles": (c_int32, [c_void_p]),
     "attn_kernel_find_tiles": (c_int32, [c_void_p, _SIZES, *_CAPTURES, c_void_p, c_void_p, _INTO]),
     "attn_tiles_release": (None, [c_void_p]),
+    "attn_tiles_bytes": (c_int64, [c_void_p]),
     "attn_kernel_compile_seconds": (c_double, [c_void_p]),
     "attn_kernel_schedule": (c_char_p, [c_void_p]),
     "attn_gradient_compile": (c_int32, [c_void_p, POINTER(Spec), POINTER(c_char_p), c_size_t, _INTO]),

@@ -35,12 +35,12 @@ class MadeCapture:
 class Captured:
     """What a launch gives for a mod's captures, as C structures, which live as long as this does."""
 
-    def __init__(self, mod, captures, query_offset, lengths):
+    def __init__(self, mod, captures, query_offset, lengths, device=None):
         """`captures`: by name, for those that the mod has no values of. Raises Error: an unknown name, a missing
         capture, a value of another kind."""
         captures = {**mod.values, **captures} if captures else mod.values
         self._check_names(mod, captures, query_offset, lengths)
-        infos, self._alive, self.key = mod.captures, [], []
+        infos, self._alive, self.key, self._device = mod.captures, [], [], device
         self._infos = infos
         self.structures = (_c.Capture * len(infos))(*(_c.Capture() for _ in infos)) if infos else None
         self.reads_arrays = False
@@ -61,7 +61,7 @@ class Captured:
 
     def shapes(self):
         """Of each, by name."""
-        return {info.name: key if info.rank else () for info, key in zip(self._infos, self.key)}
+        return {info.name: () if info.is_scalar else key for info, key in zip(self._infos, self.key)}
 
     @staticmethod
     def _check_names(mod, captures, query_offset, lengths):
@@ -76,7 +76,7 @@ class Captured:
             raise Error(f"expects no 'lengths': mod '@{mod.name}' has none (Mod.with_lengths)")
 
     def _set(self, structure, info, value, name):
-        if info.rank == 0:
+        if info.is_scalar:
             if hasattr(value, "data_ptr"):  # whose gradient nobody would have
                 _arrays.memory_of(value, name)
             number = as_number(value)
@@ -84,7 +84,7 @@ class Captured:
             structure.data, key = ctypes.addressof(data), number
             self._alive.append(data)
         else:
-            memory = _arrays.memory_of(value, name)
+            memory = _arrays.memory_on(value, name, self._device)
             if memory.type not in _arrays.TYPES:
                 known = ", ".join(t for t in _arrays.TYPES if t != "float64")
                 raise Error(f"expects '{name}' of {known}, got {memory.type}")

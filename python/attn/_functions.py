@@ -7,7 +7,20 @@ import builtins
 import math
 
 from ._nodes import RecordError
-from ._values import OPERATORS, absolute, as_number, as_value, compare, convert, logic, make, promote, select
+from ._values import (
+    NATURAL,
+    absolute,
+    as_number,
+    as_value,
+    both,
+    compare,
+    convert,
+    either,
+    logic,
+    make,
+    promote,
+    select,
+)
 
 
 def _is_number(*values):
@@ -41,6 +54,14 @@ def _or_nan(function):
     return total
 
 
+def _or_infinity(function):
+    return lambda x: function(x) if builtins.abs(x) < 700 else math.copysign(math.inf, x)
+
+
+def _at_ends(function):
+    return lambda x: math.copysign(math.inf, x) if x in (1, -1) else function(x)
+
+
 def _log(function):
     return lambda x: -math.inf if x == 0 else _or_nan(function)(x)
 
@@ -60,6 +81,29 @@ cos = _unary("cos", _or_nan(math.cos), "The cosine")
 tan = _unary("tan", _or_nan(math.tan), "The tangent")
 atan = _unary("atan", math.atan, "The arc tangent")
 erf = _unary("erf", math.erf, "The error function")
+erfc = _unary("erfc", math.erfc, "1 - erf(x)")
+sinh = _unary("sinh", _or_infinity(math.sinh), "The hyperbolic sine")
+cosh = _unary("cosh", _or_nan(math.cosh), "The hyperbolic cosine")
+asin = _unary("asin", _or_nan(math.asin), "The arc sine")
+acos = _unary("acos", _or_nan(math.acos), "The arc cosine")
+asinh = _unary("asinh", math.asinh, "The inverse hyperbolic sine")
+acosh = _unary("acosh", _or_nan(math.acosh), "The inverse hyperbolic cosine")
+atanh = _unary("atanh", _at_ends(_or_nan(math.atanh)), "The inverse hyperbolic tangent")
+
+
+def _two_floats(name, number, doc):
+    def function(x, y):
+        if _is_number(x, y):
+            return number(as_number(x), as_number(y))
+        return make("f32", f"math.{name} ", (convert(x, "f32"), convert(y, "f32")), " : f32")
+
+    function.__name__ = function.__qualname__ = name
+    function.__doc__ = doc
+    return function
+
+
+atan2 = _two_floats("atan2", math.atan2, "The angle of the point (y, x), whose arguments are in this order.")
+copysign = _two_floats("copysign", math.copysign, "The magnitude of x with the sign of y.")
 
 
 def _rounding(name, number, doc, operation):
@@ -70,7 +114,7 @@ def _rounding(name, number, doc, operation):
             whole = as_number(x)
             return number(whole) if isinstance(whole, builtins.float) and math.isfinite(whole) else whole
         x = as_value(x)
-        return make("f32", f"math.{operation} ", (x,), " : f32") if x.type == "f32" else x
+        return make("f32", f"math.{operation} ", (x,), " : f32") if x.kind == "f32" else x
 
     function.__name__ = function.__qualname__ = name
     function.__doc__ = doc + "; of the operand's type."
@@ -94,13 +138,25 @@ def _extremum(name, number, doc):
     def function(x, y):
         if _is_number(x, y):
             return math.nan if x != x or y != y else number(x, y)
-        type_, (x, y) = promote(x, y, least="i32")
+        type_, (x, y) = promote(x, y)
+        if type_ == "i1":
+            return logic("and" if name == "min" else "or", x, y)
         operation = f"{name}imumf" if type_ == "f32" else f"{name}si"
-        natural = (any if name == "max" else all)((x.natural, y.natural))
+        natural = either(x, y) if name == "max" else both(x, y)
         return make(type_, f"arith.{operation} ", (x, y), f" : {type_}", natural)
 
     function.__name__ = function.__qualname__ = name + "imum"
     function.__doc__ = doc + " of two, NaN where one is."
+    return function
+
+
+def _ignoring_nan(name):
+    """The operand that is a number, where one is NaN."""
+
+    def function(x, y):
+        _, (x, y) = promote(x, y, least="f32")
+        return make("f32", f"arith.{name}numf ", (x, y), " : f32")
+
     return function
 
 
@@ -124,14 +180,14 @@ def sign(x):
     if _is_number(x):
         return type(x)((x > 0) - (x < 0)) if x == x else x
     _, (x,) = promote(x, least="i32")
-    return select(compare("gt", x, 0), convert(1, x.type), select(compare("lt", x, 0), convert(-1, x.type), x))
+    return select(compare("gt", x, 0), convert(1, x.kind), select(compare("lt", x, 0), convert(-1, x.kind), x))
 
 
 def _question(name, number):
     def function(x):
         if _is_number(x):
             return number(x)
-        return make("i1", f"math.{name} ", (convert(x, "f32"),), " : f32", True)
+        return make("i1", f"math.{name} ", (convert(x, "f32"),), " : f32", NATURAL)
 
     function.__name__ = function.__qualname__ = name
     function.__doc__ = f"Whether x {name[:2]} {name[2:]}."
@@ -151,6 +207,16 @@ def sigmoid(x):
 def silu(x):
     """x * sigmoid(x)."""
     return x * sigmoid(x)
+
+
+def square(x):
+    """x * x."""
+    return x * x
+
+
+def reciprocal(x):
+    """1 / x."""
+    return 1.0 / x
 
 
 def relu(x):
@@ -202,18 +268,80 @@ def to_int(x):
 
 
 PUBLIC = (
-    "exp exp2 expm1 log log2 log10 log1p sqrt rsqrt tanh sin cos tan atan erf floor ceil trunc round where minimum "
-    "maximum clamp abs sign isnan isinf isfinite sigmoid silu relu softplus gelu logical_and logical_or logical_xor "
-    "logical_not to_float to_int"
+    "exp exp2 expm1 log log2 log10 log1p sqrt rsqrt tanh sin cos tan atan erf erfc sinh cosh asin acos asinh acosh "
+    "atanh atan2 copysign floor ceil trunc round where minimum maximum clamp abs sign isnan isinf isfinite sigmoid "
+    "silu relu softplus gelu square reciprocal logical_and logical_or logical_xor logical_not to_float to_int"
 ).split()
-# What functions of numpy and torch, called with a value, mean.
-BY_NAME = {
-    **OPERATORS,
-    **{name: globals()[name] for name in PUBLIC},
-    "arctan": atan,
-    "rint": round,
+
+
+def _rounded(x, decimals=0):
+    if decimals:
+        raise RecordError(f"expects round() to a whole number, got {decimals} decimals")
+    return round(x)
+
+
+def _leaky_relu(x, negative_slope=0.01):
+    return where(x > 0, x, x * negative_slope)
+
+
+def _elu(x, alpha=1.0):
+    return where(x > 0, x, alpha * expm1(x))
+
+
+def _softplus(x, beta=1, threshold=20):
+    scaled = x if beta == 1 else x * beta
+    return where(scaled > threshold, x, softplus(scaled) / beta)
+
+
+def _hardtanh(x, min_val=-1.0, max_val=1.0):
+    return clamp(x, min_val, max_val)
+
+
+def _nan_to_num(x, nan=0.0, posinf=None, neginf=None):
+    most = 3.4028234663852886e38
+    x = where(isnan(x), 0.0 if nan is None else nan, x)
+    x = where(x == math.inf, most if posinf is None else posinf, x)
+    return where(x == -math.inf, -most if neginf is None else neginf, x)
+
+
+# Functions that numpy and torch have besides, or by other names.
+UNLISTED = {
+    **dict.fromkeys(("arctan",), atan),
+    **{f"arc{name}": globals()[f"a{name}"] for name in ("sin", "cos", "sinh", "cosh", "tanh", "tan2")},
+    **dict.fromkeys(("round", "rint"), _rounded),
+    "fix": trunc,
     "clip": clamp,
-    "special_erf": erf,
+    "clamp_min": lambda x, min: maximum(x, min),
+    "clamp_max": lambda x, max: minimum(x, max),
+    **{f"special_{name}": globals()[name] for name in ("erf", "erfc", "exp2", "expm1", "log1p", "round")},
+    "special_expit": sigmoid,
+    "fmin": _ignoring_nan("min"),
+    "fmax": _ignoring_nan("max"),
+    "sgn": sign,
+    "isposinf": lambda x: x == math.inf,
+    "isneginf": lambda x: x == -math.inf,
+    "nan_to_num": _nan_to_num,
+    "hypot": lambda x, y: sqrt(x * x + y * y),
+    "logaddexp": lambda x, y: maximum(x, y) + log1p(exp(-abs(x - y))),
+    "lerp": lambda x, end, weight: x + weight * (end - x),
+    "addcmul": lambda x, y, z, value=1: x + value * y * z,
+    "addcdiv": lambda x, y, z, value=1: x + value * y / z,
+    "deg2rad": lambda x: x * (math.pi / 180),
+    "rad2deg": lambda x: x * (180 / math.pi),
+    "softplus": _softplus,
+    "logsigmoid": lambda x: -softplus(-x),
+    "log_sigmoid": lambda x: -softplus(-x),
+    "relu6": lambda x: clamp(x, 0, 6),
+    "leaky_relu": _leaky_relu,
+    "elu": _elu,
+    "selu": lambda x: 1.0507009873554805 * _elu(x, 1.6732632423543772),
+    "celu": lambda x, alpha=1.0: where(x > 0, x, alpha * expm1(x / alpha)),
+    "mish": lambda x: x * tanh(softplus(x)),
+    "hardtanh": _hardtanh,
+    "hardsigmoid": lambda x: clamp(x / 6 + 0.5, 0, 1),
+    "hardswish": lambda x: x * clamp(x / 6 + 0.5, 0, 1),
+    "softsign": lambda x: x / (1 + abs(x)),
+    "tanhshrink": lambda x: x - tanh(x),
     "float": to_float,
     "int": to_int,
     "long": to_int,

@@ -4,13 +4,19 @@ An expression is a graph of nodes, each an operation of docs/Mods.md with the pl
 Nothing is evaluated. A program is what its result is computed from. The same as include/attn/API/Recording.h.
 """
 
+import functools
 import itertools
 import math
 import os
 import struct
 import sys
+import threading
 
 _PACKAGE = os.path.dirname(os.path.abspath(__file__)) + os.sep
+_LIBRARIES = {"numpy", "torch", "triton"}
+_STDLIB = os.path.dirname(os.__file__) + os.sep
+#: `recording` is what programs of this thread read from, while one is recorded.
+current = threading.local()
 ARGUMENTS = ("s", "b", "h", "q", "kv")
 
 
@@ -23,34 +29,72 @@ class RecordError(TypeError):
         self.place = place
 
 
+def is_library(module):
+    """Whether a module of that name, or None, is no user's own."""
+    return _is_library((module or "").partition(".")[0])
+
+
+@functools.lru_cache(4096)
+def _is_library(name):
+    if name not in sys.stdlib_module_names or name == "__main__":
+        return name in _LIBRARIES
+    # A user's test.py has the name of a library's module.
+    file = getattr(sys.modules.get(name), "__file__", None)
+    return file is None or file.startswith(_STDLIB)
+
+
+def is_own(code):
+    """Whether it is this package's."""
+    return code.co_filename.startswith(_PACKAGE)
+
+
 def here():
-    """(file, line, column) of the innermost code that is not this package's."""
-    frame = sys._getframe(1)
-    while frame.f_back and frame.f_code.co_filename.startswith(_PACKAGE):
-        frame = frame.f_back
-    code, line, column = frame.f_code, frame.f_lineno, 1
+    """(file, line, column) of the innermost code that is the user's."""
+    frame = outermost = sys._getframe(1)
+    while frame and (is_own(frame.f_code) or is_library(frame.f_globals.get("__name__"))):
+        frame, outermost = frame.f_back, frame
+    frame = frame or outermost
+    return _position(frame.f_code, frame.f_lineno, frame.f_lasti)
+
+
+def place_in(traceback):
+    """The same of where an error came from."""
+    place = None
+    while traceback:
+        frame = traceback.tb_frame
+        if not (is_own(frame.f_code) or is_library(frame.f_globals.get("__name__"))):
+            place = _position(frame.f_code, traceback.tb_lineno, traceback.tb_lasti)
+        traceback = traceback.tb_next
+    return place
+
+
+def _position(code, line, last):
+    column = 1
     if hasattr(code, "co_positions"):  # since Python 3.11
-        position = next(itertools.islice(code.co_positions(), frame.f_lasti // 2, None), None)
+        position = next(itertools.islice(code.co_positions(), last // 2, None), None)
         if position and position[0] is not None and position[2] is not None:
             line, column = position[0], position[2] + 1
     return code.co_filename, line or 1, column
 
 
 def place_of(function):
-    """Where a function begins; of a callable without code, the caller."""
-    code = getattr(function, "__code__", None)
+    """Where a function, or what a partial or an object calls, begins; of a callable without code, the caller."""
+    while isinstance(function, functools.partial):
+        function = function.func
+    code = getattr(function, "__code__", None) or getattr(getattr(type(function), "__call__", None), "__code__", None)
     return (code.co_filename, code.co_firstlineno, 1) if code else here()
 
 
 class Capture:
     """What programs capture. `value` is an array or a number, read when the kernel is called; `rank` 0 is a scalar."""
 
-    __slots__ = ("name", "type", "rank", "value", "lifted")
+    __slots__ = ("name", "type", "rank", "value", "source", "leaves")
 
-    def __init__(self, name, element, rank, value, lifted=None):
+    def __init__(self, name, element, rank, value, source=None, leaves=frozenset()):
         self.name, self.rank, self.value = name, rank, value
         self.type = f"tensor<{'?x' * rank}{element}>" if rank else element
-        self.lifted = lifted  # what to leave as it is if its value is needed
+        self.source = source  # where it comes from, of _guards.Guards; None: not known
+        self.leaves = leaves  # the lifted numbers that it is computed from, which can be constants instead
 
 
 class Node:
@@ -64,17 +108,17 @@ class Node:
 
 
 def lifted_leaves(node):
-    """The lifted scalars that all of `node` is computed from, or an empty set if it is computed from more."""
+    """The sources of the lifted numbers that all of `node` is computed from; none if it is computed from more."""
     found, seen, open_nodes = set(), set(), [node]
     while open_nodes:
         node = open_nodes.pop()
         if id(node) in seen:
             continue
         seen.add(id(node))
-        if node.program is not None or (node.capture and node.capture.lifted is None):
+        if node.program is not None or (node.capture and not node.capture.leaves):
             return set()
         if node.capture:
-            found.add(node.capture.lifted)
+            found |= node.capture.leaves
         open_nodes.extend(node.operands)
     return found
 

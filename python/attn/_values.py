@@ -6,7 +6,7 @@ are promoted, i1 to i32 to f32. Signs and roundings of `//` and `%` are Python's
 
 from functools import partial
 
-from ._nodes import Node, RecordError, float_text, lifted_leaves
+from ._nodes import Node, RecordError, current, float_text, lifted_leaves
 
 _RANK = {"i1": 0, "i32": 1, "f32": 2}
 _NUMBER = (bool, int, float)
@@ -23,8 +23,24 @@ class NeedsConstant(BaseException):
         self.lifted = lifted
 
 
-def make(type_, prefix, operands, suffix, natural=False):
-    """The value of an operation; `natural` says that it is known not to be negative."""
+# What is known not to be negative is so where these lifted numbers are at least so much, none of them here; None: what
+# is not known to be.
+NATURAL = frozenset()
+
+
+def both(x, y):
+    """Where both values are natural."""
+    return None if x.natural is None or y.natural is None else x.natural | y.natural
+
+
+def either(x, y):
+    """Where one of them is."""
+    known = [v.natural for v in (x, y) if v.natural is not None]
+    return min(known, key=len, default=None)
+
+
+def make(type_, prefix, operands, suffix, natural=None):
+    """The value of an operation."""
     return Value(type_, Node(prefix, tuple(o.node for o in operands), suffix), natural)
 
 
@@ -32,8 +48,11 @@ def as_number(x):
     """A number of Python for what is one, or of numpy or torch; None for anything else."""
     if isinstance(x, _NUMBER):
         return x
-    recorded = isinstance(x, Value) or hasattr(type(x), "as_scalar_value")
+    recorded = isinstance(x, Value) or hasattr(type(x), "as_operand")
     if not recorded and getattr(x, "shape", None) == () and hasattr(x, "item"):
+        recording = getattr(current, "recording", None)
+        if recording is not None and hasattr(x, "__setitem__"):
+            recording.note_contents(x)
         number = x.item()
         return number if isinstance(number, _NUMBER) else None
     return None
@@ -42,11 +61,11 @@ def as_number(x):
 def constant(x):
     number = as_number(x)
     if isinstance(number, bool):
-        return make("i1", f"arith.constant {str(number).lower()}", (), "", True)
+        return make("i1", f"arith.constant {str(number).lower()}", (), "", NATURAL)
     if isinstance(number, int):
         if not -(2**31) <= number < 2**31:
             raise RecordError(f"expects an integer that fits an i32, got {number}")
-        return make("i32", f"arith.constant {number}", (), " : i32", number >= 0)
+        return make("i32", f"arith.constant {number}", (), " : i32", NATURAL if number >= 0 else None)
     if isinstance(number, float):
         return make("f32", f"arith.constant {float_text(number)}", (), " : f32")
     raise RecordError(f"expects a value of the program or a number, got {describe(x)}")
@@ -62,6 +81,39 @@ def as_value(x):
     return x if isinstance(x, Value) else scalar(x) if scalar else constant(x)
 
 
+# What is stored in fewer bits, by torch's and numpy's names: how it is rounded or wrapped, and read again.
+_NARROW = {
+    **dict.fromkeys(("float16", "half"), ("f32", "truncf", "f16", "extf")),
+    "bfloat16": ("f32", "truncf", "bf16", "extf"),
+    **dict.fromkeys(("int16", "short"), ("i32", "trunci", "i16", "extsi")),
+    **dict.fromkeys(("int8", "char"), ("i32", "trunci", "i8", "extsi")),
+    **dict.fromkeys(("uint8", "byte"), ("i32", "trunci", "i8", "extui")),
+}
+_KINDS = {
+    **dict.fromkeys(("float", "float32", "float64", "double"), "f32"),
+    **dict.fromkeys(("int", "int32", "int64", "long"), "i32"),
+    "bool": "i1",
+}
+
+
+def type_named(dtype):
+    """The name of a type of Python, numpy or torch."""
+    name = getattr(dtype, "__name__", None) or getattr(dtype, "name", None) or str(dtype).rpartition(".")[2]
+    if name not in _KINDS and name not in _NARROW:
+        raise RecordError(f"expects to convert to {', '.join([*_KINDS, *_NARROW])}, got {name}")
+    return name
+
+
+def cast(x, dtype):
+    """`x` as a type of Python, numpy or torch. float64 and int64 have 32 bits; what has fewer is rounded, or wraps."""
+    name = type_named(dtype)
+    if name in _KINDS:
+        return convert(x, _KINDS[name])
+    wide, narrow, element, widen = _NARROW[name]
+    short = make(element, f"arith.{narrow} ", (as_value(convert(x, wide)),), f" : {wide} to {element}")
+    return make(wide, f"arith.{widen} ", (short,), f" : {element} to {wide}", NATURAL if widen == "extui" else None)
+
+
 def convert(x, type_):
     """`x` as `type_`: floats to integers rounded towards zero, numbers to conditions by `!= 0`."""
     number = as_number(x)
@@ -69,14 +121,14 @@ def convert(x, type_):
         if type_ != "i32" or not isinstance(number, float) or abs(number) < 2**31:
             return constant({"f32": float, "i32": int, "i1": bool}[type_](number))
     x = as_value(x)
-    if x.type == type_:
+    if x.kind == type_:
         return x
     if type_ == "i1":
         return compare("ne", x, 0)
-    if x.type == "i1":
-        x = make("i32", "arith.extui ", (x,), " : i1 to i32", True)
+    if x.kind == "i1":
+        x = make("i32", "arith.extui ", (x,), " : i1 to i32", NATURAL)
     if type_ == "i32":
-        return x if x.type == "i32" else make("i32", "arith.fptosi ", (x,), " : f32 to i32")
+        return x if x.kind == "i32" else make("i32", "arith.fptosi ", (x,), " : f32 to i32")
     return make("f32", "arith.sitofp ", (x,), " : i32 to f32")
 
 
@@ -84,7 +136,7 @@ def type_of(x):
     number = as_number(x)
     if number is not None:
         return "i1" if isinstance(number, bool) else "i32" if isinstance(number, int) else "f32"
-    return as_value(x).type
+    return as_value(x).kind
 
 
 def promote(*values, least="i1"):
@@ -94,9 +146,11 @@ def promote(*values, least="i1"):
 
 
 def arithmetic(name, x, y):
-    """addition, subtraction or multiplication: "add", "sub", "mul"."""
+    """addition, subtraction or multiplication: "add", "sub", "mul". Of two conditions "or" and "and", as of arrays."""
+    if name != "sub" and type_of(x) == type_of(y) == "i1":
+        return logic({"add": "or", "mul": "and"}[name], x, y)
     type_, (x, y) = promote(x, y, least="i32")
-    natural = name != "sub" and x.natural and y.natural
+    natural = None if name == "sub" else both(x, y)
     return make(type_, f"arith.{name}{type_[0]} ", (x, y), f" : {type_}", natural)
 
 
@@ -111,7 +165,7 @@ def floor_divide(x, y):
     if type_ == "f32":
         whole = true_divide(arithmetic("sub", x, remainder(x, y)), y)
         return make("f32", "math.roundeven ", (whole,), " : f32")
-    return make("i32", "arith.floordivsi ", (x, y), " : i32", x.natural and y.natural)
+    return make("i32", "arith.floordivsi ", (x, y), " : i32", both(x, y))
 
 
 def remainder(x, y):
@@ -119,16 +173,13 @@ def remainder(x, y):
     type_, (x, y) = promote(x, y, least="i32")
     if type_ == "i32":
         rest = arithmetic("sub", x, arithmetic("mul", floor_divide(x, y), y))
-        rest.natural = y.natural and (x.natural or is_positive_constant(y))
+        # By 0 x remains.
+        rest.natural = both(x, y) if y.positive is None else y.positive
         return rest
     rest = make("f32", "arith.remf ", (x, y), " : f32")
     other_sign = logic("xor", compare("lt", rest, 0.0), compare("lt", y, 0.0))
     wraps = logic("and", compare("ne", rest, 0.0), other_sign)
     return select(wraps, arithmetic("add", rest, y), rest)
-
-
-def is_positive_constant(x):
-    return x.natural and x.node.prefix.startswith("arith.constant") and x.node.prefix != "arith.constant 0"
 
 
 def compare(name, x, y):
@@ -139,7 +190,7 @@ def compare(name, x, y):
         predicate = "cmpf " + ("une" if name == "ne" else "o" + name)
     else:
         predicate = "cmpi " + (name if name in ("eq", "ne") else "s" + name)
-    return make("i1", f"arith.{predicate}, ", (x, y), f" : {type_}", True)
+    return make("i1", f"arith.{predicate}, ", (x, y), f" : {type_}", NATURAL)
 
 
 def logic(name, x, y):
@@ -148,7 +199,7 @@ def logic(name, x, y):
     if type_ == "f32":
         symbol = {"and": "&", "or": "|", "xor": "^"}[name]
         raise RecordError(f"expects conditions or integers for '{symbol}', got a float")
-    natural = (x.natural or y.natural) if name == "and" else (x.natural and y.natural)
+    natural = either(x, y) if name == "and" else both(x, y)
     return make(type_, f"arith.{name}i ", (x, y), f" : {type_}", natural)
 
 
@@ -160,7 +211,7 @@ def shift(name, x, y):
     type_, (x, y) = promote(x, y, least="i32")
     if type_ == "f32":
         raise RecordError("expects integers for a shift, got a float")
-    return make("i32", f"arith.{name}i ", (x, y), " : i32", name == "shrs" and x.natural)
+    return make("i32", f"arith.{name}i ", (x, y), " : i32", x.natural if name == "shrs" else None)
 
 
 def power(x, y):
@@ -184,21 +235,40 @@ def _whole_power(x, exponent):
     """By squaring. Negative powers are floats, as in Python."""
     if exponent < 0:
         return true_divide(1, _whole_power(convert(x, "f32"), -exponent))
-    x = convert(x, "i32") if x.type == "i1" else x
+    x = convert(x, "i32") if x.kind == "i1" else x
     result = None
     while exponent:
         if exponent % 2:
             result = x if result is None else arithmetic("mul", result, x)
         exponent //= 2
         x = arithmetic("mul", x, x) if exponent else x
-    return convert(1, x.type) if result is None else result
+    return convert(1, x.kind) if result is None else result
 
 
 def select(condition, x, y):
     """x where the condition holds, else y; both are computed."""
     condition = convert(condition, "i1")
     type_, (x, y) = promote(x, y)
-    return make(type_, "arith.select ", (condition, x, y), f" : {type_}", x.natural and y.natural)
+    return make(type_, "arith.select ", (condition, x, y), f" : {type_}", both(x, y))
+
+
+def divide(x, y, rounding_mode=None):
+    """As torch.div: a float, or rounded "floor" or "trunc", of the operands' type."""
+    if rounding_mode is None:
+        return true_divide(x, y)
+    if rounding_mode == "floor":
+        return floor_divide(x, y)
+    type_, (x, y) = promote(x, y, least="i32")
+    if type_ == "i32":
+        return make("i32", "arith.divsi ", (x, y), " : i32", both(x, y))
+    return make("f32", "math.trunc ", (true_divide(x, y),), " : f32")
+
+
+def truncated_remainder(x, y):
+    """With the sign of x, as C's fmod."""
+    type_, (x, y) = promote(x, y, least="i32")
+    operation = "arith.remf " if type_ == "f32" else "arith.remsi "
+    return make(type_, operation, (x, y), f" : {type_}", x.natural)
 
 
 def negative(x):
@@ -210,7 +280,7 @@ def negative(x):
 def absolute(x):
     _, (x,) = promote(x, least="i32")
     # The least integer is its own magnitude, so an i32 is not known to be natural.
-    return make(x.type, f"math.abs{x.type[0]} ", (x,), f" : {x.type}", x.natural)
+    return make(x.kind, f"math.abs{x.kind[0]} ", (x,), f" : {x.kind}", x.natural)
 
 
 def invert(x):
@@ -228,29 +298,29 @@ def _binary(function, *first):
 
 
 def is_operand(x):
-    return isinstance(x, Value) or hasattr(type(x), "as_scalar_value") or as_number(x) is not None
-
-
-def _type_named(dtype):
-    name = getattr(dtype, "__name__", None) or getattr(dtype, "name", None) or str(dtype).rpartition(".")[2]
-    types = {"float": "f32", "float32": "f32", "int": "i32", "int32": "i32", "int64": "i32", "bool": "i1"}
-    if name not in types:
-        raise RecordError(f"expects to convert to float, int or bool, of 32 bits, got {name}")
-    return types[name]
+    """Whether it is a scalar; rows have operators of their own."""
+    return isinstance(x, Value) or (not x.ndim if hasattr(type(x), "as_operand") else as_number(x) is not None)
 
 
 class Value:
     """A scalar of a program that is being recorded. It has a type but no value."""
 
-    __slots__ = ("type", "node", "natural")
+    __slots__ = ("kind", "node", "natural")
     __hash__ = object.__hash__
-    shape, ndim = (), 0
+    __array_priority__ = 1000
+    shape, ndim, requires_grad = (), 0, False
 
-    def __init__(self, type_, node, natural=False):
-        self.type, self.node, self.natural = type_, node, natural
+    def __init__(self, kind, node, natural=None):
+        self.kind, self.node, self.natural = kind, node, natural
+
+    @property
+    def positive(self):
+        """As `natural`, for more than 0: of constants."""
+        constant = self.node.prefix.startswith("arith.constant") and self.node.prefix != "arith.constant 0"
+        return self.natural if constant else None
 
     def __repr__(self):
-        return f"<{self.type} of a program that is being recorded>"
+        return f"<{self.kind} of a program that is being recorded>"
 
     __add__, __radd__ = _binary(arithmetic, "add")
     __sub__, __rsub__ = _binary(arithmetic, "sub")
@@ -258,6 +328,7 @@ class Value:
     __truediv__, __rtruediv__ = _binary(true_divide)
     __floordiv__, __rfloordiv__ = _binary(floor_divide)
     __mod__, __rmod__ = _binary(remainder)
+    __divmod__, __rdivmod__ = _binary(lambda x, y: (floor_divide(x, y), remainder(x, y)))
     __pow__, __rpow__ = _binary(power)
     __and__, __rand__ = _binary(logic, "and")
     __or__, __ror__ = _binary(logic, "or")
@@ -271,16 +342,33 @@ class Value:
     __gt__, _ = _binary(compare, "gt")
     __ge__, _ = _binary(compare, "ge")
     __neg__, __abs__, __invert__ = negative, absolute, invert
-    abs = absolute
 
     def __pos__(self):
         return self
 
-    def to(self, dtype, *_, **__):
-        """As float (f32), int (i32) or bool, or the like of numpy and torch, which compute in these."""
-        return convert(self, _type_named(dtype))
+    # What a tensor without dimensions has besides. Other methods are functions of the same name.
 
-    astype = to
+    def dim(self):
+        return 0
+
+    def numel(self):
+        return 1
+
+    def size(self, dim=None):
+        if dim is not None:
+            raise RecordError("a value of a program is a scalar: it has no dimension")
+        return ()
+
+    def to(self, *what, dtype=None, **_):
+        """As float, int or bool, or the like of numpy and torch, or as another value is; devices have no meaning."""
+        for x in (*what, dtype):
+            if isinstance(x, Value):
+                return convert(self, x.kind)
+            if x is not None and not isinstance(x, bool) and not is_device(x):
+                return cast(self, x)
+        return self
+
+    astype = type = type_as = to
 
     def float(self):
         return convert(self, "f32")
@@ -288,22 +376,48 @@ class Value:
     def int(self):
         return convert(self, "i32")
 
-    long = int
-
     def bool(self):
         return convert(self, "i1")
 
+    def half(self):
+        return cast(self, "half")
+
+    def bfloat16(self):
+        return cast(self, "bfloat16")
+
+    double, long = float, int
+
     def new_full(self, size, value, *, dtype=None, **_):
         """The number `value`, as torch's masks make it of an index. `size` is ()."""
-        if tuple(size) != ():
+        if tuple(size) not in ((), (1,)):
             raise RecordError(f"expects the size (), got {tuple(size)}: a program has scalars")
-        return convert(value, self.type if dtype is None else _type_named(dtype))
+        return convert(value, self.kind) if dtype is None else cast(value, dtype)
 
-    def new_ones(self, size, **options):
+    def new_ones(self, size=(), **options):
         return self.new_full(size, 1, **options)
 
-    def new_zeros(self, size, **options):
+    def new_zeros(self, size=(), **options):
         return self.new_full(size, 0, **options)
+
+    def new_tensor(self, value, **options):
+        return self.new_full((), value, **options)
+
+    def _same(self, *_, **__):
+        return self
+
+    contiguous = clone = cpu = cuda = squeeze = _same
+
+    def unsqueeze(self, dim):
+        from ._rows import Row
+
+        return Row((1,), [self])
+
+    def __getattr__(self, name):
+        from ._calls import dtype_of, method_of
+
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return dtype_of(self, name) if name in ("dtype", "device") else method_of(self, name)
 
     # What asks for the value.
 
@@ -325,6 +439,11 @@ class Value:
             "a position has no value while the program is recorded: to read an array at it write attn.table(array)[i]; "
             "range() and sizes take Python's integers"
         )
+
+    def item(self):
+        self._refuse("a value of a program is not there while it is recorded: compute with the value itself")
+
+    tolist = numpy = item
 
     def __int__(self):
         self._refuse("int() needs a value, which is not there while the program is recorded: write attn.to_int(x)")
@@ -356,7 +475,7 @@ class Value:
         return convert(self._rounded("trunc"), "i32")
 
     def _rounded(self, name):
-        return make("f32", f"math.{name} ", (self,), " : f32") if self.type == "f32" else self
+        return make("f32", f"math.{name} ", (self,), " : f32") if self.kind == "f32" else self
 
     # What numpy and torch ask of an operand of their functions.
 
@@ -364,44 +483,21 @@ class Value:
         self.__index__()
 
     def __array_ufunc__(self, ufunc, method, *inputs, **options):
-        return _call_by_name(ufunc.__name__, inputs, options if method == "__call__" else {"method": method})
+        from ._calls import call
+
+        return call(ufunc.__name__, inputs, options if method == "__call__" else {"method": method})
 
     def __array_function__(self, function, types, inputs, options):
-        return _call_by_name(function.__name__, inputs, options)
+        from ._calls import call
+
+        return call(function.__name__, inputs, options)
 
     @classmethod
     def __torch_function__(cls, function, types, inputs=(), options=None):
-        return _call_by_name(function.__name__, inputs, options or {})
+        from ._calls import call_torch
+
+        return call_torch(function, inputs, options or {})
 
 
-def _call_by_name(name, inputs, options):
-    from ._functions import BY_NAME
-
-    if name not in BY_NAME:
-        raise RecordError(f"expects a function that a mod has, got '{name}': docs/PythonMods.md lists them")
-    return BY_NAME[name](*inputs, **options)
-
-
-# By the names that numpy and torch have for them.
-OPERATORS = {
-    **{name: partial(arithmetic, name[:3]) for name in ("add", "sub", "subtract", "mul", "multiply")},
-    **dict.fromkeys(("div", "divide", "true_divide", "truediv"), true_divide),
-    **dict.fromkeys(("floor_divide", "floordiv"), floor_divide),
-    **dict.fromkeys(("remainder", "mod"), remainder),
-    **dict.fromkeys(("power", "pow", "float_power"), power),
-    **dict.fromkeys(("negative", "neg"), negative),
-    **dict.fromkeys(("absolute", "abs"), absolute),
-    **{f"bitwise_{name}": partial(logic, name) for name in ("and", "or", "xor")},
-    **dict.fromkeys(("invert", "bitwise_not"), invert),
-    **dict.fromkeys(("left_shift", "bitwise_left_shift"), partial(shift, "shl")),
-    **dict.fromkeys(("right_shift", "bitwise_right_shift"), partial(shift, "shrs")),
-}
-for _short, _long in {
-    "eq": "equal",
-    "ne": "not_equal",
-    "lt": "less",
-    "le": "less_equal",
-    "gt": "greater",
-    "ge": "greater_equal",
-}.items():
-    OPERATORS[_short] = OPERATORS[_long] = partial(compare, _short)
+def is_device(x):
+    return type(x).__name__ == "device" or (isinstance(x, str) and x.partition(":")[0] in ("cpu", "cuda", "meta"))

@@ -1,4 +1,4 @@
-"""Compiled gradients of attention kernels for the CPU."""
+"""Compiled gradients of attention kernels."""
 
 import ctypes
 from typing import NamedTuple
@@ -6,7 +6,7 @@ from typing import NamedTuple
 from . import _arrays, _c
 from ._captures import Captured
 from ._library import Error, Handle, check, library
-from .kernel import Bounds, Tiles, size_range
+from .kernel import Bounds, Tiles, size_range, stream_of
 from .mod import problem_sizes
 
 
@@ -54,7 +54,7 @@ class Gradient:
         tiles=None,
         workspace=None,
     ):
-        """Gradients, from operands and results of the kernel and the gradients of these; done on return.
+        """Gradients, from operands and results of the kernel and the gradients of these; done when the kernel's are.
 
         query, key, value, captures, query_offset, lengths: as they were given to the kernel. out, lse: what it gave,
         of a spec with `lse`. grad_out: of out's shape and type, strides may be 0. grad_lse: float32 (batch, heads,
@@ -64,20 +64,20 @@ class Gradient:
         Raises Error, before anything is written: shapes, types or strides that do not fit; a program that reads a
         captured array out of bounds, as far as ranges prove it.
         """
-        arguments = _c.GradientArguments()
+        arguments, device = _c.GradientArguments(), self.spec.device
         read = {"query": query, "key": key, "value": value, "out": out, "grad_out": grad_out}
         for name, array in read.items():
-            setattr(arguments, name, ctypes.pointer(_arrays.tensor(array, name)))
+            setattr(arguments, name, ctypes.pointer(_arrays.tensor(array, name, device=device)))
         operands = [arguments.query[0], arguments.key[0], arguments.value[0]]
-        captured = Captured(self.mod, captures, query_offset, lengths)
+        captured = Captured(self.mod, captures, query_offset, lengths, self.spec.device)
         self._bounds.check(problem_sizes(operands), captured)
         arguments.captures, arguments.capture_count = captured.structures, len(captured)
         rows = tuple(query.shape[:3])
-        arguments.lse = _arrays.flat(lse, "lse", "float32", rows)
+        arguments.lse = _arrays.flat(lse, "lse", "float32", rows, device=device)
         if grad_lse is None and self.spec.lse:
             grad_lse = _arrays.zeros(rows, query, "float32")
         if grad_lse is not None:
-            arguments.grad_lse = _arrays.flat(grad_lse, "grad_lse", "float32", rows)
+            arguments.grad_lse = _arrays.flat(grad_lse, "grad_lse", "float32", rows, device=device)
         results = {
             name: _arrays.empty(tuple(operand.shape), operand) if given is None else given
             for name, given, operand in (
@@ -87,11 +87,12 @@ class Gradient:
             )
         }
         for name, array in results.items():
-            setattr(arguments, name, ctypes.pointer(_arrays.tensor(array, name, written=True)))
+            setattr(arguments, name, ctypes.pointer(_arrays.tensor(array, name, True, device)))
         made = self._of_captures(grad_captures or {}, captured, query, arguments)
         if tiles is not None:
             arguments.tiles = tiles.pointer("gradient_tiles")
-        arguments.workspace, arguments.workspace_bytes = _arrays.workspace(workspace)
+        arguments.workspace, arguments.workspace_bytes = _arrays.workspace(workspace, device)
+        arguments.stream = stream_of(device)
         check(library().attn_gradient_run(self._handle, ctypes.byref(arguments)))
         return Gradients(*results.values(), made)
 
@@ -101,7 +102,9 @@ class Gradient:
             raise Error(f"expects gradients of captures ({', '.join(self.wrt)}), got '{min(unknown)}'")
         shapes = captured.shapes()
         made = {n: _arrays.empty(shapes[n], like, "float32") if given.get(n) is None else given[n] for n in self.wrt}
-        pointers = [_arrays.flat(made[n], f"gradient of '{n}'", "float32", shapes[n], written=True) for n in self.wrt]
+        pointers = [
+            _arrays.flat(made[n], f"gradient of '{n}'", "float32", shapes[n], True, self.spec.device) for n in self.wrt
+        ]
         arguments.grad_captures = (ctypes.c_void_p * len(pointers))(*pointers)
         arguments.grad_capture_count = len(pointers)
         return made
@@ -115,7 +118,7 @@ class Gradient:
         call, with at least as many elements; only gradients of captures need them."""
         structures, size = None, 0
         if self.wrt:
-            captured = Captured(self.mod, captures, query_offset, lengths)
+            captured = Captured(self.mod, captures, query_offset, lengths, self.spec.device)
             structures, size = captured.structures, len(captured)
         count = ctypes.c_int64()
         given = (*size_range(smallest, largest), structures, size, ctypes.byref(count))
@@ -124,9 +127,9 @@ class Gradient:
 
     def find_tiles(self, sizes, captures=None, *, query_offset=None, lengths=None):
         """As Kernel.find_tiles; empty ones where none are needed."""
-        captured = Captured(self.mod, captures, query_offset, lengths)
+        captured = Captured(self.mod, captures, query_offset, lengths, self.spec.device)
         self._bounds.check(sizes, captured)
-        given = (ctypes.byref(sizes.to_c()), captured.structures, len(captured), None)
+        given = (ctypes.byref(sizes.to_c()), captured.structures, len(captured), stream_of(self.spec.device))
         return Tiles("gradient_tiles", library().attn_gradient_find_tiles, self._handle, *given)
 
     @property

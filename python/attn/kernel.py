@@ -1,7 +1,8 @@
-"""Compiled attention kernels for the CPU."""
+"""Compiled attention kernels."""
 
 import collections
 import ctypes
+import sys
 from typing import NamedTuple, Optional
 
 from . import _arrays, _c
@@ -26,15 +27,18 @@ class Spec(NamedTuple):
     strided_captures: bool = False  #: one kernel for captured arrays of any innermost stride
     invariant: bool = False  #: a sequence has the same bits whatever else is in the batch
     checked: bool = False  #: a run fails where lengths, starts and pages have no meaning
-    shares: int = 0  #: of a kernel of shares, how many; 0: 128
+    shares: int = 0  #: of a kernel of shares, how many; 0: 128, or as many as a GPU runs at once
+    device: Optional[int] = None  #: the number of a GPU; None: the CPU
 
     def to_c(self):
         """Raises Error: an element type that tensors do not have."""
         fields, type_ = self._asdict(), _arrays.type_name(self.type)
         if type_ not in _arrays.OPERAND_TYPES:
             raise Error(f"expects 'type' {', '.join(_arrays.OPERAND_TYPES)}, got {type_}")
-        fields.update(type=_arrays.TYPES[type_], target=_c.CPU, schedule=self.schedule.encode())
+        target = _c.CPU if self.device is None else _c.CUDA
+        fields.update(type=_arrays.TYPES[type_], target=target, schedule=self.schedule.encode())
         fields["scale"] = None if self.scale is None else ctypes.pointer(ctypes.c_float(self.scale))
+        fields["device"] = None if self.device is None else ctypes.pointer(ctypes.c_int32(self.device))
         return _c.Spec(**fields)
 
 
@@ -104,9 +108,11 @@ class Kernel:
         tiles=None,
         workspace=None,
     ):
-        """out, or (out, lse) of a spec with `lse`; done on return, on all cores.
+        """out, or (out, lse) of a spec with `lse`; on the CPU done on return, on all cores, on a GPU enqueued on
+        torch's current stream.
 
-        Arrays of numpy, or torch's on the CPU, of the spec's type, with any strides but channels of stride 1:
+        Arrays of numpy, or tensors of torch, on the spec's device, of its type, with any strides but channels of
+        stride 1:
 
         query: (batch, heads, queries, head_dim). key, value: (batch, kv_heads, keys, head_dim and value_dim), where
         heads is a multiple of kv_heads; of a paged spec (pages, kv_heads, rows of a page, ...). captures: by name,
@@ -122,45 +128,40 @@ class Kernel:
         captured array out of bounds, as far as ranges prove it.
         """
         arguments = self._arguments(query, key, value, query_starts, key_starts, pages)
-        captured = Captured(self.mod, captures, query_offset, lengths)
+        device = self.spec.device
+        captured = Captured(self.mod, captures, query_offset, lengths, device)
         operands = [arguments.query[0], arguments.key[0], arguments.value[0]]
-        sizes = problem_sizes(operands, query_starts=query_starts, key_starts=key_starts, pages=pages)
-        self._bounds.check(sizes, captured)
+        # How long sequences are is not known here where starts are on a GPU.
+        if device is None or (query_starts is None and key_starts is None):
+            sizes = problem_sizes(operands, query_starts=query_starts, key_starts=key_starts, pages=pages)
+            self._bounds.check(sizes, captured)
         arguments.captures, arguments.capture_count = captured.structures, len(captured)
         shape = tuple(query.shape[:3])
         if out is None:
             out = _arrays.empty((*shape, value.shape[3]), query)
-        arguments.out = ctypes.pointer(_arrays.tensor(out, "out", written=True))
+        arguments.out = ctypes.pointer(_arrays.tensor(out, "out", True, device))
         if lse is None and self.spec.lse:
             lse = _arrays.empty(shape, query, "float32")
         if lse is not None:
-            arguments.lse = _arrays.flat(lse, "lse", "float32", shape, written=True)
+            arguments.lse = _arrays.flat(lse, "lse", "float32", shape, True, device)
         if tiles is not None:
             arguments.tiles = tiles.pointer("tiles")
-        arguments.workspace, arguments.workspace_bytes = _arrays.workspace(workspace)
+        arguments.workspace, arguments.workspace_bytes = _arrays.workspace(workspace, device)
+        arguments.stream = stream_of(device)
         check(library().attn_kernel_run(self._handle, ctypes.byref(arguments)))
         return (out, lse) if self.spec.lse else out
 
-    @staticmethod
-    def _arguments(query, key, value, query_starts, key_starts, pages):
+    def _arguments(self, query, key, value, query_starts, key_starts, pages):
         """Those that are read; they keep what they point to, but for the arrays' memory."""
-        arguments = _c.Arguments()
+        arguments, device = _c.Arguments(), self.spec.device
         operands = {"query": query, "key": key, "value": value}
         for name, array in operands.items():
-            setattr(arguments, name, ctypes.pointer(_arrays.tensor(array, name)))
+            setattr(arguments, name, ctypes.pointer(_arrays.tensor(array, name, device=device)))
         for name, array in (("query_starts", query_starts), ("key_starts", key_starts)):
             if array is not None:
-                setattr(arguments, name, ctypes.pointer(_arrays.starts(array, name)))
+                setattr(arguments, name, ctypes.pointer(_arrays.starts(array, name, device)))
         if pages is not None:
-            memory = _arrays.memory_of(pages, "pages")
-            if memory.type not in _arrays.TYPES or len(memory.shape) != 2:
-                got = f"{memory.type} {memory.shape}"
-                raise Error(f"expects 'pages' of int32 and shape (sequences, most pages), got {got}")
-            sizes, strides = ((ctypes.c_int64 * 2)(*x) for x in (memory.shape, memory.strides))
-            table = _c.Capture(
-                data=memory.pointer, type=_arrays.TYPES[memory.type], rank=2, sizes=sizes, strides=strides
-            )
-            arguments.pages = ctypes.pointer(table)
+            arguments.pages = ctypes.pointer(_arrays.pages(pages, device))
         return arguments
 
     def prepare(self, smallest=None, largest=None):
@@ -185,9 +186,10 @@ class Kernel:
 
         Raises Error: a kernel that needs none; a program that reads a captured array out of bounds.
         """
-        captured = Captured(self.mod, captures, query_offset, lengths)
+        captured = Captured(self.mod, captures, query_offset, lengths, self.spec.device)
         self._bounds.check(sizes, captured)
-        given = (ctypes.byref(sizes.to_c()), captured.structures, len(captured), None, None)
+        stream = stream_of(self.spec.device)
+        given = (ctypes.byref(sizes.to_c()), captured.structures, len(captured), stream, None)
         return Tiles("tiles", library().attn_kernel_find_tiles, self._handle, *given)
 
     @property
@@ -198,6 +200,11 @@ class Kernel:
     def schedule(self):
         """As Spec.schedule."""
         return library().attn_kernel_schedule(self._handle).decode()
+
+
+def stream_of(device):
+    """The CUstream that torch uses now on a GPU; None for the CPU."""
+    return None if device is None else sys.modules["torch"].cuda.current_stream(device).cuda_stream
 
 
 def size_range(smallest, largest):

@@ -3,12 +3,17 @@
 import ctypes
 import itertools
 import os
+import urllib.parse
 from typing import NamedTuple
 
 from . import _arrays, _c
 from ._captures import NAMES, Captured, MadeCapture
 from ._library import Handle, check, library
+from ._recordings import recorded
 from .recorder import mod_source
+
+
+_OF_LINES = " !#$&()*+,-./:;<=>?@[]^_|~"
 
 
 class Sizes(NamedTuple):
@@ -49,25 +54,39 @@ class Mod:
         #: Of captures, by name, which a call need not give: those of functions.
         self.values = values or {}
         self._handle = handle
+        #: The text in one line and without quotes (urllib.parse), where it is known: as operators of torch have it.
+        self.line = None
         self.name = library().attn_mod_name(handle).decode()
         self.captures = tuple(map(self._info, range(library().attn_mod_capture_count(handle))))
+        own = (c for c in self.captures if not c.is_query_offset and not c.is_lengths)
+        #: Names of the captures that are not positions.
+        self.own_names = tuple(c.name for c in own)
 
     @classmethod
     def from_file(cls, path):
         """The mod of a file: exactly one that no other of the file applies."""
-        return cls(Handle("mod", library().attn_mod_from_file, os.fsencode(path)))
+        mod = cls(Handle("mod", library().attn_mod_from_file, os.fsencode(path)))
+        with open(path, encoding="utf-8") as file:
+            mod.source = file.read()
+        return mod
 
     @classmethod
     def from_source(cls, text, name="mod.mlir"):
         """The same of text; `name` stands for the file in diagnostics."""
-        return cls(Handle("mod", library().attn_mod_from_source, text.encode(), os.fsencode(name)))
+        mod = cls(Handle("mod", library().attn_mod_from_source, text.encode(), os.fsencode(name)))
+        mod.line = urllib.parse.quote(text, safe=_OF_LINES)
+        return mod
 
     @classmethod
     def from_functions(cls, score_mod=None, mask_mod=None, *, lift=True):
         """The mod of Python functions, with the arrays and numbers that they capture (attn.mod_source)."""
-        recorded = mod_source(score_mod, mask_mod, lift=lift)
-        mod = cls.from_source(recorded.text, "recorded")
-        mod.values = {c.name: c.value for c in recorded.captures}
+        if lift:
+            program, values = recorded(score_mod, mask_mod)
+        else:
+            program = mod_source(score_mod, mask_mod)
+            values = [c.value for c in program.captures]
+        mod = cls.from_source(program.text, "recorded")
+        mod.values = {c.name: value for c, value in zip(program.captures, values)}
         return mod
 
     def _info(self, index):

@@ -10,16 +10,34 @@ A function is called once, with values that stand for a score and its position; 
 docs/PythonMods.md says what can be recorded. Needs neither numpy nor torch.
 """
 
-import threading
+import contextlib
+import re
+import sys
 from typing import NamedTuple
 
+from ._calls import register_function
 from ._closures import rebuild
 from ._functions import *  # noqa: F403
 from ._functions import PUBLIC
-from ._nodes import ARGUMENTS, Capture, Node, RecordError, Writer, place_of
-from ._values import NeedsConstant, Value, arithmetic, as_number, as_value, compare, convert, describe, make, select
+from ._guards import Guards
+from ._lifted import Lifted
+from ._nodes import ARGUMENTS, Capture, Node, RecordError, Writer, current, place_in, place_of
+from ._tables import Table, is_array, table
+from ._values import (
+    NATURAL,
+    NeedsConstant,
+    Value,
+    arithmetic,
+    as_number,
+    as_value,
+    compare,
+    convert,
+    describe,
+    make,
+    select,
+)
 
-__all__ = ["Recorded", "RecordError", "Table", "Value", "mod_source", "table", *PUBLIC]
+__all__ = ["Recorded", "RecordError", "Table", "Value", "mod_source", "register_function", "table", *PUBLIC]
 
 # Element types of captures: what they are in the mod, as a value, and by which operation.
 _ELEMENTS = {
@@ -34,8 +52,8 @@ _ELEMENTS = {
     "bool": ("i1", "i1", None),
 }
 _TYPESTRINGS = {"f4": "float32", "f2": "float16", "i4": "int32", "i8": "int64", "i2": "int16", "i1": "int8"}
+_OWN_TYPES = re.compile(r"\b(Value|Table|Row|Lifted)\b")
 _TYPESTRINGS.update({"u1": "uint8", "b1": "bool", "f8": "float64"})
-_current = threading.local()
 
 
 class CapturedValue(NamedTuple):
@@ -48,6 +66,10 @@ class CapturedValue(NamedTuple):
     @property
     def is_scalar(self):
         return not self.type.startswith("tensor")
+
+
+def is_on_gpu(x):
+    return getattr(getattr(x, "device", None), "type", None) == "cuda"
 
 
 class Recorded(NamedTuple):
@@ -65,131 +87,88 @@ class Recorded(NamedTuple):
         return tuple(c for c in self.captures if c.is_scalar)
 
 
-def is_array(x):
-    """Modules, too, may have a `shape` and a `dtype`: numpy has."""
-    return isinstance(getattr(x, "shape", None), tuple) and hasattr(x, "dtype") and not isinstance(x, (Table, Value))
-
-
-def table(array, name=None):
-    """An array that a program reads: `table(x)[b, h]`, `table(x)[b][h]`.
-
-    `array` has `shape` and `dtype` (numpy's, torch's), or numpy's `__array_interface__`. Arrays in a program's closure,
-    defaults and globals need no call. An integer that may be negative counts from the end.
-    """
-    return array if isinstance(array, Table) else Table(array, name)
-
-
-class Table:
-    """A captured array, of which the indices so far are known."""
-
-    def __init__(self, array, name=None, indices=()):
-        interface = getattr(array, "__array_interface__", None)
-        if interface is None and not is_array(array):
-            raise RecordError(f"expects an array with a shape and a dtype, got {describe(array)}")
-        self.array, self.name, self.indices = array, name, indices
-        self._whole_shape = tuple(array.shape if hasattr(array, "shape") else interface["shape"])
-
-    @property
-    def shape(self):
-        return self._whole_shape[len(self.indices) :]
-
-    @property
-    def ndim(self):
-        return len(self.shape)
-
-    @property
-    def dtype(self):
-        return self.array.dtype
-
-    def __len__(self):
-        return self.shape[0]
-
-    def size(self, dimension=None):
-        return self.shape if dimension is None else self.shape[dimension]
-
-    def __iter__(self):
-        return (self[i] for i in range(len(self)))
-
-    def __getitem__(self, index):
-        index = tuple(self._one(i) for i in (index if isinstance(index, tuple) else (index,)))
-        if len(index) > self.ndim:
-            raise RecordError(f"expects at most {self.ndim} indices of '{self.name or 'table'}', got {len(index)}")
-        if self.ndim > len(index):
-            return Table(self.array, self.name, self.indices + index)
-        recording = getattr(_current, "recording", None)
-        indices = self.indices + index
-        if recording:
-            return recording.load(self, indices)
-        return self.array[indices]
-
-    def _one(self, index):
-        name = self.name or "table"
-        if isinstance(index, slice) or index is None or index is Ellipsis:
-            message = f"expects an integer for each index of '{name}', got a slice: a program reads one element"
-            raise RecordError(message)
-        number = as_number(index)
-        if isinstance(number, int) and not isinstance(number, bool):
-            return number
-        index = as_value(index)
-        if index.type != "i32":
-            kind = "condition" if index.type == "i1" else "float"
-            raise RecordError(f"expects integers as indices of '{name}', got a {kind}: attn.to_int(x) converts it")
-        return index
-
-    def as_scalar_value(self):
-        """Its only element, where all indices are given."""
-        if self.ndim:
-            rest = f"{self.ndim} more of '{self.name or 'table'}'"
-            raise RecordError(f"expects an index for each dimension, {rest}: a program has scalars, no rows")
-        return self[()]
-
-    def __getattr__(self, name):
-        if name.startswith("__"):
-            raise AttributeError(name)
-        raise RecordError(
-            f"'{name}' of the array '{self.name or 'table'}' cannot be recorded: a program reads single elements, by "
-            "an index for each dimension"
-        )
-
-    def _as_operand(name):  # noqa: N805
-        def operator(self, *others):
-            return getattr(as_value(self), name)(*others)
-
-        return operator
-
-    for _name in (
-        "add radd sub rsub mul rmul truediv rtruediv floordiv rfloordiv mod rmod pow rpow and rand or ror xor rxor "
-        "lshift rlshift rshift rrshift eq ne lt le gt ge neg abs invert bool index float int"
-    ).split():
-        locals()[f"__{_name}__"] = _as_operand(f"__{_name}__")
-    del _name, _as_operand
-    __hash__ = object.__hash__
-    __array_ufunc__ = Value.__array_ufunc__
-    __torch_function__ = Value.__torch_function__
-
-
 class _Recording:
-    """One call of mod_source: what its programs have captured so far."""
+    """One call of record(): what its programs have captured so far, and what that relied on."""
 
     def __init__(self, lift, constants):
-        self.lift, self.constants, self.arrays, self.scalars = lift, constants, {}, {}
+        self.lift, self.constants, self.guards = lift, constants, Guards()
+        self._arrays, self._scalars, self._made, self._derived = {}, {}, {}, {}  # by id; source; id; expression
+        self._sources, self._types, self._shapes = {}, set(), set()
 
-    def replace(self, value, name, key, is_global):
+    def replace(self, value, name, source, is_global):
+        """For rebuild(): tables for arrays, captured scalars for numbers that are lifted."""
         if isinstance(value, Table):
-            return value if value.name else Table(value.array, name, value.indices)
+            self.guards.require(f"type({source}) is {self.guards.name(Table)}")
+            if not value.is_whole:
+                self.guards.refuse()
+            self._array(value.array, name, f"{source}.array")
+            return value.named(name)
         # numpy's scalars are numbers; an array without dimensions can be written to.
         if is_array(value) and (hasattr(value, "__setitem__") or getattr(value, "shape") != ()):
+            self._array(value, name, source)
             return Table(value, name)
-        if self.lift and not is_global and key not in self.constants and type(value) in (int, float):
-            if isinstance(value, float) or -(2**31) <= value < 2**31:
-                type_ = "f32" if isinstance(value, float) else "i32"
-                return Value(type_, Node("", capture=self._scalar(key, name or "scalar", type_, value, key)))
-        return value
+        if self.lift and not is_global and source not in self.constants and type(value) in (int, float):
+            return Lifted(value, source, frozenset([source]), name or "scalar", self)
+        return None
 
-    def _scalar(self, key, name, type_, value, lifted=None):
-        if key not in self.scalars:
-            self.scalars[key] = Capture(name, type_, 0, value, lifted)
-        return self.scalars[key]
+    def _array(self, array, name, source):
+        """Its metadata, but for sizes, which are seldom asked for."""
+        known, *_ = self._sources.setdefault(id(array), (source, name, array))
+        if known != source:
+            self.guards.require(f"{source} is {known}")
+            return
+        self.require_type(source, type(array))
+        dtype, rank = self.guards.name(array.dtype), len(array.shape)
+        self.guards.require(f"{source}.dtype == {dtype} and len({source}.shape) == {rank}")
+        if not array.shape:  # which decides how its number is read
+            self.guards.require(f"{self.guards.name(is_on_gpu)}({source}) is {is_on_gpu(array)}")
+
+    def _source(self, array):
+        """None for an array that the program made or found in a way that is not seen."""
+        source = self._sources.get(id(array), (None,))[0]
+        if source is None:
+            self.guards.refuse()
+        return source
+
+    def name_of(self, array):
+        return self._sources.get(id(array), (None, None))[1]
+
+    def make(self, array):
+        """Notes an array that the program makes of constants."""
+        self._made[id(array)] = array
+
+    def is_made(self, array):
+        return id(array) in self._made
+
+    def derived(self, source, make):
+        """`make(place)`, once for one expression."""
+        if source not in self._derived:
+            self._derived[source] = make(self.guards.let(source))
+        return self._derived[source]
+
+    def note_contents(self, array):
+        """What is in an array is read now: a recording of it serves once, unless the program makes the array."""
+        if not self.is_made(array):
+            self.guards.refuse()
+
+    def require_type(self, source, type_):
+        if (source, type_) not in self._types:
+            self._types.add((source, type_))
+            self.guards.require(f"type({source}) is {self.guards.name(type_)}")
+
+    def require_shape(self, read):
+        source = self._source(read.array)
+        if source is not None and source not in self._shapes:
+            self._shapes.add(source)
+            self.guards.require(f"{source}.shape == {read.whole_shape!r}")
+
+    def scalar(self, name, type_, value, source, leaves=frozenset()):
+        """The capture of a number."""
+        if source not in self._scalars:
+            if type_ == "i32" and leaves:
+                self.guards.require(f"-0x80000000 <= {source} < 0x80000000")
+            self._scalars[source] = Capture(name, type_, 0, value, source, leaves)
+        return self._scalars[source]
 
     def load(self, read, indices):
         """An element as a value."""
@@ -201,29 +180,37 @@ class _Recording:
             raise RecordError(f"expects elements of '{name}' of {known}, got {dtype}: convert the array")
         element, type_, operation = _ELEMENTS[dtype]
         key = id(read.array)
-        if key not in self.arrays:
-            self.arrays[key] = Capture(name, element, len(indices), read.array)
-        capture = self.arrays[key]
-        if not indices:
+        if key not in self._arrays:
+            self._arrays[key] = Capture(name, element, len(indices), read.array, self._source(read.array))
+        capture = self._arrays[key]
+        if not indices and is_on_gpu(read.array):
+            capture.type = f"tensor<{element}>"  # whose number the host does not wait for
+            value = Value(element, Node(f"attn.load %%[] : {capture.type}", capture=capture))
+        elif not indices:
             value = Value(element, Node("", capture=capture))
         else:
             indices = [self._index(read, d, i).node for d, i in enumerate(indices)]
             value = Value(element, Node("attn.load %%[", tuple(indices), f"] : {capture.type}", capture=capture))
         if operation:
-            value = make(type_, operation, (value,), f" : {element} to {type_}", dtype == "uint8")
-        value.natural = dtype in ("uint8", "bool")
+            value = make(type_, operation, (value,), f" : {element} to {type_}")
+        value.natural = NATURAL if dtype in ("uint8", "bool") else None
         return value
 
     def _index(self, read, dimension, index):
         """Counted from the end where it is negative."""
         number = as_number(index)
-        size = read._whole_shape[dimension]
-        if number is not None and not -size <= number < size:
-            raise RecordError(f"expects an index of '{read.name or 'table'}' from {-size} to {size - 1}, got {number}")
+        size, source = read.whole_shape[dimension], self._source(read.array)
+        if number is not None:
+            if not -size <= number < size:
+                raise read.out_of_range(size, number)
+            self.guards.require(f"{source}.shape[{dimension}] >= {max(number + 1, -number)}")
         index = as_value(index)
-        if index.natural:
+        if index.natural is not None:
+            for source, least in index.natural:
+                self.guards.require(f"{source} >= {least}")
             return index
-        capture = self._scalar((id(read.array), dimension), f"{read.name or 'table'}_size{dimension}", "i32", size)
+        of_size = f"{source or id(read.array)}.shape[{dimension}]"
+        capture = self.scalar(f"{read.name or 'table'}_size{dimension}", "i32", size, of_size)
         behind = arithmetic("add", index, Value("i32", Node("", capture=capture)))
         return behind if number is not None else select(compare("lt", index, 0), behind, index)
 
@@ -238,6 +225,12 @@ def mod_source(score_mod=None, mask_mod=None, *, name="recorded", lift=False):
 
     Raises RecordError, a TypeError whose text begins with file, line and column of the user's function.
     """
+    return record(score_mod, mask_mod, name, lift)[0]
+
+
+def record(score_mod, mask_mod, name, lift):
+    """(Recorded, match): `match(score_mod, mask_mod)` gives the captured values of functions whose recording would have
+    the same text, None (or whatever error) for others; it is None itself where that cannot be told."""
     if score_mod is None and mask_mod is None:
         raise RecordError("expects a score_mod, a mask_mod or both")
     constants = set()
@@ -246,29 +239,53 @@ def mod_source(score_mod=None, mask_mod=None, *, name="recorded", lift=False):
             return _record(score_mod, mask_mod, name, _Recording(lift, frozenset(constants)))
         except NeedsConstant as needs:
             constants |= needs.lifted
+        except Exception:
+            if not lift:
+                raise
+            lift = False  # a program may want numbers of Python's own types, as isinstance() and torch.full() do
 
 
 def _record(score_mod, mask_mod, name, recording):
     writer = Writer()
-    outer, _current.recording = getattr(_current, "recording", None), recording
+    outer, current.recording = getattr(current, "recording", None), recording
     try:
-        if score_mod is not None:
-            _program(writer, recording, score_mod, "score", "f32")
-        if mask_mod is not None:
-            _program(writer, recording, mask_mod, "mask", "i1")
+        with _calls_seen_by(recording):
+            for function, keyword, type_ in ((score_mod, "score", "f32"), (mask_mod, "mask", "i1")):
+                if function is not None:
+                    _program(writer, recording, function, keyword, type_)
+                else:
+                    recording.guards.require(f"{keyword} is None")
     finally:
-        _current.recording = outer
+        current.recording = outer
     text = writer.finish(name, place_of(score_mod if score_mod is not None else mask_mod))
-    captures = (CapturedValue(writer.names[id(c)], c.value, c.type) for c in writer.captures)
-    return Recorded(text, tuple(captures))
+    captures = tuple(CapturedValue(writer.names[id(c)], c.value, c.type) for c in writer.captures)
+    match = None
+    if recording.guards.complete:
+        match = recording.guards.matcher(("score", "mask"), [c.source for c in writer.captures])
+    return Recorded(text, captures), match
+
+
+def _calls_seen_by(recording):
+    if "torch" not in sys.modules:
+        return contextlib.nullcontext()
+    from ._torch import Seen
+
+    return Seen(recording)
 
 
 def _program(writer, recording, function, keyword, result_type):
     types = {"s": "f32", **dict.fromkeys(ARGUMENTS[1:], "i32")}
     names = ARGUMENTS if keyword == "score" else ARGUMENTS[1:]
     place, program = place_of(function), object()
-    arguments = [Value(types[n], Node(n, program=program), types[n] == "i32") for n in names]
-    result = rebuild(function, recording.replace)(*arguments)
+    arguments = [Value(types[n], Node(n, program=program), NATURAL if types[n] == "i32" else None) for n in names]
+    program_of_values = rebuild(function, keyword, recording.replace, recording.guards)
+    try:
+        result = program_of_values(*arguments)
+    except TypeError as error:
+        if isinstance(error, RecordError) or not _OWN_TYPES.search(str(error)):
+            raise
+        message = f"a value of a program is neither a number nor a tensor here: {str(error).splitlines()[0]}"
+        raise RecordError(message, place_in(error.__traceback__)) from error
     text = ", ".join(f"%{n}: {types[n]}" for n in names)
     writer.add_program(keyword, text, program, _result(result, result_type, place).node, result_type, place)
 
@@ -280,9 +297,9 @@ def _result(result, type_, place):
     except RecordError as error:
         got = "None" if result is None else describe(result)
         raise RecordError(f"expects the program to return {expected}, got {got}", place) from error
-    if type_ == "i1" and result.type != "i1":
-        kind = "an integer: compare it" if result.type == "i32" else "a float: compare it"
+    if type_ == "i1" and result.kind != "i1":
+        kind = "an integer: compare it" if result.kind == "i32" else "a float: compare it"
         raise RecordError(f"expects the program to return {expected}, got {kind}", place)
-    if type_ == "f32" and result.type == "i1":
+    if type_ == "f32" and result.kind == "i1":
         raise RecordError(f"expects the program to return {expected}, got a condition: attn.where(c, score, y)", place)
     return convert(result, type_)

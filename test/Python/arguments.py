@@ -5,7 +5,7 @@ REQUIRES: numpy
 UNSUPPORTED: sanitized
 """
 
-import types
+import collections
 import unittest
 
 import attn
@@ -151,19 +151,31 @@ class Arguments(unittest.TestCase):
             attn.attention(QUERY, KEY, VALUE, mask_mod=lambda b, h, q, kv: q > kv and h > 0)
 
 
-class OnGPU:
+class Elsewhere:
     """As much of a tensor of torch as is looked at."""
 
-    device, shape = types.SimpleNamespace(type="cuda"), QUERY.shape
+    shape, dtype, requires_grad = QUERY.shape, "float32", False
+
+    def __init__(self, device):
+        self.device = collections.namedtuple("Device", "type index")(device, 3)
 
     def data_ptr(self):
-        raise AssertionError("read, though a GPU has it")
+        return 1 << 20
+
+    def stride(self):
+        return 40, 40, 8, 1
 
 
 class Devices(unittest.TestCase):
     def test_others_than_the_cpu(self):
-        with self.assertRaisesRegex(attn.Error, "expects 'query' on the CPU, got a tensor on 'cuda'"):
-            attn.attention(OnGPU(), KEY, VALUE)
+        refused = "expects 'query' on the CPU or a GPU of CUDA, got a tensor on"
+        with self.assertRaisesRegex(attn.Error, refused):
+            attn.attention(Elsewhere("mps"), KEY, VALUE)
+        with self.assertRaisesRegex(attn.Error, "expects 'value' on cuda:3, got it on the CPU"):
+            attn.attention(Elsewhere("cuda"), KEY, VALUE)
+        kernel = attn.Kernel(attn.Mod.from_source("attn.mod @plain"), attn.Spec(8))
+        with self.assertRaisesRegex(attn.Error, "expects 'key' on the CPU, got it on cuda:3"):
+            kernel(QUERY, Elsewhere("cuda"), VALUE)
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ STRUCTURES = [x for x in vars(_c).values() if isinstance(x, type) and issubclass
 NUMBERS = {f"ATTN_{name}": x for name, x in vars(_c).items() if name.isupper() and isinstance(x, int)}
 # The C types of arguments and results that are no pointers.
 SCALARS = {ctypes.c_int32: ("attn_status", "int32_t", "attn_query_offset"), ctypes.c_size_t: ("size_t",)}
-SCALARS.update({ctypes.c_double: ("double",), None: ("void",)})
+SCALARS.update({ctypes.c_double: ("double",), ctypes.c_int64: ("int64_t",), None: ("void",)})
 
 
 def c_name(structure):

@@ -17,6 +17,7 @@ from evaluate import Array
 
 rows = Array([[1, 0], [0, 1]], "int32")
 wide = Array([1.0], "float64")
+long, three = Array([[0] * 17], "int32"), Array([0, 0, 0], "int32")
 
 
 def mask_error(mask, pattern, line=0):
@@ -49,15 +50,19 @@ class Errors(unittest.TestCase):
         mask_error(lambda b, h, q, kv: sum(range(q)) > 0, "range() and sizes take Python's integers")
         mask_error(lambda b, h, q, kv: int(q) > 0, "attn.to_int(x)")
         mask_error(lambda b, h, q, kv: math.exp(q) > 0, "attn.exp(x)")
+        mask_error(lambda b, h, q, kv: len("%d" % q) > 0, "is neither a number nor a tensor here: %d format")
         mask_error(lambda b, h, q, kv: q > 2**31, "fits an i32, got 2147483648")
         mask_error(lambda b, h, q, kv: (q * 1.0) & 1 == 0, "expects conditions or integers for '&', got a float")
         mask_error(lambda b, h, q, kv: q << -1 > 0, "expects a shift by 0 or more, got -1")
 
     def test_tables(self):
-        mask_error(lambda b, h, q, kv: rows[q, :] > 0, "got a slice")
-        mask_error(lambda b, h, q, kv: rows[q] == kv, "expects an index for each dimension, 1 more of 'rows'")
-        mask_error(lambda b, h, q, kv: (rows[q] == kv).any(), "a program has scalars, no rows")
-        mask_error(lambda b, h, q, kv: rows[q].any(), "'any' of the array 'rows' cannot be recorded")
+        mask_error(lambda b, h, q, kv: rows[q, None] > 0, "expects integers or slices as indices of 'rows', got None")
+        mask_error(lambda b, h, q, kv: attn.exp(rows[q]) > 0, "expects an index for each dimension, 1 more of 'rows'")
+        mask_error(lambda b, h, q, kv: long[q].any(), "rows of at most 16")
+        mask_error(lambda b, h, q, kv: (long[q] == kv).any(), "rows of at most 16 elements, which are unrolled, got 17")
+        mask_error(lambda b, h, q, kv: (rows[q] == three).any(), "expects rows of one shape, got (2,) and (3,)")
+        mask_error(lambda b, h, q, kv: rows.sort()[q, 0] > 0, "'sort' cannot be recorded: sort outside of the program")
+        mask_error(lambda b, h, q, kv: rows[q].view(1) > 0, "'view' cannot be recorded: change its shape outside")
         mask_error(lambda b, h, q, kv: rows[q, kv, 0] > 0, "expects at most 2 indices of 'rows', got 3")
         mask_error(lambda b, h, q, kv: rows[q, 2] > 0, "expects an index of 'rows' from -2 to 1, got 2")
         mask_error(lambda b, h, q, kv: rows[q, -3] > 0, "from -2 to 1, got -3")
@@ -70,6 +75,7 @@ class Errors(unittest.TestCase):
         mask_error(lambda b, h, q, kv: None, "expects the program to return a condition, got None")
         mask_error(lambda b, h, q, kv: q, "got an integer: compare it")
         mask_error(lambda b, h, q, kv: rows[q], "got an array of shape (2,): index it")
+        mask_error(lambda b, h, q, kv: rows[q] == 1, "got an array of shape (2,): index it")
         with self.assertRaisesRegex(TypeError, "return a score, got a condition"):
             attn.mod_source(lambda s, b, h, q, kv: s > 0)
         with self.assertRaisesRegex(TypeError, "expects a score_mod, a mask_mod or both"):
