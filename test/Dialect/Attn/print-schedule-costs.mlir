@@ -13,7 +13,7 @@ func.func @layer(%q: !t) -> !t {
 // Without a schedule there is nothing to tell; a pass before writes one, and variants.
 // CHECK-NOT: @any
 // CHOSEN: @any: 384 threads, 198656 shared bytes, about {{[0-9]+}} of 232 registers
-// CHOSEN-NEXT: @any where sm90a and few_tasks(64) and short_rows(1024): 256 threads
+// CHOSEN-NEXT: @any where sm90a and few_tasks(64) and short_rows(512): 256 threads
 // CHOSEN-NEXT: @any where sm90a and full_round(64, 75): 256 threads
 // CHOSEN-NEXT: @any where sm90a and packed_rows(16): 64 threads, 86528 shared bytes
 // CHOSEN-NEXT: @any where aligned and packed_rows(16): 32 threads, 73984 shared bytes

@@ -17,7 +17,7 @@
 
 // CHECK-LABEL: func.func @narrow
 // CHECK: attn.attention {{.*}}schedule = #attn.schedule<tiling = <q = 192{{[^#]*}}drain>>, {{.*}}variants = #attn.variants<[
-// CHECK-SAME: <sm90a and few_tasks(64) and short_rows(1024) -> <tiling = <q = 64, {{[^-]*}}>>,
+// CHECK-SAME: <sm90a and few_tasks(64) and short_rows(512) -> <tiling = <q = 64, {{[^-]*}}>>,
 // CHECK-SAME: <sm90a and full_round(64, 75) -> <tiling = <q = 64, {{[^-]*}}>>,
 // CHECK-SAME: <sm90a and packed_rows(16) -> <tiling = <q = 16, kv = 256, pack, shares>, roles = <key_warps = 4>, pipeline = <stages = 2, read_once, dependent>>>,
 // CHECK-SAME: <aligned and packed_rows(16) -> <tiling = <q = 16, kv = 64, pack, shares>, pipeline = <stages = 2, read_once>>>,

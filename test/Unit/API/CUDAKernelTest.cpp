@@ -192,39 +192,47 @@ TEST_F(CUDAKernelTest, FewTasksGetSmallTiles) {
   EXPECT_EQ(memory[0], 10);
 }
 
-/// Six heads of which three share keys: 12 rows in a tile of 16, then 18 in one
-/// of 32. Tasks are shares of the keys, as many as run at once, whose parts
-/// another kernel merges, with eight threads for each row and 4 channels of the
-/// two query tiles; but no more than have two positions of theirs each (a tile
-/// itself, and visits of 64 keys), nor where keys are few and tasks of a head
-/// each all run at once.
+/// Six heads of which three share keys: 12 rows in a tile of 16, whose keys
+/// four warps deal among them, then 18 in one of 32. Tasks are shares of the
+/// keys, as many as run at once, whose parts another kernel merges, with eight
+/// threads for each row and 4 channels of the two query tiles; but no more than
+/// have two positions of theirs each (a tile itself, and visits of 256 or 64
+/// keys), nor where keys are few and tasks of a head each all run at once. Of
+/// more heads a few less run than could: 40 and not 42, one for each query
+/// tile, 19 and not 20, which have two each.
 TEST_F(CUDAKernelTest, FewQueriesOfHeadsThatShareKeysAreShares) {
-  std::vector<uint16_t> memory(2 * 1000 * 64);
+  std::vector<uint16_t> memory(40 * 4000 * 64);
   FakeCUDA &fake = *useFakeCUDA();
   struct Expected {
     int multiprocessors;
-    int64_t queries, keys;
+    int64_t keyHeads, queries, keys;
     const char *launch;
   };
-  for (auto [multiprocessors, queries, keys, launch] :
-       {Expected{3, 4, 1000,
-                 "launch attention 6 x 32\nlaunch attention_merge 24 x 128\n"},
-        {3, 6, 1000,
+  for (auto [multiprocessors, keyHeads, queries, keys, launch] :
+       {Expected{3, 2, 4, 4000,
+                 "launch attention 6 x 128\nlaunch attention_merge 24 x 128\n"},
+        {21, 40, 4, 4000,
+         "launch attention 40 x 128\nlaunch attention_merge 480 x 128\n"},
+        {10, 38, 4, 4000,
+         "launch attention 19 x 128\nlaunch attention_merge 228 x 128\n"},
+        {3, 2, 4, 1000,
+         "launch attention 5 x 128\nlaunch attention_merge 24 x 128\n"},
+        {3, 2, 6, 1000,
          "launch attention 6 x 64\nlaunch attention_merge 36 x 128\n"},
-        {3, 4, 100,
-         "launch attention 3 x 32\nlaunch attention_merge 24 x 128\n"},
-        {132, 4, 1000, "launch attention 6 x 256\n"}}) {
+        {3, 2, 4, 100,
+         "launch attention 2 x 128\nlaunch attention_merge 24 x 128\n"},
+        {132, 2, 4, 500, "launch attention 6 x 256\n"}}) {
     ManyTasks many(multiprocessors);
     Result<AttentionKernel> kernel =
         AttentionKernel::compile(plainMod(), specOf(ElementType::BF16));
     ASSERT_TRUE(kernel) << kernel.error();
     TensorView query{memory.data(),
                      ElementType::BF16,
-                     {1, 6, queries, 64},
-                     {6 * queries * 64, queries * 64, 64}};
+                     {1, 3 * keyHeads, queries, 64},
+                     {3 * keyHeads * queries * 64, queries * 64, 64}};
     TensorView key = query;
-    key.sizes[1] = 2, key.sizes[2] = keys;
-    key.strides[0] = 2 * keys * 64, key.strides[1] = keys * 64;
+    key.sizes[1] = keyHeads, key.sizes[2] = keys;
+    key.strides[0] = keyHeads * keys * 64, key.strides[1] = keys * 64;
     fake.sequence.clear();
     Result<void> done =
         kernel->run(query, key, key, {}, query, nullptr, nullptr);

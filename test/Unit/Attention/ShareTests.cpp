@@ -5,6 +5,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstring>
 
 using namespace attn;
@@ -12,19 +13,25 @@ using namespace attn::test;
 
 namespace {
 
-/// How many shares there are, or how many visits a chunk has.
+/// How many shares there are, or how many visits a chunk has; on GPUs, among
+/// how many warps the keys of a step are dealt.
 struct Parts {
-  int64_t shares = 0, chunk = 0;
+  int64_t shares = 0, chunk = 0, keyWarps = 1;
 };
 
-/// One query tile for most problems, of the fewest rows.
+/// One query tile for most problems, of the fewest rows, and of the fewest keys
+/// that the warps can have.
 std::string scheduleOf(const Parts &parts, int64_t keyTile = 32) {
+  bool isCPU = selectedTarget() == Target::CPU;
+  int64_t keys = isCPU ? keyTile : std::max(keyTile, 16 * parts.keyWarps);
   std::string tiling =
-      "#attn.schedule<tiling = <q = 16, kv = " + std::to_string(keyTile) +
+      "#attn.schedule<tiling = <q = 16, kv = " + std::to_string(keys) +
       (parts.chunk ? ", chunk = " + std::to_string(parts.chunk) : ", shares") +
       ">";
-  return tiling +
-         (selectedTarget() == Target::CPU ? ">" : ", pipeline = <stages = 2>>");
+  if (isCPU)
+    return tiling + ">";
+  return tiling + ", roles = <key_warps = " + std::to_string(parts.keyWarps) +
+         ">, pipeline = <stages = 2>>";
 }
 
 Case caseOf(const char *pattern, ElementType type, ProblemSizes sizes,
@@ -142,10 +149,11 @@ attn.mod @far()
 }
 
 INSTANTIATE_TEST_SUITE_P(Counts, Shares,
-                         testing::Values(Parts{0}, Parts{1}, Parts{2}, Parts{3},
-                                         Parts{7}, Parts{16}, Parts{64},
-                                         Parts{0, 2}, Parts{0, 1},
-                                         Parts{0, 100}));
+                         testing::Values(Parts{0}, Parts{1}, Parts{2},
+                                         Parts{3, 0, 4}, Parts{7},
+                                         Parts{16, 0, 8}, Parts{64, 0, 2},
+                                         Parts{0, 2, 2}, Parts{0, 1},
+                                         Parts{0, 100, 4}));
 
 /// A query tile has no more chunks than 32: those of long rows are larger.
 TEST(Chunks, AreNotMoreThanThereIsMemoryFor) {

@@ -257,10 +257,12 @@ SmallVector<VariantAttr> mlir::attn::variantsForSM90a(AttentionOp op) {
   int64_t widest = std::max(op.getHeadDim(), op.getValueDim());
   if (!hasLists(op)) {
     // Shares of packed rows have a second kernel behind, which costs more than
-    // they gain where rows are short (1024 keys: 16 against 15 us), and where
-    // tasks of a head each fill the GPU (B8 H16 of 8192: 145 against 135).
+    // they gain where rows are short (1024 keys: 13 against 15 us with keys that
+    // are dealt to warps, else 16), and where tasks of a head each fill the GPU
+    // (B8 H16 of 8192: 145 against 135).
+    int64_t shortRow = rowBytesOf(op) <= 256 ? 512 : 1024;
     add({{Condition::Kind::FewTasks, {64}},
-         {Condition::Kind::ShortRows, {1024}}},
+         {Condition::Kind::ShortRows, {shortRow}}},
         ProblemKind::FewTasks);
     add({{Condition::Kind::FullRound, {64, 75}}}, ProblemKind::FewTasks);
     llvm::append_range(variants,
