@@ -496,12 +496,12 @@ TEST_F(CUDAKernelTest, WhatARangeTakesIsPrepared) {
   range.smallest.queries = range.smallest.keys = 1;
   prepared = kernel->prepare(range);
   ASSERT_TRUE(prepared) << prepared.error();
-  // Few tasks of short rows, which all are, and 16, 32 and 64 rows, each with a
-  // kernel that merges.
-  EXPECT_EQ(fake.loadedModules, loaded + 7);
+  // Few tasks of at most 512 keys and of more, and 16, 32 and 64 rows, each with
+  // a kernel that merges.
+  EXPECT_EQ(fake.loadedModules, loaded + 8);
   for (int64_t length : {64, 16, 1})
     (void)run(*kernel, memory, 64, length);
-  EXPECT_EQ(fake.loadedModules, loaded + 7);
+  EXPECT_EQ(fake.loadedModules, loaded + 8);
 }
 
 TEST_F(CUDAKernelTest, ARangeBeginsBeforeItEnds) {
