@@ -190,7 +190,8 @@ def FlashToGPUPass : Pass<"flash-to-gpu", "::mlir::ModuleOp"> {
     loop has one dimension and no tiles. Where such a task has parallel loops
     (`scf.parallel` of one dimension, with sums or maxima), 8 adjacent threads do it: each
     has an eighth of the iterations, shuffles give all of them what these reduce to, and
-    one writes. All tasks of a warp must take the same branches.
+    one writes. All tasks of a warp must take the same branches. A loop inside of one over
+    blocks is for the block's warps (`#gpu.warp<linear_dim_0>`), as many as `key_warps`.
 
     Example (test/Conversion/FlashToGPU/flash-to-gpu.mlir):
 

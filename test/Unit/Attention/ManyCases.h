@@ -15,6 +15,8 @@
 
 /// On the PTX machine besides.
 #define ATTN_MANY_CASES_OF_A_GPU                                               \
-  ATTN_MANY_CASES ":*LengthsOf.*:*Shares.*/2:*PageRows.*/0"
+  ATTN_MANY_CASES                                                              \
+  ":*LengthsOf.*:*Shares.*/2:*PageRows.*/0:*MathSweep.*/1:*MathSweep.*/2:"     \
+  "*MathSweep.*/4:*MathSweep.*/5:*MathSweep.*/7:*MathSweep.*/8"
 
 #endif // ATTN_TEST_ATTENTION_MANYCASES_H

@@ -152,8 +152,8 @@ INSTANTIATE_TEST_SUITE_P(Counts, Shares,
                          testing::Values(Parts{0}, Parts{1}, Parts{2},
                                          Parts{3, 0, 4}, Parts{7},
                                          Parts{16, 0, 8}, Parts{64, 0, 2},
-                                         Parts{0, 2, 2}, Parts{0, 1},
-                                         Parts{0, 100, 4}));
+                                         Parts{0, 2}, Parts{0, 1},
+                                         Parts{0, 100, 2}));
 
 /// A query tile has no more chunks than 32: those of long rows are larger.
 TEST(Chunks, AreNotMoreThanThereIsMemoryFor) {

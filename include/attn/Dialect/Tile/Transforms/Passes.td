@@ -152,7 +152,9 @@ def TileStageLoadsPass : Pass<"tile-stage-loads", "::mlir::gpu::GPUFuncOp"> {
 
     Where tiles of the loop are not read one after the other, those of an iteration are
     copied together: with two stages to alternate halves of their buffers, during the
-    iteration before; with one at its begin. Vectors, and what elementwise work alone
+    iteration before; with one at its begin. A warp that is alone has the next
+    iteration's copies on their way before it waits for those of its own, one tensor
+    after the other; several wait for each other first. Vectors, and what elementwise work alone
     reads, stay as they are: each thread loads its own elements.
 
     Expects kernels on a GPU (`flash-to-gpu`). Buffers get their places in
@@ -785,7 +787,8 @@ def TilePlaceSharedPass : Pass<"tile-place-shared", "::mlir::gpu::GPUFuncOp"> {
     Rings (`tile.ring`) get the offsets of their elements and barriers, in their order in
     the kernel: barriers and numbers before the tiles, tiles from 1024 bytes on. Or, where
     all warps copy, buffers (`memref.alloc` in the workgroup's memory) become views of the
-    block's dynamic shared memory. Records the bytes that a launch must give a block as
+    block's dynamic shared memory, of each of `key_warps` its own; behind them is where
+    these give each other what they have (`tile.combine_warps`). Records the bytes that a launch must give a block as
     `attn.shared_bytes`. No other pass computes an offset (SharedMemory.h).
 
     Example: behind a ring of 128 by 64 tiles,
