@@ -197,13 +197,15 @@ TEST(PTXMachine, ABarrierOrdersSharedMemory) {
   }
 }
 
+/// Where a lane's 16 bytes are in global memory, %d5, and in shared, %d7.
+const std::string kOwnPiece = kOwnWord + "ld.param.b64 %d5, [b];\n"
+                                         "mul.wide.u32 %d6, %r0, 16;\n"
+                                         "add.s64 %d5, %d5, %d6;\n"
+                                         "mov.b64 %d7, memory;\n"
+                                         "add.s64 %d7, %d7, %d6;\n";
+
 TEST(PTXMachine, CopiesTakeAPolicyThatWasMade) {
-  const std::string copy = kOwnWord + "ld.param.b64 %d5, [b];\n"
-                                      "mul.wide.u32 %d6, %r0, 16;\n"
-                                      "add.s64 %d5, %d5, %d6;\n"
-                                      "mov.b64 %d7, memory;\n"
-                                      "add.s64 %d7, %d7, %d6;\n",
-                    last = "cp.async.cg.shared.global.L2::cache_hint.L2::128B "
+  const std::string copy = "cp.async.cg.shared.global.L2::cache_hint.L2::128B "
                            "[%d7], [%d5], 16, %d8;\n"
                            "cp.async.wait_all;\n"
                            "ld.shared.b32 %r4, [%d7];\n"
@@ -214,25 +216,19 @@ TEST(PTXMachine, CopiesTakeAPolicyThatWasMade) {
   run.sharedBytes = 512;
   run.a = run.memory(out);
   run.b = run.memory(in);
-  ASSERT_EQ(run(copy +
-                "createpolicy.fractional.L2::evict_first.b64 %d8;\n" +
-                last),
+  ASSERT_EQ(run(kOwnPiece +
+                "createpolicy.fractional.L2::evict_first.b64 %d8;\n" + copy),
             "");
   for (uint32_t lane = 0; lane < 32; ++lane)
     EXPECT_EQ(out[lane], 4 * lane);
-  EXPECT_NE(run(copy + "mov.b64 %d8, 0;\n" + last).find("policy"),
+  EXPECT_NE(run(kOwnPiece + "mov.b64 %d8, 0;\n" + copy).find("policy"),
             std::string::npos);
 }
 
 TEST(PTXMachine, CopiesHaveArrivedWhenTheyWereAwaited) {
-  const std::string copy = kOwnWord + "ld.param.b64 %d5, [b];\n"
-                                      "mul.wide.u32 %d6, %r0, 16;\n"
-                                      "add.s64 %d5, %d5, %d6;\n"
-                                      "mov.b64 %d7, memory;\n"
-                                      "add.s64 %d7, %d7, %d6;\n"
-                                      "cp.async.cg.shared.global [%d7], "
-                                      "[%d5], 16, 8;\n"
-                                      "cp.async.commit_group;\n",
+  const std::string copy = kOwnPiece + "cp.async.cg.shared.global [%d7], "
+                                       "[%d5], 16, 8;\n"
+                                       "cp.async.commit_group;\n",
                     read = "ld.shared.v4.b32 {%r4, %r5, %r6, %r7}, [%d7];\n"
                            "add.s32 %r5, %r5, %r6;\n"
                            "st.global.b32 [%d4], %r5;";
