@@ -164,15 +164,29 @@ public:
 private:
   using Kernel = KernelBuilder<AttentionBackwardOp>;
 
+  /// Where a kernel is among those that write the gradients of the tensors.
+  enum Launch { First, Between, Last };
+
+  /// At the start of a kernel: each waits for the one ahead, and with that for
+  /// all before, but may be on the multiprocessors before it ends.
+  void joinLaunches(ImplicitLocOpBuilder &b, Launch launch) {
+    if (!op.getKeySchedule()->getPipeline().dependent)
+      return;
+    if (launch != First)
+      tile::AwaitPrerequisitesOp::create(b);
+    if (launch != Last)
+      tile::LaunchDependentsOp::create(b);
+  }
+
   /// Those of queries, and those of keys and values.
   void buildApart() {
-    buildFor({Role::GradQuery}, *op.getSchedule(), "_grad_query");
+    buildFor({Role::GradQuery}, *op.getSchedule(), "_grad_query", First);
     if (std::optional<ScheduleAttr> ofValues = op.getValueSchedule()) {
-      buildFor({Role::GradKey}, *op.getKeySchedule(), "_grad_key");
-      buildFor({Role::GradValue}, *ofValues, "_grad_value");
+      buildFor({Role::GradKey}, *op.getKeySchedule(), "_grad_key", Between);
+      buildFor({Role::GradValue}, *ofValues, "_grad_value", Last);
     } else {
       buildFor({Role::GradKey, Role::GradValue}, *op.getKeySchedule(),
-               "_grad_key");
+               "_grad_key", Last);
     }
   }
 
@@ -186,17 +200,19 @@ private:
     addGradQuerySum(start);
     ImplicitLocOpBuilder first =
         start.create(name + "_grad_start", ofRows, /*takesCaptures=*/false);
+    joinLaunches(first, First);
     buildGradientStart(first, op, ofRows, operandsOf(start));
     func::ReturnOp::create(first);
 
     buildFor({Role::GradKey, Role::GradValue}, *op.getKeySchedule(),
-             "_grad_key");
+             "_grad_key", Between);
 
     Kernel end(op);
     addGradQuerySum(end);
     end.addStrided(Role::GradQuery, op.getQuery());
     ImplicitLocOpBuilder last =
         end.create(name + "_grad_query", ofRows, /*takesCaptures=*/false);
+    joinLaunches(last, Last);
     buildGradientEnd(last, op, ofRows, operandsOf(end));
     func::ReturnOp::create(last);
   }
@@ -249,8 +265,8 @@ private:
 
   /// The kernel of `outputs`. It sums what has rows of the axis that it owns,
   /// if it makes gradients of scores and there are no kernels for sums.
-  void buildFor(ArrayRef<Role> outputs, ScheduleAttr schedule,
-                StringRef suffix) {
+  void buildFor(ArrayRef<Role> outputs, ScheduleAttr schedule, StringRef suffix,
+                Launch launch) {
     Axis own = schedule.getTiling().ownsKeys ? Axis::Key : Axis::Query;
     bool makesSums =
         outputs.front() != Role::GradValue && !op.getCaptureSchedule();
@@ -273,6 +289,7 @@ private:
     if (takesLists)
       kernel.addLists(own == Axis::Query ? Axis::Key : Axis::Query);
     ImplicitLocOpBuilder body = kernel.create(name + suffix, schedule);
+    joinLaunches(body, launch);
     BackwardOperands operands = operandsOf(kernel);
     for (auto [number, sum] : llvm::enumerate(sums)) {
       if (!isOwn(sum))

@@ -107,6 +107,14 @@ Value Distribution::f32(float value) {
   return arith::ConstantOp::create(b, b.getF32FloatAttr(value));
 }
 
+Value Distribution::anew(Value number) {
+  return LLVM::InlineAsmOp::create(
+             b, b.getI32Type(), ValueRange{number}, "mov.b32 $0, $1;", "=r,r",
+             /*has_side_effects=*/true, /*is_align_stack=*/false,
+             LLVM::TailCallKind::None, LLVM::AsmDialectAttr(), ArrayAttr())
+      .getResult(0);
+}
+
 Value Distribution::shuffleXor(Value value, int64_t mask) {
   return NVVM::ShflOp::create(b, value.getType(), i32(-1), value, i32(mask),
                               i32(31), NVVM::ShflKind::bfly, UnitAttr());

@@ -100,6 +100,9 @@ public:
   Value i32(int64_t value);
   Value index(int64_t value);
   Value f32(float value);
+  /// `number` (i32), and what follows from it, computed again here: LLVM would
+  /// keep it all in registers for what comes late, or hardly ever.
+  Value anew(Value number);
   /// The value of lane ^ mask.
   Value shuffleXor(Value value, int64_t mask);
   /// A pointer (!llvm.ptr<3>) to element (row, column), both i32, of a tile in
@@ -155,6 +158,7 @@ void emitStore(Distribution &d, StoreOp op);
 void emitHeldLoad(Distribution &d, LoadOp op);
 void emitHeldStore(Distribution &d, StoreOp op);
 void emitPut(Distribution &d, PutOp op);
+void emitHandOn(Distribution &d, HandOnOp op);
 void emitAddToMemory(Distribution &d, AddToMemoryOp op);
 void emitScatterAdd(Distribution &d, ScatterAddOp op);
 void emitLoad(Distribution &d, LoadOp op);

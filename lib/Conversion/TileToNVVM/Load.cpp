@@ -1,10 +1,12 @@
 // tile.load: global memory to registers, each thread its own elements. What is
 // outside of the memory is zero; its neighbour inside is read instead.
 #include "Distribution.h"
+#include "QuadPieces.h"
 
 #include "attn/Dialect/Tile/IR/MemoryRows.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
 
@@ -40,10 +42,23 @@ private:
     Fragment elements(d.fragmentSize(type));
     for (int64_t i = 0; i < 2 * d.blocks; ++i) {
       Place place = placeOf(d.row(i));
-      for (int64_t block = 0; block < columns / 8; ++block)
-        for (auto [c, element] : llvm::enumerate(loadPair(place, block)))
-          elements[d.elementIndex(columns, i / 2, block, i % 2 * 2 + c)] =
-              element;
+      auto put = [&](int64_t block, Value low, Value high) {
+        int64_t at = d.elementIndex(columns, i / 2, block, i % 2 * 2);
+        elements[at] = low, elements[at + 1] = high;
+      };
+      int64_t inPieces = blocksInPieces(columns);
+      for (int64_t first = 0; first < inPieces; first += 4)
+        for (auto [j, word] : llvm::enumerate(
+                 dealToQuad(d, d.quadColumn, loadPiece(place, first)))) {
+          Value pair = LLVM::BitcastOp::create(
+              b, VectorType::get({2}, type.getElementType()), word);
+          put(first + j, vector::ExtractOp::create(b, pair, 0),
+              vector::ExtractOp::create(b, pair, 1));
+        }
+      for (int64_t block = inPieces; block < columns / 8; ++block) {
+        SmallVector<Value, 2> pair = loadPair(place, block);
+        put(block, pair[0], pair[1]);
+      }
     }
     return elements;
   }
@@ -64,6 +79,30 @@ private:
         arith::CmpIOp::create(b, arith::CmpIPredicate::slt, at, size);
     Value inside = arith::MinSIOp::create(b, at, last);
     return {rows.indicesOf(b, b.getLoc(), inside), exists};
+  }
+
+  /// Blocks of 8 columns that a quad reads in pieces: see QuadPieces.h.
+  int64_t blocksInPieces(int64_t columns) {
+    bool words = isAligned() && type.getElementTypeBitWidth() == 16;
+    int64_t channels = memory.getShape().back();
+    return words ? std::min(columns, channels) / quadColumns * 4 : 0;
+  }
+
+  /// The words of the lane's own block of four, the first of which is `first`.
+  Fragment loadPiece(Place place, int64_t first) {
+    place.position.push_back(arith::AddIOp::create(
+        b, d.index(8 * first),
+        arith::IndexCastOp::create(
+            b, b.getIndexType(),
+            arith::MulIOp::create(b, d.quadColumn, d.i32(8)))));
+    Value four = LLVM::LoadOp::create(
+        b, VectorType::get({4}, b.getI32Type()),
+        d.globalPointer(op.getSource(), place.position), pieceBytes);
+    Fragment words;
+    for (int64_t i = 0; i < 4; ++i)
+      words.push_back(arith::SelectOp::create(
+          b, place.exists, vector::ExtractOp::create(b, four, i), d.i32(0)));
+    return words;
   }
 
   /// The thread's two elements of 8 columns.

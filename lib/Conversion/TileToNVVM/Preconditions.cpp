@@ -98,10 +98,11 @@ private:
   LogicalResult checkOp(Operation *op) {
     return llvm::TypeSwitch<Operation *, LogicalResult>(op)
         .Case<scf::WhileOp, CopyOp, ViewOp, LoadOp, StoreOp, ReduceAddOp,
-              ShareOp, PutOp, StartOp, HasNonfiniteOp, IsolateNonfiniteOp,
-              ClearNonfiniteOp, RingOp, DrainOp, tensor::EmptyOp,
-              arith::ConstantOp, linalg::ContractOp, linalg::GenericOp,
-              linalg::ReduceOp>([&](auto op) { return check(op); })
+              ShareOp, PutOp, HandOnOp, StartOp, HasNonfiniteOp,
+              IsolateNonfiniteOp, ClearNonfiniteOp, RingOp, DrainOp,
+              tensor::EmptyOp, arith::ConstantOp, linalg::ContractOp,
+              linalg::GenericOp, linalg::ReduceOp>(
+            [&](auto op) { return check(op); })
         .Case<scf::ForOp, scf::IfOp>([&](auto op) { return checkRegions(op); })
         .Case<scf::YieldOp, scf::ConditionOp>(
             [&](auto op) { return expectRegisters(op, op->getOperands()); })
@@ -180,7 +181,10 @@ private:
                                "tile-give-roles and tile-place-shared first";
   }
 
-  LogicalResult check(PutOp op) {
+  LogicalResult check(PutOp op) { return checkSums(op); }
+  LogicalResult check(HandOnOp op) { return checkSums(op); }
+
+  template <typename Op> LogicalResult checkSums(Op op) {
     if (failed(checkRoles(op)))
       return failure();
     return expectRing(op, op.getRing());

@@ -332,6 +332,11 @@ void tile::emitPut(Distribution &d, PutOp op) {
   Value to =
       d.pointerTo(arith::AddIOp::create(b, slot.tile(), held.firstOfThread()));
   held.store(d.parts.lookup(op.getTile()), to);
+}
+
+void tile::emitHandOn(Distribution &d, HandOnOp op) {
+  ImplicitLocOpBuilder &b = d.b;
+  Slot slot(d, op.getRing(), op.getPosition());
   fenceForTMA(b);
   NVVM::SyncWarpOp::create(b, d.i32(-1));
   Value arrived = slot.arrived();

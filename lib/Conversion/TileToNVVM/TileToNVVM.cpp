@@ -102,37 +102,38 @@ void emitAwaitPrerequisites(Distribution &d, AwaitPrerequisitesOp) {
 
 void addEmitters(RewritePatternSet &patterns, const TypeConverter &types,
                  Distribution &d) {
-  patterns.add<
-      EmitPattern<arith::ConstantOp, emitConstant>,
-      EmitPattern<tensor::EmptyOp, emitEmpty>,
-      EmitPattern<tensor::CastOp, emitWords>,
-      EmitPattern<linalg::ContractOp, emitContract>,
-      EmitPattern<linalg::GenericOp, emitElementwise>,
-      EmitPattern<linalg::ReduceOp, emitReduce>,
-      EmitPattern<LoadOp, emitAnyLoad>, EmitPattern<StoreOp, emitAnyStore>,
-      EmitPattern<CopyOp, emitCopy>, EmitPattern<ViewOp, emitView>,
-      EmitPattern<ScatterAddOp, emitScatterAdd>,
-      EmitPattern<HasNonfiniteOp, emitHasNonfinite>,
-      EmitPattern<AddNonfiniteOp, emitAddNonfinite>,
-      EmitPattern<ClearNonfiniteOp, emitClearNonfinite>,
-      EmitPattern<IsolateNonfiniteOp, emitIsolateNonfinite>,
-      EmitPattern<AnyAboveOp, emitAnyAbove>,
-      EmitPattern<AnyBeyondOp, emitAnyBeyond>,
-      EmitPattern<CombineThreadsOp, emitCombineThreads>,
-      EmitPattern<CombineWarpsOp, emitCombineWarps>,
-      EmitPattern<RingOp, emitRing>, EmitPattern<FillOp, emitFill>,
-      EmitPattern<FillVectorOp, emitFillVector>, EmitPattern<PeekOp, emitPeek>,
-      EmitPattern<ReadOp, emitRead>, EmitPattern<ReleaseOp, emitRelease>,
-      EmitPattern<ShareOp, emitShare>, EmitPattern<PutOp, emitPut>,
-      EmitPattern<AddToMemoryOp, emitAddToMemory>,
-      EmitPattern<DrawTaskOp, emitDrawTask>, EmitPattern<SendOp, emitSend>,
-      EmitPattern<ReceiveOp, emitReceive>, EmitPattern<DrainOp, emitDrain>,
-      EmitPattern<AwaitDrainOp, emitAwaitDrain>,
-      EmitPattern<LaunchDependentsOp, emitLaunchDependents>,
-      EmitPattern<AwaitPrerequisitesOp, emitAwaitPrerequisites>,
-      EmitPattern<StartOp, emitStart>, EmitPattern<AwaitOp, emitAwait>,
-      EmitPattern<TakeTurnOp, emitTakeTurn>,
-      EmitPattern<PassTurnOp, emitPassTurn>>(types, d);
+  patterns
+      .add<EmitPattern<arith::ConstantOp, emitConstant>,
+           EmitPattern<tensor::EmptyOp, emitEmpty>,
+           EmitPattern<tensor::CastOp, emitWords>,
+           EmitPattern<linalg::ContractOp, emitContract>,
+           EmitPattern<linalg::GenericOp, emitElementwise>,
+           EmitPattern<linalg::ReduceOp, emitReduce>,
+           EmitPattern<LoadOp, emitAnyLoad>, EmitPattern<StoreOp, emitAnyStore>,
+           EmitPattern<CopyOp, emitCopy>, EmitPattern<ViewOp, emitView>,
+           EmitPattern<ScatterAddOp, emitScatterAdd>,
+           EmitPattern<HasNonfiniteOp, emitHasNonfinite>,
+           EmitPattern<AddNonfiniteOp, emitAddNonfinite>,
+           EmitPattern<ClearNonfiniteOp, emitClearNonfinite>,
+           EmitPattern<IsolateNonfiniteOp, emitIsolateNonfinite>,
+           EmitPattern<AnyAboveOp, emitAnyAbove>,
+           EmitPattern<AnyBeyondOp, emitAnyBeyond>,
+           EmitPattern<CombineThreadsOp, emitCombineThreads>,
+           EmitPattern<CombineWarpsOp, emitCombineWarps>,
+           EmitPattern<RingOp, emitRing>, EmitPattern<FillOp, emitFill>,
+           EmitPattern<FillVectorOp, emitFillVector>,
+           EmitPattern<PeekOp, emitPeek>, EmitPattern<ReadOp, emitRead>,
+           EmitPattern<ReleaseOp, emitRelease>, EmitPattern<ShareOp, emitShare>,
+           EmitPattern<PutOp, emitPut>, EmitPattern<HandOnOp, emitHandOn>,
+           EmitPattern<AddToMemoryOp, emitAddToMemory>,
+           EmitPattern<DrawTaskOp, emitDrawTask>, EmitPattern<SendOp, emitSend>,
+           EmitPattern<ReceiveOp, emitReceive>, EmitPattern<DrainOp, emitDrain>,
+           EmitPattern<AwaitDrainOp, emitAwaitDrain>,
+           EmitPattern<LaunchDependentsOp, emitLaunchDependents>,
+           EmitPattern<AwaitPrerequisitesOp, emitAwaitPrerequisites>,
+           EmitPattern<StartOp, emitStart>, EmitPattern<AwaitOp, emitAwait>,
+           EmitPattern<TakeTurnOp, emitTakeTurn>,
+           EmitPattern<PassTurnOp, emitPassTurn>>(types, d);
 }
 
 /// Marks, by casts, where words are made of what is carried in them: where it
@@ -150,15 +151,6 @@ void carryWords(gpu::GPUFuncOp func) {
   });
 }
 
-/// `number`, and what follows from it, computed again in each attempt: LLVM
-/// would keep it all in registers for an attempt that hardly ever comes.
-Operation *recompute(ImplicitLocOpBuilder &b, Value number) {
-  return LLVM::InlineAsmOp::create(
-      b, b.getI32Type(), ValueRange{number}, "mov.b32 $0, $1;", "=r,r",
-      /*has_side_effects=*/true, /*is_align_stack=*/false,
-      LLVM::TailCallKind::None, LLVM::AsmDialectAttr(), ArrayAttr());
-}
-
 LogicalResult convert(gpu::GPUFuncOp func, mlir::attn::ScheduleAttr schedule) {
   Distribution d(func, schedule);
   func.walk([&](scf::WhileOp loop) {
@@ -166,7 +158,7 @@ LogicalResult convert(gpu::GPUFuncOp func, mlir::attn::ScheduleAttr schedule) {
       return;
     d.b.setInsertionPointToStart(loop.getBeforeBody());
     d.b.setLoc(loop.getLoc());
-    d.recomputed.push_back(recompute(d.b, d.thread));
+    d.recomputed.push_back(d.anew(d.thread).getDefiningOp());
   });
 
   carryWords(func);

@@ -1,7 +1,23 @@
-// RUN: attn-opt %s --attn-differentiate --attn-select-schedule=target=sm90a --attn-to-flash | FileCheck %s
+// RUN: attn-opt %s --attn-differentiate --attn-select-schedule=target=sm90a --attn-to-flash -o %t
+// RUN: FileCheck %s < %t
+// RUN: FileCheck %s --check-prefix=LAUNCH < %t
 
 !q = tensor<?x?x?x64xbf16>
 !l = tensor<?x?x?xf32>
+
+// Each kernel may begin before the one ahead of it ends, and waits for that before anything else.
+// LAUNCH: func.func @layer_grad_start(
+// LAUNCH-NOT: tile.await_prerequisites
+// LAUNCH: tile.launch_dependents
+// LAUNCH: scf.forall
+// LAUNCH: func.func @layer_grad_key(
+// LAUNCH-NEXT: tile.await_prerequisites
+// LAUNCH-NEXT: tile.launch_dependents
+// LAUNCH: scf.forall
+// LAUNCH: func.func @layer_grad_query(
+// LAUNCH-NEXT: tile.await_prerequisites
+// LAUNCH-NOT: tile.launch_dependents
+// LAUNCH: scf.forall
 
 // All gradients in one pass over the pairs: the kernel whose tasks own keys. Rows of keys that are not finite are set
 // aside first: what the mask drops must not meet them in the product with keys.

@@ -88,6 +88,7 @@ gpu.module @kernels {
     %r = tile.ring offset 1024 barriers 0 readers 1 : !rdq
     %dq = arith.constant dense<1.0> : !dq
     tile.put %dq into %r at %n : !dq, !rdq
+    tile.hand_on %r at %n : !rdq
     tile.add_to_memory %r at %n, %m[%i, %i, %i] : !rdq, !sums
     gpu.return
   }

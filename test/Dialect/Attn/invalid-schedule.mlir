@@ -222,13 +222,13 @@
 // -----
 
 // schedule_c15: there is something to be merged.
-// expected-error @+1 {{expects 'dependent' to go with 'shares' or 'chunk', and without 'unaligned'}}
+// expected-error @+1 {{expects 'dependent' to go with 'shares', 'chunk' or 'owns_keys', and without 'unaligned'}}
 #schedule = #attn.schedule<tiling = <q = 64, kv = 64>, pipeline = <dependent>>
 
 // -----
 
 // schedule_c15: the GPUs that have it take aligned memory.
-// expected-error @+1 {{expects 'dependent' to go with 'shares' or 'chunk', and without 'unaligned'}}
+// expected-error @+1 {{expects 'dependent' to go with 'shares', 'chunk' or 'owns_keys', and without 'unaligned'}}
 #schedule = #attn.schedule<tiling = <q = 64, kv = 64, shares>, pipeline = <unaligned, dependent>>
 
 // -----

@@ -114,10 +114,11 @@ gpu.module @kernels {
   // CHECK-LABEL: gpu.func @sums
   // CHECK: tile.roles compute {
   // CHECK: tile.put
+  // CHECK-NEXT: tile.hand_on
   // CHECK-NOT: tile.add_to_memory
   // CHECK: } produce {
   // CHECK: tile.fill
-  // CHECK-NOT: tile.put
+  // CHECK-NOT: tile.{{put|hand_on}}
   // CHECK: } store {
   // CHECK: scf.for %[[J:.*]] = %{{.*}} to %{{.*}} step %{{.*}} : i32 {
   // CHECK-NEXT: %[[AT:.*]] = arith.index_cast %[[J]] : i32 to index
@@ -132,6 +133,7 @@ gpu.module @kernels {
       tile.fill %q at %j from %map[%at] : !r
       %t = tile.read %q at %j : !r -> !ts
       tile.put %s into %sums at %j : tensor<64x64xf32>, !tile.ring<1 x tensor<64x64xf32>>
+      tile.hand_on %sums at %j : !tile.ring<1 x tensor<64x64xf32>>
       tile.add_to_memory %sums at %j, %m[%at] : !tile.ring<1 x tensor<64x64xf32>>, memref<?x8x128x4xf32>
       tile.release %q at %j : !r
     }

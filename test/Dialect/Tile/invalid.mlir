@@ -747,6 +747,14 @@ func.func @put_c1(%r: !tile.ring<1 x tensor<64x64xf32>>, %t: tensor<64x128xf32>,
 
 // -----
 
+func.func @hand_on_c1(%r: !tile.ring<2 x tensor<64x64xbf16>>, %n: i32) {
+  // expected-error @+1 {{expects a ring of matrices of f32, got '!tile.ring<2 x tensor<64x64xbf16>>'}}
+  tile.hand_on %r at %n : !tile.ring<2 x tensor<64x64xbf16>>
+  return
+}
+
+// -----
+
 func.func @add_to_memory_c1(%r: !tile.ring<1 x tensor<64xf32>>, %m: memref<?x8x128x4xf32>, %n: i32, %i: index) {
   // expected-error @+1 {{expects a ring of matrices of f32, got '!tile.ring<1 x tensor<64xf32>>'}}
   tile.add_to_memory %r at %n, %m[%i] : !tile.ring<1 x tensor<64xf32>>, memref<?x8x128x4xf32>

@@ -242,6 +242,7 @@ func.func @roles(%count: i32, %counter: !llvm.ptr<1>, %map: !llvm.ptr, %n: i32, 
 // CHECK: tile.reduce_add %{{.*}}, %{{.*}}[%{{.*}}] : tensor<64x64xf32>, memref<?x8x128x4xf32>
 // CHECK: tile.share %{{.*}} into %{{.*}} at %{{.*}} : tensor<128x64xbf16>, <2 x tensor<128x64xbf16>>
 // CHECK: tile.put %{{.*}} into %{{.*}} at %{{.*}} : tensor<64x64xf32, #tile.column_groups>, <1 x tensor<64x64xf32>>
+// CHECK: tile.hand_on %{{.*}} at %{{.*}} : <1 x tensor<64x64xf32>>
 // CHECK: } store {
 // CHECK: tile.add_to_memory %{{.*}} at %{{.*}}, %{{.*}}[%{{.*}}] : <1 x tensor<64x64xf32>>, memref<?x8x128x4xf32>
 func.func @sums(%m: memref<?x8x128x4xf32>, %i: index, %n: i32, %ds: tensor<128x64xbf16>,
@@ -255,6 +256,7 @@ func.func @sums(%m: memref<?x8x128x4xf32>, %i: index, %n: i32, %ds: tensor<128x6
   tile.roles compute {
     %s = tile.share %ds into %shared at %n : tensor<128x64xbf16>, !tile.ring<2 x tensor<128x64xbf16>>
     tile.put %dq into %r at %n : tensor<64x64xf32, #tile.column_groups>, !tile.ring<1 x tensor<64x64xf32>>
+    tile.hand_on %r at %n : !tile.ring<1 x tensor<64x64xf32>>
   } produce {
   } store {
     tile.add_to_memory %r at %n, %m[%i] : !tile.ring<1 x tensor<64x64xf32>>, memref<?x8x128x4xf32>

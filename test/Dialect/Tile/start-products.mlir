@@ -161,4 +161,63 @@ gpu.module @kernels {
     }
     gpu.return
   }
+
+  // What is put at the end of a step is handed on beside the first products of the next one, and what the last step put
+  // behind the loop.
+  // CHECK-LABEL: gpu.func @hands_on
+  // CHECK-SAME: %[[N:[^:]*]]: i32, %[[BASE:[^:]*]]: i32
+  // CHECK: scf.for %[[J:.*]] = %[[LOW:.*]] to %[[N]]
+  // CHECK: tile.start
+  // CHECK: tile.start
+  // CHECK-NEXT: %[[LATER:.*]] = arith.cmpi slt, %[[LOW]], %[[J]]
+  // CHECK-NEXT: scf.if %[[LATER]] {
+  // CHECK-NEXT:   %[[BEFORE:.*]] = arith.subi %[[J]], %c1
+  // CHECK-NEXT:   %[[AT:.*]] = arith.addi %[[BEFORE]], %[[BASE]]
+  // CHECK-NEXT:   tile.hand_on %[[SUMS:.*]] at %[[AT]]
+  // CHECK-NEXT: }
+  // CHECK: tile.await
+  // CHECK-NOT: tile.hand_on
+  // CHECK: tile.put %{{.*}} into %[[SUMS]]
+  // CHECK-NOT: tile.hand_on
+  // CHECK: scf.yield
+  // CHECK-NEXT: }
+  // CHECK-NEXT: %[[ANY:.*]] = arith.cmpi slt, %[[LOW]], %[[N]]
+  // CHECK-NEXT: scf.if %[[ANY]] {
+  // CHECK-NEXT:   %[[LAST:.*]] = arith.subi %[[N]], %c1
+  // CHECK-NEXT:   %[[END:.*]] = arith.addi %[[LAST]], %[[BASE]]
+  // CHECK-NEXT:   tile.hand_on %[[SUMS]] at %[[END]]
+  // CHECK-NEXT: }
+  gpu.func @hands_on(%n: i32, %base: i32, %e: tensor<128x64xbf16>) kernel attributes {attn.schedule = #s} {
+    %c0 = arith.constant 0 : i32
+    %c1 = arith.constant 1 : i32
+    %zero = arith.constant dense<0.0> : !f
+    %kr = tile.ring readers 8 : !rk
+    %vr = tile.ring readers 8 : !rk
+    %qr = tile.ring readers 8 : !rq
+    %or = tile.ring readers 8 : !rq
+    %sums = tile.ring readers 1 : !tile.ring<1 x tensor<128x64xf32>>
+    %k = tile.read %kr at %c0 : !rk -> !ks
+    %v = tile.read %vr at %c0 : !rk -> !ks
+    %r = scf.for %j = %c0 to %n step %c1 iter_args(%dv = %zero) -> (!f) : i32 {
+      %at = arith.addi %j, %base : i32
+      %q = tile.read %qr at %at : !rq -> !qs
+      %do = tile.read %or at %at : !rq -> !qs
+      %s = linalg.contract indexing_maps = [#ik, #jk, #ij] ins(%k, %q : !ks, !qs) outs(%zero : !f) -> !f
+      %dp = linalg.contract indexing_maps = [#ik, #jk, #ij] ins(%v, %do : !ks, !qs) outs(%zero : !f) -> !f
+      %p = linalg.generic {indexing_maps = [#id, #id, #id], iterator_types = ["parallel", "parallel"]}
+          ins(%s, %dp : !f, !f) outs(%e : !k) {
+      ^bb0(%x: f32, %y: f32, %z: bf16):
+        %m = arith.mulf %x, %y : f32
+        %t = arith.truncf %m : f32 to bf16
+        linalg.yield %t : bf16
+      } -> !k
+      %dv1 = linalg.contract indexing_maps = [#ik, #kj, #ij] ins(%p, %do : !k, !qs) outs(%dv : !f) -> !f
+      tile.put %dv1 into %sums at %at : !f, !tile.ring<1 x tensor<128x64xf32>>
+      tile.hand_on %sums at %at : !tile.ring<1 x tensor<128x64xf32>>
+      tile.release %or at %at : !rq
+      tile.release %qr at %at : !rq
+      scf.yield %dv1 : !f
+    }
+    gpu.return
+  }
 }

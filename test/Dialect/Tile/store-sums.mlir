@@ -12,6 +12,7 @@
 // CHECK: %[[RING:.*]] = tile.ring : <1 x tensor<64x128xf32>>
 // CHECK: tile.read %{{.*}} at %[[N:arg[0-9]]]
 // CHECK-NEXT: tile.put %[[T:arg[0-9]]] into %[[RING]] at %[[N]] : tensor<64x128xf32, #tile.column_groups>
+// CHECK-NEXT: tile.hand_on %[[RING]] at %[[N]]
 // CHECK-NEXT: tile.add_to_memory %[[RING]] at %[[N]], %[[M:arg[0-9]]][%[[I:arg[0-9]]], %[[I]], %[[I]]]
 // CHECK-NOT: tile.reduce_add
 

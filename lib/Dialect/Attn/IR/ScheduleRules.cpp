@@ -103,9 +103,10 @@ static LogicalResult verifyTogether(const Schedule &schedule,
     return emitError() << "expects 'chunk' from 0 to 65536, got "
                        << tiling.chunk;
   // C15
-  if (pipeline.dependent && (!tiling.hasParts() || pipeline.unaligned))
-    return emitError() << "expects 'dependent' to go with 'shares' or 'chunk', "
-                          "and without 'unaligned'";
+  if (pipeline.dependent &&
+      ((!tiling.hasParts() && !tiling.ownsKeys) || pipeline.unaligned))
+    return emitError() << "expects 'dependent' to go with 'shares', 'chunk' or "
+                          "'owns_keys', and without 'unaligned'";
   // C17
   if (roles.keyWarps > 1 && !tiling.hasParts())
     return emitError() << "expects 'key_warps' to go with 'shares' or 'chunk'";

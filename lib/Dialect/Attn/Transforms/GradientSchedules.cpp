@@ -37,6 +37,7 @@ static Schedule scheduleWithRoles(GradientTiles tiles, bool ownsKeys) {
   Schedule schedule = scheduleOf(tiles, ownsKeys, /*aligned=*/true);
   schedule.roles.producers = 4;
   schedule.pipeline.persistent = true;
+  schedule.pipeline.dependent = ownsKeys;
   return schedule;
 }
 

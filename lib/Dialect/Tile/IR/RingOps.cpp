@@ -124,6 +124,11 @@ LogicalResult PutOp::verify() {
   return success();
 }
 
+LogicalResult HandOnOp::verify() {
+  // C1
+  return verifyRingOfSums(*this, cast<RingType>(getRing().getType()));
+}
+
 LogicalResult AddToMemoryOp::verify() {
   // C1
   auto ring = cast<RingType>(getRing().getType());
@@ -242,10 +247,10 @@ LogicalResult RolesOp::verify() {
       auto send = dyn_cast<SendOp>(op);
       bool fits = isa<FillOp, FillVectorOp, DrawTaskOp>(op) ? produces
                   : isa<ReadOp, ReceiveOp, ReleaseOp>(op)   ? !produces
-                  : isa<PutOp>(op)          ? role == &getCompute()
-                  : isa<AddToMemoryOp>(op)  ? role == &getStore()
-                  : send && send.getAbout() ? inspects
-                                            : true;
+                  : isa<PutOp, HandOnOp>(op) ? role == &getCompute()
+                  : isa<AddToMemoryOp>(op)   ? role == &getStore()
+                  : send && send.getAbout()  ? inspects
+                                             : true;
       return fits ? WalkResult::advance() : WalkResult::interrupt();
     });
     if (result.wasInterrupted())

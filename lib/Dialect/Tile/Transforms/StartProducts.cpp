@@ -7,6 +7,7 @@
 #include "mlir/Dialect/GPU/IR/GPUDialect.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/IR/IRMapping.h"
 #include "mlir/IR/ImplicitLocOpBuilder.h"
 #include "llvm/ADT/SetVector.h"
 
@@ -30,6 +31,7 @@ public:
     startReady();
     finishLate();
     awaitLate();
+    handOnLate();
     if (pingpong)
       takeTurns();
   }
@@ -160,6 +162,49 @@ private:
         return before->getResult(0);
     }
     return Value();
+  }
+
+  //===--- handing on -----------------------------------------------------===//
+  /// What is put at the end of a step is handed on behind the first products of
+  /// the next one, beside which the writes of the last become visible; of the
+  /// last step behind the loop.
+  void handOnLate() {
+    StartOp last;
+    for (Operation &op : body) {
+      if (isa<AwaitOp>(op))
+        break;
+      if (auto start = dyn_cast<StartOp>(op))
+        last = start;
+    }
+    for (HandOnOp op : llvm::make_early_inc_range(body.getOps<HandOnOp>())) {
+      llvm::SetVector<Operation *> needed;
+      if (!last || !collect(op, needed) ||
+          !llvm::all_of(needed, [](Operation *n) { return isPure(n); }))
+        continue;
+      ImplicitLocOpBuilder b(op.getLoc(), loop.getContext());
+      Value low = loop.getLowerBound(), high = loop.getUpperBound();
+      auto ofStepBefore = [&](Value step) {
+        IRMapping mapping;
+        mapping.map(loop.getInductionVar(),
+                    arith::SubIOp::create(b, step, loop.getStep()));
+        for (Operation *number : needed)
+          b.clone(*number, mapping);
+        b.clone(*op, mapping);
+      };
+      auto onlyIf = [&](Value before, Value step) {
+        Value any =
+            arith::CmpIOp::create(b, arith::CmpIPredicate::slt, before, step);
+        auto branch = scf::IfOp::create(b, any, /*withElseRegion=*/false);
+        OpBuilder::InsertionGuard guard(b);
+        b.setInsertionPoint(branch.thenYield());
+        ofStepBefore(step);
+      };
+      b.setInsertionPointAfter(last);
+      onlyIf(low, loop.getInductionVar());
+      b.setInsertionPointAfter(loop);
+      onlyIf(low, high);
+      op.erase();
+    }
   }
 
   //===--- turns ----------------------------------------------------------===//

@@ -31,6 +31,7 @@ static LogicalResult store(gpu::GPUFuncOp func, ReduceAddOp sums,
               RankedTensorType::get(type.getShape(), type.getElementType()));
   ImplicitLocOpBuilder b(sums.getLoc(), sums);
   PutOp::create(b, sums.getTile(), ring, step);
+  HandOnOp::create(b, ring, step);
   AddToMemoryOp::create(b, ring, step, sums.getDest(), sums.getOffsets());
   sums.erase();
   return success();

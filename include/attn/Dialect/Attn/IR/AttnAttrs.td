@@ -66,9 +66,10 @@ def Attn_ScheduleAttr : AttrDef<Attn_Dialect, "Schedule"> {
       asynchronous 16-byte copies are used.
     - `read_once`: no other task reads what this one visits, so the L2 cache gives it up
       first.
-    - `dependent`: the kernel that merges parts is a programmatic dependent launch, from
-      sm_90 on: it begins while these are being made, finds what it has to merge, and then
-      awaits them.
+    - `dependent`: kernels are programmatic dependent launches, from sm_90 on. That which
+      merges parts begins while these are being made, finds what it has to merge, and then
+      awaits them. Of gradients (the `key_schedule` says it) each kernel but the first may
+      begin before the one ahead ends, and awaits that.
 
     Constraints, of the tiling:
     - C1: `q` and `kv` are multiples of 16 from 16 to 1024.
@@ -95,7 +96,7 @@ def Attn_ScheduleAttr : AttrDef<Attn_Dialect, "Schedule"> {
     - C13: without, `stages` is 1 or 2, and nothing is `persistent`, `drain` or `once`.
     - C14: `shares` and `chunk` go without `owns_keys` and producers, and without each
       other; `chunk` is 0 to 65536.
-    - C15: `dependent` goes with `shares` or `chunk`, and with aligned memory.
+    - C15: `dependent` goes with `shares`, `chunk` or `owns_keys`, and with aligned memory.
     - C17: with more than one of `key_warps` there are `shares` or a `chunk`, and `kv` is
       a multiple of 16 for each of them.
     - C18: `read_once` goes with aligned memory, and without producers.

@@ -51,7 +51,7 @@ struct CopyPipeline {
   bool eager = false;      ///< copies are as far ahead as can be
   bool unaligned = false;  ///< rows may start anywhere
   bool readOnce = false;   ///< the L2 cache need not keep what is visited
-  bool dependent = false;  ///< what merges parts begins before they are there
+  bool dependent = false;  ///< the next kernel begins before this one ends
 
   /// Places for a tensor of which tiles are visited: the `first` that a step
   /// needs, or another.

@@ -161,11 +161,11 @@ def Tile_ShareOp : Tile_Op<"share", [MemoryEffects<[MemRead, MemWrite]>,
 }
 
 def Tile_PutOp : Tile_Op<"put", [MemoryEffects<[MemRead, MemWrite]>]> {
-  let summary = "hands on a tile from registers as the position'th of a ring";
+  let summary = "writes a tile from registers as the position'th of a ring";
   let description = [{
     By all threads that compute: each waits until the tile that was there before is
-    released, and writes what it holds, in the order of `tile.reduce_add`'s memory. The
-    tile has arrived when all their warps have done so.
+    released, and writes what it holds, in the order of `tile.reduce_add`'s memory. Nobody
+    sees it before `tile.hand_on`.
 
     Example: `tile.put %t into %ring at %n : tensor<64x128xf32>, !tile.ring<1 x tensor<64x128xf32>>`
 
@@ -176,6 +176,23 @@ def Tile_PutOp : Tile_Op<"put", [MemoryEffects<[MemRead, MemWrite]>]> {
   let assemblyFormat = [{
     $tile `into` $ring `at` $position attr-dict `:` type($tile) `,` type($ring)
   }];
+  let hasVerifier = 1;
+}
+
+def Tile_HandOnOp : Tile_Op<"hand_on", [MemoryEffects<[MemRead, MemWrite]>]> {
+  let summary = "lets others read what was put as the position'th of a ring";
+  let description = [{
+    By all threads that compute. The tile has arrived when all their warps are here. A
+    thread waits until its writes are seen by TMA, so it does well to do something else
+    between `tile.put` and this (`tile-start-products`).
+
+    Example: `tile.hand_on %ring at %n : !tile.ring<1 x tensor<64x128xf32>>`
+
+    Constraints:
+    - C1: a ring of matrices of f32.
+  }];
+  let arguments = (ins Tile_Ring:$ring, I32:$position);
+  let assemblyFormat = "$ring `at` $position attr-dict `:` type($ring)";
   let hasVerifier = 1;
 }
 

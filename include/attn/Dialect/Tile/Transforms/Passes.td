@@ -118,7 +118,8 @@ def TileStartProductsPass : Pass<"tile-start-products", "::mlir::gpu::GPUFuncOp"
     Each is awaited before what uses it, before a tile that it reads is released or
     written, and at the end of the step; so what stands between runs beside it, and the wait
     stands behind what was made last (`tile.await ... after`). What only ends with a
-    product moves to the end of the step: a tile's release, and `tile.put`.
+    product moves to the end of the step: a tile's release, and `tile.put`. What is put is
+    handed on (`tile.hand_on`) behind the first products of the next step, or behind the loop.
 
     With `pingpong` groups of four warps take turns: from the start of a step's first
     products until the first of them has ended.

@@ -330,6 +330,7 @@ def TileStoreSumsPass : Pass<"tile-store-sums", "::mlir::gpu::GPUFuncOp"> {
     %ring = tile.ring : !tile.ring<1 x tensor<64x128xf32>>
     %t = tile.read %queries at %n ...
     tile.put %sums into %ring at %n
+    tile.hand_on %ring at %n
     tile.add_to_memory %ring at %n, %memory[%b, %h, %tile]
     ```
   }];
