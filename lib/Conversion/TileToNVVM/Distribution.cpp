@@ -143,7 +143,7 @@ Value Distribution::advance(Value pointer, Type elementType, int64_t elements) {
 
 Value Distribution::globalPointer(Value memory, ValueRange position) {
   auto metadata = memref::ExtractStridedMetadataOp::create(b, memory);
-  Value offset = index(0);
+  Value offset = metadata.getOffset();
   for (auto [at, stride] : llvm::zip_equal(position, metadata.getStrides()))
     offset =
         arith::AddIOp::create(b, offset, arith::MulIOp::create(b, at, stride));

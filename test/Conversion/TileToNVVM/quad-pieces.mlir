@@ -14,6 +14,9 @@ gpu.module @kernels {
   // channels are pairs.
   // CHECK-LABEL: gpu.func @copy(
   // CHECK-SAME: %[[M:[^:]*]]: memref<?x?x72xbf16, {{.*}}>, %[[O:[^:]*]]: memref<?x?x72xbf16
+  // A view begins where its offset says.
+  // CHECK: %{{.*}}, %[[OFFSET:.*]], %{{.*}}, %{{.*}} = memref.extract_strided_metadata %[[M]]
+  // CHECK: arith.addi %[[OFFSET]], %{{.*}} : index
   // CHECK: %[[WORDS:.*]] = llvm.load %{{.*}} {alignment = 16 : i64} : !llvm.ptr<1> -> vector<4xi32>
   // CHECK: %[[WORD:.*]] = vector.extract %[[WORDS]][0]
   // CHECK: %[[A:.*]] = arith.select %{{.*}}, %[[WORD]], %c0_i32
