@@ -5,6 +5,8 @@ REQUIRES: torch, transformers
 UNSUPPORTED: sanitized
 """
 
+import os
+import re
 import unittest
 import unittest.mock
 
@@ -92,6 +94,16 @@ class Models(unittest.TestCase):
         finally:
             transformers.AttentionInterface.register("flex_attention", before[0])
             transformers.AttentionMaskInterface.register("flex_attention", before[1])
+
+
+class Documentation(unittest.TestCase):
+    def test_docs(self):
+        with open(os.path.join(os.path.dirname(__file__), "..", "..", "docs", "PyTorch.md")) as file:
+            (block,) = re.findall(r"^```python\n(import attn.transformers.*?)^```", file.read(), re.M | re.S)
+        names = {}
+        exec(compile(block, "block", "exec"), names)
+        logits = names["model"](torch.arange(9)[None]).logits
+        self.assertEqual(logits.shape, (1, 9, 99))
 
 
 class Functions(unittest.TestCase):

@@ -5,6 +5,7 @@ with, unless a test compiles nothing: then all calls are ours but those in float
 own, with a time limit. A line of JSON for each goes to $FLEX_TESTS_RESULTS.
 """
 
+import collections
 import functools
 import inspect
 import json
@@ -14,10 +15,12 @@ import signal
 import sys
 import time
 import traceback
+from unittest import mock
 
 import attn
 import torch
 from _pytest.runner import runtestprotocol
+from torch._higher_order_ops.flex_attention import sdpa_dense
 from torch.nn.attention import flex_attention as of_torch
 from torch.testing._internal import common_device_type
 
@@ -39,8 +42,12 @@ if not torch.cuda.is_available():
 def _flex_attention(query, *arguments, **named):
     is_ours = _state["compiled"] or _state["all"] and query.dtype != torch.float64
     calls["ours" if is_ours else "theirs"] += 1
-    chosen = _ours if is_ours else _theirs
-    return chosen["flex_attention"](query, *arguments, **named)
+    if is_ours:
+        return _ours["flex_attention"](query, *arguments, **named)
+    # By its definition on whole matrices, as it is: torch compiles that for each call, which takes seconds.
+    as_it_is = mock.patch.object(torch, "compile", lambda function, **_: function)
+    with as_it_is, mock.patch.object(of_torch, "flex_attention_hop", sdpa_dense):
+        return _theirs["flex_attention"](query, *arguments, **named)
 
 
 @functools.wraps(_theirs["create_block_mask"])
@@ -82,12 +89,9 @@ def _outcome(reports):
     return "passed", "", "", ""
 
 
-def _source_of(item):
-    function = getattr(item, "function", None)
-    try:
-        return inspect.getsource(inspect.unwrap(getattr(function, "__func__", function)))
-    except (OSError, TypeError):
-        return ""
+def _function_of(item):
+    """As its author wrote it, whatever its parameters."""
+    return inspect.unwrap(getattr(item.function, "__func__", item.function))
 
 
 def _run(item):
@@ -99,7 +103,7 @@ def _run(item):
         outcome = _outcome(runtestprotocol(item, log=False, nextitem=None))
     names = ("outcome", "text", "where", "log")
     seconds = round(time.monotonic() - started, 1)
-    return {**dict(zip(names, outcome)), "calls": calls, "seconds": seconds, "source": _source_of(item)}
+    return {**dict(zip(names, outcome)), "calls": calls, "seconds": seconds, "source": inspect.getsource(_function_of(item))}
 
 
 class _Children:
@@ -159,6 +163,21 @@ class _Children:
 
 
 _children = _Children()
+
+
+def pytest_collection_modifyitems(items):
+    """Those whose results are there are not run again. First one of each function, then a second one of each, ..., so
+    that a run which is ended has seen something of all.
+    """
+    known, seen, places = set(), collections.Counter(), {}
+    if os.path.exists(os.environ["FLEX_TESTS_RESULTS"]):
+        with open(os.environ["FLEX_TESTS_RESULTS"]) as file:
+            known = {json.loads(line)["test"] for line in file}
+    for item in items:
+        function = _function_of(item)
+        places[item] = seen[function]
+        seen[function] += 1
+    items[:] = sorted((x for x in items if x.nodeid not in known), key=places.get)
 
 
 def pytest_runtest_protocol(item, nextitem):

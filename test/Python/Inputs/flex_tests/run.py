@@ -37,7 +37,7 @@ def run(files, results, constants, options, on_gpu):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("files", nargs="*")
-    parser.add_argument("-o", "--output", required=True, help="a line of JSON for each test; is appended to")
+    parser.add_argument("-o", "--output", required=True, help="a line of JSON for each test; what it has is not run")
     parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="other sizes")
     parser.add_argument("-k", help="which tests, as for pytest")
     arguments = parser.parse_args()
