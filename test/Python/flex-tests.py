@@ -22,7 +22,7 @@ EXPECTED = """
 | flex_tests_sample.py | passed | block masks | 1 |
 | flex_tests_sample.py | passed | calls neither function | 1 |
 | flex_tests_sample.py | unsupported | an error in other words | 1 |
-| flex_tests_sample.py | unsupported | float64 operands | 1 |
+| flex_tests_sample.py | unsupported | float64 operands | 2 |
 | flex_tests_sample.py | unsupported | looks at what torch's compiler does | 1 |
 | flex_tests_sample.py | unsupported | skips: none is here | 1 |
 | flex_tests_sample.py | unsupported | takes too long here | 1 |

@@ -28,7 +28,7 @@ def test_compiled(scale):
     assert S == 64
     mask = create_block_mask(causal, None, None, S, S, device="cuda")
     given, results = operands(), []
-    for function in (flex_attention, torch.compile(flex_attention, fullgraph=True)):
+    for function in (torch.compile(flex_attention, backend="eager"), torch.compile(flex_attention, fullgraph=True)):
         leaf = given.clone().requires_grad_()
         out = function(*leaf, block_mask=mask, scale=scale)
         out.square().sum().backward()
@@ -55,8 +55,9 @@ def test_wrong():
     assert apart(torch.compile(flex_attention)(*operands()), 0) == 0, "expects 0"
 
 
-def test_float64():
-    torch.compile(flex_attention)(*operands(dtype=torch.float64))
+@pytest.mark.parametrize("function", (flex_attention, torch.compile(flex_attention)))
+def test_float64(function):
+    function(*operands(dtype=torch.float64))
 
 
 def test_words():
