@@ -112,7 +112,7 @@ if lit_config.params.get("gpu"):
     config.available_features.add("gpu")
 if lit_config.params.get("long"):
     config.available_features.add("long")
-for module in ("attn_gym", "numpy", "torch", "triton", "wheel", "transformers"):
+for module in ("attn_gym", "expecttest", "numpy", "pytest", "torch", "triton", "wheel", "transformers"):
     if has_module(module, python):
         config.available_features.add(module)
 if "torch" not in config.available_features:

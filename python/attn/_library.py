@@ -10,8 +10,11 @@ _lock = threading.Lock()
 _library = None
 
 
-class Error(RuntimeError):
-    """What attn cannot do, in the library's words: diagnostics of a mod begin with `file:line:col: error:`."""
+class Error(RuntimeError, ValueError):
+    """What attn cannot do, in the library's words: diagnostics of a mod begin with `file:line:col: error:`.
+
+    Both of its bases, since torch's flex_attention raises one or the other, and programs catch these.
+    """
 
 
 def library():

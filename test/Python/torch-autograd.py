@@ -80,6 +80,22 @@ class Gradients(Case):
         expected = reference.attention(*arrays, program([leaf[::2, 1]]), causal)[0]
         self.close([got], torch.autograd.grad(expected.sum(), leaf), 1e-2)
 
+    def test_sums_of_many_pairs(self):
+        """Of a table in half precision, each of whose elements is read by hundreds of pairs: rounded once."""
+        arrays = [x.detach().half() for x in operands()]
+        table = torch.randn(5, dtype=torch.float16).requires_grad_()
+
+        def of_distance(x):
+            return lambda score, b, h, q, kv: score + x[(q - kv + 2).clamp(0, 4)]
+
+        upstream = torch.randn(2, 4, QUERIES, 16).half()
+        (got,) = torch.autograd.grad(attn.flex_attention(*arrays, of_distance(table)), table, upstream)
+        leaf = reference.leaf(table)
+        out, _ = reference.attention(*arrays, of_distance(leaf))
+        (expected,) = torch.autograd.grad(out, leaf, upstream.double())
+        # And what rounding out to half precision adds.
+        self.assertLessEqual((got - expected).abs().max().item(), 2**-10 * expected.abs().max().item())
+
     def test_one_tensor_in_many_places(self):
         x = torch.randn(2, 4, KEYS, 16).requires_grad_()
         mask = attn.create_block_mask(causal, None, None, KEYS, KEYS, device="cpu")

@@ -79,6 +79,7 @@ class Lists(unittest.TestCase):
                 for name in LISTS:
                     x, y = getattr(ours, name), getattr(theirs, name)
                     self.assertEqual((name, x.dtype, x.tolist()), (name, y.dtype, y.tolist()))
+                    self.assertTrue(x.is_contiguous())  # which torch's PagedAttention relies on
                 self.assertEqual(ours.sparsity(), theirs.sparsity())
                 self.assertEqual((str(ours), ours.numel()), (str(theirs), theirs.numel()))
                 self.assertTrue(torch.equal(ours.to_dense(), theirs.to_dense()))
@@ -124,7 +125,7 @@ class Lists(unittest.TestCase):
         given, make = (None, None, 4, 4, "cpu"), attn.create_block_mask
         for error, text, call in (
             (attn.Error, "expects mask_mods that can be called, got 'int'", lambda: make(3, *given)),
-            (attn.Error, "expects mask_mods that can be called, got 'str'", lambda: attn.or_masks(causal, "x")),
+            (ValueError, "expects mask_mods that can be called, got 'str'", lambda: attn.or_masks(causal, "x")),
             (attn.Error, "expects 'BLOCK_SIZE' of 1 or more", lambda: make(causal, *given, 0)),
             (attn.Error, "expects 'BLOCK_SIZE' as an int or a pair", lambda: make(causal, *given, (1, 2, 3))),
             (attn.Error, "expects 'Q_LEN' of 0 or more, got -1", lambda: make(causal, 1, 1, -1, 4)),

@@ -93,6 +93,7 @@ def _mark(states, counts, indices, state):
 def lists_of(states):
     """(partial counts, partial indices, full counts, full indices), int32, of a mask's states."""
     result = []
+    states = states.contiguous()  # as lists of torch's are
     for state in (1, 2):
         has = states == state
         result.append(has.sum(-1, dtype=torch.int32))
