@@ -91,11 +91,14 @@ static double hasteOfTests() {
   return haste ? std::max(1.0, std::atof(haste)) : 1;
 }
 
-/// So much less work, for so much less time.
-static CeilingSizes inHaste(CeilingSizes sizes, double haste) {
-  sizes.matrix = static_cast<int64_t>(sizes.matrix / std::cbrt(haste));
-  sizes.copyBytes = static_cast<int64_t>(sizes.copyBytes / haste);
+/// Less time, and on a processor less work for it.
+static CeilingSizes ceilingSizesInHaste(Target target, double haste) {
+  CeilingSizes sizes = ceilingSizes(target);
   sizes.seconds /= haste;
+  if (target == Target::CPU) {
+    sizes.matrix = static_cast<int64_t>(sizes.matrix / std::cbrt(haste));
+    sizes.copyBytes = static_cast<int64_t>(sizes.copyBytes / haste);
+  }
   return sizes;
 }
 
@@ -107,7 +110,7 @@ Result<void> attn::bench::runCases(const Config &config,
   runnerOptions.haste = hasteOfTests();
   Ceilings ceilings;
   CeilingSizes sizes =
-      inHaste(ceilingSizes(device.target()), runnerOptions.haste);
+      ceilingSizesInHaste(device.target(), runnerOptions.haste);
   if (recorder.outputs() && !recorder.isResumed())
     ceilings = measureCeilings(device, config.types, sizes);
   ATTN_TRY(recorder.begin(ceilings));
