@@ -16,6 +16,11 @@ from .recorder import mod_source
 _OF_LINES = " !#$&()*+,-./:;<=>?@[]^_|~"
 
 
+def line_of(text):
+    """A mod's text in one line and without quotes."""
+    return urllib.parse.quote(text, safe=_OF_LINES)
+
+
 class Sizes(NamedTuple):
     """Of a problem, in elements. `sequences`: how many were folded into one (Mod.folds_batch); 0: batch."""
 
@@ -74,7 +79,7 @@ class Mod:
     def from_source(cls, text, name="mod.mlir"):
         """The same of text; `name` stands for the file in diagnostics."""
         mod = cls(Handle("mod", library().attn_mod_from_source, text.encode(), os.fsencode(name)))
-        mod.line = urllib.parse.quote(text, safe=_OF_LINES)
+        mod.line = line_of(text)
         return mod
 
     @classmethod

@@ -33,8 +33,7 @@ def seen_of(block_mask):
     captured = lists[0].is_cuda and is_capturing(lists[0].device.index)
     if made and not captured and made[0] == (*map(id, lists), *versions, id(mask_mod)) and None not in versions:
         return made[1]
-    states = states_of_lists(block_mask)
-    result = (_by_states(states, block_mask.BLOCK_SIZE, mask_mod), made[1][1] if made else ListsOfMask())
+    result = (program_of(block_mask), made[1][1] if made else ListsOfMask())
     if not captured:
         # The lists and the function are the mask's: their ids are theirs as long as this is there.
         block_mask.__dict__[_MADE] = ((*map(id, lists), *versions, id(mask_mod)), result, lists, mask_mod)
@@ -46,10 +45,13 @@ def _lists(block_mask):
     return [getattr(block_mask, name) for name in names]
 
 
-def _by_states(states, block_size, mask_mod):
-    rows, columns = block_size
+def program_of(block_mask):
+    """The mask_mod that lists of blocks are, by a table of the states of blocks."""
+    states, mask_mod = states_of_lists(block_mask), block_mask.mask_mod
+    rows, columns = block_mask.BLOCK_SIZE
     reads_batch, reads_head = states.shape[0] > 1, states.shape[1] > 1
-    states = table(states, "block_states")
+    # dynamo has no need of it.
+    states = states if torch.compiler.is_compiling() else table(states, "block_states")
 
     def by_states(b, h, q, kv):
         # Constants of the program: numbers that ask for their value are not lifted.

@@ -18,6 +18,12 @@ from ._cuda import stream_of
 from ._tiles import Finder
 
 
+NO_GRADIENTS = (
+    "expects torch.no_grad() with query_starts, key_starts or pages: there are no gradients of sequences one behind "
+    "another and of pages yet"
+)
+
+
 class Sequences:
     """Where sequences begin, and which pages are whose; None of it for tensors with a batch of sequences."""
 

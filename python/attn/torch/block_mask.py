@@ -200,6 +200,20 @@ def seen(block_mask, plan, query, key, has_other_lengths):
     return _block_lists.seen_of(block_mask)
 
 
+def seen_in_graph(block_mask, query, key, has_other_lengths):
+    """The mask_mod alone, where torch.compile traces the call; lists of blocks are read in the graph."""
+    is_program = isinstance(block_mask, BlockMask) and block_mask._program
+    if not is_program and not isinstance(block_mask, _of_torch.BlockMask):
+        raise Error(f"expects 'block_mask' of create_block_mask(), got '{type(block_mask).__name__}'")
+    device = block_mask.device if is_program else block_mask.kv_indices.device
+    _check(block_mask, block_mask.shape, device, query, key, has_other_lengths)
+    if is_program:
+        return block_mask._mask_mod
+    from . import _block_lists
+
+    return _block_lists.program_of(block_mask)
+
+
 def _check(block_mask, shape, device, query, key, has_other_lengths):
     if device != query.device:
         raise Error(f"expects 'block_mask' on {query.device} as 'query' is, got it on {device}")
