@@ -142,7 +142,7 @@ class _Recording:
 
     def number(self, number, name, source):
         """A number that is always captured, as it is when a kernel is called."""
-        type_ = "f32" if isinstance(number, float) else "i32"
+        type_ = "i32" if isinstance(number, int) or type(number).__name__ == "SymInt" else "f32"
         return Value(type_, Node("", capture=self.scalar(name, type_, number, source)))
 
     def derived(self, source, make):

@@ -13,7 +13,7 @@ from .._library import Error
 from ..recorder import table
 from ._cuda import is_capturing
 from ._tiles import ListsOfMask, _version_of
-from .block_mask import HUGE_BLOCK
+from .block_mask import HUGE_BLOCK, BlockMask
 
 # Of a row and a block, so that an f32's logarithm tells their number.
 _MOST_COUNTED = 1 << 17
@@ -50,8 +50,7 @@ def program_of(block_mask):
     states, mask_mod = states_of_lists(block_mask), block_mask.mask_mod
     rows, columns = block_mask.BLOCK_SIZE
     reads_batch, reads_head = states.shape[0] > 1, states.shape[1] > 1
-    # dynamo has no need of it.
-    states = states if torch.compiler.is_compiling() else table(states, "block_states")
+    states = table(states, "block_states")
 
     def by_states(b, h, q, kv):
         # Constants of the program: numbers that ask for their value are not lifted.
@@ -113,8 +112,7 @@ def states_of_program(mask_mod, batch, heads, lengths, block_size, device):
     They are counted by an attention whose scores are 0, so that a row's LSE is the logarithm of its number of pairs. It
     has a head for each head and column of blocks, which sees the keys of that column alone.
     """
-    from ._plans import plan_of
-    from ._programs import values_of_mask
+    from .flex import flex_attention
 
     queries, keys = lengths
     rows, columns = (max(math.ceil(n / size), 1) for n, size in zip(lengths, block_size))
@@ -126,9 +124,8 @@ def states_of_program(mask_mod, batch, heads, lengths, block_size, device):
     zeros = torch.zeros((), device=device)
     query, key = (zeros.expand(batch, n, size, 1) for n, size in ((heads * columns, queries), (1, keys)))
     with torch.no_grad():
-        mod, values = values_of_mask(mask)
-        plan = plan_of(query, key, key, None, True, None)
-        _, lse = plan.launch(mod, True, query, key, key, values, None)(query, key, key, values)
+        program = BlockMask.of_program(mask, batch, heads * columns, lengths, block_size, device)
+        _, lse = flex_attention(query, key, key, None, program, enable_gqa=True, return_lse=True)
     kept = lse.double().exp().round().reshape(batch, heads, columns, queries)
     height = min(block_size[0], queries)
     kept = torch.nn.functional.pad(kept, (0, rows * height - queries))

@@ -9,7 +9,9 @@ import re
 import weakref
 
 import torch
+from torch._dynamo.variables.higher_order_ops import FlexAttentionHigherOrderVariable, _hop_name_to_variable_class
 from torch._ops import HigherOrderOperator
+from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import _disable_current_modes
 
 from .._library import Error
@@ -18,7 +20,7 @@ from ..mod import Mod, line_of
 from ..recorder import Table, record_given
 from ._ops import in_graph
 from ._programs import PLAIN
-from .block_mask import seen_in_graph
+from .block_mask import BlockMask, seen_in_graph
 
 
 
@@ -67,9 +69,7 @@ class _Attend(HigherOrderOperator):
         """
         query, *positions, mask = rest
         if not isinstance(score, torch.fx.GraphModule):  # where the graph broke, since a function cannot be traced
-            from ._breaks import attend_outside_of_graphs
-
-            return attend_outside_of_graphs(query, key, value, score, mask, positions, scale, options)
+            return _attend_outside(query, key, value, score, mask, positions, scale, options)
         programs = _Program(score, score_operands, "score"), _Program(mask, mask_operands, "mask")
         given = [p if options[f"has_{p.name}"] else None for p in programs]
         line, values = _recorded(*given)
@@ -77,6 +77,22 @@ class _Attend(HigherOrderOperator):
 
 
 attend = _Attend()
+_masks = weakref.WeakKeyDictionary()  # by mask_mod: block masks, which keep lists of tiles
+
+
+def _attend_outside(query, key, value, score_mod, mask_mod, positions, scale, options):
+    from ._breaks import attend_outside_of_graphs
+
+    block_mask = None
+    if options["has_mask"]:
+        block_mask, lengths = _masks.get(mask_mod), (query.shape[2], key.shape[2])
+        if block_mask is None or block_mask.seq_lengths != lengths or block_mask.device != query.device:
+            block_mask = BlockMask.of_program(mask_mod, 1, 1, lengths, (128, 128), query.device)
+            _masks[mask_mod] = block_mask
+    named = dict(zip(("query_offset", "lengths", "query_starts", "key_starts", "pages"), positions))
+    given = (score_mod if options["has_score"] else None, block_mask, scale, options["enable_gqa"], options["lse"])
+    result = attend_outside_of_graphs(query, key, value, *given, **named)
+    return result if options["lse"] else (result, None)
 
 
 class _Program(GivenProgram):
@@ -171,12 +187,23 @@ def _layout_of(x):
     return (x.dtype, x.dim(), x.device) if isinstance(x, torch.Tensor) else isinstance(x, (float, torch.SymFloat))
 
 
-def _know():
+class _Indices(TorchFunctionMode):
+    """While dynamo traces a program: a tensor without dimensions among indices is no number, which dynamo would ask
+    for. Which element it is says nothing about the shape."""
+
+    def __torch_function__(self, function, types, inputs=(), options=None):
+        if function is torch.Tensor.__getitem__:
+            index = inputs[1] if isinstance(inputs[1], tuple) else (inputs[1],)
+            inputs = (inputs[0], tuple([0 if isinstance(i, torch.Tensor) and not i.dim() else i for i in index]))
+        return function(*inputs, **(options or {}))
+
+
+class _AttendVariable(FlexAttentionHigherOrderVariable):
     """Tells dynamo that `attend` has functions where torch's own flex_attention has them."""
-    from torch._dynamo.variables import higher_order_ops
 
-    known = higher_order_ops._hop_name_to_variable_class
-    known[attend.__name__] = higher_order_ops.FlexAttentionHigherOrderVariable
+    def create_wrapped_node(self, *given):
+        with _Indices():
+            return super().create_wrapped_node(*given)
 
 
-_know()
+_hop_name_to_variable_class[attend.__name__] = _AttendVariable

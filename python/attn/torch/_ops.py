@@ -31,6 +31,8 @@ def in_graph(query, key, value, line, values, positions, scale, enable_gqa, lse)
     if lengths is not None:
         named.append("lengths")
         values.append(lengths)
+    # As it is, a float that is an input of the graph would be a constant of it.
+    values = [torch.zeros((), dtype=torch.float64) + x if isinstance(x, torch.SymFloat) else x for x in values]
     kinds = [_kind_of(x) for x in values]
     tensors, integers, floats = ([x for x, k in zip(values, kinds) if k == kind] for kind in _KINDS)
     given = (tensors, integers, floats, kinds, line, named, scale)
@@ -43,7 +45,7 @@ _KINDS = ("tensor", "integer", "float")
 def _kind_of(x):
     if isinstance(x, torch.Tensor):
         return "tensor"
-    return "float" if isinstance(x, (float, torch.SymFloat)) else "integer"
+    return "float" if isinstance(x, float) else "integer"
 
 
 def _values(tensors, integers, floats, kinds):

@@ -37,12 +37,6 @@ def programs_of(score_mod, block_mask, plan, query, key, query_offset, lengths, 
     return _mod_of(program, query_offset, lengths), values, of_mask
 
 
-def values_of_mask(mask_mod):
-    """The same of a mask_mod alone."""
-    program, values = recorded(None, mask_mod)
-    return _mod_of(program, None, None), values
-
-
 def _mod_of(program, query_offset, lengths):
     """The same mod for all threads, since kernels are kept by it."""
     key = (program, _kind_of(query_offset), lengths is not None)

@@ -123,7 +123,7 @@ class BlockMask(_of_torch.BlockMask):
     def shape(self):
         if self._program:
             return (self._batch, self._heads, *self.seq_lengths)
-        return super().shape
+        return (*self.kv_indices.shape[:-2], *self.seq_lengths)
 
     def to(self, device):
         """The mask with lists on another device; tensors that its program captures stay where they are."""
