@@ -1,6 +1,7 @@
 """Mods: score and mask programs that the library has read, and what they capture."""
 
 import ctypes
+import functools
 import itertools
 import os
 import urllib.parse
@@ -16,6 +17,7 @@ from .recorder import mod_source
 _OF_LINES = " !#$&()*+,-./:;<=>?@[]^_|~"
 
 
+@functools.lru_cache(512)
 def line_of(text):
     """A mod's text in one line and without quotes."""
     return urllib.parse.quote(text, safe=_OF_LINES)
@@ -73,6 +75,7 @@ class Mod:
         mod = cls(Handle("mod", library().attn_mod_from_file, os.fsencode(path)))
         with open(path, encoding="utf-8") as file:
             mod.source = file.read()
+        mod.line = line_of(mod.source)
         return mod
 
     @classmethod

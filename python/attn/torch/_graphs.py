@@ -9,33 +9,38 @@ import re
 import weakref
 
 import torch
-from torch._dynamo.variables.higher_order_ops import FlexAttentionHigherOrderVariable, _hop_name_to_variable_class
+from torch._dynamo.variables import higher_order_ops
 from torch._ops import HigherOrderOperator
 from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import _disable_current_modes
 
 from .._library import Error
 from .._nodes import GivenProgram, current
+from .._recordings import recorded
 from ..mod import Mod, line_of
-from ..recorder import Table, record_given
+from ..recorder import Table, Value, record_given
 from ._ops import in_graph
+from ._plans import check_operands
 from ._programs import PLAIN
-from .block_mask import BlockMask, seen_in_graph
+from .block_mask import seen_in_graph
 
 
 
 def attention(query, key, value, score_mod, block_mask, positions, scale, enable_gqa, lse):
     """(out, lse or an empty tensor) of a call of flex_attention() that dynamo traces; positions: (query_offset,
     lengths, query_starts, key_starts, pages)."""
+    check_operands(query, key, value, enable_gqa, positions[4] is not None)
     is_mod, mask_mod = isinstance(score_mod, Mod), None
     if block_mask is not None:
         has_others = any([x is not None for x in positions])
         mask_mod = seen_in_graph(block_mask, query, key, has_others)
-    if query.dim() == 4 and key.dim() == 4 and query.shape[0] != key.shape[0] and key.shape[0] == 1:
+    if query.shape[0] != key.shape[0] and positions[4] is None:
         key, value = (x.expand(query.shape[0], -1, -1, -1) for x in (key, value))
     query, key, value = (x if x.stride(-1) == 1 else x.contiguous() for x in (query, key, value))
     if is_mod and mask_mod is not None:
         raise Error("expects a Mod, which may have a mask, or a block_mask, got both")
+    if is_mod and score_mod.line is None:
+        raise Error("expects a Mod without positions in a graph, which a call's query_offset and lengths give it")
     if is_mod or (score_mod is None and mask_mod is None):
         line = score_mod.line if is_mod else PLAIN
         values = [score_mod.values[name] for name in score_mod.own_names] if is_mod else []
@@ -62,38 +67,21 @@ class _Attend(HigherOrderOperator):
     def __init__(self):
         super().__init__("attn_attend")
 
+    @torch.compiler.disable
     def __call__(self, like, key, value, score, rest, scale, options, score_operands=(), mask_operands=()):
-        """(out, lse) as attn::forward. dynamo's name for the arguments are those of torch's flex_attention: of `like`
-        a score is made, float32; rest: (query, query_offset, lengths, query_starts, key_starts, pages, mask_mod);
+        """(out, lse) as attn::forward. The arguments are in the places of those of torch's flex_attention: of `like`
+        dynamo makes a score, float32; rest: (query, query_offset, lengths, query_starts, key_starts, pages, mask_mod);
         options: what is constant. Behind them is what the programs capture.
         """
         query, *positions, mask = rest
-        if not isinstance(score, torch.fx.GraphModule):  # where the graph broke, since a function cannot be traced
-            return _attend_outside(query, key, value, score, mask, positions, scale, options)
-        programs = _Program(score, score_operands, "score"), _Program(mask, mask_operands, "mask")
-        given = [p if options[f"has_{p.name}"] else None for p in programs]
-        line, values = _recorded(*given)
+        if isinstance(score, torch.fx.GraphModule):
+            score, mask = _Program(score, score_operands, "score"), _Program(mask, mask_operands, "mask")
+        score, mask = score if options["has_score"] else None, mask if options["has_mask"] else None
+        line, values = _recorded(score, mask)
         return in_graph(query, key, value, line, values, positions, scale, options["enable_gqa"], options["lse"])
 
 
 attend = _Attend()
-_masks = weakref.WeakKeyDictionary()  # by mask_mod: block masks, which keep lists of tiles
-
-
-def _attend_outside(query, key, value, score_mod, mask_mod, positions, scale, options):
-    from ._breaks import attend_outside_of_graphs
-
-    block_mask = None
-    if options["has_mask"]:
-        block_mask, lengths = _masks.get(mask_mod), (query.shape[2], key.shape[2])
-        if block_mask is None or block_mask.seq_lengths != lengths or block_mask.device != query.device:
-            block_mask = BlockMask.of_program(mask_mod, 1, 1, lengths, (128, 128), query.device)
-            _masks[mask_mod] = block_mask
-    named = dict(zip(("query_offset", "lengths", "query_starts", "key_starts", "pages"), positions))
-    given = (score_mod if options["has_score"] else None, block_mask, scale, options["enable_gqa"], options["lse"])
-    result = attend_outside_of_graphs(query, key, value, *given, **named)
-    return result if options["lse"] else (result, None)
-
 
 class _Program(GivenProgram):
     """A graph of dynamo's, whose inputs are the program's arguments, and `operands`."""
@@ -114,9 +102,14 @@ class _Program(GivenProgram):
 
 
 def _captured(recording, operand, name, source):
-    if isinstance(operand, torch.Tensor):
+    if isinstance(operand, torch.Tensor) and not _is_float_of_python(operand):
         return recording.replace(operand, name, source, False)
     return recording.number(operand, name, source)
+
+
+def _is_float_of_python(tensor):
+    """Which may be a tensor for dynamo, whose item() is a node of the graph."""
+    return tensor.dtype is torch.float64 and not tensor.dim() and tensor.device.type == "cpu"
 
 
 def _place_of(node):
@@ -146,6 +139,8 @@ class _Interpreter(torch.fx.Interpreter):
         if target == "size" and isinstance(inputs[0], Table):
             sizes = [self._size_of(inputs[0], d, n) for d, n in enumerate(inputs[0].shape)]
             return sizes[inputs[1]] if len(inputs) > 1 else tuple(sizes)
+        if target == "item" and isinstance(inputs[0], Value):
+            return inputs[0]
         return super().call_method(target, inputs, options)
 
     def _size_of(self, table, dimension, size):
@@ -169,6 +164,9 @@ def _recorded(score, mask):
     """(line, values) of two programs, one of which may be None. A graph is recorded once for types, ranks and devices
     of its operands: its conditions, which are dynamo's, say the rest."""
     programs = [p for p in (score, mask) if p]
+    if not isinstance(programs[0], _Program):  # where a graph broke, since a function could not be traced
+        program, values = recorded(score, mask)
+        return line_of(program.text), [x if isinstance(x, (int, float)) else torch.as_tensor(x) for x in values]
     of_graph = _kept.setdefault(programs[0].graph, weakref.WeakKeyDictionary()).setdefault(programs[-1].graph, {})
     layout = tuple([_layout_of(x) for p in programs for x in p.operands])
     operands = [p.operands if p else () for p in (score, mask)]
@@ -176,11 +174,11 @@ def _recorded(score, mask):
         line, match = of_graph[layout]
         return line, match(*operands)
     with _disable_current_modes():
-        recorded, match = record_given(score, mask, "recorded")
-    line = line_of(recorded.text)
+        made, match = record_given(score, mask, "recorded")
+    line = line_of(made.text)
     if match is not None:
         of_graph[layout] = line, match
-    return line, [c.value for c in recorded.captures]
+    return line, [c.value for c in made.captures]
 
 
 def _layout_of(x):
@@ -198,12 +196,18 @@ class _Indices(TorchFunctionMode):
         return function(*inputs, **(options or {}))
 
 
-class _AttendVariable(FlexAttentionHigherOrderVariable):
+def _know():
     """Tells dynamo that `attend` has functions where torch's own flex_attention has them."""
+    known = getattr(higher_order_ops, "_hop_name_to_variable_class", None)
+    if known is None:  # of another torch, where functions break the graph
+        return
 
-    def create_wrapped_node(self, *given):
-        with _Indices():
-            return super().create_wrapped_node(*given)
+    class Variable(higher_order_ops.FlexAttentionHigherOrderVariable):
+        def create_wrapped_node(self, *given):
+            with _Indices():
+                return super().create_wrapped_node(*given)
+
+    known[attend.__name__] = Variable
 
 
-_hop_name_to_variable_class[attend.__name__] = _AttendVariable
+_know()

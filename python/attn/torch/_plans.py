@@ -66,11 +66,9 @@ class Plan:
     """Raises Error: operands that do not fit."""
 
     def __init__(self, query, key, value, scale, enable_gqa, kinds):
-        _check(query, key, value, enable_gqa)
         is_paged = bool(kinds and kinds[2])
+        check_operands(query, key, value, enable_gqa, is_paged)
         self.expands = query.shape[0] != key.shape[0] and not is_paged
-        if self.expands and key.shape[0] != 1:
-            raise Error(f"expects 'key' and 'value' with a batch of {query.shape[0]} or 1, got {key.shape[0]}")
         # Kernels want channels one behind another.
         self.copies = [x.stride(3) != 1 and x.shape[3] > 1 for x in (query, key, value)]
         #: Whether operands are taken as they are.
@@ -129,7 +127,8 @@ class Plan:
             raise Error(UNPREPARED)
 
 
-def _check(query, key, value, enable_gqa):
+def check_operands(query, key, value, enable_gqa, is_paged):
+    """Raises Error: operands that do not fit each other."""
     for name, x in (("query", query), ("key", key), ("value", value)):
         _check_operand(name, x, query)
     heads, kv_heads = query.shape[1], key.shape[1]
@@ -145,6 +144,8 @@ def _check(query, key, value, enable_gqa):
         )
     if heads % kv_heads if kv_heads else heads:
         raise Error(f"expects {heads} heads of 'query' to be a multiple of those of 'key', got {kv_heads}")
+    if key.shape[0] not in (1, query.shape[0]) and not is_paged:
+        raise Error(f"expects 'key' and 'value' with a batch of {query.shape[0]} or 1, got {key.shape[0]}")
 
 
 def _check_operand(name, x, query):
