@@ -1,4 +1,4 @@
-"""flex_attention in regions of torch.compile: operators of the graph for mods, a break for functions.
+"""flex_attention in regions of torch.compile: the operators of its graphs. Functions: torch-graphs.py.
 
 RUN: env PYTHONPATH=%source/python ATTN_LIBRARY=%libattn %python %s
 REQUIRES: torch
@@ -57,12 +57,23 @@ class Compiled(unittest.TestCase):
             self.assertLessEqual(reference.error(x, y) / max(1, y.abs().max().item()), bound)
 
     def test_operators(self):
-        arrays = operands()
-        query, key, value = (x.detach().requires_grad_() for x in arrays)
-        slopes, more = SLOPES.detach().requires_grad_(), [MOD.line, []]
+        query, key, value = (x.detach() for x in operands())
+        slopes, kinds = SLOPES.detach(), ["tensor", "integer"]
+        problem = ([slopes], [5], [], kinds, MOD.line, ["offset"], None)
+        forward, backward = torch.ops.attn.forward.default, torch.ops.attn.backward.default
+        checks = ("test_schema", "test_faketensor")
         for lse in (True, False):
-            given = (query, key, value, [slopes], [], [False], *more, None, False, lse)
-            torch.library.opcheck(torch.ops.attn.forward.default, given, test_utils=("test_schema", "test_faketensor"))
+            given = (query, key, value, *problem, None, None, None, False, lse)
+            torch.library.opcheck(forward, given, test_utils=checks)
+        out, lse = forward(query, key, value, *problem, None, None, None, False, True)
+        given = (query, key, value, out, lse, torch.ones_like(out), None, *problem, [0])
+        torch.library.opcheck(backward, given, test_utils=checks)
+        for x in (query, key, value, slopes):
+            x.requires_grad_()
+        given = (query, key, value, *problem, None, None, None, False, True)
+        torch.library.opcheck(forward, given, test_utils="test_autograd_registration")
+        with self.assertRaisesRegex(attn.Error, "expects 'lse' where gradients are asked for"):
+            forward(*given[:-1], False)
 
     def test_whole_graphs_of_any_length(self):
         compiled = torch.compile(model, fullgraph=True, dynamic=True, backend="aot_eager")
@@ -98,19 +109,6 @@ class Compiled(unittest.TestCase):
         with torch.no_grad():
             got = torch.compile(with_offset, fullgraph=True, backend="eager")(*arrays)
             self.assertTrue(torch.equal(got, with_offset(*arrays)))
-
-    def test_functions_break_the_graph(self):
-        mask = attn.create_block_mask(causal, None, None, 33, 41, device="cpu")
-
-        def layer(query, key, value):
-            return attn.flex_attention(query * 2, key, value, alibi, mask) * 3
-
-        arrays = operands()
-        got = torch.compile(layer, backend="eager")(*arrays)
-        self.close([got], definition(*arrays)[:1])
-        leaves = [reference.leaf(x) for x in arrays]
-        expected = torch.autograd.grad(definition(*leaves)[0].sum(), leaves)
-        self.close(torch.autograd.grad(got.sum(), arrays), expected)
 
 
 class Documentation(unittest.TestCase):

@@ -5,7 +5,6 @@ States are int8 (batch, heads, rows of blocks, columns of blocks): 0 empty, 1 pa
 
 import functools
 import math
-import operator
 
 import torch
 
@@ -53,8 +52,8 @@ def program_of(block_mask):
     states = table(states, "block_states")
 
     def by_states(b, h, q, kv):
-        # Constants of the program: numbers that ask for their value are not lifted.
-        row, column = q // operator.index(rows), kv // operator.index(columns)
+        # Constants of the program, also in graphs of torch.compile: a range asks numbers for their value.
+        row, column = q // range(rows).stop, kv // range(columns).stop
         of_block = states[b if reads_batch else 0, h if reads_head else 0, row, column]
         is_partial = of_block == 1
         if mask_mod is not None:  # that of an indexed mask keeps all pairs of a partial block

@@ -135,6 +135,8 @@ def _keep(ctx, inputs, output):
     query, key, value, tensors, *ctx.problem, query_starts, key_starts, pages, _, _ = inputs
     if query_starts is not None or key_starts is not None or pages is not None:
         raise Error(NO_GRADIENTS)
+    if not inputs[-1]:
+        raise Error("expects 'lse' where gradients are asked for")
     ctx.save_for_backward(query, key, value, *output, *tensors)
     ctx.set_materialize_grads(False)
 
