@@ -114,6 +114,8 @@ class Launch:
         has_starts = bool(sequences) and any(sequences.kinds[:2])
         self._checks_each = has_starts and device is None
         self._bounds = Bounds(forward.mod, None if has_starts else self._sizes)
+        # empty_like() of it takes half of the time of empty().
+        self._rows = torch.empty(1, dtype=torch.float32, device=self._on).expand(self.shape[:3])
 
     def _arguments(self, query, key, value, values, sequences):
         return _Arguments(self._forward, query, key, value, values, sequences, self.shape, self.strides)
@@ -138,7 +140,7 @@ class Launch:
         of_value.data, of_out.data = value.data_ptr(), out.data_ptr()
         lse = workspace = lists = numbers = None
         if self._forward.spec.lse:
-            lse = torch.empty(self.shape[:3], dtype=torch.float32, device=self._on)
+            lse = torch.empty_like(self._rows)
             arguments.lse = lse.data_ptr()
         if values:
             numbers = taken.captures.fill(values)

@@ -188,10 +188,11 @@ def seen(block_mask, plan, query, key, has_other_lengths):
     Raises Error: a mask of other lengths, batch, heads or device than the problem's.
     """
     if isinstance(block_mask, BlockMask) and block_mask._program:
-        if block_mask._lists.fits is not plan:
+        lists = block_mask._lists
+        if lists.fits is not plan:
             _check(block_mask, block_mask.shape, block_mask.device, query, key, has_other_lengths)
-            block_mask._lists.fits = plan
-        return block_mask._mask_mod, block_mask._lists
+            lists.fits = plan
+        return block_mask._mask_mod, lists
     if not isinstance(block_mask, _of_torch.BlockMask):
         raise Error(f"expects 'block_mask' of create_block_mask(), got '{type(block_mask).__name__}'")
     _check(block_mask, block_mask.shape, block_mask.kv_indices.device, query, key, has_other_lengths)

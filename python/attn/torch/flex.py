@@ -7,7 +7,7 @@ from torch.nn.attention import flex_attention as _of_torch
 
 from .._library import Error
 from ..mod import Mod
-from ._autograd import Attention, without
+from ._autograd import attend, without
 from ._forward import NO_GRADIENTS, Sequences
 from ._plans import plan_of
 from ._programs import programs_of
@@ -132,8 +132,9 @@ def _run(plan, mod, query, key, value, values, sequences, of_mask, lse):
                 raise Error(NO_GRADIENTS)
             launch = plan.launch(mod, True, query, key, value, values, None)
             tensors = [values[i] for i in launch.places]
-            call = (plan, mod, launch, without(values, launch.places), of_mask)
-            return Attention.apply(call, query, key, value, *tensors)
+            call = (plan, mod, launch, without(values, launch.places), of_mask, lse)
+            results = attend(call, query, key, value, *tensors)
+            return results if lse else (results, None)
     launch = plan.launch(mod, bool(lse), query, key, value, values, sequences)
     return launch(query, key, value, values, sequences, of_mask)
 
@@ -183,5 +184,6 @@ def prepare(query, key, value, *arguments, **named):
     if out.requires_grad:
         lse = others.lse if isinstance(others, AuxOutput) else others
         with torch.no_grad():
-            for grad_lse in (None,) if lse is None else (None, torch.zeros_like(lse)):
-                out.grad_fn.apply(torch.zeros_like(out), grad_lse)
+            grad_out = torch.zeros_like(out)
+            for grads in ((grad_out,),) if lse is None else ((grad_out, None), (grad_out, torch.zeros_like(lse))):
+                out.grad_fn.apply(*grads)
