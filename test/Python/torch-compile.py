@@ -1,4 +1,6 @@
-"""flex_attention in regions of torch.compile: the operators of its graphs. Functions: torch-graphs.py.
+"""flex_attention in regions of torch.compile: operators of its graphs, of mods and of functions.
+
+torch-graphs.py has more, for --long.
 
 RUN: env PYTHONPATH=%source/python ATTN_LIBRARY=%libattn %python %s
 REQUIRES: torch
@@ -12,6 +14,8 @@ import unittest
 
 import attn
 import torch
+from torch._dynamo.testing import CompileCounterWithBackend
+from torch.nn.attention import flex_attention as of_torch
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "Inputs"))
 import torch_reference as reference  # noqa: E402
@@ -109,6 +113,70 @@ class Compiled(unittest.TestCase):
         with torch.no_grad():
             got = torch.compile(with_offset, fullgraph=True, backend="eager")(*arrays)
             self.assertTrue(torch.equal(got, with_offset(*arrays)))
+
+
+class Functions(unittest.TestCase):
+    """Whole graphs whose operator is recorded from what dynamo traces."""
+
+    def setUp(self):
+        torch._dynamo.reset()
+
+    def compiled(self, function, backend="eager"):
+        self.counter = CompileCounterWithBackend(backend)
+        return torch.compile(function, fullgraph=True, dynamic=True, backend=self.counter)
+
+    def test_one_graph(self):
+        """For all lengths, windows, documents and learned tables."""
+
+        def layer(query, key, value, slopes, window, document):
+            def mask_mod(b, h, q, kv):
+                return (document[b, q] == document[b, kv]) & (q - kv < window)
+
+            mask = attn.create_block_mask(mask_mod, 2, None, query.shape[2], key.shape[2], device=query.device)
+            score_mod = lambda s, b, h, q, kv: s + slopes[h] * (kv - q)  # noqa: E731
+            return attn.flex_attention(query * 2, key, value, score_mod, mask)
+
+        compiled = self.compiled(layer, "aot_eager")
+        for queries, window in ((33, 7), (40, 9)):
+            given = [*operands(queries), torch.rand(4).requires_grad_()]
+            document = torch.randint(0, 2, (2, 41))
+            got, expected = (f(*given, window, document) for f in (compiled, layer))
+            self.assertTrue(torch.equal(got, expected))
+            self.assertEqual(got.stride(), expected.stride())
+            for x, y in zip(*(torch.autograd.grad(out.sum(), given) for out in (got, expected))):
+                torch.testing.assert_close(x, y)
+        self.assertEqual(self.counter.frame_count, 1)
+
+    def test_changes_are_seen(self):
+        """Of a closure's cell, of a global table, and of a mask's lists."""
+        by, mask = 2.0, of_torch.create_block_mask(causal, None, None, 33, 41, device="cpu", BLOCK_SIZE=16)
+
+        def layer(query, key, value):
+            return attn.flex_attention(query, key, value, lambda s, b, h, q, kv: s * by + SLOPES[h] * kv, mask)
+
+        compiled, given, seen = self.compiled(layer), [x.detach() for x in operands()], []
+        with torch.no_grad():
+            for change in (lambda: None, lambda: SLOPES.mul_(3), lambda: mask.kv_num_blocks.zero_()):
+                change()
+                by += 1
+                seen.append(compiled(*given))
+                self.assertTrue(torch.equal(seen[-1], layer(*given)))
+        self.assertFalse(torch.equal(seen[0], seen[1]) or torch.equal(seen[1], seen[2]))
+
+    def test_install(self):
+        """A model that calls torch's functions, and what cannot be traced, named by its line."""
+        attn.torch.install()
+        self.addCleanup(attn.torch.uninstall)
+        compiled = self.compiled(lambda *x: of_torch.flex_attention(*x, alibi))
+        given = [x.detach() for x in operands()]
+        torch.testing.assert_close(compiled(*given), attn.flex_attention(*given, alibi))
+
+        def unknown(score, b, h, q, kv):
+            return score + torch.cumsum(SLOPES, 0)[h]
+
+        line = unknown.__code__.co_firstlineno + 1
+        with self.assertRaisesRegex(Exception, rf"torch-compile.py:{line}:1: error: 'cumsum' cannot be recorded"):
+            self.compiled(lambda *x: of_torch.flex_attention(*x, unknown))(*given)
 
 
 class Documentation(unittest.TestCase):
