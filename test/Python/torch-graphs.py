@@ -340,7 +340,7 @@ class Calls(Cases):
                 layer = lambda: attn.flex_attention(query, key, value, *given)  # noqa: E731
                 with torch.no_grad():
                     got = torch.compile(layer, fullgraph=True, backend="eager")()
-                    torch.testing.assert_close(got, layer(), rtol=0, atol=1e-6)
+                    torch.testing.assert_close(got, layer(), rtol=0, atol=0)
 
 
 def _mods_of_gym():
