@@ -250,7 +250,8 @@ SCORES = {
     "slices": lambda s, b, h, q, kv: s + BIAS[:, 1:][h, q] + BIAS[:, h % 3][b],
     "small integers": lambda s, b, h, q, kv: s * COUNTS[kv],
     "an autograd.Function": lambda s, b, h, q, kv: Tanh.apply(s),
-    "functions of attn": lambda s, b, h, q, kv: attn.where(q > 3, attn.tanh(s), attn.maximum(s, attn.table(BIAS)[h, q])),
+    "functions of attn": lambda s, b, h, q, kv: attn.where(q > 3, attn.tanh(s), attn.maximum(s, 0.1)),
+    "attn.table": lambda s, b, h, q, kv: s + attn.table(BIAS)[h, q],
     "constants": lambda s, b, h, q, kv: torch.where(q > 3, s, torch.tensor(-1.0)) * torch.full((), 2.0),
     "a partial": functools.partial(lambda s, b, h, q, kv, by: s * by, by=torch.tensor(0.5)),
     "the type of a score": lambda s, b, h, q, kv: s + BIAS[h, q].to(s.dtype),
@@ -271,10 +272,10 @@ class Calls(Cases):
         self.compare(layer, [(*operands(33), cap) for cap in (20.0, 10.0, 5.0, 2.5, 1.5, 1.25)], graphs=3)
 
     def test_other_arguments(self):
-        doubled = lambda s, b, h, q, kv: s * 2  # noqa: E731
+        doubled, attend = lambda s, b, h, q, kv: s * 2, attn.flex_attention
         for function, calls in {
-            "groups": (lambda *x: attn.flex_attention(*x, doubled, enable_gqa=True), [operands(n, n, 2) for n in (33, 40)]),
-            "one batch": (lambda q, k, v: attn.flex_attention(q, k[:1], v[:1], doubled), [operands(n) for n in (33, 40)]),
+            "groups": (lambda *x: attend(*x, doubled, enable_gqa=True), [operands(n, n, 2) for n in (33, 40)]),
+            "one batch": (lambda q, k, v: attend(q, k[:1], v[:1], doubled), [operands(n) for n in (33, 40)]),
             "lengths": (
                 lambda *x: attn.flex_attention(*x[:3], doubled, lengths=x[3]),
                 [(*operands(33), torch.tensor([n, 33], dtype=torch.int32)) for n in (5, 9)],
@@ -295,7 +296,7 @@ class Calls(Cases):
             self.compare(ragged, [(*alone, x) for x in starts])
             query, key, value = (x.detach() for x in operands(4, 16))
             key, value = (x.repeat(3, 1, 1, 1) for x in (key, value))  # pages
-            pages, lengths = torch.tensor([[0, 2], [4, 5]], dtype=torch.int32), torch.tensor([20, 32], dtype=torch.int32)
+            pages, lengths = (torch.tensor(x, dtype=torch.int32) for x in ([[0, 2], [4, 5]], [20, 32]))
             paged = lambda *x: attn.flex_attention(*x[:3], score, pages=x[3], lengths=x[4])  # noqa: E731
             self.compare(paged, [(query, key, value, x, lengths) for x in (pages, pages.flip(0))])
 

@@ -188,7 +188,7 @@ def check_operands(query, key, value, enable_gqa, is_paged):
         )
     if heads % kv_heads if kv_heads else heads:
         raise Error(f"expects {heads} heads of 'query' to be a multiple of those of 'key', got {kv_heads}")
-    if key.shape[0] not in (1, query.shape[0]) and not is_paged:
+    if key.shape[0] != 1 and key.shape[0] != query.shape[0] and not is_paged:
         raise Error(f"expects 'key' and 'value' with a batch of {query.shape[0]} or 1, got {key.shape[0]}")
 
 

@@ -222,7 +222,7 @@ def _check(block_mask, shape, device, query, key, has_other_lengths):
         raise Error(f"expects 'block_mask' with a batch and heads, got shape {tuple(shape)}")
     shape = (1,) * (4 - len(shape)) + tuple(shape)
     for name, got, wanted in (("batch", shape[0], query.shape[0]), ("heads", shape[1], query.shape[1])):
-        if got not in (1, wanted):
+        if got != 1 and got != wanted:  # which dynamo compares, unlike members of a tuple
             raise Error(f"expects 'block_mask' with {name} of 1 or {wanted} as 'query' has, got {got}")
     lengths, wanted = shape[2:], (query.shape[2], key.shape[2])
     if lengths != wanted and not has_other_lengths and min(block_mask.BLOCK_SIZE) < HUGE_BLOCK:
