@@ -111,7 +111,7 @@ class Arguments:
     """The C arguments of an attention of arrays of one layout, but for addresses of memory."""
 
     def __init__(self, mod, operands, shape, strides, values, device):
-        """`operands`: query, key and value; `shape`, `strides`: of out; `values`: of the mod's captures, in its order."""
+        """`operands`: query, key and value; `shape`, `strides`: of out; `values`: of the mod's captures."""
         names = ("query", "key", "value", "out")
         self.tensors = [_arrays.tensor(x, name, device=device) for name, x in zip(names, operands)]
         self.tensors.append(_c.Tensor(type=self.tensors[0].type, sizes=shape, strides=strides[:3]))

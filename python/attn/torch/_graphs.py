@@ -25,7 +25,6 @@ from ._programs import PLAIN
 from .block_mask import seen_in_graph
 
 
-
 def attention(query, key, value, score_mod, block_mask, positions, scale, enable_gqa, lse):
     """(out, lse or an empty tensor) of a call of flex_attention() that dynamo traces; positions: (query_offset,
     lengths, query_starts, key_starts, pages)."""
@@ -82,6 +81,7 @@ class _Attend(HigherOrderOperator):
 
 
 attend = _Attend()
+
 
 class _Program(GivenProgram):
     """A graph of dynamo's, whose inputs are the program's arguments, and `operands`."""
@@ -162,13 +162,13 @@ _kept = weakref.WeakKeyDictionary()  # by graph of the score, of the mask, and l
 
 def _recorded(score, mask):
     """(line, values) of two programs, one of which may be None. A graph is recorded once for types, ranks and devices
-    of its operands: its conditions, which are dynamo's, say the rest."""
+    of its operands, and which of them are one: its conditions, which are dynamo's, say the rest."""
     programs = [p for p in (score, mask) if p]
     if not isinstance(programs[0], _Program):  # where a graph broke, since a function could not be traced
         program, values = recorded(score, mask)
         return line_of(program.text), [x if isinstance(x, (int, float)) else torch.as_tensor(x) for x in values]
     of_graph = _kept.setdefault(programs[0].graph, weakref.WeakKeyDictionary()).setdefault(programs[-1].graph, {})
-    layout = tuple([_layout_of(x) for p in programs for x in p.operands])
+    layout = _layout_of([x for p in programs for x in p.operands])
     operands = [p.operands if p else () for p in (score, mask)]
     if layout in of_graph:
         line, match = of_graph[layout]
@@ -181,8 +181,18 @@ def _recorded(score, mask):
     return line, [c.value for c in made.captures]
 
 
-def _layout_of(x):
-    return (x.dtype, x.dim(), x.device) if isinstance(x, torch.Tensor) else isinstance(x, (float, torch.SymFloat))
+def _layout_of(operands):
+    who = [id(x) for x in operands]
+    return tuple(
+        [
+            (x.dtype, x.dim(), x.device, who.index(id(x))) if isinstance(x, torch.Tensor) else _is_float(x)
+            for x in operands
+        ]
+    )
+
+
+def _is_float(x):
+    return isinstance(x, (float, torch.SymFloat))
 
 
 class _Indices(TorchFunctionMode):
