@@ -52,7 +52,9 @@ class _Rebuilder:
         if kind is functools.partial:
             return self._partial(value, source)
         if kind is types.MethodType:
-            return self._method(value, source)
+            # An autograd.Function's `apply` may be one.
+            new = self._of_torch(value, source) if "torch" in sys.modules else None
+            return self._method(value, source) if new is None else new
         if kind is functools._lru_cache_wrapper:  # which would remember values of this recording
             return self.visit(value.__wrapped__, name, self.guards.let(f"{source}.__wrapped__"), is_global)
         is_own_tuple = isinstance(value, tuple) and (hasattr(value, "_fields") or kind.__module__ == "torch")

@@ -4,7 +4,9 @@ So a program can also be called with numbers, which gives what the kernel comput
 """
 
 import builtins
+import functools
 import math
+import sys
 
 from ._nodes import RecordError
 from ._values import (
@@ -27,6 +29,22 @@ def _is_number(*values):
     return all(as_number(x) is not None for x in values)
 
 
+def _also_of_tensors(function):
+    """Of tensors of torch, with numbers or without, what torch's function of that name gives."""
+    name = function.__name__
+
+    @functools.wraps(function)
+    def either(*operands, **options):
+        if "torch" in sys.modules:
+            from ._torch import are_tensors, of_tensors
+
+            if are_tensors((*operands, *options.values())):
+                return of_tensors(name, operands, options)
+        return function(*operands, **options)
+
+    return either
+
+
 def _unary(name, number, doc, operation=None):
     operation = operation or f"math.{name} "
 
@@ -37,7 +55,7 @@ def _unary(name, number, doc, operation=None):
 
     function.__name__ = function.__qualname__ = name
     function.__doc__ = doc + ", as a float."
-    return function
+    return _also_of_tensors(function)
 
 
 def _or_nan(function):
@@ -74,7 +92,7 @@ log2 = _unary("log2", _log(math.log2), "The logarithm to base 2")
 log10 = _unary("log10", _log(math.log10), "The logarithm to base 10")
 log1p = _unary("log1p", _or_nan(math.log1p), "log(1 + x)")
 sqrt = _unary("sqrt", _or_nan(math.sqrt), "The square root")
-rsqrt = _unary("rsqrt", lambda x: math.inf if x == 0 else _or_nan(lambda y: y**-0.5)(x), "1 / sqrt(x)")
+rsqrt = _unary("rsqrt", lambda x: math.inf if x == 0 else _or_nan(lambda y: 1 / math.sqrt(y))(x), "1 / sqrt(x)")
 tanh = _unary("tanh", math.tanh, "The hyperbolic tangent")
 sin = _unary("sin", _or_nan(math.sin), "The sine")
 cos = _unary("cos", _or_nan(math.cos), "The cosine")
@@ -99,7 +117,7 @@ def _two_floats(name, number, doc):
 
     function.__name__ = function.__qualname__ = name
     function.__doc__ = doc
-    return function
+    return _also_of_tensors(function)
 
 
 atan2 = _two_floats("atan2", math.atan2, "The angle of the point (y, x), whose arguments are in this order.")
@@ -118,7 +136,7 @@ def _rounding(name, number, doc, operation):
 
     function.__name__ = function.__qualname__ = name
     function.__doc__ = doc + "; of the operand's type."
-    return function
+    return _also_of_tensors(function)
 
 
 floor = _rounding("floor", lambda x: builtins.float(math.floor(x)), "Rounded down", "floor")
@@ -127,6 +145,7 @@ trunc = _rounding("trunc", lambda x: builtins.float(math.trunc(x)), "Rounded tow
 round = _rounding("round", lambda x: builtins.float(builtins.round(x)), "Rounded, halves to even", "roundeven")
 
 
+@_also_of_tensors
 def where(condition, x, y):
     """x where the condition holds, else y, of their common type. Both are computed."""
     if _is_number(condition, x, y):
@@ -147,7 +166,7 @@ def _extremum(name, number, doc):
 
     function.__name__ = function.__qualname__ = name + "imum"
     function.__doc__ = doc + " of two, NaN where one is."
-    return function
+    return _also_of_tensors(function)
 
 
 def _ignoring_nan(name):
@@ -170,11 +189,13 @@ def clamp(x, min=None, max=None):
     return x if max is None else minimum(x, max)
 
 
+@_also_of_tensors
 def abs(x):
     """The magnitude."""
     return builtins.abs(as_number(x)) if _is_number(x) else absolute(x)
 
 
+@_also_of_tensors
 def sign(x):
     """-1, 0 or 1, of the operand's type."""
     if _is_number(x):
@@ -191,7 +212,7 @@ def _question(name, number):
 
     function.__name__ = function.__qualname__ = name
     function.__doc__ = f"Whether x {name[:2]} {name[2:]}."
-    return function
+    return _also_of_tensors(function)
 
 
 isnan = _question("isnan", math.isnan)
@@ -244,7 +265,7 @@ def _logical(name, number):
 
     function.__name__ = function.__qualname__ = "logical_" + name
     function.__doc__ = f"'{name}' of two conditions, or of `!= 0` of numbers."
-    return function
+    return _also_of_tensors(function)
 
 
 logical_and = _logical("and", lambda x, y: bool(x) and bool(y))
@@ -252,16 +273,19 @@ logical_or = _logical("or", lambda x, y: bool(x) or bool(y))
 logical_xor = _logical("xor", lambda x, y: bool(x) != bool(y))
 
 
+@_also_of_tensors
 def logical_not(x):
     """Whether a condition does not hold, or a number is 0."""
     return not x if _is_number(x) else ~convert(x, "i1")
 
 
+@_also_of_tensors
 def to_float(x):
     """The nearest f32."""
     return builtins.float(x) if _is_number(x) else convert(x, "f32")
 
 
+@_also_of_tensors
 def to_int(x):
     """Rounded towards zero, the nearest i32 if it does not fit, 0 of NaN."""
     return builtins.int(x) if _is_number(x) else convert(x, "i32")

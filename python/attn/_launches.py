@@ -5,28 +5,10 @@ Arguments that were made wait in a list, from which each launch takes one and to
 come from any thread.
 """
 
-import ctypes
-
-from . import _arrays, _c
-from ._layouts import Bounds, Captures, address_of
+from . import _arrays
+from ._layouts import Arguments, Bounds, address_of
 from ._library import check, library
 from .mod import problem_sizes
-
-
-class _Arguments:
-    """The arguments of a launch, but for addresses of memory."""
-
-    def __init__(self, mod, operands, shape, values):
-        self.tensors = [_arrays.tensor(x, name) for x, name in zip(operands, ("query", "key", "value"))]
-        of_query = self.tensors[0]
-        strides = _arrays.contiguous_strides(shape)[:3]
-        self.tensors.append(_c.Tensor(type=of_query.type, sizes=shape, strides=strides))
-        self.captures = Captures(mod.captures, values, None)
-        names = dict(zip(("query", "key", "value", "out"), map(ctypes.pointer, self.tensors)))
-        self.structure = _c.Arguments(
-            captures=self.captures.structures, capture_count=self.captures.count, **names
-        )
-        self.reference = ctypes.byref(self.structure)
 
 
 class Launch:
@@ -43,7 +25,8 @@ class Launch:
         self._bounds = Bounds(kernel.mod, problem_sizes(arguments.tensors[:3]))
 
     def _arguments(self, operands, values):
-        return _Arguments(self._kernel.mod, operands, self._shape, values)
+        strides = _arrays.contiguous_strides(self._shape)
+        return Arguments(self._kernel.mod, operands, self._shape, strides, values, None)
 
     def loses_gradients(self, operands, values):
         """Whether there are tensors of torch whose gradients are asked for."""

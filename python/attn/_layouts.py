@@ -107,6 +107,21 @@ class Captures:
         return bool(self._arrays)
 
 
+class Arguments:
+    """The C arguments of an attention of arrays of one layout, but for addresses of memory."""
+
+    def __init__(self, mod, operands, shape, strides, values, device):
+        """`operands`: query, key and value; `shape`, `strides`: of out; `values`: of the mod's captures."""
+        names = ("query", "key", "value", "out")
+        self.tensors = [_arrays.tensor(x, name, device=device) for name, x in zip(names, operands)]
+        self.tensors.append(_c.Tensor(type=self.tensors[0].type, sizes=shape, strides=strides[:3]))
+        self.captures = Captures(mod.captures, values, device)
+        pointers = dict(zip(names, map(ctypes.pointer, self.tensors)))
+        given = {"captures": self.captures.structures, "capture_count": self.captures.count, **pointers}
+        self.structure = _c.Arguments(**given)
+        self.reference = ctypes.byref(self.structure)
+
+
 class Bounds:
     """The numbers for which a mod was found to read what it captures within bounds, in one layout."""
 

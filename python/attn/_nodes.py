@@ -48,8 +48,20 @@ def is_own(code):
     return code.co_filename.startswith(_PACKAGE)
 
 
+class GivenProgram:
+    """A program that is no function of Python's: `for_recording(recording)` gives what makes its result of its
+    arguments. `place` is where it comes from; while it runs, current.place is."""
+
+    place = None
+
+    def for_recording(self, recording):
+        raise NotImplementedError
+
+
 def here():
     """(file, line, column) of the innermost code that is the user's."""
+    if getattr(current, "place", None):
+        return current.place
     frame = outermost = sys._getframe(1)
     while frame and (is_own(frame.f_code) or is_library(frame.f_globals.get("__name__"))):
         frame, outermost = frame.f_back, frame
@@ -79,6 +91,8 @@ def _position(code, line, last):
 
 def place_of(function):
     """Where a function, or what a partial or an object calls, begins; of a callable without code, the caller."""
+    if isinstance(function, GivenProgram):
+        return function.place
     while isinstance(function, functools.partial):
         function = function.func
     code = getattr(function, "__code__", None) or getattr(getattr(type(function), "__call__", None), "__code__", None)

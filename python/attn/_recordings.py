@@ -25,10 +25,12 @@ class Program:
     There is one object for one text, for as long as anything holds it, so that it is a key of what is made of it.
     """
 
-    __slots__ = ("text", "captures", "__weakref__")
+    __slots__ = ("text", "captures", "mod", "__weakref__")
 
     def __init__(self, text, captures):
         self.text, self.captures = text, captures
+        #: The Mod that was made of it, without positions; None: none yet.
+        self.mod = None
 
 
 _recordings = collections.OrderedDict()  # by code: a list of (match, Program), the last used first

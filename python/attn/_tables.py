@@ -1,5 +1,6 @@
 """Captured arrays of a program, of which the indices so far are known."""
 
+import sys
 from typing import NamedTuple
 
 from ._nodes import RecordError, current
@@ -27,6 +28,8 @@ def table(array, name=None):
     `array` has `shape` and `dtype` (numpy's, torch's), or numpy's `__array_interface__`. Arrays in a program's closure,
     defaults and globals need no call. An integer that may be negative counts from the end.
     """
+    if "torch" in sys.modules and sys.modules["torch"].compiler.is_dynamo_compiling():
+        return array  # which dynamo can index
     return array if isinstance(array, Table) else Table(array, name)
 
 

@@ -52,6 +52,23 @@ def _flat(operands):
             yield x
 
 
+def are_tensors(operands):
+    """Whether there are tensors among operands, and none of a program."""
+    return any([isinstance(x, torch.Tensor) for x in operands]) and not any(
+        [isinstance(x, (Value, Table, Row)) for x in operands]
+    )
+
+
+def of_tensors(name, operands, options):
+    """What torch's function of that name gives."""
+    if name in ("to_float", "to_int"):
+        return operands[0].to(torch.float32 if name == "to_float" else torch.int32)
+    if name != "where":  # torch's other functions of two tensors take no numbers
+        like = next(x for x in operands if isinstance(x, torch.Tensor))
+        operands = [x if isinstance(x, torch.Tensor) else torch.full((), x, device=like.device) for x in operands]
+    return getattr(torch, name)(*operands, **options)
+
+
 def stand_in(value, forward_of):
     """For an autograd.Function, or its `apply`: what calls its `forward`, whose derivative is the program's; None for
     anything else. `forward_of(class)` is that function."""

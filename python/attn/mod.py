@@ -1,6 +1,7 @@
 """Mods: score and mask programs that the library has read, and what they capture."""
 
 import ctypes
+import functools
 import itertools
 import os
 import urllib.parse
@@ -14,6 +15,12 @@ from .recorder import mod_source
 
 
 _OF_LINES = " !#$&()*+,-./:;<=>?@[]^_|~"
+
+
+@functools.lru_cache(512)
+def line_of(text):
+    """A mod's text in one line and without quotes."""
+    return urllib.parse.quote(text, safe=_OF_LINES)
 
 
 class Sizes(NamedTuple):
@@ -68,13 +75,14 @@ class Mod:
         mod = cls(Handle("mod", library().attn_mod_from_file, os.fsencode(path)))
         with open(path, encoding="utf-8") as file:
             mod.source = file.read()
+        mod.line = line_of(mod.source)
         return mod
 
     @classmethod
     def from_source(cls, text, name="mod.mlir"):
         """The same of text; `name` stands for the file in diagnostics."""
         mod = cls(Handle("mod", library().attn_mod_from_source, text.encode(), os.fsencode(name)))
-        mod.line = urllib.parse.quote(text, safe=_OF_LINES)
+        mod.line = line_of(text)
         return mod
 
     @classmethod

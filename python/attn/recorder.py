@@ -19,9 +19,9 @@ from ._calls import register_function
 from ._closures import rebuild
 from ._functions import *  # noqa: F403
 from ._functions import PUBLIC
-from ._guards import Guards
+from ._guards import Guards, Unconditional
 from ._lifted import Lifted
-from ._nodes import ARGUMENTS, Capture, Node, RecordError, Writer, current, place_in, place_of
+from ._nodes import ARGUMENTS, Capture, GivenProgram, Node, RecordError, Writer, current, place_in, place_of
 from ._tables import Table, is_array, table
 from ._values import (
     NATURAL,
@@ -90,8 +90,8 @@ class Recorded(NamedTuple):
 class _Recording:
     """One call of record(): what its programs have captured so far, and what that relied on."""
 
-    def __init__(self, lift, constants):
-        self.lift, self.constants, self.guards = lift, constants, Guards()
+    def __init__(self, lift, constants, guards=None):
+        self.lift, self.constants, self.guards = lift, constants, guards or Guards()
         self._arrays, self._scalars, self._made, self._derived = {}, {}, {}, {}  # by id; source; id; expression
         self._sources, self._types, self._shapes = {}, set(), set()
 
@@ -123,7 +123,7 @@ class _Recording:
         if not array.shape:  # which decides how its number is read
             self.guards.require(f"{self.guards.name(is_on_gpu)}({source}) is {is_on_gpu(array)}")
 
-    def _source(self, array):
+    def source(self, array):
         """None for an array that the program made or found in a way that is not seen."""
         source = self._sources.get(id(array), (None,))[0]
         if source is None:
@@ -139,6 +139,11 @@ class _Recording:
 
     def is_made(self, array):
         return id(array) in self._made
+
+    def number(self, number, name, source):
+        """A number that is always captured, as it is when a kernel is called."""
+        type_ = "i32" if isinstance(number, int) or type(number).__name__ == "SymInt" else "f32"
+        return Value(type_, Node("", capture=self.scalar(name, type_, number, source)))
 
     def derived(self, source, make):
         """`make(place)`, once for one expression."""
@@ -157,7 +162,7 @@ class _Recording:
             self.guards.require(f"type({source}) is {self.guards.name(type_)}")
 
     def require_shape(self, read):
-        source = self._source(read.array)
+        source = self.source(read.array)
         if source is not None and source not in self._shapes:
             self._shapes.add(source)
             self.guards.require(f"{source}.shape == {read.whole_shape!r}")
@@ -181,7 +186,7 @@ class _Recording:
         element, type_, operation = _ELEMENTS[dtype]
         key = id(read.array)
         if key not in self._arrays:
-            self._arrays[key] = Capture(name, element, len(indices), read.array, self._source(read.array))
+            self._arrays[key] = Capture(name, element, len(indices), read.array, self.source(read.array))
         capture = self._arrays[key]
         if not indices and is_on_gpu(read.array):
             capture.type = f"tensor<{element}>"  # whose number the host does not wait for
@@ -199,7 +204,7 @@ class _Recording:
     def _index(self, read, dimension, index):
         """Counted from the end where it is negative."""
         number = as_number(index)
-        size, source = read.whole_shape[dimension], self._source(read.array)
+        size, source = read.whole_shape[dimension], self.source(read.array)
         if number is not None:
             if not -size <= number < size:
                 raise read.out_of_range(size, number)
@@ -245,6 +250,12 @@ def record(score_mod, mask_mod, name, lift):
             lift = False  # a program may want numbers of Python's own types, as isinstance() and torch.full() do
 
 
+def record_given(score, mask, name):
+    """The same of two GivenProgram, one of which may be None, whose operands have the types, ranks and devices that
+    they have now whenever `match(score, mask)` is called: it gives what their sources are of its arguments."""
+    return _record(score, mask, name, _Recording(False, frozenset(), Unconditional()))
+
+
 def _record(score_mod, mask_mod, name, recording):
     writer = Writer()
     outer, current.recording = getattr(current, "recording", None), recording
@@ -278,7 +289,10 @@ def _program(writer, recording, function, keyword, result_type):
     names = ARGUMENTS if keyword == "score" else ARGUMENTS[1:]
     place, program = place_of(function), object()
     arguments = [Value(types[n], Node(n, program=program), NATURAL if types[n] == "i32" else None) for n in names]
-    program_of_values = rebuild(function, keyword, recording.replace, recording.guards)
+    if isinstance(function, GivenProgram):
+        program_of_values = function.for_recording(recording)
+    else:
+        program_of_values = rebuild(function, keyword, recording.replace, recording.guards)
     try:
         result = program_of_values(*arguments)
     except TypeError as error:

@@ -8,6 +8,7 @@ UNSUPPORTED: sanitized
 import unittest
 
 import attn
+import attn._functions
 import torch
 
 torch.manual_seed(19)
@@ -85,6 +86,20 @@ class Tensors(unittest.TestCase):
                 attn.attention(*arrays, of)
         with torch.no_grad():
             self.assertFalse(attn.attention(*arrays, score).requires_grad)
+
+    def test_functions_of_programs(self):
+        """Of tensors they give what they give of numbers, at each element."""
+        xs, ys = [-2.6, -0.5, 0.5, 0.75, 1.5], [0.25, -1.5, 0.5, 2.5, -0.75]
+        of_two = ("atan2", "copysign", "minimum", "maximum", "logical_and", "logical_or", "logical_xor")
+        for name in attn._functions.PUBLIC:
+            function = getattr(attn, name)
+            if name == "where":
+                function = lambda x, y: attn.where(x > y, x, y)  # noqa: E731
+            given = [xs, ys] if name in (*of_two, "where") else [xs]
+            got = function(*map(torch.tensor, given))
+            expected = torch.tensor([float(function(*x)) for x in zip(*given)])
+            torch.testing.assert_close(got.float(), expected, equal_nan=True, msg=lambda text: f"{name}: {text}")
+        torch.testing.assert_close(attn.maximum(torch.tensor([-1.0, 2.0]), 0.5), torch.tensor([0.5, 2.0]))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,6 @@
-"""flex_attention in regions of torch.compile: operators of the graph for mods, a break for functions.
+"""flex_attention in regions of torch.compile: operators of its graphs, of mods and of functions.
+
+torch-graphs.py has more, for --long.
 
 RUN: env PYTHONPATH=%source/python ATTN_LIBRARY=%libattn %python %s
 REQUIRES: torch
@@ -12,6 +14,8 @@ import unittest
 
 import attn
 import torch
+from torch._dynamo.testing import CompileCounterWithBackend
+from torch.nn.attention import flex_attention as of_torch
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "Inputs"))
 import torch_reference as reference  # noqa: E402
@@ -57,12 +61,23 @@ class Compiled(unittest.TestCase):
             self.assertLessEqual(reference.error(x, y) / max(1, y.abs().max().item()), bound)
 
     def test_operators(self):
-        arrays = operands()
-        query, key, value = (x.detach().requires_grad_() for x in arrays)
-        slopes, more = SLOPES.detach().requires_grad_(), [MOD.line, []]
+        query, key, value = (x.detach() for x in operands())
+        slopes, kinds = SLOPES.detach(), ["tensor", "integer"]
+        problem = ([slopes], [5], [], kinds, MOD.line, ["offset"], None)
+        forward, backward = torch.ops.attn.forward.default, torch.ops.attn.backward.default
+        checks = ("test_schema", "test_faketensor")
         for lse in (True, False):
-            given = (query, key, value, [slopes], [], [False], *more, None, False, lse)
-            torch.library.opcheck(torch.ops.attn.forward.default, given, test_utils=("test_schema", "test_faketensor"))
+            given = (query, key, value, *problem, None, None, None, False, lse)
+            torch.library.opcheck(forward, given, test_utils=checks)
+        out, lse = forward(query, key, value, *problem, None, None, None, False, True)
+        given = (query, key, value, out, lse, torch.ones_like(out), None, *problem, [0])
+        torch.library.opcheck(backward, given, test_utils=checks)
+        for x in (query, key, value, slopes):
+            x.requires_grad_()
+        given = (query, key, value, *problem, None, None, None, False, True)
+        torch.library.opcheck(forward, given, test_utils="test_autograd_registration")
+        with self.assertRaisesRegex(attn.Error, "expects 'lse' where gradients are asked for"):
+            forward(*given[:-1], False)
 
     def test_whole_graphs_of_any_length(self):
         compiled = torch.compile(model, fullgraph=True, dynamic=True, backend="aot_eager")
@@ -99,18 +114,69 @@ class Compiled(unittest.TestCase):
             got = torch.compile(with_offset, fullgraph=True, backend="eager")(*arrays)
             self.assertTrue(torch.equal(got, with_offset(*arrays)))
 
-    def test_functions_break_the_graph(self):
-        mask = attn.create_block_mask(causal, None, None, 33, 41, device="cpu")
+
+class Functions(unittest.TestCase):
+    """Whole graphs whose operator is recorded from what dynamo traces."""
+
+    def setUp(self):
+        torch._dynamo.reset()
+
+    def compiled(self, function, backend="eager"):
+        self.counter = CompileCounterWithBackend(backend)
+        return torch.compile(function, fullgraph=True, dynamic=True, backend=self.counter)
+
+    def test_one_graph(self):
+        """For all lengths, windows, documents and learned tables."""
+
+        def layer(query, key, value, slopes, window, document):
+            def mask_mod(b, h, q, kv):
+                return (document[b, q] == document[b, kv]) & (q - kv < window)
+
+            mask = attn.create_block_mask(mask_mod, 2, None, query.shape[2], key.shape[2], device=query.device)
+            score_mod = lambda s, b, h, q, kv: s + slopes[h] * (kv - q)  # noqa: E731
+            return attn.flex_attention(query * 2, key, value, score_mod, mask)
+
+        compiled = self.compiled(layer, "aot_eager")
+        for queries, window in ((33, 7), (40, 9)):
+            given = [*operands(queries), torch.rand(4).requires_grad_()]
+            document = torch.randint(0, 2, (2, 41))
+            got, expected = (f(*given, window, document) for f in (compiled, layer))
+            self.assertTrue(torch.equal(got, expected))
+            self.assertEqual(got.stride(), expected.stride())
+            for x, y in zip(*(torch.autograd.grad(out.sum(), given) for out in (got, expected))):
+                torch.testing.assert_close(x, y)
+        self.assertEqual(self.counter.frame_count, 1)
+
+    def test_changes_are_seen(self):
+        """Of a closure's cell, of a global table, and of a mask's lists."""
+        by, mask = 2.0, of_torch.create_block_mask(causal, None, None, 33, 41, device="cpu", BLOCK_SIZE=16)
 
         def layer(query, key, value):
-            return attn.flex_attention(query * 2, key, value, alibi, mask) * 3
+            return attn.flex_attention(query, key, value, lambda s, b, h, q, kv: s * by + SLOPES[h] * kv, mask)
 
-        arrays = operands()
-        got = torch.compile(layer, backend="eager")(*arrays)
-        self.close([got], definition(*arrays)[:1])
-        leaves = [reference.leaf(x) for x in arrays]
-        expected = torch.autograd.grad(definition(*leaves)[0].sum(), leaves)
-        self.close(torch.autograd.grad(got.sum(), arrays), expected)
+        compiled, given, seen = self.compiled(layer), [x.detach() for x in operands()], []
+        with torch.no_grad():
+            for change in (lambda: None, lambda: SLOPES.mul_(3), lambda: mask.kv_num_blocks.zero_()):
+                change()
+                by += 1
+                seen.append(compiled(*given))
+                self.assertTrue(torch.equal(seen[-1], layer(*given)))
+        self.assertFalse(torch.equal(seen[0], seen[1]) or torch.equal(seen[1], seen[2]))
+
+    def test_install(self):
+        """A model that calls torch's functions, and what cannot be traced, named by its line."""
+        attn.torch.install()
+        self.addCleanup(attn.torch.uninstall)
+        compiled = self.compiled(lambda *x: of_torch.flex_attention(*x, alibi))
+        given = [x.detach() for x in operands()]
+        torch.testing.assert_close(compiled(*given), attn.flex_attention(*given, alibi))
+
+        def unknown(score, b, h, q, kv):
+            return score + torch.cumsum(SLOPES, 0)[h]
+
+        line = unknown.__code__.co_firstlineno + 1
+        with self.assertRaisesRegex(Exception, rf"torch-compile.py:{line}:1: error: 'cumsum' cannot be recorded"):
+            self.compiled(lambda *x: of_torch.flex_attention(*x, unknown))(*given)
 
 
 class Documentation(unittest.TestCase):

@@ -6,28 +6,37 @@ from .._library import Error
 
 
 class Attention(torch.autograd.Function):
-    """(out, lse) of query, key, value and the tensors that a mod captures.
+    """out, or (out, lse), of query, key, value and the tensors that a mod captures.
 
-    call: (plan, mod, launch, what the mod captures but for tensors, where lists of tiles are kept). Tensors are
-    autograd's to keep, so that hooks see them and writes to them are noticed.
+    call: (plan, mod, launch, what the mod captures but for tensors, where lists of tiles are kept, whether the LSE is
+    a result). Tensors are autograd's to keep, so that hooks see them and writes to them are noticed.
     """
 
     @staticmethod
     def forward(ctx, call, query, key, value, *tensors):
-        _, _, launch, rest, of_mask = call
+        _, _, launch, rest, of_mask, has_lse = call
         out, lse = launch(query, key, value, _with(rest, launch.places, tensors), None, of_mask)
         ctx.save_for_backward(query, key, value, out, lse, *tensors)
         ctx.set_materialize_grads(False)
         ctx.call = call
-        return out, lse
+        return (out, lse) if has_lse else out
 
     @staticmethod
-    def backward(ctx, grad_out, grad_lse):
+    def backward(ctx, grad_out, grad_lse=None):
         if not torch.is_grad_enabled():
             return _backward(ctx, grad_out, grad_lse)
         with torch.no_grad():
             grads = _backward(ctx, grad_out, grad_lse)
         return _once(ctx.saved_tensors, grads)
+
+
+# Without what Function.apply does for transforms of torch.func, which these have not.
+_apply = super(torch.autograd.Function, Attention).apply
+
+
+def attend(*given):
+    """Attention.apply()."""
+    return Attention.apply(*given) if torch._C._are_functorch_transforms_active() else _apply(*given)
 
 
 class _Derivatives(torch.autograd.Function):
@@ -69,7 +78,7 @@ def _with(rest, places, tensors):
 
 
 def _backward(ctx, grad_out, grad_lse):
-    plan, mod, launch, rest, of_mask = ctx.call
+    plan, mod, launch, rest, of_mask, _ = ctx.call
     places = launch.places
     query, key, value, out, lse, *tensors = ctx.saved_tensors
     if grad_out is None and grad_lse is None:

@@ -5,7 +5,6 @@ States are int8 (batch, heads, rows of blocks, columns of blocks): 0 empty, 1 pa
 
 import functools
 import math
-import operator
 
 import torch
 
@@ -13,7 +12,7 @@ from .._library import Error
 from ..recorder import table
 from ._cuda import is_capturing
 from ._tiles import ListsOfMask, _version_of
-from .block_mask import HUGE_BLOCK
+from .block_mask import HUGE_BLOCK, BlockMask
 
 # Of a row and a block, so that an f32's logarithm tells their number.
 _MOST_COUNTED = 1 << 17
@@ -33,8 +32,7 @@ def seen_of(block_mask):
     captured = lists[0].is_cuda and is_capturing(lists[0].device.index)
     if made and not captured and made[0] == (*map(id, lists), *versions, id(mask_mod)) and None not in versions:
         return made[1]
-    states = states_of_lists(block_mask)
-    result = (_by_states(states, block_mask.BLOCK_SIZE, mask_mod), made[1][1] if made else ListsOfMask())
+    result = (program_of(block_mask), made[1][1] if made else ListsOfMask())
     if not captured:
         # The lists and the function are the mask's: their ids are theirs as long as this is there.
         block_mask.__dict__[_MADE] = ((*map(id, lists), *versions, id(mask_mod)), result, lists, mask_mod)
@@ -46,14 +44,16 @@ def _lists(block_mask):
     return [getattr(block_mask, name) for name in names]
 
 
-def _by_states(states, block_size, mask_mod):
-    rows, columns = block_size
+def program_of(block_mask):
+    """The mask_mod that lists of blocks are, by a table of the states of blocks."""
+    states, mask_mod = states_of_lists(block_mask), block_mask.mask_mod
+    rows, columns = block_mask.BLOCK_SIZE
     reads_batch, reads_head = states.shape[0] > 1, states.shape[1] > 1
     states = table(states, "block_states")
 
     def by_states(b, h, q, kv):
-        # Constants of the program: numbers that ask for their value are not lifted.
-        row, column = q // operator.index(rows), kv // operator.index(columns)
+        # Constants of the program, also in graphs of torch.compile: a range asks numbers for their value.
+        row, column = q // range(rows).stop, kv // range(columns).stop
         of_block = states[b if reads_batch else 0, h if reads_head else 0, row, column]
         is_partial = of_block == 1
         if mask_mod is not None:  # that of an indexed mask keeps all pairs of a partial block
@@ -112,8 +112,7 @@ def states_of_program(mask_mod, batch, heads, lengths, block_size, device):
     They are counted by an attention whose scores are 0, so that a row's LSE is the logarithm of its number of pairs. It
     has a head for each head and column of blocks, which sees the keys of that column alone.
     """
-    from ._plans import plan_of
-    from ._programs import values_of_mask
+    from .flex import flex_attention
 
     queries, keys = lengths
     rows, columns = (max(math.ceil(n / size), 1) for n, size in zip(lengths, block_size))
@@ -125,9 +124,8 @@ def states_of_program(mask_mod, batch, heads, lengths, block_size, device):
     zeros = torch.zeros((), device=device)
     query, key = (zeros.expand(batch, n, size, 1) for n, size in ((heads * columns, queries), (1, keys)))
     with torch.no_grad():
-        mod, values = values_of_mask(mask)
-        plan = plan_of(query, key, key, None, True, None)
-        _, lse = plan.launch(mod, True, query, key, key, values, None)(query, key, key, values)
+        program = BlockMask.of_program(mask, batch, heads * columns, lengths, block_size, device)
+        _, lse = flex_attention(query, key, key, None, program, enable_gqa=True, return_lse=True)
     kept = lse.double().exp().round().reshape(batch, heads, columns, queries)
     height = min(block_size[0], queries)
     kept = torch.nn.functional.pad(kept, (0, rows * height - queries))

@@ -8,14 +8,20 @@ import ctypes
 
 import torch
 
-from .. import _arrays, _c
-from .._layouts import Bounds, Captures, dense_strides_like, layout_of
+from .. import _arrays
+from .._layouts import Arguments, Bounds, dense_strides_like, layout_of
 from .._library import library
 from .._library import check as check_status
 from ..kernel import Kernel
 from ..mod import Sizes, problem_sizes
 from ._cuda import stream_of
 from ._tiles import Finder
+
+
+NO_GRADIENTS = (
+    "expects torch.no_grad() with query_starts, key_starts or pages: there are no gradients of sequences one behind "
+    "another and of pages yet"
+)
 
 
 class Sequences:
@@ -45,20 +51,12 @@ class Forward:
         self.finder = Finder(self.kernel, "kernel", spec.device) if self.kernel.needs_tiles else None
 
 
-class _Arguments:
-    """The arguments of a launch, for tensors of one layout."""
+class _Arguments(Arguments):
+    """Of sequences one behind another, too."""
 
-    def __init__(self, forward, query, key, value, values, sequences, shape, strides):
-        """`shape`, `strides`: of out."""
-        device, arguments = forward.spec.device, _c.Arguments()
-        operands = (("query", query), ("key", key), ("value", value))
-        self.tensors = [_arrays.tensor(x, name, device=device) for name, x in operands]
-        self.tensors.append(_c.Tensor(type=self.tensors[0].type, sizes=shape, strides=strides[:3]))
-        for name, tensor in zip(("query", "key", "value", "out"), self.tensors):
-            setattr(arguments, name, ctypes.pointer(tensor))
-        self.captures = Captures(forward.mod.captures, values, device)
-        arguments.captures, arguments.capture_count = self.captures.structures, self.captures.count
-        self.arguments, self.reference = arguments, ctypes.byref(arguments)
+    def __init__(self, forward, operands, shape, strides, values, sequences):
+        device = forward.spec.device
+        super().__init__(forward.mod, operands, shape, strides, values, device)
         if sequences:
             self._set_sequences(sequences, device)
 
@@ -68,10 +66,10 @@ class _Arguments:
             array = getattr(sequences, name)
             if array is not None:
                 self.starts.append((name, _arrays.starts(array, name, device)))
-                setattr(self.arguments, name, ctypes.pointer(self.starts[-1][1]))
+                setattr(self.structure, name, ctypes.pointer(self.starts[-1][1]))
         if sequences.pages is not None:
             self.pages = _arrays.pages(sequences.pages, device)
-            self.arguments.pages = ctypes.pointer(self.pages)
+            self.structure.pages = ctypes.pointer(self.pages)
 
     def fill_sequences(self, sequences):
         for name, starts in self.starts:
@@ -108,9 +106,11 @@ class Launch:
         has_starts = bool(sequences) and any(sequences.kinds[:2])
         self._checks_each = has_starts and device is None
         self._bounds = Bounds(forward.mod, None if has_starts else self._sizes)
+        # empty_like() of it takes half of the time of empty().
+        self._rows = torch.empty(1, dtype=torch.float32, device=self._on).expand(self.shape[:3])
 
     def _arguments(self, query, key, value, values, sequences):
-        return _Arguments(self._forward, query, key, value, values, sequences, self.shape, self.strides)
+        return _Arguments(self._forward, (query, key, value), self.shape, self.strides, values, sequences)
 
     def __call__(self, query, key, value, values=(), sequences=None, of_mask=None):
         """(out, lse), lse None of a spec without. `values`: what the mod captures, in its order; `of_mask`: where lists
@@ -126,13 +126,13 @@ class Launch:
             taken = self._waiting.pop()
         except IndexError:
             taken = self._arguments(query, key, value, values, sequences)
-        arguments = taken.arguments
+        arguments = taken.structure
         of_query, of_key, of_value, of_out = taken.tensors
         of_query.data, of_key.data = query.data_ptr(), key.data_ptr()
         of_value.data, of_out.data = value.data_ptr(), out.data_ptr()
         lse = workspace = lists = numbers = None
         if self._forward.spec.lse:
-            lse = torch.empty(self.shape[:3], dtype=torch.float32, device=self._on)
+            lse = torch.empty_like(self._rows)
             arguments.lse = lse.data_ptr()
         if values:
             numbers = taken.captures.fill(values)

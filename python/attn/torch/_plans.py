@@ -18,8 +18,8 @@ from ._forward import Forward, Launch
 
 _MOST = 512
 _lock = threading.Lock()
-# By mod and spec; by layout.
-_forwards, _backwards, _plans = {}, {}, {}
+# By mod and spec; by layout; by what is no tensor, the last plan.
+_forwards, _backwards, _plans, _recent = {}, {}, {}, {}
 
 
 def _kept(made, key, make):
@@ -42,6 +42,9 @@ def _put(made, key, value):
 
 def plan_of(query, key, value, scale, enable_gqa, kinds):
     """The Plan of operands; `kinds`: Sequences.kinds, or None."""
+    recent = _recent.get((scale, enable_gqa, kinds))
+    if recent is not None and recent.fits(query, key, value):
+        return recent
     layout = (
         query.shape,
         query.stride(),
@@ -59,18 +62,51 @@ def plan_of(query, key, value, scale, enable_gqa, kinds):
         enable_gqa,
         kinds,
     )
-    return _plans.get(layout) or _put(_plans, layout, Plan(query, key, value, scale, enable_gqa, kinds))
+    plan = _plans.get(layout) or _put(_plans, layout, Plan(query, key, value, scale, enable_gqa, kinds))
+    if not plan.fits(query, key, value):
+        plan.fits = _fits_of(query, key, value)
+    _recent[scale, enable_gqa, kinds] = plan
+    return plan
+
+
+# Conditions of dynamo's, in C++: in a third of the time that it takes to find a plan by layouts.
+_Conditions = getattr(getattr(getattr(torch._C, "_dynamo", None), "guards", None), "TensorGuards", None)
+
+
+def _fits_of(*tensors):
+    """Whether other tensors have the types, shapes, strides and devices of these; it may say no where they have."""
+    if _Conditions is None:
+        return _never
+    sizes, strides = [list(x.shape) for x in tensors], [list(x.stride()) for x in tensors]
+    return _Conditions(*tensors, dynamic_dims_sizes=sizes, dynamic_dims_strides=strides).check
+
+
+def _never(*tensors):
+    return False
+
+
+def _takes_of(values):
+    """The same of what a mod captures, of which tensors have such conditions, and others are numbers."""
+    places = [i for i, x in enumerate(values) if isinstance(x, torch.Tensor)]
+    others = [i for i in range(len(values)) if i not in places]
+    if not places:
+        return lambda values: all([type(values[i]) in _NUMBERS for i in others])
+    fits = _fits_of(*[values[i] for i in places])
+    if not others:
+        return lambda values: fits(*values)
+    return lambda values: all([type(values[i]) in _NUMBERS for i in others]) and fits(*[values[i] for i in places])
+
+
+_NUMBERS = (int, float)
 
 
 class Plan:
     """Raises Error: operands that do not fit."""
 
     def __init__(self, query, key, value, scale, enable_gqa, kinds):
-        _check(query, key, value, enable_gqa)
         is_paged = bool(kinds and kinds[2])
+        check_operands(query, key, value, enable_gqa, is_paged)
         self.expands = query.shape[0] != key.shape[0] and not is_paged
-        if self.expands and key.shape[0] != 1:
-            raise Error(f"expects 'key' and 'value' with a batch of {query.shape[0]} or 1, got {key.shape[0]}")
         # Kernels want channels one behind another.
         self.copies = [x.stride(3) != 1 and x.shape[3] > 1 for x in (query, key, value)]
         #: Whether operands are taken as they are.
@@ -87,7 +123,8 @@ class Plan:
             paged=paged,
             device=self.device,
         )
-        self._launches, self._backwards = {}, {}
+        self._launches, self._backwards, self._recent = {}, {}, {}
+        self.fits = _fits_of(query, key, value)
 
     def changed(self, query, key, value):
         """Operands as kernels take them."""
@@ -97,6 +134,9 @@ class Plan:
 
     def launch(self, mod, lse, query, key, value, values, sequences):
         """The Launch of such a call: of a mod, with an LSE or without."""
+        recent = self._recent.get((mod, lse))
+        if recent is not None and sequences is None and recent[1](values):
+            return recent[0]
         of_values = tuple([layout_of(x) for x in values]) if values else ()
         if sequences is not None:
             of_values += (sequences.layout,)
@@ -108,6 +148,8 @@ class Plan:
             with torch.no_grad():
                 found = Launch(forward, query, key, value, values, sequences)
             _put(self._launches, (mod, lse, of_values), found)
+        if sequences is None:
+            _put(self._recent, (mod, lse), (found, _takes_of(values)))
         return found
 
     def backward(self, mod, lse, wrt, tensors, values):
@@ -129,7 +171,8 @@ class Plan:
             raise Error(UNPREPARED)
 
 
-def _check(query, key, value, enable_gqa):
+def check_operands(query, key, value, enable_gqa, is_paged):
+    """Raises Error: operands that do not fit each other."""
     for name, x in (("query", query), ("key", key), ("value", value)):
         _check_operand(name, x, query)
     heads, kv_heads = query.shape[1], key.shape[1]
@@ -145,6 +188,8 @@ def _check(query, key, value, enable_gqa):
         )
     if heads % kv_heads if kv_heads else heads:
         raise Error(f"expects {heads} heads of 'query' to be a multiple of those of 'key', got {kv_heads}")
+    if key.shape[0] != 1 and key.shape[0] != query.shape[0] and not is_paged:
+        raise Error(f"expects 'key' and 'value' with a batch of {query.shape[0]} or 1, got {key.shape[0]}")
 
 
 def _check_operand(name, x, query):

@@ -37,17 +37,15 @@ def programs_of(score_mod, block_mask, plan, query, key, query_offset, lengths, 
     return _mod_of(program, query_offset, lengths), values, of_mask
 
 
-def values_of_mask(mask_mod):
-    """The same of a mask_mod alone."""
-    program, values = recorded(None, mask_mod)
-    return _mod_of(program, None, None), values
-
-
 def _mod_of(program, query_offset, lengths):
     """The same mod for all threads, since kernels are kept by it."""
+    if program is not None and query_offset is None and lengths is None and program.mod is not None:
+        return program.mod
     key = (program, _kind_of(query_offset), lengths is not None)
-    mod = _mods.get(key)
-    return mod or _made(key, program.text if program else PLAIN)
+    mod = _mods.get(key) or _made(key, program.text if program else PLAIN)
+    if program is not None and key[1:] == (None, False):
+        program.mod = mod
+    return mod
 
 
 def mod_of_line(line, offset_of_each, has_lengths):

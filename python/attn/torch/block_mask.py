@@ -123,7 +123,7 @@ class BlockMask(_of_torch.BlockMask):
     def shape(self):
         if self._program:
             return (self._batch, self._heads, *self.seq_lengths)
-        return super().shape
+        return (*self.kv_indices.shape[:-2], *self.seq_lengths)
 
     def to(self, device):
         """The mask with lists on another device; tensors that its program captures stay where they are."""
@@ -188,16 +188,31 @@ def seen(block_mask, plan, query, key, has_other_lengths):
     Raises Error: a mask of other lengths, batch, heads or device than the problem's.
     """
     if isinstance(block_mask, BlockMask) and block_mask._program:
-        if block_mask._lists.fits is not plan:
+        lists = block_mask._lists
+        if lists.fits is not plan:
             _check(block_mask, block_mask.shape, block_mask.device, query, key, has_other_lengths)
-            block_mask._lists.fits = plan
-        return block_mask._mask_mod, block_mask._lists
+            lists.fits = plan
+        return block_mask._mask_mod, lists
     if not isinstance(block_mask, _of_torch.BlockMask):
         raise Error(f"expects 'block_mask' of create_block_mask(), got '{type(block_mask).__name__}'")
     _check(block_mask, block_mask.shape, block_mask.kv_indices.device, query, key, has_other_lengths)
     from . import _block_lists
 
     return _block_lists.seen_of(block_mask)
+
+
+def seen_in_graph(block_mask, query, key, has_other_lengths):
+    """The mask_mod alone, where torch.compile traces the call; lists of blocks are read in the graph."""
+    is_program = isinstance(block_mask, BlockMask) and block_mask._program
+    if not is_program and not isinstance(block_mask, _of_torch.BlockMask):
+        raise Error(f"expects 'block_mask' of create_block_mask(), got '{type(block_mask).__name__}'")
+    device = block_mask.device if is_program else block_mask.kv_indices.device
+    _check(block_mask, block_mask.shape, device, query, key, has_other_lengths)
+    if is_program:
+        return block_mask._mask_mod
+    from . import _block_lists
+
+    return _block_lists.program_of(block_mask)
 
 
 def _check(block_mask, shape, device, query, key, has_other_lengths):
@@ -207,7 +222,7 @@ def _check(block_mask, shape, device, query, key, has_other_lengths):
         raise Error(f"expects 'block_mask' with a batch and heads, got shape {tuple(shape)}")
     shape = (1,) * (4 - len(shape)) + tuple(shape)
     for name, got, wanted in (("batch", shape[0], query.shape[0]), ("heads", shape[1], query.shape[1])):
-        if got not in (1, wanted):
+        if got != 1 and got != wanted:  # which dynamo compares, unlike members of a tuple
             raise Error(f"expects 'block_mask' with {name} of 1 or {wanted} as 'query' has, got {got}")
     lengths, wanted = shape[2:], (query.shape[2], key.shape[2])
     if lengths != wanted and not has_other_lengths and min(block_mask.BLOCK_SIZE) < HUGE_BLOCK:

@@ -7,9 +7,8 @@ from torch.nn.attention import flex_attention as _of_torch
 
 from .._library import Error
 from ..mod import Mod
-from ._autograd import Attention, without
-from ._forward import Sequences
-from ._ops import in_graph
+from ._autograd import attend, without
+from ._forward import NO_GRADIENTS, Sequences
 from ._plans import plan_of
 from ._programs import programs_of
 
@@ -81,8 +80,8 @@ def flex_attention(
     """
     if torch.compiler.is_compiling():
         given = (score_mod, block_mask, scale, enable_gqa, return_lse, kernel_options, return_aux)
-        more = (query_offset, lengths, query_starts, key_starts, pages)
-        return _compiled(query, key, value, *given, *more)
+        positions = (query_offset, lengths, query_starts, key_starts, pages)
+        return _compiled(query, key, value, *given, *positions)
     if kernel_options:
         _check_options(kernel_options)
     if return_aux is not None:
@@ -108,26 +107,19 @@ def flex_attention(
     return (out, lse) if return_lse else out
 
 
-def _compiled(query, key, value, score_mod, block_mask, scale, enable_gqa, return_lse, options, return_aux, *more):
-    """In a region of torch.compile: a Mod becomes an operator of its graph; functions, which are not there to be
-    recorded while it is made, break it.
-    """
-    is_mod = isinstance(score_mod, Mod) and score_mod.line is not None
-    has_program = is_mod or score_mod is None
-    query_offset, lengths, *sequences = more
-    if not has_program or block_mask is not None or any([x is not None for x in sequences]):
-        from ._breaks import attend_outside_of_graphs
+def _compiled(query, key, value, score_mod, block_mask, scale, enable_gqa, return_lse, options, return_aux, *positions):
+    """In a region of torch.compile, whose graph has an operator instead."""
+    from . import _graphs
 
-        given = (score_mod, block_mask, scale, enable_gqa, return_lse, options)
-        names = ("query_offset", "lengths", "query_starts", "key_starts", "pages")
-        return attend_outside_of_graphs(query, key, value, *given, return_aux=return_aux, **dict(zip(names, more)))
     if options:
         _check_options(options)
     if return_aux is not None:
         return_lse = _asks_for_lse(return_aux, return_lse)
+    if positions[4] is not None and positions[1] is None:
+        raise Error("expects 'lengths' with 'pages', got none")
     query, key, value = _autocast(query, key, value)
-    mod = score_mod if is_mod else None
-    out, lse = in_graph(query, key, value, mod, scale, enable_gqa, return_lse, query_offset, lengths)
+    lse = return_lse or torch.is_grad_enabled()
+    out, lse = _graphs.attention(query, key, value, score_mod, block_mask, positions, scale, enable_gqa, lse)
     if return_aux is not None:
         return out, AuxOutput(lse=lse if return_lse else None)
     return (out, lse) if return_lse else out
@@ -137,14 +129,12 @@ def _run(plan, mod, query, key, value, values, sequences, of_mask, lse):
     if torch.is_grad_enabled():
         if query.requires_grad or key.requires_grad or value.requires_grad or _require_grad(values):
             if sequences is not None:
-                raise Error(
-                    "expects torch.no_grad() with query_starts, key_starts or pages: there are no gradients of "
-                    "sequences one behind another and of pages yet"
-                )
+                raise Error(NO_GRADIENTS)
             launch = plan.launch(mod, True, query, key, value, values, None)
             tensors = [values[i] for i in launch.places]
-            call = (plan, mod, launch, without(values, launch.places), of_mask)
-            return Attention.apply(call, query, key, value, *tensors)
+            call = (plan, mod, launch, without(values, launch.places), of_mask, lse)
+            results = attend(call, query, key, value, *tensors)
+            return results if lse else (results, None)
     launch = plan.launch(mod, bool(lse), query, key, value, values, sequences)
     return launch(query, key, value, values, sequences, of_mask)
 
@@ -194,5 +184,6 @@ def prepare(query, key, value, *arguments, **named):
     if out.requires_grad:
         lse = others.lse if isinstance(others, AuxOutput) else others
         with torch.no_grad():
-            for grad_lse in (None,) if lse is None else (None, torch.zeros_like(lse)):
-                out.grad_fn.apply(torch.zeros_like(out), grad_lse)
+            grad_out = torch.zeros_like(out)
+            for grads in ((grad_out,),) if lse is None else ((grad_out, None), (grad_out, torch.zeros_like(lse))):
+                out.grad_fn.apply(*grads)
