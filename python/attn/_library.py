@@ -66,9 +66,15 @@ class Handle:
         check(make(*arguments, ctypes.byref(made)))
         self._as_parameter_ = made
 
+    @property
+    def is_released(self):
+        """Of a handle that is kept while garbage is collected, which it was part of."""
+        return not self._as_parameter_
+
     def __del__(self):
         if getattr(self, "_as_parameter_", None):
             self._release(self._as_parameter_)
+            self._as_parameter_ = None
 
 
 def version():

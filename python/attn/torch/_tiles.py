@@ -59,6 +59,18 @@ class ListsOfMask:
         return kept[1] if kept else None
 
 
+def _next_of(pool):
+    """The memory of lists that nothing uses, or None. Where a mask was part of a cycle, its handles are released by the
+    same collection in which its lists come here."""
+    while True:
+        try:
+            handle = pool.pop()[1]
+        except IndexError:
+            return None
+        if not handle.is_released:
+            return handle
+
+
 def _version_of(tensor):
     """How often it was written to; None: nobody counts."""
     return None if tensor.is_inference() else tensor._version
@@ -103,15 +115,10 @@ class Finder:
         return lists
 
     def _found(self, sizes, captures, stream):
-        pool = self._pools.setdefault(stream, [])
-        reuse = None
+        pool, reuse = None, None
         if self._kind == "kernel":
-            try:
-                reuse = pool.pop()[1]
-            except IndexError:
-                pass
-        else:
-            pool = None
+            pool = self._pools.setdefault(stream, [])
+            reuse = _next_of(pool)
         return _Lists(self._call(sizes, captures, stream, reuse), sizes, pool)
 
     def _call(self, sizes, captures, stream, reuse):
@@ -133,7 +140,7 @@ class Finder:
         """Of lists of the same sizes, which nothing else overwrites then."""
         for pool in self._pools.values():
             for entry in list(pool):
-                if entry[0] == sizes:
+                if entry[0] == sizes and not entry[1].is_released:
                     pool.remove(entry)
                     return entry[1]
         for key in list(of_mask._kept):
