@@ -180,6 +180,48 @@ func.func @scatter(%t: memref<8x16xf32>, %p: memref<8x16xi64>, %m: memref<?x?xf3
 
 // -----
 
+// What either branch makes of a tile that is read again lies in rows, as every tile does: loops over it are vectors.
+// CHECK-LABEL: func.func @branches(
+// CHECK-NOT: strided
+// CHECK: arith.select %{{.*}} : memref<8x16xf32>
+// CHECK-NOT: strided
+// CHECK: return
+#same = affine_map<(i, j) -> (i, j)>
+func.func @branches(%t: memref<8x16xf32>, %partial: i1, %to: memref<8x16xf32>) {
+  %s = bufferization.to_tensor %t restrict : memref<8x16xf32> to tensor<8x16xf32>
+  %w = scf.if %partial -> (tensor<8x16xf32>) {
+    %e = tensor.empty() : tensor<8x16xf32>
+    %a = linalg.generic {indexing_maps = [#same, #same], iterator_types = ["parallel", "parallel"]}
+        ins(%s : tensor<8x16xf32>) outs(%e : tensor<8x16xf32>) {
+    ^bb0(%x: f32, %y: f32):
+      %r = math.exp2 %x : f32
+      linalg.yield %r : f32
+    } -> tensor<8x16xf32>
+    scf.yield %a : tensor<8x16xf32>
+  } else {
+    %e = tensor.empty() : tensor<8x16xf32>
+    %a = linalg.generic {indexing_maps = [#same, #same], iterator_types = ["parallel", "parallel"]}
+        ins(%s : tensor<8x16xf32>) outs(%e : tensor<8x16xf32>) {
+    ^bb0(%x: f32, %y: f32):
+      %r = arith.negf %x : f32
+      linalg.yield %r : f32
+    } -> tensor<8x16xf32>
+    scf.yield %a : tensor<8x16xf32>
+  }
+  %e = tensor.empty() : tensor<8x16xf32>
+  %both = linalg.generic {indexing_maps = [#same, #same, #same], iterator_types = ["parallel", "parallel"]}
+      ins(%s, %w : tensor<8x16xf32>, tensor<8x16xf32>) outs(%e : tensor<8x16xf32>) {
+  ^bb0(%x: f32, %y: f32, %z: f32):
+    %r = arith.addf %x, %y : f32
+    linalg.yield %r : f32
+  } -> tensor<8x16xf32>
+  %c0 = arith.constant 0 : index
+  tile.store %both, %to[%c0] : tensor<8x16xf32>, memref<8x16xf32>
+  return
+}
+
+// -----
+
 // Rows of two dimensions: the inner one is fastest, and their number is the product.
 // CHECK-LABEL: func.func @packed(
 // CHECK-SAME: %[[M:[^:]*]]: memref<?x?x?x16xf32>, %[[I:[^:]*]]: index, %[[R0:.*]]: index

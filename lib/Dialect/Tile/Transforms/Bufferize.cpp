@@ -227,6 +227,14 @@ struct TileBufferize : public tile::impl::TileBufferizePassBase<TileBufferize> {
     carryInPlace(function);
     bufferization::OneShotBufferizationOptions options;
     options.allocationFn = allocateOnStack;
+    // Every tile is a buffer of its own: what a branch makes too, whose layout
+    // is not inferred.
+    options.unknownTypeConverterFn =
+        [](TensorType type, Attribute space,
+           const bufferization::BufferizationOptions &) {
+          return bufferization::getMemRefTypeWithStaticIdentityLayout(type,
+                                                                      space);
+        };
     bufferization::BufferizationState state;
     if (failed(bufferization::runOneShotBufferize(function, options, state)) ||
         failed(checkStack(function)))
