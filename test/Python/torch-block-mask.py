@@ -6,6 +6,7 @@ UNSUPPORTED: sanitized
 """
 
 import copy
+import gc
 import os
 import sys
 import unittest
@@ -168,6 +169,20 @@ class Attention(unittest.TestCase):
         mask.full_kv_num_blocks.zero_()
         keep = by_hand()
         self.check(mask, lambda b, h, q, kv: keep(b, h, q, kv) & (STATES[q // 32, kv // 32] == 1))
+
+    def test_masks_in_cycles(self):
+        # Collections that release a mask's lists, of kernels that are used again.
+        for i in range(4):
+            seen = torch.arange(KEYS) % 5 != i
+
+            def keep(b, h, q, kv):
+                return seen[kv]
+
+            mask = attn.create_block_mask(keep, None, None, QUERIES, KEYS, device="cpu")
+            mask.itself = mask
+            self.check(mask, keep)
+            del mask
+            gc.collect()
 
     def test_another_program(self):
         for mask in both(causal, BLOCK_SIZE=32):
