@@ -19,7 +19,8 @@ Distribution::Distribution(gpu::GPUFuncOp func,
       keyWarps(schedule.getRoles().keyWarps),
       hasRoles(schedule.getRoles().hasProducers()),
       blocks(schedule.getTiling().getRows() / (16 * schedule.getRoles().warps)),
-      groups(schedule.getRoles().warps / 4), schedule(schedule) {
+      groups(schedule.getRoles().warps / 4),
+      isAligned(!schedule.getPipeline().unaligned), schedule(schedule) {
   thread = arith::IndexCastOp::create(
       b, b.getI32Type(), gpu::ThreadIdOp::create(b, gpu::Dimension::x));
   if (keyWarps > 1)

@@ -39,6 +39,7 @@ public:
   const bool hasRoles;    ///< whether others copy
   const int64_t blocks;   ///< runs of 16 rows that a warp owns
   const int64_t groups;   ///< of four warps that compute, 0 if fewer
+  const bool isAligned;   ///< whether rows in memory start at 16 bytes
   /// i32: of `threads`, of the operation that is converted.
   Value thread;
   Value lane;                ///< i32

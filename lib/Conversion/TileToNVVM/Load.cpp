@@ -46,7 +46,7 @@ private:
         int64_t at = d.elementIndex(columns, i / 2, block, i % 2 * 2);
         elements[at] = low, elements[at + 1] = high;
       };
-      int64_t inPieces = blocksInPieces(columns);
+      int64_t inPieces = blocksInPieces(d, type, memory);
       for (int64_t first = 0; first < inPieces; first += 4)
         for (auto [j, word] : llvm::enumerate(
                  dealToQuad(d, d.quadColumn, loadPiece(place, first)))) {
@@ -81,13 +81,6 @@ private:
     return {rows.indicesOf(b, b.getLoc(), inside), exists};
   }
 
-  /// Blocks of 8 columns that a quad reads in pieces: see QuadPieces.h.
-  int64_t blocksInPieces(int64_t columns) {
-    bool words = isAligned() && type.getElementTypeBitWidth() == 16;
-    int64_t channels = memory.getShape().back();
-    return words ? std::min(columns, channels) / quadColumns * 4 : 0;
-  }
-
   /// The words of the lane's own block of four, the first of which is `first`.
   Fragment loadPiece(Place place, int64_t first) {
     place.position.push_back(arith::AddIOp::create(
@@ -111,7 +104,7 @@ private:
     if (8 * block >= channels)
       return SmallVector<Value, 2>(2, zero());
     // An even channel count has no pair that is cut.
-    if (isAligned() && channels % 2 == 0) {
+    if (d.isAligned && channels % 2 == 0) {
       Channel pair = channelOf(place, block, 0, channels - 2);
       place.position.push_back(pair.position);
       Value both = vector::LoadOp::create(
@@ -147,13 +140,6 @@ private:
                                          d.index(memory.getShape().back()));
     return {arith::MinSIOp::create(b, position, d.index(last)),
             arith::AndIOp::create(b, place.exists, inside)};
-  }
-
-  bool isAligned() {
-    return !op->getParentOfType<gpu::GPUFuncOp>()
-                ->getAttrOfType<mlir::attn::ScheduleAttr>("attn.schedule")
-                .getPipeline()
-                .unaligned;
   }
 
   Value zero() {

@@ -98,17 +98,17 @@ private:
   LogicalResult checkOp(Operation *op) {
     return llvm::TypeSwitch<Operation *, LogicalResult>(op)
         .Case<scf::WhileOp, CopyOp, ViewOp, LoadOp, StoreOp, ReduceAddOp,
-              ShareOp, PutOp, HandOnOp, StartOp, HasNonfiniteOp,
-              IsolateNonfiniteOp, ClearNonfiniteOp, RingOp, DrainOp,
-              tensor::EmptyOp, arith::ConstantOp, linalg::ContractOp,
-              linalg::GenericOp, linalg::ReduceOp>(
-            [&](auto op) { return check(op); })
+              ShareOp, StartOp, HasNonfiniteOp, IsolateNonfiniteOp,
+              ClearNonfiniteOp, RingOp, DrainOp, tensor::EmptyOp,
+              arith::ConstantOp, linalg::ContractOp, linalg::GenericOp,
+              linalg::ReduceOp>([&](auto op) { return check(op); })
         .Case<scf::ForOp, scf::IfOp>([&](auto op) { return checkRegions(op); })
         .Case<scf::YieldOp, scf::ConditionOp>(
             [&](auto op) { return expectRegisters(op, op->getOperands()); })
         .Case<FillOp, FillVectorOp, ReadOp, PeekOp, ReleaseOp, SendOp,
               ReceiveOp, AddToMemoryOp>(
             [&](auto op) { return expectRing(op, op.getRing()); })
+        .Case<PutOp, HandOnOp>([&](auto op) { return checkSums(op); })
         .Case<AwaitOp, TakeTurnOp, PassTurnOp>(
             [&](auto op) { return checkRoles(op); })
         .Case([&](CombineWarpsOp op) -> LogicalResult {
@@ -180,9 +180,6 @@ private:
     return op.emitOpError() << "expects a ring with a place and readers: run "
                                "tile-give-roles and tile-place-shared first";
   }
-
-  LogicalResult check(PutOp op) { return checkSums(op); }
-  LogicalResult check(HandOnOp op) { return checkSums(op); }
 
   template <typename Op> LogicalResult checkSums(Op op) {
     if (failed(checkRoles(op)))

@@ -7,6 +7,14 @@ using namespace mlir;
 using namespace mlir::attn;
 using namespace mlir::attn::tile;
 
+int64_t tile::blocksInPieces(const Distribution &d, RankedTensorType tile,
+                             MemRefType memory) {
+  if (!d.isAligned || memory.getElementTypeBitWidth() != 16)
+    return 0;
+  int64_t columns = std::min(tile.getDimSize(1), memory.getShape().back());
+  return columns / quadColumns * 4;
+}
+
 /// Transposes the four by four words, halves first and then neighbours: a lane
 /// gives away what belongs to the other side.
 Fragment tile::dealToQuad(Distribution &d, Value inQuad,

@@ -10,6 +10,11 @@ namespace mlir::attn::tile {
 /// lie together, and the bytes of that.
 constexpr int64_t quadColumns = 32, pieceBytes = 16;
 
+/// How many of the tile's blocks of 8 columns, its first ones, are in memory in
+/// pieces: all that a quad fills, of 16-bit elements in aligned rows.
+int64_t blocksInPieces(const Distribution &d, RankedTensorType tile,
+                       MemRefType memory);
+
 /// Of four blocks of 8 columns of a row, a lane has one word (i32) of each;
 /// deals them so that lane t of the quad, `inQuad` (i32), has the words of
 /// block t, in order. The same once more gives back what was: memory is read in

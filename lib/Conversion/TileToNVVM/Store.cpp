@@ -66,14 +66,9 @@ public:
       : d(d), b(d.b), op(op), memory(cast<MemRefType>(op.getDest().getType())),
         columns(cast<RankedTensorType>(op.getTile().getType()).getDimSize(1)),
         channels(memory.getShape().back()),
-        elements(d.parts.lookup(op.getTile())), rows(rowsOf(op)) {
-    auto schedule =
-        op->getParentOfType<gpu::GPUFuncOp>()
-            ->getAttrOfType<mlir::attn::ScheduleAttr>("attn.schedule");
-    aligned = !schedule.getPipeline().unaligned;
-    bool words = aligned && memory.getElementTypeBitWidth() == 16;
-    inPieces = words ? std::min(columns, channels) / quadColumns * 4 : 0;
-  }
+        elements(d.parts.lookup(op.getTile())), rows(rowsOf(op)),
+        inPieces(blocksInPieces(
+            d, cast<RankedTensorType>(op.getTile().getType()), memory)) {}
 
   void emit() {
     Value size = rows.count(b, b.getLoc());
@@ -125,7 +120,7 @@ private:
   /// The thread's two elements of 8 columns.
   void storeBlock(SmallVector<Value> &position, int64_t row, int64_t block) {
     int64_t i = elementOf(row, block);
-    if (!aligned || channels % 2 != 0)
+    if (!d.isAligned || channels % 2 != 0)
       return storeElements(position, block, {elements[i], elements[i + 1]});
     auto store = [&] {
       Value pair = vector::FromElementsOp::create(
@@ -166,9 +161,8 @@ private:
   int64_t columns, channels; ///< of the tile, of rows in memory
   Fragment elements;
   MemoryRows rows;
-  Value inQuad;     ///< i32: which lane of its quad this is
-  bool aligned;     ///< rows start at multiples of 16 bytes
   int64_t inPieces; ///< blocks of 8 columns that are stored in pieces
+  Value inQuad;     ///< i32: which lane of its quad this is
 };
 
 } // namespace

@@ -220,4 +220,47 @@ gpu.module @kernels {
     }
     gpu.return
   }
+
+  // Which place it was, a step does not know of the one before if steps carry it: then it is handed on where it is put.
+  // CHECK-LABEL: gpu.func @hands_on_at_once
+  // CHECK: scf.for {{.*}} iter_args(%{{.*}} = %{{.*}}, %[[AT:.*]] = %{{.*}})
+  // CHECK-NOT: tile.hand_on
+  // CHECK: tile.put %{{.*}} into %[[SUMS:.*]] at %[[AT]]
+  // CHECK-NEXT: tile.hand_on %[[SUMS]] at %[[AT]]
+  // CHECK: scf.yield
+  // CHECK-NOT: tile.hand_on
+  // CHECK: gpu.return
+  gpu.func @hands_on_at_once(%n: i32, %base: i32, %e: tensor<128x64xbf16>) kernel attributes {attn.schedule = #s} {
+    %c0 = arith.constant 0 : i32
+    %c1 = arith.constant 1 : i32
+    %zero = arith.constant dense<0.0> : !f
+    %kr = tile.ring readers 8 : !rk
+    %vr = tile.ring readers 8 : !rk
+    %qr = tile.ring readers 8 : !rq
+    %or = tile.ring readers 8 : !rq
+    %sums = tile.ring readers 1 : !tile.ring<1 x tensor<128x64xf32>>
+    %k = tile.read %kr at %c0 : !rk -> !ks
+    %v = tile.read %vr at %c0 : !rk -> !ks
+    %r:2 = scf.for %j = %c0 to %n step %c1 iter_args(%dv = %zero, %at = %base) -> (!f, i32) : i32 {
+      %q = tile.read %qr at %at : !rq -> !qs
+      %do = tile.read %or at %at : !rq -> !qs
+      %s = linalg.contract indexing_maps = [#ik, #jk, #ij] ins(%k, %q : !ks, !qs) outs(%zero : !f) -> !f
+      %dp = linalg.contract indexing_maps = [#ik, #jk, #ij] ins(%v, %do : !ks, !qs) outs(%zero : !f) -> !f
+      %p = linalg.generic {indexing_maps = [#id, #id, #id], iterator_types = ["parallel", "parallel"]}
+          ins(%s, %dp : !f, !f) outs(%e : !k) {
+      ^bb0(%x: f32, %y: f32, %z: bf16):
+        %m = arith.mulf %x, %y : f32
+        %t = arith.truncf %m : f32 to bf16
+        linalg.yield %t : bf16
+      } -> !k
+      %dv1 = linalg.contract indexing_maps = [#ik, #kj, #ij] ins(%p, %do : !k, !qs) outs(%dv : !f) -> !f
+      tile.put %dv1 into %sums at %at : !f, !tile.ring<1 x tensor<128x64xf32>>
+      tile.hand_on %sums at %at : !tile.ring<1 x tensor<128x64xf32>>
+      tile.release %or at %at : !rq
+      tile.release %qr at %at : !rq
+      %next = arith.addi %at, %c1 : i32
+      scf.yield %dv1, %next : !f, i32
+    }
+    gpu.return
+  }
 }

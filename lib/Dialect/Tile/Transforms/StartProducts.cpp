@@ -110,6 +110,11 @@ private:
     llvm::stable_sort(last, llvm::less_first());
     for (auto [count, op] : last)
       op->moveBefore(body.getTerminator());
+    // What is put late cannot be handed on before.
+    for (auto put : body.getOps<PutOp>())
+      for (auto handOn : llvm::make_early_inc_range(body.getOps<HandOnOp>()))
+        if (handOn.getRing() == put.getRing())
+          handOn->moveAfter(put);
   }
 
   //===--- awaiting -------------------------------------------------------===//
@@ -178,8 +183,7 @@ private:
     }
     for (HandOnOp op : llvm::make_early_inc_range(body.getOps<HandOnOp>())) {
       llvm::SetVector<Operation *> needed;
-      if (!last || !collect(op, needed) ||
-          !llvm::all_of(needed, [](Operation *n) { return isPure(n); }))
+      if (!last || !followsFromStep(op, needed))
         continue;
       ImplicitLocOpBuilder b(op.getLoc(), loop.getContext());
       Value low = loop.getLowerBound(), high = loop.getUpperBound();
@@ -205,6 +209,19 @@ private:
       onlyIf(low, high);
       op.erase();
     }
+  }
+
+  /// Whether which place `op` means is a number that the step's own says, and
+  /// not one that steps carry, or make; what it is computed by, in order.
+  bool followsFromStep(HandOnOp op, llvm::SetVector<Operation *> &needed) {
+    auto isCarried = [&](Value value) {
+      return llvm::is_contained(loop.getRegionIterArgs(), value);
+    };
+    return collect(op, needed) && !isCarried(op.getPosition()) &&
+           llvm::all_of(needed, [&](Operation *number) {
+             return isPure(number) &&
+                    llvm::none_of(number->getOperands(), isCarried);
+           });
   }
 
   //===--- turns ----------------------------------------------------------===//
