@@ -364,8 +364,10 @@ Result<KernelModule> attn::buildKernelModule(const Mod &mod,
   return result;
 }
 
-std::string KernelModule::gradPairsFunction(size_t sum) {
-  return function + mlir::attn::gradPairsSuffix.str() + std::to_string(sum);
+std::string KernelModule::gradSlotsFunction(size_t sum) const {
+  llvm::StringRef suffix = sums[sum].isCarried ? mlir::attn::gradRowsSuffix
+                                               : mlir::attn::gradPairsSuffix;
+  return function + suffix.str() + std::to_string(sum);
 }
 
 std::string KernelModule::gradSumFunction(size_t sum) {
@@ -381,12 +383,13 @@ static CaptureSumPlan planOf(AttentionBackwardOp op,
   CaptureSumPlan plan;
   plan.capture = sum.capture;
   plan.ownsKeys = own == Axis::Key;
-  if (hasCaptureKernels) {
-    ScheduleAttr schedule = mlir::attn::captureScheduleOf(op, sum);
+  plan.isCarried = sum.isCarried;
+  if (sum.hasSlots) {
+    ScheduleAttr schedule = hasCaptureKernels
+                                ? mlir::attn::captureScheduleOf(op, sum)
+                                : *op.getSchedule();
     plan.ownTile = schedule.getTiling().getRows();
-    plan.copies = sum.hasRowsApart() ? 1 : schedule.getRoles().warps;
-  } else if (!sum.rows) {
-    plan.ownTile = op.getSchedule()->getTiling().getRows();
+    plan.copies = mlir::attn::copiesOfSlot(op, sum);
   }
   plan.ownsBatch = sum.owned & mlir::attn::BatchPosition;
   plan.ownsHead = sum.owned & mlir::attn::HeadPosition;

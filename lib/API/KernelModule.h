@@ -34,8 +34,9 @@ struct KernelModule {
   static constexpr const char *gradQueryFunction = "attention_grad_query";
   static constexpr const char *gradKeyFunction = "attention_grad_key";
   static constexpr const char *gradValueFunction = "attention_grad_value";
-  /// Of a sum for captures, by its number.
-  static std::string gradPairsFunction(size_t sum);
+  /// Of a sum for captures, by its number: what fills its slots, if it has
+  /// some, and what ends it.
+  std::string gradSlotsFunction(size_t sum) const;
   static std::string gradSumFunction(size_t sum);
 
   mlir::OwningOpRef<mlir::ModuleOp> module;

@@ -96,8 +96,8 @@ static std::vector<std::string> gradientNames(const KernelModule &kernel) {
   for (const KernelModule::OfKeys &ofKeys : kernel.ofKeys)
     names.push_back(ofKeys.function);
   for (size_t i = 0; i < kernel.sums.size(); ++i) {
-    if (kernel.sums[i].hasPairs())
-      names.push_back(KernelModule::gradPairsFunction(i));
+    if (kernel.sums[i].hasSlots())
+      names.push_back(kernel.gradSlotsFunction(i));
     names.push_back(KernelModule::gradSumFunction(i));
   }
   return names;

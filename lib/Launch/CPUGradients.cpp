@@ -78,12 +78,12 @@ static Result<Code> load(VariantImages images) {
   Code code{{}, {}, std::move(images.sums), std::move(images.schedule)};
   size_t ofSums = 0;
   for (const CaptureSumPlan &sum : code.sums)
-    ofSums += sum.hasPairs() ? 2 : 1;
+    ofSums += sum.hasSlots() ? 2 : 1;
   auto next = loaded.begin() + static_cast<ptrdiff_t>(loaded.size() - ofSums);
   code.kernels.assign(loaded.begin(), next);
   for (const CaptureSumPlan &sum : code.sums) {
     std::optional<cpu::LoadedKernel> pairs;
-    if (sum.hasPairs())
+    if (sum.hasSlots())
       pairs = *next++;
     code.ofSums.push_back({pairs, *next++});
   }

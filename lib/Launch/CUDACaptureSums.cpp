@@ -8,7 +8,7 @@ using namespace attn;
 Result<void> CUDACaptureSums::bind(size_t i, Bindings &bindings, void *stream,
                                    std::vector<BoundParameters> &all) const {
   for (const cuda::LoadedKernel *kernel :
-       {&kernels[i].pairs, &kernels[i].sum}) {
+       {&kernels[i].slots, &kernels[i].sum}) {
     ATTN_TRY_ASSIGN(BoundParameters bound, kernel->bind(bindings, stream));
     all.push_back(std::move(bound));
   }
@@ -23,7 +23,7 @@ Result<void> CUDACaptureSums::launch(const CaptureWorkspace &workspace,
     if (elements == 0)
       continue;
     const cuda::LoadedKernel &sum = kernels[i].sum;
-    ATTN_TRY(kernels[i].pairs.launch(workspace.tasks(i), bound[2 * i], stream));
+    ATTN_TRY(kernels[i].slots.launch(workspace.tasks(i), bound[2 * i], stream));
     // One slot is the gradient itself.
     if (workspace.isDirect(i))
       continue;

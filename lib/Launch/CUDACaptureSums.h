@@ -1,6 +1,7 @@
 // The kernels that make the gradients of captures on a GPU, behind those of
-// queries, keys and values: for each sum one that adds pairs to slots, and one
-// that sums the slots (attn/Conversion/CaptureSums.h).
+// queries, keys and values: for each sum one that adds pairs, or what rows have
+// summed, to slots, and one that sums the slots
+// (attn/Conversion/CaptureSums.h).
 #ifndef ATTN_LIB_LAUNCH_CUDACAPTURESUMS_H
 #define ATTN_LIB_LAUNCH_CUDACAPTURESUMS_H
 
@@ -13,13 +14,13 @@ namespace attn {
 class CUDACaptureSums {
 public:
   /// Adds the kernels of the next sum.
-  void add(cuda::LoadedKernel pairs, cuda::LoadedKernel sum) {
-    kernels.push_back({std::move(pairs), std::move(sum)});
+  void add(cuda::LoadedKernel slots, cuda::LoadedKernel sum) {
+    kernels.push_back({std::move(slots), std::move(sum)});
   }
 
   size_t count() const { return kernels.size(); }
-  const KernelEntry &entryOfPairs(size_t i) const {
-    return kernels[i].pairs.entry();
+  const KernelEntry &entryOfSlots(size_t i) const {
+    return kernels[i].slots.entry();
   }
 
   /// Fills the parameters of the kernels of sum `i`, which are appended.
@@ -34,7 +35,7 @@ public:
 
 private:
   struct Kernels {
-    cuda::LoadedKernel pairs, sum;
+    cuda::LoadedKernel slots, sum;
   };
   std::vector<Kernels> kernels;
 };

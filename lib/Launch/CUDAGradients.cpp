@@ -88,7 +88,7 @@ static Result<Variant> loadVariant(const CUDAGradients &of, size_t place) {
   }
   for (size_t i = 0; i < variant.sums.count(); ++i) {
     ownKeys.push_back(variant.plans[i].ownsKeys);
-    entries.push_back(variant.sums.entryOfPairs(i));
+    entries.push_back(variant.sums.entryOfSlots(i));
   }
   ATTN_TRY_ASSIGN(
       variant.finders,
@@ -192,7 +192,7 @@ static Result<std::vector<BoundParameters>> bindAll(const Variant &variant,
     all.push_back(std::move(bound));
   }
   for (size_t i = 0; i < variant.sums.count(); ++i) {
-    bindNextTiles(variant.sums.entryOfPairs(i));
+    bindNextTiles(variant.sums.entryOfSlots(i));
     ATTN_TRY(variant.sums.bind(i, bindings, stream, all));
   }
   return all;

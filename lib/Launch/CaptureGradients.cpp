@@ -2,6 +2,8 @@
 #include "CaptureGradients.h"
 
 #include <algorithm>
+#include <functional>
+#include <numeric>
 
 using namespace attn;
 
@@ -12,11 +14,17 @@ int64_t attn::elementsOf(const CaptureView &view) {
   return count;
 }
 
-int64_t CaptureWorkspace::Block::floats() const {
-  int64_t count = 1;
-  for (int64_t size : shape)
-    count *= size;
-  return isDirect ? 0 : count;
+static int64_t productOf(const std::vector<int64_t> &sizes) {
+  return std::accumulate(sizes.begin(), sizes.end(), int64_t(1),
+                         std::multiplies<int64_t>());
+}
+
+int64_t CaptureWorkspace::Block::rowFloats() const {
+  return rows.empty() ? 0 : productOf(rows);
+}
+
+int64_t CaptureWorkspace::Block::slotFloats() const {
+  return slots.empty() || isDirect ? 0 : productOf(slots);
 }
 
 /// Slots are what the tasks of one sum can be spread over. More than that many
@@ -59,17 +67,16 @@ CaptureWorkspace::Block CaptureWorkspace::blockOf(const CaptureSumPlan &plan,
                                                   int64_t elements) {
   Block block;
   block.capture = plan.capture, block.elements = elements;
-  if (!plan.hasPairs()) {
-    block.shape = {sizes.batch, sizes.heads, lengthOf(plan, sizes)};
+  if (plan.isCarried)
+    block.rows = {sizes.batch, sizes.heads, lengthOf(plan, sizes)};
+  if (!plan.hasSlots())
     return block;
-  }
   Tasks tasks(plan, sizes);
   int64_t bytes =
       std::max<int64_t>(elements, 1) * plan.copies * int64_t(sizeof(float));
   int64_t slots = slotsFor(tasks.units, tasks.owned, mostSlotBytes / bytes);
-  block.isSlots = true;
-  block.shape = {slots * plan.copies, elements};
-  block.isDirect = block.shape[0] == 1;
+  block.slots = {slots * plan.copies, elements};
+  block.isDirect = block.slots[0] == 1;
   block.tasks = slots * tasks.owned;
   return block;
 }
@@ -81,11 +88,11 @@ int64_t CaptureWorkspace::mostFloats(const std::vector<CaptureSumPlan> &plans,
                                      const std::vector<CaptureView> &captures) {
   int64_t total = 0;
   for (const CaptureSumPlan &plan : plans) {
-    if (!plan.hasPairs()) {
+    if (plan.isCarried)
       total += range.largest.batch * range.largest.heads *
                lengthOf(plan, range.largest);
+    if (!plan.hasSlots())
       continue;
-    }
     int64_t one = elementsOf(captures[plan.capture]) * plan.copies;
     int64_t slots = slotsFor(Tasks(plan, range.largest).units,
                              Tasks(plan, range.smallest).owned, mostTasks);
@@ -101,7 +108,7 @@ CaptureWorkspace::CaptureWorkspace(const std::vector<CaptureSumPlan> &plans,
                                    const std::vector<CaptureView> &captures) {
   for (const CaptureSumPlan &plan : plans) {
     blocks.push_back(blockOf(plan, sizes, elementsOf(captures[plan.capture])));
-    total += blocks.back().floats();
+    total += blocks.back().rowFloats() + blocks.back().slotFloats();
   }
 }
 
@@ -109,10 +116,15 @@ void CaptureWorkspace::bind(Bindings &bindings, float *memory,
                             const std::vector<float *> &gradients) const {
   for (size_t i = 0; i < blocks.size(); ++i) {
     const Block &block = blocks[i];
-    bindings.memory({Role::Workspace, static_cast<int64_t>(i)},
-                    block.isDirect ? gradients[block.capture] : memory,
-                    block.shape);
-    memory += block.floats();
+    auto number = static_cast<int64_t>(i);
+    if (!block.rows.empty())
+      bindings.memory({Role::RowSums, number}, memory, block.rows);
+    memory += block.rowFloats();
+    if (!block.slots.empty())
+      bindings.memory({Role::Workspace, number},
+                      block.isDirect ? gradients[block.capture] : memory,
+                      block.slots);
+    memory += block.slotFloats();
   }
 }
 
@@ -120,9 +132,10 @@ std::vector<CaptureWorkspace::Floats>
 CaptureWorkspace::slots(float *memory) const {
   std::vector<Floats> result;
   for (const Block &block : blocks) {
-    if (block.isSlots && block.floats() != 0)
-      result.push_back({memory, block.floats()});
-    memory += block.floats();
+    memory += block.rowFloats();
+    if (block.slotFloats() != 0)
+      result.push_back({memory, block.slotFloats()});
+    memory += block.slotFloats();
   }
   return result;
 }

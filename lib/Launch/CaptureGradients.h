@@ -11,10 +11,12 @@ namespace attn {
 /// How one sum is made; its number is its place among the others.
 struct CaptureSumPlan {
   int64_t capture = 0;
-  /// Whether its tasks, or the rows, are of keys; else of queries.
+  /// Whether a kernel of other gradients carries it: it makes sums of rows.
+  bool isCarried = false;
+  /// Whether the rows, or else its tasks, are of keys; else of queries.
   bool ownsKeys = false;
-  /// Positions of what a task owns in the kernel that adds pairs to slots; 0: a
-  /// kernel of other gradients makes numbers of rows.
+  /// Positions of what a task owns in the kernel that adds pairs, or rows, to
+  /// slots; 0: there are no slots.
   int64_t ownTile = 0;
   /// Slots in memory for one: on a GPU each warp may have its own.
   int64_t copies = 1;
@@ -22,9 +24,10 @@ struct CaptureSumPlan {
   /// tasks own) add to different elements.
   bool ownsBatch = false, ownsHead = false, ownsRows = false;
 
-  bool hasPairs() const { return ownTile != 0; }
+  bool hasSlots() const { return ownTile != 0; }
   friend bool operator==(const CaptureSumPlan &a, const CaptureSumPlan &b) {
-    return a.capture == b.capture && a.ownsKeys == b.ownsKeys &&
+    return a.capture == b.capture && a.isCarried == b.isCarried &&
+           a.ownsKeys == b.ownsKeys &&
            a.ownTile == b.ownTile && a.copies == b.copies &&
            a.ownsBatch == b.ownsBatch && a.ownsHead == b.ownsHead &&
            a.ownsRows == b.ownsRows;
@@ -48,9 +51,9 @@ public:
   static int64_t mostFloats(const std::vector<CaptureSumPlan> &plans,
                             const SizeRange &range,
                             const std::vector<CaptureView> &captures);
-  /// Whether the pairs of a sum go to one slot, which is the gradient itself.
+  /// Whether a sum has one slot, which is the gradient itself.
   bool isDirect(size_t sum) const { return blocks[sum].isDirect; }
-  /// How many tasks the kernel of pairs of a sum has, and of how many elements
+  /// How many tasks the kernel that fills the slots of a sum has, and of how many elements
   /// the gradient is.
   int64_t tasks(size_t sum) const { return blocks[sum].tasks; }
   int64_t elements(size_t sum) const { return blocks[sum].elements; }
@@ -67,11 +70,13 @@ public:
   std::vector<Floats> slots(float *memory) const;
 
 private:
+  /// Of a sum: its rows, before its slots.
   struct Block {
-    std::vector<int64_t> shape;
+    std::vector<int64_t> rows, slots; ///< shapes; empty: there are none
     int64_t capture = 0, elements = 0, tasks = 0;
-    bool isDirect = false, isSlots = false;
-    int64_t floats() const;
+    bool isDirect = false;
+    int64_t rowFloats() const;
+    int64_t slotFloats() const;
   };
   static Block blockOf(const CaptureSumPlan &plan, const ProblemSizes &sizes,
                        int64_t elements);

@@ -1,7 +1,7 @@
 // What is in a package. Saved, it is text up to the images, so that it can be
 // read:
 //
-//   attn-package 1
+//   attn-package 2
 //   checksum 1f3b...            FNV-1a of all that follows, 64 bits
 //   made sm90a
 //   mod alibi
@@ -17,7 +17,7 @@
 //   wrt 0                       captures, of gradients
 //   variant few_tasks(64) and aligned
 //   schedule #attn.schedule<...>
-//   sum 0 0 64 1 0 0 0          of gradients: CaptureSumPlan
+//   sum 0 0 0 64 1 0 0 0        of gradients: CaptureSumPlan
 //   image 81234                 bytes, which follow, and a line's end
 //   variant always              one that was left out has no image
 //   tiles lists 128 128

@@ -9,7 +9,7 @@
 using namespace attn;
 
 static constexpr std::string_view magic = "attn-package ";
-static constexpr int64_t version = 1;
+static constexpr int64_t version = 2;
 
 static constexpr ElementType types[] = {
     ElementType::F32, ElementType::F16, ElementType::BF16, ElementType::F64,
@@ -96,8 +96,8 @@ static std::string textOf(const VariantImages &variant) {
   std::string text = "schedule " + escaped(variant.schedule) + "\n";
   for (const CaptureSumPlan &sum : variant.sums)
     text += "sum" +
-            join({sum.capture, sum.ownsKeys, sum.ownTile, sum.copies,
-                  sum.ownsBatch, sum.ownsHead, sum.ownsRows}) +
+            join({sum.capture, sum.isCarried, sum.ownsKeys, sum.ownTile,
+                  sum.copies, sum.ownsBatch, sum.ownsHead, sum.ownsRows}) +
             "\n";
   for (const KernelImage &image : variant.images)
     text += textOf(image);
@@ -355,9 +355,10 @@ private:
   bool readSum(Words &rest, CaptureSumPlan &sum) const {
     return rest.number(sum.capture) &&
            sum.capture < static_cast<int64_t>(captures.size()) &&
-           readFlag(rest, sum.ownsKeys) && rest.number(sum.ownTile) &&
-           rest.number(sum.copies) && readFlag(rest, sum.ownsBatch) &&
-           readFlag(rest, sum.ownsHead) && readFlag(rest, sum.ownsRows);
+           readFlag(rest, sum.isCarried) && readFlag(rest, sum.ownsKeys) &&
+           rest.number(sum.ownTile) && rest.number(sum.copies) &&
+           readFlag(rest, sum.ownsBatch) && readFlag(rest, sum.ownsHead) &&
+           readFlag(rest, sum.ownsRows);
   }
 
   bool readTiles(Words &rest) {
@@ -400,7 +401,7 @@ private:
       // Those of sums come behind at least one.
       size_t ofSums = 0;
       for (const CaptureSumPlan &sum : variant.sums)
-        ofSums += spec.target == Target::CUDA || sum.hasPairs() ? 2 : 1;
+        ofSums += spec.target == Target::CUDA || sum.hasSlots() ? 2 : 1;
       bool isLeftOut = variant.images.empty() && spec.target == Target::CUDA;
       if (!isLeftOut && entries <= ofSums)
         return false;

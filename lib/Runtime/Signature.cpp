@@ -27,7 +27,7 @@ std::optional<Role> attn::roleNamed(std::string_view name) {
 bool attn::isNumbered(Role role) {
   return role == Role::Capture || role == Role::GradCapture ||
          role == Role::PartOut || role == Role::PartLse ||
-         role == Role::Workspace;
+         role == Role::Workspace || role == Role::RowSums;
 }
 
 bool attn::isCaptured(Role role) {

@@ -10,9 +10,11 @@
 // No two tasks add to the same element, so the bits do not depend on their
 // order.
 //
-// With a `capture_schedule` all sums are made in the second way, by
-// `@X_grad_pairs_i`: where there are rows, it sums over the other axis first
-// and adds one number for each row to the slot.
+// With a `capture_schedule` it is always slots that `@X_grad_sum_i` sums. What
+// has rows of keys is carried by the kernel of grad_key, and `@X_grad_rows_i`
+// takes the numbers of rows to slots. What has rows of queries, which a pass
+// that makes all gradients cannot carry, `@X_grad_pairs_i` sums over the keys
+// first and adds one number for each row to the slot.
 #ifndef ATTN_CONVERSION_CAPTURESUMS_H
 #define ATTN_CONVERSION_CAPTURESUMS_H
 
@@ -24,11 +26,14 @@ namespace mlir::attn {
 /// One sum; the number of its workspace is its place among the others.
 struct CaptureSum {
   int64_t capture; ///< the number of the capture
-  /// The axis that rows are of, if the element depends on one at most. The
-  /// workspace is then f32 of (batch, heads, length of this axis), and all of
-  /// it is written. Without: f32 of (slots, elements of the capture), zero
-  /// before; slots share the pairs, and any number of them will do.
+  /// The axis that rows are of, if the element depends on one at most.
   std::optional<Axis> rows;
+  /// Whether a kernel of gradients that owns `rows` carries their sums beside
+  /// these, and writes all of the memory `row_sums`.
+  bool isCarried;
+  /// Whether there are slots, f32 of (slots, elements of the capture), zero
+  /// before: they share the pairs or the rows, and any number will do.
+  bool hasSlots;
   /// The positions (a set of Position) that are indices themselves, the same of
   /// all parts: no two of their values have an element in common.
   unsigned owned;
@@ -49,6 +54,10 @@ struct CaptureSum {
 /// `capture_schedule`.
 ScheduleAttr captureScheduleOf(AttentionBackwardOp op, const CaptureSum &sum);
 
+/// How many copies of each slot of `sum` there are in memory: one, or one for
+/// each warp of that kernel.
+int64_t copiesOfSlot(AttentionBackwardOp op, const CaptureSum &sum);
+
 /// What `op` asks for, of a mod that stands alone and has an adjoint program.
 /// Its accumulations are moved out of branches first, where they then add
 /// zeros. Captures that are not among the sums have gradients of zero: they
@@ -58,6 +67,7 @@ SmallVector<CaptureSum> captureSumsOf(AttentionBackwardOp op);
 
 /// The suffixes of the functions, before the number of the sum.
 inline constexpr llvm::StringLiteral gradPairsSuffix = "_grad_pairs_",
+                                     gradRowsSuffix = "_grad_rows_",
                                      gradSumSuffix = "_grad_sum_";
 
 } // namespace mlir::attn

@@ -49,7 +49,8 @@ def AttnToFlashPass : Pass<"attn-to-flash", "::mlir::ModuleOp"> {
     `value_schedule` a third, `@layer_grad_value`; where `key_schedule` says `once`,
     `@layer_grad_start` comes first, and `@layer_grad_query` behind `@layer_grad_key`. For each
     sum of gradients of captures
-    (attn/Conversion/CaptureSums.h) there are one or two more, `@layer_grad_pairs_0` and `@layer_grad_sum_0`. These add
+    (attn/Conversion/CaptureSums.h) there are one or two more, `@layer_grad_pairs_0` or `@layer_grad_rows_0`, and
+    `@layer_grad_sum_0`. These add
     to what is in the memory of the gradient. With a `capture_schedule`, which they need beside `once`, the loops over
     their tasks say (`mapping`) whether one is for a block or for a thread.
 

@@ -155,7 +155,9 @@ public:
     else
       buildApart();
     for (auto [number, sum] : llvm::enumerate(sums)) {
-      if (!sum.rows || op.getCaptureSchedule())
+      if (sum.hasSlots && sum.isCarried)
+        buildRows(sum, number);
+      else if (sum.hasSlots)
         buildPairs(sum, number);
       buildSum(sum, number);
     }
@@ -263,15 +265,14 @@ private:
             /*sumMemory=*/{}};
   }
 
-  /// The kernel of `outputs`. It sums what has rows of the axis that it owns,
-  /// if it makes gradients of scores and there are no kernels for sums.
+  /// The kernel of `outputs`. It carries sums of rows of the axis that it owns,
+  /// if it makes gradients of scores.
   void buildFor(ArrayRef<Role> outputs, ScheduleAttr schedule, StringRef suffix,
                 Launch launch) {
     Axis own = schedule.getTiling().ownsKeys ? Axis::Key : Axis::Query;
-    bool makesSums =
-        outputs.front() != Role::GradValue && !op.getCaptureSchedule();
     auto isOwn = [&](const CaptureSum &sum) {
-      return makesSums && sum.rows == own;
+      return outputs.front() != Role::GradValue && sum.isCarried &&
+             sum.rows == own;
     };
     Kernel kernel(op);
     addInputs(kernel);
@@ -285,7 +286,7 @@ private:
       addGradQuerySum(kernel);
     for (auto [number, sum] : llvm::enumerate(sums))
       if (isOwn(sum))
-        kernel.addSumMemory(sum, number);
+        kernel.addRowSums(number);
     if (takesLists)
       kernel.addLists(own == Axis::Query ? Axis::Key : Axis::Query);
     ImplicitLocOpBuilder body = kernel.create(name + suffix, schedule);
@@ -295,7 +296,7 @@ private:
       if (!isOwn(sum))
         continue;
       operands.sums.push_back(&sum);
-      operands.sumMemory.push_back(kernel.memory(Role::Workspace, number));
+      operands.sumMemory.push_back(kernel.memory(Role::RowSums, number));
     }
     buildFlashBackward(body, op, schedule, operands, roundProbabilities);
     func::ReturnOp::create(body);
@@ -304,7 +305,7 @@ private:
   void buildPairs(const CaptureSum &sum, int64_t number) {
     Kernel kernel(op);
     addInputs(kernel);
-    kernel.addSumMemory(sum, number);
+    kernel.addSlots(number);
     ScheduleAttr schedule = op.getCaptureSchedule() ? captureScheduleOf(op, sum)
                                                     : *op.getSchedule();
     if (takesLists)
@@ -318,17 +319,35 @@ private:
     func::ReturnOp::create(body);
   }
 
+  void buildRows(const CaptureSum &sum, int64_t number) {
+    Kernel kernel(op);
+    kernel.addCaptures();
+    kernel.addRowSums(number);
+    kernel.addSlots(number);
+    ScheduleAttr schedule = captureScheduleOf(op, sum);
+    ImplicitLocOpBuilder body =
+        kernel.create(name + gradRowsSuffix + Twine(number), schedule);
+    buildCaptureRows(body, op, sum, schedule, kernel.captured,
+                     kernel.memory(Role::RowSums, number),
+                     kernel.memory(Role::Workspace, number));
+    func::ReturnOp::create(body);
+  }
+
   void buildSum(const CaptureSum &sum, int64_t number) {
     Kernel kernel(op);
     kernel.addCaptures();
-    kernel.addSumMemory(sum, number);
+    if (sum.hasSlots)
+      kernel.addSlots(number);
+    else
+      kernel.addRowSums(number);
     kernel.addGradCapture(sum);
     ScheduleAttr schedule = op.getCaptureSchedule().value_or(*op.getSchedule());
     ImplicitLocOpBuilder body =
         kernel.create(name + gradSumSuffix + Twine(number), schedule);
-    buildCaptureSum(body, op, sum, kernel.captured,
-                    kernel.memory(Role::Workspace, number),
-                    kernel.memory(Role::GradCapture, sum.capture));
+    buildCaptureSum(
+        body, op, sum, kernel.captured,
+        kernel.memory(sum.hasSlots ? Role::Workspace : Role::RowSums, number),
+        kernel.memory(Role::GradCapture, sum.capture));
     func::ReturnOp::create(body);
   }
 

@@ -58,6 +58,122 @@ Value mlir::attn::placesOfRows(TileBuilder &t, AttentionBackwardOp op,
   });
 }
 
+//===--- slots ------------------------------------------------------------===//
+
+/// Tasks of four dimensions.
+static std::optional<ArrayAttr> mappingOfSlots(AttentionBackwardOp op) {
+  if (!op.getCaptureSchedule())
+    return std::nullopt;
+  SmallVector<Attribute> mapping;
+  for (auto id : {gpu::MappingId::LinearDim0, gpu::MappingId::LinearDim1,
+                  gpu::MappingId::LinearDim2, gpu::MappingId::LinearDim3})
+    mapping.push_back(gpu::GPUBlockMappingAttr::get(op.getContext(), id));
+  return ArrayAttr::get(op.getContext(), mapping);
+}
+
+void mlir::attn::forEachSumUnit(
+    TileBuilder &t, AttentionBackwardOp op, const CaptureSum &sum, Axis own,
+    ArrayRef<Value> sizes, Value memory,
+    llvm::function_ref<void(const SumUnit &)> body) {
+  ImplicitLocOpBuilder &b = t.b;
+  int64_t copies = copiesOfSlot(op, sum);
+  Value slots = memref::DimOp::create(b, memory, 0);
+  if (copies != 1)
+    slots = arith::DivUIOp::create(b, slots, t.index(copies));
+  const unsigned positions[] = {
+      BatchPosition, HeadPosition,
+      own == Axis::Query ? QueryPosition : KeyPosition};
+  SmallVector<Value> tasks{slots};
+  // What a task goes over, and how many of it there are.
+  Value units = t.index(1);
+  for (auto [size, position] : llvm::zip_equal(sizes, positions)) {
+    bool isOwned = sum.owned & position;
+    tasks.push_back(isOwned ? size : t.index(1));
+    if (!isOwned)
+      units = arith::MulIOp::create(b, units, size);
+  }
+  auto forall = scf::ForallOp::create(b, getAsOpFoldResult(tasks), ValueRange{},
+                                      mappingOfSlots(op));
+  OpBuilder::InsertionGuard guard(b);
+  b.setInsertionPoint(forall.getTerminator());
+  auto ids = forall.getInductionVars();
+  auto loop = scf::ForOp::create(b, ids[0], units, slots);
+  b.setInsertionPointToStart(loop.getBody());
+  Value unit = loop.getInductionVar(), slot = ids[0];
+  SmallVector<Value> at;
+  for (auto [i, size] : llvm::enumerate(sizes)) {
+    if (sum.owned & positions[i]) {
+      at.push_back(ids[i + 1]);
+      continue;
+    }
+    at.push_back(arith::RemUIOp::create(b, unit, size));
+    unit = arith::DivUIOp::create(b, unit, size);
+  }
+  if (copies != 1)
+    slot = arith::MulIOp::create(b, slot, t.index(copies));
+  body({at[0], at[1], at[2], slot});
+}
+
+void mlir::attn::scatterToSlot(TileBuilder &t, AttentionBackwardOp op,
+                               const CaptureSum &sum, Value numbers,
+                               Value places, Value slots, Value slot) {
+  tile::ScatterAddOp::create(
+      t.b, numbers, places, slots, slot,
+      /*distinct=*/op.getCaptureSchedule() && sum.isDistinct(),
+      /*per_warp=*/copiesOfSlot(op, sum) != 1);
+}
+
+namespace {
+class CaptureRows : TileBuilder {
+public:
+  CaptureRows(ImplicitLocOpBuilder &builder, AttentionBackwardOp op,
+              const CaptureSum &sum, ScheduleAttr schedule, ValueRange captures,
+              Value rowSums, Value slots)
+      : TileBuilder(builder), op(op), sum(sum), captures(captures),
+        rowSums(rowSums), slots(slots),
+        rows(schedule.getTiling().getRows()) {}
+
+  void build() {
+    auto dim = [&](int64_t i) -> Value {
+      return memref::DimOp::create(b, rowSums, i);
+    };
+    Value length = dim(2);
+    lastRow = toI32(arith::SubIOp::create(b, length, index(1)));
+    Value tiles = arith::CeilDivSIOp::create(b, length, index(rows));
+    forEachSumUnit(*this, op, sum, *sum.rows, {dim(0), dim(1), tiles}, slots,
+                   [&](const SumUnit &unit) { add(unit); });
+  }
+
+private:
+  void add(const SumUnit &unit) {
+    Value first = arith::MulIOp::create(b, unit.tile, index(rows));
+    Value sums = tile::LoadOp::create(
+        b, RankedTensorType::get({rows}, b.getF32Type()), rowSums,
+        ValueRange{unit.batch, unit.head, first});
+    Value places =
+        placesOfRows(*this, op, sum, captures, sums,
+                     {toI32(unit.batch), toI32(unit.head), first, lastRow});
+    scatterToSlot(*this, op, sum, sums, places, slots, unit.slot);
+  }
+
+  AttentionBackwardOp op;
+  const CaptureSum &sum;
+  ValueRange captures;
+  Value rowSums, slots;
+  int64_t rows;  ///< of a tile
+  Value lastRow; ///< i32
+};
+} // namespace
+
+void mlir::attn::buildCaptureRows(ImplicitLocOpBuilder &builder,
+                                  AttentionBackwardOp op, const CaptureSum &sum,
+                                  ScheduleAttr schedule, ValueRange captures,
+                                  Value rowSums, Value slots) {
+  CaptureRows(builder, op, sum, schedule, captures, rowSums, slots).build();
+}
+
+//===--- elements ---------------------------------------------------------===//
+
 namespace {
 /// Rows, or elements of a capture, that are summed at a time.
 constexpr int64_t rowTile = 256, elementTile = 1024;
@@ -201,7 +317,7 @@ void mlir::attn::buildCaptureSum(ImplicitLocOpBuilder &builder,
   CaptureSumKernel kernel(builder, op, sum, captures, workspace, gradient);
   if (op.getCaptureSchedule())
     kernel.buildForElements();
-  else if (sum.rows)
+  else if (sum.isCarried)
     kernel.buildForRows();
   else
     kernel.buildForSlots();

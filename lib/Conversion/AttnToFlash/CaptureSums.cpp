@@ -147,8 +147,12 @@ public:
       if (llvm::is_contained(op.getWrt(), capture))
         add(accumulate, capture);
     }
-    for (CaptureSum &sum : sums)
+    bool hasKernels = op.getCaptureSchedule().has_value();
+    for (CaptureSum &sum : sums) {
       sum.owned = ownedBy(sum.parts);
+      sum.isCarried = sum.rows && (!hasKernels || sum.rows == Axis::Key);
+      sum.hasSlots = hasKernels || !sum.isCarried;
+    }
     return std::move(sums);
   }
 
@@ -157,14 +161,14 @@ private:
     unsigned depends = NoPosition;
     for (Value index : accumulate.getIndices())
       depends |= dependence.of(index);
+    if (!(depends & KeyPosition) && !op.getGradLse() &&
+        isMultipleOfGradient(accumulate.getValue()))
+      return;
     std::optional<Axis> rows;
-    if (!(depends & KeyPosition)) {
-      rows = Axis::Query;
-      if (!op.getGradLse() && isMultipleOfGradient(accumulate.getValue()))
-        return;
-    } else if (!(depends & QueryPosition)) {
+    if (!(depends & QueryPosition))
       rows = Axis::Key;
-    }
+    else if (!(depends & KeyPosition))
+      rows = Axis::Query;
     for (CaptureSum &sum : sums) {
       if (sum.capture != capture || sum.rows != rows ||
           (rows &&
@@ -173,7 +177,8 @@ private:
       sum.parts.push_back(accumulate);
       return;
     }
-    sums.push_back({capture, rows, NoPosition, {accumulate}});
+    sums.push_back({capture, rows, /*isCarried=*/false, /*hasSlots=*/false,
+                    NoPosition, {accumulate}});
   }
 
   /// The positions that are an index of all `parts`, and the same one: elements
@@ -261,4 +266,11 @@ ScheduleAttr mlir::attn::captureScheduleOf(AttentionBackwardOp op,
   std::swap(schedule.tiling.q, schedule.tiling.kv);
   schedule.tiling.ownsKeys = true;
   return ScheduleAttr::get(op.getContext(), schedule);
+}
+
+int64_t mlir::attn::copiesOfSlot(AttentionBackwardOp op,
+                                 const CaptureSum &sum) {
+  if (!op.getCaptureSchedule() || sum.hasRowsApart())
+    return 1;
+  return captureScheduleOf(op, sum).getRoles().warps;
 }

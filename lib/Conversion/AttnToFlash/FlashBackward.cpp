@@ -49,42 +49,15 @@ public:
       buildKeyTask(ids[1], ids[2]);
   }
 
-  /// A task for each slot and each value of the owned positions.
+  /// The pairs of each unit of a sum.
   void buildPairs() {
     findSizes();
-    Value slots = memref::DimOp::create(b, operands.sumMemory[0], 0);
-    if (copiesOfSlot() != 1)
-      slots = arith::DivUIOp::create(b, slots, index(copiesOfSlot()));
-    const unsigned positions[] = {BatchPosition, HeadPosition,
-                                  ownsQueries() ? QueryPosition : KeyPosition};
-    SmallVector<Value> sizes{batch, heads, tiles}, tasks{slots};
-    // What a task goes over, and how many of it there are.
-    Value units = index(1);
-    for (auto [size, position] : llvm::zip(sizes, positions)) {
-      bool isOwned = operands.sums[0]->owned & position;
-      tasks.push_back(isOwned ? size : index(1));
-      if (!isOwned)
-        units = arith::MulIOp::create(b, units, size);
-    }
-    auto forall = scf::ForallOp::create(b, getAsOpFoldResult(tasks),
-                                        ValueRange{}, mappingOfPairs());
-    OpBuilder::InsertionGuard guard(b);
-    b.setInsertionPoint(forall.getTerminator());
-    auto ids = forall.getInductionVars();
-    auto loop = scf::ForOp::create(b, ids[0], units, slots);
-    b.setInsertionPointToStart(loop.getBody());
-    Value unit = loop.getInductionVar();
-    SmallVector<Value> at;
-    for (auto [i, size] : llvm::enumerate(sizes)) {
-      if (operands.sums[0]->owned & positions[i]) {
-        at.push_back(ids[i + 1]);
-        continue;
-      }
-      at.push_back(arith::RemUIOp::create(b, unit, size));
-      unit = arith::DivUIOp::create(b, unit, size);
-    }
-    batchId = at[0];
-    addPairs(at[1], at[2], /*slot=*/ids[0]);
+    forEachSumUnit(*this, op, *operands.sums[0], own.axis,
+                   {batch, heads, tiles}, operands.sumMemory[0],
+                   [&](const SumUnit &unit) {
+                     batchId = unit.batch;
+                     addPairs(unit.head, unit.tile, unit.slot);
+                   });
   }
 
 private:
@@ -147,10 +120,10 @@ private:
           Pairs pairs = arithmetic->weigh(mod, visit, query, key, rows);
           arithmetic->addGradients(pairs, visit,
                                    arithmetic->product(gradOut, value), rows);
-          SmallVector<Value> next{
-              addWeighted(arithmetic->ofScores(mod, visit, pairs), key, sums[0],
-                          visit.partial)};
+          Value gradScores = arithmetic->ofScores(mod, visit, pairs);
+          SmallVector<Value> next{Value()};
           addCaptureSums(mod, visit, pairs, sums.drop_front(), next);
+          next.front() = addWeighted(gradScores, key, sums[0], visit.partial);
           return next;
         });
     store(sums[0], op.getScaleValue(), operands.gradQuery, head, first);
@@ -223,12 +196,12 @@ private:
           if (operands.gradKey) {
             arithmetic->addGradients(pairs, visit, ofWeights, columns);
             Value gradScores = arithmetic->ofScores(mod, visit, pairs);
+            addCaptureSums(mod, visit, pairs, sums.drop_front(outputs), next);
             if (operands.gradQuerySum)
               addToQueries(gradScores, key, head, visit.tile);
             next.front() =
                 addWeighted(gradScores, query, next.front(), visit.partial);
           }
-          addCaptureSums(mod, visit, pairs, sums.drop_front(outputs), next);
           return next;
         });
     storeCaptureSums(ArrayRef(results).drop_front(outputs), head, first);
@@ -267,26 +240,6 @@ private:
       tile::StoreOp::create(b, sum, memory, ValueRange{batchId, head, first});
   }
 
-  /// Whether this kernel is there for a sum alone, on a GPU.
-  bool hasCaptureSchedule() { return op.getCaptureSchedule().has_value(); }
-
-  /// A slot is so many in memory: one, or one for each warp.
-  int64_t copiesOfSlot() {
-    bool isPerWarp = hasCaptureSchedule() && !operands.sums[0]->hasRowsApart();
-    return isPerWarp ? schedule.getRoles().warps : 1;
-  }
-
-  /// Tasks of four dimensions, for blocks.
-  std::optional<ArrayAttr> mappingOfPairs() {
-    if (!hasCaptureSchedule())
-      return std::nullopt;
-    SmallVector<Attribute> mapping;
-    for (auto id : {gpu::MappingId::LinearDim0, gpu::MappingId::LinearDim1,
-                    gpu::MappingId::LinearDim2, gpu::MappingId::LinearDim3})
-      mapping.push_back(gpu::GPUBlockMappingAttr::get(b.getContext(), id));
-    return b.getArrayAttr(mapping);
-  }
-
   /// All pairs of a tile that is owned, or the sums of its rows, to their
   /// elements in the slot.
   void addPairs(Value head, Value tile, Value slot) {
@@ -309,7 +262,7 @@ private:
     };
     auto owned = loadBoth(own, first);
     Statistics rows = ownsQueries() ? statistics(own, first) : Statistics();
-    bool sumsRows = hasCaptureSchedule() && operands.sums[0]->rows;
+    bool sumsRows = operands.sums[0]->rows.has_value();
     SmallVector<Value> start;
     if (sumsRows)
       startCaptureSums(start);
@@ -350,13 +303,8 @@ private:
   }
 
   void scatter(Value numbers, Value places, Value slot) {
-    int64_t copies = copiesOfSlot();
-    if (copies != 1)
-      slot = arith::MulIOp::create(b, slot, index(copies));
-    tile::ScatterAddOp::create(b, numbers, places, operands.sumMemory[0], slot,
-                               /*distinct=*/hasCaptureSchedule() &&
-                                   operands.sums[0]->isDistinct(),
-                               /*per_warp=*/copies != 1);
+    scatterToSlot(*this, op, *operands.sums[0], numbers, places,
+                  operands.sumMemory[0], slot);
   }
 
   //===--- visits ---------------------------------------------------------===//

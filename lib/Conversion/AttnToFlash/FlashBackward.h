@@ -44,7 +44,8 @@ struct BackwardOperands {
   Value gradQuerySum;
   /// For a mask whose visited tiles are not one run.
   std::optional<TileListOperands> lists;
-  /// Gradients of captures that this kernel sums, and their workspaces.
+  /// Gradients of captures that this kernel sums, and their row sums; or slots,
+  /// in the kernel that is there for its only sum.
   SmallVector<const CaptureSum *> sums;
   SmallVector<Value> sumMemory;
 };
@@ -57,11 +58,8 @@ void buildFlashBackward(ImplicitLocOpBuilder &builder, AttentionBackwardOp op,
                         ScheduleAttr schedule, const BackwardOperands &operands,
                         bool rounds);
 
-/// The same for the kernel that goes over all pairs for its only sum: one
-/// without rows, or any of an operation with a `capture_schedule`. A task goes
-/// over what is not owned of its slot, one tile after another; slots that are
-/// left over are not written. There the workspace has `warps` copies of each
-/// slot if rows are not apart (CaptureSum::hasRowsApart).
+/// The same for the kernel that goes over all pairs for its only sum, which no
+/// other kernel carries. Slots that are left over are not written.
 void buildCapturePairs(ImplicitLocOpBuilder &builder, AttentionBackwardOp op,
                        ScheduleAttr schedule, const BackwardOperands &operands);
 

@@ -55,18 +55,13 @@ public:
       parameters.add(role, captureArgumentType(capture.getType(),
                                                op.getStridedCaptures()));
   }
-  /// The workspace of sum `number` (CaptureSums.h).
-  void addSumMemory(const CaptureSum &sum, int64_t number) {
-    MLIRContext *context = op.getContext();
-    bool hasSlots = !sum.rows || op.getCaptureSchedule();
-    parameters.add(RoleAttr::get(context, ::attn::Role::Workspace, number),
-                   floatsOf(context, hasSlots ? 2 : 3));
+  /// Of sum `number` (CaptureSums.h).
+  void addRowSums(int64_t number) {
+    addFloats(::attn::Role::RowSums, number, 3);
   }
+  void addSlots(int64_t number) { addFloats(::attn::Role::Workspace, number, 2); }
   void addGradCapture(const CaptureSum &sum) {
-    MLIRContext *context = op.getContext();
-    parameters.add(
-        RoleAttr::get(context, ::attn::Role::GradCapture, sum.capture),
-        floatsOf(context, 1));
+    addFloats(::attn::Role::GradCapture, sum.capture, 1);
   }
   /// Where the tiles on `visited` are not one run.
   void addLists(Axis visited) {
@@ -124,6 +119,12 @@ public:
   SmallVector<Value> captured; ///< of the kernel
 
 private:
+  void addFloats(::attn::Role role, int64_t number, int64_t rank) {
+    MLIRContext *context = op.getContext();
+    parameters.add(RoleAttr::get(context, role, number),
+                   floatsOf(context, rank));
+  }
+
   SmallVector<RoleAttr> captures;
   ParameterList parameters;
   func::FuncOp kernel;

@@ -54,16 +54,24 @@ Value ModOnTiles::mask(Value scores, Value firstColumn, KeepColumn keepColumn) {
       });
 }
 
+Value ModOnTiles::ifNot(float none, Value of, Value value) {
+  Value out =
+      arith::CmpFOp::create(b, arith::CmpFPredicate::OEQ, of, t.f32(none));
+  return arith::SelectOp::create(b, out, t.f32(0), value);
+}
+
 Value ModOnTiles::ifKept(Value score, Value value) {
   // Where a pair is left out the derivative may be anything.
-  Value out = arith::CmpFOp::create(b, arith::CmpFPredicate::OEQ, score,
-                                    t.f32(-INFINITY));
-  return arith::SelectOp::create(b, out, t.f32(0), value);
+  return ifNot(-INFINITY, score, value);
+}
+
+bool ModOnTiles::passesGradientsOn() const {
+  return adjointProgram.isEmpty() || adjointProgram.yieldsArgument(1);
 }
 
 Value ModOnTiles::adjoint(Value products, Value gradients, Value masked,
                           Value firstColumn) {
-  if (adjointProgram.isEmpty() || adjointProgram.yieldsArgument(1))
+  if (passesGradientsOn())
     return gradients;
   return adjointProgram.onTiles(
       {gradients, products, masked}, firstColumn,
@@ -74,8 +82,14 @@ Value ModOnTiles::adjoint(Value products, Value gradients, Value masked,
 
 Value ModOnTiles::additions(ArrayRef<AccumulateOp> parts, Value products,
                             Value gradients, Value masked, Value firstColumn) {
+  // Where nothing else reads the scores any more, a gradient of zero says it:
+  // a tile of them takes many registers.
+  bool byGradient = passesGradientsOn();
+  SmallVector<Value> inputs{gradients, products};
+  if (!byGradient)
+    inputs.push_back(masked);
   return adjointProgram.onTiles(
-      {gradients, products, masked}, firstColumn,
+      inputs, firstColumn,
       [&](ValueRange in, TileProgram::Evaluate evaluate, bool) -> Value {
         Value sum;
         evaluate({scaled(in[1]), in[0]},
@@ -83,7 +97,7 @@ Value ModOnTiles::additions(ArrayRef<AccumulateOp> parts, Value products,
                    if (llvm::is_contained(parts, part))
                      sum = sum ? arith::AddFOp::create(b, sum, value) : value;
                  });
-        return ifKept(in[2], sum);
+        return byGradient ? ifNot(0, in[0], sum) : ifKept(in[2], sum);
       });
 }
 

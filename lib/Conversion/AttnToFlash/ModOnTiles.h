@@ -28,7 +28,8 @@ public:
   Value adjoint(Value products, Value gradients, Value masked,
                 Value firstColumn);
 
-  /// What `parts` of the adjoint program add for each pair; 0 where `masked`.
+  /// What `parts` of the adjoint program add for each pair; 0 where `masked`, or
+  /// where the gradient is, if it is that of the product too.
   Value additions(ArrayRef<AccumulateOp> parts, Value products, Value gradients,
                   Value masked, Value firstColumn);
   /// The same, and 0 for rows outside of the tensor.
@@ -42,6 +43,10 @@ public:
 
 private:
   Value scaled(Value product);
+  /// Whether the adjoint program gives a product the gradient of its score.
+  bool passesGradientsOn() const;
+  /// `value`, or 0 where `of` is `none`.
+  Value ifNot(float none, Value of, Value value);
   /// `value`, or 0 where a pair's score says that it is left out.
   Value ifKept(Value score, Value value);
 

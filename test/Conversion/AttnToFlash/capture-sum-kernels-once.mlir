@@ -1,5 +1,5 @@
-// Sums for captures follow the kernels of one pass over the pairs too, and read the statistics that the first of these
-// keeps.
+// The kernel that makes all gradients in one pass over the pairs carries sums of rows of keys too, for each head of the
+// group.
 // RUN: attn-opt %s --attn-mods-pipeline --attn-select-schedule=target=sm90a --attn-to-flash --canonicalize --cse \
 // RUN:   | FileCheck %s
 
@@ -12,17 +12,17 @@
 // CHECK-DAG: tile.store %{{.*}}, %[[STATISTICS]][%{{.*}}, %{{.*}}, %c1, %{{.*}}]
 // CHECK-DAG: tile.store %{{.*}}, %[[STATISTICS]][%{{.*}}, %{{.*}}, %c0, %{{.*}}]
 // CHECK-LABEL: func.func @layer_grad_key(
-// CHECK-NOT: workspace
+// CHECK-SAME: %[[ROWS:[^:]*]]: memref<?x?x?xf32> {attn.role = #attn.role<row_sums>}
 // CHECK-SAME: owns_keys, once>
+// CHECK: scf.for {{.*}} -> (tensor<128x64xf32>, tensor<128x64xf32>) : i32 {
+// CHECK: %[[R:.*]]:3 = scf.for {{.*}} -> (tensor<128x64xf32>, tensor<128x64xf32>, tensor<128xf32>) : i32 {
+// CHECK: linalg.reduce
 // CHECK: tile.reduce_add
+// CHECK: tile.store %[[R]]#2, %[[ROWS]]
 // CHECK-NOT: tile.scatter_add
 // CHECK-LABEL: func.func @layer_grad_query(
-// CHECK-NOT: workspace
-// CHECK-LABEL: func.func @layer_grad_pairs_0(
-// CHECK-SAME: %[[STATISTICS:[^:]*]]: memref<?x?x2x?xf32> {attn.role = #attn.role<statistics>}
-// CHECK-SAME: {attn.role = #attn.role<workspace>}
-// CHECK-SAME: attn.schedule = #attn.schedule<tiling = <q = 64, kv = 32>, roles = <warps = 4>, pipeline = <stages = 2>>
-// CHECK: tile.load %[[STATISTICS]]
+// CHECK-NOT: row_sums
+// CHECK-LABEL: func.func @layer_grad_rows_0(
 // CHECK: tile.scatter_add
 // CHECK-LABEL: func.func @layer_grad_sum_0(
 attn.mod @alibi(%slopes: tensor<?xf32>)

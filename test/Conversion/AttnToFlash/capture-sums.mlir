@@ -4,18 +4,18 @@
 !q = tensor<?x?x?x64xf32>
 !l = tensor<?x?x?xf32>
 
-// What goes to an element for a head: the kernel that owns queries sums over keys, the last one over the rest, a task
-// for each head.
+// What goes to an element for a head: the kernel that owns keys sums over queries, before its products; the last one
+// over the rest, a task for each head.
 // CHECK-LABEL: func.func @slope_grad_query(
-// CHECK-SAME: %[[SUMS:[^:]*]]: memref<?x?x?xf32> {attn.role = #attn.role<workspace>}
-// CHECK: scf.for {{.*}} -> (tensor<64x64xf32>, tensor<64xf32>) : i32 {
-// CHECK:   %[[ADDED:.*]] = linalg.generic
+// CHECK-NOT: row_sums
+// CHECK-LABEL: func.func @slope_grad_key(
+// CHECK-SAME: %[[SUMS:[^:]*]]: memref<?x?x?xf32> {attn.role = #attn.role<row_sums>}
+// CHECK: scf.for {{.*}} -> (tensor<64x64xf32>, tensor<64x64xf32>, tensor<64xf32>) : i32 {
+// CHECK:   arith.cmpf oeq
 // CHECK:   linalg.reduce
 // CHECK: tile.store %{{.*}}, %[[SUMS]][%{{.*}}, %{{.*}}, %{{.*}}] : tensor<64xf32>
-// CHECK-LABEL: func.func @slope_grad_key(
-// CHECK-NOT: workspace
 // CHECK-LABEL: func.func @slope_grad_sum_0(
-// CHECK-SAME: %[[SUMS:[^:]*]]: memref<?x?x?xf32> {attn.role = #attn.role<workspace>}
+// CHECK-SAME: %[[SUMS:[^:]*]]: memref<?x?x?xf32> {attn.role = #attn.role<row_sums>}
 // CHECK-SAME: %[[GRAD:[^:]*]]: memref<?xf32> {attn.role = #attn.role<grad_capture>}
 // CHECK: %[[HEADS:.*]] = memref.dim %[[SUMS]], %c1
 // CHECK: scf.forall (%[[H:.*]]) in (%[[HEADS]]) {
@@ -46,9 +46,9 @@ func.func @slope(%q: !q, %k: !q, %v: !q, %o: !q, %l: !l, %do: !q, %m: tensor<?xf
 
 // An element for a key: the kernel that owns keys, for each head of its group.
 // CHECK-LABEL: func.func @keys_grad_query(
-// CHECK-NOT: workspace
+// CHECK-NOT: row_sums
 // CHECK-LABEL: func.func @keys_grad_key(
-// CHECK-SAME: %[[SUMS:[^:]*]]: memref<?x?x?xf32> {attn.role = #attn.role<workspace>}
+// CHECK-SAME: %[[SUMS:[^:]*]]: memref<?x?x?xf32> {attn.role = #attn.role<row_sums>}
 // CHECK: scf.for {{.*}} -> (tensor<64x64xf32>, tensor<64x64xf32>) : i32 {
 // CHECK:   %[[R:.*]]:3 = scf.for {{.*}} -> (tensor<64x64xf32>, tensor<64x64xf32>, tensor<64xf32>) : i32 {
 // CHECK:   tile.store %[[R]]#2, %[[SUMS]]
@@ -70,14 +70,42 @@ func.func @keys(%q: !q, %k: !q, %v: !q, %o: !q, %l: !l, %do: !q, %m: tensor<?xf3
 !q = tensor<?x?x?x64xf32>
 !l = tensor<?x?x?xf32>
 
+// An element for a query, of a derivative that depends on the score: the kernel that owns queries.
+// What is left out is known by its score, which the adjoint program looks at as well.
+// CHECK-LABEL: func.func @queries_grad_query(
+// CHECK-SAME: %[[SUMS:[^:]*]]: memref<?x?x?xf32> {attn.role = #attn.role<row_sums>}
+// CHECK: scf.for {{.*}} -> (tensor<64x64xf32>, tensor<64xf32>) : i32 {
+// CHECK:   arith.cmpf oeq, %{{.*}}, %cst{{.*}}
+// CHECK:   linalg.reduce
+// CHECK: tile.store %{{.*}}, %[[SUMS]][%{{.*}}, %{{.*}}, %{{.*}}] : tensor<64xf32>
+// CHECK-LABEL: func.func @queries_grad_key(
+// CHECK-NOT: row_sums
+// CHECK-LABEL: func.func @queries_grad_sum_0(
+attn.mod @by_query(%t: tensor<?xf32>)
+  score(%s: f32, %b: i32, %h: i32, %q: i32, %kv: i32) {
+    %x = attn.load %t[%q] : tensor<?xf32>
+    %y = arith.mulf %s, %x : f32
+    attn.yield %y : f32
+  }
+func.func @queries(%q: !q, %k: !q, %v: !q, %o: !q, %l: !l, %do: !q, %m: tensor<?xf32>) -> (!q, !q, !q, tensor<?xf32>) {
+  %r:4 = attn.attention_backward %q, %k, %v, %o, %l, %do mod @by_query(%m) {wrt = array<i64: 0>}
+    : (!q, !q, !q, !q, !l, !q, tensor<?xf32>) -> (!q, !q, !q, tensor<?xf32>)
+  return %r#0, %r#1, %r#2, %r#3 : !q, !q, !q, tensor<?xf32>
+}
+
+// -----
+
+!q = tensor<?x?x?x64xf32>
+!l = tensor<?x?x?xf32>
+
 // Of three kernels the one that has gradients of scores.
 // CHECK-LABEL: func.func @three_grad_key(
 // CHECK-SAME: {attn.role = #attn.role<grad_key>}
-// CHECK-SAME: %[[SUMS:[^:]*]]: memref<?x?x?xf32> {attn.role = #attn.role<workspace>}
+// CHECK-SAME: %[[SUMS:[^:]*]]: memref<?x?x?xf32> {attn.role = #attn.role<row_sums>}
 // CHECK: %[[R:.*]]:2 = scf.for {{.*}} -> (tensor<64x64xf32>, tensor<64xf32>)
 // CHECK: tile.store %[[R]]#1, %[[SUMS]]
 // CHECK-LABEL: func.func @three_grad_value(
-// CHECK-NOT: workspace
+// CHECK-NOT: row_sums
 // CHECK-LABEL: func.func @three_grad_sum_0(
 attn.mod @by_key(%t: tensor<?xf32>)
   score(%s: f32, %b: i32, %h: i32, %q: i32, %kv: i32) {
@@ -176,9 +204,9 @@ func.func @both_ways(%q: !q, %l: !l, %t: !t) -> (!q, !q, !q, !t) {
 
 // Zero: what all scores of a query have in common, and what only the mask reads.
 // CHECK-LABEL: func.func @nothing_grad_query(
-// CHECK-NOT: workspace
+// CHECK-NOT: row_sums
 // CHECK-LABEL: func.func @nothing_grad_key(
-// CHECK-NOT: workspace
+// CHECK-NOT: row_sums
 // CHECK-NOT: func.func
 attn.mod @in_common(%a: tensor<?xf32>, %m: tensor<?xf32>, %c: f32)
   score(%s: f32, %b: i32, %h: i32, %q: i32, %kv: i32) {
@@ -207,7 +235,9 @@ func.func @nothing(%q: !q, %l: !l, %a: tensor<?xf32>, %m: tensor<?xf32>, %c: f32
 
 // With a gradient of the LSE it is that, summed.
 // CHECK-LABEL: func.func @lse_grad_query(
-// CHECK-SAME: {attn.role = #attn.role<workspace>}
+// CHECK-NOT: row_sums
+// CHECK-LABEL: func.func @lse_grad_key(
+// CHECK-SAME: {attn.role = #attn.role<row_sums>}
 // CHECK-LABEL: func.func @lse_grad_sum_0(
 attn.mod @head_bias(%a: tensor<?xf32>)
   score(%s: f32, %b: i32, %h: i32, %q: i32, %kv: i32) {

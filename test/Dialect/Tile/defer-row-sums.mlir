@@ -29,6 +29,39 @@ gpu.module @kernels {
     gpu.return
   }
 
+  // The same without decay.
+  // CHECK-LABEL: gpu.func @grows
+  // CHECK: %[[R:.+]] = scf.for
+  // CHECK: linalg.reduce
+  // CHECK-SAME: tile.within_thread
+  // CHECK: tile.combine_threads %[[R]]
+  gpu.func @grows(%p: tensor<64x32xf32>, %n: index) {
+    %c0 = arith.constant 0 : index
+    %c1 = arith.constant 1 : index
+    %zero = arith.constant dense<0.0> : tensor<64xf32>
+    %l = scf.for %j = %c0 to %n step %c1 iter_args(%old = %zero) -> tensor<64xf32> {
+      %new = linalg.reduce { arith.addf } ins(%p : tensor<64x32xf32>) outs(%old : tensor<64xf32>) dimensions = [1]
+      scf.yield %new : tensor<64xf32>
+    }
+    "test.use"(%l) : (tensor<64xf32>) -> ()
+    gpu.return
+  }
+
+  // From elsewhere every thread of a row would add where it starts.
+  // CHECK-LABEL: gpu.func @from_elsewhere
+  // CHECK-NOT: tile.within_thread
+  // CHECK: gpu.return
+  gpu.func @from_elsewhere(%p: tensor<64x32xf32>, %start: tensor<64xf32>, %n: index) {
+    %c0 = arith.constant 0 : index
+    %c1 = arith.constant 1 : index
+    %l = scf.for %j = %c0 to %n step %c1 iter_args(%old = %start) -> tensor<64xf32> {
+      %new = linalg.reduce { arith.addf } ins(%p : tensor<64x32xf32>) outs(%old : tensor<64xf32>) dimensions = [1]
+      scf.yield %new : tensor<64xf32>
+    }
+    "test.use"(%l) : (tensor<64xf32>) -> ()
+    gpu.return
+  }
+
   // A maximum is not linear.
   // CHECK-LABEL: gpu.func @maximum
   // CHECK-NOT: tile.within_thread

@@ -209,7 +209,7 @@ TEST(Package, RefusesWhatIsDamaged) {
   EXPECT_EQ(KernelPackage::load("attn-image 2\n").error(),
             "this is no package of kernels");
   EXPECT_EQ(KernelPackage::load("attn-package 99\n").error(),
-            "expects a package of version 1, got 99");
+            "expects a package of version 2, got 99");
   EXPECT_EQ(KernelPackage::load("attn-package 1\nchecksum 0\n").error(),
             "the package is not whole: its checksum differs");
   EXPECT_EQ(package.gradients().error(),

@@ -46,9 +46,9 @@ TEST(CaptureGradient, AsksForMemoryBySizes) {
   const ProblemSizes sizes{2, 4, 4, 100, 300, 16, 16, 2};
   // Delta and LSE of two query tiles.
   const int64_t statistics = 2 * 4 * 2 * 128 * 4;
-  // The sums of rows.
+  // The sums of rows of keys.
   EXPECT_EQ(bytesOf("temperature", "temperature", sizes, {}),
-            statistics + 2 * 4 * 100 * 4);
+            statistics + 2 * 4 * 300 * 4);
   // A slot for each of two batches and two query tiles.
   EXPECT_EQ(bytesOf("t5_table", "table", sizes, {32, 4}),
             statistics + 2 * 2 * 32 * 4 * 4);

@@ -73,7 +73,8 @@ private:
   // What stands for a kernel's parameter.
   Value argumentAs(Value argument, Type type);
   Value memoryBetween(RoleAttr role, MemRefType type, func::FuncOp kernel);
-  Value workspace(RoleAttr role, MemRefType type, func::FuncOp kernel);
+  Value slots(RoleAttr role, MemRefType type);
+  Value rowSums(MemRefType type, func::FuncOp kernel);
   Value inOneDimension(Value memory);
 
   // Sizes, of type index.
@@ -191,14 +192,15 @@ Value KernelCalls::inOneDimension(Value memory) {
                                          ArrayRef<ReassociationIndices>{all});
 }
 
-/// Where a kernel sums what captures get. The first that takes it owns the rows
-/// that there are; without rows there is one slot.
-Value KernelCalls::workspace(RoleAttr role, MemRefType type,
-                             func::FuncOp kernel) {
-  if (type.getRank() != 3)
-    return allocate(
-        MemRefType::get({1, ShapedType::kDynamic}, type.getElementType()),
-        elementsOf(*captureOfSum(kernels, role.getNumber())), /*zero=*/true);
+/// One slot, in which a kernel sums what a capture gets.
+Value KernelCalls::slots(RoleAttr role, MemRefType type) {
+  return allocate(
+      MemRefType::get({1, ShapedType::kDynamic}, type.getElementType()),
+      elementsOf(*captureOfSum(kernels, role.getNumber())), /*zero=*/true);
+}
+
+/// The first kernel that takes it owns the rows.
+Value KernelCalls::rowSums(MemRefType type, func::FuncOp kernel) {
   auto schedule = kernel->getAttrOfType<ScheduleAttr>("attn.schedule");
   Role rows = schedule.getTiling().ownsKeys ? Role::Key : Role::Query;
   return allocate(
@@ -220,7 +222,9 @@ Value KernelCalls::memoryBetween(RoleAttr role, MemRefType type,
   case Role::PartialCounts:
     return allocate(type, index(hostShares), /*zero=*/false);
   case Role::Workspace:
-    return workspace(role, type, kernel);
+    return slots(role, type);
+  case Role::RowSums:
+    return rowSums(type, kernel);
   default:
     return {};
   }
@@ -344,17 +348,17 @@ private:
       auto schedule = kernel->getAttrOfType<ScheduleAttr>("attn.schedule");
       return !schedule || !schedule.getTiling().chunk;
     }
-    case Role::Workspace:
-      break;
+    case Role::RowSums:
+      return hasQuery && kernel->hasAttrOfType<ScheduleAttr>("attn.schedule") &&
+             rankOf(RoleAttr::get(role.getContext(), Role::Key)) == 4;
+    case Role::Workspace: {
+      std::optional<int64_t> capture = captureOfSum(kernels, role.getNumber());
+      return capture && arguments.contains(RoleAttr::get(
+                            role.getContext(), Role::Capture, *capture));
+    }
     default:
       return false;
     }
-    if (memory.getRank() == 3)
-      return hasQuery && kernel->hasAttrOfType<ScheduleAttr>("attn.schedule") &&
-             rankOf(RoleAttr::get(role.getContext(), Role::Key)) == 4;
-    std::optional<int64_t> capture = captureOfSum(kernels, role.getNumber());
-    return capture && arguments.contains(RoleAttr::get(
-                          role.getContext(), Role::Capture, *capture));
   }
 
   /// Of a tensor; 0 of a scalar, -1 where there is no argument.

@@ -35,7 +35,7 @@ static bool isMultipleOf(linalg::GenericOp generic, Value vector) {
 }
 
 /// The reduction behind loop result `i` if it is a row sum of the form
-/// l * factor + sum(tile), started at zero.
+/// l * factor + sum(tile) or l + sum(tile), started at zero.
 static linalg::ReduceOp carriedRowSum(scf::ForOp loop, unsigned i) {
   auto sum = loop.getYieldedValues()[i].getDefiningOp<linalg::ReduceOp>();
   if (!sum || sum->getBlock() != loop.getBody() || !sum->hasOneUse() ||
@@ -45,12 +45,15 @@ static linalg::ReduceOp carriedRowSum(scf::ForOp loop, unsigned i) {
   if (!isa_and_nonnull<arith::AddFOp>(
           combiner.getTerminator()->getOperand(0).getDefiningOp()))
     return nullptr;
-  Value carried = loop.getRegionIterArgs()[i];
-  auto decayed = sum.getInits()[0].getDefiningOp<linalg::GenericOp>();
-  if (!decayed || !decayed->hasOneUse() || !carried.hasOneUse() ||
-      !isMultipleOf(decayed, carried))
+  Value carried = loop.getRegionIterArgs()[i], before = sum.getInits()[0];
+  if (!carried.hasOneUse())
     return nullptr;
-  return sum;
+  if (before == carried)
+    return sum;
+  auto decayed = before.getDefiningOp<linalg::GenericOp>();
+  return decayed && decayed->hasOneUse() && isMultipleOf(decayed, carried)
+             ? sum
+             : nullptr;
 }
 
 namespace {

@@ -57,14 +57,12 @@ public:
   }
 
 private:
-  /// A kernel that sums numbers has no tiles, and one of rows has no loop, and
-  /// none that threads share.
+  /// Kernels that sum numbers, and those of rows, have none that threads share.
   bool hasLoads() {
     return func
         .walk([](LoadOp load) {
-          return isForThreads(load) && !load->getParentOfType<scf::ForOp>()
-                     ? WalkResult::advance()
-                     : WalkResult::interrupt();
+          return isForThreads(load) ? WalkResult::advance()
+                                    : WalkResult::interrupt();
         })
         .wasInterrupted();
   }

@@ -339,7 +339,7 @@ def TileBufferizePass : Pass<"tile-bufferize", "::mlir::func::FuncOp"> {
 def TileDeferRowSumsPass : Pass<"tile-defer-row-sums", "::mlir::gpu::GPUFuncOp"> {
   let summary = "Add up the threads of a row once, after the loop";
   let description = [{
-    A row sum that a loop carries, l = l * decay + sum(p), is linear in l: each
+    A row sum that a loop carries, l = l * decay + sum(p) or l + sum(p), is linear in l: each
     thread may carry the sum of its own elements, and the threads of a row add
     theirs after the loop. Marks the reduction `tile.within_thread` and puts a
     `tile.combine_threads` behind the loop, which saves the shuffles of every step.
