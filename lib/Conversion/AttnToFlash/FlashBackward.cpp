@@ -229,10 +229,10 @@ private:
   void addCaptureSums(ModOnTiles &mod, const Visit &visit, const Pairs &pairs,
                       ValueRange sums, SmallVectorImpl<Value> &next) {
     for (auto [sum, before] : llvm::zip_equal(operands.sums, sums))
-      next.push_back(reduceRows<arith::AddFOp>(
-          mod.additions(sum->parts, pairs.products, pairs.gradients,
-                        pairs.scores, visit.first),
-          before));
+      next.push_back(
+          reduceRows<arith::AddFOp>(mod.additions(sum->parts, pairs.products,
+                                                  pairs.gradients, visit.first),
+                                    before));
   }
 
   void storeCaptureSums(ValueRange sums, Value head, Value first) {
@@ -298,7 +298,7 @@ private:
                     Value slot) {
     for (AccumulateOp part : operands.sums[0]->parts)
       scatter(mod.additionsInside(part, pairs.products, pairs.gradients,
-                                  pairs.scores, visit.first),
+                                  visit.first),
               mod.places(part, pairs.products, visit.first), slot);
   }
 

@@ -1,7 +1,7 @@
 // See GradientPairs.h.
 #include "GradientPairs.h"
 
-#include "attn/Analysis/AdditiveScore.h"
+#include "attn/Analysis/ScoreForm.h"
 
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
@@ -29,7 +29,7 @@ Value GradientPairs::product(Value owned, Value visitor, Value statistic,
 bool GradientPairs::startsWithStatistics() {
   constexpr float leastScale = 0x1p-20f;
   return !ownsQueries() && rounds && hasFewRegisters &&
-         hasAdditiveScore(op.lookupMod()) &&
+         scoreFormOf(op.lookupMod()) == ScoreForm::Additive &&
          std::abs(op.getScaleValue()) >= leastScale;
 }
 
@@ -78,7 +78,7 @@ Pairs GradientPairs::weigh(ModOnTiles &mod, const Visit &visit, Value owned,
             });
       },
       [&] { return withStatistic({scores}, lse, weight); });
-  return {products, scores, weights, /*gradients=*/{}};
+  return {products, weights, /*gradients=*/{}};
 }
 
 /// Minus infinity behind the last of the owned positions: with a very small
@@ -118,8 +118,7 @@ void GradientPairs::addGradients(Pairs &pairs, const Visit &visit,
 
 Value GradientPairs::ofScores(ModOnTiles &mod, const Visit &visit,
                               const Pairs &pairs) {
-  return rounded(
-      mod.adjoint(pairs.products, pairs.gradients, pairs.scores, visit.first));
+  return rounded(mod.adjoint(pairs.products, pairs.gradients, visit.first));
 }
 
 /// Elementwise on tiles, with a statistic of each element's query. Null: what

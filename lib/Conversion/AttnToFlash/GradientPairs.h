@@ -21,9 +21,9 @@ struct Visit {
   Value partial; ///< i1: some pairs are left out
 };
 
-/// own * visited^T, t, p and g.
+/// own * visited^T, p and g.
 struct Pairs {
-  Value products, scores, weights, gradients;
+  Value products, weights, gradients;
 };
 
 class GradientPairs : TileBuilder {

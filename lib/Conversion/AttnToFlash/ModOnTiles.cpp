@@ -3,10 +3,38 @@
 
 #include "CaptureSumKernels.h"
 
+#include "mlir/IR/Matchers.h"
+
 #include <cmath>
 
 using namespace mlir;
 using namespace mlir::attn;
+
+static bool isFinite(Value value) {
+  FloatAttr constant;
+  if (matchPattern(value, m_Constant(&constant)))
+    return constant.getValue().isFinite();
+  return value.getType().isF32() &&
+         value.getDefiningOp<arith::SIToFPOp>() != nullptr;
+}
+
+/// Whether `value` is 0 wherever `gradient` is, as a sum of finite multiples of
+/// it.
+static bool vanishesWith(Value value, Value gradient) {
+  if (value == gradient)
+    return true;
+  Operation *source = value.getDefiningOp();
+  auto vanishes = [&](unsigned i) {
+    return vanishesWith(source->getOperand(i), gradient);
+  };
+  if (isa_and_nonnull<arith::NegFOp>(source))
+    return vanishes(0);
+  if (isa_and_nonnull<arith::AddFOp, arith::SubFOp>(source))
+    return vanishes(0) && vanishes(1);
+  return isa_and_nonnull<arith::MulFOp>(source) &&
+         ((vanishes(0) && isFinite(source->getOperand(1))) ||
+          (vanishes(1) && isFinite(source->getOperand(0))));
+}
 
 ModOnTiles::ModOnTiles(TileBuilder &tiles, ModOp mod, double scale,
                        ValueRange captures, const ScorePosition &at)
@@ -54,42 +82,38 @@ Value ModOnTiles::mask(Value scores, Value firstColumn, KeepColumn keepColumn) {
       });
 }
 
-Value ModOnTiles::ifNot(float none, Value of, Value value) {
-  Value out =
-      arith::CmpFOp::create(b, arith::CmpFPredicate::OEQ, of, t.f32(none));
-  return arith::SelectOp::create(b, out, t.f32(0), value);
+/// Scores would say it too, but nothing else looks at them any more, and a tile
+/// of them takes many registers.
+Value ModOnTiles::ifAny(Value gradient, Value value,
+                        ArrayRef<Value> inProgram) {
+  if (llvm::all_of(inProgram, [&](Value part) {
+        return vanishesWith(part, adjointProgram.argument(1));
+      }))
+    return value;
+  Value none =
+      arith::CmpFOp::create(b, arith::CmpFPredicate::OEQ, gradient, t.f32(0));
+  return arith::SelectOp::create(b, none, t.f32(0), value);
 }
 
-Value ModOnTiles::ifKept(Value score, Value value) {
-  // Where a pair is left out the derivative may be anything.
-  return ifNot(-INFINITY, score, value);
-}
-
-bool ModOnTiles::passesGradientsOn() const {
-  return adjointProgram.isEmpty() || adjointProgram.yieldsArgument(1);
-}
-
-Value ModOnTiles::adjoint(Value products, Value gradients, Value masked,
-                          Value firstColumn) {
-  if (passesGradientsOn())
+Value ModOnTiles::adjoint(Value products, Value gradients, Value firstColumn) {
+  if (adjointProgram.isEmpty() ||
+      adjointProgram.result() == adjointProgram.argument(1))
     return gradients;
   return adjointProgram.onTiles(
-      {gradients, products, masked}, firstColumn,
+      {gradients, products}, firstColumn,
       [&](ValueRange in, TileProgram::Evaluate evaluate, bool) -> Value {
-        return ifKept(in[2], evaluate({scaled(in[1]), in[0]}));
+        return ifAny(in[0], evaluate({scaled(in[1]), in[0]}),
+                     adjointProgram.result());
       });
 }
 
 Value ModOnTiles::additions(ArrayRef<AccumulateOp> parts, Value products,
-                            Value gradients, Value masked, Value firstColumn) {
-  // Where nothing else reads the scores any more, a gradient of zero says it:
-  // a tile of them takes many registers.
-  bool byGradient = passesGradientsOn();
-  SmallVector<Value> inputs{gradients, products};
-  if (!byGradient)
-    inputs.push_back(masked);
+                            Value gradients, Value firstColumn) {
+  SmallVector<Value> values;
+  for (AccumulateOp part : parts)
+    values.push_back(part.getValue());
   return adjointProgram.onTiles(
-      inputs, firstColumn,
+      {gradients, products}, firstColumn,
       [&](ValueRange in, TileProgram::Evaluate evaluate, bool) -> Value {
         Value sum;
         evaluate({scaled(in[1]), in[0]},
@@ -97,14 +121,13 @@ Value ModOnTiles::additions(ArrayRef<AccumulateOp> parts, Value products,
                    if (llvm::is_contained(parts, part))
                      sum = sum ? arith::AddFOp::create(b, sum, value) : value;
                  });
-        return byGradient ? ifNot(0, in[0], sum) : ifKept(in[2], sum);
+        return ifAny(in[0], sum, values);
       });
 }
 
 Value ModOnTiles::additionsInside(ArrayRef<AccumulateOp> parts, Value products,
-                                  Value gradients, Value masked,
-                                  Value firstColumn) {
-  return inside(additions(parts, products, gradients, masked, firstColumn));
+                                  Value gradients, Value firstColumn) {
+  return inside(additions(parts, products, gradients, firstColumn));
 }
 
 Value ModOnTiles::inside(Value tile) {

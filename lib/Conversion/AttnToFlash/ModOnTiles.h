@@ -23,18 +23,17 @@ public:
   /// A tile of scores in which -inf stands for what the mask or the lengths
   /// leave out, or `keepColumn`, if it is given.
   Value mask(Value scores, Value firstColumn, KeepColumn keepColumn = nullptr);
-  /// The gradients of scaled dot products from those of scores; 0 where
-  /// `masked`, the scores, are -inf.
-  Value adjoint(Value products, Value gradients, Value masked,
-                Value firstColumn);
+  /// The gradients of scaled dot products from those of scores; 0 where these
+  /// are: of a pair that is left out the derivative may be anything.
+  Value adjoint(Value products, Value gradients, Value firstColumn);
 
-  /// What `parts` of the adjoint program add for each pair; 0 where `masked`, or
-  /// where the gradient is, if it is that of the product too.
+  /// What `parts` of the adjoint program add for each pair; 0 where the
+  /// gradient is.
   Value additions(ArrayRef<AccumulateOp> parts, Value products, Value gradients,
-                  Value masked, Value firstColumn);
+                  Value firstColumn);
   /// The same, and 0 for rows outside of the tensor.
   Value additionsInside(ArrayRef<AccumulateOp> parts, Value products,
-                        Value gradients, Value masked, Value firstColumn);
+                        Value gradients, Value firstColumn);
   /// A tile or a vector of rows, 0 for those outside of the tensor.
   Value inside(Value tile);
   /// The element of the capture, as a number (i64), to which `part` adds. Of
@@ -43,12 +42,9 @@ public:
 
 private:
   Value scaled(Value product);
-  /// Whether the adjoint program gives a product the gradient of its score.
-  bool passesGradientsOn() const;
-  /// `value`, or 0 where `of` is `none`.
-  Value ifNot(float none, Value of, Value value);
-  /// `value`, or 0 where a pair's score says that it is left out.
-  Value ifKept(Value score, Value value);
+  /// `value`, or 0 where `gradient` is; `inProgram` are what the adjoint
+  /// program makes it of.
+  Value ifAny(Value gradient, Value value, ArrayRef<Value> inProgram);
 
   TileBuilder &t;
   ImplicitLocOpBuilder &b;

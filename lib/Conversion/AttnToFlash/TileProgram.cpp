@@ -31,10 +31,13 @@ bool mlir::attn::readsRows(ModOp mod) {
   return mod && (reads(mod.getScore()) || reads(mod.getMask()));
 }
 
-bool TileProgram::yieldsArgument(unsigned i) const {
-  Block &body = program.front();
+Value TileProgram::argument(unsigned i) const {
   unsigned captured = cast<ModOp>(program.getParentOp()).getNumCaptures();
-  return body.getTerminator()->getOperand(0) == body.getArgument(captured + i);
+  return program.getArgument(captured + i);
+}
+
+Value TileProgram::result() const {
+  return program.front().getTerminator()->getOperand(0);
 }
 
 Value TileProgram::isInside(Value firstColumn) {
@@ -66,12 +69,12 @@ Value TileProgram::build(ValueRange tiles, Value firstColumn, bool wholeTile,
 }
 
 /// Whether a program must not be evaluated outside the tensors, even if its
-/// result is thrown away. What it reads does not count: loads see to their
-/// indices themselves.
+/// result is thrown away. What it reads or adds to does not count: loads and
+/// accumulations see to their indices themselves.
 static bool needsPositionsInside(Region &program) {
   return program
       .walk([&](Operation *op) {
-        return isa<LoadOp>(op) || canSpeculate(op) ||
+        return isa<LoadOp, AccumulateOp>(op) || canSpeculate(op) ||
                        op->getNumRegions() != 0 ||
                        op->hasTrait<OpTrait::IsTerminator>()
                    ? WalkResult::advance()

@@ -35,8 +35,9 @@ public:
       : t(tiles), b(tiles.b), program(program), captures(captures), at(at) {}
 
   bool isEmpty() const { return program.empty(); }
-  /// Whether its result is the leading argument number `i`.
-  bool yieldsArgument(unsigned i) const;
+  /// Of the program itself: the leading argument number `i`, and the result.
+  Value argument(unsigned i) const;
+  Value result() const;
 
   /// Evaluates the program for one element from its leading arguments: the
   /// score, the score and a gradient, or none.

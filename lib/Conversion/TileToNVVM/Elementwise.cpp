@@ -176,8 +176,16 @@ private:
       mapping.map(position.getResult(),
                   position.getDim() == 0 ? d.row(0) : d.column(0, 0));
     cloneWithOperands(conversion.getIn(), mapping);
-    return arith::SIToFPOp::create(b, conversion.getType(),
-                                   lookup(mapping, conversion.getIn()));
+    Value first = lookup(mapping, conversion.getIn());
+    // LLVM would keep those of scores for it, one for each element.
+    if (isSummed() && first.getType().isInteger(32))
+      first = d.anew(first);
+    return arith::SIToFPOp::create(b, conversion.getType(), first);
+  }
+
+  /// Whether the result is there for its sums alone, long after scores.
+  bool isSummed() {
+    return llvm::all_of(op->getUsers(), llvm::IsaPred<linalg::ReduceOp>);
   }
 
   void cloneWithOperands(Value value, IRMapping &mapping) {

@@ -248,6 +248,29 @@ std::vector<CaptureCase> indexCases() {
                      int i = int(std::floor(s * 2)) + 4;
                      return s + t[0][std::clamp(i, 0, 7)];
                    }});
+  // What a branch adds may depend on the score: it is no bias, which kernels
+  // that make all in one pass may add to products that start with the LSE.
+  cases.push_back({"squared_in_a_branch",
+                   score("%t: tensor<?xf32>", R"(
+    %c1 = arith.constant 1 : i32
+    %x = attn.load %t[%kv] : tensor<?xf32>
+    %odd = arith.andi %h, %c1 : i32
+    %is = arith.cmpi eq, %odd, %c1 : i32
+    %y = scf.if %is -> f32 {
+      %z = arith.mulf %s, %s : f32
+      scf.yield %z : f32
+    } else {
+      scf.yield %x : f32
+    }
+    %w = arith.addf %s, %y : f32
+    attn.yield %w : f32)"),
+                   {{K}},
+                   {"t"},
+                   [](const Tables &t, double s, int, int h, int, int kv) {
+                     return s + (h % 2 ? s * s : t[0][kv]);
+                   }});
+  cases.back().type = ElementType::BF16;
+  cases.back().sizes.headDim = cases.back().sizes.valueDim = 64;
   // Scores for which the weight of a row outside of the tensor, whose LSE
   // reads as zero, is infinite; a derivative that is NaN where the mask hides.
   cases.push_back({"large_and_nan",

@@ -1,7 +1,7 @@
 // See GradientSchedules.h.
 #include "GradientSchedules.h"
 
-#include "attn/Analysis/AdditiveScore.h"
+#include "attn/Analysis/ScoreForm.h"
 
 #include "llvm/Support/MathExtras.h"
 
@@ -64,9 +64,13 @@ static GradientTiles gradientTilesForSM80(AttentionBackwardOp op,
   return {64, 16, 4, 1};
 }
 
-/// Whether gradients of scores need the scores, which then stay in registers
-/// until the gradients of weights are there.
-static bool keepsScores(ModOp mod) { return !hasAdditiveScore(mod); }
+/// Whether gradients of scores, or of what multiplies them, need the products,
+/// which then stay in registers until the gradients of weights are there.
+static bool keepsProducts(AttentionBackwardOp op) {
+  ScoreForm most =
+      op.getWrt().empty() ? ScoreForm::Affine : ScoreForm::Additive;
+  return scoreFormOf(op.lookupMod()) > most;
+}
 
 ScheduleAttr mlir::attn::scheduleOfRows(AttentionBackwardOp op, bool aligned) {
   return attributeOf(op, scheduleOf({/*rows=*/64, /*columns=*/64, /*warps=*/4,
@@ -78,7 +82,7 @@ ScheduleAttr mlir::attn::scheduleOfRows(AttentionBackwardOp op, bool aligned) {
 /// two: 5 products of tiles instead of 7, one after the other. 64 queries a
 /// step leave registers for accumulators of 128 channels, 128 for those of 64;
 /// their gradients are two groups' shares of whole 128-byte rows. A mod whose
-/// scores stay in registers takes half of the queries; at 128 channels it
+/// products stay in registers takes half of the queries; at 128 channels it
 /// spills even then, and takes half as long again as in two passes.
 static std::optional<ScheduleAttr> gradientsAtOnce(AttentionBackwardOp op) {
   if (op.getSchedule() || op.getKeySchedule() || op.getValueSchedule())
@@ -86,11 +90,11 @@ static std::optional<ScheduleAttr> gradientsAtOnce(AttentionBackwardOp op) {
   int64_t channels = llvm::alignTo(op.getHeadDim(), 16);
   bool fits = (channels == 64 || channels == 128) && op.getValueDim() <= 128;
   bool wide = channels == 128 || op.getValueDim() > 64;
-  bool scores = keepsScores(op.lookupMod());
-  if (!fits || op.getDeterministic() || (wide && scores))
+  bool keeps = keepsProducts(op);
+  if (!fits || op.getDeterministic() || (wide && keeps))
     return std::nullopt;
   GradientTiles tiles{/*rows=*/128, /*columns=*/64, /*warps=*/8, /*stages=*/2};
-  if (scores)
+  if (keeps)
     tiles.stages = 3;
   else if (!wide)
     tiles.columns = 128;
@@ -110,24 +114,24 @@ static GradientSchedules gradientsForSM90a(AttentionBackwardOp op) {
   auto schedule = [&](GradientTiles tiles, bool ownsKeys) {
     return attributeOf(op, scheduleWithRoles(tiles, ownsKeys));
   };
-  bool scores = keepsScores(op.lookupMod());
+  bool keeps = keepsProducts(op);
   GradientTiles usual{/*rows=*/128, /*columns=*/64, /*warps=*/8, /*stages=*/2};
   if (widest <= 64)
-    return {schedule(scores ? GradientTiles{128, 64, 8, 3}
-                            : GradientTiles{192, 64, 12, 3},
+    return {schedule(keeps ? GradientTiles{128, 64, 8, 3}
+                           : GradientTiles{192, 64, 12, 3},
                      false),
-            schedule({128, scores ? 64 : 96, 8, 2}, true), ScheduleAttr()};
+            schedule({128, keeps ? 64 : 96, 8, 2}, true), ScheduleAttr()};
   // With 48 queries nothing spills with any mod; with 64, a few bytes with
   // some, the kernels are 3 to 8% faster.
   if (widest <= 128)
     return {schedule(usual, false),
-            schedule({128, scores ? 32 : 64, 8, 4}, true), ScheduleAttr()};
+            schedule({128, keeps ? 48 : 64, 8, 4}, true), ScheduleAttr()};
   // A thread has no registers for two accumulators. The kernel of values has no
   // tile of these.
   if (widest <= 192)
     return {schedule(usual, false), schedule(usual, true),
             schedule(usual, true)};
-  GradientTiles narrow{128, scores ? 32 : 48, 8, 2};
+  GradientTiles narrow{128, keeps ? 32 : 48, 8, 2};
   return {schedule(narrow, false), schedule(narrow, true),
           schedule(usual, true)};
 }
