@@ -22,6 +22,9 @@ Result<CPUTarget> attn::hostTarget() {
     return Error{std::string("ATTN_CPU: expects a CPU whose code runs here, "
                              "got '") +
                  name + "', which has " + missing.front()};
+  // The operating system may keep them from programs.
+  if (target->hasMatrixUnits() && !cpu::missingFeatures({"amx-bf16"}).empty())
+    target->forgetMatrixUnits();
   return std::move(*target);
 }
 

@@ -6,6 +6,7 @@
 #include "HostTarget.h"
 #include "ModImpl.h"
 
+#include "attn/Dialect/Attn/IR/AttnDialect.h"
 #include "attn/Pipelines/CPU.h"
 #include "attn/Pipelines/GPU.h"
 #include "attn/Support/Try.h"
@@ -39,12 +40,29 @@ static Result<CPUTarget> cpuOf(const CodeTarget &target) {
   return std::move(*cpu);
 }
 
+/// Whether what `module` attends to is bf16. A unit for f16 has no CPU yet.
+static bool computesBF16(mlir::ModuleOp module) {
+  return module
+      .walk([](mlir::Operation *op) {
+        auto isBF16 = [](auto attention) {
+          return attention && attention.getElementType().isBF16();
+        };
+        return isBF16(mlir::dyn_cast<mlir::attn::AttentionOp>(op)) ||
+                       isBF16(
+                           mlir::dyn_cast<mlir::attn::AttentionBackwardOp>(op))
+                   ? mlir::WalkResult::interrupt()
+                   : mlir::WalkResult::advance();
+      })
+      .wasInterrupted();
+}
+
 static Result<void> lowerForCPU(const Mod &mod, mlir::ModuleOp module,
                                 const CPUTarget &cpu) {
   return lower(mod, module, [&](mlir::OpPassManager &pm) {
     mlir::attn::CPUPipelineOptions options;
     options.lanes = cpu.lanes();
     options.registers = cpu.registers();
+    options.matrixUnits = cpu.hasMatrixUnits() && computesBF16(module);
     mlir::attn::buildCPUPipeline(pm, options);
   });
 }

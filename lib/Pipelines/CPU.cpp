@@ -55,6 +55,8 @@ void mlir::attn::buildFlashToLLVMPipeline(OpPassManager &pm,
   function.addPass(tile::createTileBufferizePass());
   function.addPass(createCanonicalizerPass());
   function.addPass(createCSEPass());
+  if (options.matrixUnits)
+    function.addPass(createLinalgToMatrixUnitsPass());
   LinalgToMicroKernelsPassOptions kernels;
   kernels.lanes = options.lanes;
   kernels.registers = options.registers;
@@ -73,7 +75,7 @@ void mlir::attn::buildCPUPipeline(OpPassManager &pm,
   schedule.stridedCaptures = options.stridedCaptures;
   pm.addPass(createAttnSelectSchedulePass(schedule));
   AttnToFlashPassOptions flash;
-  flash.roundProbabilities = false;
+  flash.roundProbabilities = options.matrixUnits;
   flash.listsForCalls = false;
   pm.addPass(createAttnToFlashPass(flash));
   pm.addPass(createAttnCallKernelsPass());

@@ -8,6 +8,10 @@
 #if defined(__x86_64__)
 #include <cpuid.h>
 #endif
+#if defined(__x86_64__) && defined(__linux__)
+#include <sys/syscall.h>
+#include <unistd.h>
+#endif
 
 using namespace attn;
 
@@ -16,7 +20,13 @@ namespace {
 enum Register { EAX, EBX, ECX, EDX };
 
 /// What the operating system must save of a thread: bits of XCR0.
-enum State : uint64_t { None = 0, YMM = 0x6, ZMM = 0xe6, EGPR = 0x80000 };
+enum State : uint64_t {
+  None = 0,
+  YMM = 0x6,
+  ZMM = 0xe6,
+  TILE = 0x60000,
+  EGPR = 0x80000
+};
 
 struct Feature {
   const char *name;
@@ -65,6 +75,8 @@ static constexpr Feature features[] = {
     {"avxvnniint8", 7, 1, EDX, 4, YMM},
     {"avxneconvert", 7, 1, EDX, 5, YMM},
     {"avxvnniint16", 7, 1, EDX, 10, YMM},
+    {"amx-bf16", 7, 0, EDX, 22, TILE},
+    {"amx-tile", 7, 0, EDX, 24, TILE},
     {"egpr", 7, 1, EDX, 21, EGPR},
     {"ppx", 7, 1, EDX, 21, EGPR},
     {"push2pop2", 7, 1, EDX, 21, EGPR},
@@ -102,6 +114,19 @@ static uint64_t savedState() {
   return static_cast<uint64_t>(d) << 32 | a;
 }
 
+/// Linux has a process ask before it uses tiles of AMX, whose state is large;
+/// all of its threads may then.
+static bool mayUseTiles() {
+#if defined(__linux__)
+  constexpr long requestPermission = 0x1023, tileData = 18;
+  static const bool may =
+      syscall(SYS_arch_prctl, requestPermission, tileData) == 0;
+  return may;
+#else
+  return false;
+#endif
+}
+
 static bool has(const Feature &feature) {
   uint32_t words[4] = {};
   if (!__get_cpuid_count(feature.leaf, feature.subleaf, &words[EAX],
@@ -110,7 +135,8 @@ static bool has(const Feature &feature) {
   static const uint64_t saved = savedState();
   uint32_t number =
       words[feature.place] >> feature.bit & ((1u << feature.bits) - 1);
-  return number >= feature.least && (saved & feature.state) == feature.state;
+  return number >= feature.least && (saved & feature.state) == feature.state &&
+         (feature.state != TILE || mayUseTiles());
 }
 #else
 static bool has(const Feature &) { return false; }

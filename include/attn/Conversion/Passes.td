@@ -348,6 +348,34 @@ def FlashToTasksPass : Pass<"flash-to-tasks", "::mlir::ModuleOp"> {
     "::mlir::func::FuncDialect", "::mlir::scf::SCFDialect"];
 }
 
+def LinalgToMatrixUnitsPass : Pass<"linalg-to-matrix-units", "::mlir::func::FuncOp"> {
+  let summary = "Lower matrix products of bf16 to a CPU's matrix unit";
+  let description = [{
+    A product as `linalg-to-micro-kernels` takes them, of two buffers that were made
+    of bf16 and are read as f32, becomes loops over blocks of 32 x 32 elements of c,
+    for which AMX's tiles of 16 rows of 64 bytes multiply what was bf16 and add up f32.
+    Sizes are multiples of 16, and k of 32 where the left operand is stored as [k, m]. The right operand is packed, pairs of rows
+    side by side, and a left one that is stored as [k, m] is transposed, where it is
+    made f32: for what a task reads in every step that is before the loop. What only a
+    branch still reads as f32 (a product that is `tile.zero_safe`) becomes that there.
+
+    Example (test/Conversion/LinalgToMatrixUnits/linalg-to-matrix-units.mlir): the product
+    of a `memref<32x64xbf16>` and a `memref<64x32xbf16>`, both made f32, becomes
+
+    ```mlir
+    %sum = amx.tile_load %c[%m, %n] : memref<32x32xf32> into !amx.tile<16x16xf32>
+    %x = amx.tile_load %a[%m, %c0] : memref<32x64xbf16> into !amx.tile<16x32xbf16>
+    %y = amx.tile_load %pairs[%c0, %n2] : memref<32x64xbf16> into !amx.tile<16x32xbf16>
+    %t = amx.tile_mulf %x, %y, %sum : !amx.tile<16x32xbf16>, !amx.tile<16x32xbf16>, !amx.tile<16x16xf32>
+    ... // and three sums more, and the second half of k
+    amx.tile_store %c[%m, %n], %t : memref<32x32xf32>, !amx.tile<16x16xf32>
+    ```
+  }];
+  let dependentDialects = ["::mlir::amx::AMXDialect", "::mlir::arith::ArithDialect",
+    "::mlir::memref::MemRefDialect", "::mlir::scf::SCFDialect",
+    "::mlir::vector::VectorDialect"];
+}
+
 def LinalgToMicroKernelsPass : Pass<"linalg-to-micro-kernels", "::mlir::func::FuncOp"> {
   let summary = "Lower matrix products on buffers to register-tiled kernels";
   let description = [{

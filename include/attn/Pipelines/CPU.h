@@ -17,6 +17,10 @@ struct CPUPipelineOptions : public PassPipelineOptions<CPUPipelineOptions> {
   Option<int64_t> registers{*this, "registers",
                             llvm::cl::desc("number of vector registers"),
                             llvm::cl::init(16)};
+  Option<bool> matrixUnits{
+      *this, "matrix-units",
+      llvm::cl::desc("products of bf16 by AMX: weights are rounded for them"),
+      llvm::cl::init(false)};
   Option<bool> stridedCaptures{
       *this, "strided-captures",
       llvm::cl::desc("captured tensors have any innermost stride, else 1"),

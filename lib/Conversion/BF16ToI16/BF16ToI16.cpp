@@ -3,6 +3,7 @@
 // Passes.td.
 #include "attn/Conversion/Passes.h"
 
+#include "mlir/Dialect/AMX/AMXDialect.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
@@ -40,6 +41,10 @@ struct BF16ToI16 : public mlir::attn::impl::BF16ToI16PassBase<BF16ToI16> {
     Type bits = IntegerType::get(&getContext(), 16);
     AttrTypeReplacer replacer;
     replacer.addReplacement([bits](BFloat16Type) { return bits; });
+    // Registers of a matrix unit, which multiplies what is in them.
+    replacer.addReplacement([](amx::TileType tile) {
+      return std::pair<Type, WalkResult>(tile, WalkResult::skip());
+    });
     replacer.addReplacement(
         [bits](FloatAttr number) -> std::optional<Attribute> {
           if (!number.getType().isBF16())

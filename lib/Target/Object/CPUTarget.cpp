@@ -68,6 +68,7 @@ llvm::Expected<CPUTarget> CPUTarget::create(StringRef cpu) {
   bool wide = has(features, "avx512f");
   result.vectorLanes = wide ? 16 : has(features, "avx2") ? 8 : 4;
   result.vectorRegisters = wide || has(features, "neon") ? 32 : 16;
+  result.multipliesTiles = wide && has(features, "amx-bf16");
   return std::move(result);
 }
 
@@ -99,5 +100,7 @@ std::vector<std::string> CPUTarget::features() const {
        targetMachine->getMCSubtargetInfo()->getEnabledProcessorFeatures())
     if (computes(feature.Key))
       names.push_back(feature.Key);
+  if (multipliesTiles)
+    names.insert(names.end(), {"amx-tile", "amx-bf16"});
   return names;
 }

@@ -49,6 +49,12 @@ static bool addPackedEntry(llvm::Module &module, const std::string &name) {
   return true;
 }
 
+static bool multipliesTiles(const llvm::Module &module) {
+  return llvm::any_of(module, [](const llvm::Function &function) {
+    return function.getName().starts_with("llvm.x86.tdpbf16ps");
+  });
+}
+
 /// The passes that pay for code whose loops are already vectors, unrolled and
 /// tiled: a fifth of the time of -O3 for code as fast.
 static llvm::Error optimize(llvm::Module &module,
@@ -80,6 +86,11 @@ mlir::attn::emitObject(ModuleOp module, ArrayRef<std::string> functions,
   std::unique_ptr<llvm::Module> code = translateModuleToLLVMIR(module, context);
   if (!code)
     return makeError("the module does not translate to LLVM IR");
+  // LLVM would abort.
+  if (!target.hasMatrixUnits() && multipliesTiles(*code))
+    return makeError("expects a CPU with AMX for code that multiplies tiles "
+                     "of bf16, got '" +
+                     target.name() + "'");
   for (llvm::Function &function : *code)
     if (!function.isDeclaration())
       function.setLinkage(llvm::Function::InternalLinkage);

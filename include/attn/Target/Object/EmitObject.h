@@ -36,6 +36,10 @@ public:
   int64_t lanes() const { return vectorLanes; }
   /// Number of vector registers.
   int64_t registers() const { return vectorRegisters; }
+  /// Whether it multiplies tiles of bf16 (AMX).
+  bool hasMatrixUnits() const { return multipliesTiles; }
+  /// Code will not ask for them.
+  void forgetMatrixUnits() { multipliesTiles = false; }
 
   /// As LLVM names it.
   std::string name() const;
@@ -47,11 +51,13 @@ private:
   CPUTarget();
   std::unique_ptr<llvm::TargetMachine> targetMachine;
   int64_t vectorLanes = 0, vectorRegisters = 0;
+  bool multipliesTiles = false;
 };
 
 /// The code of `module`, in which each of `functions`, which have C interfaces
 /// (llvm.emit_c_interface), has an entry of its packedName. Errors: a
-/// function without a C interface, a module that does not translate.
+/// function without a C interface, a module that does not translate, code for
+/// matrix units that the CPU does not have.
 llvm::Expected<std::unique_ptr<llvm::MemoryBuffer>>
 emitObject(ModuleOp module, ArrayRef<std::string> functions,
            const CPUTarget &target);
