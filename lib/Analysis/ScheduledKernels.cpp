@@ -1,6 +1,8 @@
 // See ScheduledKernels.h.
 #include "attn/Analysis/ScheduledKernels.h"
 
+#include "attn/Analysis/ProgramDependence.h"
+
 using namespace mlir;
 using namespace mlir::attn;
 using Kind = KernelShape::Kind;
@@ -36,6 +38,32 @@ struct GradientSchedules {
 };
 } // namespace
 
+/// Whether a gradient is asked for of a table that is read at an element that
+/// depends on the query: others are carried (attn/Conversion/CaptureSums.h).
+static bool addsPairs(AttentionBackwardOp op) {
+  ModOp mod = op.lookupMod();
+  if (op.getWrt().empty() || !mod || !mod.hasScore())
+    return false;
+  Region &program = mod.getScore();
+  ProgramDependence dependence(program);
+  dependence.assume(program.getArgument(mod.getNumCaptures()),
+                    QueryPosition | KeyPosition);
+  return program
+      .walk([&](LoadOp load) {
+        auto table = dyn_cast<BlockArgument>(load.getTable());
+        bool isAsked =
+            table && llvm::is_contained(op.getWrt(), table.getArgNumber());
+        return isAsked && llvm::any_of(load.getIndices(),
+                                       [&](Value index) {
+                                         return dependence.of(index) &
+                                                QueryPosition;
+                                       })
+                   ? WalkResult::interrupt()
+                   : WalkResult::advance();
+      })
+      .wasInterrupted();
+}
+
 static SmallVector<ScheduledKernel>
 gradientKernels(AttentionBackwardOp op, const GradientSchedules &of) {
   SmallVector<ScheduledKernel> kernels;
@@ -53,7 +81,7 @@ gradientKernels(AttentionBackwardOp op, const GradientSchedules &of) {
                   : Kind::GradKeyAndValue,
       of.keys);
   add("_grad_value", Kind::GradValue, of.values);
-  if (!op.getWrt().empty())
+  if (addsPairs(op))
     add("_grad_pairs_0", Kind::CapturePairs, of.captures);
   return kernels;
 }

@@ -27,10 +27,9 @@ struct CaptureSumPlan {
   bool hasSlots() const { return ownTile != 0; }
   friend bool operator==(const CaptureSumPlan &a, const CaptureSumPlan &b) {
     return a.capture == b.capture && a.isCarried == b.isCarried &&
-           a.ownsKeys == b.ownsKeys &&
-           a.ownTile == b.ownTile && a.copies == b.copies &&
-           a.ownsBatch == b.ownsBatch && a.ownsHead == b.ownsHead &&
-           a.ownsRows == b.ownsRows;
+           a.ownsKeys == b.ownsKeys && a.ownTile == b.ownTile &&
+           a.copies == b.copies && a.ownsBatch == b.ownsBatch &&
+           a.ownsHead == b.ownsHead && a.ownsRows == b.ownsRows;
   }
 };
 
@@ -53,8 +52,8 @@ public:
                             const std::vector<CaptureView> &captures);
   /// Whether a sum has one slot, which is the gradient itself.
   bool isDirect(size_t sum) const { return blocks[sum].isDirect; }
-  /// How many tasks the kernel that fills the slots of a sum has, and of how many elements
-  /// the gradient is.
+  /// How many tasks the kernel that fills the slots of a sum has, and of how
+  /// many elements the gradient is.
   int64_t tasks(size_t sum) const { return blocks[sum].tasks; }
   int64_t elements(size_t sum) const { return blocks[sum].elements; }
   /// Binds workspaces, of which `memory` holds floats(). `gradients`: of

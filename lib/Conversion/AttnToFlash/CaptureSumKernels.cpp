@@ -80,9 +80,9 @@ void mlir::attn::forEachSumUnit(
   Value slots = memref::DimOp::create(b, memory, 0);
   if (copies != 1)
     slots = arith::DivUIOp::create(b, slots, t.index(copies));
-  const unsigned positions[] = {
-      BatchPosition, HeadPosition,
-      own == Axis::Query ? QueryPosition : KeyPosition};
+  const unsigned positions[] = {BatchPosition, HeadPosition,
+                                own == Axis::Query ? QueryPosition
+                                                   : KeyPosition};
   SmallVector<Value> tasks{slots};
   // What a task goes over, and how many of it there are.
   Value units = t.index(1);
@@ -117,10 +117,10 @@ void mlir::attn::forEachSumUnit(
 void mlir::attn::scatterToSlot(TileBuilder &t, AttentionBackwardOp op,
                                const CaptureSum &sum, Value numbers,
                                Value places, Value slots, Value slot) {
-  tile::ScatterAddOp::create(
-      t.b, numbers, places, slots, slot,
-      /*distinct=*/op.getCaptureSchedule() && sum.isDistinct(),
-      /*per_warp=*/copiesOfSlot(op, sum) != 1);
+  tile::ScatterAddOp::create(t.b, numbers, places, slots, slot,
+                             /*distinct=*/op.getCaptureSchedule() &&
+                                 sum.isDistinct(),
+                             /*per_warp=*/copiesOfSlot(op, sum) != 1);
 }
 
 namespace {
@@ -130,8 +130,7 @@ public:
               const CaptureSum &sum, ScheduleAttr schedule, ValueRange captures,
               Value rowSums, Value slots)
       : TileBuilder(builder), op(op), sum(sum), captures(captures),
-        rowSums(rowSums), slots(slots),
-        rows(schedule.getTiling().getRows()) {}
+        rowSums(rowSums), slots(slots), rows(schedule.getTiling().getRows()) {}
 
   void build() {
     auto dim = [&](int64_t i) -> Value {
@@ -147,9 +146,9 @@ public:
 private:
   void add(const SumUnit &unit) {
     Value first = arith::MulIOp::create(b, unit.tile, index(rows));
-    Value sums = tile::LoadOp::create(
-        b, RankedTensorType::get({rows}, b.getF32Type()), rowSums,
-        ValueRange{unit.batch, unit.head, first});
+    Value sums =
+        tile::LoadOp::create(b, RankedTensorType::get({rows}, b.getF32Type()),
+                             rowSums, ValueRange{unit.batch, unit.head, first});
     Value places =
         placesOfRows(*this, op, sum, captures, sums,
                      {toI32(unit.batch), toI32(unit.head), first, lastRow});

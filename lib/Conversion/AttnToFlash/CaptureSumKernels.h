@@ -29,7 +29,8 @@ Value placesOfRows(TileBuilder &t, AttentionBackwardOp op,
                    const CaptureSum &sum, ValueRange captures, Value rows,
                    const RowsAt &at);
 
-/// A unit of what is summed: one tile of rows, or of pairs, of a batch and head.
+/// A unit of what is summed: one tile of rows, or of pairs, of a batch and
+/// head.
 struct SumUnit {
   Value batch, head, tile; ///< index
   Value slot;              ///< index: the first of its copies in memory
@@ -41,15 +42,16 @@ struct SumUnit {
 /// `capture_schedule` tasks are for blocks.
 void forEachSumUnit(TileBuilder &t, AttentionBackwardOp op,
                     const CaptureSum &sum, Axis own, ArrayRef<Value> sizes,
-                    Value slots, llvm::function_ref<void(const SumUnit &)> body);
+                    Value slots,
+                    llvm::function_ref<void(const SumUnit &)> body);
 
 /// Adds `numbers` to the elements `places` (i64) of the slot at `slot`.
 void scatterToSlot(TileBuilder &t, AttentionBackwardOp op,
                    const CaptureSum &sum, Value numbers, Value places,
                    Value slots, Value slot);
 
-/// Emits the body of `@X_grad_rows_i`, of `schedule`, which takes what a row has
-/// summed, in `rowSums`, to the elements of the capture in a slot.
+/// Emits the body of `@X_grad_rows_i`, of `schedule`, which takes what a row
+/// has summed, in `rowSums`, to the elements of the capture in a slot.
 void buildCaptureRows(ImplicitLocOpBuilder &builder, AttentionBackwardOp op,
                       const CaptureSum &sum, ScheduleAttr schedule,
                       ValueRange captures, Value rowSums, Value slots);

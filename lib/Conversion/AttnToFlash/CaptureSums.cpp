@@ -177,8 +177,12 @@ private:
       sum.parts.push_back(accumulate);
       return;
     }
-    sums.push_back({capture, rows, /*isCarried=*/false, /*hasSlots=*/false,
-                    NoPosition, {accumulate}});
+    sums.push_back({capture,
+                    rows,
+                    /*isCarried=*/false,
+                    /*hasSlots=*/false,
+                    NoPosition,
+                    {accumulate}});
   }
 
   /// The positions that are an index of all `parts`, and the same one: elements

@@ -59,7 +59,9 @@ public:
   void addRowSums(int64_t number) {
     addFloats(::attn::Role::RowSums, number, 3);
   }
-  void addSlots(int64_t number) { addFloats(::attn::Role::Workspace, number, 2); }
+  void addSlots(int64_t number) {
+    addFloats(::attn::Role::Workspace, number, 2);
+  }
   void addGradCapture(const CaptureSum &sum) {
     addFloats(::attn::Role::GradCapture, sum.capture, 1);
   }

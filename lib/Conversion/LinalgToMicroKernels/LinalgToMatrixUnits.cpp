@@ -93,6 +93,8 @@ struct Operand {
           getNarrow(), Float32Type::get(wide.getContext()));
   }
   Value getNarrow() { return widening.getDpsInputs()[0]; }
+  /// What it is packed behind: what was rounded, from what it was before.
+  linalg::GenericOp getSource() { return rounding ? rounding : widening; }
 };
 } // namespace
 
@@ -102,53 +104,95 @@ class Packer {
 public:
   explicit Packer(func::FuncOp func) : func(func) {}
 
-  /// A left operand [m, k] of one that is stored as [k, m].
-  Value transposed(Operand operand) {
-    return packed(transposedOf, operand, [](Builder &b, Value from, Value to) {
-      auto shape = cast<MemRefType>(from.getType()).getShape();
-      forEach(b, shape[0], unitK, [&](Value k) {
-        forEach(b, shape[1], unitRows,
-                [&](Value m) { transposeBlock(b, from, to, k, m); });
-      });
-    });
+  /// A left operand [m, k] of one that is stored so: it itself, or a copy with
+  /// zeros behind k.
+  Value asItLies(Operand operand) {
+    Value narrow = operand.getNarrow();
+    auto shape = cast<MemRefType>(narrow.getType()).getShape();
+    int64_t k = shape[1];
+    if (k % unitK == 0)
+      return narrow;
+    return packed(copyOf[narrow], operand.widening, {shape[0], wholeK(k)},
+                  [&](Builder &b, Value from, Value to) {
+                    forEach(b, 0, shape[0], 1,
+                            [&](Value m) { copyRow(b, from, to, m, k); });
+                  });
   }
 
-  /// A right operand: [k / 2, n * 2] of [k, n], pairs of rows side by side.
-  Value paired(Operand operand) {
-    return packed(pairedOf, operand, [](Builder &b, Value from, Value to) {
-      auto shape = cast<MemRefType>(from.getType()).getShape();
-      forEach(b, shape[0] / 2, 1, [&](Value row) {
-        Value k = arith::MulIOp::create(b, row, index(b, 2));
-        forEach(b, shape[1], unitRows, [&](Value n) {
-          Value at = arith::MulIOp::create(b, n, index(b, 2));
-          storeWords(b, pairsAt(b, from, k, n), to, {row, at});
-        });
-      });
-    });
+  /// The same of one that is stored as [k, m].
+  Value transposed(Operand operand) {
+    linalg::GenericOp source = operand.getSource();
+    auto shape = cast<MemRefType>(operand.getNarrow().getType()).getShape();
+    return packed(transposedOf[operand.getNarrow()], source,
+                  {shape[1], shape[0]}, [&](Builder &b, Value from, Value to) {
+                    forEach(b, 0, shape[0], unitK, [&](Value k) {
+                      forEach(b, 0, shape[1], unitRows, [&](Value m) {
+                        transposeBlock(b, from, to, k, m);
+                      });
+                    });
+                  });
   }
+
+  /// A right operand: [k / 2, n * 2] of [k, n], pairs of rows side by side, and
+  /// zeros behind k.
+  Value paired(Operand operand) {
+    linalg::GenericOp source = operand.getSource();
+    auto shape = cast<MemRefType>(operand.getNarrow().getType()).getShape();
+    int64_t rows = shape[0] / 2, wholeRows = wholeK(shape[0]) / 2;
+    auto words =
+        VectorType::get(unitRows, IntegerType::get(func.getContext(), 32));
+    return packed(
+        pairedOf[operand.getNarrow()], source, {wholeRows, shape[1] * 2},
+        [&](Builder &b, Value from, Value to) {
+          auto forRows =
+              [&](int64_t first, int64_t end,
+                  llvm::function_ref<Value(Value k, Value n)> pairs) {
+                forEach(b, first, end, 1, [&](Value row) {
+                  Value k = arith::MulIOp::create(b, row, index(b, 2));
+                  forEach(b, 0, shape[1], unitRows, [&](Value n) {
+                    Value at = arith::MulIOp::create(b, n, index(b, 2));
+                    storeWords(b, pairs(k, n), to, {row, at});
+                  });
+                });
+              };
+          forRows(0, rows,
+                  [&](Value k, Value n) { return pairsAt(b, from, k, n); });
+          if (rows < wholeRows)
+            forRows(rows, wholeRows, [&](Value, Value) -> Value {
+              return arith::ConstantOp::create(b, b.getZeroAttr(words));
+            });
+        });
+  }
+
+  /// Of whole tiles.
+  static int64_t wholeK(int64_t k) { return (k + unitK - 1) / unitK * unitK; }
 
 private:
   using Builder = ImplicitLocOpBuilder;
   using Packed = llvm::DenseMap<Value, Value>; ///< by buffer of bf16
 
-  /// Once for each buffer, where it is made: often that is outside of loops.
-  /// What was rounded is packed from what it was before.
-  Value packed(Packed &known, Operand operand,
+  /// `to`, which is made once, behind `source`, which makes what it is made of:
+  /// often that is outside of loops.
+  Value packed(Value &to, linalg::GenericOp source, ArrayRef<int64_t> shape,
                llvm::function_ref<void(Builder &, Value, Value)> pack) {
-    Value &to = known[operand.getNarrow()];
     if (to)
       return to;
-    linalg::GenericOp source =
-        operand.rounding ? operand.rounding : operand.widening;
-    Value from = source.getDpsInputs()[0];
-    auto shape = cast<MemRefType>(from.getType()).getShape();
-    bool isPaired = &known == &pairedOf;
-    to = allocate(isPaired ? ArrayRef<int64_t>{shape[0] / 2, shape[1] * 2}
-                           : ArrayRef<int64_t>{shape[1], shape[0]});
+    to = allocate(shape);
     Builder b(source.getLoc(), source);
     b.setInsertionPointAfter(source);
-    pack(b, from, to);
+    pack(b, source.getDpsInputs()[0], to);
     return to;
+  }
+
+  static void copyRow(Builder &b, Value from, Value to, Value row, int64_t k) {
+    auto piece = VectorType::get(unitK / 2, b.getBF16Type());
+    forEach(b, 0, k, unitK / 2, [&](Value at) {
+      Value elements =
+          vector::LoadOp::create(b, piece, from, ValueRange{row, at});
+      vector::StoreOp::create(b, elements, to, ValueRange{row, at});
+    });
+    Value zeros = arith::ConstantOp::create(b, b.getZeroAttr(piece));
+    vector::StoreOp::create(b, zeros, to, ValueRange{row, index(b, k)});
   }
 
   Value allocate(ArrayRef<int64_t> shape) {
@@ -162,10 +206,10 @@ private:
     return arith::ConstantIndexOp::create(b, value);
   }
 
-  static void forEach(Builder &b, int64_t size, int64_t step,
+  static void forEach(Builder &b, int64_t first, int64_t end, int64_t step,
                       llvm::function_ref<void(Value)> body) {
     auto loop =
-        scf::ForOp::create(b, index(b, 0), index(b, size), index(b, step));
+        scf::ForOp::create(b, index(b, first), index(b, end), index(b, step));
     OpBuilder::InsertionGuard guard(b);
     b.setInsertionPointToStart(loop.getBody());
     body(loop.getInductionVar());
@@ -239,12 +283,13 @@ private:
   }
 
   func::FuncOp func;
-  Packed transposedOf, pairedOf;
+  Packed copyOf, transposedOf, pairedOf;
 };
 
 /// Emits the loops over blocks of c, which are read and written once: two tiles
-/// of the unit each way, as it has eight. Each of the eight has one shape for
-/// all of a product, so where the last step of k is half as wide there is one.
+/// of the unit each way, of the eight that it has. All have the same shape, as
+/// each of the eight has one for a whole kernel: LLVM gives up where there are
+/// others.
 class UnitEmitter {
 public:
   UnitEmitter(ImplicitLocOpBuilder &builder, const Product &product, Value lhs,
@@ -269,13 +314,12 @@ private:
   /// `body` takes how many tiles of the unit a block has.
   void forBlocks(int64_t size,
                  llvm::function_ref<void(Value start, int64_t tiles)> body) {
-    int64_t tiles = product.k % unitK == 0 ? 2 : 1;
-    int64_t block = tiles * unitRows, whole = size / block * block;
+    int64_t block = 2 * unitRows, whole = size / block * block;
     if (whole) {
       auto loop = scf::ForOp::create(b, index(0), index(whole), index(block));
       OpBuilder::InsertionGuard guard(b);
       b.setInsertionPointToStart(loop.getBody());
-      body(loop.getInductionVar(), tiles);
+      body(loop.getInductionVar(), 2);
     }
     if (whole < size)
       body(index(whole), 1);
@@ -283,6 +327,7 @@ private:
 
   void emitBlock(Value m, int64_t rows, Value n, int64_t columns) {
     auto sum = amx::TileType::get({unitRows, unitRows}, b.getF32Type());
+    auto part = amx::TileType::get({unitRows, unitK}, b.getBF16Type());
     SmallVector<SmallVector<Value>> places;
     SmallVector<Value> sums;
     for (int64_t i = 0; i < rows; ++i)
@@ -296,20 +341,18 @@ private:
       }
     Value pairs = arith::MulIOp::create(b, n, index(2));
     for (int64_t k = 0; k < product.k; k += unitK) {
-      int64_t width = std::min(unitK, product.k - k);
-      auto ofLeft = amx::TileType::get({unitRows, width}, b.getBF16Type());
-      auto ofRight = amx::TileType::get({width / 2, unitK}, b.getBF16Type());
-      SmallVector<Value> left, right;
+      SmallVector<Value> left;
       for (int64_t i = 0; i < rows; ++i)
         left.push_back(amx::TileLoadOp::create(
-            b, ofLeft, lhs, ValueRange{offset(m, i * unitRows), index(k)}));
-      for (int64_t j = 0; j < columns; ++j)
-        right.push_back(amx::TileLoadOp::create(
-            b, ofRight, rhs,
-            ValueRange{index(k / 2), offset(pairs, j * unitK)}));
-      for (auto [i, value] : llvm::enumerate(sums))
-        value = amx::TileMulFOp::create(b, sum, left[i / columns],
-                                        right[i % columns], value);
+            b, part, lhs, ValueRange{offset(m, i * unitRows), index(k)}));
+      for (int64_t j = 0; j < columns; ++j) {
+        Value right = amx::TileLoadOp::create(
+            b, part, rhs, ValueRange{index(k / 2), offset(pairs, j * unitK)});
+        for (int64_t i = 0; i < rows; ++i) {
+          Value &value = sums[i * columns + j];
+          value = amx::TileMulFOp::create(b, sum, left[i], right, value);
+        }
+      }
     }
     for (auto [place, value] : llvm::zip_equal(places, sums))
       amx::TileStoreOp::create(b, product.c, place, value);
@@ -340,7 +383,7 @@ struct LinalgToMatrixUnits
   }
 
 private:
-  /// The last tile of k may be half as wide, but is not transposed.
+  /// Zeros may stand for half of the last tile of k, if it is not transposed.
   static bool fits(const Product &product) {
     int64_t leastK = product.aTransposed ? unitK : unitK / 2;
     return product.m % unitRows == 0 && product.n % unitRows == 0 &&
@@ -356,7 +399,7 @@ private:
       if (!operand.widening || !isStillThere(operand.widening, op))
         return;
     foldZeroFill(op, product);
-    Value lhs = product.aTransposed ? packer.transposed(a) : a.getNarrow();
+    Value lhs = product.aTransposed ? packer.transposed(a) : packer.asItLies(a);
     Value rhs = packer.paired(b);
     ImplicitLocOpBuilder builder(op.getLoc(), op);
     UnitEmitter(builder, product, lhs, rhs).emit();

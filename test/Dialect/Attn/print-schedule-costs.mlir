@@ -50,16 +50,30 @@ func.func @apart(%q: !t, %l: !l) {
 // CHOSEN-NEXT: @once_grad_query: 128 threads, 0 shared bytes
 // CHOSEN-NEXT: @once_grad_key: 384 threads, 199680 shared bytes
 // CHOSEN-NEXT: @once_grad_pairs_0: 128 threads, 69632 shared bytes
-// CHOSEN-NEXT: @once_grad_start where sm90a: 128 threads, 0 shared bytes
+// CHOSEN: @once_grad_start where sm90a: 128 threads, 0 shared bytes
 // CHOSEN-NEXT: @once_grad_query where sm90a: 128 threads, 0 shared bytes
 // CHOSEN-NEXT: @once_grad_key where sm90a: 384 threads, 199680 shared bytes
 // CHOSEN-NEXT: @once_grad_pairs_0 where sm90a: 128 threads, 69632 shared bytes
 // Other memory has no kernel of one pass.
-// CHOSEN-NEXT: @once_grad_query where aligned: 128 threads, {{[1-9][0-9]+}} shared bytes
+// CHOSEN: @once_grad_query where aligned: 128 threads, {{[1-9][0-9]+}} shared bytes
 // CHOSEN-NEXT: @once_grad_key where aligned: 128 threads
 // CHOSEN-NEXT: @once_grad_pairs_0 where aligned: 128 threads
-// CHOSEN-NEXT: @once_grad_query where always: 128 threads
-func.func @once(%q: !t, %l: !l, %c: f32) {
+// CHOSEN: @once_grad_query where always: 128 threads
+func.func @once(%q: !t, %l: !l, %c: tensor<?xf32>) {
+  %x:4 = attn.attention_backward %q, %q, %q, %q, %l, %q mod @relative(%c) {wrt = array<i64: 0>}
+    : (!t, !t, !t, !t, !l, !t, tensor<?xf32>) -> (!t, !t, !t, tensor<?xf32>)
+  return
+}
+attn.mod @relative(%t: tensor<?xf32>) score(%s: f32, %b: i32, %h: i32, %q: i32, %kv: i32) {
+  %d = arith.subi %q, %kv : i32
+  %x = attn.load %t[%d] : tensor<?xf32>
+  %y = arith.addf %s, %x : f32
+  attn.yield %y : f32
+}
+// What does not depend on the query is carried.
+// CHOSEN: @carried_grad_key: 384 threads
+// CHOSEN-NOT: @carried_grad_pairs
+func.func @carried(%q: !t, %l: !l, %c: f32) {
   %x:4 = attn.attention_backward %q, %q, %q, %q, %l, %q mod @scaled(%c) {wrt = array<i64: 0>}
     : (!t, !t, !t, !t, !l, !t, f32) -> (!t, !t, !t, f32)
   return

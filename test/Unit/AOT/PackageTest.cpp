@@ -210,7 +210,7 @@ TEST(Package, RefusesWhatIsDamaged) {
             "this is no package of kernels");
   EXPECT_EQ(KernelPackage::load("attn-package 99\n").error(),
             "expects a package of version 2, got 99");
-  EXPECT_EQ(KernelPackage::load("attn-package 1\nchecksum 0\n").error(),
+  EXPECT_EQ(KernelPackage::load("attn-package 2\nchecksum 0\n").error(),
             "the package is not whole: its checksum differs");
   EXPECT_EQ(package.gradients().error(),
             "expects a package with gradients, got one of '@noop' without");
