@@ -27,5 +27,7 @@ std::string attn::keyOf(mlir::ModuleOp module) {
 std::string attn::keyOf(const mlir::attn::CPUTarget &cpu) {
   const llvm::TargetMachine &machine = cpu.machine();
   return machine.getTargetTriple().str() + " " + machine.getTargetCPU().str() +
-         " " + machine.getTargetFeatureString().str();
+         " " + machine.getTargetFeatureString().str() +
+         // Which the system may let one process use and another not.
+         (cpu.hasMatrixUnits() ? " with matrix units" : "");
 }

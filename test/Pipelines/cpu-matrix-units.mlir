@@ -8,6 +8,13 @@
 // IMAGE: features {{.*}}avx512f{{.*}}amx-tile amx-bf16
 // IMAGE: kernel layer
 // IMAGE: code shared-object
+// Code without such products does not ask for the unit.
+// RUN: attn-opt %s --attn-cpu-pipeline | attn-translate --attn-to-image --cpu=sapphirerapids \
+// RUN:   | FileCheck %s --check-prefix=VECTORS
+// VECTORS: features {{.*}}avx512f
+// VECTORS-NOT: amx-bf16
+// VECTORS: kernel layer
+
 // OLDER: error: expects a CPU with AMX for code that multiplies tiles of bf16, got 'icelake-server'
 
 !h = tensor<?x?x?x64xbf16>

@@ -94,13 +94,13 @@ static bool computes(StringRef feature) {
           llvm::is_contained(names, feature));
 }
 
-std::vector<std::string> CPUTarget::features() const {
+std::vector<std::string> CPUTarget::features(bool withMatrixUnits) const {
   std::vector<std::string> names;
   for (const auto &feature :
        targetMachine->getMCSubtargetInfo()->getEnabledProcessorFeatures())
     if (computes(feature.Key))
       names.push_back(feature.Key);
-  if (multipliesTiles)
+  if (multipliesTiles && withMatrixUnits)
     names.insert(names.end(), {"amx-tile", "amx-bf16"});
   return names;
 }

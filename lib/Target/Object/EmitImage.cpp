@@ -28,7 +28,7 @@ FailureOr<KernelImage> mlir::attn::emitImage(ModuleOp module,
     return module.emitError() << llvm::toString(linked.takeError());
   image.kind = KernelImage::Code::SharedObject;
   image.target = target.name();
-  image.features = target.features();
+  image.features = target.features(usesMatrixUnits(module));
   image.code = std::move(*linked);
   return image;
 }

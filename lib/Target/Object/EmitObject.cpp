@@ -2,6 +2,7 @@
 // EmitObject.h.
 #include "attn/Target/Object/EmitObject.h"
 
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Target/LLVMIR/Export.h"
 
 #include "llvm/IR/IRBuilder.h"
@@ -49,12 +50,6 @@ static bool addPackedEntry(llvm::Module &module, const std::string &name) {
   return true;
 }
 
-static bool multipliesTiles(const llvm::Module &module) {
-  return llvm::any_of(module, [](const llvm::Function &function) {
-    return function.getName().starts_with("llvm.x86.tdpbf16ps");
-  });
-}
-
 /// The passes that pay for code whose loops are already vectors, unrolled and
 /// tiled: a fifth of the time of -O3 for code as fast.
 static llvm::Error optimize(llvm::Module &module,
@@ -79,18 +74,28 @@ static llvm::Error optimize(llvm::Module &module,
   return llvm::Error::success();
 }
 
+bool mlir::attn::usesMatrixUnits(ModuleOp module) {
+  return module
+      .walk([](LLVM::CallIntrinsicOp call) {
+        return call.getIntrin().starts_with("llvm.x86.tdp")
+                   ? WalkResult::interrupt()
+                   : WalkResult::advance();
+      })
+      .wasInterrupted();
+}
+
 llvm::Expected<std::unique_ptr<llvm::MemoryBuffer>>
 mlir::attn::emitObject(ModuleOp module, ArrayRef<std::string> functions,
                        const CPUTarget &target) {
+  // LLVM would abort.
+  if (!target.hasMatrixUnits() && usesMatrixUnits(module))
+    return makeError("expects a CPU with AMX for code that multiplies tiles "
+                     "of bf16, got '" +
+                     target.name() + "'");
   llvm::LLVMContext context;
   std::unique_ptr<llvm::Module> code = translateModuleToLLVMIR(module, context);
   if (!code)
     return makeError("the module does not translate to LLVM IR");
-  // LLVM would abort.
-  if (!target.hasMatrixUnits() && multipliesTiles(*code))
-    return makeError("expects a CPU with AMX for code that multiplies tiles "
-                     "of bf16, got '" +
-                     target.name() + "'");
   for (llvm::Function &function : *code)
     if (!function.isDeclaration())
       function.setLinkage(llvm::Function::InternalLinkage);

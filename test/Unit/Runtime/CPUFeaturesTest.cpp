@@ -3,6 +3,10 @@
 
 #include <gtest/gtest.h>
 
+#include <fstream>
+#include <iterator>
+#include <string>
+
 using namespace attn;
 
 namespace {
@@ -47,6 +51,23 @@ TEST(CPUFeatures, AreThoseOfThisProcessor) {
   ATTN_EXPECT("avx512vpopcntdq");
 #undef ATTN_EXPECT
 }
+
+#if defined(__linux__)
+TEST(CPUFeatures, HasMatrixUnitsOnlyWhereTheKernelSaysSo) {
+  std::ifstream file("/proc/cpuinfo");
+  std::string text{std::istreambuf_iterator<char>(file), {}};
+  for (const char *name : {"amx-tile", "amx-bf16"}) {
+    std::string flag(name);
+    flag[3] = '_';
+    // A process may still not be let use them.
+    if (text.find(flag) == std::string::npos)
+      EXPECT_FALSE(cpu::missingFeatures({name}).empty()) << name;
+  }
+  // Asking again gives the same answer.
+  EXPECT_EQ(cpu::missingFeatures({"amx-tile"}),
+            cpu::missingFeatures({"amx-tile"}));
+}
+#endif
 
 TEST(CPUFeatures, AllThatAreMissingAreNamed) {
   // No processor has both.

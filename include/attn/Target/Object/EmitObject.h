@@ -44,8 +44,8 @@ public:
   /// As LLVM names it.
   std::string name() const;
   /// What generated code may use of it, such as avx512bf16, as LLVM names it
-  /// (attn/Runtime/CPUFeatures.h).
-  std::vector<std::string> features() const;
+  /// (attn/Runtime/CPUFeatures.h). Matrix units only if it asks for them.
+  std::vector<std::string> features(bool withMatrixUnits = true) const;
 
 private:
   CPUTarget();
@@ -53,6 +53,9 @@ private:
   int64_t vectorLanes = 0, vectorRegisters = 0;
   bool multipliesTiles = false;
 };
+
+/// Whether the code of `module`, in the llvm dialect, asks for matrix units.
+bool usesMatrixUnits(ModuleOp module);
 
 /// The code of `module`, in which each of `functions`, which have C interfaces
 /// (llvm.emit_c_interface), has an entry of its packedName. Errors: a
