@@ -27,8 +27,9 @@ const char *const cpus[] = {"sapphirerapids", "x86-64-v2",      "x86-64-v3",
                             "graniterapids"};
 
 /// A kernel with a mask, a score program and an LSE, of `type` with head
-/// dimension `d` and value dimension `dv`.
-std::string source(const char *type, int64_t d, int64_t dv) {
+/// dimension `d` and value dimension `dv`, whose tiles have `rows` of each.
+std::string source(const char *type, int64_t d, int64_t dv, int64_t rows) {
+  std::string tile = std::to_string(rows);
   std::string prefix = "tensor<?x?x?x", q = prefix + std::to_string(d) + "x",
               v = prefix + std::to_string(dv) + "x";
   return "!q = " + q + type + ">\n!v = " + v + type + R"(>
@@ -43,7 +44,8 @@ attn.mod @m
   }
 func.func @layer(%q: !q, %k: !q, %v: !v) -> (!v, !l) {
   %o, %l = attn.attention %q, %k, %v mod @m
-    {schedule = #attn.schedule<tiling = <q = 16, kv = 16>>} : (!q, !q, !v) -> (!v, !l)
+    {schedule = #attn.schedule<tiling = <q = )" +
+         tile + ", kv = " + tile + R"(>>} : (!q, !q, !v) -> (!v, !l)
   return %o, %l : !v, !l
 })";
 }
@@ -57,18 +59,21 @@ protected:
     context.disableMultithreading();
   }
 
-  void compile(const char *cpu, const char *type, int64_t d, int64_t dv) {
+  void compile(const char *cpu, const char *type, int64_t d, int64_t dv,
+               int64_t rows = 16) {
     SCOPED_TRACE(std::string(cpu) + " " + type + " " + std::to_string(d) + " " +
                  std::to_string(dv));
     llvm::Expected<CPUTarget> target = CPUTarget::create(cpu);
     ASSERT_TRUE(!!target) << llvm::toString(target.takeError());
     OwningOpRef<ModuleOp> module =
-        parseSourceString<ModuleOp>(source(type, d, dv), &context);
+        parseSourceString<ModuleOp>(source(type, d, dv, rows), &context);
     ASSERT_TRUE(module);
     PassManager pm(&context);
     mlir::attn::CPUPipelineOptions options;
     options.lanes = target->lanes();
     options.registers = target->registers();
+    options.matrixUnits =
+        target->hasMatrixUnits() && std::string(type) == "bf16";
     mlir::attn::buildCPUPipeline(pm, options);
     ASSERT_TRUE(succeeded(pm.run(*module)));
     auto object = mlir::attn::emitObject(*module, {"layer"}, *target);
@@ -114,6 +119,14 @@ TEST_F(Object, EveryDimensionCompilesForEveryCPU) {
           compile(cpus[c], type, d, dv);
       ++turn;
     }
+}
+
+// A register of the unit has one shape in all of a kernel.
+TEST_F(Object, EveryDimensionCompilesForMatrixUnits) {
+  const int64_t dims[] = {8, 16, 40, 64, 72, 80, 96, 112, 128, 200, 208, 256};
+  for (size_t i = 0; i < std::size(dims); ++i)
+    compile("sapphirerapids", "bf16", dims[i], dims[(i + 5) % std::size(dims)],
+            /*rows=*/i % 2 ? 48 : 64);
 }
 
 TEST_F(Object, VectorsAreThoseOfTheCPU) {
