@@ -39,7 +39,8 @@ struct GradientSchedules {
 } // namespace
 
 /// Whether a gradient is asked for of a table that is read at an element that
-/// depends on the query: others are carried (attn/Conversion/CaptureSums.h).
+/// depends on the query: others are carried (attn/Conversion/CaptureSums.h). Of
+/// what only adds to all scores of a query nothing is summed in the end.
 static bool addsPairs(AttentionBackwardOp op) {
   ModOp mod = op.lookupMod();
   if (op.getWrt().empty() || !mod || !mod.hasScore())

@@ -354,10 +354,11 @@ def LinalgToMatrixUnitsPass : Pass<"linalg-to-matrix-units", "::mlir::func::Func
     A product as `linalg-to-micro-kernels` takes them, of two buffers that were made
     of bf16 and are read as f32, becomes loops over blocks of 32 x 32 elements of c,
     for which AMX's tiles of 16 rows of 64 bytes multiply what was bf16 and add up f32.
-    Sizes are multiples of 16, and k of 32 where the left operand is stored as [k, m]; else zeros stand behind it. The right operand is packed, pairs of rows
-    side by side, and a left one that is stored as [k, m] is transposed, where it is
-    made f32: for what a task reads in every step that is before the loop. What only a
-    branch still reads as f32 (a product that is `tile.zero_safe`) becomes that there.
+    Sizes are multiples of 16, and k of 32 where the left operand is stored as [k, m];
+    else zeros stand behind it. The right operand is packed, pairs of rows side by side,
+    and a left one that is stored as [k, m] is transposed, where it is made f32: for what
+    a task reads in every step that is before the loop. What only a branch still reads as
+    f32 (a product that is `tile.zero_safe`) becomes that there.
 
     Example (test/Conversion/LinalgToMatrixUnits/linalg-to-matrix-units.mlir): the product
     of a `memref<32x64xbf16>` and a `memref<64x32xbf16>`, both made f32, becomes

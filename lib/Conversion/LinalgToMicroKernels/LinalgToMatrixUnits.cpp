@@ -96,9 +96,7 @@ struct Operand {
   /// What it is packed behind: what was rounded, from what it was before.
   linalg::GenericOp getSource() { return rounding ? rounding : widening; }
 };
-} // namespace
 
-namespace {
 /// Packs operands as the unit reads them.
 class Packer {
 public:

@@ -69,6 +69,44 @@ func.func private @gradients(!t {attn.role = #attn.role<query>}, tensor<2x?xf32>
 
 // -----
 
+// Sums of rows of the first kernel that takes them, of keys, which nothing must be in before.
+!t = tensor<?x?x?x16xf32>
+!m = memref<?x?x?x16xf32, strided<[?, ?, ?, 1], offset: ?>>
+// CHECK-LABEL: func.func private @carried(
+// CHECK:         memref.alloc(%{{.*}}) : memref<?xf32>
+// CHECK:         linalg.fill
+// CHECK:         %[[KEYS:.*]] = tensor.dim %arg1, %
+// CHECK:         %[[ROWS:.*]] = memref.alloc(%{{.*}}, %{{.*}}, %[[KEYS]]) : memref<?x?x?xf32>
+// CHECK-NOT:     linalg.fill
+// CHECK:         call @carried_grad_key({{.*}}, %[[ROWS]])
+// CHECK:         call @carried_grad_sum_0(%[[ROWS]], %{{.*}})
+func.func @carried_grad_key(%k: !m {attn.role = #attn.role<key>}, %dk: !m {attn.role = #attn.role<grad_key>},
+    %r: memref<?x?x?xf32> {attn.role = #attn.role<row_sums>})
+    attributes {attn.kernel, attn.schedule = #attn.schedule<tiling = <q = 16, kv = 32, owns_keys>>} {
+  return
+}
+func.func @carried_grad_sum_0(%r: memref<?x?x?xf32> {attn.role = #attn.role<row_sums>},
+    %dt: memref<?xf32> {attn.role = #attn.role<grad_capture>})
+    attributes {attn.kernel, attn.schedule = #attn.schedule<tiling = <q = 16, kv = 32>>} {
+  return
+}
+func.func private @carried(!t {attn.role = #attn.role<query>}, !t {attn.role = #attn.role<key>},
+    tensor<?xf32> {attn.role = #attn.role<capture>})
+  -> (!t {attn.role = #attn.role<grad_key>}, tensor<?xf32> {attn.role = #attn.role<grad_capture>})
+  attributes {attn.kernels = [@carried_grad_key, @carried_grad_sum_0]}
+
+// -----
+
+func.func @rows(%r: memref<?x?xf32> {attn.role = #attn.role<row_sums>})
+    attributes {attn.kernel, attn.schedule = #attn.schedule<tiling = <q = 16, kv = 32, owns_keys>>} {
+  return
+}
+// expected-error @+1 {{expects kernels that host code can call, but '@rows' takes #attn.role<row_sums> of type 'memref<?x?xf32>'}}
+func.func private @flat(tensor<?x?x?x4xf32> {attn.role = #attn.role<query>}, tensor<?x?x?x4xf32> {attn.role = #attn.role<key>})
+  attributes {attn.kernels = [@rows]}
+
+// -----
+
 func.func @forward(%order: memref<?x?x?xi32> {attn.role = #attn.role<list_order>}) attributes {attn.kernel} {
   return
 }

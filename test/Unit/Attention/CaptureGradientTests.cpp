@@ -80,6 +80,11 @@ std::vector<CaptureCase> fileCases() {
   cases.push_back(cases[1]);
   cases.back().name = "learned_slope_wide";
   cases.back().sizes = {1, 4, 2, 70, 150, 160, 136, 1};
+  // Several tiles on both axes, carried by a pass that makes all.
+  cases.push_back(cases[1]);
+  cases.back().name = "learned_slope_bf16_128";
+  cases.back().type = ElementType::BF16;
+  cases.back().sizes = {1, 4, 2, 200, 300, 128, 128, 1};
   cases.push_back(cases[3]);
   cases.back().name = "full_bias_odd", cases.back().type = ElementType::F16;
   cases.back().sizes.headDim = 5, cases.back().sizes.valueDim = 3;
@@ -258,7 +263,8 @@ std::vector<CaptureCase> indexCases() {
     %is = arith.cmpi eq, %odd, %c1 : i32
     %y = scf.if %is -> f32 {
       %z = arith.mulf %s, %s : f32
-      scf.yield %z : f32
+      %a = arith.addf %z, %x : f32
+      scf.yield %a : f32
     } else {
       scf.yield %x : f32
     }
@@ -267,7 +273,7 @@ std::vector<CaptureCase> indexCases() {
                    {{K}},
                    {"t"},
                    [](const Tables &t, double s, int, int h, int, int kv) {
-                     return s + (h % 2 ? s * s : t[0][kv]);
+                     return s + t[0][kv] + (h % 2 ? s * s : 0);
                    }});
   cases.back().type = ElementType::BF16;
   cases.back().sizes.headDim = cases.back().sizes.valueDim = 64;
