@@ -145,8 +145,7 @@ TEST_F(Object, NothingIsMissingOfThisMachine) {
   ASSERT_TRUE(!!target);
   std::vector<std::string> missing =
       // The system may keep matrix units from programs.
-      ::attn::cpu::missingFeatures(
-          target->features(/*withMatrixUnits=*/false));
+      ::attn::cpu::missingFeatures(target->features(/*withMatrixUnits=*/false));
   EXPECT_TRUE(missing.empty()) << missing.front();
 }
 

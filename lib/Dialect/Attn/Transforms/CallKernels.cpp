@@ -349,13 +349,14 @@ private:
       return !schedule || !schedule.getTiling().chunk;
     }
     case Role::RowSums:
-      return memory.getRank() == 3 && hasQuery && kernel->hasAttrOfType<ScheduleAttr>("attn.schedule") &&
+      return memory.getRank() == 3 && hasQuery &&
+             kernel->hasAttrOfType<ScheduleAttr>("attn.schedule") &&
              rankOf(RoleAttr::get(role.getContext(), Role::Key)) == 4;
     case Role::Workspace: {
       std::optional<int64_t> capture = captureOfSum(kernels, role.getNumber());
       return memory.getRank() == 2 && capture &&
-             arguments.contains(RoleAttr::get(role.getContext(), Role::Capture,
-                                              *capture));
+             arguments.contains(
+                 RoleAttr::get(role.getContext(), Role::Capture, *capture));
     }
     default:
       return false;
