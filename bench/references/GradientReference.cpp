@@ -2,6 +2,11 @@
 //   dV = P^T dO,  dP = dO V^T,  dT = P (dP - rowsum(P dP)),
 //   dS = dT t'(s),  dQ = scale dS K,  dK = scale dS^T Q,
 // and a captured value's is the sum of dT times the derivative of t by it.
+//
+// Kernels make rowsum(P dP) as rowsum(dO O) of an output that is rounded. Where
+// one key has nearly all of a row's weight, dP - rowsum(P dP) is next to zero,
+// and that rounding is all that is left: it is followed through the derivative
+// to dQ and dK, as errors of their own.
 #include "references/GradientReference.h"
 
 #include "numerics/BLAS.h"
@@ -52,6 +57,23 @@ Matrix transposed(const Matrix &matrix, int64_t rows, int64_t columns) {
   return result;
 }
 
+/// The largest magnitude of each row.
+Matrix largestOfRows(const Matrix &matrix, int64_t rows, int64_t columns) {
+  Matrix result(rows);
+  parallelFor(rows, 16, [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i)
+      for (int64_t j = i * columns; j < (i + 1) * columns; ++j)
+        result[i] = std::max(result[i], std::fabs(matrix[j]));
+  });
+  return result;
+}
+
+/// The largest magnitude of `values`, if it is larger than `largest`.
+void raise(double &largest, const Matrix &values) {
+  for (double value : values)
+    largest = std::max(largest, std::fabs(value));
+}
+
 void add(Matrix &to, const Matrix &from) {
   for (size_t i = 0; i < to.size(); ++i)
     to[i] += from[i];
@@ -66,6 +88,8 @@ struct HeadGradients {
   const ScoreGradient &derivative;
   std::vector<CaptureView> captures;
   std::vector<CaptureAdditions> &additions;
+  /// What rounding the output may make of dQ and dK, largest of all elements.
+  double &queryRounding, &keyRounding;
 
   /// dS from the scores (not yet scaled), with P left in `probabilities`.
   Result<Matrix> scoreGradient(const Matrix &scores, Matrix &probabilities,
@@ -81,14 +105,71 @@ struct HeadGradients {
     forEachRow([&](int64_t i) {
       ofResultOfScore(&gradient[i * n], &probabilities[i * n]);
     });
-    ATTN_TRY(derivative.run(scores.data(), gradient.data(), row, 1, s.heads, m,
-                            n, problem.scale, captures, &additions));
+    ATTN_TRY(throughMod(scores, probabilities, gradient, row, &additions));
+    return gradient;
+  }
+
+  /// From dT to dS, in place.
+  Result<void> throughMod(const Matrix &scores, const Matrix &probabilities,
+                          Matrix &gradient, int64_t row,
+                          std::vector<CaptureAdditions> *sums) const {
+    const ProblemSizes &s = problem.sizes;
+    int64_t n = s.keys;
+    ATTN_TRY(derivative.run(scores.data(), gradient.data(), row, 1, s.heads,
+                            s.queries, n, problem.scale, captures, sums));
     forEachRow([&](int64_t i) {
       for (int64_t j = i * n; j < (i + 1) * n; ++j)
         // What the mask drops has any derivative.
         gradient[j] = probabilities[j] == 0 ? 0 : gradient[j] * problem.scale;
     });
-    return gradient;
+    return {};
+  }
+
+  /// What rounding the output makes of dS: that of rowsum(dO O), three times
+  /// its standard deviation, times the weight of the pair.
+  Result<Matrix> scoreRounding(const Matrix &scores,
+                               const Matrix &probabilities, const Matrix &out,
+                               const Matrix &value, int64_t row) const {
+    const ProblemSizes &s = problem.sizes;
+    int64_t m = s.queries, n = s.keys, dv = s.valueDim;
+    Matrix output(m * dv);
+    referenceGemm(false, m, dv, n, {probabilities.data(), n},
+                  {value.data(), dv}, {output.data(), dv});
+    Matrix rounding(m * n);
+    forEachRow([&](int64_t i) {
+      double squares = 0;
+      for (int64_t c = i * dv; c < (i + 1) * dv; ++c)
+        squares += out[c] * output[c] * out[c] * output[c];
+      double sum = std::sqrt(3 * squares) * unitRoundoff(problem.type);
+      for (int64_t j = i * n; j < (i + 1) * n; ++j)
+        rounding[j] = probabilities[j] * sum;
+    });
+    ATTN_TRY(throughMod(scores, probabilities, rounding, row, nullptr));
+    return rounding;
+  }
+
+  /// Adds a query head's part of what rounding makes of dQ, in one direction
+  /// for all keys of a row, and of dK, by chance from row to row: the squares
+  /// of the latter.
+  void followRounding(const Matrix &rounding, const Matrix &query,
+                      const Matrix &key, Matrix &keySquares) const {
+    const ProblemSizes &s = problem.sizes;
+    int64_t m = s.queries, n = s.keys;
+    Matrix ofQuery = largestOfRows(query, m, s.headDim);
+    Matrix ofKey = largestOfRows(key, n, s.headDim);
+    Matrix rows(m);
+    forEachRow([&](int64_t i) {
+      for (int64_t j = 0; j < n; ++j)
+        rows[i] += std::fabs(rounding[i * n + j]) * ofKey[j];
+    });
+    raise(queryRounding, rows);
+    parallelFor(n, 16, [&](int64_t begin, int64_t end) {
+      for (int64_t i = 0; i < m; ++i)
+        for (int64_t j = begin; j < end; ++j) {
+          double part = rounding[i * n + j] * ofQuery[i];
+          keySquares[j] += part * part;
+        }
+    });
   }
 
   void forEachRow(const std::function<void(int64_t row)> &visit) const {
@@ -119,7 +200,7 @@ struct HeadGradients {
     dKey.assign(n * d, 0);
     dValue.assign(n * dv, 0);
     int64_t group = s.heads / s.kvHeads;
-    Matrix scores(m * n), probabilities(m * n), part(m * d);
+    Matrix scores(m * n), probabilities(m * n), part(m * d), keySquares(n);
     for (int64_t head = kvHead * group; head < (kvHead + 1) * group; ++head) {
       ATTN_TRY_ASSIGN(Matrix query,
                       loadHead(device, problem.query, batch, head));
@@ -128,6 +209,10 @@ struct HeadGradients {
                     {scores.data(), n});
       ATTN_TRY_ASSIGN(Matrix ds, scoreGradient(scores, probabilities, out,
                                                value, batch * s.heads + head));
+      ATTN_TRY_ASSIGN(Matrix rounding,
+                      scoreRounding(scores, probabilities, out, value,
+                                    batch * s.heads + head));
+      followRounding(rounding, query, key, keySquares);
       referenceGemm(false, m, d, n, {ds.data(), n}, {key.data(), d},
                     {part.data(), d});
       dQuery.insert(dQuery.end(), part.begin(), part.end());
@@ -141,17 +226,13 @@ struct HeadGradients {
                     {partValue.data(), dv});
       add(dValue, partValue);
     }
+    for (double squares : keySquares)
+      keyRounding = std::max(keyRounding, std::sqrt(squares));
     return {};
   }
 };
 
 } // namespace
-
-/// The largest magnitude of `values`, if it is larger than `largest`.
-static void raise(double &largest, const std::vector<double> &values) {
-  for (double value : values)
-    largest = std::max(largest, std::fabs(value));
-}
 
 /// The largest error that rounding may make of what a capture's elements are
 /// summed from. In a query's row it is in one direction for all keys, and by
@@ -175,7 +256,7 @@ GradientReference::compute(Device &device, const Problem &problem,
   const ProblemSizes &s = problem.sizes;
   int64_t count = s.batch * s.kvHeads, group = s.heads / s.kvHeads;
   double each =
-      2.0 * group * s.queries * s.keys * (3.0 * s.headDim + 2.0 * s.valueDim);
+      2.0 * group * s.queries * s.keys * (3.0 * s.headDim + 3.0 * s.valueDim);
   double bytes = 4 * 8.0 * s.queries * s.keys;
   std::unique_ptr<Device> host = createCPUDevice();
   int64_t wanted = count;
@@ -196,10 +277,10 @@ GradientReference::compute(Device &device, const Problem &problem,
   ATTN_TRY_ASSIGN(const SoftmaxKernel *softmax,
                   softmaxFor(*problem.mod, ElementType::F64));
   std::vector<CaptureAdditions> additions;
-  HeadGradients heads{device,   problem,     gradOut,
-                      *softmax, *derivative, viewsOf(*problem.hostCaptures),
-                      additions};
-  double largest[3] = {};
+  double largest[3] = {}, rounding[3] = {};
+  HeadGradients heads{device,    problem,     gradOut,
+                      *softmax,  *derivative, viewsOf(*problem.hostCaptures),
+                      additions, rounding[0], rounding[1]};
   for (int64_t i = 0; i < wanted; ++i) {
     // Spread evenly, the first and the last among them.
     int64_t index = wanted > 1 ? i * (count - 1) / (wanted - 1) : count - 1;
@@ -217,7 +298,7 @@ GradientReference::compute(Device &device, const Problem &problem,
       8 * unitRoundoff(problem.type) + 0x1p-16 +
       4 * unitRoundoff(ElementType::F32) * double(std::max(s.queries, s.keys));
   for (int i = 0; i < 3; ++i)
-    reference.bounds[i] = share * largest[i] + 1e-6;
+    reference.bounds[i] = share * largest[i] + rounding[i] + 1e-6;
   if (wanted < count) {
     reference.note = std::to_string(wanted) + " of " + std::to_string(count) +
                      " key-value heads were checked";
