@@ -57,6 +57,7 @@ static void dealToThreads(OpPassManager &kernel, bool roles) {
                        : tile::createTileRetryNonfinitePass());
   if (roles)
     kernel.addPass(tile::createTileStartProductsPass());
+  kernel.addPass(tile::createTileShareDiagonalsPass());
   kernel.addPass(mlir::attn::createTileToNVVMPass());
 }
 

@@ -33,6 +33,8 @@ class Distribution {
 public:
   Distribution(gpu::GPUFuncOp func, mlir::attn::ScheduleAttr schedule);
 
+  static constexpr int64_t lanes = 32; ///< of a warp
+
   ImplicitLocOpBuilder b;
   const int64_t threads;  ///< that compute, with the same keys
   const int64_t keyWarps; ///< among whom keys are dealt
@@ -54,8 +56,9 @@ public:
   /// operation that is converted. For a tile, by its type: elements in
   /// registers; for each 16 columns of a left operand and each run of 16 rows,
   /// four i32; a memref with padded rows; the address of a slot, i32. For a
-  /// ring: the addresses of its first slot and of its first barrier, i32. For a
-  /// number, a number.
+  /// ring: the addresses of its first slot and of its first barrier, i32. For
+  /// diagonals: the address, i32, of that of the thread's first row and first
+  /// column, or the lane's own. For a number, a number.
   llvm::DenseMap<Value, SmallVector<Value>> parts;
   /// For each attempt, at its start, what has the thread's number anew.
   SmallVector<Operation *> recomputed;
@@ -64,6 +67,19 @@ public:
   /// `builder` is told what is emitted.
   void begin(Operation *op, ArrayRef<ValueRange> operands,
              const OpBuilder &builder);
+
+  int64_t rowsOfWarp() const { return 16 * blocks; }
+  /// How many columns a tile with these diagonals has, how many of them a
+  /// warp's rows have, and how many a lane makes.
+  int64_t columnsOf(RankedTensorType diagonals) const {
+    return diagonals.getDimSize(0) + 1 - threads / lanes * rowsOfWarp();
+  }
+  int64_t diagonalsOfWarp(RankedTensorType diagonals) const {
+    return rowsOfWarp() + columnsOf(diagonals) - 1;
+  }
+  int64_t diagonalsOfLane(RankedTensorType diagonals) const {
+    return (diagonalsOfWarp(diagonals) + lanes - 1) / lanes;
+  }
 
   //===--- elements of one thread -----------------------------------------===//
   /// How many elements of the tile a thread holds.
@@ -89,6 +105,10 @@ public:
     return rowIndex(index / (columns / 2), index % 4 / 2);
   }
 
+  /// How many rows a fragment's row lies behind the thread's first.
+  static int64_t firstRowDistance(int64_t rowIndex) {
+    return rowIndex / 2 * 16 + rowIndex % 2 * 8;
+  }
   /// The row within the tile, index, of a fragment's row.
   Value row(int64_t rowIndex);
   /// The column within the tile, index, of element 0/2 (c = 0) or 1/3 (c = 1).
@@ -111,6 +131,13 @@ public:
   Value sharedPointer(Value memref, Value row, Value column);
   /// The same of a tile in shared memory, wherever it lies there.
   Value tilePointer(Value tile, Value row, Value column);
+  /// The element of `diagonals` on the diagonal of an element of a tile, which
+  /// lies in the thread's row number `rowIndex` and column number 8 columnBlock
+  /// + c.
+  Value diagonal(Value diagonals, int64_t rowIndex, int64_t columnBlock,
+                 int64_t c);
+  /// i32: the thread's first row in its warp's less its first column.
+  Value ownDiagonal();
   /// A pointer (!llvm.ptr<1>) to the element of memory at `position`.
   Value globalPointer(Value memory, ValueRange position);
   /// An i32 address in shared memory as a pointer.
@@ -155,6 +182,7 @@ void emitAnyAbove(Distribution &d, AnyAboveOp op);
 void emitAnyBeyond(Distribution &d, AnyBeyondOp op);
 void emitCombineThreads(Distribution &d, CombineThreadsOp op);
 void emitCombineWarps(Distribution &d, CombineWarpsOp op);
+void emitDiagonals(Distribution &d, DiagonalsOp op);
 void emitStore(Distribution &d, StoreOp op);
 void emitHeldLoad(Distribution &d, LoadOp op);
 void emitHeldStore(Distribution &d, StoreOp op);

@@ -91,13 +91,16 @@ private:
   /// Elements of an input, and which of them belongs to one of the result.
   struct Input {
     Fragment elements;
-    enum { OfNone, OfElement, OfRow, OfColumn } index;
+    enum { OfNone, OfElement, OfRow, OfColumn, OfDiagonal } index;
+    Value tile = {}; ///< of diagonals, read where elements are used
   };
 
   Input read(OpOperand &input) {
     Value value = input.get();
     if (!isa<RankedTensorType>(value.getType()))
       return {{value}, Input::OfNone};
+    if (isOfDiagonals(cast<RankedTensorType>(value.getType())))
+      return {{}, Input::OfDiagonal, value};
     AffineMap map = op.getMatchingIndexingMap(&input);
     if (map.isIdentity())
       return {d.fragmentOf(value, isOfColumns(type)), Input::OfElement};
@@ -106,7 +109,7 @@ private:
             ofColumns ? Input::OfColumn : Input::OfRow};
   }
 
-  static Value elementOf(const Input &input, const Place &place) {
+  Value elementOf(const Input &input, const Place &place) {
     switch (input.index) {
     case Input::OfNone:
       return input.elements.front();
@@ -117,8 +120,20 @@ private:
     case Input::OfColumn:
       return input
           .elements[Distribution::columnIndex(place.columnBlock, place.c)];
+    case Input::OfDiagonal:
+      return onDiagonal(input.tile, place);
     }
     return Value();
+  }
+
+  /// Elements of one diagonal have one: it is read once.
+  Value onDiagonal(Value diagonals, const Place &place) {
+    int64_t distance = Distribution::firstRowDistance(place.row) -
+                       (8 * place.columnBlock + place.c);
+    Value &element = onDiagonals[{diagonals, distance}];
+    if (!element)
+      element = d.diagonal(diagonals, place.row, place.columnBlock, place.c);
+    return element;
   }
 
   Value positionOf(linalg::IndexOp index, const Place &place) {
@@ -162,7 +177,7 @@ private:
     Value &base = conversions[conversion];
     if (!base)
       base = convertFirst(conversion);
-    int64_t distance = slope->row * (row / 2 * 16 + row % 2 * 8) +
+    int64_t distance = slope->row * Distribution::firstRowDistance(row) +
                        slope->column * (8 * columnBlock + c);
     if (distance == 0)
       return base;
@@ -233,6 +248,7 @@ private:
   llvm::SmallPtrSet<Operation *, 16> needed;
   llvm::DenseMap<Operation *, Value> conversions;
   SmallVector<Input> inputs; ///< in order
+  llvm::DenseMap<std::pair<Value, int64_t>, Value> onDiagonals;
 };
 
 } // namespace

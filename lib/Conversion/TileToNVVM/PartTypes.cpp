@@ -43,8 +43,10 @@ PartTypes::PartTypes(const Distribution &d, bool carried) {
         Type word = IntegerType::get(tile.getContext(), 32);
         if (auto padded = dyn_cast_if_present<PaddedAttr>(tile.getEncoding()))
           parts.push_back(bufferOf(tile, padded));
-        else if (isInSlot(tile))
+        else if (isInSlot(tile) || (isOfDiagonals(tile) && !isInLanes(tile)))
           parts.push_back(word);
+        else if (isInLanes(tile))
+          parts.append(d.diagonalsOfLane(tile), tile.getElementType());
         else if (isLeftOperand(tile))
           parts.append(d.leftOperandSize(tile), word);
         else if (carried && isCarriedInWords(tile))

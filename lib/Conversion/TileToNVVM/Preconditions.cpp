@@ -77,11 +77,12 @@ private:
   LogicalResult checkResults(Operation *op) {
     if (isa<tensor::EmptyOp>(op))
       return success();
-    if (!isa<ViewOp, ReadOp, ShareOp>(op) &&
+    if (!isa<ViewOp, ReadOp, ShareOp, DiagonalsOp>(op) &&
         failed(expectRegisters(op, op->getResults())))
       return failure();
     for (Value result : op->getResults())
       if (isTile(result) && !isInShared(tileType(result)) &&
+          !isOfDiagonals(tileType(result)) &&
           failed(checkHeld(op, tileType(result))))
         return failure();
     return success();
@@ -98,7 +99,7 @@ private:
   LogicalResult checkOp(Operation *op) {
     return llvm::TypeSwitch<Operation *, LogicalResult>(op)
         .Case<scf::WhileOp, CopyOp, ViewOp, LoadOp, StoreOp, ReduceAddOp,
-              ShareOp, StartOp, HasNonfiniteOp, IsolateNonfiniteOp,
+              ShareOp, DiagonalsOp, StartOp, HasNonfiniteOp, IsolateNonfiniteOp,
               ClearNonfiniteOp, RingOp, DrainOp, tensor::EmptyOp,
               arith::ConstantOp, linalg::ContractOp, linalg::GenericOp,
               linalg::ReduceOp>([&](auto op) { return check(op); })
@@ -332,6 +333,19 @@ private:
     return success();
   }
 
+  /// Those of tiles that a matrix in registers can be.
+  LogicalResult check(DiagonalsOp op) {
+    int64_t columns = op.getResult().getType().getDimSize(0) + 1 -
+                      schedule.getTiling().getRows();
+    if (columns >= 8 && columns <= 256 && columns % 8 == 0)
+      return success();
+    return op.emitOpError() << "expects the diagonals of tiles of "
+                            << schedule.getTiling().getRows()
+                            << " rows and a multiple of 8 columns, at most "
+                               "256, got those of "
+                            << columns << " columns";
+  }
+
   LogicalResult check(linalg::ContractOp op);
   LogicalResult check(StartOp op);
   LogicalResult checkSizes(Operation *op, RankedTensorType lhs,
@@ -466,7 +480,12 @@ LogicalResult Preconditions::checkInput(linalg::GenericOp op,
   AffineExpr row = getAffineDimExpr(0, op.getContext()),
              column = getAffineDimExpr(1, op.getContext());
   bool inOrder = map.isIdentity();
-  if (result.getRank() == 2 && map.getNumResults() == 1)
+  if (isOfDiagonals(type))
+    inOrder =
+        result.getRank() == 2 &&
+        type.getDimSize(0) == result.getDimSize(0) + result.getDimSize(1) - 1 &&
+        map == diagonalsOf(op.getContext(), result.getDimSize(1));
+  else if (result.getRank() == 2 && map.getNumResults() == 1)
     inOrder = (map.getResult(0) == row && !isOfColumns(type)) ||
               (map.getResult(0) == column && (!isDealt || isOfColumns(type)));
   if (!inOrder)

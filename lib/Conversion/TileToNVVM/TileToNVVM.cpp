@@ -102,38 +102,38 @@ void emitAwaitPrerequisites(Distribution &d, AwaitPrerequisitesOp) {
 
 void addEmitters(RewritePatternSet &patterns, const TypeConverter &types,
                  Distribution &d) {
-  patterns
-      .add<EmitPattern<arith::ConstantOp, emitConstant>,
-           EmitPattern<tensor::EmptyOp, emitEmpty>,
-           EmitPattern<tensor::CastOp, emitWords>,
-           EmitPattern<linalg::ContractOp, emitContract>,
-           EmitPattern<linalg::GenericOp, emitElementwise>,
-           EmitPattern<linalg::ReduceOp, emitReduce>,
-           EmitPattern<LoadOp, emitAnyLoad>, EmitPattern<StoreOp, emitAnyStore>,
-           EmitPattern<CopyOp, emitCopy>, EmitPattern<ViewOp, emitView>,
-           EmitPattern<ScatterAddOp, emitScatterAdd>,
-           EmitPattern<HasNonfiniteOp, emitHasNonfinite>,
-           EmitPattern<AddNonfiniteOp, emitAddNonfinite>,
-           EmitPattern<ClearNonfiniteOp, emitClearNonfinite>,
-           EmitPattern<IsolateNonfiniteOp, emitIsolateNonfinite>,
-           EmitPattern<AnyAboveOp, emitAnyAbove>,
-           EmitPattern<AnyBeyondOp, emitAnyBeyond>,
-           EmitPattern<CombineThreadsOp, emitCombineThreads>,
-           EmitPattern<CombineWarpsOp, emitCombineWarps>,
-           EmitPattern<RingOp, emitRing>, EmitPattern<FillOp, emitFill>,
-           EmitPattern<FillVectorOp, emitFillVector>,
-           EmitPattern<PeekOp, emitPeek>, EmitPattern<ReadOp, emitRead>,
-           EmitPattern<ReleaseOp, emitRelease>, EmitPattern<ShareOp, emitShare>,
-           EmitPattern<PutOp, emitPut>, EmitPattern<HandOnOp, emitHandOn>,
-           EmitPattern<AddToMemoryOp, emitAddToMemory>,
-           EmitPattern<DrawTaskOp, emitDrawTask>, EmitPattern<SendOp, emitSend>,
-           EmitPattern<ReceiveOp, emitReceive>, EmitPattern<DrainOp, emitDrain>,
-           EmitPattern<AwaitDrainOp, emitAwaitDrain>,
-           EmitPattern<LaunchDependentsOp, emitLaunchDependents>,
-           EmitPattern<AwaitPrerequisitesOp, emitAwaitPrerequisites>,
-           EmitPattern<StartOp, emitStart>, EmitPattern<AwaitOp, emitAwait>,
-           EmitPattern<TakeTurnOp, emitTakeTurn>,
-           EmitPattern<PassTurnOp, emitPassTurn>>(types, d);
+  patterns.add<
+      EmitPattern<arith::ConstantOp, emitConstant>,
+      EmitPattern<tensor::EmptyOp, emitEmpty>,
+      EmitPattern<tensor::CastOp, emitWords>,
+      EmitPattern<linalg::ContractOp, emitContract>,
+      EmitPattern<linalg::GenericOp, emitElementwise>,
+      EmitPattern<linalg::ReduceOp, emitReduce>,
+      EmitPattern<LoadOp, emitAnyLoad>, EmitPattern<StoreOp, emitAnyStore>,
+      EmitPattern<CopyOp, emitCopy>, EmitPattern<ViewOp, emitView>,
+      EmitPattern<ScatterAddOp, emitScatterAdd>,
+      EmitPattern<HasNonfiniteOp, emitHasNonfinite>,
+      EmitPattern<AddNonfiniteOp, emitAddNonfinite>,
+      EmitPattern<ClearNonfiniteOp, emitClearNonfinite>,
+      EmitPattern<IsolateNonfiniteOp, emitIsolateNonfinite>,
+      EmitPattern<AnyAboveOp, emitAnyAbove>,
+      EmitPattern<AnyBeyondOp, emitAnyBeyond>,
+      EmitPattern<CombineThreadsOp, emitCombineThreads>,
+      EmitPattern<CombineWarpsOp, emitCombineWarps>,
+      EmitPattern<DiagonalsOp, emitDiagonals>, EmitPattern<RingOp, emitRing>,
+      EmitPattern<FillOp, emitFill>, EmitPattern<FillVectorOp, emitFillVector>,
+      EmitPattern<PeekOp, emitPeek>, EmitPattern<ReadOp, emitRead>,
+      EmitPattern<ReleaseOp, emitRelease>, EmitPattern<ShareOp, emitShare>,
+      EmitPattern<PutOp, emitPut>, EmitPattern<HandOnOp, emitHandOn>,
+      EmitPattern<AddToMemoryOp, emitAddToMemory>,
+      EmitPattern<DrawTaskOp, emitDrawTask>, EmitPattern<SendOp, emitSend>,
+      EmitPattern<ReceiveOp, emitReceive>, EmitPattern<DrainOp, emitDrain>,
+      EmitPattern<AwaitDrainOp, emitAwaitDrain>,
+      EmitPattern<LaunchDependentsOp, emitLaunchDependents>,
+      EmitPattern<AwaitPrerequisitesOp, emitAwaitPrerequisites>,
+      EmitPattern<StartOp, emitStart>, EmitPattern<AwaitOp, emitAwait>,
+      EmitPattern<TakeTurnOp, emitTakeTurn>,
+      EmitPattern<PassTurnOp, emitPassTurn>>(types, d);
 }
 
 /// Marks, by casts, where words are made of what is carried in them: where it
@@ -167,6 +167,8 @@ LogicalResult convert(gpu::GPUFuncOp func, mlir::attn::ScheduleAttr schedule) {
   ConversionTarget target(*func.getContext());
   target.markUnknownOpDynamicallyLegal([](Operation *) { return true; });
   target.addIllegalDialect<TileDialect>();
+  // Goes with the operation whose body it ends.
+  target.addLegalOp<YieldOp>();
   target.addIllegalOp<tensor::EmptyOp, tensor::CastOp>();
   target.addDynamicallyLegalDialect<linalg::LinalgDialect>(
       [](Operation *op) { return !hasTiles(op); });

@@ -898,6 +898,76 @@ func.func @combine_warps_c2(%t: tensor<16xf32>) {
 
 // -----
 
+// diagonals_c1: where sixteen bytes begin.
+func.func @diagonals_c1() {
+  // expected-error @+1 {{expects 'offset' to be a multiple of 16, at least 0, got 8}}
+  %x = tile.diagonals offset 8 : tensor<127xf32, #tile.diagonals> {
+  ^bb0(%i: index):
+    %c = arith.constant 1.0 : f32
+    tile.yield %c : f32
+  }
+  return
+}
+
+// -----
+
+// diagonals_c1: lanes keep what has no place.
+func.func @diagonals_c1() {
+  // expected-error @+1 {{expects an offset or lanes that keep the result}}
+  %x = tile.diagonals : tensor<127xf32, #tile.diagonals> {
+  ^bb0(%i: index):
+    %c = arith.constant 1.0 : f32
+    tile.yield %c : f32
+  }
+  return
+}
+
+// -----
+
+// diagonals_c1: what has a place is not with lanes.
+func.func @diagonals_c1() {
+  // expected-error @+1 {{expects an offset or lanes that keep the result}}
+  %x = tile.diagonals offset 0 : tensor<127xf32, #tile.diagonals<lanes>> {
+  ^bb0(%i: index):
+    %c = arith.constant 1.0 : f32
+    tile.yield %c : f32
+  }
+  return
+}
+
+// -----
+
+// diagonals_c2: by the distance.
+func.func @diagonals_c2() {
+  // expected-error @+1 {{expects a body with one argument, an index}}
+  %x = tile.diagonals offset 0 : tensor<127xf32, #tile.diagonals> {
+  ^bb0(%i: i32):
+    %c = arith.constant 1.0 : f32
+    tile.yield %c : f32
+  }
+  return
+}
+
+// -----
+
+// diagonals_c2: an element of the result.
+func.func @diagonals_c2() {
+  // expected-error @+1 {{expects a body that yields 'f32'}}
+  %x = tile.diagonals offset 0 : tensor<127xf32, #tile.diagonals> {
+  ^bb0(%i: index):
+    tile.yield %i : index
+  }
+  return
+}
+
+// -----
+
+// diagonals: of numbers of 32 bits.
+// expected-error @+1 {{expects a vector of numbers of 32 bits with an element for each diagonal}}
+func.func private @diagonals(tensor<127xf16, #tile.diagonals>)
+
+// -----
+
 // copy_c5: the copies that say so are asynchronous.
 func.func @copy_c5(%m: memref<?x64xbf16>, %s: memref<16x72xbf16, #gpu.address_space<workgroup>>, %i: index) {
   // expected-error @+1 {{expects 'read_once' to go with 'async'}}

@@ -284,3 +284,20 @@ func.func @combine_warps(%m: tensor<16xf32>, %o: tensor<16x64xf32>) {
   %b = tile.combine_warps %o offset 1024 : tensor<16x64xf32>
   return
 }
+
+// CHECK-LABEL: func.func @diagonals
+// CHECK: tile.diagonals offset 1024 : tensor<127xf32, #tile.diagonals> {
+// CHECK: tile.yield %{{.*}} : f32
+// CHECK: tile.diagonals : tensor<79xi32, #tile.diagonals<lanes>> {
+func.func @diagonals(%m: memref<?xf32>, %n: i32) {
+  %x = tile.diagonals offset 1024 : tensor<127xf32, #tile.diagonals> {
+  ^bb0(%i: index):
+    %e = memref.load %m[%i] : memref<?xf32>
+    tile.yield %e : f32
+  }
+  %y = tile.diagonals : tensor<79xi32, #tile.diagonals<lanes>> {
+  ^bb0(%i: index):
+    tile.yield %n : i32
+  }
+  return
+}

@@ -1,6 +1,8 @@
 // Where tiles lie: what each encoding can be of. See TileTypes.td.
 #include "attn/Dialect/Tile/IR/TileDialect.h"
 
+#include "mlir/IR/DialectImplementation.h"
+
 using namespace mlir;
 using namespace mlir::attn::tile;
 
@@ -63,4 +65,26 @@ LogicalResult SlotAttr::verifyEncoding(ArrayRef<int64_t> shape,
                     (shape.size() == 1 && elementType.isF32()),
                 emitError,
                 "a matrix of f16 or bf16, or a vector of f32, in a slot");
+}
+
+Attribute DiagonalsAttr::parse(AsmParser &parser, Type) {
+  bool lanes = succeeded(parser.parseOptionalLess());
+  if (lanes && (parser.parseKeyword("lanes") || parser.parseGreater()))
+    return Attribute();
+  return get(parser.getContext(), lanes);
+}
+
+void DiagonalsAttr::print(AsmPrinter &printer) const {
+  if (getLanes())
+    printer << "<lanes>";
+}
+
+LogicalResult DiagonalsAttr::verifyEncoding(ArrayRef<int64_t> shape,
+                                            Type elementType,
+                                            EmitError emitError) const {
+  return expect(shape.size() == 1 && elementType.isIntOrFloat() &&
+                    elementType.getIntOrFloatBitWidth() == 32,
+                emitError,
+                "a vector of numbers of 32 bits with an element for each "
+                "diagonal");
 }

@@ -260,6 +260,33 @@ LogicalResult CombineWarpsOp::verify() {
   return success();
 }
 
+AffineMap tile::diagonalsOf(MLIRContext *context, int64_t columns) {
+  AffineExpr row, column;
+  bindDims(context, row, column);
+  return AffineMap::get(2, 0, row - column + (columns - 1));
+}
+
+LogicalResult DiagonalsOp::verify() {
+  // C1
+  std::optional<uint64_t> offset = getOffset();
+  if (offset && (static_cast<int64_t>(*offset) < 0 || *offset % 16))
+    return emitOpError() << "expects 'offset' to be a multiple of 16, at least "
+                            "0, got "
+                         << static_cast<int64_t>(*offset);
+  if (offset.has_value() == isInLanes(cast<RankedTensorType>(getType())))
+    return emitOpError() << "expects an offset or lanes that keep the result";
+  // C2
+  Block &block = getBody().front();
+  if (block.getNumArguments() != 1 || !block.getArgument(0).getType().isIndex())
+    return emitOpError() << "expects a body with one argument, an index";
+  auto yield = dyn_cast<YieldOp>(block.getTerminator());
+  Type element = cast<RankedTensorType>(getType()).getElementType();
+  if (!yield || yield->getNumOperands() != 1 ||
+      yield->getOperand(0).getType() != element)
+    return emitOpError() << "expects a body that yields " << element;
+  return success();
+}
+
 LogicalResult AnyAboveOp::verify() {
   // C1
   auto tile = cast<RankedTensorType>(getTile().getType());

@@ -42,6 +42,12 @@ inline constexpr int64_t floatsOfWarp(int64_t rows, int64_t columns) {
   return floatBytes(rows * columns);
 }
 
+/// Of a number of 32 bits for each diagonal of the `rows` of a warp: as many as
+/// its lanes make at a time.
+inline constexpr int64_t diagonalsOfWarp(int64_t rows, int64_t columns) {
+  return (rows + columns - 1 + 31) / 32 * 32 * 4;
+}
+
 /// Without roles rows are padded: then eight consecutive rows lie in different
 /// banks, for ldmatrix as for the 4-byte reads of f32 fragments.
 inline constexpr int64_t rowPadding = 16;

@@ -54,6 +54,17 @@ inline bool isInSlot(RankedTensorType tile) {
 inline bool isInShared(RankedTensorType tile) {
   return isPadded(tile) || isInSlot(tile);
 }
+/// Whether a vector has an element for each diagonal of a tile.
+inline bool isOfDiagonals(RankedTensorType vector) {
+  return isa_and_nonnull<DiagonalsAttr>(vector.getEncoding());
+}
+/// Whether the lanes of a warp keep such elements in registers.
+inline bool isInLanes(RankedTensorType vector) {
+  auto diagonals = dyn_cast_if_present<DiagonalsAttr>(vector.getEncoding());
+  return diagonals && diagonals.getLanes();
+}
+/// How a tile of so many columns reads them: (r, c) -> (r - c + columns - 1).
+AffineMap diagonalsOf(MLIRContext *, int64_t columns);
 /// Whether threads share tiles in a ring, rather than hand them on.
 bool isForSharing(RingOp ring);
 /// Of `op`: whether memory can have `tile` as threads hold it (C1 and C2 of

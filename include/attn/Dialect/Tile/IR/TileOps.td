@@ -22,6 +22,7 @@ class Tile_Placed<string predicate, string summary>
 def Tile_InRegisters : Tile_Placed<"isInRegisters", "tile of static shape in registers">;
 def Tile_OfRows : Tile_Placed<"isOfRows", "tile of static shape in registers, dealt by rows">;
 def Tile_InShared : Tile_Placed<"isInShared", "tile of static shape in shared memory">;
+def Tile_OfDiagonals : Tile_Placed<"isOfDiagonals", "vector with an element for each diagonal of a tile">;
 def Tile_InSlot : Tile_Placed<"isInSlot", "tile of static shape in a slot of a ring">;
 
 /// Which page of memory has which rows of which sequence.
@@ -355,6 +356,36 @@ def Tile_CombineWarpsOp : Tile_Op<"combine_warps", [
   let assemblyFormat = [{
     (`greatest` $greatest^)? $partial (`offset` $offset^)? attr-dict `:` type($partial)
   }];
+  let hasVerifier = 1;
+}
+
+def Tile_DiagonalsOp : Tile_Op<"diagonals", [
+    SingleBlock, MemoryEffects<[MemRead, MemWrite]>]> {
+  let summary = "what follows from the distance of row and column, once for each distance";
+  let description = [{
+    What the body yields for each diagonal of a tile, by the row less the column, which is
+    its argument. Each warp makes the elements of its own rows. It leaves them in shared
+    memory, at `offset` and behind, where they stay until the next that has the same offset;
+    without one its lanes keep them, and ask each other. A `linalg.generic` on the tile reads them by the map (r, c) -> (r - c + C - 1).
+
+    Example: a table of biases that is read at the distance, for tiles of 128 x 64
+
+    ```mlir
+    %d = tile.diagonals offset 198656 : tensor<191xf32, #tile.diagonals> {
+    ^bb0(%distance: index):
+      %x = memref.load %table[%distance] : memref<?xf32>
+      tile.yield %x : f32
+    }
+    ```
+
+    Constraints:
+    - C1: `offset` is a multiple of 16, at least 0, and there unless lanes keep the result.
+    - C2: the body has one argument, an index, and yields an element of the result.
+  }];
+  let arguments = (ins OptionalAttr<I64Attr>:$offset);
+  let results = (outs Tile_OfDiagonals:$result);
+  let regions = (region SizedRegion<1>:$body);
+  let assemblyFormat = "(`offset` $offset^)? attr-dict `:` type($result) $body";
   let hasVerifier = 1;
 }
 

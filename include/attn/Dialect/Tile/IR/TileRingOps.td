@@ -394,10 +394,10 @@ def Tile_TasksOp : Tile_Op<"tasks", [SingleBlockImplicitTerminator<"YieldOp">]> 
   let hasVerifier = 1;
 }
 
-def Tile_YieldOp : Tile_Op<"yield", [Pure, Terminator, ParentOneOf<["FindTaskOp", "TasksOp"]>]> {
-  let summary = "numbers that follow from a task, or what it has counted";
+def Tile_YieldOp : Tile_Op<"yield", [Pure, Terminator, ParentOneOf<["FindTaskOp", "TasksOp", "DiagonalsOp"]>]> {
+  let summary = "numbers that follow from a task or a diagonal, or what a task has counted";
   let description = [{
-    See `tile.tasks`, and `tile.find_task`. Example: `tile.yield %steps : i32`
+    See `tile.tasks`, `tile.find_task` and `tile.diagonals`. Example: `tile.yield %steps : i32`
   }];
   let arguments = (ins Variadic<Tile_Number>:$numbers);
   let builders = [OpBuilder<(ins)>];

@@ -132,4 +132,21 @@ def Tile_SlotAttr : Tile_Encoding<"Slot", "slot"> {
   }];
 }
 
+def Tile_DiagonalsAttr : Tile_Encoding<"Diagonals", "diagonals"> {
+  let summary = "the encoding of a vector with an element for each diagonal of a tile";
+  let description = [{
+    Element i of R + C - 1 is that of the elements (r, c) of an R x C tile with r - c = i -
+    (C - 1). Each warp has those of its own rows: in shared memory, one behind the other, or,
+    with `lanes`, in registers, dealt to its lanes one by one.
+
+    Examples: of a 128 x 64 tile, `tensor<191xf32, #tile.diagonals>` and
+    `tensor<191xf32, #tile.diagonals<lanes>>`
+
+    Constraints:
+    - C1: a vector of numbers of 32 bits.
+  }];
+  let parameters = (ins DefaultValuedParameter<"bool", "false">:$lanes);
+  let hasCustomAssemblyFormat = 1;
+}
+
 #endif // TILE_TYPES_TD

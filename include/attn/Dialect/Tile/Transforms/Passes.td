@@ -461,7 +461,8 @@ def TilePlaceSharedPass : Pass<"tile-place-shared", "::mlir::gpu::GPUFuncOp"> {
     all warps copy, buffers (`memref.alloc` in the workgroup's memory) become views of the
     block's dynamic shared memory, of each of `key_warps` its own; behind them is where
     these give each other what they have (`tile.combine_warps`). Records the bytes that a launch must give a block as
-    `attn.shared_bytes`. No other pass computes an offset (SharedMemory.h).
+    `attn.shared_bytes`. No other pass computes an offset (SharedMemory.h), but for
+    `tile-share-diagonals`, which takes of what is left.
 
     Example: behind a ring of 128 by 64 tiles,
     `tile.ring readers 8 : <2 x tensor<64x64xbf16>>` becomes
@@ -469,6 +470,49 @@ def TilePlaceSharedPass : Pass<"tile-place-shared", "::mlir::gpu::GPUFuncOp"> {
   }];
   let dependentDialects = ["::mlir::gpu::GPUDialect", "::mlir::memref::MemRefDialect",
     "::mlir::arith::ArithDialect", "::mlir::attn::tile::TileDialect"];
+}
+
+def TileShareDiagonalsPass : Pass<"tile-share-diagonals", "::mlir::gpu::GPUFuncOp"> {
+  let summary = "Make once for each diagonal what only the distance of row and column decides";
+  let description = [{
+    Takes out of elementwise work on a tile what follows from the row less the column and
+    from what is the same for all elements: buckets of distances, tables that are read at
+    them, remainders. `tile.diagonals` makes it before, each warp R + C - 1 elements for its
+    R x C of the tile, and while a product that the tile waits for still runs.
+
+    Only what costs more than the reading, of which a thread needs about one for two
+    elements: a table's element, a division, a logarithm, or much else. It lies in shared
+    memory behind all that `tile-place-shared` placed, and its bytes are added to
+    `attn.shared_bytes`; where there is no room without fewer blocks on a multiprocessor,
+    lanes keep it and ask each other, which takes twice as many instructions. Positions that are clamped, as those of programs that must not be evaluated outside of
+    tensors are, are no distances.
+
+    Example (test/Dialect/Tile/share-diagonals.mlir), with q = q0 + row, kv = kv0 + column:
+
+    ```mlir
+    %t = linalg.generic ... ins(%s : tensor<64x64xf32>) ... {
+    ^bb0(%x: f32, %out: f32):
+      %distance = arith.subi %q, %kv : i32
+      ...
+      %bias = memref.load %table[%bucket] : memref<?xf32>
+      %y = arith.addf %x, %bias : f32
+    ```
+
+    becomes
+
+    ```mlir
+    %d = tile.diagonals offset 1024 : tensor<127xf32, #tile.diagonals> {
+    ^bb0(%row: index):
+      ...
+      %bias = memref.load %table[%bucket] : memref<?xf32>
+      tile.yield %bias : f32
+    }
+    %t = linalg.generic ... ins(%s, %d : ...) ... {
+    ^bb0(%x: f32, %bias: f32, %out: f32):
+      %y = arith.addf %x, %bias : f32
+    ```
+  }];
+  let dependentDialects = ["::mlir::attn::tile::TileDialect", "::mlir::arith::ArithDialect"];
 }
 
 #endif // TILE_TRANSFORMS_PASSES_TD
