@@ -55,8 +55,10 @@ static void dealToThreads(OpPassManager &kernel, bool roles) {
     kernel.addPass(tile::createTileKeepMaximumPass());
   kernel.addPass(roles ? tile::createTileOverlapProductsPass()
                        : tile::createTileRetryNonfinitePass());
-  if (roles)
+  if (roles) {
     kernel.addPass(tile::createTileStartProductsPass());
+    kernel.addPass(tile::createTileReadEarlyPass());
+  }
   kernel.addPass(tile::createTileShareDiagonalsPass());
   kernel.addPass(mlir::attn::createTileToNVVMPass());
 }

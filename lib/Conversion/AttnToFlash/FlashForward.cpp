@@ -322,7 +322,13 @@ private:
         [&](OpBuilder &, Location, Value visit, ValueRange carried) {
           Value tile = visits.tileOf(visit);
           Value firstKey = firstKeyOf(tile);
-          Value scores = mod.score(product(firstKey), firstKey);
+          // With roles others copy, and who computes has time to wait for them.
+          TileProgram::PairReads reads;
+          if (op.getSchedule()->getRoles().hasProducers())
+            reads = mod.readPairs(
+                RankedTensorType::get({queryTile, keyTile}, b.getF32Type()),
+                firstKey);
+          Value scores = mod.score(product(firstKey), firstKey, reads);
           Value partial = isPartial(visits, visit, tile, firstKey);
           scores = either(
               partial, [&] { return mod.mask(scores, firstKey, hasPage()); },

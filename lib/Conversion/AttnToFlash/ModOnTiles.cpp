@@ -48,12 +48,15 @@ Value ModOnTiles::scaled(Value product) {
   return arith::MulFOp::create(b, product, t.f32(scale));
 }
 
-Value ModOnTiles::score(Value products, Value firstColumn) {
+Value ModOnTiles::score(Value products, Value firstColumn,
+                        const TileProgram::PairReads &reads) {
   if (!scoreProgram.isEmpty())
-    return scoreProgram.onTiles(products, firstColumn,
-                                [&](ValueRange in,
-                                    TileProgram::Evaluate evaluate,
-                                    bool) { return evaluate(scaled(in[0])); });
+    return scoreProgram.onTiles(
+        products, firstColumn,
+        [&](ValueRange in, TileProgram::Evaluate evaluate, bool) {
+          return evaluate(scaled(in[0]));
+        },
+        /*elementType=*/{}, reads);
   if (scale == 1.0f)
     return products;
   return t.elementwise({products}, products.getType(),

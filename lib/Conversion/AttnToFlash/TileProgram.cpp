@@ -1,24 +1,99 @@
 // See TileProgram.h.
 #include "TileProgram.h"
 
+#include "attn/Analysis/PairReads.h"
 #include "attn/Dialect/Attn/IR/Captures.h"
+#include "attn/Dialect/Tile/IR/Marks.h"
+
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
 
 using namespace mlir;
 using namespace mlir::attn;
 
 Value TileProgram::onTiles(ValueRange tiles, Value firstColumn, Element element,
-                           Type elementType) {
+                           Type elementType, const PairReads &reads) {
   auto buildFor = [&](bool wholeTile) {
-    return build(tiles, firstColumn, wholeTile, element, elementType);
+    return build(tiles, firstColumn, wholeTile, element, elementType, reads);
   };
-  if (!readsAtColumns())
+  if (!readsAtColumns(reads))
     return buildFor(false);
-  int64_t width = cast<RankedTensorType>(tiles[0].getType()).getDimSize(1);
-  Value end = arith::AddIOp::create(b, firstColumn, t.index(width));
-  Value whole = arith::CmpIOp::create(b, arith::CmpIPredicate::sle, end,
-                                      at.visited.length);
   return t.either(
-      whole, [&] { return buildFor(true); }, [&] { return buildFor(false); });
+      isWhole(cast<RankedTensorType>(tiles[0].getType()), firstColumn),
+      [&] { return buildFor(true); }, [&] { return buildFor(false); });
+}
+
+Value TileProgram::isWhole(RankedTensorType tile, Value firstColumn) {
+  Value end =
+      arith::AddIOp::create(b, firstColumn, t.index(tile.getDimSize(1)));
+  return arith::CmpIOp::create(b, arith::CmpIPredicate::sle, end,
+                               at.visited.length);
+}
+
+Value TileProgram::areNeighboursAligned(LoadOp load, Value firstColumn) {
+  Value table = captures[cast<BlockArgument>(load.getTable()).getArgNumber()];
+  auto type = cast<MemRefType>(table.getType());
+  Value column = program.front().getArguments().take_back(
+      2)[at.visited.axis == Axis::Key ? 1 : 0];
+  unsigned width = type.getElementTypeBitWidth();
+  if (load.getIndices().back() != column || !type.isLastDimUnitStride() ||
+      (width != 16 && width != 32))
+    return Value();
+  auto metadata = memref::ExtractStridedMetadataOp::create(b, table);
+  Value odd = firstColumn;
+  for (Value stride : metadata.getStrides().drop_back())
+    odd = arith::OrIOp::create(b, odd, stride);
+  int64_t bytes = width / 4;
+  Value address = memref::ExtractAlignedPointerAsIndexOp::create(b, table);
+  Value beside = arith::OrIOp::create(
+      b, arith::AndIOp::create(b, odd, t.index(1)),
+      arith::AndIOp::create(b, address, t.index(bytes - 1)));
+  return arith::CmpIOp::create(b, arith::CmpIPredicate::eq, beside, t.index(0));
+}
+
+/// Marks the load that `value` is, or is made of.
+static void markNeighbours(Value value) {
+  Operation *definition = value.getDefiningOp();
+  while (!isa<memref::LoadOp>(definition))
+    definition = definition->getOperand(0).getDefiningOp();
+  definition->setAttr(tile::neighboursMark,
+                      UnitAttr::get(definition->getContext()));
+}
+
+TileProgram::PairReads TileProgram::readPairs(RankedTensorType shape,
+                                              Value firstColumn) {
+  PairReads reads;
+  if (program.empty() || at.pairs)
+    return reads;
+  unsigned captured = cast<ModOp>(program.getParentOp()).getNumCaptures();
+  // Only what does not need them is taken of it.
+  SmallVector<Value> leading;
+  for (Value argument :
+       program.front().getArguments().drop_back(4).drop_front(captured))
+    leading.push_back(arith::ConstantOp::create(
+        b, cast<TypedAttr>(b.getZeroAttr(argument.getType()))));
+  for (LoadOp load : findPairReads(program)) {
+    Value fast = isWhole(shape, firstColumn);
+    Value aligned = areNeighboursAligned(load, firstColumn);
+    if (aligned)
+      fast = arith::AndIOp::create(b, fast, aligned);
+    auto build = [&](bool isFast) {
+      return t.elementwise({}, shape.clone(load.getType()), [&](ValueRange) {
+        Value read;
+        auto find = [&](LoadOp other, Value value) {
+          if (other == load)
+            read = value;
+        };
+        evaluate(leading, {{}, firstColumn, isFast}, nullptr, nullptr, find);
+        if (isFast && aligned)
+          markNeighbours(read);
+        return read;
+      });
+    };
+    reads.push_back({load, t.either(
+                               fast, [&] { return build(true); },
+                               [&] { return build(false); })});
+  }
+  return reads;
 }
 
 bool mlir::attn::readsRows(ModOp mod) {
@@ -52,17 +127,28 @@ Value TileProgram::isRowInside() {
 }
 
 Value TileProgram::build(ValueRange tiles, Value firstColumn, bool wholeTile,
-                         Element element, Type elementType) {
+                         Element element, Type elementType,
+                         const PairReads &reads) {
   auto type = cast<RankedTensorType>(tiles[0].getType());
   if (elementType)
     type = type.clone(elementType);
   SmallVector<Value> inputs(tiles);
   if (at.pairs)
     inputs.append({at.pairs.queries, at.pairs.heads});
+  size_t firstRead = inputs.size();
+  llvm::append_range(inputs, llvm::make_second_range(reads));
   return t.elementwise(inputs, type, [&](ValueRange in) {
-    ValueRange pair = in.drop_front(tiles.size());
+    ValueRange pair = in.slice(tiles.size(), firstRead - tiles.size());
+    auto known = [&](LoadOp load) -> Value {
+      for (auto [read, element] :
+           llvm::zip_equal(reads, in.drop_front(firstRead)))
+        if (read.first == load)
+          return element;
+      return Value();
+    };
     auto evaluate = [&](ValueRange leading, LowerAccumulateFn accumulate) {
-      return this->evaluate(leading, pair, firstColumn, wholeTile, accumulate);
+      return this->evaluate(leading, {pair, firstColumn, wholeTile}, accumulate,
+                            known);
     };
     return element(in.take_front(tiles.size()), Evaluate(evaluate), wholeTile);
   });
@@ -84,9 +170,10 @@ static bool needsPositionsInside(Region &program) {
 }
 
 /// The program for one element of the tile.
-Value TileProgram::evaluate(ValueRange leading, ValueRange pair,
-                            Value firstColumn, bool wholeTile,
-                            LowerAccumulateFn accumulate) {
+Value TileProgram::evaluate(ValueRange leading, const Place &place,
+                            LowerAccumulateFn accumulate, KnownRead known,
+                            llvm::function_ref<void(LoadOp, Value)> onRead) {
+  const auto &[pair, firstColumn, wholeTile] = place;
   bool inside = needsPositionsInside(program);
   // The query and the head of a pair are inside.
   bool isPair = !pair.empty();
@@ -95,7 +182,7 @@ Value TileProgram::evaluate(ValueRange leading, ValueRange pair,
   Value column = position(1, firstColumn);
   auto clampedRow = [&] { return isPair ? row : clamp(row, at.own.last); };
   auto clampedColumn = [&] {
-    return wholeTile ? column : clamp(column, at.visited.last);
+    return place.wholeTile ? column : clamp(column, at.visited.last);
   };
   SmallVector<Value> positions{inside ? clampedRow() : row,
                                inside ? clampedColumn() : column};
@@ -105,6 +192,8 @@ Value TileProgram::evaluate(ValueRange leading, ValueRange pair,
   arguments.append({at.batch, head, positions[0], positions[1]});
   auto lowerLoad = [&](OpBuilder &builder, LoadOp load, ValueRange indices,
                        Value table) -> Value {
+    if (Value read = known ? known(load) : Value())
+      return read;
     if (isReadOnce(load, indices))
       return readOnce(builder, load, indices, table);
     SmallVector<Value> clamped;
@@ -112,19 +201,25 @@ Value TileProgram::evaluate(ValueRange leading, ValueRange pair,
       clamped.push_back(index == row      ? clampedRow()
                         : index == column ? clampedColumn()
                                           : index);
-    return loadFromMemory(builder, load, clamped, table);
+    Value read = loadFromMemory(builder, load, clamped, table);
+    if (onRead)
+      onRead(load, read);
+    return read;
   };
   return inlineProgram(b, program, captures, arguments, lowerLoad, accumulate);
 }
 
-/// Whether the program reads a table at the column's position.
-bool TileProgram::readsAtColumns() {
+/// Whether the program reads a table at the column's position that is not
+/// `known`.
+bool TileProgram::readsAtColumns(const PairReads &known) {
   if (program.empty())
     return false;
   auto positions = program.front().getArguments().take_back(2);
   Value column = at.visited.axis == Axis::Key ? positions[1] : positions[0];
-  return llvm::any_of(column.getUsers(),
-                      [](Operation *user) { return isa<LoadOp>(user); });
+  return llvm::any_of(column.getUsers(), [&](Operation *user) {
+    auto load = dyn_cast<LoadOp>(user);
+    return load && !llvm::is_contained(llvm::make_first_range(known), load);
+  });
 }
 
 /// What is read at the batch or the head is read once, before the loop, unless

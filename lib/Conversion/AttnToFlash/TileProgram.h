@@ -54,6 +54,13 @@ public:
   private:
     Function function;
   };
+  /// What loads of the program read of a tile's pairs.
+  using PairReads = SmallVector<std::pair<LoadOp, Value>>;
+  /// Tables that are read at pairs (PairReads.h), each as a tile like `shape`,
+  /// of which `firstColumn` is the first column: who needs no scores for it can
+  /// ask memory before there are any.
+  PairReads readPairs(RankedTensorType shape, Value firstColumn);
+
   /// Makes the result's element from those of the tiles.
   using Element = llvm::function_ref<Value(ValueRange elements,
                                            Evaluate evaluate, bool wholeTile)>;
@@ -61,9 +68,9 @@ public:
   /// A tile from `tiles`, whose first column is `firstColumn` (index), element
   /// by element: of their type, or of `elementType`. Programs that read tables
   /// at the column are built twice, for tiles that are known to be whole and
-  /// for others.
+  /// for others. `reads`: of the same tile, which are not read again.
   Value onTiles(ValueRange tiles, Value firstColumn, Element element,
-                Type elementType = {});
+                Type elementType = {}, const PairReads &reads = {});
 
   /// i32, of one element of such a tile: the position of its column.
   Value column(Value firstColumn) { return position(1, firstColumn); }
@@ -73,11 +80,26 @@ public:
   Value isRowInside();
 
 private:
+  /// What an element of a tile is evaluated with.
+  struct Place {
+    ValueRange pair; ///< the query and the head, where rows have their own
+    Value firstColumn;
+    bool wholeTile;
+  };
+  /// A load's value, if it is known; null: it is read.
+  using KnownRead = llvm::function_ref<Value(LoadOp)>;
+
+  /// i1: whether a tile lies inside of the tensor with all of its columns.
+  Value isWhole(RankedTensorType tile, Value firstColumn);
+  /// i1: whether what `load` reads for an even column and for the next lie side
+  /// by side, the first aligned to both; null if that is never known.
+  Value areNeighboursAligned(LoadOp load, Value firstColumn);
   Value build(ValueRange tiles, Value firstColumn, bool wholeTile,
-              Element element, Type elementType);
-  Value evaluate(ValueRange leading, ValueRange pair, Value firstColumn,
-                 bool wholeTile, LowerAccumulateFn accumulate);
-  bool readsAtColumns();
+              Element element, Type elementType, const PairReads &reads);
+  Value evaluate(ValueRange leading, const Place &place,
+                 LowerAccumulateFn accumulate, KnownRead known,
+                 llvm::function_ref<void(LoadOp, Value)> onRead = nullptr);
+  bool readsAtColumns(const PairReads &known);
   bool isReadOnce(LoadOp load, ValueRange indices);
   Value readOnce(OpBuilder &builder, LoadOp load, ValueRange indices,
                  Value table);

@@ -4,8 +4,11 @@
 #include "attn/Dialect/Tile/IR/Marks.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/LLVMIR/NVVMDialect.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
 #include "mlir/IR/IRMapping.h"
 
 #include <array>
@@ -159,10 +162,41 @@ private:
         if (!isVector && bits.covers(op.getResult(0)))
           mapping.map(op.getResult(0),
                       bits.test(op.getResult(0), row, columnBlock, c));
-        else
+        else if (isVector || !op.hasAttr(neighboursMark))
           b.clone(op, mapping);
+        else
+          mapping.map(op.getResult(0),
+                      ofNeighbours(cast<memref::LoadOp>(op), mapping, place));
       }
     return lookup(mapping, body.getTerminator()->getOperand(0));
+  }
+
+  /// Both are read for the first of them, in an instruction that LLVM does not
+  /// take apart.
+  Value ofNeighbours(memref::LoadOp load, const IRMapping &mapping,
+                     const Place &place) {
+    Value &both = neighbours[{load, place.element - place.c}];
+    if (!both) {
+      SmallVector<Value> indices;
+      for (Value index : load.getIndices())
+        indices.push_back(lookup(mapping, index));
+      both =
+          loadTwo(load.getType(), d.globalPointer(load.getMemRef(), indices));
+    }
+    return vector::ExtractOp::create(b, both, place.c);
+  }
+
+  Value loadTwo(Type type, Value pointer) {
+    bool isWide = type.getIntOrFloatBitWidth() == 32;
+    Value both = LLVM::InlineAsmOp::create(
+                     b, b.getIntegerType(isWide ? 64 : 32), ValueRange{pointer},
+                     isWide ? "ld.global.nc.b64 $0, [$1];"
+                            : "ld.global.nc.b32 $0, [$1];",
+                     isWide ? "=l,l" : "=r,l", /*has_side_effects=*/false,
+                     /*is_align_stack=*/false, LLVM::TailCallKind::None,
+                     LLVM::AsmDialectAttr(), ArrayAttr())
+                     .getResult(0);
+    return LLVM::BitcastOp::create(b, VectorType::get({2}, type), both);
   }
 
   /// Integers become floats at an eighth of the rate of additions. The float of
@@ -249,6 +283,7 @@ private:
   llvm::DenseMap<Operation *, Value> conversions;
   SmallVector<Input> inputs; ///< in order
   llvm::DenseMap<std::pair<Value, int64_t>, Value> onDiagonals;
+  llvm::DenseMap<std::pair<Operation *, int64_t>, Value> neighbours;
 };
 
 } // namespace

@@ -54,3 +54,111 @@ func.func @divides(%q: !t, %k: !t, %v: !t, %n: i32) -> !t {
     {schedule = #attn.schedule<tiling = <q = 128, kv = 64>, roles = <warps = 8, producers = 4>>} : (!t, !t, !t, i32) -> !t
   return %o : !t
 }
+
+// -----
+
+!t = tensor<?x?x?x64xbf16>
+!bias = tensor<?x?x?xf32>
+
+// A table of pairs is a tile of its own, before the scores that it is added to. Inside of the tensor, where each row of
+// the table begins at an even element, two neighbours are read together; else each by itself, clamped.
+// CHECK-LABEL: func.func @bias(
+// CHECK: scf.for
+// CHECK:   %[[END:.*]] = arith.addi %[[FIRST:.*]], %c64
+// CHECK:   %[[WHOLE:.*]] = arith.cmpi sle, %[[END]]
+// CHECK:   %{{.*}}, %{{.*}}, %{{.*}}, %[[STRIDES:.*]]:3 = memref.extract_strided_metadata
+// CHECK:   %[[S0:.*]] = arith.ori %[[FIRST]], %[[STRIDES]]#0
+// CHECK:   %[[S1:.*]] = arith.ori %[[S0]], %[[STRIDES]]#1
+// CHECK-NOT: arith.ori {{.*}}#2
+// CHECK:   %[[AT:.*]] = memref.extract_aligned_pointer_as_index
+// CHECK:   %[[ODD:.*]] = arith.andi %[[S1]], %c1
+// CHECK:   %[[ASIDE:.*]] = arith.andi %[[AT]], %c7
+// CHECK:   %[[BESIDE:.*]] = arith.ori %[[ODD]], %[[ASIDE]]
+// CHECK:   %[[ALIGNED:.*]] = arith.cmpi eq, %[[BESIDE]], %c0
+// CHECK:   %[[FAST:.*]] = arith.andi %[[WHOLE]], %[[ALIGNED]]
+// CHECK:   %[[BIAS:.*]] = scf.if %[[FAST]]
+// CHECK:     linalg.generic {{.*}} outs(%{{.*}} : tensor<128x64xf32>)
+// CHECK:       memref.load {{.*}} {tile.neighbours}
+// CHECK:   } else {
+// CHECK:     linalg.generic {{.*}} outs(%{{.*}} : tensor<128x64xf32>)
+// CHECK:       memref.load
+// CHECK-NOT:   tile.neighbours
+// CHECK:   %[[PRODUCT:.*]] = linalg.contract
+// CHECK-NOT: scf.if
+// CHECK:   linalg.generic {{.*}} ins(%[[PRODUCT]], %[[BIAS]] : tensor<128x64xf32>, tensor<128x64xf32>)
+// CHECK-NOT: memref.load
+// CHECK:   return
+attn.mod @biased(%table: !bias)
+  score(%s: f32, %b: i32, %h: i32, %q: i32, %kv: i32) {
+    %x = attn.load %table[%h, %q, %kv] : !bias
+    %t = arith.addf %s, %x : f32
+    attn.yield %t : f32
+  }
+func.func @bias(%q: !t, %k: !t, %v: !t, %table: !bias) -> !t {
+  %o = attn.attention %q, %k, %v mod @biased(%table)
+    {schedule = #attn.schedule<tiling = <q = 128, kv = 64>, roles = <warps = 8, producers = 4>>} : (!t, !t, !t, !bias) -> !t
+  return %o : !t
+}
+
+// -----
+
+!t = tensor<?x?x?x64xbf16>
+!bias = tensor<?x?xf32>
+
+// Where all warps copy and compute, nobody would wait less; a branch may not read what its condition forbids; and what
+// is read at the distance is no element of its own (tile-share-diagonals).
+// CHECK-LABEL: func.func @no_roles(
+// CHECK-NOT: tile.neighbours
+// CHECK: linalg.contract
+// CHECK: memref.load
+// CHECK-LABEL: func.func @branch(
+// CHECK-NOT: tile.neighbours
+// CHECK: linalg.contract
+// CHECK: memref.load
+// CHECK-LABEL: func.func @distance(
+// CHECK-NOT: tile.neighbours
+// CHECK: linalg.contract
+// CHECK: memref.load
+// CHECK: return
+attn.mod @biased(%table: !bias)
+  score(%s: f32, %b: i32, %h: i32, %q: i32, %kv: i32) {
+    %x = attn.load %table[%q, %kv] : !bias
+    %t = arith.addf %s, %x : f32
+    attn.yield %t : f32
+  }
+func.func @no_roles(%q: !t, %k: !t, %v: !t, %table: !bias) -> !t {
+  %o = attn.attention %q, %k, %v mod @biased(%table)
+    {schedule = #attn.schedule<tiling = <q = 128, kv = 64>>} : (!t, !t, !t, !bias) -> !t
+  return %o : !t
+}
+
+attn.mod @guarded(%table: !bias)
+  score(%s: f32, %b: i32, %h: i32, %q: i32, %kv: i32) {
+    %behind = arith.cmpi slt, %kv, %q : i32
+    %t = scf.if %behind -> f32 {
+      %x = attn.load %table[%q, %kv] : !bias
+      %sum = arith.addf %s, %x : f32
+      scf.yield %sum : f32
+    } else {
+      scf.yield %s : f32
+    }
+    attn.yield %t : f32
+  }
+func.func @branch(%q: !t, %k: !t, %v: !t, %table: !bias) -> !t {
+  %o = attn.attention %q, %k, %v mod @guarded(%table)
+    {schedule = #attn.schedule<tiling = <q = 128, kv = 64>, roles = <warps = 8, producers = 4>>} : (!t, !t, !t, !bias) -> !t
+  return %o : !t
+}
+
+attn.mod @far(%table: !bias)
+  score(%s: f32, %b: i32, %h: i32, %q: i32, %kv: i32) {
+    %d = arith.subi %q, %kv : i32
+    %x = attn.load %table[%h, %d] : !bias
+    %t = arith.addf %s, %x : f32
+    attn.yield %t : f32
+  }
+func.func @distance(%q: !t, %k: !t, %v: !t, %table: !bias) -> !t {
+  %o = attn.attention %q, %k, %v mod @far(%table)
+    {schedule = #attn.schedule<tiling = <q = 128, kv = 64>, roles = <warps = 8, producers = 4>>} : (!t, !t, !t, !bias) -> !t
+  return %o : !t
+}

@@ -161,3 +161,22 @@ func.func @pages(%q: !q64, %k: tensor<?x1x16x64xbf16>, %l: tensor<1xi32>, %p: te
     : (!q64, tensor<?x1x16x64xbf16>, tensor<?x1x16x64xbf16>, tensor<1xi32>, tensor<1x?xi32>) -> !q64
   return %x : !q64
 }
+
+// What is read of pairs takes a tile of registers, so that fewer keys are visited at a time.
+// SM90A-LABEL: func.func @pair_bias
+// SM90A: <sm90a -> <tiling = <q = 192, kv = 64>
+// SM90A: <sm90a -> <tiling = <q = 128, kv = 64>
+// FEW-LABEL: func.func @pair_bias
+// FEW: schedule = #attn.schedule<tiling = <q = 64, kv = 96>
+// FEW: schedule = #attn.schedule<tiling = <q = 64, kv = 64>
+attn.mod @biased(%table: tensor<?x?xf32>)
+  score(%s: f32, %b: i32, %h: i32, %q: i32, %kv: i32) {
+    %x = attn.load %table[%q, %kv] : tensor<?x?xf32>
+    %t = arith.addf %s, %x : f32
+    attn.yield %t : f32
+  }
+func.func @pair_bias(%a: !q64, %b: !q256, %table: tensor<?x?xf32>) -> (!q64, !q256) {
+  %x = attn.attention %a, %a, %a mod @biased(%table) : (!q64, !q64, !q64, tensor<?x?xf32>) -> !q64
+  %y = attn.attention %b, %b, %b mod @biased(%table) : (!q256, !q256, !q256, tensor<?x?xf32>) -> !q256
+  return %x, %y : !q64, !q256
+}

@@ -48,3 +48,11 @@ func.func @running(%x: tensor<4x4xf32>, %m: tensor<4xf32>) -> tensor<4xf32> {
   %y = linalg.reduce {arith.maxnumf} ins(%x : tensor<4x4xf32>) outs(%m : tensor<4xf32>) dimensions = [1] {tile.running_maximum}
   return %y : tensor<4xf32>
 }
+
+// -----
+
+func.func @neighbours(%x: f32) -> f32 {
+  // expected-error @+1 {{cannot have 'tile.neighbours', only memref.load}}
+  %y = arith.addf %x, %x {tile.neighbours} : f32
+  return %y : f32
+}

@@ -2,6 +2,7 @@
 #include "ForwardSchedules.h"
 
 #include "attn/Analysis/MaskLogic.h"
+#include "attn/Analysis/PairReads.h"
 
 #include <functional>
 
@@ -175,6 +176,13 @@ SmallVector<VariantAttr> mlir::attn::variantsForSM80(AttentionOp op,
   return variants;
 }
 
+/// What is read of pairs is on its way while scores are made: one tile of
+/// registers more. As many keys as that leaves room for: at 128 channels 64
+/// take 8% longer than 96 (docs/notebook.md).
+static int64_t keysWithPairs(int64_t widest) {
+  return widest <= 128 ? 96 : widest <= 192 ? 80 : 64;
+}
+
 /// For sm_90a: groups of four warps with 64 rows each, and four that copy. The
 /// output and the scores of one step fill the registers that setmaxnreg leaves
 /// each thread; the stages of keys and values fill shared memory, with a second
@@ -191,9 +199,14 @@ Schedule mlir::attn::selectForSM90a(AttentionOp op, ProblemKind problem) {
   Schedule schedule;
   auto &[tiling, roles, pipeline] = schedule;
   roles.producers = 4;
+  ModOp mod = op.lookupMod();
+  bool readsPairs = mod && mod.standsAlone() && mod.hasScore() &&
+                    !findPairReads(mod.getScore()).empty();
   if (problem == ProblemKind::FewTasks) {
     tiling.q = 64;
     tiling.kv = widest <= 128 ? 128 : widest <= 192 ? 112 : 80;
+    if (readsPairs)
+      tiling.kv = keysWithPairs(widest);
     roles.warps = 4;
     pipeline.stages = widest <= 128 ? 3 : 2;
     return schedule;
@@ -201,7 +214,6 @@ Schedule mlir::attn::selectForSM90a(AttentionOp op, ProblemKind problem) {
   // Tiles of 192 queries leave more of a short row out, and see more that a
   // mask drops, than three groups gain: with a mask two groups are 13 to 18%
   // faster, without one 3 to 9% slower.
-  ModOp mod = op.lookupMod();
   bool shortRows = problem == ProblemKind::ShortRows;
   bool threeGroups = narrow && problem != ProblemKind::FewRounds &&
                      !(shortRows && mod && mod.hasMask());
@@ -226,6 +238,8 @@ Schedule mlir::attn::selectForSM90a(AttentionOp op, ProblemKind problem) {
   // Three groups have 160 registers a thread: what a mod reads needs some.
   if (threeGroups && readsTablesByPosition(mod))
     tiling.kv = 112;
+  if (readsPairs)
+    tiling.kv = threeGroups || shortRows ? 64 : keysWithPairs(widest);
   roles.warps = tiling.q / 16;
   // Two groups without turns are 0 to 4% slower.
   roles.pingpong = !threeGroups;
@@ -257,9 +271,9 @@ SmallVector<VariantAttr> mlir::attn::variantsForSM90a(AttentionOp op) {
   int64_t widest = std::max(op.getHeadDim(), op.getValueDim());
   if (!hasLists(op)) {
     // Shares of packed rows have a second kernel behind, which costs more than
-    // they gain where rows are short (1024 keys: 13 against 15 us with keys that
-    // are dealt to warps, else 16), and where tasks of a head each fill the GPU
-    // (B8 H16 of 8192: 145 against 135).
+    // they gain where rows are short (1024 keys: 13 against 15 us with keys
+    // that are dealt to warps, else 16), and where tasks of a head each fill
+    // the GPU (B8 H16 of 8192: 145 against 135).
     int64_t shortRow = rowBytesOf(op) <= 256 ? 512 : 1024;
     add({{Condition::Kind::FewTasks, {64}},
          {Condition::Kind::ShortRows, {shortRow}}},

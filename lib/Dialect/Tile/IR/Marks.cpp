@@ -23,6 +23,7 @@ static const Mark *findMark(StringRef name) {
       {slackMark, {"linalg.generic"}, /*isNumber=*/true},
       {oneIfKeptMark, {"linalg.generic"}},
       {skipOnesMark, {"linalg.generic"}},
+      {neighboursMark, {"memref.load"}},
   };
   for (const Mark &mark : marks)
     if (mark.name == name)

@@ -1,4 +1,5 @@
 // tile-share-diagonals: see its description in Passes.td.
+#include "Earlier.h"
 #include "Recompute.h"
 
 #include "attn/Dialect/Attn/IR/AttnDialect.h"
@@ -280,42 +281,11 @@ private:
   /// needs can be there by then; else before `op`.
   void setInsertionPoint(OpBuilder &b, linalg::GenericOp op) {
     b.setInsertionPoint(op);
-    for (Value input : op.getDpsInputs()) {
-      auto await = input.getDefiningOp<AwaitOp>();
-      if (!await || await->getBlock() != op->getBlock())
-        continue;
-      llvm::SetVector<Operation *> needed;
-      bool canMove = true;
-      op.getBody()->walk([&](Operation *inner) {
-        for (Value operand : inner->getOperands())
-          canMove &= collectBehind(operand, await, op, needed);
-      });
-      if (!canMove)
-        return;
-      for (Operation *number : needed)
-        number->moveBefore(await);
-      b.setInsertionPoint(await);
-      return;
-    }
-  }
-
-  /// Adds the numbers between `first` and `op` that `value` is made of, in
-  /// order; false if it is made of more than those.
-  static bool collectBehind(Value value, Operation *first, Operation *op,
-                            llvm::SetVector<Operation *> &needed) {
-    Operation *definition = value.getDefiningOp();
-    if (!definition || op->isAncestor(definition) ||
-        definition->getBlock() != op->getBlock() ||
-        definition->isBeforeInBlock(first) || needed.contains(definition))
-      return true;
-    if (!isPure(definition) || definition->getNumRegions() != 0 ||
-        !definition->getResult(0).getType().isIntOrIndexOrFloat())
-      return false;
-    for (Value operand : definition->getOperands())
-      if (!collectBehind(operand, first, op, needed))
-        return false;
-    needed.insert(definition);
-    return true;
+    for (Value input : op.getDpsInputs())
+      if (auto await = input.getDefiningOp<AwaitOp>();
+          await && await->getBlock() == op->getBlock() &&
+          moveNeededBefore(await, op, op.getDpsInputs()))
+        return b.setInsertionPoint(await);
   }
 
   /// `op` with elements of `diagonals` in the place of `value`.

@@ -23,6 +23,10 @@ inline constexpr llvm::StringLiteral slackMark = "tile.slack";
 inline constexpr llvm::StringLiteral oneIfKeptMark = "tile.one_if_kept";
 /// Of an elementwise product: rows whose factor is 1 need not be computed.
 inline constexpr llvm::StringLiteral skipOnesMark = "tile.skip_ones";
+/// Of a load in elementwise work on a tile, of 16 or 32 bits: what an even
+/// column reads, and the next, lie side by side in memory that nobody writes,
+/// the first at a multiple of their bytes.
+inline constexpr llvm::StringLiteral neighboursMark = "tile.neighbours";
 
 } // namespace mlir::attn::tile
 

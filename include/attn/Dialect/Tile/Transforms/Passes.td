@@ -472,6 +472,31 @@ def TilePlaceSharedPass : Pass<"tile-place-shared", "::mlir::gpu::GPUFuncOp"> {
     "::mlir::arith::ArithDialect", "::mlir::attn::tile::TileDialect"];
 }
 
+def TileReadEarlyPass : Pass<"tile-read-early", "::mlir::gpu::GPUFuncOp"> {
+  let summary = "Read tables of pairs while a product runs";
+  let description = [{
+    A tile that is read of captured memory and needs nothing of a product is made before
+    `tile.await` instead of behind it: memory answers while the product runs. Captures are
+    not written while a kernel runs.
+
+    Example (test/Dialect/Tile/read-early.mlir):
+
+    ```mlir
+    %s = tile.start ...
+    %scores = tile.await %s pending 1 : <tensor<128x64xf32>>
+    %bias = linalg.generic ... { memref.load ... } -> tensor<128x64xf32>
+    ```
+
+    becomes
+
+    ```mlir
+    %s = tile.start ...
+    %bias = linalg.generic ... { memref.load ... } -> tensor<128x64xf32>
+    %scores = tile.await %s pending 1 : <tensor<128x64xf32>>
+    ```
+  }];
+}
+
 def TileShareDiagonalsPass : Pass<"tile-share-diagonals", "::mlir::gpu::GPUFuncOp"> {
   let summary = "Make once for each diagonal what only the distance of row and column decides";
   let description = [{
