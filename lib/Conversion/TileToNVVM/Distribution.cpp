@@ -191,7 +191,7 @@ Value Distribution::tilePointer(Value tile, Value row, Value column) {
 
 Fragment Distribution::fragmentOf(Value tile, bool ofColumns) {
   auto type = cast<RankedTensorType>(tile.getType());
-  if (isInRegisters(type))
+  if (isInRegisters(type) || isInLanes(type))
     return parts.lookup(tile);
   return type.getRank() == 1 ? readVector(tile, ofColumns) : readMatrix(tile);
 }

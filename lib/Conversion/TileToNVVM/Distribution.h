@@ -183,6 +183,7 @@ void emitAnyBeyond(Distribution &d, AnyBeyondOp op);
 void emitCombineThreads(Distribution &d, CombineThreadsOp op);
 void emitCombineWarps(Distribution &d, CombineWarpsOp op);
 void emitDiagonals(Distribution &d, DiagonalsOp op);
+void emitSumDiagonals(Distribution &d, SumDiagonalsOp op);
 void emitStore(Distribution &d, StoreOp op);
 void emitHeldLoad(Distribution &d, LoadOp op);
 void emitHeldStore(Distribution &d, StoreOp op);

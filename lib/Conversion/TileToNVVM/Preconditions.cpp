@@ -77,7 +77,7 @@ private:
   LogicalResult checkResults(Operation *op) {
     if (isa<tensor::EmptyOp>(op))
       return success();
-    if (!isa<ViewOp, ReadOp, ShareOp, DiagonalsOp>(op) &&
+    if (!isa<ViewOp, ReadOp, ShareOp, DiagonalsOp, SumDiagonalsOp>(op) &&
         failed(expectRegisters(op, op->getResults())))
       return failure();
     for (Value result : op->getResults())
@@ -118,9 +118,10 @@ private:
           return op.emitOpError() << "expects a schedule with key warps, and "
                                      "its place: run tile-place-shared first";
         })
-        .Case<ScatterAddOp, AnyAboveOp, AnyBeyondOp, CombineThreadsOp,
-              AddNonfiniteOp, DrawTaskOp, AwaitDrainOp, LaunchDependentsOp,
-              AwaitPrerequisitesOp>([](auto) { return success(); })
+        .Case<ScatterAddOp, SumDiagonalsOp, AnyAboveOp, AnyBeyondOp,
+              CombineThreadsOp, AddNonfiniteOp, DrawTaskOp, AwaitDrainOp,
+              LaunchDependentsOp, AwaitPrerequisitesOp>(
+            [](auto) { return success(); })
         .Default([&](Operation *op) { return checkOther(op); });
   }
 

@@ -4,8 +4,8 @@
 // A warp adds its own rows, and no other adds to the same elements. A thread
 // first adds up neighbours of one place, as long as no lane of the warp has to
 // begin with another: buckets and rows have many such. What it then has, the
-// lowest of the lanes with one place adds to memory for all of them, in the
-// order of lanes.
+// lowest of the lanes with one place adds to memory for all of them: sums of
+// halves where all lanes have one place, else one after the other.
 #include "Distribution.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -35,9 +35,8 @@ public:
     Fragment values = d.fragmentOf(op.getTile());
     Fragment places = d.fragmentOf(op.getPlaces());
     // The four threads of a quad hold a row alike.
-    bool isVector =
-        cast<RankedTensorType>(op.getTile().getType()).getRank() == 1;
-    if (isVector)
+    auto type = cast<RankedTensorType>(op.getTile().getType());
+    if (type.getRank() == 1 && isOfRows(type))
       for (Value &value : values)
         value = arith::SelectOp::create(b, isFirstOfQuad(), value, d.f32(0));
     if (op.getDistinct())
@@ -123,7 +122,27 @@ private:
     Value adds = arith::AndIOp::create(b, isAdded, isFirst);
     Value others = arith::SelectOp::create(
         b, adds, arith::XOrIOp::create(b, peers, own), d.i32(0));
-    Value total = sumOfLanes(sum, others);
+    // One place for all of them: sums of halves, not one after the other.
+    Value added = NVVM::VoteSyncOp::create(b, b.getI32Type(), allLanes(),
+                                           isAdded, NVVM::VoteSyncKind::ballot);
+    Value isAlone =
+        arith::CmpIOp::create(b, arith::CmpIPredicate::eq, peers, added);
+    Value areTogether = NVVM::VoteSyncOp::create(
+        b, b.getI1Type(), allLanes(),
+        arith::OrIOp::create(b, isZero(sum), isAlone), NVVM::VoteSyncKind::all);
+    Value total =
+        scf::IfOp::create(
+            b, areTogether,
+            [&](OpBuilder &, Location) {
+              Value all = arith::SelectOp::create(b, isAdded, sum, d.f32(0));
+              for (int64_t mask = 16; mask; mask /= 2)
+                all = arith::AddFOp::create(b, all, d.shuffleXor(all, mask));
+              scf::YieldOp::create(b, all);
+            },
+            [&](OpBuilder &, Location) {
+              scf::YieldOp::create(b, sumOfLanes(sum, others));
+            })
+            .getResult(0);
     ifTrue(adds, [&] {
       Value index = toIndex(place);
       store(arith::AddFOp::create(b, load(index), total), index);

@@ -77,6 +77,48 @@ gpu.module @kernels {
     tile.store %t, %out[%i] : tensor<32x32xf32>, memref<?x32xf32, strided<[?, 1], offset: ?>>
     gpu.return
   }
+
+  // Sums of diagonals: a thread of 16 x 16 elements has eight, on six diagonals, the two that it has twice added up (of
+  // columns that are alike, one addition). Then
+  // each lane reads the eight that others may have of its own diagonal, 0 where they have none, and adds what is there to
+  // memory: all lanes together where they have one place.
+  // CHECK-LABEL: gpu.func @sums(
+  // CHECK: arith.addf
+  // CHECK-NOT: arith.addf
+  // CHECK-COUNT-6: llvm.store
+  // CHECK-NOT: llvm.store
+  // CHECK: nvvm.bar.warp.sync
+  // CHECK: llvm.load
+  // CHECK: arith.select
+  // CHECK-COUNT-7: llvm.load
+  // CHECK-NOT: llvm.load
+  // CHECK: nvvm.match.sync any
+  // CHECK: nvvm.vote.sync ballot
+  // CHECK: %[[TOGETHER:.*]] = nvvm.vote.sync all
+  // CHECK: scf.if %[[TOGETHER]]
+  // CHECK-COUNT-5: nvvm.shfl.sync bfly
+  // CHECK: } else {
+  // CHECK:   scf.while
+  // CHECK: memref.store
+  // CHECK: gpu.return
+  gpu.func @sums(%m: memref<?xf32>, %v: memref<?xf32>, %i: index)
+      kernel attributes {attn.schedule = #attn.schedule<tiling = <q = 16, kv = 16>>} {
+    %rows = tile.load %v[%i] : memref<?xf32> -> tensor<16xf32>
+    %e = tensor.empty() : tensor<16x16xf32>
+    %t = linalg.generic {indexing_maps = [affine_map<(i, j) -> (i)>, #id], iterator_types = ["parallel", "parallel"]}
+        ins(%rows : tensor<16xf32>) outs(%e : tensor<16x16xf32>) {
+    ^bb0(%x: f32, %o: f32):
+      linalg.yield %x : f32
+    } -> tensor<16x16xf32>
+    %p = tile.diagonals : tensor<31xi64, #tile.diagonals<lanes>> {
+    ^bb0(%distance: index):
+      %place = arith.index_cast %distance : index to i64
+      tile.yield %place : i64
+    }
+    %s = tile.sum_diagonals %t offset 0 : tensor<16x16xf32> -> tensor<31xf32, #tile.diagonals<lanes>>
+    tile.scatter_add %s at %p, %m[] : tensor<31xf32, #tile.diagonals<lanes>>, tensor<31xi64, #tile.diagonals<lanes>>, memref<?xf32>
+    gpu.return
+  }
 }
 
 // -----

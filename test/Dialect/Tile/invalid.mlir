@@ -963,8 +963,44 @@ func.func @diagonals_c2() {
 // -----
 
 // diagonals: of numbers of 32 bits.
-// expected-error @+1 {{expects a vector of numbers of 32 bits with an element for each diagonal}}
-func.func private @diagonals(tensor<127xf16, #tile.diagonals>)
+// expected-error @+1 {{expects a vector of numbers of 32 bits, or of 64 in lanes, with an element for each diagonal}}
+func.func private @diagonals(tensor<127xi64, #tile.diagonals>)
+
+// -----
+
+// sum_diagonals_c1: as many as there are.
+func.func @sum_diagonals_c1(%t: tensor<64x32xf32>) {
+  // expected-error @+1 {{expects the sums of a matrix of f32 in lanes, got 'tensor<64x32xf32>' and 'tensor<96xf32, #tile.diagonals<lanes>>'}}
+  %x = tile.sum_diagonals %t offset 0 : tensor<64x32xf32> -> tensor<96xf32, #tile.diagonals<lanes>>
+  return
+}
+
+// -----
+
+// sum_diagonals_c1: the lanes of warps have them.
+func.func @sum_diagonals_c1(%t: tensor<64x32xf32>) {
+  // expected-error @+1 {{expects the sums of a matrix of f32 in lanes, got 'tensor<64x32xf32>' and 'tensor<95xf32, #tile.diagonals>'}}
+  %x = tile.sum_diagonals %t offset 0 : tensor<64x32xf32> -> tensor<95xf32, #tile.diagonals>
+  return
+}
+
+// -----
+
+// sum_diagonals_c2: where sixteen bytes begin.
+func.func @sum_diagonals_c2(%t: tensor<64x32xf32>) {
+  // expected-error @+1 {{expects 'offset' to be a multiple of 16, at least 0, got 4}}
+  %x = tile.sum_diagonals %t offset 4 : tensor<64x32xf32> -> tensor<95xf32, #tile.diagonals<lanes>>
+  return
+}
+
+// -----
+
+// scatter_add_c2: dealt alike.
+func.func @scatter_add_c2(%t: tensor<95xf32, #tile.diagonals<lanes>>, %p: tensor<95xi64>, %m: memref<?xf32>) {
+  // expected-error @+1 {{expects a place of i64 for each element}}
+  tile.scatter_add %t at %p, %m[] : tensor<95xf32, #tile.diagonals<lanes>>, tensor<95xi64>, memref<?xf32>
+  return
+}
 
 // -----
 

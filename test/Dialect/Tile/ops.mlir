@@ -301,3 +301,12 @@ func.func @diagonals(%m: memref<?xf32>, %n: i32) {
   }
   return
 }
+
+// CHECK-LABEL: func.func @sum_diagonals
+// CHECK: tile.sum_diagonals %{{.*}} offset 4096 : tensor<64x32xf32> -> tensor<95xf32, #tile.diagonals<lanes>>
+// CHECK: tile.scatter_add %{{.*}} at %{{.*}}, %{{.*}} : tensor<95xf32, #tile.diagonals<lanes>>, tensor<95xi64, #tile.diagonals<lanes>>, memref<?xf32>
+func.func @sum_diagonals(%t: tensor<64x32xf32>, %p: tensor<95xi64, #tile.diagonals<lanes>>, %m: memref<?xf32>) {
+  %s = tile.sum_diagonals %t offset 4096 : tensor<64x32xf32> -> tensor<95xf32, #tile.diagonals<lanes>>
+  tile.scatter_add %s at %p, %m[] : tensor<95xf32, #tile.diagonals<lanes>>, tensor<95xi64, #tile.diagonals<lanes>>, memref<?xf32>
+  return
+}

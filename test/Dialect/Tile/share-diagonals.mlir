@@ -203,4 +203,51 @@ gpu.module @kernels {
     } -> !t
     gpu.return
   }
+
+  // Numbers that are added where the distance says are summed by diagonals before; the element of each is made once for
+  // a diagonal, too. A warp's part is nine runs of 65 words, as 16 rows and 64 columns have nine eights of diagonals.
+  // CHECK-LABEL: gpu.func @sums
+  // CHECK-SAME: attn.shared_bytes = 9408 : i64
+  // CHECK: %[[P:.*]] = tile.diagonals : tensor<127xi64, #tile.diagonals<lanes>> {
+  // CHECK:   tile.yield %{{.*}} : i64
+  // CHECK: }
+  // CHECK-NOT: linalg.generic
+  // CHECK: %[[S:.*]] = tile.sum_diagonals %{{.*}} offset 0 : tensor<64x64xf32> -> tensor<127xf32, #tile.diagonals<lanes>>
+  // CHECK: tile.scatter_add %[[S]] at %[[P]], %{{.*}} {per_warp}
+  gpu.func @sums(%m: memref<?x?xf32>, %t: !t, %n: i32, %i: index) kernel attributes {attn.schedule = #s} {
+    %e = tensor.empty() : tensor<64x64xi64>
+    %places = linalg.generic {indexing_maps = [#id], iterator_types = ["parallel", "parallel"]} outs(%e : tensor<64x64xi64>) {
+    ^bb0(%out: i64):
+      %r = linalg.index 0 : index
+      %c = linalg.index 1 : index
+      %d = arith.subi %r, %c : index
+      %d32 = arith.index_cast %d : index to i32
+      %bucket = arith.minsi %d32, %n : i32
+      %place = arith.extsi %bucket : i32 to i64
+      linalg.yield %place : i64
+    } -> tensor<64x64xi64>
+    tile.scatter_add %t at %places, %m[%i] {per_warp} : !t, tensor<64x64xi64>, memref<?x?xf32>
+    gpu.return
+  }
+
+  // What more than the distance says, and what is the same for all, is added as it is.
+  // CHECK-LABEL: gpu.func @no_sums
+  // CHECK-NOT: tile.sum_diagonals
+  // CHECK: gpu.return
+  gpu.func @no_sums(%m: memref<?x?xf32>, %t: !t, %n: i64, %i: index) kernel attributes {attn.schedule = #s} {
+    %e = tensor.empty() : tensor<64x64xi64>
+    %columns = linalg.generic {indexing_maps = [#id], iterator_types = ["parallel", "parallel"]} outs(%e : tensor<64x64xi64>) {
+    ^bb0(%out: i64):
+      %c = linalg.index 1 : index
+      %place = arith.index_cast %c : index to i64
+      linalg.yield %place : i64
+    } -> tensor<64x64xi64>
+    tile.scatter_add %t at %columns, %m[%i] {per_warp} : !t, tensor<64x64xi64>, memref<?x?xf32>
+    %one = linalg.generic {indexing_maps = [#id], iterator_types = ["parallel", "parallel"]} outs(%e : tensor<64x64xi64>) {
+    ^bb0(%out: i64):
+      linalg.yield %n : i64
+    } -> tensor<64x64xi64>
+    tile.scatter_add %t at %one, %m[%i] {per_warp} : !t, tensor<64x64xi64>, memref<?x?xf32>
+    gpu.return
+  }
 }

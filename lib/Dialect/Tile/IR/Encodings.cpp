@@ -83,8 +83,9 @@ LogicalResult DiagonalsAttr::verifyEncoding(ArrayRef<int64_t> shape,
                                             Type elementType,
                                             EmitError emitError) const {
   return expect(shape.size() == 1 && elementType.isIntOrFloat() &&
-                    elementType.getIntOrFloatBitWidth() == 32,
+                    (elementType.getIntOrFloatBitWidth() == 32 ||
+                     (getLanes() && elementType.getIntOrFloatBitWidth() == 64)),
                 emitError,
-                "a vector of numbers of 32 bits with an element for each "
-                "diagonal");
+                "a vector of numbers of 32 bits, or of 64 in lanes, with an "
+                "element for each diagonal");
 }

@@ -168,6 +168,7 @@ LogicalResult ScatterAddOp::verify() {
                          << tile << " and " << dest;
   // C2
   if (places.getShape() != tile.getShape() ||
+      places.getEncoding() != tile.getEncoding() ||
       !places.getElementType().isInteger(64))
     return emitOpError() << "expects a place of i64 for each element of "
                          << tile << ", got " << places;
@@ -284,6 +285,23 @@ LogicalResult DiagonalsOp::verify() {
   if (!yield || yield->getNumOperands() != 1 ||
       yield->getOperand(0).getType() != element)
     return emitOpError() << "expects a body that yields " << element;
+  return success();
+}
+
+LogicalResult SumDiagonalsOp::verify() {
+  // C1
+  auto tile = cast<RankedTensorType>(getTile().getType());
+  auto sums = cast<RankedTensorType>(getType());
+  if (tile.getRank() != 2 || !tile.getElementType().isF32() ||
+      !sums.getElementType().isF32() || !isInLanes(sums) ||
+      sums.getDimSize(0) != tile.getDimSize(0) + tile.getDimSize(1) - 1)
+    return emitOpError() << "expects the sums of a matrix of f32 in lanes, got "
+                         << tile << " and " << sums;
+  // C2
+  if (static_cast<int64_t>(getOffset()) < 0 || getOffset() % 16)
+    return emitOpError() << "expects 'offset' to be a multiple of 16, at least "
+                            "0, got "
+                         << static_cast<int64_t>(getOffset());
   return success();
 }
 

@@ -68,6 +68,12 @@ public:
     return found;
   }
 
+  /// What the body yields, if the distance decides it.
+  Value findResult() {
+    Value result = body.getTerminator()->getOperand(0);
+    return isMadeFromDistance(result) ? result : Value();
+  }
+
 private:
   static bool isWord(Value value) {
     return value.getType().isF32() || value.getType().isInteger(32);
@@ -208,6 +214,10 @@ public:
         most(mostBytes(bytes, roles.getThreads())) {}
 
   void run() {
+    SmallVector<ScatterAddOp> sums;
+    func.walk([&](ScatterAddOp op) { sums.push_back(op); });
+    for (ScatterAddOp op : sums)
+      sumBefore(op);
     func.walk([&](linalg::GenericOp op) {
       auto type = dyn_cast<RankedTensorType>(op.getResult(0).getType());
       if (type && type.getRank() == 2 && isOfRows(type) &&
@@ -236,17 +246,44 @@ private:
     for (Value value : llvm::reverse(found)) {
       int64_t columns =
           cast<RankedTensorType>(op.getResult(0).getType()).getDimSize(1);
-      op = withInput(op, value, share(op, value, columns, placeFor(columns)));
+      int64_t ofWarp = shared::diagonalsOfWarp(rows / roles.warps, columns);
+      op = withInput(op, value, share(op, value, columns, placeFor(ofWarp)));
     }
+  }
+
+  /// Where the distance decides to which element a number is added, those of a
+  /// diagonal are summed before, if there is room.
+  void sumBefore(ScatterAddOp op) {
+    auto places = op.getPlaces().getDefiningOp<linalg::GenericOp>();
+    auto tile = cast<RankedTensorType>(op.getTile().getType());
+    if (!places || op.getDistinct() || tile.getRank() != 2)
+      return;
+    Value place = Distances(places).findResult();
+    int64_t columns = tile.getDimSize(1);
+    IntegerAttr offset;
+    if (place)
+      offset =
+          placeFor(shared::diagonalSumsOfWarp(rows / roles.warps, columns));
+    if (!offset)
+      return;
+    Value diagonals = share(places, place, columns, /*offset=*/{});
+    OpBuilder b(op);
+    auto type = RankedTensorType::get(
+        {rows + columns - 1}, tile.getElementType(),
+        DiagonalsAttr::get(b.getContext(), /*lanes=*/true));
+    Value sums =
+        SumDiagonalsOp::create(b, op.getLoc(), type, op.getTile(), offset);
+    op.getTileMutable().assign(sums);
+    op.getPlacesMutable().assign(diagonals);
+    if (places->use_empty())
+      places.erase();
   }
 
   /// Each has a place of its own: what is read of one stays while others are
   /// made. Null if there is no room.
-  IntegerAttr placeFor(int64_t columns) {
-    int64_t warps = roles.warps * roles.keyWarps;
+  IntegerAttr placeFor(int64_t ofWarp) {
     int64_t offset = llvm::alignTo(bytes, 16);
-    int64_t end =
-        offset + warps * shared::diagonalsOfWarp(rows / roles.warps, columns);
+    int64_t end = offset + roles.warps * roles.keyWarps * ofWarp;
     if (end > most)
       return IntegerAttr();
     bytes = end;

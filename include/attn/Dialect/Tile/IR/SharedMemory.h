@@ -48,6 +48,12 @@ inline constexpr int64_t diagonalsOfWarp(int64_t rows, int64_t columns) {
   return (rows + columns - 1 + 31) / 32 * 32 * 4;
 }
 
+/// Of the sums that each thread of a warp has of their diagonals: for each 8 of
+/// rows and columns two words a lane, and one to keep them apart.
+inline constexpr int64_t diagonalSumsOfWarp(int64_t rows, int64_t columns) {
+  return ((rows / 8 + columns / 8 - 1) * 65 + 3) / 4 * 4 * 4;
+}
+
 /// Without roles rows are padded: then eight consecutive rows lie in different
 /// banks, for ldmatrix as for the 4-byte reads of f32 fragments.
 inline constexpr int64_t rowPadding = 16;

@@ -23,6 +23,10 @@ def Tile_InRegisters : Tile_Placed<"isInRegisters", "tile of static shape in reg
 def Tile_OfRows : Tile_Placed<"isOfRows", "tile of static shape in registers, dealt by rows">;
 def Tile_InShared : Tile_Placed<"isInShared", "tile of static shape in shared memory">;
 def Tile_OfDiagonals : Tile_Placed<"isOfDiagonals", "vector with an element for each diagonal of a tile">;
+def Tile_Scattered : Type<Or<[Tile_OfRows.predicate,
+    And<[Tile_StaticTile.predicate,
+        CPred<"::mlir::attn::tile::isInLanes(::llvm::cast<::mlir::RankedTensorType>($_self))">]>]>,
+    "tile of static shape in registers, dealt by rows, or diagonals in lanes", "::mlir::RankedTensorType">;
 def Tile_InSlot : Tile_Placed<"isInSlot", "tile of static shape in a slot of a ring">;
 
 /// Which page of memory has which rows of which sequence.
@@ -153,11 +157,11 @@ def Tile_ScatterAddOp : Tile_Op<"scatter_add"> {
 
     Constraints:
     - C1: a tile of rank 1 or 2, and memory, of f32.
-    - C2: a place for each element of the tile.
+    - C2: a place for each element of the tile, of which both are dealt alike.
     - C3: an offset for each dimension of the memory but the last.
     - C4: an offset that counts copies, if each warp has one.
   }];
-  let arguments = (ins Tile_OfRows:$tile, Tile_OfRows:$places,
+  let arguments = (ins Tile_Scattered:$tile, Tile_Scattered:$places,
                        Arg<AnyStridedMemRef, "", [MemRead, MemWrite]>:$dest,
                        Variadic<Index>:$offsets, UnitAttr:$distinct,
                        UnitAttr:$per_warp);
@@ -386,6 +390,26 @@ def Tile_DiagonalsOp : Tile_Op<"diagonals", [
   let results = (outs Tile_OfDiagonals:$result);
   let regions = (region SizedRegion<1>:$body);
   let assemblyFormat = "(`offset` $offset^)? attr-dict `:` type($result) $body";
+  let hasVerifier = 1;
+}
+
+def Tile_SumDiagonalsOp : Tile_Op<"sum_diagonals", [MemoryEffects<[MemRead, MemWrite]>]> {
+  let summary = "the sums of the diagonals of a tile, of each warp's rows";
+  let description = [{
+    What is summed by the distance of row and column alone, as the gradients of a table of
+    distances are: each warp adds up its own rows, in an order that is always the same, and
+    its lanes have the sums (`#tile.diagonals<lanes>`). On their way they are in shared memory,
+    at `offset` and behind.
+
+    Example: `%s = tile.sum_diagonals %t offset 4096 : tensor<64x32xf32> -> tensor<95xf32, #tile.diagonals<lanes>>`
+
+    Constraints:
+    - C1: a matrix of R x C f32, R + C - 1 sums.
+    - C2: `offset` is a multiple of 16, at least 0.
+  }];
+  let arguments = (ins Tile_OfRows:$tile, I64Attr:$offset);
+  let results = (outs Tile_OfDiagonals:$result);
+  let assemblyFormat = "$tile `offset` $offset attr-dict `:` type($tile) `->` type($result)";
   let hasVerifier = 1;
 }
 

@@ -143,7 +143,7 @@ def Tile_DiagonalsAttr : Tile_Encoding<"Diagonals", "diagonals"> {
     `tensor<191xf32, #tile.diagonals<lanes>>`
 
     Constraints:
-    - C1: a vector of numbers of 32 bits.
+    - C1: a vector of numbers of 32 bits, or of 64 in lanes.
   }];
   let parameters = (ins DefaultValuedParameter<"bool", "false">:$lanes);
   let hasCustomAssemblyFormat = 1;

@@ -509,7 +509,11 @@ def TileShareDiagonalsPass : Pass<"tile-share-diagonals", "::mlir::gpu::GPUFuncO
     elements: a table's element, a division, a logarithm, or much else. It lies in shared
     memory behind all that `tile-place-shared` placed, and its bytes are added to
     `attn.shared_bytes`; where there is no room without fewer blocks on a multiprocessor,
-    lanes keep it and ask each other, which takes twice as many instructions. Positions that are clamped, as those of programs that must not be evaluated outside of
+    lanes keep it and ask each other, which takes twice as many instructions. Numbers that
+    are added to elements which the distance decides (`tile.scatter_add`, the gradients of
+    such tables) are summed by diagonals before (`tile.sum_diagonals`).
+
+    Positions that are clamped, as those of programs that must not be evaluated outside of
     tensors are, are no distances.
 
     Example (test/Dialect/Tile/share-diagonals.mlir), with q = q0 + row, kv = kv0 + column:
