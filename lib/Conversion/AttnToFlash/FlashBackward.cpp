@@ -34,6 +34,10 @@ public:
 
   void build() {
     findSizes();
+    // With roles others copy, and who computes has time to wait for them. Where
+    // there is no room for a tile more, spills cost more than that gains.
+    emplaceArithmetic(/*readsAhead=*/schedule.getRoles().hasProducers() &&
+                      registersOf(3) <= fewTileRegisters);
     auto forall = scf::ForallOp::create(
         b,
         getAsOpFoldResult(
@@ -52,6 +56,9 @@ public:
   /// The pairs of each unit of a sum.
   void buildPairs() {
     findSizes();
+    // Without sums of rows threads have registers to spare, on a GPU.
+    emplaceArithmetic(
+        /*readsAhead=*/static_cast<bool>(op.getCaptureSchedule()));
     forEachSumUnit(*this, op, *operands.sums[0], own.axis,
                    {batch, heads, tiles}, operands.sumMemory[0],
                    [&](const SumUnit &unit) {
@@ -78,15 +85,19 @@ private:
     own = ownsQueries() ? queries : keys;
     visited = ownsQueries() ? keys : queries;
     tiles = arith::CeilDivSIOp::create(b, own.length, index(own.tile));
-    arithmetic.emplace(b, op, own, visited, rounds,
-                       tileRegisters() > fewTileRegisters);
   }
 
-  /// What a thread holds of tiles in a step: sums, and two of scores' size.
-  int64_t tileRegisters() const {
+  void emplaceArithmetic(bool readsAhead) {
+    arithmetic.emplace(b, op, own, visited, rounds,
+                       /*hasFewRegisters=*/registersOf(2) > fewTileRegisters,
+                       readsAhead);
+  }
+
+  /// What a thread holds of tiles in a step: sums, and some of scores' size.
+  int64_t registersOf(int64_t tilesOfScores) const {
     int64_t channels =
         (operands.gradKey ? headDim : 0) + (operands.gradValue ? valueDim : 0);
-    return own.tile * (channels + 2 * visited.tile) /
+    return own.tile * (channels + tilesOfScores * visited.tile) /
            schedule.getRoles().getComputingThreads();
   }
 

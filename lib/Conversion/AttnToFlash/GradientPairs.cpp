@@ -39,6 +39,11 @@ Pairs GradientPairs::weigh(ModOnTiles &mod, const Visit &visit, Value owned,
   Value lse = queries.lse, start;
   if (startsWithStatistics())
     std::swap(lse, start);
+  TileProgram::PairReads reads;
+  if (readsAhead)
+    reads = mod.readPairs(
+        RankedTensorType::get({own.tile, visited.tile}, b.getF32Type()),
+        visit.first);
   Value products =
       product(owned, visitor, start, static_cast<float>(log2e * scale));
   if (isolated)
@@ -53,7 +58,8 @@ Pairs GradientPairs::weigh(ModOnTiles &mod, const Visit &visit, Value owned,
         [&] { return products; });
   // What scales products alone is part of what scales exponents.
   double factor = mod.hasScore() ? log2e : log2e * scale;
-  Value scores = mod.hasScore() ? mod.score(products, visit.first) : products;
+  Value scores =
+      mod.hasScore() ? mod.score(products, visit.first, reads) : products;
   scores = either(
       visit.partial,
       [&] {

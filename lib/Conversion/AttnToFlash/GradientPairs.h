@@ -29,12 +29,14 @@ struct Pairs {
 class GradientPairs : TileBuilder {
 public:
   /// Weights and gradients are rounded to the element type if `rounds`.
-  /// `hasFewRegisters`: a thread's tiles leave it few.
+  /// `hasFewRegisters`: a thread's tiles leave it few. `readsAhead`: what is
+  /// read of pairs is asked for before their products.
   GradientPairs(ImplicitLocOpBuilder &builder, AttentionBackwardOp op,
                 const TiledAxis &own, const TiledAxis &visited, bool rounds,
-                bool hasFewRegisters)
+                bool hasFewRegisters, bool readsAhead)
       : TileBuilder(builder), op(op), own(own), visited(visited),
-        rounds(rounds), hasFewRegisters(hasFewRegisters) {}
+        rounds(rounds), hasFewRegisters(hasFewRegisters),
+        readsAhead(readsAhead) {}
 
   /// Pairs of owned positions from `end` on (index; null: none) count for
   /// nothing, and rows that are not finite make scores that are NaN where a
@@ -81,7 +83,7 @@ private:
 
   AttentionBackwardOp op;
   TiledAxis own, visited;
-  bool rounds, hasFewRegisters;
+  bool rounds, hasFewRegisters, readsAhead;
   Value ownEnd; ///< may be null
   tile::IsolateNonfiniteOp isolated;
 };

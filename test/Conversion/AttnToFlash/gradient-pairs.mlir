@@ -53,3 +53,32 @@ func.func @tiny(%q: !w, %k: !w, %v: !w, %o: !w, %l: !l, %do: !w) -> (!w, !w, !w)
     : (!w, !w, !w, !w, !l, !w) -> (!w, !w, !w)
   return %dq, %dk, %dv : !w, !w, !w
 }
+
+// What is read of pairs is asked for before their products where registers have room for it: with 64 channels, not with
+// 128 in one pass.
+// CHECK-LABEL: func.func @near_grad_key(
+// CHECK: %[[BIAS:.*]] = scf.if
+// CHECK:   memref.load
+// CHECK: %[[S:.*]] = linalg.contract
+// CHECK: linalg.generic {{.*}} ins(%[[S]], %[[BIAS]] :
+// CHECK-LABEL: func.func @far_grad_key(
+// CHECK-NOT: scf.if {{.*}} -> (tensor<128x64xf32>)
+// CHECK: linalg.contract
+// CHECK: memref.load
+// CHECK: tile.reduce_add
+attn.mod @table(%bias: tensor<?x?xf32>) score(%s: f32, %b: i32, %h: i32, %q: i32, %kv: i32) {
+  %x = attn.load %bias[%q, %kv] : tensor<?x?xf32>
+  %t = arith.addf %s, %x : f32
+  attn.yield %t : f32
+}
+!n = tensor<?x?x?x64xbf16>
+func.func @near(%q: !n, %k: !n, %v: !n, %o: !n, %l: !l, %do: !n, %bias: tensor<?x?xf32>) -> (!n, !n, !n) {
+  %dq, %dk, %dv = attn.attention_backward %q, %k, %v, %o, %l, %do mod @table(%bias)
+    : (!n, !n, !n, !n, !l, !n, tensor<?x?xf32>) -> (!n, !n, !n)
+  return %dq, %dk, %dv : !n, !n, !n
+}
+func.func @far(%q: !w, %k: !w, %v: !w, %o: !w, %l: !l, %do: !w, %bias: tensor<?x?xf32>) -> (!w, !w, !w) {
+  %dq, %dk, %dv = attn.attention_backward %q, %k, %v, %o, %l, %do mod @table(%bias)
+    : (!w, !w, !w, !w, !l, !w, tensor<?x?xf32>) -> (!w, !w, !w)
+  return %dq, %dk, %dv : !w, !w, !w
+}

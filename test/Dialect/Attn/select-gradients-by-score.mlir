@@ -110,3 +110,28 @@ func.func @branch(%q: !q, %k: !q, %v: !q, %o: !q, %l: !l, %do: !q) -> (!q, !q, !
     : (!q, !q, !q, !q, !l, !q) -> (!q, !q, !q)
   return %g#0, %g#1, %g#2 : !q, !q, !q
 }
+
+// -----
+
+!q = tensor<?x?x?x64xbf16>
+!l = tensor<?x?x?xf32>
+
+// With 64 channels 128 queries are visited at a time, and 64 where a tile of registers is for what is read of pairs.
+// CHECK-LABEL: func.func @plain(
+// CHECK: key_schedule = #attn.schedule<tiling = <q = 128, kv = 128, owns_keys, once>
+// CHECK-LABEL: func.func @pairs(
+// CHECK: key_schedule = #attn.schedule<tiling = <q = 64, kv = 128, owns_keys, once>
+attn.mod @pair_mod(%bias: tensor<?x?xf32>) score(%s: f32, %b: i32, %h: i32, %q: i32, %kv: i32) {
+  %x = attn.load %bias[%q, %kv] : tensor<?x?xf32>
+  %t = arith.addf %s, %x : f32
+  attn.yield %t : f32
+}
+func.func @plain(%q: !q, %k: !q, %v: !q, %o: !q, %l: !l, %do: !q) -> (!q, !q, !q) {
+  %g:3 = attn.attention_backward %q, %k, %v, %o, %l, %do : (!q, !q, !q, !q, !l, !q) -> (!q, !q, !q)
+  return %g#0, %g#1, %g#2 : !q, !q, !q
+}
+func.func @pairs(%q: !q, %k: !q, %v: !q, %o: !q, %l: !l, %do: !q, %bias: tensor<?x?xf32>) -> (!q, !q, !q) {
+  %g:3 = attn.attention_backward %q, %k, %v, %o, %l, %do mod @pair_mod(%bias)
+    : (!q, !q, !q, !q, !l, !q, tensor<?x?xf32>) -> (!q, !q, !q)
+  return %g#0, %g#1, %g#2 : !q, !q, !q
+}

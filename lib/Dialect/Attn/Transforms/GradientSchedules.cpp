@@ -1,6 +1,7 @@
 // See GradientSchedules.h.
 #include "GradientSchedules.h"
 
+#include "attn/Analysis/PairReads.h"
 #include "attn/Analysis/ScoreForm.h"
 
 #include "llvm/Support/MathExtras.h"
@@ -72,6 +73,12 @@ static bool keepsProducts(AttentionBackwardOp op) {
   return scoreFormOf(op.lookupMod()) > most;
 }
 
+/// Whether a tile of registers is for what is read of pairs.
+static bool readsPairs(AttentionBackwardOp op) {
+  ModOp mod = op.lookupMod();
+  return mod && mod.standsAlone() && !findPairReads(mod.getScore()).empty();
+}
+
 ScheduleAttr mlir::attn::scheduleOfRows(AttentionBackwardOp op, bool aligned) {
   return attributeOf(op, scheduleOf({/*rows=*/64, /*columns=*/64, /*warps=*/4,
                                      /*stages=*/1},
@@ -96,7 +103,7 @@ static std::optional<ScheduleAttr> gradientsAtOnce(AttentionBackwardOp op) {
   GradientTiles tiles{/*rows=*/128, /*columns=*/64, /*warps=*/8, /*stages=*/2};
   if (keeps)
     tiles.stages = 3;
-  else if (!wide)
+  else if (!wide && !readsPairs(op))
     tiles.columns = 128;
   Schedule schedule = scheduleWithRoles(tiles, /*ownsKeys=*/true);
   schedule.tiling.once = true;
