@@ -52,6 +52,7 @@ void mlir::attn::buildFlashToLLVMPipeline(OpPassManager &pm,
   OpPassManager &function = pm.nest<func::FuncOp>();
   function.addPass(tile::createTileFindTasksPass());
   function.addPass(tile::createTileQueriesInnermostPass());
+  function.addPass(tile::createTileDistancesApartPass());
   function.addPass(tile::createTileBufferizePass());
   function.addPass(createCanonicalizerPass());
   function.addPass(createCSEPass());

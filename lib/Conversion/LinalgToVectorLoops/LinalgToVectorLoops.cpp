@@ -6,6 +6,7 @@
 
 #include "VectorBody.h"
 
+#include "mlir/Dialect/Affine/Utils.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
@@ -48,7 +49,8 @@ private:
   void emitReduction(size_t next, SmallVectorImpl<Value> &results);
   bool hasChains();
   Value emitChains();
-  SmallVector<Value> indicesOf(AffineMap map);
+  SmallVector<Value> indicesOf(AffineMap map) { return indicesOf(map, ivs); }
+  SmallVector<Value> indicesOf(AffineMap map, ValueRange of);
   Value loadOperand(OpOperand &operand);
   void storeResult(OpOperand &init, Value value);
   void emitBody(SmallVectorImpl<Value> &results);
@@ -77,10 +79,10 @@ LogicalResult LoopNest::findSizes() {
       continue;
     AffineMap map = op.getMatchingIndexingMap(&operand);
     for (auto [i, expr] : llvm::enumerate(map.getResults())) {
+      // Sums of dimensions say nothing of the size of any.
       auto dim = dyn_cast<AffineDimExpr>(expr);
-      if (!dim && !isa<AffineConstantExpr>(expr))
-        return op.emitOpError("expects indexing maps of dimensions and "
-                              "constants");
+      if (!dim && !isa<AffineConstantExpr>(expr) && op.isDpsInit(&operand))
+        return op.emitOpError("expects results at dimensions and constants");
       if (!dim || (sizes[dim.getPosition()] && type.isDynamicDim(i)))
         continue;
       if (type.isDynamicDim(i))
@@ -124,14 +126,11 @@ void LoopNest::choose() {
   }
 }
 
-SmallVector<Value> LoopNest::indicesOf(AffineMap map) {
+SmallVector<Value> LoopNest::indicesOf(AffineMap map, ValueRange of) {
   SmallVector<Value> indices;
-  for (AffineExpr expr : map.getResults()) {
-    if (auto dim = dyn_cast<AffineDimExpr>(expr))
-      indices.push_back(ivs[dim.getPosition()]);
-    else
-      indices.push_back(index(cast<AffineConstantExpr>(expr).getValue()));
-  }
+  for (AffineExpr expr : map.getResults())
+    indices.push_back(
+        affine::expandAffineExpr(builder, loc, expr, of, ValueRange{}));
   return indices;
 }
 
@@ -145,20 +144,22 @@ Value LoopNest::loadOperand(OpOperand &operand) {
   if (!lanes || !map.isFunctionOfDim(*laneDim))
     return memref::LoadOp::create(builder, loc, operand.get(), indices);
   auto vector = VectorType::get(lanes, type.getElementType());
+  // Of the last index alone, and one further for the next lane.
   AffineExpr lane = builder.getAffineDimExpr(*laneDim);
-  if (map.getResults().back() == lane &&
-      llvm::count(map.getResults(), lane) == 1)
+  AffineExpr next = map.getResults().back().replace(lane, lane + 1);
+  if (next - 1 == map.getResults().back() &&
+      llvm::none_of(map.getResults().drop_back(), [&](AffineExpr expr) {
+        return expr.isFunctionOfDim(*laneDim);
+      }))
     return vector::LoadOp::create(builder, loc, vector, operand.get(), indices);
   // Lanes lie apart in memory: one load each.
   Value result =
       arith::ConstantOp::create(builder, loc, builder.getZeroAttr(vector));
   for (int64_t i = 0; i < lanes; ++i) {
-    SmallVector<Value> at = indices;
-    Value shifted =
+    SmallVector<Value> shifted = ivs;
+    shifted[*laneDim] =
         arith::AddIOp::create(builder, loc, ivs[*laneDim], index(i));
-    for (auto [value, expr] : llvm::zip(at, map.getResults()))
-      if (expr == lane)
-        value = shifted;
+    SmallVector<Value> at = indicesOf(map, shifted);
     Value element = memref::LoadOp::create(builder, loc, operand.get(), at);
     result = vector::InsertOp::create(builder, loc, element, result, i);
   }

@@ -19,11 +19,11 @@ func.func @tensors(%a: tensor<7xf32>) -> tensor<7xf32> {
 
 // -----
 
-// The sum of two dimensions is none of the loops that there are.
-func.func @sums(%a: memref<7x3xf32>, %b: memref<3xf32>) {
-  // expected-error @+1 {{'linalg.generic' op expects indexing maps of dimensions and constants}}
-  linalg.generic {indexing_maps = [affine_map<(i, j) -> (i + j, j)>, affine_map<(i, j) -> (i)>], iterator_types = ["parallel", "reduction"]}
-      ins(%a : memref<7x3xf32>) outs(%b : memref<3xf32>) {
+// The sum of two dimensions can be read at, but two iterations would write there.
+func.func @sums(%a: memref<7x3xf32>, %b: memref<9xf32>) {
+  // expected-error @+1 {{'linalg.generic' op expects results at dimensions and constants}}
+  linalg.generic {indexing_maps = [affine_map<(i, j) -> (i, j)>, affine_map<(i, j) -> (i + j)>], iterator_types = ["parallel", "parallel"]}
+      ins(%a : memref<7x3xf32>) outs(%b : memref<9xf32>) {
   ^bb0(%x: f32, %y: f32):
     linalg.yield %x : f32
   }

@@ -181,3 +181,25 @@ func.func @copy(%x: memref<8xf32>, %y: memref<8xf32>) {
   memref.copy %x, %y : memref<8xf32> to memref<8xf32>
   return
 }
+
+// -----
+
+// What is read at a difference of dimensions: one further for the next lane is a vector of memory, one back is not.
+// CHECK-LABEL: func.func @differences(
+// CHECK-SAME: %[[A:[^:]*]]: memref<11xf32>, %[[B:[^:]*]]: memref<11xf32>
+// CHECK: scf.for %[[J:.*]] =
+// CHECK: scf.for %[[I:.*]] =
+// CHECK: vector.load %[[A]][%{{.*}}] : memref<11xf32>, vector<4xf32>
+// CHECK-COUNT-4: memref.load %[[B]]
+// CHECK: vector.store
+#id = affine_map<(i, j) -> (i, j)>
+func.func @differences(%a: memref<11xf32>, %b: memref<11xf32>, %c: memref<4x8xf32>) {
+  linalg.generic {indexing_maps = [affine_map<(i, j) -> (j - i + 3)>, affine_map<(i, j) -> (i - j + 7)>, #id],
+                  iterator_types = ["parallel", "parallel"]}
+      ins(%a, %b : memref<11xf32>, memref<11xf32>) outs(%c : memref<4x8xf32>) {
+  ^bb0(%x: f32, %y: f32, %z: f32):
+    %sum = arith.addf %x, %y : f32
+    linalg.yield %sum : f32
+  }
+  return
+}

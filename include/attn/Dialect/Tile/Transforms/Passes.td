@@ -497,6 +497,34 @@ def TileReadEarlyPass : Pass<"tile-read-early", "::mlir::gpu::GPUFuncOp"> {
   }];
 }
 
+def TileDistancesApartPass : Pass<"tile-distances-apart", "::mlir::func::FuncOp"> {
+  let summary = "Make once for each distance what only the distance of two positions decides";
+  let description = [{
+    Takes out of elementwise work on a tile of M x N what follows from the difference of its
+    two indices alone, if it costs more than to read it (as `tile-share-diagonals` does where
+    tiles are dealt to threads): a vector of M + N - 1, of which neighbours in a row of the
+    tile read neighbours.
+
+    Example (test/Dialect/Tile/distances-apart.mlir):
+
+    ```mlir
+    %t = linalg.generic ... ins(%s : tensor<64x64xf32>) ... {
+    ^bb0(%x: f32, %out: f32):
+      %bias = memref.load %table[%bucket] : memref<?xf32>
+    ```
+
+    becomes
+
+    ```mlir
+    %d = linalg.generic ... outs(%e : tensor<127xf32>) { ... memref.load ... }
+    %t = linalg.generic {indexing_maps = [..., affine_map<(i, j) -> (j - i + 63)>, ...]}
+      ins(%s, %d : tensor<64x64xf32>, tensor<127xf32>) ...
+    ```
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::linalg::LinalgDialect",
+    "::mlir::tensor::TensorDialect"];
+}
+
 def TileShareDiagonalsPass : Pass<"tile-share-diagonals", "::mlir::gpu::GPUFuncOp"> {
   let summary = "Make once for each diagonal what only the distance of row and column decides";
   let description = [{
