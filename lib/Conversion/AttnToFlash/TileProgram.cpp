@@ -71,7 +71,8 @@ TileProgram::PairReads TileProgram::readPairs(RankedTensorType shape,
        program.front().getArguments().drop_back(4).drop_front(captured))
     leading.push_back(arith::ConstantOp::create(
         b, cast<TypedAttr>(b.getZeroAttr(argument.getType()))));
-  for (LoadOp load : findPairReads(program)) {
+  SmallVector<LoadOp> loads = findPairReads(program);
+  for (LoadOp load : ArrayRef(loads).take_front()) {
     Value fast = isWhole(shape, firstColumn);
     Value aligned = areNeighboursAligned(load, firstColumn);
     if (aligned)

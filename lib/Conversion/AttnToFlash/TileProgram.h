@@ -56,9 +56,10 @@ public:
   };
   /// What loads of the program read of a tile's pairs.
   using PairReads = SmallVector<std::pair<LoadOp, Value>>;
-  /// Tables that are read at pairs (PairReads.h), each as a tile like `shape`,
-  /// of which `firstColumn` is the first column: who needs no scores for it can
-  /// ask memory before there are any.
+  /// The first table that is read at pairs (PairReads.h), if there is one, as a
+  /// tile like `shape`, of which `firstColumn` is the first column: who needs
+  /// no scores for it can ask memory before there are any. Each takes a tile of
+  /// registers; there is room for one.
   PairReads readPairs(RankedTensorType shape, Value firstColumn);
 
   /// Makes the result's element from those of the tiles.

@@ -162,3 +162,32 @@ func.func @distance(%q: !t, %k: !t, %v: !t, %table: !bias) -> !t {
     {schedule = #attn.schedule<tiling = <q = 128, kv = 64>, roles = <warps = 8, producers = 4>>} : (!t, !t, !t, !bias) -> !t
   return %o : !t
 }
+
+// -----
+
+!t = tensor<?x?x?x64xbf16>
+!bias = tensor<?x?xf32>
+
+// There is a tile of registers for one table; others are read where they are used.
+// CHECK-LABEL: func.func @two(
+// CHECK: scf.for
+// CHECK: %[[FIRST:.*]] = scf.if
+// CHECK:   memref.load
+// CHECK: } else {
+// CHECK-NOT: scf.if
+// CHECK: linalg.contract
+// CHECK: linalg.generic {{.*}} ins(%{{.*}}, %[[FIRST]] :
+// CHECK: memref.load
+attn.mod @two_tables(%a: !bias, %c: !bias)
+  score(%s: f32, %b: i32, %h: i32, %q: i32, %kv: i32) {
+    %x = attn.load %a[%q, %kv] : !bias
+    %y = attn.load %c[%q, %kv] : !bias
+    %u = arith.mulf %s, %x : f32
+    %t = arith.addf %u, %y : f32
+    attn.yield %t : f32
+  }
+func.func @two(%q: !t, %k: !t, %v: !t, %a: !bias, %c: !bias) -> !t {
+  %o = attn.attention %q, %k, %v mod @two_tables(%a, %c)
+    {schedule = #attn.schedule<tiling = <q = 128, kv = 64>, roles = <warps = 8, producers = 4>>} : (!t, !t, !t, !bias, !bias) -> !t
+  return %o : !t
+}

@@ -177,10 +177,15 @@ SmallVector<VariantAttr> mlir::attn::variantsForSM80(AttentionOp op,
 }
 
 /// What is read of pairs is on its way while scores are made: one tile of
-/// registers more. As many keys as that leaves room for: at 128 channels 64
-/// take 8% longer than 96 (docs/notebook.md).
-static int64_t keysWithPairs(int64_t widest) {
-  return widest <= 128 ? 96 : widest <= 192 ? 80 : 64;
+/// registers more, and those of what other tables have. As many keys as that
+/// leaves room for: at 128 channels 64 take 8% longer than 96
+/// (docs/notebook.md).
+static int64_t keysWithPairs(size_t tables, int64_t widest, bool threeGroups) {
+  if (threeGroups)
+    return tables == 1 ? 64 : 48;
+  if (tables == 1)
+    return widest <= 128 ? 96 : widest <= 192 ? 80 : 64;
+  return widest <= 128 ? 64 : 48;
 }
 
 /// For sm_90a: groups of four warps with 64 rows each, and four that copy. The
@@ -200,13 +205,14 @@ Schedule mlir::attn::selectForSM90a(AttentionOp op, ProblemKind problem) {
   auto &[tiling, roles, pipeline] = schedule;
   roles.producers = 4;
   ModOp mod = op.lookupMod();
-  bool readsPairs = mod && mod.standsAlone() && mod.hasScore() &&
-                    !findPairReads(mod.getScore()).empty();
+  size_t pairTables = 0;
+  if (mod && mod.standsAlone())
+    pairTables = findPairReads(mod.getScore()).size();
   if (problem == ProblemKind::FewTasks) {
     tiling.q = 64;
     tiling.kv = widest <= 128 ? 128 : widest <= 192 ? 112 : 80;
-    if (readsPairs)
-      tiling.kv = keysWithPairs(widest);
+    if (pairTables)
+      tiling.kv = keysWithPairs(pairTables, widest, /*threeGroups=*/false);
     roles.warps = 4;
     pipeline.stages = widest <= 128 ? 3 : 2;
     return schedule;
@@ -238,8 +244,10 @@ Schedule mlir::attn::selectForSM90a(AttentionOp op, ProblemKind problem) {
   // Three groups have 160 registers a thread: what a mod reads needs some.
   if (threeGroups && readsTablesByPosition(mod))
     tiling.kv = 112;
-  if (readsPairs)
-    tiling.kv = threeGroups || shortRows ? 64 : keysWithPairs(widest);
+  if (pairTables)
+    tiling.kv =
+        std::min<int64_t>(shortRows ? 64 : tiling.kv,
+                          keysWithPairs(pairTables, widest, threeGroups));
   roles.warps = tiling.q / 16;
   // Two groups without turns are 0 to 4% slower.
   roles.pingpong = !threeGroups;

@@ -43,7 +43,8 @@ public:
           type.getDimSize(0) == rows)
         shareIn(op);
     });
-    setSharedBytes(func, bytes);
+    if (bytes != sharedBytesOf(func))
+      setSharedBytes(func, bytes);
   }
 
 private:
