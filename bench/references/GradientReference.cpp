@@ -257,7 +257,7 @@ GradientReference::compute(Device &device, const Problem &problem,
   int64_t count = s.batch * s.kvHeads, group = s.heads / s.kvHeads;
   double each =
       2.0 * group * s.queries * s.keys * (3.0 * s.headDim + 3.0 * s.valueDim);
-  double bytes = 4 * 8.0 * s.queries * s.keys;
+  double bytes = 5 * 8.0 * s.queries * s.keys;
   std::unique_ptr<Device> host = createCPUDevice();
   int64_t wanted = count;
   if (each * double(count) > budget)
