@@ -14,7 +14,7 @@ using namespace mlir::attn::tile;
 
 namespace {
 
-constexpr int64_t lanes = Distribution::lanes, elementBytes = 4;
+constexpr int64_t lanes = Distribution::lanes;
 
 class WarpDiagonals {
 public:
@@ -39,16 +39,17 @@ public:
 
   /// The address of that of the thread's first row and first column.
   Value putInShared(const Fragment &elements) {
-    Value warps = partOfWarp();
-    Value own = after(warps, d.lane);
+    Value part = d.partOfWarp(static_cast<int64_t>(*op.getOffset()),
+                              shared::diagonalsOfWarp(d.rowsOfWarp(), columns));
+    Value own = d.wordsBehind(part, d.lane);
     sync(); // who still reads what was here before
     for (auto [i, element] : llvm::enumerate(elements))
       LLVM::StoreOp::create(b, element,
                             d.advance(d.pointerTo(own), element.getType(),
                                       lanes * static_cast<int64_t>(i)));
     sync();
-    return after(warps,
-                 arith::AddIOp::create(b, d.ownDiagonal(), d.i32(columns - 1)));
+    return d.wordsBehind(
+        part, arith::AddIOp::create(b, d.ownDiagonal(), d.i32(columns - 1)));
   }
 
 private:
@@ -61,24 +62,6 @@ private:
     for (Operation &inner : body.without_terminator())
       b.clone(inner, mapping);
     return mapping.lookupOrDefault(body.getTerminator()->getOperand(0));
-  }
-
-  Value after(Value address, Value elements) {
-    return arith::AddIOp::create(
-        b, address, arith::MulIOp::create(b, elements, d.i32(elementBytes)));
-  }
-
-  /// i32: its address. All warps that compute have one, those too that deal
-  /// keys among them.
-  Value partOfWarp() {
-    Value thread = arith::IndexCastOp::create(
-        b, b.getI32Type(), gpu::ThreadIdOp::create(b, gpu::Dimension::x));
-    Value warp = arith::ShRUIOp::create(b, thread, d.i32(5));
-    Value start = arith::AddIOp::create(
-        b, d.startOfShared(), d.i32(static_cast<int64_t>(*op.getOffset())));
-    int64_t bytes = shared::diagonalsOfWarp(d.rowsOfWarp(), columns);
-    return arith::AddIOp::create(b, start,
-                                 arith::MulIOp::create(b, warp, d.i32(bytes)));
   }
 
   void sync() { NVVM::SyncWarpOp::create(b, d.i32(-1)); }

@@ -254,6 +254,20 @@ Value Distribution::startOfShared() {
       memref::ExtractAlignedPointerAsIndexOp::create(b, memory));
 }
 
+Value Distribution::partOfWarp(int64_t offset, int64_t bytesOfWarp) {
+  Value own = arith::IndexCastOp::create(
+      b, b.getI32Type(), gpu::ThreadIdOp::create(b, gpu::Dimension::x));
+  Value warp = arith::ShRUIOp::create(b, own, i32(5));
+  Value start = arith::AddIOp::create(b, startOfShared(), i32(offset));
+  return arith::AddIOp::create(
+      b, start, arith::MulIOp::create(b, warp, i32(bytesOfWarp)));
+}
+
+Value Distribution::wordsBehind(Value address, Value words) {
+  return arith::AddIOp::create(b, address,
+                               arith::MulIOp::create(b, words, i32(4)));
+}
+
 Value Distribution::alignedSharedMemory() {
   if (sharedMemory)
     return sharedMemory;

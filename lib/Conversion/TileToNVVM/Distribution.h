@@ -144,6 +144,12 @@ public:
   Value pointerTo(Value address);
   /// i32: where dynamic shared memory begins.
   Value startOfShared();
+  /// i32: the address of the warp's part of what begins `offset` bytes behind,
+  /// of which each warp has so many. Warps that deal keys among them have one
+  /// each.
+  Value partOfWarp(int64_t offset, int64_t bytesOfWarp);
+  /// i32: the address `words` (i32) of 32 bits behind another.
+  Value wordsBehind(Value address, Value words);
   /// The first address of dynamic shared memory that swizzled tiles may start
   /// at.
   Value alignedSharedMemory();

@@ -18,14 +18,15 @@ using namespace mlir::attn::tile;
 
 namespace {
 
-constexpr int64_t lanes = Distribution::lanes, wordBytes = 4;
+constexpr int64_t lanes = Distribution::lanes;
 
 class DiagonalSums {
 public:
   DiagonalSums(Distribution &d, SumDiagonalsOp op)
       : d(d), b(d.b), op(op), columns(op.getTile().getType().getDimSize(1)),
         least(1 - columns / 8), count(2 * d.blocks - least) {
-    part = partOfWarp();
+    part = d.partOfWarp(static_cast<int64_t>(op.getOffset()),
+                        shared::diagonalSumsOfWarp(d.rowsOfWarp(), columns));
   }
 
   Fragment emit() {
@@ -54,7 +55,7 @@ private:
       sum = sum ? arith::AddFOp::create(b, sum, elements[i]).getResult()
                 : elements[i];
     }
-    Value own = d.pointerTo(after(part, d.lane));
+    Value own = d.pointerTo(d.wordsBehind(part, d.lane));
     for (int64_t m = 0; m < count; ++m)
       for (int64_t c : {0, 1})
         LLVM::StoreOp::create(
@@ -89,27 +90,9 @@ private:
         arith::AddIOp::create(b, arith::MulIOp::create(b, g, d.i32(4)),
                               d.i32(t + c * lanes)));
     word = arith::SelectOp::create(b, exists, word, d.i32(0));
-    Value sum =
-        LLVM::LoadOp::create(b, b.getF32Type(), d.pointerTo(after(part, word)));
+    Value sum = LLVM::LoadOp::create(b, b.getF32Type(),
+                                     d.pointerTo(d.wordsBehind(part, word)));
     return arith::SelectOp::create(b, exists, sum, d.f32(0));
-  }
-
-  Value partOfWarp() {
-    Value thread = arith::IndexCastOp::create(
-        b, b.getI32Type(), gpu::ThreadIdOp::create(b, gpu::Dimension::x));
-    Value warp = arith::ShRUIOp::create(b, thread, d.i32(5));
-    Value start = arith::AddIOp::create(
-        b, d.startOfShared(), d.i32(static_cast<int64_t>(op.getOffset())));
-    return arith::AddIOp::create(
-        b, start,
-        arith::MulIOp::create(
-            b, warp,
-            d.i32(shared::diagonalSumsOfWarp(d.rowsOfWarp(), columns))));
-  }
-
-  Value after(Value address, Value words) {
-    return arith::AddIOp::create(
-        b, address, arith::MulIOp::create(b, words, d.i32(wordBytes)));
   }
 
   void sync() { NVVM::SyncWarpOp::create(b, d.i32(-1)); }
