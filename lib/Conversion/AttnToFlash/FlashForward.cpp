@@ -323,12 +323,12 @@ private:
           Value tile = visits.tileOf(visit);
           Value firstKey = firstKeyOf(tile);
           // With roles others copy, and who computes has time to wait for them.
-          TileProgram::PairReads reads;
+          TileProgram::PairRead read;
           if (op.getSchedule()->getRoles().hasProducers())
-            reads = mod.readPairs(
+            read = mod.readPairs(
                 RankedTensorType::get({queryTile, keyTile}, b.getF32Type()),
                 firstKey);
-          Value scores = mod.score(product(firstKey), firstKey, reads);
+          Value scores = mod.score(product(firstKey), firstKey, read);
           Value partial = isPartial(visits, visit, tile, firstKey);
           scores = either(
               partial, [&] { return mod.mask(scores, firstKey, hasPage()); },

@@ -39,9 +39,9 @@ Pairs GradientPairs::weigh(ModOnTiles &mod, const Visit &visit, Value owned,
   Value lse = queries.lse, start;
   if (startsWithStatistics())
     std::swap(lse, start);
-  TileProgram::PairReads reads;
+  TileProgram::PairRead read;
   if (readsAhead)
-    reads = mod.readPairs(
+    read = mod.readPairs(
         RankedTensorType::get({own.tile, visited.tile}, b.getF32Type()),
         visit.first);
   Value products =
@@ -59,7 +59,7 @@ Pairs GradientPairs::weigh(ModOnTiles &mod, const Visit &visit, Value owned,
   // What scales products alone is part of what scales exponents.
   double factor = mod.hasScore() ? log2e : log2e * scale;
   Value scores =
-      mod.hasScore() ? mod.score(products, visit.first, reads) : products;
+      mod.hasScore() ? mod.score(products, visit.first, read) : products;
   scores = either(
       visit.partial,
       [&] {

@@ -49,14 +49,14 @@ Value ModOnTiles::scaled(Value product) {
 }
 
 Value ModOnTiles::score(Value products, Value firstColumn,
-                        const TileProgram::PairReads &reads) {
+                        TileProgram::PairRead read) {
   if (!scoreProgram.isEmpty())
     return scoreProgram.onTiles(
         products, firstColumn,
         [&](ValueRange in, TileProgram::Evaluate evaluate, bool) {
           return evaluate(scaled(in[0]));
         },
-        /*elementType=*/{}, reads);
+        /*elementType=*/{}, read);
   if (scale == 1.0f)
     return products;
   return t.elementwise({products}, products.getType(),

@@ -17,12 +17,12 @@ public:
   /// Whether scores are more than scaled dot products.
   bool hasScore() const { return !scoreProgram.isEmpty(); }
   /// What the score program reads of a tile's pairs, before there are products.
-  TileProgram::PairReads readPairs(RankedTensorType shape, Value firstColumn) {
+  TileProgram::PairRead readPairs(RankedTensorType shape, Value firstColumn) {
     return scoreProgram.readPairs(shape, firstColumn);
   }
   /// The score program of a tile of dot products.
   Value score(Value products, Value firstColumn,
-              const TileProgram::PairReads &reads = {});
+              TileProgram::PairRead read = {});
   /// Emits, for one element, whether its column (i32) is kept.
   using KeepColumn = std::function<Value(Value column)>;
   /// A tile of scores in which -inf stands for what the mask or the lengths

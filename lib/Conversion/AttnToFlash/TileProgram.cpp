@@ -11,11 +11,11 @@ using namespace mlir;
 using namespace mlir::attn;
 
 Value TileProgram::onTiles(ValueRange tiles, Value firstColumn, Element element,
-                           Type elementType, const PairReads &reads) {
+                           Type elementType, PairRead read) {
   auto buildFor = [&](bool wholeTile) {
-    return build(tiles, firstColumn, wholeTile, element, elementType, reads);
+    return build(tiles, firstColumn, wholeTile, element, elementType, read);
   };
-  if (!readsAtColumns(reads))
+  if (!readsAtColumns(read))
     return buildFor(false);
   return t.either(
       isWhole(cast<RankedTensorType>(tiles[0].getType()), firstColumn),
@@ -59,11 +59,12 @@ static void markNeighbours(Value value) {
                       UnitAttr::get(definition->getContext()));
 }
 
-TileProgram::PairReads TileProgram::readPairs(RankedTensorType shape,
-                                              Value firstColumn) {
-  PairReads reads;
-  if (program.empty() || at.pairs)
-    return reads;
+TileProgram::PairRead TileProgram::readPairs(RankedTensorType shape,
+                                             Value firstColumn) {
+  SmallVector<LoadOp> loads = findPairReads(program);
+  if (loads.empty() || at.pairs)
+    return {};
+  LoadOp load = loads.front();
   unsigned captured = cast<ModOp>(program.getParentOp()).getNumCaptures();
   // Only what does not need them is taken of it.
   SmallVector<Value> leading;
@@ -71,30 +72,26 @@ TileProgram::PairReads TileProgram::readPairs(RankedTensorType shape,
        program.front().getArguments().drop_back(4).drop_front(captured))
     leading.push_back(arith::ConstantOp::create(
         b, cast<TypedAttr>(b.getZeroAttr(argument.getType()))));
-  SmallVector<LoadOp> loads = findPairReads(program);
-  for (LoadOp load : ArrayRef(loads).take_front()) {
-    Value fast = isWhole(shape, firstColumn);
-    Value aligned = areNeighboursAligned(load, firstColumn);
-    if (aligned)
-      fast = arith::AndIOp::create(b, fast, aligned);
-    auto build = [&](bool isFast) {
-      return t.elementwise({}, shape.clone(load.getType()), [&](ValueRange) {
-        Value read;
-        auto find = [&](LoadOp other, Value value) {
-          if (other == load)
-            read = value;
-        };
-        evaluate(leading, {{}, firstColumn, isFast}, nullptr, nullptr, find);
-        if (isFast && aligned)
-          markNeighbours(read);
-        return read;
-      });
-    };
-    reads.push_back({load, t.either(
-                               fast, [&] { return build(true); },
-                               [&] { return build(false); })});
-  }
-  return reads;
+  Value fast = isWhole(shape, firstColumn);
+  Value aligned = areNeighboursAligned(load, firstColumn);
+  if (aligned)
+    fast = arith::AndIOp::create(b, fast, aligned);
+  auto build = [&](bool isFast) {
+    return t.elementwise({}, shape.clone(load.getType()), [&](ValueRange) {
+      Value read;
+      auto find = [&](LoadOp other, Value value) {
+        if (other == load)
+          read = value;
+      };
+      evaluate(leading, {{}, firstColumn, isFast}, nullptr, nullptr, find);
+      if (isFast && aligned)
+        markNeighbours(read);
+      return read;
+    });
+  };
+  return {load,
+          t.either(
+              fast, [&] { return build(true); }, [&] { return build(false); })};
 }
 
 bool mlir::attn::readsRows(ModOp mod) {
@@ -128,8 +125,7 @@ Value TileProgram::isRowInside() {
 }
 
 Value TileProgram::build(ValueRange tiles, Value firstColumn, bool wholeTile,
-                         Element element, Type elementType,
-                         const PairReads &reads) {
+                         Element element, Type elementType, PairRead read) {
   auto type = cast<RankedTensorType>(tiles[0].getType());
   if (elementType)
     type = type.clone(elementType);
@@ -137,15 +133,12 @@ Value TileProgram::build(ValueRange tiles, Value firstColumn, bool wholeTile,
   if (at.pairs)
     inputs.append({at.pairs.queries, at.pairs.heads});
   size_t firstRead = inputs.size();
-  llvm::append_range(inputs, llvm::make_second_range(reads));
+  if (read)
+    inputs.push_back(read.tile);
   return t.elementwise(inputs, type, [&](ValueRange in) {
     ValueRange pair = in.slice(tiles.size(), firstRead - tiles.size());
-    auto known = [&](LoadOp load) -> Value {
-      for (auto [read, element] :
-           llvm::zip_equal(reads, in.drop_front(firstRead)))
-        if (read.first == load)
-          return element;
-      return Value();
+    auto known = [&](LoadOp load) {
+      return read && read.load == load ? in.back() : Value();
     };
     auto evaluate = [&](ValueRange leading, LowerAccumulateFn accumulate) {
       return this->evaluate(leading, {pair, firstColumn, wholeTile}, accumulate,
@@ -212,14 +205,14 @@ Value TileProgram::evaluate(ValueRange leading, const Place &place,
 
 /// Whether the program reads a table at the column's position that is not
 /// `known`.
-bool TileProgram::readsAtColumns(const PairReads &known) {
+bool TileProgram::readsAtColumns(PairRead known) {
   if (program.empty())
     return false;
   auto positions = program.front().getArguments().take_back(2);
   Value column = at.visited.axis == Axis::Key ? positions[1] : positions[0];
   return llvm::any_of(column.getUsers(), [&](Operation *user) {
     auto load = dyn_cast<LoadOp>(user);
-    return load && !llvm::is_contained(llvm::make_first_range(known), load);
+    return load && load != known.load;
   });
 }
 

@@ -54,13 +54,17 @@ public:
   private:
     Function function;
   };
-  /// What loads of the program read of a tile's pairs.
-  using PairReads = SmallVector<std::pair<LoadOp, Value>>;
+  /// What a load of the program reads of a tile's pairs; false: none.
+  struct PairRead {
+    LoadOp load;
+    Value tile;
+    explicit operator bool() const { return load != nullptr; }
+  };
   /// The first table that is read at pairs (PairReads.h), if there is one, as a
   /// tile like `shape`, of which `firstColumn` is the first column: who needs
   /// no scores for it can ask memory before there are any. Each takes a tile of
   /// registers; there is room for one.
-  PairReads readPairs(RankedTensorType shape, Value firstColumn);
+  PairRead readPairs(RankedTensorType shape, Value firstColumn);
 
   /// Makes the result's element from those of the tiles.
   using Element = llvm::function_ref<Value(ValueRange elements,
@@ -69,9 +73,9 @@ public:
   /// A tile from `tiles`, whose first column is `firstColumn` (index), element
   /// by element: of their type, or of `elementType`. Programs that read tables
   /// at the column are built twice, for tiles that are known to be whole and
-  /// for others. `reads`: of the same tile, which are not read again.
+  /// for others. `read`: of the same tile, which is not read again.
   Value onTiles(ValueRange tiles, Value firstColumn, Element element,
-                Type elementType = {}, const PairReads &reads = {});
+                Type elementType = {}, PairRead read = {});
 
   /// i32, of one element of such a tile: the position of its column.
   Value column(Value firstColumn) { return position(1, firstColumn); }
@@ -96,11 +100,11 @@ private:
   /// by side, the first aligned to both; null if that is never known.
   Value areNeighboursAligned(LoadOp load, Value firstColumn);
   Value build(ValueRange tiles, Value firstColumn, bool wholeTile,
-              Element element, Type elementType, const PairReads &reads);
+              Element element, Type elementType, PairRead read);
   Value evaluate(ValueRange leading, const Place &place,
                  LowerAccumulateFn accumulate, KnownRead known,
                  llvm::function_ref<void(LoadOp, Value)> onRead = nullptr);
-  bool readsAtColumns(const PairReads &known);
+  bool readsAtColumns(PairRead known);
   bool isReadOnce(LoadOp load, ValueRange indices);
   Value readOnce(OpBuilder &builder, LoadOp load, ValueRange indices,
                  Value table);

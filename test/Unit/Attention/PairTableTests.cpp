@@ -76,6 +76,7 @@ std::vector<PairCase> cases() {
   return {
       {"f32", f32, "f32", "", L::Contiguous, even},
       {"bf16", bf16, "bf16", "arith.extf", L::Contiguous, even},
+      {"f16", ElementType::F16, "f16", "arith.extf", L::Contiguous, even},
       {"f32_odd", f32, "f32", "", L::Contiguous, odd},
       {"bf16_odd", bf16, "bf16", "arith.extf", L::Contiguous, odd},
       {"f32_padded", f32, "f32", "", L::Padded, even},

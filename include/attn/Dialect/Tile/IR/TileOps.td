@@ -370,7 +370,8 @@ def Tile_DiagonalsOp : Tile_Op<"diagonals", [
     What the body yields for each diagonal of a tile, by the row less the column, which is
     its argument. Each warp makes the elements of its own rows. It leaves them in shared
     memory, at `offset` and behind, where they stay until the next that has the same offset;
-    without one its lanes keep them, and ask each other. A `linalg.generic` on the tile reads them by the map (r, c) -> (r - c + C - 1).
+    without one its lanes keep them, and ask each other. A `linalg.generic` on the tile reads
+    them by the map (r, c) -> (r - c + C - 1).
 
     Example: a table of biases that is read at the distance, for tiles of 128 x 64
 
