@@ -1,19 +1,17 @@
 // The project's own kernel: one for each mod, type and dimensions, whatever the
 // lengths.
 #include "backends/Backend.h"
+#include "backends/CompiledGradients.h"
 #include "backends/TileListSource.h"
+#include "backends/TuningText.h"
 #include "config/Config.h"
 #include "devices/Tensors.h"
 #include "measure/CodeTime.h"
 
-#include "attn/API/Gradient.h"
 #include "attn/API/Tiles.h"
 #include "attn/API/Tune.h"
 #include "attn/Support/Try.h"
 
-#include <algorithm>
-#include <chrono>
-#include <cstdio>
 #include <map>
 #include <tuple>
 
@@ -31,12 +29,11 @@ public:
   std::optional<Refusal> prepare(const Problem &newProblem) override {
     problem = &newProblem;
     kernel = nullptr;
-    gradientTilesSeconds.reset();
-    codeTime = gradientCodeTime = {};
+    codeTime = {};
     schedule = options.schedule == autoSchedule ? "" : options.schedule;
     tuned.clear();
-    if (options.tuneSeconds && schedule.empty())
-      if (Result<void> found = tuneSchedule(); !found)
+    if (std::optional<double> seconds = secondsToTune())
+      if (Result<void> found = tuneSchedule(*seconds); !found)
         return Refusal{Refusal::Failed, found.error()};
     if (std::optional<Refusal> refusal = findKernel())
       return refusal;
@@ -50,7 +47,8 @@ public:
   std::optional<Refusal> prepareBackward(const Gradients &wanted) override {
     if (label != "compiled") // another schedule of the forward pass
       return Refusal{Refusal::Unsupported, "has the gradients of compiled"};
-    Result<void> ready = makeBackward(wanted);
+    Result<void> ready =
+        gradients.prepare(*problem, wanted, spec(), secondsToTune());
     return ready ? std::nullopt
                  : std::optional(Refusal{Refusal::Failed, ready.error()});
   }
@@ -59,27 +57,26 @@ public:
 
   Result<void> run(Pass pass) override {
     if (pass == Pass::Backward)
-      return gradientKernel->run(gradients);
+      return gradients.run();
     AttentionArguments a = arguments();
     a.tiles = lists ? &lists : nullptr;
     return kernel->run(a);
   }
   void finish() override {
     lists = {};
-    gradientKernel = nullptr;
-    gradients = {}, gradientTiles = {};
-    out = {}, lse = {}, workspace = {};
+    gradients.finish();
   }
 
   TileListSource *tileLists() override { return kernel ? this : nullptr; }
   std::string remark() const override {
     return options.named ? options.schedule : tuned;
   }
+  std::string backwardRemark() const override { return gradients.remark(); }
   double compileSeconds(Pass pass) const override {
-    return (pass == Pass::Forward ? codeTime : gradientCodeTime).compiled;
+    return codeTimeOf(pass).compiled;
   }
   double cachedSeconds(Pass pass) const override {
-    return (pass == Pass::Forward ? codeTime : gradientCodeTime).cached;
+    return codeTimeOf(pass).cached;
   }
   std::vector<KernelCount> kernels() const override {
     std::vector<KernelCount> counts;
@@ -88,7 +85,7 @@ public:
     return counts;
   }
   std::optional<double> listsSeconds(Pass pass) const override {
-    return pass == Pass::Backward ? gradientTilesSeconds : std::nullopt;
+    return pass == Pass::Backward ? gradients.listsSeconds() : std::nullopt;
   }
 
 private:
@@ -133,7 +130,16 @@ private:
     return a;
   }
 
-  Result<void> tuneSchedule();
+  const CodeTime &codeTimeOf(Pass pass) const {
+    return pass == Pass::Forward ? codeTime : gradients.codeTime();
+  }
+
+  /// Nullopt: what is given, or chosen by rule, is run.
+  std::optional<double> secondsToTune() const {
+    return options.schedule == autoSchedule ? options.tuneSeconds
+                                            : std::nullopt;
+  }
+  Result<void> tuneSchedule(double seconds);
   std::optional<Refusal> findKernel();
   Result<void> compileVariant(Object &object);
   /// Adds what a step took to what its kernel did.
@@ -146,79 +152,6 @@ private:
   Result<void> makeLists() override {
     ATTN_TRY_ASSIGN(lists, kernel->findTiles(launchSizes(), problem->captures,
                                              device.stream(), lists));
-    return {};
-  }
-
-  /// Runs the forward pass with the LSE, and compiles the kernel of gradients.
-  Result<void> makeBackward(const Gradients &wanted) {
-    const ProblemSizes &s = problem->sizes;
-    KernelSpec withLse = spec(), ofGradients = spec();
-    withLse.lse = true;
-    ofGradients.schedule.clear(); // has several of its own
-    Key key = keyOf();
-    auto forward = trained.find(key);
-    if (forward == trained.end()) {
-      ATTN_TRY_ASSIGN(AttentionKernel made,
-                      AttentionKernel::compile(*problem->mod, withLse));
-      forward = trained.emplace(key, std::move(made)).first;
-    }
-    auto backward = gradientKernels.find(key);
-    if (backward == gradientKernels.end()) {
-      std::vector<std::string> wrt;
-      for (const CaptureGradient &capture : wanted.captures)
-        wrt.push_back(capture.name);
-      CodeTimer timer;
-      ATTN_TRY_ASSIGN(GradientKernel made,
-                      GradientKernel::compile(*problem->mod, ofGradients, wrt));
-      gradientCodeTime = timer.stop();
-      backward = gradientKernels.emplace(key, std::move(made)).first;
-    }
-    gradientKernel = &backward->second;
-    int64_t rows = s.batch * s.heads * s.queries;
-    ATTN_TRY_ASSIGN(lse, Buffer::create(device, rows * int64_t(sizeof(float))));
-    ATTN_TRY_ASSIGN(out, Buffer::create(device, rows * s.valueDim *
-                                                    byteWidth(problem->type)));
-    int64_t bytes = gradientKernel->workspaceBytes(s, problem->captures);
-    ATTN_TRY_ASSIGN(workspace, Buffer::create(device, bytes));
-    gradients = {};
-    gradients.query = problem->query, gradients.key = problem->key;
-    gradients.value = problem->value, gradients.out = problem->out;
-    gradients.out.data = out.data();
-    gradients.out.strides = {s.heads * s.queries * s.valueDim,
-                             s.queries * s.valueDim, s.valueDim};
-    gradients.lse = static_cast<float *>(lse.data());
-    gradients.captures = problem->captures;
-    gradients.gradOut = wanted.out, gradients.gradQuery = wanted.query;
-    gradients.gradKey = wanted.key, gradients.gradValue = wanted.value;
-    for (const CaptureGradient &capture : wanted.captures)
-      gradients.gradCaptures.push_back(capture.data);
-    gradients.workspace = workspace.data(), gradients.workspaceBytes = bytes;
-    gradients.stream = device.stream();
-    ATTN_TRY(makeGradientTiles());
-    return forward->second.run(
-        gradients.query, gradients.key, gradients.value, problem->captures,
-        gradients.out, static_cast<float *>(lse.data()), device.stream());
-  }
-
-  /// Finds the tiles of the kernels of gradients, where they need lists. Of
-  /// three times the shortest counts: the first one also loads what finds them.
-  Result<void> makeGradientTiles() {
-    using Clock = std::chrono::steady_clock;
-    ATTN_TRY(device.synchronize());
-    for (int i = 0; i < 3; ++i) {
-      Clock::time_point start = Clock::now();
-      ATTN_TRY_ASSIGN(gradientTiles,
-                      gradientKernel->findTiles(
-                          problem->sizes, problem->captures, device.stream()));
-      if (gradientTiles.lists.empty())
-        return {};
-      ATTN_TRY(device.synchronize());
-      double seconds =
-          std::chrono::duration<double>(Clock::now() - start).count();
-      gradientTilesSeconds =
-          std::min(seconds, gradientTilesSeconds.value_or(seconds));
-    }
-    gradients.tiles = &gradientTiles;
     return {};
   }
 
@@ -252,17 +185,9 @@ private:
   const Problem *problem = nullptr;
   const AttentionKernel *kernel = nullptr;
   TileLists lists;
-  CodeTime codeTime, gradientCodeTime; ///< for the prepared problem
+  CodeTime codeTime; ///< for the prepared problem
   std::map<Key, Object> objects;
-  // Of the backward pass.
-  std::map<Key, AttentionKernel> trained; ///< that write the LSE
-  std::map<Key, GradientKernel> gradientKernels;
-  const GradientKernel *gradientKernel = nullptr;
-  GradientArguments gradients;
-  GradientTiles gradientTiles;
-  std::optional<double> gradientTilesSeconds;
-  Buffer out, lse; ///< what the forward pass gave
-  Buffer workspace;
+  CompiledGradients gradients{device};
 };
 
 std::string kernelName(const Problem &problem) {
@@ -274,35 +199,11 @@ std::string kernelName(const Problem &problem) {
          (problem.cache && problem.cache->pages ? " in pages" : "");
 }
 
-/// What won, and by how much.
-std::string textOf(const Tuning &tuning) {
-  size_t fits = 0;
-  for (const TriedSchedule &one : tuning.tried)
-    fits += one.seconds > 0;
-  std::string tried = " (" + std::to_string(tuning.tried.size()) + " of " +
-                      std::to_string(tuning.candidates) + " others tried, " +
-                      std::to_string(tuning.tried.size() - fits) +
-                      " do not run";
-  tried += tuning.isFromCache ? ", by an earlier run)" : ")";
-  if (tuning.schedule.empty())
-    return std::string("tuned: ") +
-           (int64_t(tuning.tried.size()) < tuning.candidates
-                ? "none of those tried"
-                : "nothing") +
-           " is faster than " + tuning.chosen.schedule + tried;
-  char gain[32];
-  std::snprintf(gain, sizeof(gain), "%.3f", tuning.gain());
-  return "tuned: " + tuning.schedule + " is " + gain + " times as fast as " +
-         tuning.chosen.schedule + tried;
-}
-
-Result<void> Compiled::tuneSchedule() {
-  TuneOptions how;
-  how.seconds = *options.tuneSeconds;
-  ATTN_TRY_ASSIGN(Tuning tuning, tune(*problem->mod, spec(), arguments(), how));
+Result<void> Compiled::tuneSchedule(double seconds) {
+  ATTN_TRY_ASSIGN(Tuning tuning,
+                  tune(*problem->mod, spec(), arguments(), {seconds}));
   schedule = tuning.schedule;
-  if (!tuning.chosen.schedule.empty())
-    tuned = textOf(tuning);
+  tuned = textOf(tuning);
   return {};
 }
 

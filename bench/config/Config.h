@@ -38,7 +38,7 @@ struct Config {
   /// FlexAttention and `compiled` look for their fastest kernels; the latter
   /// alone with `tune`.
   bool maxAutotune = false, tune = false;
-  int64_t tuneSeconds = 5; ///< for each kernel and range of sizes
+  int64_t tuneSeconds = 5; ///< for each kernel, pass and range of sizes
   bool decoding = false, throughput = false;
   /// Of decoding: how many queries each sequence has.
   std::vector<int64_t> decodingQueries{1};

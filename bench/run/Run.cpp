@@ -121,16 +121,17 @@ Result<void> attn::bench::runCases(const Config &config,
   options.workerTimeout = static_cast<double>(config.workerTimeout);
   options.deterministic = config.deterministic;
   options.torch = {config.maxAutotune, config.dynamic, config.deterministic};
-  double tuning = secondsToTune(config) / runnerOptions.haste;
   if (tunesCompiled(config))
-    options.tuneSeconds = tuning;
+    options.tuneSeconds =
+        static_cast<double>(config.tuneSeconds) / runnerOptions.haste;
   std::vector<std::unique_ptr<Backend>> backends =
       createBackends(recorder.run().backends, device, options);
   runnerOptions.timing.hot = config.hot;
   runnerOptions.backward = config.backward;
   runnerOptions.captureGradients = config.captureGradients;
   Runner runner(device, std::move(backends), runnerOptions);
-  Progress progress(expectedSeconds(cases, device, recorder, tuning));
+  Progress progress(expectedSeconds(
+      cases, device, recorder, secondsToTune(config) / runnerOptions.haste));
   runner.onStep = [&](const std::string &what) {
     noteStep(what);
     progress.step(what);

@@ -49,15 +49,25 @@ static void multiply(std::vector<Candidate> &all, Step step,
 
 //===--- what differs, by who has the kernel ------------------------------===//
 
-/// A CPU's tasks are of one tile of queries each, on one core.
+static void setRows(Schedule &s, int64_t rows) {
+  (s.tiling.ownsKeys ? s.tiling.kv : s.tiling.q) = rows;
+}
+static void setColumns(Schedule &s, int64_t columns) {
+  (s.tiling.ownsKeys ? s.tiling.q : s.tiling.kv) = columns;
+}
+static void setStages(Schedule &s, int64_t stages) {
+  s.pipeline.stages = stages;
+}
+
+/// A CPU's tasks are of one tile of rows each, on one core.
 static std::vector<Candidate> ofCPU(const Schedule &chosen) {
   std::vector<Candidate> all = {{chosen}};
   multiply(all, OfTiles,
            chosen.tiling.pack ? ArrayRef<int64_t>{16, 32, 64}
                               : ArrayRef<int64_t>{16, 32, 48, 64, 96, 128},
-           chosen.tiling.q, [](Schedule &s, int64_t q) { s.tiling.q = q; });
-  multiply(all, OfTiles, {32, 48, 64, 96, 128, 192, 256}, chosen.tiling.kv,
-           [](Schedule &s, int64_t kv) { s.tiling.kv = kv; });
+           chosen.tiling.getRows(), setRows);
+  multiply(all, OfTiles, {32, 48, 64, 96, 128, 192, 256},
+           chosen.tiling.getColumns(), setColumns);
   return all;
 }
 
@@ -66,18 +76,40 @@ static std::vector<Candidate> ofSM80(const Schedule &chosen) {
   std::vector<Candidate> all = {{chosen}};
   multiply(all, OfTiles, {1, 2, 4, 8}, chosen.roles.warps,
            [](Schedule &s, int64_t warps) { s.roles.warps = warps; });
-  multiply(all, OfTiles, {1, 2}, chosen.tiling.q / (16 * chosen.roles.warps),
-           [](Schedule &s, int64_t rows) {
-             s.tiling.q = rows * 16 * s.roles.warps;
-           });
-  multiply(all, OfTiles, {16, 32, 48, 64, 80, 96, 112, 128}, chosen.tiling.kv,
-           [](Schedule &s, int64_t kv) { s.tiling.kv = kv; });
-  multiply(all, OfCopies, {1, 2}, chosen.pipeline.stages,
-           [](Schedule &s, int64_t stages) { s.pipeline.stages = stages; });
+  multiply(
+      all, OfTiles, {1, 2}, chosen.tiling.getRows() / (16 * chosen.roles.warps),
+      [](Schedule &s, int64_t rows) { setRows(s, rows * 16 * s.roles.warps); });
+  multiply(all, OfTiles, {16, 32, 48, 64, 80, 96, 112, 128},
+           chosen.tiling.getColumns(), setColumns);
+  multiply(all, OfCopies, {1, 2}, chosen.pipeline.stages, setStages);
   return all;
 }
 
-/// Kernels of sm_90a: groups of four warps with 16 rows each, beside those that
+/// Gradients on sm_90a: groups of four warps as in the forward pass, whose
+/// steps hold more than one tile of scores' size. In one pass over the pairs
+/// those of queries are of whole instructions' rows, and at most two groups
+/// have them.
+static std::vector<Candidate> gradientsOfSM90a(const Schedule &chosen) {
+  using Axis = ArrayRef<int64_t>;
+  std::vector<Candidate> all = {{chosen}};
+  bool once = chosen.tiling.once;
+  multiply(all, OfTiles, once ? Axis{4, 8} : Axis{4, 8, 12}, chosen.roles.warps,
+           [](Schedule &s, int64_t warps) {
+             s.roles.warps = warps, setRows(s, 16 * warps);
+             s.roles.pingpong &= warps == 8;
+           });
+  multiply(all, OfTiles,
+           once ? Axis{64, 128} : Axis{32, 48, 64, 80, 96, 112, 128},
+           chosen.tiling.getColumns(), setColumns);
+  multiply(all, OfCopies, {2, 3, 4}, chosen.pipeline.stages, setStages);
+  llvm::erase_if(all, [&](const Candidate &one) {
+    const Tiling &tiling = one.schedule.tiling;
+    return once && tiling.getColumns() > tiling.getRows();
+  });
+  return all;
+}
+
+/// Forward on sm_90a: groups of four warps with 16 rows each, beside those that
 /// copy. What only goes with other values follows them, and is no step.
 static std::vector<Candidate> ofSM90a(const Schedule &chosen) {
   std::vector<Candidate> all = {{chosen}};
@@ -89,8 +121,7 @@ static std::vector<Candidate> ofSM90a(const Schedule &chosen) {
            });
   multiply(all, OfTiles, {48, 64, 80, 96, 112, 128, 144, 160, 176, 192},
            tiling.kv, [](Schedule &s, int64_t kv) { s.tiling.kv = kv; });
-  multiply(all, OfCopies, {2, 3, 4}, pipeline.stages,
-           [](Schedule &s, int64_t stages) { s.pipeline.stages = stages; });
+  multiply(all, OfCopies, {2, 3, 4}, pipeline.stages, setStages);
   multiply(all, OfCopies, {0, 1}, pipeline.persistent,
            [&](Schedule &s, int64_t stays) {
              s.pipeline.persistent = stays;
@@ -139,13 +170,25 @@ static double useOf(const Schedule &schedule, const LaunchShape &launch) {
   // Shares are as many as there is room for.
   if (launch.multiprocessors == 0 || schedule.tiling.shares)
     return 1;
+  int64_t rows = schedule.tiling.ownsKeys ? launch.keys : launch.queries;
   int64_t tasks =
-      launch.tasks * llvm::divideCeil(launch.queries, schedule.tiling.q);
+      launch.tasks * llvm::divideCeil(rows, schedule.tiling.getRows());
   // Two blocks of four warps share a multiprocessor.
   int64_t places = launch.multiprocessors * (schedule.roles.warps <= 4 ? 2 : 1);
   int64_t rounds = llvm::divideCeil(tasks, places);
-  return double(launch.tasks * launch.queries) /
-         double(rounds * places * schedule.tiling.q);
+  return double(launch.tasks * rows) /
+         double(rounds * places * schedule.tiling.getRows());
+}
+
+/// Without regard to what is out of the question.
+static std::vector<Candidate>
+variationsOf(const Schedule &chosen, const KernelShape &kernel, bool isCPU) {
+  if (isCPU)
+    return ofCPU(chosen);
+  if (!chosen.roles.hasProducers())
+    return ofSM80(chosen);
+  return kernel.kind == KernelShape::Kind::Forward ? ofSM90a(chosen)
+                                                   : gradientsOfSM90a(chosen);
 }
 
 std::vector<Schedule> mlir::attn::scheduleSpace(MLIRContext *context,
@@ -153,9 +196,7 @@ std::vector<Schedule> mlir::attn::scheduleSpace(MLIRContext *context,
                                                 const KernelShape &kernel,
                                                 const LaunchShape &launch) {
   bool isCPU = launch.multiprocessors == 0;
-  std::vector<Candidate> all = isCPU                         ? ofCPU(chosen)
-                               : chosen.roles.hasProducers() ? ofSM90a(chosen)
-                                                             : ofSM80(chosen);
+  std::vector<Candidate> all = variationsOf(chosen, kernel, isCPU);
   llvm::erase_if(all, [&](const Candidate &one) {
     const Schedule &s = one.schedule;
     if (areEqual(s, chosen) || !satisfiesConstraints(context, s) ||

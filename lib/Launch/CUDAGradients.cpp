@@ -33,6 +33,7 @@ struct CUDAGradients : public GradientKernel::Impl {
                    Bindings &bindings) const override;
   Result<void> prepare(const SizeRange *range) const override;
   Result<void> prepare(const GradientArguments &arguments) const override;
+  Result<int64_t> spilledBytes(const SizeRange &range) const override;
   Result<void> checkMemory(const GradientArguments &arguments) const override;
   Result<std::shared_ptr<void>> allocate(int64_t bytes,
                                          void *stream) const override;
@@ -131,6 +132,20 @@ Result<void> CUDAGradients::prepare(const GradientArguments &a) const {
   // TMA may not take a tensor.
   memory.sm90a = false;
   return prepare(launchRangeOf(nullptr, memory, multiprocessors));
+}
+
+Result<int64_t> CUDAGradients::spilledBytes(const SizeRange &range) const {
+  cuda::ContextScope scope(context);
+  LaunchRange launches = launchRangeOf(&range, expected, multiprocessors);
+  int64_t bytes = 0;
+  for (size_t place : kernelsFor(kernels.plan(), launches)) {
+    ATTN_TRY_ASSIGN(const Variant *variant, compiled(place));
+    for (const cuda::LoadedKernel &kernel : variant->kernels) {
+      ATTN_TRY_ASSIGN(int64_t spilled, kernel.spilledBytes());
+      bytes = std::max(bytes, spilled);
+    }
+  }
+  return bytes;
 }
 
 LaunchMemory CUDAGradients::memoryOf(const GradientArguments &a) const {

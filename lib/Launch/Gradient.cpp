@@ -368,5 +368,11 @@ Result<void> GradientKernel::prepare(const GradientArguments &a) const {
   return pimpl->prepare(a);
 }
 
+Result<int64_t> GradientKernel::spilledBytes(const ProblemSizes &sizes) const {
+  SizeRange range{sizes, sizes};
+  ATTN_TRY(checkRange(range));
+  return pimpl->spilledBytes(range);
+}
+
 double GradientKernel::compileSeconds() const { return pimpl->compileSeconds; }
 const std::string &GradientKernel::schedule() const { return pimpl->schedule; }

@@ -56,7 +56,9 @@ struct GradientKernel::Impl {
   /// Compiles and loads all that launches of these sizes, or of any (null),
   /// take with memory as the spec says.
   virtual Result<void> prepare(const SizeRange *range) const = 0;
-  /// The same of any sizes with memory like that of `arguments`.
+  /// GradientKernel::spilledBytes(), of a CPU.
+  virtual Result<int64_t> spilledBytes(const SizeRange &) const { return 0; }
+  /// As prepare(), of any sizes with memory like that of `arguments`.
   virtual Result<void> prepare(const GradientArguments &arguments) const = 0;
   /// Whether all that a launch reads and writes is memory of the target.
   virtual Result<void> checkMemory(const GradientArguments &) const = 0;

@@ -236,12 +236,12 @@ struct KernelSpec {
   /// given must keep to this, and kernels that are are not to be tuned. Not
   /// for gradients.
   bool invariant = false;
-  /// Every run looks at lengths, starts of sequences and page tables before, and
-  /// fails where these say what has no meaning of its own (a length beyond the
-  /// room, an entry that numbers no page, starts that fall), with the number of
-  /// the sequence. For finding mistakes: on a GPU a run waits for the stream and
-  /// copies them to the host, which a stream capture does not allow. Not for
-  /// gradients.
+  /// Every run looks at lengths, starts of sequences and page tables before,
+  /// and fails where these say what has no meaning of its own (a length beyond
+  /// the room, an entry that numbers no page, starts that fall), with the
+  /// number of the sequence. For finding mistakes: on a GPU a run waits for the
+  /// stream and copies them to the host, which a stream capture does not allow.
+  /// Not for gradients.
   bool checked = false;
   /// Of a kernel of shares (`shares` in its schedule), how many they are; 0: as
   /// many as the GPU runs at once, or 128 on a CPU. Results may differ in their

@@ -112,6 +112,8 @@ public:
 
   double compileSeconds() const; ///< MLIR to loaded kernels
   const std::string &schedule() const;
+  /// As AttentionKernel::spilledBytes(), of the kernel with most.
+  Result<int64_t> spilledBytes(const ProblemSizes &sizes) const;
 
 private:
   std::shared_ptr<const Impl> pimpl;

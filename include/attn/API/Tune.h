@@ -4,6 +4,7 @@
 #define ATTN_API_TUNE_H
 
 #include "attn/API/Attention.h"
+#include "attn/API/Gradient.h"
 
 namespace attn {
 
@@ -14,7 +15,8 @@ struct TuneOptions {
   double seconds = 5;
 };
 
-/// One schedule, and what is known of it.
+/// One schedule, or of gradients a list of one for each kernel, and what is
+/// known of it.
 struct TriedSchedule {
   std::string schedule; ///< as KernelSpec::schedule has it
   double seconds = 0;   ///< of a run, in the median; 0: it does not run
@@ -49,6 +51,16 @@ struct Tuning {
 /// that is chosen by rule; a stream that is being captured.
 Result<Tuning> tune(const Mod &mod, const KernelSpec &spec,
                     const AttentionArguments &arguments,
+                    const TuneOptions &options = {});
+
+/// The same of a backward pass: `wrt` is that of GradientKernel::compile(), and
+/// `arguments` those of GradientKernel::run(), of which the workspace is not
+/// used. One way to divide the work among kernels is chosen first, unless
+/// KernelSpec::deterministic asks for one, and then each kernel's schedule, one
+/// after another.
+Result<Tuning> tune(const Mod &mod, const KernelSpec &spec,
+                    const std::vector<std::string> &wrt,
+                    const GradientArguments &arguments,
                     const TuneOptions &options = {});
 
 } // namespace attn

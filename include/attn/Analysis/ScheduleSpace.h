@@ -12,7 +12,9 @@ namespace mlir::attn {
 
 /// A launch, as far as it decides which schedules are out of the question.
 struct LaunchShape {
-  int64_t tasks = 1; ///< batch times heads, of those that are not packed
+  /// Batch times the heads that tasks are of: those of queries, if these are
+  /// not packed, or of keys.
+  int64_t tasks = 1;
   int64_t queries = 0, keys = 0;
   int64_t multiprocessors = 0; ///< 0: a CPU
   /// A packed schedule's rows are those of so many heads.
@@ -25,7 +27,8 @@ struct LaunchShape {
 /// registers, as far as is known before it is compiled, and suits the launch:
 /// tiles are at most twice as long as rows and columns, and no more than 30%
 /// more of the multiprocessors idle than need to. What decides which launches a
-/// kernel takes (packing, shares, alignment, whether warps have roles) stays.
+/// kernel takes (packing, shares, alignment, whether warps have roles) stays,
+/// and who owns what.
 std::vector<Schedule> scheduleSpace(MLIRContext *context,
                                     const Schedule &chosen,
                                     const KernelShape &kernel,

@@ -58,6 +58,57 @@ struct HostProblem {
   KernelSpec spec;
 };
 
+/// The gradients of the same, and of one captured bias for each key.
+struct HostGradients : HostProblem {
+  explicit HostGradients(int64_t length) : HostProblem(length) {
+    for (std::vector<float> *one : {&gradQuery, &gradKey, &gradValue})
+      one->resize(length * channels);
+    lse.resize(length, 1), bias.resize(length), gradBias.resize(length);
+    TensorView view = arguments.query;
+    gradients.query = gradients.key = gradients.value = view;
+    gradients.out = gradients.gradOut = view;
+    gradients.gradQuery = gradients.gradKey = gradients.gradValue = view;
+    gradients.gradQuery.data = gradQuery.data();
+    gradients.gradKey.data = gradKey.data();
+    gradients.gradValue.data = gradValue.data();
+    gradients.lse = lse.data();
+    CaptureView capture;
+    capture.type = ElementType::F32;
+    capture.data = bias.data();
+    capture.sizes = {length}, capture.strides = {1};
+    gradients.captures = {capture};
+    gradients.gradCaptures = {gradBias.data()};
+  }
+
+  /// Of the kernels with these schedules.
+  std::vector<float> resultOf(const Mod &mod, const std::string &schedule) {
+    KernelSpec own = spec;
+    own.schedule = schedule;
+    Result<GradientKernel> kernel = GradientKernel::compile(mod, own, wrt);
+    EXPECT_TRUE(kernel) << kernel.error();
+    for (std::vector<float> *one : {&gradQuery, &gradKey, &gradValue})
+      std::fill(one->begin(), one->end(), NAN);
+    EXPECT_TRUE(kernel->run(gradients));
+    std::vector<float> all = gradQuery;
+    for (const std::vector<float> *one : {&gradKey, &gradValue, &gradBias})
+      all.insert(all.end(), one->begin(), one->end());
+    return all;
+  }
+
+  std::vector<float> gradQuery, gradKey, gradValue, lse, bias, gradBias;
+  std::vector<std::string> wrt{"bias"};
+  GradientArguments gradients;
+};
+
+constexpr char biased[] = R"(
+attn.mod @biased(%bias: tensor<?xf32>)
+    score(%s: f32, %b: i32, %h: i32, %q: i32, %kv: i32) {
+  %at = attn.load %bias[%kv] : tensor<?xf32>
+  %out = arith.addf %s, %at : f32
+  attn.yield %out : f32
+}
+)";
+
 class Tune : public testing::Test {
 protected:
   Tune() { useCache({folder.path, 1 << 30, nullptr}); }
@@ -65,6 +116,13 @@ protected:
 
   Folder folder;
 };
+
+Tuning tuned(const Mod &mod, const HostGradients &problem, double seconds) {
+  Result<Tuning> tuning =
+      tune(mod, problem.spec, problem.wrt, problem.gradients, {seconds});
+  EXPECT_TRUE(tuning) << tuning.error();
+  return *tuning;
+}
 
 Tuning tuned(const Mod &mod, const HostProblem &problem, double seconds) {
   Result<Tuning> tuning = tune(mod, problem.spec, problem.arguments, {seconds});
@@ -252,4 +310,97 @@ TEST_F(Tune, TriesKernelsOfAGPU) {
   EXPECT_EQ(gpu->liveEvents, events);
   EXPECT_EQ(gpu->loadedModules, modules);
   EXPECT_TRUE(tuned(mod, problem, 0.6).isFromCache);
+}
+
+//===--- gradients --------------------------------------------------------===//
+
+/// Of each kernel in turn; what was found is there for the next search.
+TEST_F(Tune, TriesKernelsOfGradients) {
+  Mod mod = modOf(biased);
+  HostGradients problem(200);
+  Tuning tuning = tuned(mod, problem, 1.5);
+  EXPECT_FALSE(tuning.isFromCache);
+  EXPECT_GT(tuning.chosen.seconds, 0);
+  EXPECT_EQ(tuning.chosen.schedule.rfind("[#attn.schedule<", 0), 0u);
+  EXPECT_EQ(tuning.gain() == 1, tuning.schedule.empty());
+  // Some differ in the kernel of queries, some in that of keys.
+  std::string rule = tuning.chosen.schedule;
+  std::string ofQueries = rule.substr(0, rule.find(", #attn"));
+  size_t alike = 0;
+  for (const TriedSchedule &one : tuning.tried)
+    alike += one.schedule.rfind(ofQueries, 0) == 0;
+  EXPECT_GT(alike, 0u);
+  EXPECT_LT(alike, tuning.tried.size());
+  // They are kernels, of the same results.
+  std::vector<float> before = problem.resultOf(mod, "");
+  for (const TriedSchedule *one :
+       {&tuning.tried.front(), &tuning.tried.back()}) {
+    std::vector<float> after = problem.resultOf(mod, one->schedule);
+    for (size_t i = 0; i < before.size(); ++i)
+      EXPECT_NEAR(before[i], after[i], 1e-4 * (1 + std::abs(before[i])));
+  }
+  EXPECT_TRUE(tuned(mod, problem, 0).isFromCache);
+}
+
+/// As those of a forward pass, and what gradients have of their own.
+TEST_F(Tune, ErrorsOfGradients) {
+  Mod mod = modOf(biased);
+  HostGradients problem(100);
+  KernelSpec ragged = problem.spec;
+  ragged.raggedQueries = true;
+  auto errorOf = [&](const KernelSpec &spec,
+                     const std::vector<std::string> &wrt) {
+    return tune(mod, spec, wrt, problem.gradients).error();
+  };
+  EXPECT_EQ(errorOf(problem.spec, {"bais"}),
+            GradientKernel::compile(mod, problem.spec, {"bais"}).error());
+  EXPECT_EQ(errorOf(ragged, problem.wrt),
+            GradientKernel::compile(mod, ragged, problem.wrt).error());
+  KernelSpec given = problem.spec;
+  given.schedule = "[]";
+  EXPECT_EQ(errorOf(given, problem.wrt),
+            "expects a spec without a schedule to tune, got '[]'");
+  EXPECT_EQ(errorOf(problem.spec, {}),
+            "expects 0 gradients of captures, got 1");
+}
+
+/// One pass over the pairs, or two; then each kernel.
+TEST_F(Tune, TriesGradientsOfAGPU) {
+  cuda::FakeCUDA *gpu = useFakeCUDA();
+  ASSERT_TRUE(cuda::useDevice(0));
+  Result<cuda::Buffer> memory = cuda::Buffer::allocate(1 << 20);
+  ASSERT_TRUE(memory);
+  Mod mod = modOf("attn.mod @noop");
+  HostGradients problem(256);
+  problem.wrt.clear();
+  problem.spec.target = Target::CUDA;
+  problem.spec.type = ElementType::BF16;
+  problem.spec.headDim = problem.spec.valueDim = 64;
+  GradientArguments &a = problem.gradients;
+  a.captures.clear(), a.gradCaptures.clear();
+  for (TensorView *view : {&a.query, &a.key, &a.value, &a.out, &a.gradOut,
+                           &a.gradQuery, &a.gradKey, &a.gradValue}) {
+    view->data = memory->data();
+    view->type = ElementType::BF16;
+    view->sizes = {1, 1, 256, 64}, view->strides = {256 * 64, 256 * 64, 64};
+  }
+  a.lse = static_cast<const float *>(memory->data());
+  int modules = gpu->loadedModules, threads = gpu->maxThreads;
+  gpu->maxThreads = 512;
+  Tuning tuning = tuned(mod, problem, 2);
+  EXPECT_NE(tuning.chosen.schedule.find("once"), std::string::npos);
+  ASSERT_FALSE(tuning.tried.empty());
+  EXPECT_EQ(tuning.tried[0].schedule.find("once"), std::string::npos);
+  // Every kernel takes as long here: two are faster than one with two around
+  // it. Theirs are varied then.
+  EXPECT_EQ(tuning.schedule, tuning.tried[0].schedule);
+  EXPECT_DOUBLE_EQ(tuning.gain(), 1.5);
+  EXPECT_GT(tuning.tried.size(), 2u);
+  for (const TriedSchedule &one : tuning.tried)
+    EXPECT_EQ(one.schedule.find("once"), std::string::npos);
+  EXPECT_EQ(gpu->loadedModules, modules);
+  problem.spec.deterministic = true;
+  for (const TriedSchedule &one : tuned(mod, problem, 1).tried)
+    EXPECT_EQ(one.schedule.find("once"), std::string::npos);
+  gpu->maxThreads = threads;
 }

@@ -152,3 +152,61 @@ TEST_F(ScheduleSpace, KeepsWhatDecidesTheLaunches) {
   for (const Schedule &one : of(twoGroups(), forward(64), h200(64, 4096, 4096)))
     EXPECT_TRUE(one.roles.hasProducers() && one.pipeline.drain);
 }
+
+//===--- gradients --------------------------------------------------------===//
+
+namespace {
+/// As attn-select-schedule has them for 64 channels and sm_90a.
+Schedule gradients(bool ownsKeys, bool once) {
+  Schedule schedule;
+  schedule.tiling.ownsKeys = ownsKeys, schedule.tiling.once = once;
+  schedule.tiling.q = schedule.tiling.kv = 128;
+  schedule.roles.warps = 8, schedule.roles.producers = 4;
+  schedule.pipeline.stages = 2, schedule.pipeline.persistent = true;
+  return schedule;
+}
+} // namespace
+
+/// Tasks of keys have as many keys as warps have rows.
+TEST_F(ScheduleSpace, OwnsWhatIsChosen) {
+  for (bool ownsKeys : {false, true}) {
+    Kind kind = ownsKeys ? Kind::GradKeyAndValue : Kind::GradQuery;
+    std::vector<Schedule> space =
+        of(gradients(ownsKeys, false), {kind, 2, 64, 64}, h200(64, 4096, 4096));
+    EXPECT_GT(space.size(), 20u);
+    for (const Schedule &one : space) {
+      EXPECT_EQ(one.tiling.ownsKeys, ownsKeys);
+      EXPECT_EQ(one.tiling.getRows(), 16 * one.roles.warps);
+      EXPECT_TRUE(one.pipeline.persistent && !one.pipeline.drain);
+    }
+  }
+}
+
+/// 64 x 128 and 128 x 128 as well as 64 x 64: what a product of two groups, or
+/// of one, takes.
+TEST_F(ScheduleSpace, HasWhatOnePassTakes) {
+  KernelShape kernel{Kind::GradAll, 2, 64, 64};
+  Schedule smaller = gradients(true, true);
+  smaller.tiling.q = 64;
+  std::vector<Schedule> space =
+      of(gradients(true, true), kernel, h200(64, 4096, 4096));
+  EXPECT_LT(placeOf(space, smaller), 4u);
+  for (const Schedule &one : space) {
+    EXPECT_TRUE(one.tiling.once);
+    EXPECT_EQ(one.tiling.q % 64, 0);
+    EXPECT_LE(one.tiling.q, one.tiling.kv);
+  }
+}
+
+/// 132 tasks of 128 keys each, or 88 of 192: of queries there are few.
+TEST_F(ScheduleSpace, CountsTasksOfKeys) {
+  KernelShape kernel{Kind::GradKeyAndValue, 2, 64, 64};
+  for (const Schedule &one :
+       of(gradients(true, false), kernel, h200(132, 4096, 128)))
+    EXPECT_NE(one.roles.warps, 12);
+  // On a CPU no kernel has tiles more than twice as long as there are keys.
+  Schedule host = hostSchedule();
+  host.tiling.ownsKeys = true;
+  for (const Schedule &one : of(host, kernel, {64, 4096, 24}))
+    EXPECT_TRUE(same(one, host) || one.tiling.kv <= 48);
+}

@@ -289,6 +289,45 @@ TEST(Gradient, ByGivenSchedules) {
                     ElementType::BF16);
 }
 
+/// The ends of what an autotuner tries (attn/Analysis/ScheduleSpace.h).
+TEST(Gradient, ByWhateverIsTuned) {
+  if (selectedTarget() == Target::CPU) {
+    auto plain = [](const std::string &tiles) {
+      return "#attn.schedule<tiling = <" + tiles + ">>";
+    };
+    for (ElementType type : {ElementType::F32, ElementType::BF16}) {
+      expectGradientsBy("[" + plain("q = 16, kv = 256") + ", " +
+                            plain("q = 192, kv = 16, owns_keys") + "]",
+                        type);
+      expectGradientsBy("[" + plain("q = 128, kv = 32") + ", " +
+                            plain("q = 32, kv = 48, owns_keys") + "]",
+                        type, "sliding_window", 48, 40);
+    }
+    return;
+  }
+  if (!runsSM90a())
+    return;
+  auto groups = [](int64_t queries, int64_t keys, int64_t warps, int64_t stages,
+                   const std::string &owns) {
+    return "#attn.schedule<tiling = <q = " + std::to_string(queries) +
+           ", kv = " + std::to_string(keys) + owns +
+           ">, roles = <warps = " + std::to_string(warps) +
+           ", producers = 4>, pipeline = <stages = " + std::to_string(stages) +
+           ", persistent" + (owns.empty() ? "" : ", dependent") + ">>";
+  };
+  const char *owns = ", owns_keys", *once = ", owns_keys, once";
+  expectGradientsBy("[" + groups(192, 112, 12, 2, "") + ", " +
+                        groups(32, 64, 4, 4, owns) + "]",
+                    ElementType::BF16, "causal", 32, 48);
+  expectGradientsBy("[" + groups(64, 80, 4, 3, "") + ", " +
+                        groups(96, 192, 12, 2, owns) + "]",
+                    ElementType::F16, "sliding_window", 64, 64);
+  expectGradientsBy("[" + groups(64, 64, 4, 3, once) + "]", ElementType::BF16,
+                    "causal", 64, 64);
+  expectGradientsBy("[" + groups(64, 64, 4, 2, once) + "]", ElementType::BF16,
+                    "softcap", 128, 128);
+}
+
 TEST(Gradient, InOnePass) {
   if (!runsSM90a())
     GTEST_SKIP() << "only kernels for sm_90a add up in memory";

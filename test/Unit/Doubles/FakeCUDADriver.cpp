@@ -322,7 +322,7 @@ extern "C" Status cuModuleGetFunction(Function *function, ModuleHandle module,
                                {{kRegisters, 40},
                                 {kLocalBytes, 0},
                                 {kSharedBytes, 1024},
-                                {kMaxThreadsPerBlock, 256},
+                                {kMaxThreadsPerBlock, state.maxThreads},
                                 {kMaxDynamicSharedBytes, 48 << 10}}};
   if (auto code = module->codes.find(name); code != module->codes.end()) {
     found->code = code->second.get();

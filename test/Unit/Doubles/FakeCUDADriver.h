@@ -10,6 +10,7 @@ namespace attn::cuda {
 struct FakeCUDA {
   size_t memoryBytes = size_t(64) << 20, usedBytes = 0;
   int multiprocessors = 132;
+  int maxThreads = 256; ///< of a block, of functions from now on
   int computeMajor = 9; ///< compute capability computeMajor.0
   int loadedModules = 0, liveEvents = 0;
   /// What was compiled from PTX to be loaded and to be kept, and what was kept.
