@@ -23,7 +23,7 @@ std::string attn::bench::textOf(const Tuning &tuning) {
                 : "nothing") +
            " is faster than " + tuning.chosen.schedule + tried;
   char gain[32];
-  std::snprintf(gain, sizeof(gain), "%.3f", tuning.gain());
+  std::snprintf(gain, sizeof(gain), "%.3f", tuning.gain);
   return "tuned: " + tuning.schedule + " is " + gain + " times as fast as " +
          tuning.chosen.schedule + tried;
 }

@@ -200,15 +200,19 @@ static const llvm::MemoryBuffer &textOf(const Mod::Impl &mod) {
   return *mod.sources.getMemoryBuffer(mod.sources.getMainFileID());
 }
 
+Result<Mod> Mod::readAgain(std::shared_ptr<Impl> impl) const {
+  const llvm::MemoryBuffer &text = textOf(*pimpl);
+  return read(std::move(impl), text.getBuffer().str(),
+              text.getBufferIdentifier().str());
+}
+
 Result<Mod> Mod::withQueryOffset(QueryOffset kind) const {
   if (pimpl->queryOffset)
     return Error{"expects mod '@" + pimpl->name +
                  "' without a query offset: it has one"};
   auto impl = likeOf(*pimpl);
   impl->queryOffset = kind;
-  const llvm::MemoryBuffer &text = textOf(*pimpl);
-  return read(std::move(impl), text.getBuffer().str(),
-              text.getBufferIdentifier().str());
+  return readAgain(std::move(impl));
 }
 
 Result<Mod> Mod::withLengths() const {
@@ -217,10 +221,10 @@ Result<Mod> Mod::withLengths() const {
                  "' without lengths: it has them"};
   auto impl = likeOf(*pimpl);
   impl->hasLengths = true;
-  const llvm::MemoryBuffer &text = textOf(*pimpl);
-  return read(std::move(impl), text.getBuffer().str(),
-              text.getBufferIdentifier().str());
+  return readAgain(std::move(impl));
 }
+
+Result<Mod> Mod::copy() const { return readAgain(likeOf(*pimpl)); }
 
 Result<Mod> Mod::fromFile(const std::string &path) {
   auto buffer = llvm::MemoryBuffer::getFile(path, /*IsText=*/true);

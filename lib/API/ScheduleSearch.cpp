@@ -15,6 +15,7 @@
 #include <future>
 #include <limits>
 #include <map>
+#include <set>
 
 using namespace attn;
 
@@ -63,15 +64,14 @@ class KernelCandidates final : public Candidates {
 public:
   KernelCandidates(const TunedPass &pass, const TuningFindings &findings,
                    const std::vector<std::string> &schedules, bool isRule,
-                   Stopwatch &watch)
-      : pass(pass), findings(findings), schedules(schedules), isRule(isRule),
-        watch(watch) {}
+                   Stopwatch &watch);
 
   size_t count() const override { return schedules.size(); }
   std::optional<Verdict> known(size_t i) override {
     return findings.of(schedules[i]);
   }
   Result<void> prepare(size_t i) override;
+  size_t ahead() const override { return workers; }
   void expect(size_t i) override;
   Result<double> time(size_t i) override;
   void drop(size_t i) override { loaded.erase(i); }
@@ -82,7 +82,8 @@ public:
 private:
   using Compiled = Result<std::unique_ptr<TunedPass::Kernels>>;
 
-  Compiled compile(size_t i) const;
+  Compiled compile(const Mod &mod, size_t i) const;
+  void start(size_t i);
   Compiled take(size_t i);
   Result<double> makeReady(Loaded &one) const;
 
@@ -95,30 +96,62 @@ private:
   /// Where one of several kernels is varied, the others may spill. The first is
   /// prepared before all others.
   int64_t spilledByFirst = 0;
-  /// On another thread, while the GPU is timed.
-  std::future<Compiled> ahead;
-  size_t aheadOf = 0;
+  size_t workers; ///< that compile at once
+  /// What is prepared next, and which of it other threads compile: while a GPU
+  /// is timed, or before a CPU is.
+  std::set<size_t> expected;
+  std::map<size_t, std::future<Compiled>> started;
 };
 } // namespace
 
-KernelCandidates::Compiled KernelCandidates::compile(size_t i) const {
+KernelCandidates::KernelCandidates(const TunedPass &pass,
+                                   const TuningFindings &findings,
+                                   const std::vector<std::string> &schedules,
+                                   bool isRule, Stopwatch &watch)
+    : pass(pass), findings(findings), schedules(schedules), isRule(isRule),
+      watch(watch),
+      // The thread that times wants a core of its own.
+      workers(std::clamp<size_t>(hostThreads().size() / 2, 1, 8)) {}
+
+KernelCandidates::Compiled KernelCandidates::compile(const Mod &mod,
+                                                     size_t i) const {
   // On a CPU nobody asks for a driver.
   std::optional<cuda::ContextScope> scope;
   if (pass.context)
     scope.emplace(pass.context);
-  return pass.compile(i == 0 && isRule ? "" : schedules[i]);
+  return pass.compile(mod, i == 0 && isRule ? "" : schedules[i]);
 }
 
-/// A CPU is busy with what is timed.
+/// By another thread, which takes no turns on the mod.
+void KernelCandidates::start(size_t i) {
+  if (!started.count(i))
+    started[i] = std::async(std::launch::async, [this, i]() -> Compiled {
+      ATTN_TRY_ASSIGN(Mod own, pass.launch.mod.copy());
+      return compile(own, i);
+    });
+}
+
 void KernelCandidates::expect(size_t i) {
-  if (pass.launch.spec.target == Target::CPU || ahead.valid())
-    return;
-  aheadOf = i;
-  ahead = std::async(std::launch::async, [this, i] { return compile(i); });
+  expected.insert(i);
+  if (pass.launch.spec.target == Target::CUDA)
+    start(i);
 }
 
+/// A CPU is busy with what is timed: all that are expected are compiled at
+/// once, and then no other.
 KernelCandidates::Compiled KernelCandidates::take(size_t i) {
-  return ahead.valid() && aheadOf == i ? ahead.get() : compile(i);
+  if (!expected.count(i))
+    return compile(pass.launch.mod, i);
+  if (!started.count(i)) {
+    for (size_t next : expected)
+      start(next);
+    for (auto &[next, compiled] : started)
+      compiled.wait();
+  }
+  Compiled taken = started.at(i).get();
+  started.erase(i);
+  expected.erase(i);
+  return taken;
 }
 
 /// As many runs for a sample as a clock sees. Gives the seconds of one.
@@ -250,10 +283,16 @@ TriedSchedule attn::firstOf(const std::vector<std::string> &schedules,
   return triedOf(schedules[0], found.result.verdicts[0]);
 }
 
-void attn::addTried(Tuning &tuning, const std::vector<std::string> &schedules,
+void attn::addFound(Tuning &tuning, const std::vector<std::string> &schedules,
                     const Found &found) {
+  const auto &[best, isDecided, verdicts] = found.result;
   tuning.candidates += static_cast<int64_t>(schedules.size()) - 1;
   for (size_t i = 1; i < schedules.size(); ++i)
-    if (found.result.verdicts[i])
-      tuning.tried.push_back(triedOf(schedules[i], found.result.verdicts[i]));
+    if (verdicts[i])
+      tuning.tried.push_back(triedOf(schedules[i], verdicts[i]));
+  if (best == 0)
+    return;
+  tuning.schedule = schedules[best];
+  // The winner of one search is the first of the next.
+  tuning.gain *= verdicts[0]->time->median / verdicts[best]->time->median;
 }

@@ -8,13 +8,6 @@
 
 using namespace attn;
 
-double Tuning::gain() const {
-  for (const TriedSchedule &one : tried)
-    if (one.schedule == schedule && one.seconds > 0)
-      return chosen.seconds / one.seconds;
-  return 1;
-}
-
 bool attn::isEmpty(const ProblemSizes &s) {
   return s.batch * s.heads * s.queries * s.keys == 0;
 }
@@ -97,11 +90,11 @@ public:
   }
 
   Result<std::unique_ptr<Kernels>>
-  compile(const std::string &schedule) const override {
+  compile(const Mod &mod, const std::string &schedule) const override {
     KernelSpec spec = launch.spec;
     spec.schedule = schedule;
     ATTN_TRY_ASSIGN(AttentionKernel kernel,
-                    AttentionKernel::compile(launch.mod, spec));
+                    AttentionKernel::compile(mod, spec));
     ATTN_TRY(kernel.prepare(launch.sizes));
     return std::unique_ptr<Kernels>(
         std::make_unique<ForwardKernel>(std::move(kernel), arguments));
@@ -128,9 +121,7 @@ static Result<Tuning> tuneForward(const ForwardPass &pass, double seconds) {
                   searchSchedules(pass, TuningFindings(key), schedules,
                                   /*isRule=*/true, {seconds, seconds}));
   tuning.chosen = firstOf(schedules, found);
-  addTried(tuning, schedules, found);
-  if (found.result.best > 0)
-    tuning.schedule = schedules[found.result.best];
+  addFound(tuning, schedules, found);
   tuning.isFromCache = found.isFromCache;
   return tuning;
 }

@@ -80,11 +80,11 @@ public:
   }
 
   Result<std::unique_ptr<Kernels>>
-  compile(const std::string &schedules) const override {
+  compile(const Mod &mod, const std::string &schedules) const override {
     KernelSpec spec = launch.spec;
     spec.schedule = schedules;
     ATTN_TRY_ASSIGN(GradientKernel kernel,
-                    GradientKernel::compile(launch.mod, spec, names));
+                    GradientKernel::compile(mod, spec, names));
     ATTN_TRY(kernel.prepare(launch.sizes));
     return std::unique_ptr<Kernels>(std::make_unique<GradientKernels>(
         std::move(kernel), arguments, launch.spec.target));
@@ -111,10 +111,8 @@ public:
                     searchSchedules(pass, findings, lists, isRule, time));
     if (tuning.chosen.schedule.empty())
       tuning.chosen = firstOf(lists, found);
-    addTried(tuning, lists, found);
+    addFound(tuning, lists, found);
     tuning.isFromCache &= found.isFromCache;
-    if (found.result.best > 0)
-      tuning.schedule = lists[found.result.best];
     return {};
   }
 

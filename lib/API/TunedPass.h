@@ -30,10 +30,10 @@ public:
   TunedPass(const ScheduledLaunch &launch, void *stream)
       : launch(launch), stream(stream) {}
   virtual ~TunedPass() = default;
-  /// Compiled and loaded for the launch; empty: by rule. Any thread, with the
-  /// context current.
+  /// Compiled and loaded for the launch; empty: by rule. `mod`: the launch's,
+  /// or a copy. Any thread, with the context current.
   virtual Result<std::unique_ptr<Kernels>>
-  compile(const std::string &schedule) const = 0;
+  compile(const Mod &mod, const std::string &schedule) const = 0;
 
   ScheduledLaunch launch;
   void *stream;
@@ -65,8 +65,9 @@ Result<Found> searchSchedules(const TunedPass &pass,
                               const std::vector<std::string> &schedules,
                               bool isRule, SearchTime time);
 
-/// Adds to `tuning` what was found of `schedules`, but for the first.
-void addTried(Tuning &tuning, const std::vector<std::string> &schedules,
+/// Adds to `tuning` what was found of `schedules`, but for the first, and what
+/// won if that is another.
+void addFound(Tuning &tuning, const std::vector<std::string> &schedules,
               const Found &found);
 /// What is known of the first.
 TriedSchedule firstOf(const std::vector<std::string> &schedules,

@@ -122,9 +122,12 @@ private:
   void expectNext(size_t i) {
     if (!hasTime(shortShare))
       return;
-    for (++i; i < candidates.count(); ++i)
-      if (!result.verdicts[i])
-        return candidates.expect(i);
+    size_t expected = 0;
+    for (++i; i < candidates.count() && expected < candidates.ahead(); ++i)
+      if (!result.verdicts[i]) {
+        candidates.expect(i);
+        ++expected;
+      }
   }
 
   bool prepare(size_t i) {

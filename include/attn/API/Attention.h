@@ -179,12 +179,18 @@ public:
   Result<void> check(const ProblemSizes &,
                      const std::vector<CaptureView> &) const;
 
+  /// The same mod, read again. Threads that compile one mod take turns; those
+  /// that compile copies do not.
+  Result<Mod> copy() const;
+
   struct Impl;
   const Impl &impl() const { return *pimpl; }
 
 private:
   static Result<Mod> read(std::shared_ptr<Impl> impl, const std::string &source,
                           const std::string &name);
+  /// What `impl` says is to be added, to the text that this was read from.
+  Result<Mod> readAgain(std::shared_ptr<Impl> impl) const;
   std::shared_ptr<const Impl> pimpl;
 };
 

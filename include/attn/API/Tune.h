@@ -31,10 +31,9 @@ struct Tuning {
   std::vector<TriedSchedule> tried; ///< the others, that differ least first
   int64_t candidates = 0;           ///< others, tried or not
   bool isFromCache = false;         ///< nothing was timed
-
-  /// Seconds of the one that was chosen by rule over those of the best; 1 if
-  /// that is the same.
-  double gain() const;
+  /// Seconds of the one that was chosen by rule over those of the best, as they
+  /// were sampled in turns; 1 if that is the same.
+  double gain = 1;
 };
 
 /// Searches for the fastest schedule of a forward pass, for launches like this

@@ -42,7 +42,10 @@ public:
   virtual std::optional<Verdict> known(size_t) { return std::nullopt; }
   /// Compiles and loads one. Errors: it does not compile, spills, ...
   virtual Result<void> prepare(size_t) = 0;
-  /// It is prepared next, if there is time: that may begin already.
+  /// How many it is good to know of in advance.
+  virtual size_t ahead() const { return 1; }
+  /// It is one of those that are prepared next, if there is time: that may
+  /// begin already.
   virtual void expect(size_t) {}
   /// A sample of one that is prepared: seconds of a run. Errors: it does not
   /// run.

@@ -143,8 +143,8 @@ TEST_F(Tune, TriesKernelsOfACPU) {
   EXPECT_EQ(tuning.chosen.schedule.rfind("#attn.schedule<", 0), 0u);
   for (const TriedSchedule &one : tuning.tried)
     EXPECT_TRUE(one.seconds > 0 || !one.failure.empty()) << one.schedule;
-  EXPECT_GE(tuning.gain(), 1);
-  EXPECT_EQ(tuning.gain() == 1, tuning.schedule.empty());
+  EXPECT_GE(tuning.gain, 1);
+  EXPECT_EQ(tuning.gain == 1, tuning.schedule.empty());
   // What won is a kernel, of the same results.
   KernelSpec spec = problem.spec;
   auto resultOf = [&] {
@@ -236,7 +236,7 @@ TEST_F(Tune, MayHaveNothingToDo) {
   Tuning untried = tuned(mod, some, 0);
   EXPECT_TRUE(untried.tried.empty());
   EXPECT_EQ(untried.schedule, "");
-  EXPECT_EQ(untried.gain(), 1);
+  EXPECT_EQ(untried.gain, 1);
 }
 
 TEST_F(Tune, Errors) {
@@ -322,7 +322,7 @@ TEST_F(Tune, TriesKernelsOfGradients) {
   EXPECT_FALSE(tuning.isFromCache);
   EXPECT_GT(tuning.chosen.seconds, 0);
   EXPECT_EQ(tuning.chosen.schedule.rfind("[#attn.schedule<", 0), 0u);
-  EXPECT_EQ(tuning.gain() == 1, tuning.schedule.empty());
+  EXPECT_EQ(tuning.gain == 1, tuning.schedule.empty());
   // Some differ in the kernel of queries, some in that of keys.
   std::string rule = tuning.chosen.schedule;
   std::string ofQueries = rule.substr(0, rule.find(", #attn"));
@@ -394,7 +394,7 @@ TEST_F(Tune, TriesGradientsOfAGPU) {
   // Every kernel takes as long here: two are faster than one with two around
   // it. Theirs are varied then.
   EXPECT_EQ(tuning.schedule, tuning.tried[0].schedule);
-  EXPECT_DOUBLE_EQ(tuning.gain(), 1.5);
+  EXPECT_DOUBLE_EQ(tuning.gain, 1.5);
   EXPECT_GT(tuning.tried.size(), 2u);
   for (const TriedSchedule &one : tuning.tried)
     EXPECT_EQ(one.schedule.find("once"), std::string::npos);
