@@ -454,6 +454,46 @@ ATTN_EXPORT double attn_gradient_compile_seconds(const attn_gradient *gradient);
 /// Of all kernels; valid as long as they are. "" for NULL.
 ATTN_EXPORT const char *attn_gradient_schedule(const attn_gradient *gradient);
 
+// ===--- tuning ----------------------------------------------------------===
+// //
+
+/// What a search for a faster schedule than the one chosen by rule found.
+typedef struct attn_tuning attn_tuning;
+
+/// Searches for the fastest schedule of attn_kernel_compile() for launches like
+/// this one, which writes its results over and over; `tiles` and `workspace` of
+/// the arguments are not used. `seconds`: all that it may take, compiling
+/// included; 0: what searches before this one kept in the cache decides. What
+/// is found is kept in the cache (attn_use_cache()), for launches whose numbers
+/// of rows, queries and keys have the same binary logarithm, rounded down.
+/// CUDA: nothing else should run on the GPU meanwhile. Errors: a spec that has
+/// a schedule, or is invariant; a stream that is being captured; seconds that
+/// are negative or no number; those of attn_kernel_run().
+ATTN_EXPORT attn_status attn_kernel_tune(const attn_mod *mod,
+                                         const attn_spec *spec,
+                                         const attn_arguments *arguments,
+                                         double seconds, attn_tuning **tuning);
+/// The same of attn_gradient_compile().
+ATTN_EXPORT attn_status attn_gradient_tune(
+    const attn_mod *mod, const attn_spec *spec, const char *const *wrt,
+    size_t wrt_count, const attn_gradient_arguments *arguments, double seconds,
+    attn_tuning **tuning);
+ATTN_EXPORT void attn_tuning_retain(attn_tuning *tuning);
+ATTN_EXPORT void attn_tuning_release(attn_tuning *tuning);
+
+/// For attn_spec::schedule; valid as long as the tuning. "": what is chosen by
+/// rule stays, as nothing that was tried is at least 2% faster for certain. ""
+/// for NULL.
+ATTN_EXPORT const char *attn_tuning_schedule(const attn_tuning *tuning);
+/// The time of what is chosen by rule over that of the best; 1 if that is the
+/// same, or for NULL.
+ATTN_EXPORT double attn_tuning_gain(const attn_tuning *tuning);
+/// How many others are known by now, and how many there are; 0 for NULL.
+ATTN_EXPORT int64_t attn_tuning_tried(const attn_tuning *tuning);
+ATTN_EXPORT int64_t attn_tuning_candidates(const attn_tuning *tuning);
+/// Whether nothing was timed, as earlier searches were long enough.
+ATTN_EXPORT int32_t attn_tuning_is_from_cache(const attn_tuning *tuning);
+
 // ===--- around an attention ---------------------------------------------===
 // //
 

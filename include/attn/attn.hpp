@@ -19,6 +19,7 @@
 #include "attn/CXX/Gradient.h"
 #include "attn/CXX/Kernel.h"
 #include "attn/CXX/Mod.h"
+#include "attn/CXX/Tune.h"
 #include "attn/CXX/Values.h"
 
 #include "attn/API/Lambda.h"

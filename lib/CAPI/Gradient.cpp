@@ -1,4 +1,5 @@
 // Kernels of gradients, and their lists of tiles.
+#include "Arguments.h"
 #include "Handles.h"
 #include "Values.h"
 
@@ -6,22 +7,6 @@
 
 using namespace attn;
 using namespace attn::capi;
-
-/// `count` names, none of them NULL. More than `most` cannot all be others.
-static Result<std::vector<std::string>> namesOf(const char *const *names,
-                                                size_t count, size_t most) {
-  if (count > most)
-    return Error{"expects 'wrt' to name at most " + std::to_string(most) +
-                 " captures, got " + std::to_string(count)};
-  std::vector<std::string> result;
-  if (count)
-    ATTN_TRY(expect(names, "wrt"));
-  for (size_t i = 0; i < count; ++i) {
-    ATTN_TRY(expect(names[i], "wrt"));
-    result.push_back(names[i]);
-  }
-  return result;
-}
 
 attn_status attn_gradient_compile(const attn_mod *mod, const attn_spec *spec,
                                   const char *const *wrt, size_t wrt_count,
@@ -46,48 +31,11 @@ void attn_gradient_release(attn_gradient *gradient) { release(gradient); }
 void attn_gradient_tiles_retain(attn_gradient_tiles *tiles) { retain(tiles); }
 void attn_gradient_tiles_release(attn_gradient_tiles *tiles) { release(tiles); }
 
-static Result<void> readTensors(const attn_gradient_arguments &a,
-                                GradientArguments &arguments) {
-  ATTN_TRY_ASSIGN(arguments.query, tensorOf(a.query, "query"));
-  ATTN_TRY_ASSIGN(arguments.key, tensorOf(a.key, "key"));
-  ATTN_TRY_ASSIGN(arguments.value, tensorOf(a.value, "value"));
-  ATTN_TRY_ASSIGN(arguments.out, tensorOf(a.out, "out"));
-  ATTN_TRY_ASSIGN(arguments.gradOut, tensorOf(a.grad_out, "grad_out"));
-  ATTN_TRY_ASSIGN(arguments.gradQuery, tensorOf(a.grad_query, "grad_query"));
-  ATTN_TRY_ASSIGN(arguments.gradKey, tensorOf(a.grad_key, "grad_key"));
-  ATTN_TRY_ASSIGN(arguments.gradValue, tensorOf(a.grad_value, "grad_value"));
-  return {};
-}
-
-static Result<GradientArguments>
-argumentsOf(const attn_gradient &gradient,
-            const attn_gradient_arguments *given) {
-  ATTN_TRY_ASSIGN(attn_gradient_arguments a, copyOf(given, "arguments"));
-  GradientArguments arguments;
-  ATTN_TRY(readTensors(a, arguments));
-  ATTN_TRY_ASSIGN(arguments.captures,
-                  capturesOf(a.captures, a.capture_count, gradient.captures));
-  if (a.grad_capture_count != gradient.wrt)
-    return Error{"expects " + std::to_string(gradient.wrt) +
-                 " gradients of captures, got " +
-                 std::to_string(a.grad_capture_count)};
-  if (gradient.wrt) {
-    ATTN_TRY(expect(a.grad_captures, "grad_captures"));
-    arguments.gradCaptures.assign(a.grad_captures,
-                                  a.grad_captures + gradient.wrt);
-  }
-  arguments.lse = a.lse, arguments.gradLse = a.grad_lse;
-  arguments.tiles = a.tiles ? &a.tiles->tiles : nullptr;
-  arguments.stream = a.stream;
-  arguments.workspace = a.workspace;
-  arguments.workspaceBytes = a.workspace_bytes;
-  return arguments;
-}
-
 attn_status attn_gradient_run(const attn_gradient *gradient,
                               const attn_gradient_arguments *arguments) {
   ATTN_EXPECT(expect(gradient, "gradient"));
-  Result<GradientArguments> read = argumentsOf(*gradient, arguments);
+  Result<GradientArguments> read =
+      argumentsOf(arguments, gradient->captures, gradient->wrt);
   ATTN_EXPECT(read);
   return statusOf(gradient->kernel.run(*read));
 }
@@ -107,7 +55,8 @@ attn_status
 attn_gradient_prepare_like(const attn_gradient *gradient,
                            const attn_gradient_arguments *arguments) {
   ATTN_EXPECT(expect(gradient, "gradient"));
-  Result<GradientArguments> read = argumentsOf(*gradient, arguments);
+  Result<GradientArguments> read =
+      argumentsOf(arguments, gradient->captures, gradient->wrt);
   ATTN_EXPECT(read);
   return statusOf(gradient->kernel.prepare(*read));
 }

@@ -5,6 +5,7 @@
 #include "attn/API/Append.h"
 #include "attn/API/Gradient.h"
 #include "attn/API/Merge.h"
+#include "attn/API/Tune.h"
 #include "attn/attn.h"
 
 #include <atomic>
@@ -59,6 +60,10 @@ struct attn_gradient : attn::capi::Counted {
   attn::GradientKernel kernel;
   std::vector<attn::CaptureInfo> captures;
   size_t wrt; ///< how many gradients of captures there are
+};
+
+struct attn_tuning : attn::capi::Counted {
+  attn::Tuning tuning;
 };
 
 struct attn_merge : attn::capi::Counted {

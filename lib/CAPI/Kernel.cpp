@@ -1,4 +1,5 @@
 // Kernels of the forward pass, and their lists of tiles.
+#include "Arguments.h"
 #include "Handles.h"
 #include "Values.h"
 
@@ -36,33 +37,10 @@ int64_t attn_tiles_bytes(const attn_tiles *tiles) {
   return tiles ? tiles->lists.bytes() : 0;
 }
 
-static Result<AttentionArguments> argumentsOf(const attn_kernel &kernel,
-                                              const attn_arguments *given) {
-  ATTN_TRY_ASSIGN(attn_arguments a, copyOf(given, "arguments"));
-  AttentionArguments arguments;
-  ATTN_TRY_ASSIGN(arguments.query, tensorOf(a.query, "query"));
-  ATTN_TRY_ASSIGN(arguments.key, tensorOf(a.key, "key"));
-  ATTN_TRY_ASSIGN(arguments.value, tensorOf(a.value, "value"));
-  ATTN_TRY_ASSIGN(arguments.out, tensorOf(a.out, "out"));
-  ATTN_TRY_ASSIGN(arguments.captures,
-                  capturesOf(a.captures, a.capture_count, kernel.captures));
-  ATTN_TRY_ASSIGN(arguments.queryStarts,
-                  startsOf(a.query_starts, "query_starts"));
-  ATTN_TRY_ASSIGN(arguments.keyStarts, startsOf(a.key_starts, "key_starts"));
-  if (a.pages) {
-    ATTN_TRY_ASSIGN(arguments.pages, captureOf(a.pages, "pages"));
-  }
-  arguments.lse = a.lse;
-  arguments.stream = a.stream;
-  arguments.tiles = a.tiles ? &a.tiles->lists : nullptr;
-  arguments.workspace = {a.workspace, a.workspace_bytes};
-  return arguments;
-}
-
 attn_status attn_kernel_run(const attn_kernel *kernel,
                             const attn_arguments *arguments) {
   ATTN_EXPECT(expect(kernel, "kernel"));
-  Result<AttentionArguments> read = argumentsOf(*kernel, arguments);
+  Result<AttentionArguments> read = argumentsOf(arguments, kernel->captures);
   ATTN_EXPECT(read);
   return statusOf(kernel->kernel.run(*read));
 }

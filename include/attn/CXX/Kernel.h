@@ -125,6 +125,46 @@ struct AttentionArguments {
   Workspace workspace = {};
 };
 
+namespace detail {
+
+/// Arguments for the C interface, valid as long as `a`, once made() is well.
+class ArgumentsOf {
+public:
+  explicit ArgumentsOf(const AttentionArguments &a)
+      : query(toC(a.query)), key(toC(a.key)), value(toC(a.value)),
+        out(toC(a.out)), queryStarts(toC(a.queryStarts)),
+        keyStarts(toC(a.keyStarts)), captures(toC(a.captures)),
+        pages(a.pages ? toC(*a.pages) : Result<attn_capture>(attn_capture{})) {
+    c.size = sizeof c;
+    c.query = &query, c.key = &key, c.value = &value;
+    c.out = &out, c.lse = a.lse;
+    if (captures)
+      c.captures = captures->data(), c.capture_count = captures->size();
+    c.stream = a.stream;
+    c.tiles = a.tiles ? a.tiles->c() : nullptr;
+    c.query_starts = &queryStarts, c.key_starts = &keyStarts;
+    c.pages = a.pages && pages ? &*pages : nullptr;
+    c.workspace = a.workspace.data, c.workspace_bytes = a.workspace.bytes;
+  }
+  ArgumentsOf(const ArgumentsOf &) = delete;
+  ArgumentsOf &operator=(const ArgumentsOf &) = delete;
+  Result<void> made() const {
+    if (!captures)
+      return Error{captures.error()};
+    return pages ? Result<void>() : Error{pages.error()};
+  }
+  const attn_arguments *get() const { return &c; }
+
+private:
+  attn_tensor query, key, value, out;
+  attn_starts queryStarts, keyStarts;
+  Result<std::vector<attn_capture>> captures;
+  Result<attn_capture> pages;
+  attn_arguments c{};
+};
+
+} // namespace detail
+
 /// A compiled fused attention kernel. Thread-safe once compiled; copies are the
 /// same kernel.
 class AttentionKernel {
@@ -154,7 +194,12 @@ public:
   /// O (and LSE, f32, shape (batch, heads, queries), contiguous) = attention.
   /// CUDA: asynchronous on `stream`. Errors: shapes, types or strides which
   /// this kernel does not take; a launch failure.
-  Result<void> run(const AttentionArguments &arguments) const;
+  Result<void> run(const AttentionArguments &a) const {
+    detail::ArgumentsOf arguments(a);
+    if (Result<void> made = arguments.made(); !made)
+      return made;
+    return detail::check(attn_kernel_run(c(), arguments.get()));
+  }
   Result<void> run(const TensorView &query, const TensorView &key,
                    const TensorView &value,
                    const std::vector<CaptureView> &captures,
@@ -239,33 +284,6 @@ private:
   std::shared_ptr<attn_kernel> handle;
   std::string text;
 };
-
-inline Result<void> AttentionKernel::run(const AttentionArguments &a) const {
-  auto captures = detail::toC(a.captures);
-  if (!captures)
-    return Error{captures.error()};
-  Result<attn_capture> pages =
-      a.pages ? detail::toC(*a.pages) : Result<attn_capture>(attn_capture{});
-  if (!pages)
-    return Error{pages.error()};
-  attn_tensor query = detail::toC(a.query), key = detail::toC(a.key),
-              value = detail::toC(a.value), out = detail::toC(a.out);
-  attn_starts queryStarts = detail::toC(a.queryStarts),
-              keyStarts = detail::toC(a.keyStarts);
-  attn_arguments arguments{};
-  arguments.size = sizeof arguments;
-  arguments.query = &query, arguments.key = &key, arguments.value = &value;
-  arguments.out = &out, arguments.lse = a.lse;
-  arguments.captures = captures->data();
-  arguments.capture_count = captures->size();
-  arguments.stream = a.stream;
-  arguments.tiles = a.tiles ? a.tiles->c() : nullptr;
-  arguments.query_starts = &queryStarts, arguments.key_starts = &keyStarts;
-  arguments.pages = a.pages ? &*pages : nullptr;
-  arguments.workspace = a.workspace.data;
-  arguments.workspace_bytes = a.workspace.bytes;
-  return detail::check(attn_kernel_run(c(), &arguments));
-}
 
 } // namespace v0
 } // namespace attn

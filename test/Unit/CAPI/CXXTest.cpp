@@ -163,3 +163,28 @@ TEST(CXX, TypesAreThoseOfTheLibrary) {
   EXPECT_EQ(byteWidth(ElementType::F64), 8);
   EXPECT_STREQ(version(), "0.1.0");
 }
+
+TEST(CXX, Tunes) {
+  Mod mod = modOf("attn.mod @noop");
+  KernelSpec spec;
+  spec.headDim = spec.valueDim = 16;
+  Matrix in(1), out;
+  AttentionArguments a;
+  a.query = a.key = a.value = in.view(), a.out = out.view();
+  Result<Tuning> tuning = tune(mod, spec, a, {1});
+  ASSERT_TRUE(tuning) << tuning.error();
+  EXPECT_LE(tuning->tried, tuning->candidates);
+  EXPECT_EQ(tuning->gain == 1, tuning->schedule.empty());
+  std::vector<float> lse(16);
+  Matrix grads[3];
+  GradientArguments g;
+  g.query = g.key = g.value = g.gradOut = in.view(), g.out = out.view();
+  g.gradQuery = grads[0].view(), g.gradKey = grads[1].view();
+  g.gradValue = grads[2].view(), g.lse = lse.data();
+  Result<Tuning> ofGradients = tune(mod, spec, {}, g, {1});
+  ASSERT_TRUE(ofGradients) << ofGradients.error();
+  EXPECT_EQ(ofGradients->gain == 1, ofGradients->schedule.empty());
+  spec.schedule = "#attn.schedule<tiling = <q = 64, kv = 64>>";
+  EXPECT_FALSE(tune(mod, spec, a));
+  EXPECT_FALSE(tune(mod, spec, {}, g));
+}

@@ -13,37 +13,6 @@ static Owned<attn_gradient> gradientOf(const char *mod,
   return {gradient, attn_gradient_release};
 }
 
-/// A forward pass, and what its gradients take.
-struct Backward : Operands {
-  Backward(const char *mod, int64_t heads, int64_t length,
-           std::vector<attn_capture> captures = {})
-      : Operands(1, heads, length), gradOut(1, heads, length, 4),
-        gradQuery(1, heads, length), gradKey(1, heads, length),
-        gradValue(1, heads, length), lse(heads * length),
-        views(std::move(captures)) {
-    arguments.captures = views.data();
-    arguments.capture_count = views.size();
-    arguments.lse = lse.data();
-    attn_spec spec = cpuSpec();
-    spec.lse = 1;
-    attn_kernel *kernel = nullptr;
-    EXPECT_OK(attn_kernel_compile(modOf(mod).get(), &spec, &kernel));
-    EXPECT_OK(attn_kernel_run(kernel, &arguments));
-    attn_kernel_release(kernel);
-    back.size = sizeof back;
-    back.query = arguments.query, back.key = arguments.key;
-    back.value = arguments.value, back.out = arguments.out;
-    back.lse = lse.data();
-    back.captures = views.data(), back.capture_count = views.size();
-    back.grad_out = &gradOut.view, back.grad_query = &gradQuery.view;
-    back.grad_key = &gradKey.view, back.grad_value = &gradValue.view;
-  }
-  Tensor gradOut, gradQuery, gradKey, gradValue;
-  std::vector<float> lse;
-  std::vector<attn_capture> views;
-  attn_gradient_arguments back{};
-};
-
 TEST(Gradient, RunsWithAWorkspaceOfTheCaller) {
   Owned<attn_gradient> gradient = gradientOf(causalMod);
   EXPECT_GT(attn_gradient_compile_seconds(gradient.get()), 0);
