@@ -30,6 +30,7 @@ public:
     problem = &newProblem;
     kernel = nullptr;
     codeTime = {};
+    gradients.reset();
     schedule = options.schedule == autoSchedule ? "" : options.schedule;
     tuned.clear();
     if (std::optional<double> seconds = secondsToTune())

@@ -101,9 +101,7 @@ Result<void> CompiledGradients::prepare(const Problem &problem,
                                         const Gradients &wanted,
                                         const KernelSpec &spec,
                                         std::optional<double> tuneSeconds) {
-  ownCodeTime = {};
-  tilesSeconds.reset();
-  tuned.clear();
+  reset();
   ATTN_TRY(runForward(problem, spec));
   setArguments(problem, wanted);
   std::vector<std::string> wrt;
@@ -119,6 +117,12 @@ Result<void> CompiledGradients::prepare(const Problem &problem,
   }
   ATTN_TRY(compile(problem, own, wrt));
   return findTiles(problem);
+}
+
+void CompiledGradients::reset() {
+  ownCodeTime = {};
+  tilesSeconds.reset();
+  tuned.clear();
 }
 
 void CompiledGradients::finish() {

@@ -30,6 +30,8 @@ public:
                        std::optional<double> tuneSeconds);
   Result<void> run() const { return kernel->run(arguments); }
   void finish();
+  /// Nothing is prepared any more.
+  void reset();
 
   // Of the prepared problem.
   const CodeTime &codeTime() const { return ownCodeTime; }
