@@ -278,7 +278,7 @@ list is measured once.
                        PyTorch compiles FlexAttention with dynamic=True
   --tune               compiled looks for faster schedules than it chooses by
                        rule, and tells what won; what is found is kept
-  --tune-seconds N     for each kernel and range of sizes (default: 5)
+  --tune-seconds N     for each kernel, pass and range of sizes (default: 5)
   --max-autotune       --tune, and how PyTorch compiles FlexAttention
   --show-mask NAME|FILE
                        draws the tiles of the first length, batch size and heads

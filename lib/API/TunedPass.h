@@ -9,6 +9,7 @@
 #include "attn/API/Tune.h"
 #include "attn/Runtime/CUDADriver.h"
 
+#include <functional>
 #include <memory>
 
 namespace attn {
@@ -40,7 +41,7 @@ public:
   cuda::Context context = nullptr; ///< of CUDA: its current one
 };
 
-/// What a search found; `first`: of the one that is first.
+/// What a search among schedules found.
 struct Found {
   SearchResult result;
   bool isFromCache = false;

@@ -2,17 +2,30 @@
 #include "Arguments.h"
 #include "Handles.h"
 
+#include "attn/Support/Try.h"
+
 #include <cmath>
 
 using namespace attn;
 using namespace attn::capi;
 
-static Result<TuneOptions> optionsOf(double seconds) {
+namespace {
+/// What both kinds of searches are asked.
+struct Asked {
+  KernelSpec spec;
+  TuneOptions options;
+};
+} // namespace
+
+static Result<Asked> askedOf(const attn_mod *mod, const attn_spec *spec,
+                             double seconds) {
+  ATTN_TRY(expect(mod, "mod"));
+  ATTN_TRY_ASSIGN(KernelSpec read, specOf(spec));
   // What a NaN is not either.
   if (!(seconds >= 0) || std::isinf(seconds))
     return Error{"expects 'seconds' of 0 or more, got " +
                  std::to_string(seconds)};
-  return TuneOptions{seconds};
+  return Asked{std::move(read), {seconds}};
 }
 
 static attn_status giveFound(Result<Tuning> found, attn_tuning **tuning) {
@@ -26,14 +39,11 @@ attn_status attn_kernel_tune(const attn_mod *mod, const attn_spec *spec,
                              attn_tuning **tuning) {
   ATTN_EXPECT(expect(tuning, "tuning"));
   *tuning = nullptr;
-  ATTN_EXPECT(expect(mod, "mod"));
-  Result<KernelSpec> read = specOf(spec);
-  ATTN_EXPECT(read);
-  Result<TuneOptions> options = optionsOf(seconds);
-  ATTN_EXPECT(options);
+  Result<Asked> asked = askedOf(mod, spec, seconds);
+  ATTN_EXPECT(asked);
   auto run = argumentsOf(arguments, mod->mod.captures());
   ATTN_EXPECT(run);
-  return giveFound(tune(mod->mod, *read, *run, *options), tuning);
+  return giveFound(tune(mod->mod, asked->spec, *run, asked->options), tuning);
 }
 
 attn_status attn_gradient_tune(const attn_mod *mod, const attn_spec *spec,
@@ -42,17 +52,15 @@ attn_status attn_gradient_tune(const attn_mod *mod, const attn_spec *spec,
                                double seconds, attn_tuning **tuning) {
   ATTN_EXPECT(expect(tuning, "tuning"));
   *tuning = nullptr;
-  ATTN_EXPECT(expect(mod, "mod"));
-  Result<KernelSpec> read = specOf(spec);
-  ATTN_EXPECT(read);
-  Result<TuneOptions> options = optionsOf(seconds);
-  ATTN_EXPECT(options);
+  Result<Asked> asked = askedOf(mod, spec, seconds);
+  ATTN_EXPECT(asked);
   const std::vector<CaptureInfo> &captures = mod->mod.captures();
   auto names = namesOf(wrt, wrt_count, captures.size());
   ATTN_EXPECT(names);
   auto run = argumentsOf(arguments, captures, wrt_count);
   ATTN_EXPECT(run);
-  return giveFound(tune(mod->mod, *read, *names, *run, *options), tuning);
+  return giveFound(tune(mod->mod, asked->spec, *names, *run, asked->options),
+                   tuning);
 }
 
 void attn_tuning_retain(attn_tuning *tuning) { retain(tuning); }

@@ -312,6 +312,53 @@ TEST_F(Tune, TriesKernelsOfAGPU) {
   EXPECT_TRUE(tuned(mod, problem, 0.6).isFromCache);
 }
 
+/// More than the first does: of several kernels others may.
+TEST_F(Tune, WhatSpillsMoreIsOut) {
+  cuda::FakeCUDA *gpu = useFakeCUDA();
+  ASSERT_TRUE(cuda::useDevice(0));
+  Result<cuda::Buffer> memory = cuda::Buffer::allocate(1 << 20);
+  ASSERT_TRUE(memory);
+  HostProblem problem(300);
+  problem.spec.target = Target::CUDA;
+  problem.spec.portable = true;
+  AttentionArguments &a = problem.arguments;
+  for (TensorView *view : {&a.query, &a.key, &a.value, &a.out})
+    view->data = memory->data();
+  Mod mod = modOf("attn.mod @noop");
+  gpu->localBytes = 16;
+  Tuning alike = tuned(mod, problem, 0.4);
+  useNoCache();
+  gpu->moreLocalBytes = 8;
+  Tuning more = tuned(mod, problem, 0.4);
+  gpu->localBytes = gpu->moreLocalBytes = 0;
+  EXPECT_GT(alike.tried.size(), 0u);
+  for (const TriedSchedule &one : alike.tried)
+    EXPECT_EQ(one.failure, "");
+  EXPECT_GT(more.chosen.seconds, 0);
+  EXPECT_GT(more.tried.size(), 0u);
+  for (const TriedSchedule &one : more.tried)
+    EXPECT_NE(one.failure.find("spills "), std::string::npos) << one.failure;
+}
+
+/// What others compile at the same time.
+TEST_F(Tune, ACopyOfAModIsTheSame) {
+  Result<Mod> mod = modOf(blocks).withLengths();
+  ASSERT_TRUE(mod) << mod.error();
+  Result<Mod> copy = mod->copy();
+  ASSERT_TRUE(copy) << copy.error();
+  EXPECT_NE(&copy->impl(), &mod->impl());
+  EXPECT_EQ(copy->name(), mod->name());
+  EXPECT_TRUE(copy->hasMask());
+  ASSERT_EQ(copy->captures().size(), 1u);
+  EXPECT_TRUE(copy->captures()[0].isLengths);
+  // The code is found by what a mod does.
+  KernelSpec spec;
+  ASSERT_TRUE(AttentionKernel::compile(*mod, spec));
+  CodeCounts before = codeCounts();
+  ASSERT_TRUE(AttentionKernel::compile(*copy, spec));
+  EXPECT_EQ(codeCounts().compiled, before.compiled);
+}
+
 //===--- gradients --------------------------------------------------------===//
 
 /// Of each kernel in turn; what was found is there for the next search.

@@ -305,8 +305,20 @@ TEST(Gradient, ByWhateverIsTuned) {
     }
     return;
   }
-  if (!runsSM90a())
+  if (!runsSM90a()) {
+    auto plain = [](const std::string &tiles, int warps, int stages) {
+      return "#attn.schedule<tiling = <" + tiles +
+             ">, roles = <warps = " + std::to_string(warps) +
+             ">, pipeline = <stages = " + std::to_string(stages) + ">>";
+    };
+    expectGradientsBy("[" + plain("q = 32, kv = 48", 1, 2) + ", " +
+                          plain("q = 16, kv = 128, owns_keys", 8, 1) + "]",
+                      ElementType::BF16);
+    expectGradientsBy("[" + plain("q = 128, kv = 80", 4, 1) + ", " +
+                          plain("q = 48, kv = 64, owns_keys", 2, 2) + "]",
+                      ElementType::F16, "sliding_window", 48, 40);
     return;
+  }
   auto groups = [](int64_t queries, int64_t keys, int64_t warps, int64_t stages,
                    const std::string &owns) {
     return "#attn.schedule<tiling = <q = " + std::to_string(queries) +

@@ -317,13 +317,15 @@ extern "C" Status cuModuleGetFunction(Function *function, ModuleHandle module,
   if (!module->kernels.count(name))
     return kNotFound;
   OpaqueFunction *&found = module->functions[name];
-  if (!found)
+  if (!found) {
     found = new OpaqueFunction{name,
                                {{kRegisters, 40},
-                                {kLocalBytes, 0},
+                                {kLocalBytes, state.localBytes},
                                 {kSharedBytes, 1024},
                                 {kMaxThreadsPerBlock, state.maxThreads},
                                 {kMaxDynamicSharedBytes, 48 << 10}}};
+    state.localBytes += state.moreLocalBytes;
+  }
   if (auto code = module->codes.find(name); code != module->codes.end()) {
     found->code = code->second.get();
     found->attributes[kMaxThreadsPerBlock] = found->code->kernel.maxThreads;

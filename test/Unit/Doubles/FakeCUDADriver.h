@@ -11,6 +11,8 @@ struct FakeCUDA {
   size_t memoryBytes = size_t(64) << 20, usedBytes = 0;
   int multiprocessors = 132;
   int maxThreads = 256; ///< of a block, of functions from now on
+  /// Local memory of a thread, likewise, and how much more the next one has.
+  int localBytes = 0, moreLocalBytes = 0;
   int computeMajor = 9; ///< compute capability computeMajor.0
   int loadedModules = 0, liveEvents = 0;
   /// What was compiled from PTX to be loaded and to be kept, and what was kept.

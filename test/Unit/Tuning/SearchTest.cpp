@@ -24,6 +24,7 @@ struct Fake : Candidates {
       return Error{why};
     return {};
   }
+  size_t ahead() const override { return width; }
   void expect(size_t i) override { expected[i] = now; }
   Result<double> time(size_t i) override {
     EXPECT_TRUE(alive.count(i));
@@ -47,6 +48,7 @@ struct Fake : Candidates {
   std::map<size_t, Verdict> before, kept;
   std::map<size_t, bool> alive;
   std::map<size_t, double> expected; ///< when
+  size_t width = 1;
   std::string why = "spills";
   double compileSeconds = 0.1, now = 100, noise = 0;
   int prepares = 0, turn = 0;
@@ -253,4 +255,17 @@ TEST(Quartiles, AreOfSortedSamples) {
   EXPECT_EQ(of.median, 3);
   EXPECT_EQ(of.high, 4);
   EXPECT_EQ(Quartiles::of({7}).high, 7);
+}
+
+/// As many as are good to know of, without those that need not be looked at.
+TEST(Search, ExpectsSeveral) {
+  Fake fake({1e-3, 2e-3, 2e-3, 2e-3, 2e-3, 2e-3, 2e-3});
+  fake.width = 3;
+  fake.compileSeconds = 10; // no time for more than the first
+  fake.before[2] = {std::nullopt, "spills"};
+  ASSERT_TRUE(fake.run(15));
+  std::vector<size_t> all;
+  for (auto [i, when] : fake.expected)
+    all.push_back(i);
+  EXPECT_EQ(all, (std::vector<size_t>{1, 3, 4}));
 }

@@ -317,6 +317,11 @@ SmallVector<VariantAttr> mlir::attn::variantsForSM90a(AttentionOp op) {
     int64_t keys = widest <= 128 ? 1024 : widest <= 192 ? 2048 : 512;
     add({{Condition::Kind::ShortRows, {keys}}}, ProblemKind::ShortRows);
   }
+  // What the last would do as well needs no guard.
+  auto any =
+      ScheduleAttr::get(op.getContext(), selectForSM90a(op, ProblemKind::Any));
+  while (!variants.empty() && variants.back().getSchedule() == any)
+    variants.pop_back();
   add({}, ProblemKind::Any);
   return variants;
 }
